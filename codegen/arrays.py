@@ -1,0 +1,236 @@
+"""Array expressions: what NumPy can do in one call, as data. Nodes are lowered to these, texts are read off them.
+
+An expression knows its exact shape and its kind: "real" (the function's dtype), "integer", "boolean", or
+"number" for a Python number, which NumPy 2 never lets decide a dtype. An expression may be *loose*: its
+shape only broadcasts to that of the node it stands for; `filled` makes it exact. Views never copy.
+
+Equal expressions are one object within one `Arrays`, so common subexpressions are common for free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
+from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.weights import ONE, Weight, inverse, times, weight
+
+NUMBER = "number"
+VIEWS = ("transpose", "index", "reshape", "broadcast", "diagonal")
+LEAVES = ("input", "constant", "number")
+CHAIN = 16  # operands of one sum or product: more are taken in turns
+ALL = ("all",)
+NEW = ("new",)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Expr:
+    """One array operation; made by `Arrays`, never directly."""
+
+    op: str
+    args: tuple[Expr, ...]
+    attrs: tuple[Any, ...]
+    shape: Shape
+    kind: str
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.kind} {self.shape}>"
+
+
+def broadcast_shape(shapes: Iterable[Shape]) -> Shape:
+    """NumPy's broadcasting of sizes: only a literal 1 stretches."""
+    result: list[Size] = []
+    for shape in shapes:
+        missing = len(shape) - len(result)
+        if missing > 0:
+            result[:0] = [1] * missing
+        for i, size in enumerate(shape, start=len(result) - len(shape)):
+            if size != 1:
+                result[i] = size
+    return tuple(result)
+
+
+def base_of(e: Expr) -> Expr:
+    """The expression that `e` is a view of."""
+    while e.op in VIEWS:
+        e = e.args[0]
+    return e
+
+
+class Arrays:
+    """The expressions of one function, each content once."""
+
+    def __init__(self) -> None:
+        self._table: dict[tuple[Any, ...], Expr] = {}
+
+    def make(self, op: str, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
+        """The one expression with this content."""
+        raw = (op, tuple(args), attrs, shape, kind)
+        known = self._table.get(raw)
+        if known is None:
+            known = self._table[raw] = Expr(op, raw[1], attrs, shape, kind)
+        return known
+
+    # leaves -----------------------------------------------------------------------------------------
+
+    def leaf(self, node: Node) -> Expr:
+        """An input or a constant array."""
+        return self.make(node.op, (), (node,), node.shape, node.dtype)
+
+    def number(self, value: Any) -> Expr:
+        """A Python number: an int, float, fraction, size or `Weight`."""
+        return self.make("number", (), (weight(value),), (), NUMBER)
+
+    def full(self, value: Weight, shape: Shape, kind: str) -> Expr:
+        """An array of `shape` with the number `value` everywhere."""
+        return self.make("full", (), (value,), shape, kind)
+
+    def filled(self, e: Expr, shape: Shape, kind: str) -> Expr:
+        """`e` with exactly this shape and kind."""
+        if e.kind == NUMBER:
+            return self.full(e.attrs[0], shape, kind)
+        e = self.cast(e, kind)
+        return e if e.shape == shape else self.make("broadcast", [e], (), shape, kind)
+
+    def cast(self, e: Expr, kind: str) -> Expr:
+        """`e` in another kind; numbers take whatever kind they meet."""
+        return e if e.kind in (kind, NUMBER) else self.make("cast", [e], (), e.shape, kind)
+
+    # views ------------------------------------------------------------------------------------------
+
+    def transpose(self, e: Expr, axes: Sequence[int]) -> Expr:
+        """Axis i of the result is axis `axes[i]`."""
+        order = tuple(axes)
+        if e.op == "transpose":
+            order = tuple(e.attrs[0][a] for a in order)
+            e = e.args[0]
+        if order == tuple(range(len(e.shape))):
+            return e
+        return self.make("transpose", [e], (order,), tuple(e.shape[a] for a in order), e.kind)
+
+    def index(self, e: Expr, items: Sequence[tuple[Any, ...]]) -> Expr:
+        """Basic indexing; each item is ALL, NEW, ("take", i) or ("slice", start, stop, step, size)."""
+        shape: list[Size] = []
+        axis = 0
+        for item in items:
+            if item[0] == "new":
+                shape.append(1)
+                continue
+            if item[0] == "all":
+                shape.append(e.shape[axis])
+            elif item[0] == "slice":
+                shape.append(item[4])
+            axis += 1
+        if all(item == ALL for item in items):
+            return e
+        return self.make("index", [e], (tuple(items),), tuple(shape), e.kind)
+
+    def align(self, e: Expr, labels: Sequence[Any], target: Sequence[Any]) -> Expr:
+        """`e`, with one label per axis, transposed and stretched so that it broadcasts to `target`."""
+        order = [labels.index(x) for x in target if x in labels]
+        e = self.transpose(e, order)
+        items = [ALL if x in labels else NEW for x in target]
+        while items and items[0] == NEW:
+            del items[0]  # NumPy adds leading axes by itself
+        return self.index(e, items)
+
+    def reshape(self, e: Expr, shape: Shape) -> Expr:
+        """The entries in row-major order in another shape."""
+        if e.op == "reshape":
+            e = e.args[0]
+        return e if e.shape == shape else self.make("reshape", [e], (), shape, e.kind)
+
+    def diagonal(self, e: Expr, labels: Sequence[Any]) -> tuple[Expr, tuple[Any, ...]]:
+        """`e` on the entries where repeated labels agree, and the labels left."""
+        kept = tuple(dict.fromkeys(labels))
+        if len(kept) == len(labels):
+            return e, kept
+        shape = tuple(e.shape[labels.index(x)] for x in kept)
+        pattern = tuple(kept.index(x) for x in labels)
+        return self.make("diagonal", [e], (pattern,), shape, e.kind), kept
+
+    # arithmetic -------------------------------------------------------------------------------------
+
+    def row(self, name: str, args: Sequence[Expr], kind: str) -> Expr:
+        """An elementwise function of NumPy, with broadcasting; at least one argument is an array."""
+        if all(a.kind == NUMBER for a in args):
+            first = self.full(args[0].attrs[0], (), REAL)
+            args = [first, *args[1:]]
+        return self.make("row", args, (name,), broadcast_shape(a.shape for a in args), kind)
+
+    def product(self, factors: Sequence[Expr], divisors: Sequence[Expr], by: Weight, kind: str) -> Expr:
+        """by * factors / divisors, entry by entry, in an order that keeps the dtype."""
+        arrays, below = [], []
+        for e in factors:
+            if e.kind == NUMBER:
+                by = times(by, e.attrs[0])
+            else:
+                arrays.append(e)
+        for e in divisors:
+            if e.kind == NUMBER:
+                by = times(by, inverse(e.attrs[0]))
+            else:
+                below.append(self.cast(e, kind))
+        if not arrays and not below:
+            return self.number(by)
+        if kind == REAL:  # a mask may stay boolean behind a real array
+            arrays = [self.cast(e, REAL) if e.kind == INTEGER else e for e in arrays]
+            if not any(e.kind == REAL for e in arrays):
+                arrays = [self.cast(e, REAL) for e in arrays]
+            arrays.sort(key=lambda e: e.kind == BOOLEAN)
+        elif not any(e.kind == INTEGER for e in arrays):
+            arrays = [self.cast(e, kind) for e in arrays]
+        else:
+            arrays.sort(key=lambda e: e.kind == BOOLEAN)
+        if len(arrays) > CHAIN:
+            arrays = [self.product(arrays[:CHAIN], [], ONE, kind), *arrays[CHAIN:]]
+            return self.product(arrays, below, by, kind)
+        if len(arrays) == 1 and not below:
+            (e,) = arrays
+            if e.op == "product" and len(e.args) == 1 and e.attrs[1] == 1:  # -(-x)
+                return self.product(e.args, [], times(by, e.attrs[0]), kind)
+            if by == ONE:
+                return self.cast(e, kind)
+        shape = broadcast_shape(e.shape for e in (*arrays, *below))
+        return self.make("product", [*arrays, *below], (by, len(arrays)), shape, kind)
+
+    def add(self, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Expr:
+        """The weighted sum, signs taken out and a positive term in front."""
+        if len(terms) == 1:
+            return self.product([self.cast(terms[0][0], kind)], [], terms[0][1], kind)
+        if len(terms) > CHAIN:
+            head = self.add(terms[:CHAIN], kind)
+            return self.add([(head, ONE), *terms[CHAIN:]], kind)
+        parts: list[tuple[int, Expr]] = []
+        for e, by in terms:
+            sign = -1 if by.number < 0 else 1
+            size = Weight(abs(by.number), by.factor)
+            if e.kind == NUMBER:
+                value = times(by, e.attrs[0])
+                sign = -1 if value.number < 0 else 1
+                e = self.number(Weight(abs(value.number), value.factor))
+            else:
+                e = self.product([self.cast(e, kind)], [], size, kind)
+            parts.append((sign, e))
+        if all(e.kind == NUMBER for _, e in parts):
+            parts[0] = (parts[0][0], self.full(parts[0][1].attrs[0], (), kind))
+        first = next((i for i, (sign, _) in enumerate(parts) if sign > 0), 0)
+        parts.insert(0, parts.pop(first))
+        args = [e for _, e in parts]
+        return self.make("add", args, (tuple(s for s, _ in parts),), broadcast_shape(e.shape for e in args), kind)
+
+    # what takes whole arrays ------------------------------------------------------------------------
+
+    def reduce(self, op: str, e: Expr, axes: Sequence[int], kind: str, keepdims: bool = False) -> Expr:
+        """sum, max, min, argmax or argmin over `axes`."""
+        if not axes:
+            return self.cast(e, kind)
+        chosen = set(axes)
+        shape = tuple(1 if i in chosen else s for i, s in enumerate(e.shape) if keepdims or i not in chosen)
+        return self.make(op, [e], (tuple(sorted(axes)), keepdims), shape, kind)
+
+    def call(self, name: str, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
+        """A function of whole arrays, spelled by the backend under `name`."""
+        return self.make("call", args, (name, *attrs), shape, kind)

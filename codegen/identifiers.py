@@ -1,0 +1,49 @@
+"""Names in emitted code: the formula's names as Python identifiers that clash with nothing."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"np", "match", "case", "type"}
+
+
+def identifier(name: str) -> str:
+    """`name` as a Python identifier that is no keyword and hides no builtin.
+
+    >>> identifier("a^1"), identifier("G_{a^1}"), identifier("lambda"), identifier("x'"), identifier("2 W")
+    ('a1', 'G_a1', 'lambda_', 'x_prime', 'v2_W')
+    """
+    text = unicodedata.normalize("NFKC", name).replace("'", "_prime").replace("′", "_prime")
+    text = re.sub(r"[{}^\\$]", "", text)
+    text = re.sub(r"\W+", "_", text).strip("_") if not name.isidentifier() else text
+    if not text or not text.isidentifier():
+        text = f"v{text}"
+    return f"{text}_" if text in RESERVED else text
+
+
+class Scope:
+    """The names taken so far in one function."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
+
+    def fresh(self, wish: str) -> str:
+        """An identifier like `wish` that is not taken yet; it is then."""
+        base = identifier(wish)
+        name, count = base, 2
+        while name in self.taken:
+            name = f"{base}{'_' if base[-1].isdigit() or base[-1] == '_' else ''}{count}".replace("__", "_")
+            count += 1
+        self.taken.add(name)
+        return name
+
+    def numbered(self, letter: str) -> str:
+        """letter1, letter2, ...: the first that is not taken."""
+        count = 1
+        while f"{letter}{count}" in self.taken:
+            count += 1
+        return self.fresh(f"{letter}{count}")

@@ -1,0 +1,120 @@
+"""The plan of a function as data: its steps, each one variable, with shapes and costs, before any of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.arrays import Expr
+from symgrad.graphs.sizes import Shape, Size
+
+Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One variable: its name, the outermost operation, the variables it reads, its text and its cost."""
+
+    target: str
+    op: str
+    operands: tuple[str, ...]
+    lines: tuple[str, ...]
+    comment: str | None
+    shape: Shape
+    kind: str
+    itemsize: int
+    work: Work
+
+    @property
+    def flops(self) -> Size:
+        """Arithmetic operations; an elementwise function counts as one per entry."""
+        return total(self.work)
+
+    @property
+    def bytes(self) -> Size:
+        """The memory of the variable."""
+        return total(((self.itemsize, self.shape),))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one function. `print(plan)` shows them with their costs."""
+
+    inputs: tuple[tuple[str, Shape], ...]
+    steps: tuple[Step, ...]
+    results: tuple[str, ...]
+    sizes: Mapping[Any, str] = field(repr=False)
+
+    @cached_property
+    def flops(self) -> Size:
+        """All arithmetic operations."""
+        return total(item for step in self.steps for item in step.work)
+
+    @cached_property
+    def bytes(self) -> Size:
+        """The memory of all variables together."""
+        return total((step.itemsize, step.shape) for step in self.steps)
+
+    def __str__(self) -> str:
+        rows = [("step", "computes", "shape", "flops", "bytes")]
+        for step in self.steps:
+            text = "; ".join(step.lines).removeprefix(f"{step.target} = ")
+            rows.append((step.target, text if len(text) <= 60 else text[:57] + "...", self._shape(step.shape),
+                         self._size(step.flops), self._size(step.bytes)))
+        rows.append(("total", "", "", self._size(self.flops), self._size(self.bytes)))
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w)
+                           for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+        lines.insert(1, "-" * max(map(len, lines)))
+        lines.insert(-1, lines[1])
+        lines.append("returns " + ", ".join(self.results))
+        return "\n".join(lines)
+
+    def _size(self, size: Size) -> str:
+        return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")
+
+    def _shape(self, shape: Shape) -> str:
+        return "scalar" if not shape else " x ".join(self._size(s) for s in shape)
+
+
+def total(work: Iterable[tuple[int, Shape]]) -> Size:
+    """The sum of counts times products of sizes, as an int or a SymPy polynomial."""
+    whole = 0
+    parts: dict[tuple[Any, ...], int] = {}
+    for count, shape in work:
+        number = count * prod(s for s in shape if isinstance(s, int))
+        symbols = tuple(sorted((s for s in shape if not isinstance(s, int)), key=str))
+        if symbols:
+            parts[symbols] = parts.get(symbols, 0) + number
+        else:
+            whole += number
+    if not parts:
+        return whole
+    return sp.Add(whole, *(number * sp.Mul(*symbols) for symbols, number in parts.items()))
+
+
+def work_of(e: Expr) -> Work:
+    """The arithmetic of one operation."""
+    if e.op == "add":
+        return ((len(e.args) - 1, e.shape),)
+    if e.op == "product":
+        by, count = e.attrs
+        ops = len(e.args) - 1 + (by.number != 1 or by.factor is not None) + (count == 0)
+        return ((ops, e.shape),)
+    if e.op == "row":
+        return ((1, e.shape),)
+    if e.op in ("sum", "max", "min", "argmax", "argmin"):
+        return ((1, e.args[0].shape),)
+    if e.op == "matmul":
+        inner = e.args[0].shape[-1:]
+        return ((2, (*e.shape, *inner)),)
+    if e.op == "call" and e.attrs[0] in ("vdot", "vecdot", "einsum"):
+        return ((2, e.args[0].shape),)
+    if e.op == "place":
+        return tuple((1, arg.shape) for arg in e.args[1:])
+    return ()

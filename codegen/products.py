@@ -1,0 +1,177 @@
+"""Products in NumPy's terms: elementwise factors with broadcasting, `@` on transposed views, sums.
+
+`contract` takes operands with labelled axes and gives one expression with the axes `out`. Elementwise
+factors of one shape stay one chain (`a * b / c`); a pair with a label to sum becomes a matrix product, with
+axes merged by `reshape` where there are several; a pair that shares all labels becomes a dot product.
+Never an `einsum` of more than two operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from symgrad.codegen.arrays import ALL, NEW, Arrays, Expr
+from symgrad.codegen.order import pairs
+from symgrad.graphs.node import BOOLEAN, INTEGER
+from symgrad.graphs.sizes import Size, product
+from symgrad.graphs.weights import ONE
+
+Labels = tuple[Any, ...]
+
+
+class Term(NamedTuple):
+    """An operand with a label per axis; `below` divides instead of multiplying."""
+
+    e: Expr
+    labels: Labels
+    below: bool = False
+
+
+@dataclass
+class Chain:
+    """Factors and divisors that are multiplied entry by entry, not yet written out."""
+
+    terms: list[Term]
+    labels: Labels
+
+    def expr(self, b: Arrays, order: Labels, kind: str) -> Expr:
+        """The product with its axes in `order`; loose along labels that no factor has."""
+        above = [b.align(t.e, t.labels, order) for t in self.terms if not t.below]
+        below = [b.align(t.e, t.labels, order) for t in self.terms if t.below]
+        return b.product(above, below, ONE, kind)
+
+
+def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
+    """The sum over all labels not in `out` of the product of `terms`; every label of `out` is in a term."""
+    sizes: dict[Any, Size] = {}
+    for term in terms:
+        sizes.update(zip(term.labels, term.e.shape, strict=True))
+    scalars: list[Term] = []
+    rest: list[Term] = []
+    for i, term in enumerate(terms):
+        others = {x for j, t in enumerate(terms) if j != i for x in t.labels}
+        single = _own_sums(b, term, others.union(out), kind)
+        (rest if single.labels else scalars).append(single)
+    chains = [Chain([term], term.labels) for term in rest]
+    for i, j in pairs([c.labels for c in chains], out, sizes):
+        later = {x for k, c in enumerate(chains) if k not in (i, j) and c.terms for x in c.labels}
+        chains.append(_multiply(b, chains[i], chains[j], later.union(out), out, kind))
+        chains[i] = chains[j] = Chain([], ())
+    final = chains[-1] if chains else Chain([], ())
+    return Chain(scalars + final.terms, out).expr(b, out, kind)
+
+
+def _own_sums(b: Arrays, term: Term, needed: Collection[Any], kind: str) -> Term:
+    """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
+    e, labels = b.diagonal(term.e, term.labels)
+    axes = [i for i, x in enumerate(labels) if x not in needed]
+    if not axes:
+        return Term(e, labels, term.below)
+    if term.below:
+        e = b.product([], [e], ONE, kind)
+    e = b.reduce("sum", e, axes, INTEGER if e.kind == BOOLEAN else e.kind)
+    return Term(e, tuple(x for i, x in enumerate(labels) if i not in axes))
+
+
+def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: Labels, kind: str) -> Chain:
+    union = tuple(dict.fromkeys(one.labels + two.labels))
+    if all(x in needed for x in union):
+        return _elementwise(b, one, two, union, out, kind)
+    exprs = [(c.expr(b, c.labels, kind), c.labels) for c in (one, two)]
+    (ea, la), (eb, lb) = ((b.cast(e, kind), labels) for e, labels in exprs)
+    e, labels = _pair(b, ea, la, eb, lb, needed, out)
+    return Chain([Term(e, labels)], labels)
+
+
+def _elementwise(b: Arrays, one: Chain, two: Chain, union: Labels, out: Labels, kind: str) -> Chain:
+    terms: list[Term] = []
+    for chain in (one, two):
+        if len(chain.terms) == 1 or set(chain.labels) == set(union):
+            terms += chain.terms
+        else:  # smaller than the result: multiply it out first
+            terms.append(Term(chain.expr(b, chain.labels, kind), chain.labels))
+    order = tuple(x for x in out if x in union)
+    return Chain(terms, order if len(order) == len(union) else union)
+
+
+def _pair(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, needed: Collection[Any],
+          out: Labels) -> tuple[Expr, Labels]:
+    """Two operands with at least one label to sum, and the labels of the result."""
+    summed = tuple(x for x in la if x in lb and x not in needed)
+    batch = tuple(x for x in la if x in lb and x in needed)
+    left = tuple(x for x in la if x not in lb)
+    right = tuple(x for x in lb if x not in la)
+    place = {x: i for i, x in enumerate(out)}
+    if right and (not left or min(place.get(x, 99) for x in right) < min(place.get(x, 99) for x in left)):
+        ea, la, left, eb, lb, right = eb, lb, right, ea, la, left
+    if not batch:
+        return _matmul(b, ea, la, left, eb, lb, right, summed)
+    batch = tuple(sorted(batch, key=lambda x: place.get(x, 99)))
+    if not left:
+        return _dots(b, ea, la, eb, lb, batch, summed), batch
+    return _stacked(b, ea, la, left, eb, lb, right, batch, summed)
+
+
+def _sizes(e: Expr, labels: Labels) -> Mapping[Any, Size]:
+    return dict(zip(labels, e.shape, strict=True))
+
+
+def _grouped(b: Arrays, e: Expr, labels: Labels, groups: Sequence[Labels]) -> Expr:
+    """`e` with one axis for each group of labels, merged in order; an empty group gives no axis."""
+    order = [x for group in groups for x in group]
+    size = _sizes(e, labels)
+    e = b.transpose(e, [labels.index(x) for x in order])
+    return b.reshape(e, tuple(product(size[x] for x in group) for group in groups if group))
+
+
+def _matmul(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels, right: Labels,
+            summed: Labels) -> tuple[Expr, Labels]:
+    size = {**_sizes(ea, la), **_sizes(eb, lb)}
+    kind = ea.kind
+    if not left and not right:
+        eb = b.transpose(eb, [lb.index(x) for x in la])
+        if len(summed) == 1:
+            return b.make("matmul", [ea, eb], (), (), kind), ()
+        return b.call("vdot", [ea, eb], (), (), kind), ()
+    if not right and len(summed) == 1:  # a matrix, or a stack of them, and a vector
+        if la[0] == summed[0] and len(la) == 2:
+            return b.make("matmul", [eb, ea], (), (size[left[0]],), kind), left
+        ea = b.transpose(ea, [la.index(x) for x in (*left, *summed)])
+        return b.make("matmul", [ea, eb], (), ea.shape[:-1], kind), left
+    a = _grouped(b, ea, la, (left, summed))
+    c = _grouped(b, eb, lb, (summed, right))
+    shape = tuple(product(size[x] for x in group) for group in (left, right) if group)
+    full = tuple(size[x] for x in (*left, *right))
+    return b.reshape(b.make("matmul", [a, c], (), shape, kind), full), (*left, *right)
+
+
+def _dots(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, batch: Labels, summed: Labels) -> Expr:
+    """One dot product for every entry of the batch labels."""
+    size = _sizes(ea, la)
+    shape = tuple(size[x] for x in batch)
+    if not (set(la[-len(summed):]) == set(lb[-len(summed):]) == set(summed)):  # strided: einsum walks it faster
+        letter = dict(zip(dict.fromkeys(la), "ijklmnopqrstuvwxyzabcdefgh", strict=False))
+        spec = ",".join("".join(letter[x] for x in labels) for labels in (la, lb))
+        spec += "->" + "".join(letter[x] for x in batch)
+        return b.call("einsum", [ea, eb], (spec,), shape, ea.kind)
+    groups = (*((x,) for x in batch), summed)
+    return b.call("vecdot", [_grouped(b, ea, la, groups), _grouped(b, eb, lb, groups)], (), shape, ea.kind)
+
+
+def _stacked(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels, right: Labels, batch: Labels,
+             summed: Labels) -> tuple[Expr, Labels]:
+    """A stack of matrix products along the batch labels."""
+    size = {**_sizes(ea, la), **_sizes(eb, lb)}
+    front = tuple((x,) for x in batch)
+    lead = tuple(size[x] for x in batch)
+    a = _grouped(b, ea, la, (*front, left, summed))
+    if right:
+        c = _grouped(b, eb, lb, (*front, summed, right))
+    else:
+        c = b.index(_grouped(b, eb, lb, (*front, summed)), [ALL] * (len(batch) + 1) + [NEW])
+    e = b.make("matmul", [a, c], (), (*a.shape[:-1], c.shape[-1]), ea.kind)
+    if not right:
+        e = b.index(e, [ALL] * (len(batch) + 1) + [("take", 0)])
+    return b.reshape(e, (*lead, *(size[x] for x in (*left, *right)))), (*batch, *left, *right)

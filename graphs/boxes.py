@@ -1,0 +1,223 @@
+"""Boxes: a graph cut into the steps a textbook would name.
+
+A box is a value that deserves a name: a symbol, a tensor the user named, an affine layer `a^i`, its
+activation `x^i`, whatever is used more than once, and the output. Everything else is written inside the
+box that uses it. Each box keeps its *local* formula: the same algebra over leaves that stand for other
+boxes, so that formulas, local derivatives and drawings are all read from small graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from symgrad.graphs.einsum import contract, literal_value
+from symgrad.graphs.node import REAL, Node, Symbol, consumers, depends, topological, transform
+from symgrad.graphs.primitives import input_node, rebuild
+from symgrad.graphs.reverse import delta_seed, reverse
+from symgrad.graphs.samples import sample_axes
+
+WIDEST = 14  # nodes written inside one box
+LEAF = -2  # the owner of the leaves that stand for boxes
+NONLINEAR = ("elementwise", "softmax", "logsumexp", "max", "min")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """One step: `node` of the whole graph, its `local` formula over `leaf`s of the boxes in `operands`."""
+
+    name: str
+    kind: str  # data | parameter | constant | affine | activation | operation | output
+    node: Node
+    local: Node
+    leaf: Node
+    operands: tuple[Box, ...]
+    layer: int  # 0: before the first layer; the layer of what follows the last is its number + 1
+
+
+def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = ()) -> list[Box]:
+    """The boxes of `root`, operands first; the last one is `root` itself, named `output`.
+
+    `names` gives the display names of inputs; nodes in `keep` become boxes in any case. Afterwards: every
+    leaf of a local formula is the leaf of one of the operands, a number, or a count.
+    """
+    order = topological([root])
+    chosen = _choose(root, order, set(keep))
+    samples = sample_axes([root])
+    taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {output}
+    count = {"a": 0, "x": 0, "v": 0}
+    made: dict[Node, Box] = {}
+    local: dict[Node, Node] = {}
+    layer = layers(order, {n for n, kind in chosen.items() if kind == "affine"})
+
+    def fresh(letter: str, number: int | None = None) -> str:
+        while True:
+            count[letter] = number if number is not None else count[letter] + 1
+            name = f"{letter}^{count[letter]}" if letter != "v" else f"v_{count[letter]}"
+            if name not in taken:
+                taken.add(name)
+                return name
+            number = None
+
+    for node in order:
+        below = layer[node]
+        kind = chosen.get(node)
+        formula = rebuild(node, tuple(local[o] for o in node.operands))
+        if kind is None:
+            local[node] = formula
+            continue
+        if node is root:
+            name, kind = output if node.op not in ("input", "named") else _own(node, names), "output"
+        elif node.op in ("input", "constant", "named"):
+            name = _own(node, names)
+        elif kind == "affine":
+            name = fresh("a", below)
+        elif kind == "activation":
+            name = fresh("x", below)
+        else:
+            name = fresh("v")
+        over = node.shape[0] if samples.get(node) == 0 else None
+        leaf = node if node.op in ("input", "constant") else input_node(
+            Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
+        inner = topological([formula])
+        used = tuple(b for b in made.values() if b.leaf in set(inner) and b.leaf is not leaf)
+        made[node] = Box(name, kind, node, formula.operands[0] if formula.op == "named" else formula,
+                         leaf, used, below)
+        local[node] = leaf
+    return list(made.values())
+
+
+def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:
+    """The layer of each node: affine nodes are numbered in topological order, what uses them is with them."""
+    layer: dict[Node, int] = {}
+    count = 0
+    for node in order:
+        layer[node] = max((layer[o] for o in node.operands), default=0)
+        if node in affine:
+            count += 1
+            layer[node] = count
+    return layer
+
+
+def affine_nodes(root: Node) -> set[Node]:
+    """The affine layers below `root`."""
+    return {n for n, kind in _choose(root, topological([root]), set()).items() if kind == "affine"}
+
+
+def _own(node: Node, names: dict[Node, str]) -> str:
+    if node in names:
+        return names[node]
+    return str(node.attrs[0]) if node.op == "named" else str(node.attrs[0].name or "C")
+
+
+def _choose(root: Node, order: Sequence[Node], keep: set[Node]) -> dict[Node, str]:
+    """Which nodes become boxes, and of which kind."""
+    uses = consumers([root])
+    parameters = {n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"}
+    weighted = depends([root], parameters)
+    samples = sample_axes([root])
+    chosen: dict[Node, str] = {}
+    width: dict[Node, int] = {}
+    for node in order:
+        width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
+        kind = _kind(node, parameters, uses, chosen)
+        if node is root:
+            kind = kind or "operation"
+        elif any(user.op == "named" for user in uses[node]) and len(uses[node]) == 1 and node.op != "input":
+            kind = None  # the name is the box
+        elif kind is None and (node in keep or _shared(node, uses, chosen) or width[node] > WIDEST):
+            kind = "operation" if _solid(node) or node in keep else None
+        if kind is not None and node.op != "input" and samples.get(node, 0) != 0 and node not in keep:
+            kind = None  # a value whose sample axis is not in front is not one a user wrote
+        if kind is not None:
+            chosen[node] = kind
+            width[node] = 1
+    return {n: k if n in weighted or k != "affine" else "operation" for n, k in chosen.items()}
+
+
+def _kind(node: Node, parameters: set[Node], uses: dict[Node, list[Node]],
+          chosen: dict[Node, str]) -> str | None:
+    if node.op == "input":
+        return "parameter" if node in parameters else "data"
+    if node.op == "constant":
+        return "constant"
+    if node.op == "named":
+        inner = node.operands[0]
+        if _affine(inner, parameters):
+            return "affine"
+        return "activation" if _activates(inner, chosen) else "operation"
+    if _affine(node, parameters) and not any(u.op == "add" and _affine(u, parameters) for u in uses[node]):
+        return "affine"
+    if _activates(node, chosen):
+        return "activation"
+    return None
+
+
+def _affine(node: Node, parameters: set[Node]) -> bool:
+    """W x, or W x + b: a contraction with a parameter matrix, alone or as a term of a sum."""
+    if node.op == "add":
+        return len(node.operands) > 1 and any(_affine(o, parameters) for o in node.operands if o.op == "einsum")
+    if node.op != "einsum" or node.dtype != REAL or not node.shape or len(node.operands) != 2:
+        return False
+    summed = {x for names in node.attrs[0] for x in names} - set(node.attrs[1])
+    return bool(summed) and any(o in parameters for o in node.operands)
+
+
+def _activates(node: Node, chosen: dict[Node, str]) -> bool:
+    """A nonlinear function of an affine box and nothing else."""
+    if node.op not in ("elementwise", "softmax") or node.dtype != REAL or not node.shape:
+        return False
+    solid = [o for o in node.operands if literal_value(o) is None]
+    return len(solid) == 1 and chosen.get(solid[0]) == "affine"
+
+
+def _solid(node: Node) -> bool:
+    """Worth a name: not a number, a count, a rearrangement or a truth value."""
+    if node.op in ("view", "iota") or literal_value(node) is not None or node.dtype != REAL:
+        return False
+    return not (node.op == "add" and len(node.operands) == 1)
+
+
+def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -> bool:
+    """Used by several nodes, and more than a sum of boxes and numbers."""
+    if len(uses[node]) < 2:
+        return False
+    simple = node.op == "add" and len(node.operands) <= 2 and all(
+        o in chosen or literal_value(o) is not None or o.op == "view" and all(b in chosen for b in o.operands)
+        for o in node.operands)
+    return not simple
+
+
+def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Node]:
+    """What `cotangent` of the box gives each leaf in `wrt`: the transposed local Jacobian applied to it.
+
+    The box's own value in the result is written as its leaf (`1 - x^2` for `1 - tanh(a)^2`).
+    """
+    memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
+    results = reverse(box.local, cotangent, wrt)
+    return transform(results, rebuild, memo)
+
+
+def local_jacobian(box: Box, operand: Box) -> Node | None:
+    """The Jacobian of a box by one of its operands, of one sample, with the sample axis in front."""
+    samples = sample_axes([box.local])
+    lead = samples.get(box.local) == 0
+    if samples.get(box.local, 0) != 0:
+        return None
+    free = [0] if lead and samples.get(operand.leaf) == 0 else []
+    (j,) = reverse(box.local, delta_seed(box.local.shape, free=free), [operand.leaf])
+    if free:
+        rank = len(box.local.shape) - 1
+        labels = list(range(len(j.shape)))
+        j = contract([j], [labels], [rank, *(i for i in labels if i != rank)])
+    return j
+
+
+def steady(j: Node) -> Node | None:
+    """A Jacobian that is the same for all samples (axis 0), without them; None where it is not."""
+    if j.op != "view" or not j.operands:
+        return None
+    (labels,), out = j.attrs
+    if out[0] in labels or out.count(out[0]) > 1:
+        return None
+    return contract(j.operands, [labels], out[1:], dict(zip(out[1:], j.shape[1:], strict=True)))

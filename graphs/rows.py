@@ -1,0 +1,116 @@
+"""The table of elementwise functions: one row each, from which everything else follows.
+
+A row is a name and a SymPy formula in `x0, x1, x2`. Its derivative is SymPy's, its forward code and its
+print follow from the formula unless the row spells a stable or faster form (`codegen/spell.py`,
+`symgrad/notation.py`). A partial is stated only where it reads better in terms of the output `y`, where
+SymPy would answer with Dirac, Heaviside or Derivative, or where the convention at a kink is ours:
+`relu'(0) = abs'(0) = 0`, and ties of maximum and minimum share equally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+import sympy as sp
+
+X0, X1, X2 = sp.symbols("x0 x1 x2", real=True)
+Y = sp.Symbol("y", real=True)
+
+sigmoid_ = sp.Function("sigmoid", real=True)
+softplus_ = sp.Function("softplus", real=True)
+expm1_ = sp.Function("expm1", real=True)
+log_or_zero_ = sp.Function("log_or_zero", real=True)
+mask_ = sp.Function("mask", real=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One elementwise function. `partials` of None are SymPy's; `dtype` is that of the result."""
+
+    name: str
+    formula: sp.Basic
+    arity: int = 1
+    partials: tuple[sp.Basic | None, ...] = ()
+    dtype: str = "real"  # real | boolean | same (integer operands stay integer)
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """The operands' symbols in the formula."""
+        return (X0, X1, X2)[: self.arity]
+
+
+def _rows() -> list[Row]:
+    x, z, half, one, zero = X0, X1, sp.Rational(1, 2), sp.Integer(1), sp.Integer(0)
+    positive = sp.Gt(x, 0)
+    share = [sp.Piecewise((one, c), (half, sp.Eq(x, z)), (zero, True)) for c in (x > z, x < z)]
+    smooth = [
+        Row("exp", sp.exp(x)), Row("log", sp.log(x)), Row("log1p", sp.log(1 + x)),
+        Row("expm1", sp.exp(x) - 1, partials=(Y + 1,)),
+        Row("sqrt", sp.sqrt(x), partials=(1 / (2 * Y),)), Row("reciprocal", 1 / x, partials=(-(Y**2),)),
+        Row("sin", sp.sin(x)), Row("cos", sp.cos(x)), Row("tan", sp.tan(x)),
+        Row("arcsin", sp.asin(x)), Row("arccos", sp.acos(x)), Row("arctan", sp.atan(x)),
+        Row("sinh", sp.sinh(x), partials=(sp.cosh(x),)), Row("cosh", sp.cosh(x), partials=(sp.sinh(x),)),
+        Row("tanh", sp.tanh(x)), Row("arcsinh", sp.asinh(x)), Row("arccosh", sp.acosh(x)),
+        Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)),
+        Row("arctan2", sp.atan2(x, z), 2, (z / (x**2 + z**2), -x / (x**2 + z**2))),
+        Row("sigmoid", 1 / (1 + sp.exp(-x)), partials=(Y * (1 - Y),)),
+        Row("softplus", sp.log(1 + sp.exp(x)), partials=(sigmoid_(x),)),
+        Row("silu", x * sigmoid_(x), partials=(sigmoid_(x) * (1 + x * (1 - sigmoid_(x))),)),
+        Row("gelu", x * (1 + sp.erf(x / sp.sqrt(2))) / 2),
+        Row("power", x**z, 2, (z * x ** (z - 1), Y * log_or_zero_(x))),
+        Row("log_or_zero", sp.Piecewise((zero, sp.Eq(x, 0)), (sp.log(x), True)),
+            partials=(sp.Piecewise((zero, sp.Eq(x, 0)), (1 / x, True)),)),
+    ]
+    kinked = [
+        Row("abs", sp.Abs(x), partials=(sp.sign(x),), dtype="same"),
+        Row("sign", sp.sign(x), partials=(zero,), dtype="same"),
+        Row("floor", sp.floor(x), partials=(zero,), dtype="same"),
+        Row("relu", sp.Max(x, 0), partials=(mask_(positive),), dtype="same"),
+        Row("leaky_relu", sp.Piecewise((x, positive), (z * x, True)), 2,
+            (sp.Piecewise((one, positive), (z, True)), sp.Piecewise((zero, positive), (x, True)))),
+        Row("elu", sp.Piecewise((x, positive), (z * expm1_(x), True)), 2,
+            (sp.Piecewise((one, positive), (Y + z, True)), sp.Piecewise((zero, positive), (expm1_(x), True)))),
+        Row("maximum", sp.Max(x, z), 2, (share[0], share[1]), dtype="same"),
+        Row("minimum", sp.Min(x, z), 2, (share[1], share[0]), dtype="same"),
+        Row("clip", sp.Min(sp.Max(x, z), X2), 3,
+            (mask_(sp.And(x >= z, x <= X2)), mask_(x < z), mask_(x > X2)), dtype="same"),
+        Row("where", sp.Piecewise((z, sp.Ne(x, 0)), (X2, True)), 3,
+            (zero, mask_(sp.Ne(x, 0)), mask_(sp.Eq(x, 0))), dtype="same"),
+    ]
+    tests = [
+        Row("less", sp.Lt(x, z), 2), Row("less_equal", sp.Le(x, z), 2), Row("greater", sp.Gt(x, z), 2),
+        Row("greater_equal", sp.Ge(x, z), 2), Row("equal", sp.Eq(x, z), 2), Row("not_equal", sp.Ne(x, z), 2),
+        Row("logical_and", sp.And(sp.Ne(x, 0), sp.Ne(z, 0)), 2),
+        Row("logical_or", sp.Or(sp.Ne(x, 0), sp.Ne(z, 0)), 2),
+        Row("logical_not", sp.Eq(x, 0)),
+    ]
+    tests = [Row(r.name, r.formula, r.arity, (zero,) * r.arity, "boolean") for r in tests]
+    return smooth + kinked + tests
+
+
+ROWS: Mapping[str, Row] = MappingProxyType({row.name: row for row in _rows()})
+
+
+@cache
+def partial(row: str, position: int, literals: tuple[sp.Expr | None, ...] = ()) -> sp.Basic:
+    """The derivative of a row by its operand, in `x0, x1, x2` and, where shorter, the output `y`.
+
+    `literals`: operands behind the first that are known numbers, put in (the exponent of x**3).
+
+    >>> partial("tanh", 0), partial("sigmoid", 0), partial("power", 0, (None, sp.Integer(3)))
+    (1 - y**2, y*(1 - y), 3*x0**2)
+    """
+    if any(value is not None for value in literals[1:]):
+        known = {s: v for s, v in zip(ROWS[row].symbols[1:], literals[1:], strict=True) if v is not None}
+        return partial(row, position).subs(known)
+    spec = ROWS[row]
+    stated = spec.partials[position] if spec.partials else None
+    if stated is not None:
+        return stated
+    by = spec.symbols[position]
+    derived = sp.diff(spec.formula, by)
+    reused = derived.subs(spec.formula, Y)
+    return reused if not reused.has(by) else derived

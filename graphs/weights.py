@@ -1,0 +1,113 @@
+"""Weights of sums: an exact number, or a float, times an expression in size symbols and constants.
+
+All scalar factors of a multilinear expression collect here, so that `2/T (X' r)` keeps one
+coefficient in front. Numbers stay int or Fraction as long as they can: SymPy arithmetic is slow
+and enters only with a symbolic size or an irrational constant such as sqrt(2).
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+Number = int | Fraction | float
+
+
+class Weight(NamedTuple):
+    """`number * factor`; `factor` is None for one, else a SymPy expression without a rational coefficient."""
+
+    number: Number
+    factor: sp.Expr | None = None
+
+
+ONE = Weight(1)
+MINUS = Weight(-1)
+
+
+def exact(number: Any) -> Number:
+    """A Python number: floats that are short binary fractions become exact, so that 0.5 prints as 1/2."""
+    if isinstance(number, (int, Fraction)) and not isinstance(number, bool):
+        if isinstance(number, Fraction) and number.denominator == 1:
+            return int(number)
+        return number
+    number = float(number)
+    if number != number:
+        return math.nan  # the one object: a NaN equals nothing but itself
+    if abs(number) < 2**53:
+        short = Fraction(number)
+        if short.denominator == 1:
+            return int(short)
+        if short.denominator <= 1024:
+            return short
+    return number
+
+
+@lru_cache(maxsize=4096)
+def from_expr(expr: sp.Expr) -> Weight:
+    """A SymPy expression in size symbols and constants as a weight.
+
+    >>> n = sp.Symbol("n")
+    >>> from_expr(2 * n + 4)
+    Weight(number=2, factor=n + 2)
+    """
+    number, factor = expr.primitive() if expr.is_Add else expr.as_coeff_Mul()
+    if not number.is_finite:
+        return Weight(exact(number), None if factor is sp.S.One else factor)
+    exact_number = exact(Fraction(int(number.p), int(number.q)) if number.is_Rational else number)
+    if factor.is_Add and factor.could_extract_minus_sign():  # -(n - 1), not 1 - n
+        exact_number, factor = -exact_number, -factor
+    return Weight(exact_number, None if factor is sp.S.One else factor)
+
+
+def weight(value: Any) -> Weight:
+    """Any number, size or weight as a `Weight`.
+
+    >>> weight(0.5).number, weight(3.0).number, weight(0.1).number
+    (Fraction(1, 2), 3, 0.1)
+    """
+    if isinstance(value, Weight):
+        return value
+    if isinstance(value, sp.Expr):
+        return from_expr(value)
+    return Weight(exact(value))
+
+
+def times(a: Weight, b: Weight) -> Weight:
+    """The product of two weights."""
+    number = exact(a.number * b.number) if a.number != 1 and b.number != 1 else (
+        b.number if a.number == 1 else a.number)
+    if a.factor is None or b.factor is None:
+        return Weight(number, a.factor if b.factor is None else b.factor)
+    merged = from_expr(a.factor * b.factor)
+    return Weight(exact(number * merged.number), merged.factor)
+
+
+def inverse(a: Weight) -> Weight:
+    """1 / a; a zero number raises ZeroDivisionError."""
+    number = 1 / a.number if isinstance(a.number, float) else Fraction(1) / a.number
+    return Weight(exact(number), None if a.factor is None else 1 / a.factor)
+
+
+def plus(a: Weight, b: Weight) -> Weight | None:
+    """The sum of two weights, or None where it has no exact form (a float beside a symbolic size)."""
+    if a.factor == b.factor:
+        return Weight(exact(a.number + b.number), a.factor if a.number + b.number else None)
+    if isinstance(a.number, float) or isinstance(b.number, float):
+        return None
+    return from_expr(to_expr(a) + to_expr(b))
+
+
+def to_expr(a: Weight) -> sp.Expr:
+    """The weight as a SymPy number or expression."""
+    number = a.number
+    base = sp.Float(number) if isinstance(number, float) else sp.Rational(number)
+    return base if a.factor is None else base * a.factor
+
+
+def is_integer(a: Weight) -> bool:
+    """Does the weight keep integers integer?"""
+    return isinstance(a.number, int) and (a.factor is None or bool(a.factor.is_integer))

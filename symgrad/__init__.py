@@ -1,0 +1,105 @@
+"""symgrad: write a network and a loss as formulas; get the gradient as formulas, pictures and code.
+
+>>> import symgrad as sg
+>>> n, d = sg.dims("n d")
+>>> X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
+>>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w))
+2 Xᵀ (X w - y)
+"""
+
+from symgrad.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
+
+from symgrad import losses, nn
+from symgrad.align import constant
+from symgrad.contraction import (
+    arange,
+    diag,
+    diagonal,
+    dot,
+    einsum,
+    eye,
+    full,
+    matmul,
+    ones,
+    outer,
+    tensordot,
+    trace,
+    zeros,
+)
+from symgrad.derivation import Derivation, derive
+from symgrad.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
+from symgrad.drawing import draw
+from symgrad.functions import function
+from symgrad.graphing import graph
+from symgrad.graphs.errors import (
+    BackendError,
+    DataError,
+    DifferentiationError,
+    DivergenceError,
+    NoClosedForm,
+    ParseError,
+    ShapeError,
+    SymgradError,
+)
+from symgrad.parser import parse
+from symgrad.pointwise import (
+    abs,
+    arctan,
+    clip,
+    cos,
+    cosh,
+    elementwise,
+    elu,
+    equal,
+    erf,
+    exp,
+    expm1,
+    floor,
+    gelu,
+    leaky_relu,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    square,
+    tan,
+    tanh,
+    where,
+)
+from symgrad.rearrange import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    reshape,
+    squeeze,
+    stack,
+    stop_gradient,
+    transpose,
+)
+from symgrad.reduction import (
+    argmax,
+    argmin,
+    empirical_risk,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    softmax,
+    sum,
+)
+from symgrad.symbols import data, dim, dims, labels, parameter
+
+__version__ = "0.1.0"
+__all__ = [name for name in dir() if not name.startswith("_")]

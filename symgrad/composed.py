@@ -1,0 +1,158 @@
+"""Operations that are a few lines of others: triangles, Kronecker products, moments, norms, rearrangements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symgrad.align import as_axes, as_axis, as_tensor, describe
+from symgrad.contraction import arange, einsum
+from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.node import INTEGER
+from symgrad.graphs.primitives import pad as pad_node
+from symgrad.graphs.sizes import Size, canonical
+from symgrad.pointwise import abs as absolute
+from symgrad.pointwise import equal, greater_equal, less_equal, sqrt, where
+from symgrad.rearrange import concatenate, expand_dims, reshape
+from symgrad.reduction import max as largest
+from symgrad.reduction import mean
+from symgrad.reduction import sum as total
+from symgrad.tensor import Axis, Tensor, wrap
+
+
+def _triangle(operation: str, x: Any, k: int, lower: bool) -> Tensor:
+    t = as_tensor(x, operation)
+    if t.ndim < 2:
+        raise ShapeError(f"{operation}: {describe(t)} has no matrix axes")
+    i, j = arange(t.shape[-2])[:, None], arange(t.shape[-1])
+    return where(less_equal(j - k, i) if lower else greater_equal(j - k, i), t, 0)
+
+
+def tril(x: Any, k: int = 0) -> Tensor:
+    """The entries on and below diagonal `k` of the last two axes; zeros above."""
+    return _triangle("tril", x, k, True)
+
+
+def triu(x: Any, k: int = 0) -> Tensor:
+    """The entries on and above diagonal `k` of the last two axes; zeros below."""
+    return _triangle("triu", x, k, False)
+
+
+def kron(a: Any, b: Any) -> Tensor:
+    """The Kronecker product of two vectors or two matrices."""
+    left, right = as_tensor(a, "kron"), as_tensor(b, "kron")
+    if left.ndim != right.ndim or left.ndim > 2:
+        raise ShapeError(f"kron: {describe(left)} and {describe(right)} must be two vectors or two matrices")
+    letters = {0: ",->", 1: "i,j->ij", 2: "ij,kl->ikjl"}[left.ndim]
+    return reshape(einsum(letters, left, right), [m * n for m, n in zip(left.shape, right.shape, strict=True)])
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """The mean of the squared deviations from the mean; `ddof` is taken off the count."""
+    t = as_tensor(x, "var")
+    axes = as_axes(axis, t, "var")
+    count: Size = 1
+    for a in axes:
+        count = count * t.shape[a]
+    if isinstance(count, int) and count <= ddof:
+        raise ShapeError(f"var: {describe(t)} has {count} entries along axis {axis}; ddof={ddof} needs more")
+    deviation = t - mean(t, axes, keepdims=True)
+    return total(deviation**2, axes, keepdims) / canonical(sp.sympify(count - ddof))
+
+
+def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """The square root of `var`."""
+    return sqrt(var(x, axis, keepdims, ddof))
+
+
+def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The norm of all entries along `axis`: Euclidean (Frobenius), 1 (sum of |x|) or inf (largest |x|)."""
+    t = as_tensor(x, "norm")
+    if ord == 2 or ord == "fro":
+        return sqrt(total(t**2, axis, keepdims))
+    if ord == 1:
+        return total(absolute(t), axis, keepdims)
+    if ord == float("inf"):
+        return largest(absolute(t), axis, keepdims)
+    raise ShapeError(f"norm: ord must be 2, 1 or inf, not {ord!r}")
+
+
+def take(x: Any, indices: Any, axis: int = 0) -> Tensor:
+    """The entries at integer `indices` along `axis`, as NumPy's take."""
+    t = as_tensor(x, "take")
+    place = as_axis(axis, t.ndim, "take", t)
+    return t[(*(slice(None),) * place, as_tensor(indices, "take"))]
+
+
+def pad(x: Any, width: Any, value: float = 0) -> Tensor:
+    """`x` with a border: `width` is a count, a pair (before, after), or one pair for each axis."""
+    t = as_tensor(x, "pad")
+    pairs = _pairs(width, t)
+    shape = tuple(canonical(s + a + b) for s, (a, b) in zip(t.shape, pairs, strict=True))
+    lead = t.node.shape[: len(t.node.shape) - t.ndim]
+    starts = [0] * len(lead) + [a for a, _ in pairs]
+    node = pad_node(t.node, starts, [1] * len(starts), (*lead, *shape))
+    padded = wrap(node, t.over)
+    if value == 0:
+        return padded
+    border = pad_node((t * 0 + 1).node, starts, [1] * len(starts), (*lead, *shape))
+    return padded + value * (1 - wrap(border, t.over))
+
+
+def _pairs(width: Any, t: Tensor) -> list[tuple[int, int]]:
+    def one(w: Any) -> tuple[int, int]:
+        pair = (w, w) if isinstance(w, int) else tuple(w)
+        if len(pair) != 2 or any(isinstance(p, bool) or not isinstance(p, int) or p < 0 for p in pair):
+            raise ShapeError(f"pad: a width is a count or a pair of counts, not {w!r}")
+        return pair
+
+    if isinstance(width, int) or (len(width) == 2 and all(isinstance(w, int) for w in width)):
+        return [one(width)] * t.ndim
+    if len(width) != t.ndim:
+        raise ShapeError(f"pad: {len(width)} widths for the {t.ndim} axes of {describe(t)}")
+    return [one(w) for w in width]
+
+
+def flip(x: Any, axis: Axis = None) -> Tensor:
+    """The entries in reverse order along `axis` (None: all axes)."""
+    t = as_tensor(x, "flip")
+    axes = as_axes(axis, t, "flip")
+    return t[tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(t.ndim))]
+
+
+def roll(x: Any, shift: int, axis: int = 0) -> Tensor:
+    """The entries moved by `shift` along `axis`; what leaves at one end enters at the other."""
+    t = as_tensor(x, "roll")
+    place = as_axis(axis, t.ndim, "roll", t)
+    size = t.shape[place]
+    shift = shift % size if isinstance(size, int) and size else shift
+    if shift == 0:
+        return t
+    front = (slice(None),) * place
+    return concatenate([t[(*front, slice(-shift, None))], t[(*front, slice(None, -shift))]], place)
+
+
+def one_hot(labels: Any, classes: Any) -> Tensor:
+    """1 at the label along a new last axis of `classes` entries, 0 elsewhere; of booleans as numbers."""
+    t = as_tensor(labels, "one_hot")
+    if t.dtype != INTEGER:
+        raise ShapeError(f"one_hot: {describe(t)} is {t.dtype}; labels are integers")
+    return where(equal(expand_dims(t, -1), arange(classes)), 1.0, 0.0)
+
+
+def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """A list of pieces along `axis`: `parts` equal ones, or cut at the places in a list, as NumPy's split."""
+    t = as_tensor(x, "split")
+    place = as_axis(axis, t.ndim, "split", t)
+    size = t.shape[place]
+    if isinstance(parts, int):
+        if not isinstance(size, int) or parts < 1 or size % parts:
+            raise ShapeError(f"split: axis {place} of {describe(t)} does not divide into {parts} equal parts")
+        cuts = [size // parts * i for i in range(1, parts)]
+    else:
+        cuts = list(parts)
+    bounds = [None, *cuts, None]
+    front = (slice(None),) * place
+    return [t[(*front, slice(a, b))] for a, b in zip(bounds, bounds[1:], strict=False)]

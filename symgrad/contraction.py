@@ -1,0 +1,250 @@
+"""Contractions and constants: einsum and the matmul family, all of them one `contract`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.align import as_axis, as_shape, as_tensor, common_over, describe
+from symgrad.graphs.einsum import contract, literal, ones as ones_node, zeros as zeros_node
+from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.primitives import add, iota
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.weights import weight
+from symgrad.tensor import Tensor, wrap
+from symgrad.written import operation
+
+SAMPLE = "sample"  # the label of the sample axis
+
+
+def _labels(tensor: Tensor, names: list[Any]) -> list[Any]:
+    return names if tensor.over is None else [SAMPLE, *names]
+
+
+@operation
+def _contract(tensors: list[Tensor], inputs: list[list[Any]], out: list[Any], over: Size | None) -> Tensor:
+    """A contraction in the labels of one sample; the sample axis rides along in front."""
+    full = out if over is None else [SAMPLE, *out]
+    sizes = {} if over is None else {SAMPLE: over}
+    return wrap(contract([t.node for t in tensors],
+                         [_labels(t, names) for t, names in zip(tensors, inputs, strict=True)], full, sizes), over)
+
+
+def einsum(subscripts: str, *operands: Any) -> Tensor:
+    """NumPy's einsum on one sample; indices may repeat in an operand or in several.
+
+    Beyond NumPy, the output may repeat an index: `"i->ii"` is a diagonal matrix.
+    Raises ShapeError for subscripts that do not fit the operands.
+
+    >>> import symgrad as sg
+    >>> A = sg.data("A", (2, 3))
+    >>> sg.einsum("ij,kj->ik", A, A) is A @ A.T
+    True
+    """
+    tensors = [as_tensor(x, "einsum") for x in operands]
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: the subscripts must be a text, not {type(subscripts).__name__}")
+    text = subscripts.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    parts = left.split(",")
+    if len(parts) != len(tensors):
+        raise ShapeError(f"einsum {subscripts!r}: {len(parts)} groups of indices for {len(tensors)} operands")
+    dots = [t.ndim - len(part.replace("...", "")) for part, t in zip(parts, tensors, strict=True)]
+    widest = max((d for d, part in zip(dots, parts, strict=True) if "..." in part), default=0)
+    inputs = [_expand(part, t, d, subscripts, widest) for part, t, d in zip(parts, tensors, dots, strict=True)]
+    letters = [x for names in inputs for x in names]
+    if not arrow:
+        right = "".join(sorted({x for x in letters if isinstance(x, str) and letters.count(x) == 1}))
+        right = ("..." if any("..." in part for part in parts) else "") + right
+    out = _expand(right, None, widest, subscripts, widest)
+    seen: dict[Any, tuple[Size, Tensor]] = {}
+    for names, tensor in zip(inputs, tensors, strict=True):
+        for i, (name, size) in enumerate(zip(names, tensor.shape, strict=True)):
+            known = seen.setdefault(name, (size, tensor))
+            if known[0] == 1 and size != 1 and isinstance(name, int):
+                seen[name] = (size, tensor)
+            elif known[0] != size and not (isinstance(name, int) and size == 1):
+                raise ShapeError(f"einsum {subscripts!r}: index {name!r} is {known[0]} in {describe(known[1])} "
+                                 f"and {size} at axis {i} of {describe(tensor)}")
+    for name in out:
+        if name not in seen:
+            raise ShapeError(f"einsum {subscripts!r}: index {name!r} of the output is in no operand")
+    fresh = [[(name, i) if isinstance(name, int) and size != seen[name][0] else name
+              for name, size in zip(names, tensor.shape, strict=True)]
+             for i, (names, tensor) in enumerate(zip(inputs, tensors, strict=True))]
+    return _contract(tensors, fresh, out, common_over("einsum", tensors))
+
+
+def _expand(part: str, tensor: Tensor | None, dots: int, text: str, widest: int) -> list[Any]:
+    """Letters as labels; the axes of an ellipsis as ints counted from the right."""
+    head, ellipsis, tail = part.partition("...")
+    if not all(x.isascii() and x.isalpha() for x in head + tail):
+        raise ShapeError(f"einsum {text!r}: indices are single letters, got {part!r}")
+    if not ellipsis:
+        dots = 0
+        if tensor is not None and len(head) != tensor.ndim:
+            raise ShapeError(f"einsum {text!r}: {part!r} has {len(head)} indices, but {describe(tensor)} "
+                             f"has {tensor.ndim} axes")
+    if dots < 0:
+        raise ShapeError(f"einsum {text!r}: {part!r} has more indices than "
+                         + ("the output" if tensor is None else describe(tensor)) + " has axes")
+    return [*head, *range(widest - dots, widest), *tail] if ellipsis else list(head)
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product `a @ b` with NumPy's rules for vectors and stacks of matrices."""
+    left, right = as_tensor(a, "matmul"), as_tensor(b, "matmul")
+    for t in (left, right):
+        if t.ndim == 0:
+            raise ShapeError(f"matmul: {describe(t)} is a scalar; write * for a multiple of "
+                             f"{describe(right if t is left else left)}")
+    axis = max(right.ndim - 2, 0)
+    if left.shape[-1] != right.shape[axis]:
+        raise ShapeError(
+            f"matmul: {describe(left)} @ {describe(right)}: axis {left.ndim - 1} of the first is "
+            f"{left.shape[-1]}, axis {axis} of the second is {right.shape[axis]}; they must be equal{_hint(left, right)}.")
+    stack = max(left.ndim, right.ndim, 2) - 2
+    inputs = []
+    for t, names in ((left, ["i", "k"]), (right, ["k", "j"])):
+        if t.ndim == 1:
+            inputs.append(["k"])
+        else:
+            inputs.append([*range(stack - (t.ndim - 2), stack), *names])
+    out: list[Any] = list(range(stack))
+    for place in range(stack):
+        sizes = [t.shape[names.index(place)] for t, names in zip((left, right), inputs, strict=True) if place in names]
+        if len(sizes) == 2 and sizes[0] != sizes[1]:
+            if 1 not in sizes:
+                raise ShapeError(f"matmul: {describe(left)} @ {describe(right)}: the stack axis {place - stack} is "
+                                 f"{sizes[0]} and {sizes[1]}; they must be equal or one of them 1.")
+            short_one = 0 if sizes[0] == 1 else 1
+            inputs[short_one][inputs[short_one].index(place)] = ("one", place)
+    out += [x for x, t in (("i", left), ("j", right)) if t.ndim > 1]
+    return _contract([left, right], inputs, out, common_over("matmul", [left, right]))
+
+
+def _hint(left: Tensor, right: Tensor) -> str:
+    if right.ndim == 2 and left.shape[-1] == right.shape[1]:
+        return "; the second transposed (.T) would fit"
+    if left.ndim == 2 and right.ndim <= 2 and left.shape[0] == right.shape[0]:
+        return "; the first transposed (.T) would fit"
+    return ""
+
+
+def dot(a: Any, b: Any) -> Tensor:
+    """NumPy's dot: the sum over the last axis of `a` and the last but one of `b`."""
+    left, right = as_tensor(a, "dot"), as_tensor(b, "dot")
+    if not left.ndim or not right.ndim:
+        return left * right
+    return tensordot(left, right, ([left.ndim - 1], [max(right.ndim - 2, 0)]))
+
+
+def outer(a: Any, b: Any) -> Tensor:
+    """All products of an entry of `a` with an entry of `b`; both are flattened as in NumPy."""
+    left, right = (as_tensor(x, "outer").reshape((-1,)) for x in (a, b))
+    return _contract([left, right], [["i"], ["j"]], ["i", "j"], common_over("outer", [left, right]))
+
+
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
+    """NumPy's tensordot: `axes` is a count, or a pair of axes or lists of axes."""
+    left, right = as_tensor(a, "tensordot"), as_tensor(b, "tensordot")
+    if isinstance(axes, int):
+        if axes > min(left.ndim, right.ndim):
+            raise ShapeError(f"tensordot: {axes} axes of {describe(left)} and {describe(right)} do not exist")
+        pairs = (list(range(left.ndim - axes, left.ndim)), list(range(axes)))
+    else:
+        first, second = axes
+        pairs = ([first] if isinstance(first, int) else list(first), [second] if isinstance(second, int) else list(second))
+    one = [as_axis(x, left.ndim, "tensordot", left) for x in pairs[0]]
+    two = [as_axis(x, right.ndim, "tensordot", right) for x in pairs[1]]
+    if len(one) != len(two):
+        raise ShapeError(f"tensordot: {len(one)} axes of the first operand for {len(two)} of the second")
+    for x, y in zip(one, two, strict=True):
+        if left.shape[x] != right.shape[y]:
+            raise ShapeError(f"tensordot: axis {x} of {describe(left)} is {left.shape[x]}, "
+                             f"axis {y} of {describe(right)} is {right.shape[y]}; they must be equal")
+    names = [("a", i) for i in range(left.ndim)]
+    others: list[Any] = [("b", i) for i in range(right.ndim)]
+    for x, y in zip(one, two, strict=True):
+        others[y] = names[x]
+    out = [n for i, n in enumerate(names) if i not in one] + [n for i, n in enumerate(others) if i not in two]
+    return _contract([left, right], [list(names), others], out, common_over("tensordot", [left, right]))
+
+
+def _square(tensor: Tensor, operation: str) -> None:
+    if tensor.ndim < 2:
+        raise ShapeError(f"{operation}: {describe(tensor)} has no matrix axes")
+
+
+def trace(a: Any) -> Tensor:
+    """The sum of the diagonal of the last two axes, which must be equal."""
+    t = as_tensor(a, "trace")
+    _square(t, "trace")
+    if t.shape[-1] != t.shape[-2]:
+        raise ShapeError(f"trace: the last two axes of {describe(t)} are {t.shape[-2]} and {t.shape[-1]}; "
+                         "they must be equal")
+    stack = list(range(t.ndim - 2))
+    return _contract([t], [[*stack, "i", "i"]], stack, t.over)
+
+
+def diagonal(a: Any) -> Tensor:
+    """The diagonal of the last two axes, which must be equal, as the last axis."""
+    t = as_tensor(a, "diagonal")
+    _square(t, "diagonal")
+    if t.shape[-1] != t.shape[-2]:
+        raise ShapeError(f"diagonal: the last two axes of {describe(t)} are {t.shape[-2]} and {t.shape[-1]}; "
+                         "they must be equal")
+    stack = list(range(t.ndim - 2))
+    return _contract([t], [[*stack, "i", "i"]], [*stack, "i"], t.over)
+
+
+def diag(a: Any) -> Tensor:
+    """A vector as a diagonal matrix; of a matrix, its diagonal."""
+    t = as_tensor(a, "diag")
+    if t.ndim == 2:
+        return diagonal(t)
+    if t.ndim != 1:
+        raise ShapeError(f"diag: {describe(t)} is neither a vector nor a matrix")
+    return _contract([t], [["i"]], ["i", "i"], t.over)
+
+
+def eye(n: Any, m: Any = None) -> Tensor:
+    """The identity matrix of size n."""
+    (size,) = as_shape(n, "eye")
+    if m is not None and as_shape(m, "eye") != (size,):
+        raise ShapeError(f"eye: the identity is square, got {size} and {m}")
+    return wrap(contract([], [], ["i", "i"], {"i": size}))
+
+
+def zeros(shape: Any) -> Tensor:
+    """Zeros of `shape`."""
+    return wrap(zeros_node(as_shape(shape, "zeros")))
+
+
+def ones(shape: Any) -> Tensor:
+    """Ones of `shape`."""
+    return wrap(ones_node(as_shape(shape, "ones")))
+
+
+def full(shape: Any, value: Any) -> Tensor:
+    """The scalar `value` at every entry of `shape`."""
+    t, sizes = as_tensor(value, "full"), as_shape(shape, "full")
+    if t.ndim:
+        raise ShapeError(f"full: the value must be a scalar, got {describe(t)}")
+    return t * wrap(ones_node(sizes))
+
+
+def arange(start: Any, stop: Any = None, step: int = 1) -> Tensor:
+    """Integers from `start` (0) up to, not including, `stop`, as NumPy's arange; sizes may be symbolic."""
+    low, high = (0, start) if stop is None else (start, stop)
+    if isinstance(step, bool) or not isinstance(step, int) or step == 0:
+        raise ShapeError(f"arange: the step must be a non-zero int, not {step!r}")
+    length = high - low
+    if step != 1:
+        if not isinstance(length, int):
+            raise ShapeError(f"arange: a step of {step} needs int bounds, got {low} and {high}")
+        length = -(-length // step)
+    (size,) = as_shape(max(length, 0) if isinstance(length, int) else length, "arange")
+    count = iota(size)
+    if low == 0 and step == 1:
+        return wrap(count)
+    return wrap(add([count, literal(1, (size,))], [weight(step), weight(low)]))

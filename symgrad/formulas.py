@@ -1,0 +1,158 @@
+"""How tensors print: `str`, error messages, LaTeX, MathML, several lines of Unicode.
+
+All of them write the presentation tree of `notation.py`; large formulas name their intermediates and
+define them behind a "where".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from symgrad.abbreviations import abbreviations
+from symgrad.graphs.node import Node, topological
+from symgrad.latex import latex as to_latex
+from symgrad.notation import SAMPLE, Writer, symbol_names
+from symgrad.tree import Tree, name
+from symgrad.unicode import unicode
+
+if TYPE_CHECKING:
+    from symgrad.tensor import Tensor
+
+WIDTH = 40  # characters of a formula in an error message
+GLANCE = 20  # nodes that an error message looks at
+DEFINITIONS = 12  # definitions behind one formula
+ALONE = 150  # pieces of a formula that a caller has cut to size
+Lines = list[tuple[Tree, Tree]]
+
+
+def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | None = None,
+           stop: AbstractSet[Node] = frozenset(), style: str = "unicode") -> str:
+    """The formula of `node`, as "unicode" (one line) or "latex".
+
+    Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
+    dots. `mode` "sample" writes the formula of one sample, "batch" that of all samples as rows of
+    upper-case matrices. Formulas beyond any line name intermediates and define them after "where".
+    """
+    known = {key: value for key, value in (names or {}).items() if key is not node}
+    main, definitions, more = _written(node, mode, known, stop, ALONE, False)
+    return _spelled(main, definitions, more, style)
+
+
+def formula_tree(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | None = None) -> Tree:
+    """The presentation tree of the formula of `node`, without any definitions."""
+    return Writer([node], mode, names).formula(node)
+
+
+def _written(node: Node, mode: str, names: Mapping[Node, str], stop: AbstractSet[Node], most: int | None,
+             over: bool) -> tuple[Tree, Lines, bool]:
+    """The main formula, the definitions it needs, and whether there are more of them."""
+    inside = node
+    while inside.op == "named":
+        inside = inside.operands[0]
+    known = {**symbol_names(topological([node])), **names}
+    short = abbreviations(inside, known, *([] if most is None else [most]))
+    writer = Writer([node], mode, {**known, **short}, stop)
+    main = writer.formula(inside, over)
+    if not short:
+        return main, [], False
+    wanted: dict[Node, Tree] = {}
+    queue = [inside]
+    while queue and len(wanted) <= DEFINITIONS:
+        current = queue.pop(0)
+        below = topological([current], enter=lambda n, c=current: n is c or n not in short)  # type: ignore[misc]
+        for each in reversed(below):
+            if each in short and each is not current and each not in wanted:
+                wanted[each] = writer.formula(each)
+                queue.append(each)
+    more = len(wanted) > DEFINITIONS
+    order = [each for each in short if each in list(wanted)[:DEFINITIONS]]
+    return main, [(name(writer.names[each]), wanted[each]) for each in order], more
+
+
+def _spelled(main: Tree, definitions: Lines, more: bool, style: str) -> str:
+    if style not in ("unicode", "latex"):
+        raise ValueError(f"the style of a formula is 'unicode' or 'latex', not {style!r}")
+    spell = unicode if style == "unicode" else to_latex
+    text = spell(main)
+    if not definitions:
+        return text
+    parts = [f"{spell(left)} = {spell(right)}" for left, right in definitions]
+    if style == "unicode":
+        return f"{text}, where {'; '.join([*parts, *['…'] * more])}"
+    return text + r",\quad \text{where } " + r";\; ".join([*parts, *[r"\ldots"] * more])
+
+
+def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
+    if t.node.op == "named":
+        return name(t.node.attrs[0]), [], False
+    return _written(t.node, SAMPLE, {}, frozenset(), None, t.over is not None)
+
+
+def text(t: Tensor) -> str:
+    """The formula on one line of Unicode; a named tensor prints as its name.
+
+    >>> import symgrad as sg
+    >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
+    >>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w))
+    2 Xᵀ (X w - y)
+    """
+    return _spelled(*_tree_of(t), "unicode")
+
+
+def short(t: Tensor) -> str:
+    """At most 40 characters, for error messages: never fails, and looks at a few nodes only."""
+    node = t.node
+    try:
+        if node.op == "named":
+            return _cut(unicode(name(node.attrs[0])))
+        near: dict[Node, None] = {node: None}
+        queue = [node]
+        while queue:
+            for operand in queue.pop(0).operands:
+                if operand not in near and len(near) < GLANCE:
+                    near[operand] = None
+                    queue.append(operand)
+        stop = {o for each in near for o in each.operands if o not in near and o.operands}
+        known = symbol_names(near)
+        return _cut(unicode(Writer([node], SAMPLE, known, stop).formula(node, t.over is not None)))
+    except Exception:  # an error message must not be lost to an error in it
+        return node.op
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[:WIDTH - 1].rstrip() + "…"
+
+
+def shape_text(t: Tensor) -> str:
+    """The shape as Python writes it, with the sample axis where there is one."""
+    shape = t.shape
+    inner = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    return inner if t.over is None else f"{inner} over {t.over}"
+
+
+def latex(t: Tensor) -> str:
+    """The formula in LaTeX."""
+    return _spelled(*_tree_of(t), "latex")
+
+
+def mathml(t: Tensor) -> str:
+    """The formula as presentation MathML."""
+    from latex2mathml.converter import convert
+
+    return str(convert(latex(t)))
+
+
+def pretty(t: Tensor) -> str:
+    """The formula as Unicode over several lines; definitions follow, one below the other."""
+    from symgrad.pretty import pretty as to_pretty
+
+    main, definitions, more = _tree_of(t)
+    blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions), *["…"] * more]
+    return ("\n\n" if definitions else "").join(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def repr_latex(t: Tensor) -> str:
+    """What Jupyter shows."""
+    return f"$\\displaystyle {latex(t)}$"

@@ -1,0 +1,177 @@
+"""Display names taken apart: base, subscript and superscript, as a textbook writes them.
+
+A name is what a user types: `W1`, `a^1`, `x_train`, `sigma`, `G_{a^1}`. Digits at the end are a
+subscript, `_` opens a subscript and `^` a superscript (in braces, if longer than a word), and Greek
+letters are known by name. Both renderers read the same `Name`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ",
+    "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "ell": "ℓ", "nabla": "∇", "partial": "∂",
+}
+LETTERS = {glyph: name for name, glyph in GREEK.items()}
+SUPERSCRIPTS = dict(zip("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ", strict=True))
+SUBSCRIPTS = dict(zip("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋₋", strict=True))
+_DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for k, v in SUBSCRIPTS.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A base (Greek as a glyph) with what stands below and above it."""
+
+    base: str
+    sub: Name | str | None = None
+    sup: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def parse_name(text: str) -> Name:
+    """A display name as a user types it, taken apart.
+
+    >>> parse_name("W1")
+    Name(base='W', sub='1', sup=None)
+    >>> parse_name("G_{a^1}").sub
+    Name(base='a', sub=None, sup='1')
+    """
+    text = text.strip()
+    match = re.fullmatch(r"(.+?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text)
+    if match and not re.search(r"[_^]", text):
+        text = f"{match[1]}^{''.join(_DIGITS[c] for c in match[2])}"
+    match = re.fullmatch(r"(.+?)([₀₁₂₃₄₅₆₇₈₉]+)", text)
+    if match and not re.search(r"[_^]", text):
+        text = f"{match[1]}_{''.join(_DIGITS[c] for c in match[2])}"
+    base, sub, sup = _split(text)
+    if sub is None and not sup:
+        match = re.fullmatch(r"(.*\D)(\d+)", base)
+        if match:
+            base, sub = match[1], match[2]
+    elif sub is None:
+        match = re.fullmatch(r"([A-Za-z]|[a-z]{3,})(\d+)", base)
+        if match:
+            base, sub = match[1], match[2]
+    below: Name | str | None = None
+    if sub is not None:
+        inner = _bare(sub)
+        braced = inner != sub and ("_" in inner or "^" in inner)
+        nested = braced or inner in GREEK or re.fullmatch(r"[A-Za-z]\d+", inner) is not None
+        below = parse_name(inner) if nested else inner
+    above = _bare(sup) if sup else None
+    return Name(_greek(base), below, None if above is None else _greek(above))
+
+
+def _split(text: str) -> tuple[str, str | None, str | None]:
+    """Base, subscript and superscript of `base_sub^sup` or `base^sup_sub`; braces group."""
+    marks = _marks(text)
+    if not marks:
+        return text, None, None
+    first = marks[0]
+    base = text[:first]
+    if not base:
+        return text, None, None
+    other = "^" if text[first] == "_" else "_"
+    second = next((m for m in marks[1:] if text[m] == other), None)
+    inner = text[first + 1:second] if second is not None else text[first + 1:]
+    outer = text[second + 1:] if second is not None else None
+    return (base, inner, outer) if text[first] == "_" else (base, outer, inner)
+
+
+def _marks(text: str) -> list[int]:
+    depth, found = 0, []
+    for place, char in enumerate(text):
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+        elif char in "_^" and depth == 0:
+            found.append(place)
+    return found
+
+
+def _bare(text: str) -> str:
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
+
+
+def _greek(text: str) -> str:
+    if text == "lam":
+        return "λ"
+    return GREEK.get(text, text)
+
+
+def raised(name: Name) -> bool:
+    """Has the name a superscript, so that a power needs parentheses?"""
+    return name.sup is not None
+
+
+def upper(name: Name) -> Name:
+    """The name of all samples together: x -> X, a^1 -> A^1, G_{a} -> G_{A}; Greek letters stay."""
+    base = name.base
+    if base == "G" and isinstance(name.sub, Name):
+        return Name(base, upper(name.sub), name.sup)
+    if base == "G" and isinstance(name.sub, str) and len(name.sub) == 1:
+        return Name(base, name.sub.upper(), name.sup)
+    if len(base) == 1 and base.isascii():
+        return Name(base.upper(), name.sub, name.sup)
+    if base.isascii() and base[:1].isalpha():
+        return Name(base[0].upper() + base[1:], name.sub, name.sup)
+    return name
+
+
+def unicode_name(name: Name, indices: str = "") -> str:
+    """A name on one line: x₁, a¹, x_train; `indices` join the subscript."""
+    text = name.base
+    sub = name.sub
+    if sub is not None:
+        below = unicode_name(sub) if isinstance(sub, Name) else sub
+        small = isinstance(sub, str) and all(c in SUBSCRIPTS for c in below)
+        if small:
+            text += "".join(SUBSCRIPTS[c] for c in below)
+        elif indices:
+            below, indices = f"{below},{indices}", ""
+            text += "_{" + below + "}"
+        else:
+            text += f"_{below}"
+    if name.sup is not None:
+        high = all(c in SUPERSCRIPTS for c in name.sup)
+        text += "".join(SUPERSCRIPTS[c] for c in name.sup) if high else f"^{name.sup}"
+    if indices:
+        text += f"_{indices}" if len(indices) <= 1 or indices.isalnum() else "_{" + indices + "}"
+    return text
+
+
+def latex_letter(text: str) -> str:
+    """One word of a name in LaTeX: Greek by name, a letter or number as it is, else upright."""
+    if text in LETTERS:
+        return "\\" + LETTERS[text]
+    if len(text.rstrip("'")) <= 1 or text.isdigit():
+        return latex_escape(text)
+    return "\\mathrm{" + latex_escape(text) + "}"
+
+
+def latex_escape(text: str) -> str:
+    """A text that LaTeX reads as itself."""
+    table = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{\ }"}
+    return "".join(table.get(c, "\\" + c if c in "_%#&${}" else r"\ " if c.isspace() else c) for c in text)
+
+
+def latex_name(name: Name, indices: str = "") -> str:
+    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}."""
+    text = latex_letter(name.base)
+    below = ""
+    if isinstance(name.sub, Name):
+        below = latex_name(name.sub)
+    elif name.sub is not None:
+        words = [latex_letter(_greek(part)) for part in name.sub.split("_") if part]
+        below = ",".join(words)
+    below = ",".join(part for part in (below, indices) if part)
+    if name.sup is not None:
+        text += "^{" + latex_letter(name.sup) + "}"
+    return text + "_{" + below + "}" if below else text

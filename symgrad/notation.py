@@ -1,0 +1,207 @@
+"""From a graph to the presentation tree of its formula: one algorithm for all that is printed.
+
+Every node is written *at* an index: per axis a letter, or None where the axis stays open. With all axes
+open a matrix prints as a matrix (`X w`), with all fixed as an entry (`Σ_k X_ik w_k`); the formula of one
+sample is the one whose sample axis is fixed to a hidden index, and a sum over samples gives that index a
+letter. So matrix notation, index notation, per-sample and batch formulas are one walk.
+
+Nodes with a name print as that name: inputs, `named` tensors, and what a caller names in a side table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.glyphs import parse_name, upper
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.weights import exact
+from symgrad.operators import OPERATORS
+from symgrad.tree import DOTS, HIDDEN, Tree, contains, expression, name, num
+
+Index = tuple[Tree | None, ...]
+SAMPLE, BATCH = "sample", "batch"
+DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
+SMALL = 4  # entries of a constant that is written out
+LETTERS = "ijklmpqruvabcdefgh"
+SAMPLE_LETTERS = "tsrnm"
+
+
+class Writer:
+    """Writes formulas of nodes below `roots`; `names` is a side table of display names."""
+
+    def __init__(self, roots: Sequence[Node], mode: str = SAMPLE, names: Mapping[Node, str] | None = None,
+                 stop: AbstractSet[Node] = frozenset()) -> None:
+        if mode not in (SAMPLE, BATCH):
+            raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
+        self.mode = mode
+        self.stop = stop
+        known = dict(names or {})
+        order = topological(roots, enter=lambda node: node not in known or node in roots)
+        self.axes = sample_axes(roots)
+        self.names = {node: parse_name(text) for node, text in {**symbol_names(order), **known}.items()}
+        sizes = {symbol.name for node in order for symbol in symbols_of(node.shape)}
+        used = {base.base for base in self.names.values()} | sizes
+        self._sample_letters = [name(x) for x in SAMPLE_LETTERS if x not in used] or [name("τ")]
+        self._letters = [name(x) for x in LETTERS if x not in used]
+        self.depth = 0
+        if mode == BATCH:
+            self._gather_samples()
+
+    def formula(self, node: Node, over: bool = False) -> Tree:
+        """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
+        inside = node
+        while inside.op == "named":
+            inside = inside.operands[0]
+        axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
+        index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
+        tree = self._write(inside, index, frozenset())
+        if contains(tree, "entries") and tree.head != "entries":
+            letters = self.letters(sum(i is None for i in index), frozenset())
+            left = iter(letters)
+            full = tuple(next(left) if i is None else i for i in index)
+            inner = self._write(inside, full, frozenset(letters))
+            if not contains(inner, "entries"):
+                return Tree("entries", (inner, tuple(letters))) if letters else inner
+        return tree
+
+    def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+        """`node` at `index`; `taken` are the letters in use around it."""
+        if node in self.names:
+            return self._atom(node, index)
+        if node in self.stop or self.depth >= DEEPEST:
+            return DOTS
+        return self._write(node, index, taken)
+
+    def _write(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+        if node.op in ("input", "constant"):
+            return self._atom(node, index)
+        self.depth += 1
+        try:
+            return OPERATORS.get(node.op, OPERATORS["?"])(self, node, index, taken)
+        finally:
+            self.depth -= 1
+
+    def inlines(self, node: Node) -> bool:
+        """Is a node written out where it is used?"""
+        return node not in self.names and node not in self.stop
+
+    # names and indices ----------------------------------------------------------------------------
+
+    def _gather_samples(self) -> None:
+        """Per-sample vectors become matrices, and take upper-case names where those are free."""
+        given = set(self.names.values())
+        for node, base in self.names.items():
+            if node in self.axes and len(node.shape) > 1 and upper(base) not in given:
+                self.names[node] = upper(base)
+
+    def _atom(self, node: Node, index: Index) -> Tree:
+        if node not in self.names:
+            return indexed(self, written_out(node), index)
+        facts = node.attrs[0].facts if node.op == "input" else ()
+        symmetric = any(fact in facts for fact in ("symmetric", "diagonal", "positive_definite"))
+        plain = name(self.names[node], symmetric=symmetric and len(index) - sum(i is not None for i in index) == 2)
+        return indexed(self, plain, index)
+
+    def letters(self, count: int, taken: AbstractSet[Tree]) -> list[Tree]:
+        """Fresh letters for axes."""
+        free = [x for x in self._letters if x not in taken]
+        number = 1
+        while len(free) < count:
+            extra = name(f"i_{number}")
+            number += 1
+            if extra not in taken:
+                free.append(extra)
+        return free[:count]
+
+    def sample_letter(self, taken: AbstractSet[Tree]) -> Tree:
+        """A fresh letter for a sample."""
+        return next((x for x in self._sample_letters if x not in taken), name("τ"))
+
+    def is_sample(self, token: Tree | None) -> bool:
+        """Is an index that of a sample?"""
+        return token == HIDDEN or token in self._sample_letters
+
+
+def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
+    """A tree whose axes are all open, at `index`: subscripts where nothing or only samples are fixed."""
+    shown = [i for i in index if i is not None and i != HIDDEN]
+    if not shown:
+        return tree
+    partly = any(i is None for i in index) and any(i is not None and not writer.is_sample(i) for i in index)
+    if partly:
+        parts = [Tree("colon") if i is None else i for i in index if i != HIDDEN]
+        if writer.is_sample(index[0]) and index[0] != HIDDEN:
+            tree, parts = indexed(writer, tree, (index[0],)), parts[1:]
+        while parts and parts[-1].head == "colon":
+            parts.pop()
+        return Tree("item", (tree, tuple(parts)))
+    if tree.head == "name":
+        base, subs, symmetric = tree.args
+        return Tree("name", (base, (*subs, *shown), False))
+    return Tree("at", (tree, tuple(shown)))
+
+
+def symbol_names(order: Iterable[Node]) -> dict[Node, str]:
+    """Display names of inputs, constants and named tensors, for printing: it never refuses.
+
+    Equal names of different symbols are numbered: those of layers in the order in which the layers were made.
+    """
+    groups: dict[str, list[Node]] = {}
+    values = []
+    for node in order:
+        if node.op == "named":
+            groups.setdefault(node.attrs[0], []).append(node)
+        elif node.op == "input" or (node.op == "constant" and node.attrs[0].name):
+            groups.setdefault(node.attrs[0].name, []).append(node)
+        elif node.op == "constant" and not _small(node):
+            values.append(node)
+    names = {}
+    for text, nodes in groups.items():
+        free = [node for node in nodes if _owner(node) is None]
+        owned = sorted((node for node in nodes if _owner(node) is not None), key=lambda node: _owner(node) or 0)
+        if len(nodes) == 1 or (len(free) == 1 and not owned):
+            names[nodes[0]] = text
+            continue
+        for node in free[:1]:
+            names[node] = text
+        for number, node in enumerate((*free[1:], *owned), 1):
+            names[node] = numbered(text, number)
+    for number, node in enumerate(values, 1):
+        names[node] = "C" if len(values) == 1 else f"C_{number}"
+    return names
+
+
+def _small(node: Node) -> bool:
+    value = node.attrs[0].value
+    return value is not None and np.size(value) <= SMALL and np.ndim(value) <= 2
+
+
+def written_out(node: Node) -> Tree:
+    """A small constant array by its entries; a vector is a column."""
+    value = np.asarray(node.attrs[0].value)
+    if not value.ndim:
+        return _entry(value.item())
+    rows = value if value.ndim == 2 else value[:, None]
+    return Tree("matrix", tuple(tuple(_entry(entry.item()) for entry in row) for row in rows))
+
+
+def _entry(value: Any) -> Tree:
+    value = exact(value)
+    return expression(sp.Rational(value)) if isinstance(value, Fraction) else num(value)
+
+
+def _owner(node: Node) -> int | None:
+    return node.attrs[0].owner if node.op == "input" else None
+
+
+def numbered(text: str, number: int) -> str:
+    """A name with a number: W1, b_ih_1."""
+    return f"{text}{number}" if text[-1:].isalpha() and "_" not in text and "^" not in text else f"{text}_{number}"

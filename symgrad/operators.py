@@ -1,0 +1,209 @@
+"""How each operation of a graph is written: one function per operation, and the table of them.
+
+A function gets the writer, the node, the index at which it is written and the letters in use, and gives a
+tree. An operation that is not in the table prints as a function of its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from symgrad.graphs.einsum import literal_value
+from symgrad.graphs.node import Node
+from symgrad.moves import (
+    axis_text,
+    number,
+    opened,
+    picked,
+    write_concat,
+    write_gather,
+    write_iota,
+    write_pad,
+    write_reshape,
+    write_slice,
+)
+from symgrad.multilinear import write_product, write_scatter
+from symgrad.tree import (
+    UNIT,
+    Tree,
+    call,
+    children,
+    fraction,
+    hadamard,
+    num,
+    power,
+    product,
+    scaled,
+    sum_of,
+    weight_tree,
+)
+
+if TYPE_CHECKING:
+    from symgrad.notation import Index, Writer
+
+Operator = Callable[["Writer", Node, "Index", frozenset[Tree]], Tree]
+RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}
+LOGIC = {"logical_and": "∧", "logical_or": "∨"}
+RENAMED = {"maximum": "max", "minimum": "min"}
+
+
+# sums -------------------------------------------------------------------------------------------------
+
+
+def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """Terms in order with their signs; one weight in front of a sum stays in front of parentheses."""
+    terms: list[tuple[int, Tree]] = []
+    for operand, by in zip(node.operands, node.attrs[0], strict=True):
+        sign, size = weight_tree(by)
+        tree = UNIT if literal_value(operand) is not None else w.at(operand, index, taken)
+        if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
+            terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
+        else:
+            terms.append((sign, scaled(size, tree)))
+    return sum_of(terms)
+
+
+def _nested(tree: Tree) -> bool:
+    """Does a term show a sum in parentheses already? Then a weight in front goes to each term."""
+    if tree.head not in ("product", "hadamard", "transpose"):
+        return False
+    return any(part.head == "sum" or _nested(part) for part in children(tree))
+
+
+# scalar functions -------------------------------------------------------------------------------------
+
+
+def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A function of entries: tanh(a), 1/x, √x, |x|, [a > 0], cases."""
+    (row,) = node.attrs
+    args = []
+    for operand in node.operands:
+        value = literal_value(operand)
+        args.append(number(value) if value is not None else w.at(operand, index, taken))
+    order = opened(index)
+    first = args[0]
+    if row == "reciprocal":
+        return fraction(UNIT, first)
+    if row == "sqrt":
+        squared = first.head == "power" and first.args[0].head == "norm" and first.args[1] == num(2)
+        return first.args[0] if squared else Tree("root", (first,))
+    if row == "power":
+        return power(first, args[1], order > 0)
+    if row == "log1p":
+        return call("log", sum_of([(1, UNIT), (1, first)]))
+    if row == "expm1":
+        return sum_of([(1, call("exp", first)), (-1, UNIT)])
+    if row == "log_or_zero":
+        return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
+    if row in ("abs", "floor"):
+        return Tree("bars" if row == "abs" else "floor", (first,))
+    if row == "where":
+        return Tree("cases", (((args[1], condition(first)),), args[2]))
+    if row in RELATIONS:
+        return Tree("bracket", (Tree("relation", (RELATIONS[row], first, args[1])),))
+    if row in LOGIC:
+        return Tree("bracket", (Tree("logic", (LOGIC[row], *map(condition, args))),))
+    if row == "logical_not":
+        return Tree("bracket", (Tree("not", (condition(first),)),))
+    return call(RENAMED.get(row, row), *args)
+
+
+def condition(tree: Tree) -> Tree:
+    """A truth value where a condition stands: without its bracket."""
+    inner: Tree = tree.args[0] if tree.head == "bracket" else tree
+    return inner
+
+
+# reductions -------------------------------------------------------------------------------------------
+
+
+def write_reduction(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """max(z), max_j Z_ij or max(Z, axis=1); logsumexp, argmax and the like alike."""
+    (operand,) = node.operands
+    axes = node.attrs[0] if isinstance(node.attrs[0], tuple) else (node.attrs[0],)
+    given = iter(index)
+    below: list[Tree | None] = [None if i in axes else next(given) for i in range(len(operand.shape))]
+    letters: list[Tree] = []
+    sample = w.axes.get(operand) if w.mode == "sample" else None
+    if sample is not None and sample in axes:
+        letters.append(w.sample_letter(taken))
+        below[sample] = letters[0]
+    left = [i for i in axes if i != sample]
+    if left and any(i is not None and not w.is_sample(i) for i in index):
+        fresh = w.letters(len(left), taken | set(letters))
+        for axis, letter in zip(left, fresh, strict=True):
+            below[axis] = letter
+        letters, left = [*letters, *fresh], []
+    tree = w.at(operand, tuple(below), taken | set(letters))
+    if letters:
+        return call(node.op, tree, subs=letters)
+    if len(left) == sum(i is None for i in below):
+        return call(node.op, tree)
+    return call(node.op, tree, axis_text(below, left))
+
+
+def write_softmax(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """softmax(z); an entry is softmax(z)_i, or softmax_j(Z_ij) where other axes are fixed as well."""
+    (operand,), (axes,) = node.operands, node.attrs
+    fixed = [index[axis] for axis in axes if index[axis] is not None]
+    others = [i for axis, i in enumerate(index) if axis not in axes]
+    plain = all(i is None or w.is_sample(i) for i in others)
+    if not fixed or plain:
+        below = tuple(None if axis in axes else i for axis, i in enumerate(index))
+        tree = w.at(operand, below, taken)
+        if opened(below) == len(axes) or (len(axes) == 1 and axes[0] == len(index) - 1):
+            tree = call("softmax", tree)
+        else:
+            tree = call("softmax", tree, axis_text(below, axes))
+        if not fixed:
+            return tree
+        if opened(below) == len(axes) == len(fixed):
+            return Tree("at", (tree, tuple(i for i in fixed if i is not None)))
+    elif len(fixed) == len(axes) and not opened(index):
+        letters = [i for i in fixed if i is not None]
+        if all(i.head == "name" and sum(i == j for j in index) == 1 for i in letters):
+            return call("softmax", w.at(operand, index, taken), subs=letters)
+    return picked(w, node, index, taken)
+
+
+def write_stop(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A constant for differentiation."""
+    return call("sg", w.at(node.operands[0], index, taken))
+
+
+def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A named tensor whose name is not wanted here."""
+    return w.at(node.operands[0], index, taken)
+
+
+# linear algebra and all else --------------------------------------------------------------------------
+
+
+def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """op(operands, attributes); the sample axis, where it is in front, is carried along."""
+    lead = 1 if index and w.is_sample(index[0]) else 0
+    if any(i is not None for i in index[lead:]):
+        return picked(w, node, index, taken)
+    trees = []
+    for operand in node.operands:
+        carried = lead and operand.shape and operand.shape[0] == node.shape[0]
+        below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
+        trees.append(w.at(operand, below, taken))
+    return FORMS.get(node.op, lambda *args: call(node.op, *args))(*trees)
+
+
+FORMS: Mapping[str, Callable[..., Tree]] = MappingProxyType({
+    "inverse": lambda a: Tree("inverse", (a,)),
+    "solve": lambda a, b: product((), [Tree("inverse", (a,)), b]),
+})
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType({
+    "add": write_add, "einsum": write_product, "view": write_product, "elementwise": write_elementwise,
+    "max": write_reduction, "min": write_reduction, "logsumexp": write_reduction,
+    "argmax": write_reduction, "argmin": write_reduction, "softmax": write_softmax,
+    "slice": write_slice, "pad": write_pad, "concat": write_concat, "reshape": write_reshape,
+    "gather": write_gather, "scatter": write_scatter, "iota": write_iota, "stop": write_stop,
+    "named": write_named, "?": write_any,
+})

@@ -1,0 +1,241 @@
+"""Entry-by-entry operations: arithmetic, and every row of the table of elementwise functions.
+
+Arithmetic is not elementwise in the algebra: a product is a contraction, a sum an `add`, so that both
+stay linear for derivatives. Everything else is a row.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from symgrad.align import align, as_tensor, broadcast_all, describe
+from symgrad.graphs.einsum import contract, literal_value, scale, zeros
+from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.formulas import lower
+from symgrad.graphs.formulas import power as power_node
+from symgrad.graphs.node import BOOLEAN
+from symgrad.graphs.primitives import add as add_node
+from symgrad.graphs.primitives import elementwise as elementwise_node
+from symgrad.graphs.rows import ROWS
+from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, to_expr
+from symgrad.tensor import Tensor, wrap
+from symgrad.written import operation
+
+
+@operation
+def _sum(operation: str, a: Any, b: Any, sign: Weight) -> Tensor:
+    both = align(operation, [as_tensor(a, operation), as_tensor(b, operation)])
+    return wrap(add_node(broadcast_all(both), [ONE, sign]), both.over)
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """a + b."""
+    return _sum("add", a, b, ONE)
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """a - b."""
+    return _sum("subtract", a, b, MINUS)
+
+
+@operation
+def negative(a: Any) -> Tensor:
+    """-a."""
+    t = as_tensor(a, "negative")
+    return wrap(scale(t.node, MINUS), t.over)
+
+
+@operation
+def multiply(a: Any, b: Any) -> Tensor:
+    """a * b, entry by entry."""
+    both = align("multiply", [as_tensor(a, "multiply"), as_tensor(b, "multiply")])
+    return wrap(contract(both.nodes, both.inputs, both.labels,
+                         dict(zip(both.labels, both.shape, strict=True))), both.over)
+
+
+@operation
+def divide(a: Any, b: Any) -> Tensor:
+    """a / b, entry by entry: true division, also of integers."""
+    divisor = as_tensor(b, "divide")
+    value = literal_value(divisor.node)
+    if value is not None and divisor.ndim == 0:
+        dividend = as_tensor(a, "divide")
+        by = inverse(value) if value.number else Weight(float("inf"))  # NumPy's x / 0
+        return wrap(scale(dividend.node, by), dividend.over)
+    return multiply(a, wrap(elementwise_node("reciprocal", [divisor.node]), divisor.over))
+
+
+@operation
+def power(a: Any, b: Any) -> Tensor:
+    """a ** b, entry by entry; 0 ** 0 is 1."""
+    base, exponent = as_tensor(a, "power"), as_tensor(b, "power")
+    value = literal_value(exponent.node)
+    if value is not None and exponent.ndim == 0 and not isinstance(value.number, float):
+        return wrap(power_node(base.node, to_expr(value), {}, base.node.shape), base.over)
+    return _row("power", base, exponent)
+
+
+@operation
+def _row(name: str, *operands: Any) -> Tensor:
+    tensors = [as_tensor(x, name) for x in operands]
+    both = align(name, tensors)
+    return wrap(elementwise_node(name, broadcast_all(both)), both.over)
+
+
+def _unary(name: str, doc: str) -> Callable[[Any], Tensor]:
+    def function(x: Any) -> Tensor:
+        return _row(name, x)
+
+    return _label(function, name, doc)
+
+
+def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+    def function(a: Any, b: Any) -> Tensor:
+        return _row(name, a, b)
+
+    return _label(function, name, doc)
+
+
+def _label(function: Callable[..., Tensor], name: str, doc: str) -> Callable[..., Tensor]:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{doc}, entry by entry: {ROWS[name].formula}."
+    return function
+
+
+exp = _unary("exp", "The exponential")
+log = _unary("log", "The natural logarithm")
+log1p = _unary("log1p", "log(1 + x), accurate for small x")
+expm1 = _unary("expm1", "exp(x) - 1, accurate for small x")
+sqrt = _unary("sqrt", "The square root")
+abs = _unary("abs", "The absolute value; derivative 0 at 0")
+sign = _unary("sign", "The sign; derivative 0")
+floor = _unary("floor", "The largest integer below; derivative 0")
+sin = _unary("sin", "The sine")
+cos = _unary("cos", "The cosine")
+tan = _unary("tan", "The tangent")
+arcsin = _unary("arcsin", "The inverse sine")
+arccos = _unary("arccos", "The inverse cosine")
+arctan = _unary("arctan", "The inverse tangent")
+sinh = _unary("sinh", "The hyperbolic sine")
+cosh = _unary("cosh", "The hyperbolic cosine")
+tanh = _unary("tanh", "The hyperbolic tangent")
+erf = _unary("erf", "The error function")
+sigmoid = _unary("sigmoid", "The logistic function")
+softplus = _unary("softplus", "log(1 + exp(x)), without overflow")
+relu = _unary("relu", "max(x, 0); derivative 0 at 0")
+gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact, by erf")
+silu = _unary("silu", "x sigmoid(x)")
+maximum = _binary("maximum", "The larger of two; ties share the derivative equally")
+minimum = _binary("minimum", "The smaller of two; ties share the derivative equally")
+arctan2 = _binary("arctan2", "The angle of the point (b, a)")
+equal = _binary("equal", "Whether a and b are equal")
+not_equal = _binary("not_equal", "Whether a and b differ")
+less = _binary("less", "Whether a < b")
+less_equal = _binary("less_equal", "Whether a <= b")
+greater = _binary("greater", "Whether a > b")
+greater_equal = _binary("greater_equal", "Whether a >= b")
+
+
+def square(x: Any) -> Tensor:
+    """x * x, entry by entry."""
+    return power(x, 2)
+
+
+def reciprocal(x: Any) -> Tensor:
+    """1 / x, entry by entry."""
+    return divide(1, x)
+
+
+def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Tensor:
+    """x where positive, else `negative_slope * x`; PyTorch's default slope."""
+    return _row("leaky_relu", x, negative_slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Tensor:
+    """x where positive, else `alpha * (exp(x) - 1)` (Clevert et al. 2015)."""
+    return _row("elu", x, alpha)
+
+
+def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
+    """x between `low` and `high`; the derivative is 1 in the closed interval, as in PyTorch."""
+    if low is None and high is None:
+        raise TypeError("clip: give a lower bound, an upper bound or both")
+    if low is None:
+        return minimum(x, high)
+    if high is None:
+        return maximum(x, low)
+    return _row("clip", x, low, high)
+
+
+def _truth(x: Any, operation: str) -> Tensor:
+    t = as_tensor(x, operation)
+    return t if t.dtype == BOOLEAN else not_equal(t, 0)
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """`a` where `condition` holds, else `b`, entry by entry."""
+    return _row("where", _truth(condition, "where"), a, b)
+
+
+def logical_and(a: Any, b: Any) -> Tensor:
+    """Whether both hold; numbers count as true where not zero."""
+    return _row("logical_and", _truth(a, "logical_and"), _truth(b, "logical_and"))
+
+
+def logical_or(a: Any, b: Any) -> Tensor:
+    """Whether one holds; numbers count as true where not zero."""
+    return _row("logical_or", _truth(a, "logical_or"), _truth(b, "logical_or"))
+
+
+def logical_not(a: Any) -> Tensor:
+    """Whether it does not hold; numbers count as true where not zero."""
+    return _row("logical_not", _truth(a, "logical_not"))
+
+
+@operation
+def elementwise(f: Any, *tensors: Any) -> Tensor:
+    """Your own scalar formula, entry by entry; derivative, print and code follow from it.
+
+    `f` is a SymPy expression in its free symbols (operands in alphabetical order of their names), a
+    `sympy.Lambda`, or a callable on SymPy scalars. Raises SymgradError for a function without a row.
+
+    >>> import sympy as sp, symgrad as sg
+    >>> s = sp.Symbol("s")
+    >>> sg.elementwise(s * sp.exp(-s**2), sg.data("x", 3)).shape
+    (3,)
+    """
+    given = [as_tensor(t, "elementwise") for t in tensors]
+    if not given:
+        raise TypeError("elementwise: give at least one tensor after the formula")
+    dummies = [sp.Dummy(f"x{i}", real=True) for i in range(len(given))]
+    if isinstance(f, sp.Lambda):
+        _count(len(f.variables), given, "the Lambda takes")
+        formula = f(*dummies)
+    elif isinstance(f, sp.Basic):
+        free = sorted(f.free_symbols, key=lambda symbol: symbol.name)
+        _count(len(free), given, f"the formula {f} has the free symbols {', '.join(map(str, free)) or 'none'}:")
+        formula = f.xreplace(dict(zip(free, dummies, strict=True)))
+    elif callable(f):
+        wanted = [p for p in inspect.signature(f).parameters.values() if p.default is p.empty] if not isinstance(
+            f, type) and not isinstance(f, sp.FunctionClass) else dummies
+        _count(len(wanted), given, "the callable takes")
+        formula = sp.sympify(f(*dummies))
+    else:
+        raise TypeError(f"elementwise: the formula must be SymPy's or a callable, not {type(f).__name__}")
+    both = align("elementwise", given)
+    if not formula.free_symbols:
+        unit = [zeros(both.shape)]
+        return wrap(add_node([*unit, lower(formula, {}, both.shape)]), both.over)
+    nodes = broadcast_all(both)
+    return wrap(lower(formula, dict(zip(dummies, nodes, strict=True)), both.shape), both.over)
+
+
+def _count(wanted: int, given: builtins.list[Tensor], subject: str) -> None:
+    if wanted != len(given):
+        raise SymgradError(f"elementwise: {subject} {wanted} operands, but {len(given)} tensors are given: "
+                           + "; ".join(describe(t) for t in given))

@@ -1,0 +1,104 @@
+"""Formulas over several lines of Unicode, set with SymPy's string pictures: fractions stand upright."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy.printing.pretty.stringpict import prettyForm, stringPict
+
+from symgrad.glyphs import Name, unicode_name
+from symgrad.spelling import spell
+from symgrad.tree import Tree
+from symgrad.unicode import Unicode, indices
+
+FLAT = Unicode()
+SIDES = {"(": ("(", ")"), "[": ("[", "]"), "{": ("{", "}"), "|": ("|", "|")}
+
+
+class Pretty:
+    """The alphabet of string pictures."""
+
+    flat = False
+
+    def text(self, glyphs: str) -> prettyForm:
+        return prettyForm(FLAT.text(glyphs))
+
+    def word(self, word: str) -> prettyForm:
+        return prettyForm(word)
+
+    def name(self, name: Name, subs: Sequence[prettyForm]) -> prettyForm:
+        return prettyForm(unicode_name(name, _flat_indices(subs)))
+
+    def function(self, name: str, subs: Sequence[prettyForm]) -> prettyForm:
+        return prettyForm(FLAT.function(name, [_line(each) for each in subs]))
+
+    def row(self, parts: Sequence[prettyForm]) -> prettyForm:
+        return prettyForm(*stringPict.next(*parts)) if parts else prettyForm("")
+
+    def enclosed(self, left: str, inner: prettyForm, right: str) -> prettyForm:
+        if inner.height() == 1:
+            return self.row([prettyForm(left), inner, prettyForm(right)])
+        if left in SIDES:
+            return prettyForm(*inner.parens(*SIDES[left]))
+        bar = stringPict("\n".join([left] * inner.height()), inner.baseline)
+        end = stringPict("\n".join([right] * inner.height()), inner.baseline)
+        return prettyForm(*stringPict.next(bar, inner, end))
+
+    def raised(self, base: prettyForm, exponent: prettyForm) -> prettyForm:
+        if base.height() == 1 and exponent.height() == 1:
+            return prettyForm(FLAT.raised(_line(base), _line(exponent)))
+        wide, _ = base.right(" " * exponent.width())
+        high, _ = stringPict(" " * base.width()).right(exponent)
+        picture, _ = stringPict(wide).above(high)
+        return prettyForm(picture, baseline=base.baseline + exponent.height())
+
+    def lowered(self, base: prettyForm, subs: Sequence[prettyForm]) -> prettyForm:
+        if base.height() == 1:
+            return prettyForm(FLAT.lowered(_line(base), [_line(each) for each in subs]))
+        below = _flat_indices(subs)
+        wide, _ = base.right(" " * len(below))
+        picture, _ = stringPict(wide).below(" " * base.width() + below)
+        return prettyForm(picture, baseline=base.baseline)
+
+    def fraction(self, above: prettyForm, below: prettyForm) -> prettyForm:
+        picture, _ = stringPict.stack(above, stringPict.LINE, below)
+        return prettyForm(picture, baseline=above.height())
+
+    def root(self, inner: prettyForm, tight: bool) -> prettyForm:
+        if inner.height() == 1:
+            return prettyForm(FLAT.root(_line(inner), tight))
+        return self.row([prettyForm("√"), self.enclosed("(", inner, ")")])
+
+    def big(self, letters: Sequence[prettyForm], body: prettyForm) -> prettyForm:
+        picture, _ = stringPict("Σ").below(_flat_indices(letters))
+        return self.row([prettyForm(picture, baseline=0), prettyForm(" "), body])
+
+    def cases(self, rows: Sequence[tuple[prettyForm, prettyForm]], otherwise: prettyForm) -> prettyForm:
+        lines = [self.row([value, prettyForm("  if "), test]) for value, test in rows]
+        lines.append(self.row([otherwise, prettyForm("  otherwise")]))
+        width = max(line.width() for line in lines)
+        picture, _ = stringPict.stack(*(prettyForm(line.right(" " * (width - line.width()))[0]) for line in lines))
+        body = prettyForm(picture, baseline=(picture.count("\n")) // 2)
+        return prettyForm(*body.left(stringPict(_brace(body.height()), body.baseline)))
+
+
+def _brace(height: int) -> str:
+    return "\n".join("⎧" if i == 0 else "⎩" if i == height - 1 else "⎪" for i in range(height))
+
+
+def _line(piece: prettyForm) -> str:
+    return "".join(piece.picture)
+
+
+def _flat_indices(subs: Sequence[prettyForm]) -> str:
+    return indices([_line(each) for each in subs])
+
+
+def pretty(tree: Tree, name: Tree | None = None) -> str:
+    """A tree over several lines; with a `name`, as its definition."""
+    a = Pretty()
+    piece = spell(tree, a)
+    if name is not None:
+        piece = a.row([spell(name, a), a.text(" = "), piece])
+    lines = [line.rstrip() for line in str(piece).split("\n")]
+    return "\n".join(lines)

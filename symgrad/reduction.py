@@ -1,0 +1,137 @@
+"""Reductions: over axes of one sample (`axis=`), or over the samples themselves (`over=T`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.align import as_axes, as_axis, as_tensor, describe
+from symgrad.graphs.einsum import contract, scale, total
+from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.node import Node
+from symgrad.graphs.primitives import argument, reduction
+from symgrad.graphs.primitives import softmax as softmax_node
+from symgrad.graphs.sizes import Size, canonical, product
+from symgrad.graphs.weights import inverse, weight
+from symgrad.tensor import Axis, Tensor, wrap
+from symgrad.written import operation
+
+Reduce = Callable[[Node, tuple[int, ...]], Node]
+
+
+@operation
+def _reduce(operation: str, x: Any, axis: Axis, keepdims: bool, over: Size | None, rule: Reduce) -> Tensor:
+    t = as_tensor(x, operation)
+    if over is not None:
+        if axis is not None or keepdims:
+            raise ShapeError(f"{operation}: over={over} closes the sample axis alone; "
+                             "reduce the axes of a sample in a call of its own")
+        if t.over is None or canonical(over) != t.over:
+            what = f"one sample of {t.over}" if t.over is not None else "not over a sample axis"
+            raise ShapeError(f"{operation}: over={over}, but {describe(t)} is {what}")
+        return wrap(rule(t.node, (0,)))
+    axes = as_axes(axis, t, operation)
+    lead = 0 if t.over is None else 1
+    node = rule(t.node, tuple(a + lead for a in axes)) if axes else rule(t.node, ())
+    if keepdims:
+        shape = t.node.shape
+        kept = [i for i in range(len(shape)) if i - lead not in axes]
+        sizes = {i: 1 if i - lead in axes else shape[i] for i in range(len(shape))}
+        node = contract([node], [kept], range(len(shape)), sizes)
+    return wrap(node, t.over)
+
+
+def _nonempty(operation: str, node: Node, axes: tuple[int, ...]) -> None:
+    for axis in axes:
+        if node.shape[axis] == 0:
+            raise ShapeError(f"{operation}: axis {axis} has size 0, and there is no {operation} of nothing")
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
+    """The sum over `axis` (None: all axes of one sample), or over the samples (`over=T`).
+
+    >>> import symgrad as sg
+    >>> sg.sum(sg.data("X", (2, 3)), axis=0).shape
+    (3,)
+    """
+    return _reduce("sum", x, axis, keepdims, over, total)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
+    """The mean over `axis` (None: all axes of one sample), or over the samples (`over=T`)."""
+
+    def rule(node: Node, axes: tuple[int, ...]) -> Node:
+        _nonempty("mean", node, axes)
+        return scale(total(node, axes), inverse(weight(product(node.shape[a] for a in axes))))
+
+    return _reduce("mean", x, axis, keepdims, over, rule)
+
+
+def empirical_risk(t: Tensor) -> Tensor:
+    """1/T times the sum over the samples of `t`: `sg.mean(t, over=t.over)`."""
+    if as_tensor(t, "empirical_risk").over is None:
+        raise ShapeError(f"empirical_risk: {describe(t)} is not over a sample axis; "
+                         "write the data with over=T, or take sg.mean")
+    return mean(t, over=t.over)
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
+    """The largest entry; ties share the derivative equally."""
+    return _extremum("max", x, axis, keepdims, over)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
+    """The smallest entry; ties share the derivative equally."""
+    return _extremum("min", x, axis, keepdims, over)
+
+
+def _extremum(op: str, x: Any, axis: Axis, keepdims: bool, over: Size | None) -> Tensor:
+    def rule(node: Node, axes: tuple[int, ...]) -> Node:
+        _nonempty(op, node, axes)
+        return reduction(op, node, axes)
+
+    return _reduce(op, x, axis, keepdims, over, rule)
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
+    """log(sum(exp(x))), without overflow."""
+    return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction("logsumexp", node, axes))
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the first largest entry along `axis` (None: of all entries, flattened)."""
+    return _argument("argmax", x, axis, keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the first smallest entry along `axis` (None: of all entries, flattened)."""
+    return _argument("argmin", x, axis, keepdims)
+
+
+def _argument(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    t = as_tensor(x, op)
+    if axis is None:
+        if keepdims and t.ndim != 1:
+            raise ShapeError(f"{op}: keepdims needs an axis")
+        t, axis = t.reshape((-1,)), 0
+
+    def rule(node: Node, axes: tuple[int, ...]) -> Node:
+        _nonempty(op, node, axes)
+        return argument(op, node, axes[0])
+
+    return _reduce(op, t, as_axis(axis, t.ndim, op, t), keepdims, None, rule)
+
+
+@operation
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    t = as_tensor(x, "softmax")
+    place = as_axis(axis, t.ndim, "softmax", t) + (0 if t.over is None else 1)
+    return wrap(softmax_node(t.node, (place,)), t.over)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """x - logsumexp(x) along `axis`: the logarithm of softmax, without overflow."""
+    t = as_tensor(x, "log_softmax")
+    as_axis(axis, t.ndim, "log_softmax", t)
+    return t - logsumexp(t, axis, keepdims=True)

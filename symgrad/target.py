@@ -1,0 +1,121 @@
+"""What a command works on: a model file, or one formula as text with the shapes of its names.
+
+`target("examples/digits.py", {}, ())` runs a file; `target("sum((X @ w - y)**2)", {"X": "n,d", ...}, ("w",))` reads
+a text by the safe parser. Which of the two is decided by the argument alone, and never by trying both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from symgrad import modelfile
+from symgrad.graphs.errors import ParseError, SymgradError
+from symgrad.graphs.node import REAL, topological
+from symgrad.parser import parse_with_symbols
+from symgrad.symbols import parameter
+from symgrad.tensor import Tensor, wrap
+from symgrad.vocabulary import parse_shapes
+
+
+@dataclass(frozen=True)
+class Target:
+    """A loss, the variables to differentiate by, and the file they came from, if any."""
+
+    loss: Tensor
+    wrt: tuple[Tensor, ...]
+    title: str
+    name: str
+    file: modelfile.ModelFile | None = None
+
+
+def target(argument: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Target:
+    """Load the model file or parse the text that `argument` is.
+
+    Raises SymgradError: for a file that is not there or does not define a model, a text that is no formula,
+    and names in `wrt` that do not occur.
+    """
+    if not is_file_name(argument) or (shapes and not argument.lower().endswith(".py")):
+        return _from_text(argument, shapes, wrt)
+    if shapes:
+        raise SymgradError(f"--shape is for a formula; {argument} is a model file and says its shapes itself")
+    file = modelfile.load(Path(argument))
+    variables = [_pick(name, file) for name in wrt] or list(_as_tensors(file))
+    variables = variables or [s for s in symbols_of(file.loss, file.tensors) if kind_of(s) == "parameter"]
+    return Target(file.loss, tuple(variables), file.title, file.name, file)
+
+
+def is_file_name(argument: str) -> bool:
+    """Whether an argument names a file: a `.py`, something that is there, or a path and not a quotient.
+
+    >>> [is_file_name(text) for text in ("model.py", "X / y", "data/model", "a/b")]
+    [True, False, False, False]
+    """
+    if argument.lower().endswith(".py"):
+        return True
+    try:
+        return Path(argument).exists()
+    except (OSError, ValueError):  # a long formula is no file name; nor are null bytes
+        return False
+
+
+def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Target:
+    declared = parse_shapes(shapes)
+    for name in wrt:
+        if name not in declared:
+            known = f"; declared are {', '.join(declared)}" if declared else ""
+            raise SymgradError(f"--wrt {name}: no --shape declares {name!r}{known}")
+        symbol = declared[name]
+        if symbol.over is None and symbol.dtype == REAL:  # what it is differentiated by is to be fitted
+            declared[name] = parameter(name, symbol.shape)
+    try:
+        loss, symbols = parse_with_symbols(text, declared)
+    except ParseError as error:
+        raise ParseError(f"{error}{_hint(text, shapes)}") from None
+    used = set(topological([loss.node]))
+    variables = [symbols[name] for name in wrt]
+    variables = variables or [s for s in symbols.values() if s.dtype == REAL and s.node in used]
+    return Target(loss, tuple(variables), " ".join(text.split()), "formula")
+
+
+def _hint(text: str, shapes: Mapping[str, str]) -> str:
+    if re.fullmatch(r"[\w./\\~ -]*(/|\\|\.\w+)[\w./\\~-]*", text) and re.search(r"\.\w{1,5}$|^[./~]", text):
+        return f"\nThere is no file {text!r}; was a model file meant?"
+    if not shapes and re.search(r"[^\W\d]", text):
+        return "\nA name is declared by its shape: --shape X=n,d --shape c= (a scalar)"
+    return ""
+
+
+def _as_tensors(file: modelfile.ModelFile) -> Sequence[Tensor]:
+    value = file.get("wrt", ())
+    values = list(value.values()) if isinstance(value, Mapping) else [value] if isinstance(value, Tensor) else value
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, Tensor) for v in values):
+        raise modelfile.ModelFileError(f"{file.path}: wrt must be a tensor, or a list or dict of tensors")
+    return values
+
+
+def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
+    """All symbols that occur: data, then parameters; those in `order` first and so, others by first use."""
+    nodes = [node for node in topological([loss.node]) if node.op == "input"]
+    found = [wrap(node, node.attrs[0].over) for node in nodes]
+    place = {tensor: i for i, tensor in enumerate(order)}
+    return sorted(found, key=lambda s: (kind_of(s) == "parameter", place.get(s, len(place))))
+
+
+def kind_of(symbol: Tensor) -> str:
+    """"data", "labels" or "parameter"."""
+    kind: str = symbol.node.attrs[0].kind
+    return kind
+
+
+def _pick(name: str, file: modelfile.ModelFile) -> Tensor:
+    """The symbol of that name, or the intermediate tensor that the file displays so."""
+    symbols = symbols_of(file.loss)
+    found = [s for s in symbols if s.name == name] or [
+        value for value in file.tensors if value.name == name and value.node in set(topological([file.loss.node]))]
+    if found:
+        return found[0]
+    raise SymgradError(f"--wrt {name}: the loss of {file.path} has no symbol {name!r}; "
+                       f"it has {', '.join(str(s.name) for s in symbols)}")

@@ -1,0 +1,63 @@
+"""What people see in a terminal: rich is imported here, at the first line that is printed, and nowhere else.
+
+Colour only where a terminal reads it and NO_COLOR is not set; a pipe gets plain text of any width.
+Texts of files and formulas are printed as they are: nothing in them is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+INDENT = 10  # of a column that is moved to a line of its own
+PIPE_WIDTH = 200  # a table in a pipe is not cut at 80 columns: nobody is there to widen the window
+
+
+def console() -> Any:
+    """The rich console of standard output as it is now."""
+    from rich.console import Console
+
+    made = Console(markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = PIPE_WIDTH
+    return made
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One paragraph; long lines are left to the terminal, so that a copied formula is whole."""
+    from rich.text import Text
+
+    console().print(Text(text, style), soft_wrap=True)
+
+
+def lines(text: str) -> None:
+    """Lines in columns. On a terminal too narrow for a line, its last column goes below, dimmed."""
+    from rich.cells import cell_len
+
+    screen = console()
+    for line in text.splitlines():
+        first, gap, last = line.rstrip().rpartition("  ")
+        if cell_len(line) <= screen.width or not first.strip():
+            say(line)
+        else:
+            say(first.rstrip())
+            say(" " * INDENT + last.strip(), "dim")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (),
+          fold: Sequence[str] = ()) -> None:
+    """A table without vertical lines. Columns in `right` are numbers; those in `fold` give way when it is narrow."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for name in header:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name not in fold,
+                        overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell, MARKS.get(cell, "")) for cell in row))
+    console().print(made)
+
+
+MARKS = {"ok": "green", "FAILS": "bold red"}

@@ -1,0 +1,310 @@
+"""The presentation tree: what a formula looks like, before it is spelled in LaTeX or Unicode.
+
+A `Tree` is a head and arguments. The functions below build trees the way a mathematician writes: nested
+products flatten, transposes move inwards where that saves a prime, equal Hadamard factors become a power,
+reciprocals a fraction. Trees know nothing of graphs; they are small, and compared by content.
+
+heads: num name ones eye sum product hadamard fraction transpose inverse power call norm bars floor root big
+at item colon range matrix entries bracket relation logic not cases join tuple keyword count dots hidden
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+
+from symgrad.glyphs import Name, parse_name
+from symgrad.graphs.weights import Number, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One piece of a formula; `args` are trees, texts and tuples of those, by the head."""
+
+    head: str
+    args: tuple[Any, ...] = ()
+
+
+UNIT, ZERO = Tree("num", ("1",)), Tree("num", ("0",))
+ONES, EYE, DOTS = Tree("ones"), Tree("eye"), Tree("dots")
+HIDDEN = Tree("hidden")  # the index of the sample that a formula is about
+
+
+def num(value: Any) -> Tree:
+    """A number that is not negative (or a negative one, as a negated sum)."""
+    if value < 0:
+        return sum_of([(-1, num(-value))])
+    if value != value or value in (float("inf"), float("-inf")):
+        return Tree("num", ("∞" if value == value else "nan",))
+    return Tree("num", (repr(value),))
+
+
+def name(text: str | Name, subs: Sequence[Tree] = (), symmetric: bool = False) -> Tree:
+    """A symbol, with the indices `subs`."""
+    return Tree("name", (text if isinstance(text, Name) else parse_name(text), tuple(subs), symmetric))
+
+
+def call(function: str, *args: Tree, subs: Sequence[Tree] = ()) -> Tree:
+    """A function of arguments, such as tanh(a) or max_j(z_j)."""
+    return Tree("call", (function, tuple(args), tuple(subs)))
+
+
+def power(base: Tree, exponent: Tree, entrywise: bool) -> Tree:
+    """base to the exponent, of a scalar or entry by entry."""
+    return base if exponent == UNIT else Tree("power", (base, exponent, entrywise))
+
+
+def fraction(above: Tree, below: Tree) -> Tree:
+    """above / below; a fraction below turns over."""
+    if below == UNIT:
+        return above
+    if below.head == "fraction":
+        return fraction(product([above, below.args[1]]), below.args[0])
+    return Tree("fraction", (above, below))
+
+
+def big(letters: Sequence[Tree], body: Tree, symbol: str = "sum") -> Tree:
+    """The sum of body over letters; nested sums are one."""
+    if body.head == "big" and body.args[0] == symbol:
+        return Tree("big", (symbol, (*letters, *body.args[1]), body.args[2]))
+    return Tree("big", (symbol, tuple(letters), body)) if letters else body
+
+
+def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
+    """Numbers and scalars in front, then matrices and vectors in order; nested products flatten."""
+    front: list[Tree] = []
+    for tree in scalars:
+        if tree.head == "product" and not tree.args[1]:
+            front += tree.args[0]
+        elif tree != UNIT:
+            front.append(tree)
+    rest: list[Tree] = []
+    for tree in factors:
+        if tree.head == "product":
+            front += tree.args[0]
+            rest += tree.args[1]
+        else:
+            rest.append(tree)
+    if not front and len(rest) == 1:
+        return rest[0]
+    if not rest and len(front) <= 1:
+        return front[0] if front else UNIT
+    return Tree("product", (tuple(front), tuple(rest)))
+
+
+def scaled(by: Tree, tree: Tree) -> Tree:
+    """A weight in front of anything."""
+    if by == UNIT:
+        return tree
+    if tree == UNIT:
+        return by
+    if tree.head == "fraction":
+        above, below = by.args if by.head == "fraction" else (by, UNIT)
+        return fraction(scaled(above, tree.args[0]), scaled(below, tree.args[1]))
+    if tree.head == "product":
+        return Tree("product", ((by, *tree.args[0]), tree.args[1]))
+    return Tree("product", ((by,), (tree,)))
+
+
+def sum_of(terms: Sequence[tuple[int, Tree]]) -> Tree:
+    """Signed terms in order; sums with a plus flatten, and a positive term comes first where there is one."""
+    flat: list[tuple[int, Tree]] = []
+    for sign, tree in terms:
+        if tree.head == "sum" and (sign > 0 or len(tree.args) == 1):
+            flat += [(sign * inner, part) for inner, part in tree.args]
+        else:
+            flat.append((sign, tree))
+    flat = _folded(flat)
+    if not flat:
+        return ZERO
+    if flat[0][0] < 0:
+        first = next((i for i, (sign, _) in enumerate(flat) if sign > 0), None)
+        if first is not None:
+            flat.insert(0, flat.pop(first))
+    if len(flat) == 1 and flat[0][0] > 0:
+        return flat[0][1]
+    return Tree("sum", tuple(flat))
+
+
+def _folded(terms: list[tuple[int, Tree]]) -> list[tuple[int, Tree]]:
+    """Several whole numbers in a sum become one."""
+    whole = [i for i, (_, tree) in enumerate(terms) if tree.head == "num" and tree.args[0].isdigit()]
+    if len(whole) < 2:
+        return terms
+    total = sum(terms[i][0] * int(terms[i][1].args[0]) for i in whole)
+    rest = [term for i, term in enumerate(terms) if i not in whole]
+    return [*rest, (1 if total > 0 else -1, num(abs(total)))] if total else rest
+
+
+def negative(tree: Tree) -> Tree:
+    """-tree."""
+    return sum_of([(-1, tree)])
+
+
+def hadamard(trees: Sequence[Tree], order: int, ordered: bool = False) -> Tree:
+    """The entrywise product of trees of one shape; `order` 0 is the product of scalars.
+
+    Factors are sorted, the simple ones first, unless they are `ordered` already.
+    """
+    front: list[Tree] = []
+    above: list[Tree] = []
+    below: list[Tree] = []
+    for tree in trees:
+        if tree.head == "product" and len(tree.args[1]) <= (order > 0):
+            front += tree.args[0]
+            tree = product((), tree.args[1])
+        for part in tree.args if tree.head == "hadamard" else (tree,):
+            if part.head == "fraction" and part.args[0] == UNIT and part.args[1].head != "num":
+                below.append(part.args[1])
+            elif part != UNIT:
+                above.append(part)
+    if not order:
+        above, front = [*front, *above], []
+    body = _entrywise(above, order, ordered)
+    if below:
+        body = fraction(body, _entrywise(below, order, ordered))
+    return product(front, [body] if above or below else [])
+
+
+def _entrywise(trees: Sequence[Tree], order: int, ordered: bool) -> Tree:
+    counts: dict[Tree, int] = {}
+    for tree in trees:
+        counts[tree] = counts.get(tree, 0) + 1
+    distinct = list(counts) if ordered else sorted(counts, key=weight_of)
+    factors = [power(tree, num(counts[tree]), order > 0) for tree in distinct]
+    if not order:
+        return product(factors)
+    return factors[0] if len(factors) == 1 else Tree("hadamard", tuple(factors)) if factors else UNIT
+
+
+def transpose(tree: Tree) -> Tree:
+    """The transpose of a matrix, or a column vector as a row; the form with the fewest primes."""
+    head, args = tree.head, tree.args
+    if head == "transpose":
+        return args[0]
+    if head in ("eye", "num") or (head == "name" and args[2]):
+        return tree
+    if head == "call" and args[0] == "diag":
+        return tree
+    if head == "product":
+        return product(args[0], [transpose(part) for part in reversed(args[1])])
+    if head == "inverse":
+        inner = transpose(args[0])
+        return Tree("inverse", (inner,)) if inner.head != "transpose" else Tree("transpose", (tree,))
+    if head == "power" and args[2]:
+        return power(transpose(args[0]), args[1], True)
+    plain = Tree("transpose", (tree,))
+    inward = None
+    if head == "sum":
+        inward = Tree("sum", tuple((sign, transpose(part)) for sign, part in args))
+    elif head == "hadamard":
+        inward = Tree("hadamard", tuple(transpose(part) for part in args))
+    elif head == "big":
+        inward = big(args[1], transpose(args[2]), args[0])
+    return inward if inward is not None and primes(inward) < primes(plain) else plain
+
+
+def children(tree: Tree) -> Iterable[Tree]:
+    """The trees directly below."""
+    stack = list(reversed(tree.args))
+    while stack:
+        arg = stack.pop()
+        if isinstance(arg, Tree):
+            yield arg
+        elif isinstance(arg, tuple):
+            stack.extend(reversed(arg))
+
+
+def walk(tree: Tree) -> Iterable[Tree]:
+    """The tree and all below, parents first."""
+    stack = [tree]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(list(children(top))))
+
+
+def primes(tree: Tree) -> int:
+    """The number of transposes that a formula shows."""
+    return sum(part.head == "transpose" for part in walk(tree))
+
+
+def contains(tree: Tree, head: str) -> bool:
+    """Is there a part with this head?"""
+    return any(part.head == head for part in walk(tree))
+
+
+@lru_cache(maxsize=4096)
+def weight_of(tree: Tree) -> tuple[int, str]:
+    """A sorting key: simple factors first, then by what they look like."""
+    parts = list(walk(tree))
+    rank = 0 if tree.head in ("num", "name") else len(parts)
+    return rank, " ".join(_leaf(part) for part in parts)
+
+
+def _leaf(part: Tree) -> str:
+    if part.head == "name":
+        base = part.args[0]
+        return f"{base.base}_{base.sub or ''}^{base.sup or ''}"
+    return str(part.args[0]) if part.args and isinstance(part.args[0], str) else part.head
+
+
+def weight_tree(by: Weight) -> tuple[int, Tree]:
+    """The sign and the size of a weight."""
+    sign = -1 if by.number < 0 else 1
+    number: Number = by.number if sign > 0 else -by.number
+    above, below = sp.S.One, sp.S.One
+    if by.factor is not None:
+        above, below = by.factor.as_numer_denom()
+    if isinstance(number, float):
+        return sign, _ratio([num(number)], [], above, below)
+    return sign, _ratio([num(number.numerator)], [num(number.denominator)], above, below)
+
+
+def _ratio(top: list[Tree], bottom: list[Tree], above: sp.Expr, below: sp.Expr) -> Tree:
+    return fraction(product([*top, *map(expression, _factors(above))]),
+                    product([*bottom, *map(expression, _factors(below))]))
+
+
+def _factors(e: sp.Expr) -> Sequence[sp.Expr]:
+    if e == 1:
+        return ()
+    return sorted(e.args, key=sp.default_sort_key) if e.is_Mul else (e,)
+
+
+def expression(e: Any) -> Tree:
+    """A size or scalar constant of SymPy as a tree."""
+    if isinstance(e, int):
+        return num(e)
+    if e.is_Integer:
+        return num(int(e))
+    if e.is_Symbol:
+        return name(e.name)
+    if e is sp.pi:
+        return name("pi")
+    if e is sp.E:
+        return name("e")
+    if e.is_Float:
+        return num(float(e))
+    if e.is_Add:
+        terms = []
+        for term in e.as_ordered_terms():
+            minus = term.could_extract_minus_sign()
+            terms.append((-1, expression(-term)) if minus else (1, expression(term)))
+        return sum_of(terms)
+    if e.is_Mul or e.is_Rational:
+        if e.could_extract_minus_sign():
+            return negative(expression(-e))
+        above, below = e.as_numer_denom()
+        return _ratio([], [], above, below)
+    if e.is_Pow:
+        if e.exp == sp.Rational(1, 2):
+            return Tree("root", (expression(e.base),))
+        if e.exp.could_extract_minus_sign():
+            return fraction(UNIT, expression(1 / e))
+        return power(expression(e.base), expression(e.exp), False)
+    return call(type(e).__name__, *map(expression, e.args)) if e.args else name(str(e))

@@ -1,0 +1,131 @@
+"""How wide is a text? Widths from the bundled font, and LaTeX set as outlines.
+
+The build of graphviz that travels as a wheel knows no fonts: it guesses the width of Unicode text badly. So
+every box is measured here, with the font that PNG and PDF are drawn with, and the layout is told its size.
+
+A formula becomes a `Formula`: outlines of glyphs (by ziamath, which carries its own font) on a baseline at
+y = 0, y pointing down. No reader of the picture needs a font for it.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+FONT_FILE = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
+FONT_NAME = "DejaVu Sans"
+FONT_STACK = "'DejaVu Sans', Verdana, 'Segoe UI', sans-serif"
+LINE = 1.3      # distance of baselines, in font sizes
+ASCENT = 0.82   # of a line, in font sizes; capitals (0.73) then stand near the middle, superscripts fit
+DESCENT = 0.22
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One outline (the text of an SVG path), to be scaled, then moved to (x, y)."""
+
+    outline: str
+    x: float
+    y: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A typeset formula: its glyphs and rules (x, y, width, height), from its left edge on the baseline."""
+
+    width: float
+    ascent: float
+    descent: float
+    glyphs: tuple[Glyph, ...]
+    rules: tuple[tuple[float, float, float, float], ...]
+
+
+@cache
+def _font() -> Any:
+    import ziafont
+
+    return ziafont.Font(str(FONT_FILE))
+
+
+@lru_cache(maxsize=8192)
+def _advance(char: str) -> float | None:
+    """The advance of one character in font sizes; None where the bundled font has no such character."""
+    font = _font()
+    index = font.glyphindex(char)
+    if not index:
+        return None
+    return float(font.advance(index, None) / font.info.layout.unitsperem)
+
+
+def covers(text: str) -> bool:
+    """Whether the bundled font has every character of `text` (line breaks aside)."""
+    return all(char == "\n" or _advance(char) is not None for char in text)
+
+
+def text_width(text: str, size: float) -> float:
+    """The width of the longest line of `text`, in the unit of `size`. An unknown character counts as one em.
+
+    >>> round(text_width("n × 8", 10.0), 1)
+    27.4
+    """
+    def width(line: str) -> float:
+        return sum(1.0 if (w := _advance(char)) is None else w for char in line)
+
+    return size * max((width(line) for line in text.split("\n")), default=0.0)
+
+
+@lru_cache(maxsize=4096)
+def formula(latex: str, size: float) -> Formula | None:
+    """LaTeX (one line of mathematics) typeset at `size`; None if it cannot be: then plain text is shown."""
+    import xml.etree.ElementTree as ElementTree
+
+    import ziamath
+
+    canvas = ElementTree.Element("svg")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            math = ziamath.Latex(latex, size=size)
+            math.drawon(canvas, 0, 0, halign="left", valign="base")
+    # latex2mathml and ziamath raise whatever they stumble over (IndexError, KeyError, ...); a label must not.
+    except Exception:
+        return None
+    box = math.node.bbox
+    symbols = {s.get("id"): s for s in canvas.iter("symbol")}
+    inside = {id(child) for symbol in symbols.values() for child in symbol.iter()}
+    glyphs, rules = [], []
+    for element in canvas.iter():
+        if id(element) in inside:
+            continue
+        if element.tag == "use":
+            symbol = symbols[str(element.get("href")).removeprefix("#")]
+            outline = symbol.find("path")
+            if outline is None:
+                continue
+            left, top, width, _ = map(float, str(symbol.get("viewBox")).split())
+            scale = float(element.get("width", "0")) / width if width else 1.0
+            x, y = float(element.get("x", "0")), float(element.get("y", "0"))
+            glyphs.append(Glyph(_compact(str(outline.get("d"))), x - left * scale, y - top * scale, scale))
+        elif element.tag == "path" and element.get("stroke") is None:
+            glyphs.append(Glyph(_compact(str(element.get("d"))), 0.0, 0.0, 1.0))
+        elif element.tag == "rect" and element.get("stroke") is None:
+            x, y, w, h = (float(element.get(k, "0")) for k in ("x", "y", "width", "height"))
+            rules.append((x, y, w, h))
+    if not glyphs:
+        return None
+    return Formula(box.xmax, max(box.ymax, 0.0), max(-box.ymin, 0.0), tuple(glyphs), tuple(rules))
+
+
+def _compact(outline: str) -> str:
+    """The same outline with two decimals and no needless blanks (a third of the bytes)."""
+    def number(match: re.Match[str]) -> str:
+        text = f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
+        return "0" if text == "-0" else text
+
+    text = re.sub(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", number, outline)
+    return re.sub(r"\s*([MLQCZ])\s*", r"\1", text)

@@ -1,0 +1,118 @@
+"""What was written: a tensor remembers the operation and the operands that first made it.
+
+Nodes are normal forms: a product absorbs the transposes and multiples of its operands, so `2 * x` is not in
+the graph of `(2 * x) ** 2`. A derivative by such an intermediate is one of the expression *as written*: it
+is replayed with a fresh variable in the place of the intermediate. (Where two writings give one node, the
+first is remembered.) Recipes only refer to older tensors, so they hold no cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from symgrad.align import as_tensor, describe
+from symgrad.graphs.errors import DifferentiationError
+from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
+from symgrad.graphs.primitives import input_node, rebuild
+from symgrad.tensor import Tensor, births, wrap
+
+
+def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function that makes a tensor; the tensor remembers it, with its arguments."""
+
+    @wraps(function)
+    def written(*args: Any, **kwargs: Any) -> Tensor:
+        before = next(births)
+        result = function(*args, **kwargs)
+        remember(result, before, written, args, kwargs)
+        return result
+
+    return written
+
+
+def remember(result: Tensor, before: int, function: Callable[..., Tensor], args: tuple[Any, ...],
+             kwargs: dict[str, Any] | None = None) -> None:
+    """Note how `result` was made, if it is younger than `before` and has no recipe yet."""
+    if result.recipe is None and result.born > before:
+        object.__setattr__(result, "recipe", (function, _kept(args), _kept(kwargs or {})))
+
+
+def _kept(value: Any) -> Any:
+    """An argument as it is now: containers are copied, arrays become constants."""
+    if isinstance(value, np.ndarray):
+        return as_tensor(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_kept, value)) if type(value) in (list, tuple) else value
+    return {key: _kept(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _tensors(each)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+
+
+def _replaced(value: Any, by: dict[Tensor, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return by[value]
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(_replaced(each, by) for each in value)
+    return {key: _replaced(each, by) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def is_absorbed(t: Tensor) -> bool:
+    """Is `t` a transpose, broadcast or multiple, which the operations that use it look through?"""
+    return t.node.op == "view" or (t.node.op == "add" and len(t.node.operands) < 2)
+
+
+def stand_in(t: Tensor) -> Tensor:
+    """A fresh variable of the shape of `t`."""
+    symbol = Symbol("data", describe(t), t.over, owner=new_owner())
+    return wrap(input_node(symbol, t.node.shape, t.dtype), t.over)
+
+
+def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
+    """`y` as it was written, with `new` in the place of `old`.
+
+    Raises DifferentiationError where part of `y` has no recipe and may hold `old`.
+    """
+    done = {old: new}
+    stack = [(y, False)]
+    while stack:
+        t, expanded = stack.pop()
+        if t in done:
+            continue
+        if t.recipe is None:
+            done[t] = _leaf(t, old)
+            continue
+        function, args, kwargs = t.recipe
+        below = list(_tensors([args, kwargs]))
+        if expanded:
+            moved = any(done[each] is not each for each in below)
+            done[t] = function(*_replaced(args, done), **_replaced(kwargs, done)) if moved else t
+        else:
+            stack.append((t, True))
+            stack.extend((each, False) for each in below if each not in done)
+    return done[y]
+
+
+def _leaf(t: Tensor, old: Tensor) -> Tensor:
+    if t.node.op not in ("input", "constant") and any(n in topological([t.node]) for n in old.node.operands):
+        raise DifferentiationError(
+            f"whether {describe(t)} was written with {describe(old)} is not known any more; give that a name, "
+            "h = (...).named('h'), write the expression with h, and differentiate by h")
+    return t
+
+
+def put_back(node: Node, new: Tensor, old: Tensor) -> Node:
+    """`node` with `old` in the place of its stand-in `new`."""
+    (result,) = transform([node], rebuild, {new.node: old.node})
+    return result

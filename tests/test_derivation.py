@@ -1,0 +1,154 @@
+"""`sg.derive`: the lecture's formulas line for line, and their proof."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import symgrad as sg
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def lecture():
+    names = runpy.run_path(str(EXAMPLES / "lecture_backprop.py"))
+    return sg.derive(names["loss"], names["wrt"])
+
+
+def lsq():
+    n, d = sg.dims("n d")
+    X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
+    return X, y, w, sg.sum((X @ w - y) ** 2)
+
+
+@pytest.mark.parametrize("style", ["unicode", "latex", "markdown", "html"])
+def test_the_lecture_line_for_line(lecture, golden, style):
+    golden(f"lecture_backprop.{ {'unicode': 'txt', 'latex': 'tex', 'markdown': 'md', 'html': 'html'}[style] }",
+           getattr(lecture, style)())
+
+
+def test_the_order_of_the_lecture(lecture):
+    forward = [s.name for s in lecture.steps if s.kind == "forward"]
+    assert forward == ["a^1", "x^1", "a^2", "x^2", "a^3", "x^3", "a^4", "x^4", "r"]
+    backward = [s.name for s in lecture.steps if s.kind == "backward"]
+    expected = ["G_{x^4}"]
+    for i in (4, 3, 2, 1):
+        expected += [f"G_{{a^{i}}}", f"G_{{x^{i - 1}}}", f"G_{{b^{i}}}", f"G_{{W^{i}}}"]
+    assert backward == expected
+    assert [s.number for s in lecture.steps] == list(range(1, len(lecture.steps) + 1))
+    assert lecture.steps[-1].kind == "mean"
+
+
+def test_the_lecture_holds(lecture):
+    for seed in range(2):
+        result = lecture.check(seed)
+        assert result, str(result)
+        assert len(set(result.sizes.values())) == len(result.sizes)  # unequal, so that no axis is confused
+        assert len(result.rows) == len(lecture.steps)
+
+
+def test_a_wrong_step_is_found(lecture):
+    from dataclasses import replace
+
+    wrong = list(lecture.steps)
+    at = next(i for i, s in enumerate(wrong) if s.name == "G_{a^2}")
+    wrong[at] = replace(wrong[at], node=(2 * sg.tensor.wrap(wrong[at].node)).node)
+    result = replace(lecture, steps=tuple(wrong)).check()
+    assert not result and "G_{a^2}" in {row.name for row in result.failed}
+    assert "fail" in str(result) and f"({wrong[at].number})" in str(result)
+
+
+def test_least_squares():
+    *_, w, loss = lsq()
+    d = sg.derive(loss, [w])
+    assert [str(s).split(" = ")[0] for s in d.steps] == ["(1) a¹", "(2) L", "(3) G_a¹", "(4) G_w"]
+    assert d.check()
+    assert d.steps[-1].formula == "G_w = Xᵀ G_a¹"
+
+
+def test_default_variables_are_the_parameters():
+    *_, w, loss = lsq()
+    assert [s.name for s in sg.derive(loss).outputs] == ["G_{w}"]
+    x = sg.data("x", 3)
+    assert [s.name for s in sg.derive(sg.sum(sg.sin(x))).outputs] == ["G_{x}"]
+
+
+def test_intermediates_and_dicts():
+    x = sg.data("x", 3)
+    h = sg.tanh(x)
+    d = sg.derive(sg.sum(h**2), {"hidden": h})
+    assert d.check() and len(d.outputs) == 1
+
+
+@pytest.mark.parametrize("loss", [
+    lambda z, y: sg.losses.cross_entropy(z, y),
+    lambda z, y: -sg.log(sg.softmax(z))[y],
+    lambda z, y: sg.losses.nll(sg.log_softmax(z), y),
+])
+def test_softmax_networks_hold(loss):
+    T = sg.dim("T")
+    x, y = sg.data("x", 4, over=T), sg.labels("y", 3, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(4, 5), sg.nn.ReLU(), sg.nn.Linear(5, 3))
+    d = sg.derive(sg.empirical_risk(loss(net(x), y)))
+    result = d.check()
+    assert result, str(result)
+    assert any("softmax" in s.formula for s in d.steps if s.kind == "backward")
+
+
+def test_regularised_and_summed_losses_hold():
+    T = sg.dim("T")
+    x, y, W = sg.data("x", 4, over=T), sg.data("y", 2, over=T), sg.parameter("W", (2, 4))
+    r = sg.losses.squared_error(sg.sigmoid(W @ x), y)
+    for loss in (sg.sum(r, over=T), sg.mean(r, over=T) + 0.1 * sg.sum(W**2), r):
+        result = sg.derive(loss, [W]).check()
+        assert result, str(result)
+
+
+def test_batch_as_an_ordinary_axis_holds():
+    n = sg.dim("n")
+    X, y = sg.data("X", (n, 4)), sg.data("y", n, dtype="integer")
+    net = sg.nn.Sequential(sg.nn.Linear(4, 5), sg.nn.Tanh(), sg.nn.Linear(5, 2))
+    d = sg.derive(sg.losses.cross_entropy(net(X), y))
+    result = d.check()
+    assert result, str(result)
+
+
+def test_shared_weights_and_coupled_samples_hold():
+    T = sg.dim("T")
+    x, W = sg.data("x", 3, over=T), sg.parameter("W", (3, 3))
+    h = sg.tanh(W @ sg.tanh(W @ x))
+    centred = h - sg.mean(h, over=T)
+    result = sg.derive(sg.mean(sg.sum(centred**2), over=T), [W]).check()
+    assert result, str(result)
+
+
+def test_the_batched_gradients_are_the_gradients(lecture):
+    T = lecture.over
+    assert [s.batch_formula for s in lecture.steps if s.name in ("G_{W^2}", "G_{b^2}")] == [
+        "∇_b² L = 1/T G_A²ᵀ 1", "∇_W² L = 1/T G_A²ᵀ X¹"]
+    assert T == sg.dim("T")
+
+
+def test_a_vector_is_refused_with_what_to_do():
+    x = sg.data("x", 3)
+    with pytest.raises(sg.DifferentiationError, match=r"derive: .* is not a scalar.*sg\.jacobian"):
+        sg.derive(sg.exp(x))
+
+
+def test_rules_and_local_jacobians_are_said():
+    T = sg.dim("T")
+    x, W = sg.data("x", 4, over=T), sg.parameter("W", (2, 4))
+    d = sg.derive(sg.empirical_risk(sg.losses.squared_error(sg.tanh(W @ x), sg.data("y", 2, over=T))))
+    step = next(s for s in d.steps if s.name == "G_{a^1}")
+    assert "tanh'(a) = 1 - tanh(a)²" in step.local_jacobian and "∂x¹/∂a¹ = diag(" in step.local_jacobian
+    assert "diagonal" in step.rule
+    assert step.law == "G_a¹ = (∂x¹/∂a¹)ᵀ G_x¹ = diag[tanh'(a¹)] G_x¹ = tanh'(a¹) ⊙ G_x¹"
+
+
+def test_same_text_whatever_the_seed_of_values(lecture):
+    before = lecture.unicode()
+    np.random.default_rng(3)
+    lecture.check(3)
+    assert lecture.unicode() == before

@@ -1,0 +1,30 @@
+"""Every example in a docstring runs and gives what it says; `sg` and `np` need no import there."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import symgrad as sg
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {"graphs": "symgrad.graphs", "codegen": "symgrad.codegen", "symgrad": "symgrad"}
+MODULES = sorted(
+    package if file.stem == "__init__" else f"{package}.{file.stem}"
+    for folder, package in ROOMS.items()
+    for file in (ROOT / folder).glob("*.py")
+    if file.stem != "__main__"
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an example may write a file
+    report = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+    module = importlib.import_module(name)
+    for example in doctest.DocTestFinder().find(module, name, extraglobs={"sg": sg, "np": np}):
+        runner.run(example, out=report.append)
+    assert not runner.failures, "\n" + "".join(report)

