@@ -59,6 +59,34 @@ def base_of(e: Expr) -> Expr:
     return e
 
 
+def signed(by: Weight) -> tuple[int, Weight]:
+    """A weight as a sign and what is left."""
+    number = by.number
+    return (-1, Weight(-number, by.factor)) if number < 0 else (1, by)
+
+
+def _compose(inner: Sequence[tuple[Any, ...]], outer: Sequence[tuple[Any, ...]]) -> tuple[Any, ...] | None:
+    """Two basic indexings as one; None where the second drops an axis that the first stretched or reversed."""
+    result: list[tuple[Any, ...]] = []
+    rest = list(inner)
+    for item in outer:
+        while item != NEW and rest and rest[0][0] == "take":
+            result.append(rest.pop(0))
+        if item == NEW:
+            result.append(NEW)
+        elif item == ALL:
+            result.append(rest.pop(0))
+        else:
+            first = rest.pop(0)
+            if first[0] == "slice" and first[3] > 0:
+                result.append(("take", first[1] or 0))
+            elif first == ALL:
+                result.append(item)
+            elif first != NEW:
+                return None
+    return (*result, *rest)
+
+
 class Arrays:
     """The expressions of one function, each content once."""
 
@@ -92,6 +120,8 @@ class Arrays:
         if e.kind == NUMBER:
             return self.full(e.attrs[0], shape, kind)
         e = self.cast(e, kind)
+        if e.op == "full":
+            return self.full(e.attrs[0], shape, kind)
         return e if e.shape == shape else self.make("broadcast", [e], (), shape, kind)
 
     def cast(self, e: Expr, kind: str) -> Expr:
@@ -125,6 +155,10 @@ class Arrays:
             axis += 1
         if all(item == ALL for item in items):
             return e
+        if e.op == "index" and all(item in (ALL, NEW, ("take", 0)) for item in items):
+            joined = _compose(e.attrs[0], items)
+            if joined is not None:
+                return self.make("index", e.args, (joined,), tuple(shape), e.kind)
         return self.make("index", [e], (tuple(items),), tuple(shape), e.kind)
 
     def align(self, e: Expr, labels: Sequence[Any], target: Sequence[Any]) -> Expr:
@@ -156,7 +190,7 @@ class Arrays:
     def row(self, name: str, args: Sequence[Expr], kind: str) -> Expr:
         """An elementwise function of NumPy, with broadcasting; at least one argument is an array."""
         if all(a.kind == NUMBER for a in args):
-            first = self.full(args[0].attrs[0], (), REAL)
+            first = self.full(args[0].attrs[0], (), REAL if kind == BOOLEAN else kind)
             args = [first, *args[1:]]
         return self.make("row", args, (name,), broadcast_shape(a.shape for a in args), kind)
 
@@ -205,13 +239,11 @@ class Arrays:
             return self.add([(head, ONE), *terms[CHAIN:]], kind)
         parts: list[tuple[int, Expr]] = []
         for e, by in terms:
-            sign = -1 if by.number < 0 else 1
-            size = Weight(abs(by.number), by.factor)
             if e.kind == NUMBER:
-                value = times(by, e.attrs[0])
-                sign = -1 if value.number < 0 else 1
-                e = self.number(Weight(abs(value.number), value.factor))
+                sign, size = signed(times(by, e.attrs[0]))
+                e = self.number(size)
             else:
+                sign, size = signed(by)
                 e = self.product([self.cast(e, kind)], [], size, kind)
             parts.append((sign, e))
         if all(e.kind == NUMBER for _, e in parts):

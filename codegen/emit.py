@@ -30,6 +30,7 @@ from symgrad.graphs.sizes import Shape, symbols_of
 
 INDENT = "    "
 SMALL = 64  # entries up to which a constant array is written into the text
+GLUE = "\0"  # a blank at which a docstring is not broken
 Form = Any  # a nest of lists, tuples and dicts whose leaves are positions in the outputs
 Comment = Callable[[Node], str | None]
 
@@ -53,15 +54,16 @@ class Module:
         value: np.ndarray = node.attrs[0].value
         return value.astype({"real": self.dtype, "integer": "int64", "boolean": "bool"}[node.dtype])
 
-    def constant_lines(self) -> list[str]:
-        """The constant arrays as statements; a large one is only announced."""
+    def constant_lines(self, archive: str = "") -> list[str]:
+        """The constant arrays as statements; a large one is taken from `archive`, or only announced."""
         spelling = Spelling(self.backend, self.dtype, {})
         lines: list[str] = []
         for node, name in self.constants.items():
             if _large(node):
                 value = self._value(node)
                 shape = " x ".join(map(str, value.shape))
-                lines.append(f"{name}: np.ndarray  # {shape} {value.dtype}, attached when this text is loaded")
+                about = f"{shape} {value.dtype}" + ("" if archive else ", attached when this text is loaded")
+                lines.append(f"{name} = " + (f'{archive}["{name}"]' if archive else "None") + f"  # {about}")
             else:
                 lines += wrap_line(f"{name} = {literal_array(node.attrs[0].value, spelling, node.dtype)}", "")
         return lines
@@ -219,7 +221,7 @@ def _docstring(doc: str | None, inputs: Sequence[tuple[str, Node]], arguments: S
                outputs: Sequence[tuple[str, Node]], plan: Plan) -> list[str]:
     def described(name: str, node: Node) -> str:
         kind = "" if node.dtype == REAL else f" {node.dtype}"
-        return f"{name} {_shape(node.shape)}{kind}"
+        return f"{name}{GLUE}{_shape(node.shape)}{kind}"
 
     first = doc or f"{', '.join(described(wish, node) for wish, node in outputs)}."
     given = "; ".join(described(a, node) for a, (_, node) in zip(arguments, inputs, strict=True)) or "nothing"
@@ -228,6 +230,7 @@ def _docstring(doc: str | None, inputs: Sequence[tuple[str, Node]], arguments: S
     for text in (f"Computes {first}" if doc is None else first, "", f"From {given}.", f"{work} operations."):
         text = text.replace("\\", "\\\\").replace('"""', "'''")
         lines += textwrap.wrap(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = [line.replace(GLUE, " ") for line in lines]
     lines[0] = f'"""{lines[0]}'
     return [INDENT + line if line else "" for line in [*lines, '"""']]
 
@@ -235,7 +238,7 @@ def _docstring(doc: str | None, inputs: Sequence[tuple[str, Node]], arguments: S
 def _shape(shape: Shape) -> str:
     if not shape:
         return "(scalar)"
-    inner = ", ".join(map(str, shape))
+    inner = f",{GLUE}".join(map(str, shape))
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 

@@ -25,10 +25,11 @@ CHAIN = 64  # integer powers up to which multiplications are spelled out: x**3 c
 
 def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
     """The row `name` of loose arguments, in `kind`."""
-    if all(a.kind == NUMBER for a in args):
+    if kind != BOOLEAN and all(a.kind == NUMBER for a in args):
         folded = _fold(name, args)
-        if folded is not None and kind != BOOLEAN:
+        if folded is not None:
             return b.number(folded)
+        args = [b.full(args[0].attrs[0], (), REAL), *args[1:]]
     if name in COMPARISONS:
         return b.row(name, args, BOOLEAN)
     if name in LOGICAL:

@@ -14,18 +14,19 @@ import numpy as np
 _alive: dict[str, int] = {}
 
 
-def load(text: str, data: Mapping[str, np.ndarray] | None = None, name: str = "symgrad") -> ModuleType:
-    """A module from emitted `text`; `data` are the constant arrays that are not in it.
+def load(text: str, data: Mapping[str, np.ndarray] | None = None, name: str = "symgrad",
+         file: str | None = None) -> ModuleType:
+    """A module from emitted `text`; `data` are the constant arrays that are not in it, `file` is where it
+    believes to be.
 
     Its lines show in tracebacks and step in a debugger for as long as the module lives.
     """
     filename = f"<{name} {blake2b(text.encode(), digest_size=6).hexdigest()}>"
     module = ModuleType(name)
     space: dict[str, Any] = module.__dict__
-    space["__file__"] = filename
-    if data:
-        space.update(data)
+    space["__file__"] = file or filename
     exec(compile(text, filename, "exec"), space)
+    space.update(data or {})
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     _alive[filename] = _alive.get(filename, 0) + 1
     finalize(module, _forget, filename)

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen import forms
-from symgrad.codegen.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape
+from symgrad.codegen.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.products import Term, contract
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, consumers, topological
@@ -79,9 +79,11 @@ def _elementwise(c: Lowering, node: Node) -> Expr:
 def _einsum(c: Lowering, node: Node) -> Expr:
     terms = []
     for operand, labels, user in _flattened(c, node):
-        below = operand.op == "elementwise" and operand.attrs[0] == "reciprocal" and c.only_in(operand, user)
-        inner = operand.operands[0] if below else operand
-        terms.append(Term(c.exact(inner, REAL if below else None), labels, below))
+        e = c.loose(operand)
+        if e.kind != NUMBER or operand.shape:
+            e = c.exact(operand)
+        below = e.op == "product" and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
+        terms.append(Term(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
     return contract(c.b, terms, node.attrs[1], node.dtype)
 
 
@@ -117,9 +119,9 @@ def _view(c: Lowering, node: Node) -> Expr:
     if len(set(out)) == len(out):
         return base if base.kind == NUMBER else b.align(base, labels, out)
     if len(out) == 2 and len(labels) < 2:  # a diagonal matrix
-        if not labels:
-            return b.make("eye", (), (), node.shape, node.dtype)
-        return b.call("diag", [base], (), node.shape, node.dtype)
+        if labels:
+            return b.call("diag", [base], (), node.shape, node.dtype)
+        return b.product([base, b.make("eye", (), (), node.shape, node.dtype)], [], ONE, node.dtype)
     return _place(c, node.shape, node.dtype, None, [_delta(c, node, ONE)])
 
 
@@ -129,8 +131,13 @@ def _add(c: Lowering, node: Node) -> Expr:
         return b.number(0)
     terms = list(zip(node.operands, weights, strict=True))
     placed = [] if node.dtype != REAL else [
-        (o, by) for o, by in terms if _is_placed(o) and c.only_in(o, node) and len(terms) > 1]
+        (o, by) for o, by in terms if _is_placed(o) and c.only_in(o, node)]
     rest = [(c.loose(o), by) for o, by in terms if (o, by) not in placed]
+    if len(terms) == 1 and rest and rest[0][0].attrs == ("diag",):
+        return b.call("diag", [b.product(rest[0][0].args, [], weights[0], node.dtype)], (), node.shape, node.dtype)
+    if len(terms) == 1 and not placed and rest[0][0].op == "product" and c.only_in(node.operands[0], node):
+        e, by = rest[0][0], times(rest[0][0].attrs[0], weights[0])  # 2 (3 x) is 6 x
+        return b.product(e.args[:e.attrs[1]], e.args[e.attrs[1]:], by, node.dtype)
     if not placed:
         return b.add(rest, node.dtype)
     base = b.filled(b.add(rest, REAL), node.shape, REAL) if rest else None
@@ -162,10 +169,13 @@ def _place(c: Lowering, shape: tuple[Size, ...], kind: str, base: Expr | None, p
 
 def _scaled(c: Lowering, e: Expr, by: Weight, kind: str) -> tuple[int, Expr]:
     """by * e as a sign and the rest."""
-    if e.kind == NUMBER:
-        by, e = times(by, e.attrs[0]), c.b.number(1)
-    sign = -1 if by.number < 0 else 1
-    return sign, c.b.product([c.b.cast(e, kind)], [], Weight(abs(by.number), by.factor), kind)
+    e = c.b.product([c.b.cast(e, kind)], [], by, kind)
+    if e.op == "product" and e.attrs[0].number < 0:
+        sign, size = signed(e.attrs[0])
+        count = e.attrs[1]
+        return sign, c.b.product(e.args[:count], e.args[count:], size, kind)
+    sign, size = signed(e.attrs[0]) if e.kind == NUMBER else (1, ONE)
+    return sign, c.b.number(size) if e.kind == NUMBER else e
 
 
 def _delta(c: Lowering, node: Node, by: Weight) -> Part:
@@ -192,6 +202,8 @@ def _part(c: Lowering, node: Node, by: Weight) -> Part:
     indices, axes = node.operands[1:], node.attrs[0]
     along = [counts_along(i) for i in indices]
     unique = set(along) >= set(range(len(indices[0].shape)))
+    if not unique and value.kind != NUMBER:  # NumPy 2.4: ufunc.at reads past the end of a value it must stretch
+        value = c.b.filled(value, node.operands[0].shape, node.dtype)
     order = (*axes, *(a for a in range(len(node.shape)) if a not in axes))
     return "scatter", (order, unique), sign, (value, *_index_arrays(c, indices))
 

@@ -161,11 +161,14 @@ class Planner:
 
 
 def aliased(roots: Sequence[Expr]) -> list[bool]:
-    """For every result: does it share memory with an input, a constant or an earlier result?"""
+    """For every result: does it share memory with an input, a constant, an earlier result or itself?"""
     seen: set[Expr] = set()
     result = []
     for root in roots:
-        base = base_of(root)
-        result.append(base in seen or base.op in ("input", "constant"))
+        base, frozen = root, False
+        while base.op in VIEWS:
+            frozen = frozen or base.op in ("broadcast", "diagonal")  # NumPy makes these read-only
+            base = base.args[0]
+        result.append(frozen or base in seen or base.op in ("input", "constant"))
         seen.add(base)
     return result

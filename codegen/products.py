@@ -66,6 +66,9 @@ def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
 def _own_sums(b: Arrays, term: Term, needed: Collection[Any], kind: str) -> Term:
     """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
     e, labels = b.diagonal(term.e, term.labels)
+    kept = tuple(x for x, size in zip(labels, e.shape, strict=True) if x in needed or size != 1)
+    e = b.index(e, [ALL if x in kept else ("take", 0) for x in labels])  # a sum of one entry is the entry
+    labels = kept
     axes = [i for i, x in enumerate(labels) if x not in needed]
     if not axes:
         return Term(e, labels, term.below)
@@ -79,10 +82,50 @@ def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: L
     union = tuple(dict.fromkeys(one.labels + two.labels))
     if all(x in needed for x in union):
         return _elementwise(b, one, two, union, out, kind)
-    exprs = [(c.expr(b, c.labels, kind), c.labels) for c in (one, two)]
-    (ea, la), (eb, lb) = ((b.cast(e, kind), labels) for e, labels in exprs)
-    e, labels = _pair(b, ea, la, eb, lb, needed, out)
+    place = {x: i for i, x in enumerate(out)}
+    left, right = ([x for x in c.labels if x not in d.labels] for c, d in ((one, two), (two, one)))
+    if right and (not left or _first(right, place) < _first(left, place)):
+        one, two, left, right = two, one, right, left  # the operand with the first axis of the result goes left
+    shape = _Roles(
+        tuple(sorted((x for x in one.labels if x in two.labels and x in needed), key=lambda x: place.get(x, 99))),
+        tuple(left), tuple(right),
+        tuple(x for x in (one if len(one.terms) == 1 else two).labels if x in union and x not in needed))
+    ea, la = _written(b, one, (*shape.batch, *_sorted(left, place), *shape.summed), kind)
+    eb, lb = _written(b, two, (*shape.batch, *shape.summed, *_sorted(right, place)), kind)
+    shape = shape._replace(left=tuple(x for x in la if x in left), right=tuple(x for x in lb if x in right))
+    e, labels = _contracted(b, ea, la, eb, lb, shape)
     return Chain([Term(e, labels)], labels)
+
+
+class _Roles(NamedTuple):
+    """What the labels of a pair do: in both and kept, in one only, in both and summed."""
+
+    batch: Labels
+    left: Labels
+    right: Labels
+    summed: Labels
+
+
+def _first(labels: Sequence[Any], place: Mapping[Any, int]) -> int:
+    return min(place.get(x, 99) for x in labels)
+
+
+def _sorted(labels: Sequence[Any], place: Mapping[Any, int]) -> list[Any]:
+    return sorted(labels, key=lambda x: place.get(x, 99))
+
+
+def _written(b: Arrays, chain: Chain, order: Labels, kind: str) -> tuple[Expr, Labels]:
+    """A chain as an array: one that has to be computed takes the axes in the order that is wanted next."""
+    labels = chain.labels if len(chain.terms) == 1 else order
+    return b.cast(chain.expr(b, labels, kind), kind), labels
+
+
+def _contracted(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _Roles) -> tuple[Expr, Labels]:
+    if not roles.batch:
+        return _matmul(b, ea, la, roles.left, eb, lb, roles.right, roles.summed)
+    if not roles.left:
+        return _dots(b, ea, la, eb, lb, roles.batch, roles.summed), roles.batch
+    return _stacked(b, ea, la, eb, lb, roles)
 
 
 def _elementwise(b: Arrays, one: Chain, two: Chain, union: Labels, out: Labels, kind: str) -> Chain:
@@ -94,24 +137,6 @@ def _elementwise(b: Arrays, one: Chain, two: Chain, union: Labels, out: Labels, 
             terms.append(Term(chain.expr(b, chain.labels, kind), chain.labels))
     order = tuple(x for x in out if x in union)
     return Chain(terms, order if len(order) == len(union) else union)
-
-
-def _pair(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, needed: Collection[Any],
-          out: Labels) -> tuple[Expr, Labels]:
-    """Two operands with at least one label to sum, and the labels of the result."""
-    summed = tuple(x for x in la if x in lb and x not in needed)
-    batch = tuple(x for x in la if x in lb and x in needed)
-    left = tuple(x for x in la if x not in lb)
-    right = tuple(x for x in lb if x not in la)
-    place = {x: i for i, x in enumerate(out)}
-    if right and (not left or min(place.get(x, 99) for x in right) < min(place.get(x, 99) for x in left)):
-        ea, la, left, eb, lb, right = eb, lb, right, ea, la, left
-    if not batch:
-        return _matmul(b, ea, la, left, eb, lb, right, summed)
-    batch = tuple(sorted(batch, key=lambda x: place.get(x, 99)))
-    if not left:
-        return _dots(b, ea, la, eb, lb, batch, summed), batch
-    return _stacked(b, ea, la, left, eb, lb, right, batch, summed)
 
 
 def _sizes(e: Expr, labels: Labels) -> Mapping[Any, Size]:
@@ -160,9 +185,9 @@ def _dots(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, batch: Labels, 
     return b.call("vecdot", [_grouped(b, ea, la, groups), _grouped(b, eb, lb, groups)], (), shape, ea.kind)
 
 
-def _stacked(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels, right: Labels, batch: Labels,
-             summed: Labels) -> tuple[Expr, Labels]:
+def _stacked(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _Roles) -> tuple[Expr, Labels]:
     """A stack of matrix products along the batch labels."""
+    batch, left, right, summed = roles
     size = {**_sizes(ea, la), **_sizes(eb, lb)}
     front = tuple((x,) for x in batch)
     lead = tuple(size[x] for x in batch)

@@ -267,11 +267,11 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
         lines = [f"{target} = {base.text if fresh else base.at(ATOM) + '.copy()'}"]
     else:
         lines = [f"{target} = np.zeros({shape_text(e.shape, s.sizes)}{s.dtype_argument(e.kind)})"]
-    for how, where, direction, count in parts:
+    for i, (how, where, direction, count) in enumerate(parts):
         value, *indices = rest[:count]
         del rest[:count]
         sign = "+=" if direction > 0 else "-="
-        if not has_base and len(parts) == 1:
+        if not has_base and i == 0 and not (how == "scatter" and not where[1]):
             sign, value = "=", value if direction > 0 else Code(f"-{value.at(TIMES)}")
         if how == "slice":
             lines.append(f"{target}[{slice_text(where, s.sizes)}] {sign} {value.text}")
@@ -299,4 +299,6 @@ def literal_array(values: Any, s: Spelling, kind: str) -> str:
             return "[" + ", ".join(map(text, v)) + "]"
         return repr(v) if isinstance(v, bool) else number_text(v).text
 
+    if not values.size:
+        return f"np.zeros({values.shape}, {s.dtype_text(kind)})"
     return f"np.array({text(values.tolist())}, {s.dtype_text(kind)})"

@@ -152,15 +152,27 @@ def _times(parts: list[Code]) -> Code | None:
 
 
 def _scalar(e: sp.Expr, names: Names) -> Code:
-    """A factor of a weight, which need not be whole."""
-    if e.is_Pow and not (e.exp.is_Integer and e.exp > 0):
-        exponent = number_text(Fraction(int(e.exp.p), int(e.exp.q))) if e.exp.is_Rational else _scalar(e.exp, names)
-        return Code(f"{_scalar(e.base, names).at(ATOM)} ** {exponent.at(ATOM)}", POWER)
-    if isinstance(e, sp.log):
-        return Code(f"float(np.log({_scalar(e.args[0], names).text}))")
-    if e.is_Add and any(not t.is_integer for t in e.args):
-        pieces = [weight_text(from_expr(t), names).at(PLUS) for t in e.as_ordered_terms()]
-        return Code(" + ".join(pieces), PLUS)
+    """A factor of a weight: Python arithmetic with true division, since it need not be whole."""
+    if e.is_Symbol or e.is_Integer:
+        return size_text(int(e) if e.is_Integer else e, names)
     if not e.free_symbols:
         return number_text(float(e))
+    if e.is_Mul:
+        return weight_text(from_expr(e), names)
+    if e.is_Add:
+        text = ""
+        for term in sorted(e.as_ordered_terms(), key=lambda t: bool(t.could_extract_minus_sign())):
+            minus = bool(term.could_extract_minus_sign()) and text != ""
+            piece = _scalar(-term if minus else term, names)
+            text += (" - " if minus else " + " if text else "") + piece.at(PLUS + 1 if text else PLUS)
+        return Code(text, PLUS)
+    if e.is_Pow:
+        base, exponent = _scalar(e.base, names), e.exp
+        if exponent.is_Rational and not exponent.is_Integer:
+            power = number_text(Fraction(int(exponent.p), int(exponent.q)))
+        else:
+            power = _scalar(exponent, names)
+        return Code(f"{base.at(ATOM)} ** {power.at(ATOM)}", POWER)
+    if isinstance(e, (sp.log, sp.exp)):
+        return Code(f"float(np.{e.func.__name__}({_scalar(e.args[0], names).text}))")
     return size_text(e, names)

@@ -188,6 +188,12 @@ def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -
     return not simple
 
 
+def cotangent_leaf(box: Box) -> Node:
+    """The leaf that stands for G_v in the formulas of other steps."""
+    over = box.leaf.attrs[0].over if box.leaf.op == "input" else None
+    return input_node(Symbol("data", f"G_{{{box.name}}}", over, owner=LEAF), box.leaf.shape, REAL)
+
+
 def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Node]:
     """What `cotangent` of the box gives each leaf in `wrt`: the transposed local Jacobian applied to it.
 
@@ -210,7 +216,8 @@ def local_jacobian(box: Box, operand: Box) -> Node | None:
         rank = len(box.local.shape) - 1
         labels = list(range(len(j.shape)))
         j = contract([j], [labels], [rank, *(i for i in labels if i != rank)])
-    return j
+    (written,) = transform([j], rebuild, {box.local: box.leaf})  # 1 - x^2 for 1 - tanh(a)^2
+    return written
 
 
 def steady(j: Node) -> Node | None:

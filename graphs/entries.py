@@ -1,15 +1,57 @@
 """Entries moved, not computed: slices and their transpose pad, concatenation, reshape, gather and scatter.
 
-Literals pass through. See the table of `primitives.py` for operands and attributes.
+See the table of `primitives.py` for operands and attributes. Literals pass through. What only touches some
+axes of a view works on the tensor under it: a delta between a seed axis and the samples, or a broadcast,
+stays in front of a slice as it does in front of a product, so that one derivative per sample costs one
+tensor per sample, and its structure stays visible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
-from symgrad.graphs.einsum import literal, literal_value, zeros
+from symgrad.graphs.einsum import contract, literal, literal_value, scale, zeros
 from symgrad.graphs.node import INTEGER, REAL, Node, make
+from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.weights import ONE, Weight
+
+
+class Under(NamedTuple):
+    """A view as its compact tensor, the label of each axis of that, and those of the view with their sizes."""
+
+    by: Weight
+    node: Node
+    kept: list[Any]
+    out: tuple[Any, ...]
+    size: dict[Any, Size]
+
+    def lay(self, result: Node, labels: Sequence[Any], out: Sequence[Any]) -> Node:
+        """`result`, with axes `labels`, laid out as `out`."""
+        return scale(contract([result], [labels], out, {x: self.size[x] for x in out}), self.by)
+
+
+def under(node: Node, touched: Collection[int], repeated: Collection[int] = ()) -> Under | None:
+    """What is under a view whose `touched` axes are its own; None where that is no smaller.
+
+    An axis that shares its label with others (a delta) is not its own, unless it is in `repeated`.
+    """
+    by = ONE
+    if node.op == "add" and len(node.operands) == 1:
+        by, node = node.attrs[0][0], node.operands[0]
+    if node.op != "view":
+        return None
+    inputs, out = node.attrs
+    if any(out.count(out[a]) != 1 for a in touched if a not in repeated):
+        return None
+    held = {out[a] for a in touched}.union(*inputs)
+    kept = [label for label in dict.fromkeys(out) if label in held]
+    if len(kept) == len(out):
+        return None
+    size = dict(zip(out, node.shape, strict=True))
+    compact = contract(node.operands, inputs, kept, {label: size[label] for label in kept})
+    return Under(by, compact, kept, out, size)
 
 
 def uniform(node: Node, shape: Shape) -> Node | None:
@@ -26,20 +68,27 @@ def _is_zero(node: Node) -> bool:
 
 def slices(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Entry i of the result is entry `start + i * step` of `node`, per axis."""
-    spec = tuple(zip(starts, steps, strict=True))
-    if shape == node.shape and all(each == (0, 1) for each in spec):
-        return node
-    return uniform(node, shape) or make("slice", (node,), (spec,), shape, node.dtype)
+    return uniform(node, shape) or _affine("slice", node, starts, steps, shape)
 
 
 def pad(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with entry i of `node` at `start + i * step`, per axis."""
+    return zeros(shape, node.dtype) if _is_zero(node) else _affine("pad", node, starts, steps, shape)
+
+
+def _affine(op: str, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     spec = tuple(zip(starts, steps, strict=True))
-    if shape == node.shape and all(each == (0, 1) for each in spec):
+    touched = [a for a, each in enumerate(spec) if each != (0, 1) or shape[a] != node.shape[a]]
+    if not touched:
         return node
-    if _is_zero(node):
-        return zeros(shape, node.dtype)
-    return make("pad", (node,), (spec,), shape, node.dtype)
+    view = under(node, touched)
+    if view is None:
+        return make(op, (node,), (spec,), shape, node.dtype)
+    places = [view.out.index(label) for label in view.kept]
+    inner = _affine(op, view.node, [starts[a] for a in places], [steps[a] for a in places],
+                    tuple(shape[a] for a in places))
+    view.size.update({view.out[a]: shape[a] for a in touched})
+    return view.lay(inner, view.kept, view.out)
 
 
 def concat(nodes: Sequence[Node], axis: int, length: Size) -> Node:
@@ -56,19 +105,73 @@ def reshape(node: Node, shape: Shape) -> Node:
     """The entries of `node`, in row-major order, as `shape`."""
     if shape == node.shape:
         return node
-    return uniform(node, shape) or make("reshape", (node,), (), shape, node.dtype)
+    known = uniform(node, shape)
+    if known is not None:
+        return known
+    old = node.shape
+    front = 0
+    while front < min(len(old), len(shape)) and old[front] == shape[front]:
+        front += 1
+    back = 0
+    while back < min(len(old), len(shape)) - front and old[-1 - back] == shape[-1 - back]:
+        back += 1
+    view = under(node, range(front, len(old) - back)) if 0 not in old else None
+    if view is None:
+        return make("reshape", (node,), (), shape, node.dtype)
+    middle = view.out[front:len(old) - back]
+    fresh = [("new", i) for i in range(front, len(shape) - back)]
+    view.size.update(zip(fresh, shape[front:len(shape) - back], strict=True))
+    at = view.kept.index(middle[0]) if middle else len([x for x in view.kept if x in view.out[:front]])
+    labels = [*view.kept[:at], *fresh, *view.kept[at + len(middle):]]
+    inner = reshape(view.node, tuple(view.size[x] for x in labels))
+    return view.lay(inner, labels, [*view.out[:front], *fresh, *view.out[len(old) - back:]])
 
 
 def gather(node: Node, indices: Sequence[Node], axes: Sequence[int]) -> Node:
     """`node` at integer `indices` (of one shape) of its `axes`: shape of the indices, then the other axes."""
-    rest = tuple(s for i, s in enumerate(node.shape) if i not in axes)
-    shape = indices[0].shape + rest
-    return uniform(node, shape) or make("gather", (node, *indices), (tuple(axes),), shape, node.dtype)
+    rest = [a for a in range(len(node.shape)) if a not in axes]
+    shape = (*indices[0].shape, *(node.shape[a] for a in rest))
+    known = uniform(node, shape)
+    if known is not None:
+        return known
+    along = {a: _counts(index, node.shape[a]) for a, index in zip(axes, indices, strict=True)}
+    view = under(node, axes, [a for a in axes if along[a] is not None])
+    if view is None or len({view.out[a] for a in axes}) != len(axes):
+        return make("gather", (node, *indices), (tuple(axes),), shape, node.dtype)
+    places = [("index", i) for i in range(len(indices[0].shape))]
+    view.size.update(zip(places, indices[0].shape, strict=True))
+    taken = {view.out[a]: along[a] for a in axes}  # a delta with an axis that counts is one with its index
+    inner = gather(view.node, indices, [view.kept.index(view.out[a]) for a in axes])
+    out = [x if x not in taken else places[taken[x] or 0] for x in (view.out[a] for a in rest)]
+    return view.lay(inner, [*places, *(x for x in view.kept if x not in taken)], [*places, *out])
+
+
+def _counts(index: Node, size: Size) -> int | None:
+    """The axis along which `index` runs through all of an axis of `size`, 0, 1, 2, ..."""
+    along = counts_along(index)
+    return along if along is not None and index.shape[along] == size else None
 
 
 def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with `node` added at `indices` of its `axes`: the transpose of `gather`."""
-    return zeros(shape) if _is_zero(node) else make("scatter", (node, *indices), (tuple(axes),), shape, REAL)
+    if _is_zero(node):
+        return zeros(shape)
+    width = len(indices[0].shape)
+    counted = {_counts(index, shape[a]): a for a, index in zip(axes, indices, strict=True)}
+    view = under(node, range(width), [p for p in range(width) if p in counted])
+    if view is None or len(set(view.out[:width])) != width:
+        return make("scatter", (node, *indices), (tuple(axes),), shape, REAL)
+    linked = {view.out[p]: ("target", counted[p]) for p in range(width) if p in counted}
+    rest = iter(view.out[width:])
+    out = [("target", a) if a in axes else next(rest) for a in range(len(shape))]
+    view.size.update({("target", a): shape[a] for a in axes})
+    labels: list[Any] = []
+    for x in out:
+        if x not in labels and (x in view.kept or x[:1] == ("target",)) and x not in linked:
+            labels.append(x)
+    inner = scatter(view.node, indices, [labels.index(("target", a)) for a in axes],
+                    tuple(view.size[x] for x in labels))
+    return view.lay(inner, labels, [linked.get(x, x) for x in out])
 
 
 def rearranged(node: Node, operands: tuple[Node, ...]) -> Node | None:

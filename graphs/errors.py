@@ -30,4 +30,8 @@ class DataError(SymgradError):
 
 
 class DivergenceError(SymgradError):
-    """Training left the finite numbers; carries the epoch, the step and the last good parameters."""
+    """Training left the finite numbers, in `epoch` and `step`; the model keeps the last good parameters."""
+
+    def __init__(self, message: str, epoch: int = 0, step: int = 0) -> None:
+        super().__init__(message)
+        self.epoch, self.step = epoch, step

@@ -43,7 +43,7 @@ from symgrad.graphs.entries import slices as slices
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node, Symbol, make
 from symgrad.graphs.rows import ROWS
 from symgrad.graphs.sizes import Shape, Size
-from symgrad.graphs.weights import ONE, Weight, from_expr, is_integer, plus, times, to_expr
+from symgrad.graphs.weights import ONE, Weight, from_expr, is_integer, magnitude, plus, times, to_expr
 
 
 def input_node(symbol: Symbol, shape: Shape, dtype: str) -> Node:
@@ -91,9 +91,8 @@ def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
         return zeros(shape, joint_dtype(nodes))
     if len(terms) == 1:
         return scale(*terms[0])
-    sizes = {(abs(by.number), by.factor) for _, by in terms}
-    if len(sizes) == 1 and sizes != {(1, None)}:  # 1/T a - 1/T b: one common factor in front
-        common = Weight(*next(iter(sizes)))
+    common = magnitude(terms[0][1])
+    if common != ONE and all(magnitude(by) == common for _, by in terms):  # 1/T a - 1/T b
         plain = [(node, Weight(1 if by.number > 0 else -1)) for node, by in terms]
         return scale(_sum(plain, shape), common)
     return _sum(terms, shape)
@@ -221,9 +220,8 @@ def _hoist(row: str, operands: Sequence[Node], values: Sequence[Weight | None], 
 def _fold(row: str, values: Sequence[Weight]) -> Weight | None:
     """The value at literals where it is rational, else None (sqrt(2) stays sqrt(2))."""
     spec = ROWS[row]
-    if spec.dtype == BOOLEAN or any(isinstance(v.number, float) for v in values):
-        return None
-    if any(v.factor is not None or abs(v.number) > 1000 for v in values):
+    if spec.dtype == BOOLEAN or any(v.factor is not None or isinstance(v.number, float) or magnitude(v).number > 1000
+                                    for v in values):
         return None
     result = spec.formula.subs(dict(zip(spec.symbols, map(to_expr, values), strict=True)))
     return from_expr(result) if isinstance(result, sp.Rational) else None

@@ -31,7 +31,7 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
     for node in reversed(topological([root], enter=lambda n: n in live)):
         if node not in live or node not in parts:
             continue
-        u = add(parts.pop(node))
+        u = add(parts.pop(node)[::-1])  # in the order in which the terms were written
         done[node] = u = wrap(node, u) if wrap is not None else u
         if not any(o in live for o in node.operands):
             continue

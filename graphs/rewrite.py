@@ -12,31 +12,39 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from symgrad.graphs.einsum import contract, literal_value, scale
-from symgrad.graphs.node import Node, transform
-from symgrad.graphs.primitives import add, elementwise, rebuild, reduction, softmax
+from symgrad.graphs.node import Node, Symbol, transform
+from symgrad.graphs.primitives import add, elementwise, input_node, rebuild, reduction, reshape, softmax
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
 settled: WeakSet[Node] = WeakSet()
-_known: WeakKeyDictionary[Node, Node] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Node, ref[Node]] = WeakKeyDictionary()
+OPAQUE = -1000  # owners from here downwards: stand-ins for kept nodes, which never survive `stabilise`
 POSITIVE = ("exp", "sigmoid", "softplus", "cosh")
 
 
 def stabilise(roots: Sequence[Node], keep: Collection[Node] = ()) -> list[Node]:
-    """The graph in stable forms; nodes in `keep` (variables asked for) stay as they are."""
-    memo: dict[Node, Node] = {node: node for node in keep}
-    if not keep and all(root in _known for root in roots):
-        return [_known[root] for root in roots]
+    """The graph in stable forms; nodes in `keep` (variables asked for) stay as they are, and opaque."""
+    known = [] if keep else [_known[root]() for root in roots if root in _known]
+    if len(known) == len(roots) and None not in known:
+        return [node for node in known if node is not None]
+    kept = {node: _opaque(node, i) for i, node in enumerate(dict.fromkeys(keep))}
+    memo = dict(kept)
     for node in _settled_below(roots):
         memo.setdefault(node, node)
     results = transform(roots, lambda node, operands: _stable(rebuild(node, operands)), memo)
-    if not keep:
-        for root, result in zip(roots, results, strict=True):
-            _known[root] = result
-            _known[result] = result
+    if keep:
+        return transform(results, rebuild, {stand_in: node for node, stand_in in kept.items()})
+    for root, result in zip(roots, results, strict=True):
+        _known[root] = _known[result] = ref(result)
     return results
+
+
+def _opaque(node: Node, number: int) -> Node:
+    """A symbol in the place of a kept node: no rule looks inside."""
+    return input_node(Symbol("data", "kept", owner=OPAQUE - number), node.shape, node.dtype)
 
 
 def _settled_below(roots: Sequence[Node]) -> list[Node]:
@@ -63,6 +71,9 @@ def _stable(node: Node) -> Node:
             return elementwise("softplus", [z])
         if node.attrs[0] == "reciprocal":
             return _reciprocal(node)
+        return node
+    if node.op == "reshape" and node.operands[0].op == "reshape":
+        return reshape(node.operands[0].operands[0], node.shape)
     if node.op == "add":
         return _sum(node)
     if node.op in ("softmax", "logsumexp"):
@@ -136,9 +147,11 @@ def _product(node: Node) -> Node:
 
 
 def _reciprocal(node: Node) -> Node:
-    """1 / (1 + exp(w)) -> sigmoid(-w); 1 / sigmoid and 1 / exp keep their form."""
+    """1 / (1 + exp(w)) -> sigmoid(-w), 1 / (1 / z) -> z; 1 / sigmoid and 1 / exp keep their form."""
     w = _one_plus_exp(node.operands[0])
-    return node if w is None else elementwise("sigmoid", [scale(w, MINUS)])
+    if w is None:
+        return _row(node.operands[0], "reciprocal") or node
+    return elementwise("sigmoid", [scale(w, MINUS)])
 
 
 def _one_plus_exp(node: Node) -> Node | None:
@@ -168,7 +181,8 @@ def _shifted(node: Node) -> Node:
     inner, axes = bare(node.operands[0]), node.attrs[0]
     if inner.op != "add" or len(inner.operands) < 2:
         return node
-    kept, moved = [], []
+    kept: list[tuple[Weight, Node]] = []
+    moved: list[tuple[Weight, Node]] = []
     for by, term in zip(inner.attrs[0], inner.operands, strict=True):
         (moved if _constant_along(term, axes) else kept).append((by, term))
     if not moved or not kept:
@@ -224,10 +238,10 @@ def _log_of(argument: Node) -> Node | None:
     inner = bare(argument)
     labels = tuple(range(len(inner.shape)))
     if inner.op == "softmax":
-        z, axes = inner.operands[0], inner.attrs[0]
+        scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in labels if i not in axes)
-        norm = contract([reduction("logsumexp", z, axes)], [kept], labels, dict(enumerate(inner.shape)))
-        return add([z, norm], [ONE, MINUS])
+        norm = contract([reduction("logsumexp", scores, axes)], [kept], labels, dict(enumerate(inner.shape)))
+        return add([scores, norm], [ONE, MINUS])
     found = _exponential_sum(inner)
     if found is not None and found[2] == ONE:
         return _shifted(reduction("logsumexp", found[0], found[1]))

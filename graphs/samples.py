@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 
+STEPS = ("stop", "argmax", "argmin")  # derivative zero
 COUPLED = -1  # the node mixes samples: it depends on them, and no single axis is theirs
 
 
@@ -19,7 +20,7 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
     """The axis that runs over the samples of each node that has one.
 
     `start` gives the nodes from which to walk; a node where their samples meet (a mean over them, and all
-    that uses it) is then COUPLED. Without `start` the walk is from every symbol over a sample axis (axis
+    that uses it) is then COUPLED, and what has derivative zero is no way to walk. Without `start` the walk is from every symbol over a sample axis (axis
     0), and what closes the axis counts as an ordinary tensor again. A node that is missing has no such axis.
     """
     axes: dict[Node, int] = dict(start or {})
@@ -29,7 +30,7 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
         if start is None and node.op == "input" and node.attrs[0].over is not None:
             axes[node] = 0
             continue
-        if any(o in axes for o in node.operands):
+        if any(o in axes for o in node.operands) and (start is None or node.op not in STEPS):
             axis = _through(node, axes)
             if axis != COUPLED or start is not None:
                 axes[node] = axis

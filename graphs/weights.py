@@ -86,6 +86,11 @@ def times(a: Weight, b: Weight) -> Weight:
     return Weight(exact(number * merged.number), merged.factor)
 
 
+def magnitude(a: Weight) -> Weight:
+    """The weight with a number that is not negative."""
+    return Weight(exact(-a.number), a.factor) if a.number < 0 else a
+
+
 def inverse(a: Weight) -> Weight:
     """1 / a; a zero number raises ZeroDivisionError."""
     number = 1 / a.number if isinstance(a.number, float) else Fraction(1) / a.number

@@ -9,8 +9,22 @@
 
 from symgrad.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
 
-from symgrad import losses, nn
+from symgrad import losses, nn, optim
 from symgrad.align import constant
+from symgrad.composed import (
+    flip,
+    kron,
+    norm,
+    one_hot,
+    pad,
+    roll,
+    split,
+    std,
+    take,
+    tril,
+    triu,
+    var,
+)
 from symgrad.contraction import (
     arange,
     diag,
@@ -41,6 +55,8 @@ from symgrad.graphs.errors import (
     ShapeError,
     SymgradError,
 )
+from symgrad.history import History
+from symgrad.model import Model
 from symgrad.parser import parse
 from symgrad.pointwise import (
     abs,
@@ -99,7 +115,21 @@ from symgrad.reduction import (
     softmax,
     sum,
 )
+from symgrad.source import Source, generate
 from symgrad.symbols import data, dim, dims, labels, parameter
 
 __version__ = "0.1.0"
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "abs", "arange",
+    "arctan", "argmax", "argmin", "broadcast_to", "clip", "concatenate", "constant", "cos", "cosh", "data",
+    "derive", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
+    "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full",
+    "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "jacobian", "jvp", "kron",
+    "labels", "leaky_relu", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
+    "ones", "optim", "outer", "pad", "parameter", "parse", "relu", "reshape", "roll", "sigmoid", "sign",
+    "silu", "sin", "sinh", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var",
+    "vjp", "where", "zeros",
+]

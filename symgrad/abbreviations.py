@@ -46,6 +46,8 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> d
 
 
 def _pieces(node: Node, pieces: Mapping[Node, int]) -> int:
+    if literal_value(node) is not None:
+        return 1
     return min(1 + sum(pieces[o] for o in dict.fromkeys(node.operands)), 1_000_000)
 
 

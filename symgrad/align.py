@@ -188,10 +188,11 @@ def as_axis(axis: Any, ndim: int, operation: str, tensor: Tensor) -> int:
     """One axis, counted from the front, of a tensor with `ndim` axes."""
     if isinstance(axis, bool) or not isinstance(axis, Integral):
         raise ShapeError(f"{operation}: an axis must be an int, not {axis!r}")
+    axis = int(axis)
     if not -ndim <= axis < ndim:
         fits = f"{-ndim} to {ndim - 1}" if ndim else "it has no axes"
         raise ShapeError(f"{operation}: axis {axis} of {describe(tensor)} does not exist ({fits}).")
-    return int(axis) % ndim
+    return axis % ndim
 
 
 def as_axes(axis: Any, tensor: Tensor, operation: str) -> tuple[int, ...]:

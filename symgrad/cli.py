@@ -18,6 +18,7 @@ import symgrad
 from symgrad import commands, terminal
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import SymgradError
+from symgrad.render import checked_path
 from symgrad.target import Target, target
 
 INTERRUPTED = 130
@@ -106,7 +107,7 @@ def cli() -> None:
               help="What to write; otherwise by the suffix of -o, or unicode.")
 @click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .tex .md .html).")
 def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
-    """Derive the gradient step by step, forward and backward."""
+    """Derive the gradient, step by step."""
     if output:
         check_place(output)
         form = form or FORMATS.get(Path(output).suffix.lower())
@@ -124,8 +125,8 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
 @click.option("--formulas/--no-formulas", default=True, show_default=True, help="Formulas in the boxes, or names alone.")
 def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str,
          depth: int | None, formulas: bool) -> None:
-    """Draw the graph, forward and backward in one picture."""
-    check_place(output)
+    """Draw the graph, forward and backward."""
+    checked_path(output)
     path = commands.draw(_target(target, shapes, wrt), output, forward, direction, depth, formulas)
     terminal.say(f"Wrote {path}")
 
@@ -139,7 +140,9 @@ def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str,
               help="The type of its numbers.")
 def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, backend: str,
              dtype: str) -> None:
-    """Generate a standalone module: forward, backward, training, its own --help."""
+    """Generate a module that stands alone.
+
+    It computes the loss and all gradients, trains, and has its own --help; it needs NumPy, not symgrad."""
     if output:
         check_place(output)
     _write(output, commands.source(_target(target, shapes, wrt), backend, dtype).text)
@@ -154,7 +157,9 @@ def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: 
 @click.option("-q", "--quiet", is_flag=True, help="Print the measured results alone.")
 def train(model: str, out: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
           quiet: bool) -> None:
-    """Train a model: formulas, picture, code, curves and weights go to a folder.
+    """Train a model file.
+
+    Formulas, picture, standalone code, curves and weights go to a folder; the accuracy is measured at the end.
 
     \b
     The model file defines
@@ -165,13 +170,13 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
       optimizer     such as sg.optim.Adam(1e-3), with epochs, batch_size, seed, callbacks
       validation    {symbol name: array}, or a fraction of data: chooses when to stop
       test_data     {symbol name: array}, never trained on, measured once, after training
-      metrics       {name: tensor}, reported beside the loss
+      metrics       "accuracy", or {name: tensor}: measured beside the loss
       title         one line for the header; otherwise its docstring's first line
     """
     from symgrad import training
 
-    plan = training.Plan(out, epochs, batch_size, seed, quiet)
-    if training.train(model, plan) == "interrupted":
+    done = training.train(model, training.Plan(out, epochs, batch_size, seed, quiet))
+    if not done:
         click.get_current_context().exit(INTERRUPTED)
 
 
@@ -179,7 +184,9 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
 @on_target
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
 def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> None:
-    """Check every step of the derivation numerically; exit status 1 if one fails."""
+    """Check every step numerically.
+
+    Random values in float64, random sizes; gradients against differences. Exit status 1 if a step fails."""
     rows, verdict, good = commands.check(_target(target, shapes, wrt), seed)
     terminal.table(("step", "formula", "error", ""), rows, right=("step", "error"), fold=("formula",))
     terminal.say(verdict, "" if good else "bold red")
@@ -191,7 +198,9 @@ def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) 
 @click.argument("target", metavar="[MODEL.py|FORMULA]", required=False)
 @SHAPE
 def info(target: str | None, shapes: dict[str, str]) -> None:
-    """Say what a model is made of; without one, what symgrad finds on this machine."""
+    """Show a model, or this installation.
+
+    Of a model: its loss, symbols and shapes. Without one: versions, backends and what is missing."""
     if target is None:
         if shapes:
             raise click.UsageError("--shape needs a formula")

@@ -13,6 +13,7 @@ from typing import Any
 
 import symgrad as sg
 from symgrad.graphs.node import Symbol, topological
+from symgrad.source import Source, generate
 from symgrad.target import Target, kind_of, symbols_of
 
 SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")
@@ -38,11 +39,10 @@ def draw(on: Target, path: str, forward: bool, direction: str, depth: int | None
     return Path(path)
 
 
-def source(on: Target, backend: str, dtype: str) -> Any:
+def source(on: Target, backend: str, dtype: str) -> Source:
     """The standalone module of the target, with the optimizer and prediction of its file."""
     given = on.file.given if on.file else {}
-    return sg.generate(on.loss, outputs=given.get("predict"), optimizer=given.get("optimizer"), backend=backend,
-                       dtype=dtype)
+    return generate(on.loss, given.get("predict"), given.get("optimizer"), backend, dtype, title=on.title)
 
 
 def check(on: Target, seed: int) -> tuple[list[tuple[str, ...]], str, bool]:

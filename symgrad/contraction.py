@@ -7,8 +7,8 @@ from typing import Any
 from symgrad.align import as_axis, as_shape, as_tensor, common_over, describe
 from symgrad.graphs.einsum import contract, literal, ones as ones_node, zeros as zeros_node
 from symgrad.graphs.errors import ShapeError
-from symgrad.graphs.primitives import add, iota
-from symgrad.graphs.sizes import Size
+from symgrad.graphs.primitives import add, iota, pad
+from symgrad.graphs.sizes import Size, canonical
 from symgrad.graphs.weights import weight
 from symgrad.tensor import Tensor, wrap
 from symgrad.written import operation
@@ -103,7 +103,7 @@ def matmul(a: Any, b: Any) -> Tensor:
             f"matmul: {describe(left)} @ {describe(right)}: axis {left.ndim - 1} of the first is "
             f"{left.shape[-1]}, axis {axis} of the second is {right.shape[axis]}; they must be equal{_hint(left, right)}.")
     stack = max(left.ndim, right.ndim, 2) - 2
-    inputs = []
+    inputs: list[list[Any]] = []
     for t, names in ((left, ["i", "k"]), (right, ["k", "j"])):
         if t.ndim == 1:
             inputs.append(["k"])
@@ -170,49 +170,70 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     return _contract([left, right], [list(names), others], out, common_over("tensordot", [left, right]))
 
 
-def _square(tensor: Tensor, operation: str) -> None:
-    if tensor.ndim < 2:
-        raise ShapeError(f"{operation}: {describe(tensor)} has no matrix axes")
+def _squared(a: Any, operation: str, offset: int, axis1: int, axis2: int) -> tuple[Tensor, list[Any]]:
+    """The part of `a` whose two axes are one diagonal, and its labels: "i" for both."""
+    t = as_tensor(a, operation)
+    if t.ndim < 2:
+        raise ShapeError(f"{operation}: {describe(t)} has no matrix axes")
+    rows, columns = (as_axis(axis, t.ndim, operation, t) for axis in (axis1, axis2))
+    if rows == columns:
+        raise ShapeError(f"{operation}: axis1 and axis2 of {describe(t)} are both {rows}")
+    n, m = t.shape[rows], t.shape[columns]
+    if n != m and not (isinstance(n, int) and isinstance(m, int)):
+        raise ShapeError(f"{operation}: axes {rows} and {columns} of {describe(t)} are {n} and {m}; "
+                         "they must be equal, or ints")
+    if n != m or offset:
+        start = (max(-offset, 0), max(offset, 0))
+        length = n - abs(offset) if n == m else min(n - start[0], m - start[1])
+        length = max(length, 0) if isinstance(length, int) else length
+        cut: list[slice] = [slice(None)] * t.ndim
+        for axis, first in ((rows, start[0]), (columns, start[1])):
+            cut[axis] = slice(first, first + length) if not isinstance(length, int) or length else slice(0, 0)
+        t = t[tuple(cut)]
+    return t, ["i" if axis in (rows, columns) else axis for axis in range(t.ndim)]
 
 
-def trace(a: Any) -> Tensor:
-    """The sum of the diagonal of the last two axes, which must be equal."""
-    t = as_tensor(a, "trace")
-    _square(t, "trace")
-    if t.shape[-1] != t.shape[-2]:
-        raise ShapeError(f"trace: the last two axes of {describe(t)} are {t.shape[-2]} and {t.shape[-1]}; "
-                         "they must be equal")
-    stack = list(range(t.ndim - 2))
-    return _contract([t], [[*stack, "i", "i"]], stack, t.over)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The sum of the diagonal of two axes, as NumPy's trace. Raises ShapeError where two symbolic sizes differ."""
+    t, names = _squared(a, "trace", offset, axis1, axis2)
+    return _contract([t], [names], [x for x in names if x != "i"], t.over)
 
 
-def diagonal(a: Any) -> Tensor:
-    """The diagonal of the last two axes, which must be equal, as the last axis."""
-    t = as_tensor(a, "diagonal")
-    _square(t, "diagonal")
-    if t.shape[-1] != t.shape[-2]:
-        raise ShapeError(f"diagonal: the last two axes of {describe(t)} are {t.shape[-2]} and {t.shape[-1]}; "
-                         "they must be equal")
-    stack = list(range(t.ndim - 2))
-    return _contract([t], [[*stack, "i", "i"]], [*stack, "i"], t.over)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonal of two axes as the last axis, as NumPy's diagonal."""
+    t, names = _squared(a, "diagonal", offset, axis1, axis2)
+    return _contract([t], [names], [*(x for x in names if x != "i"), "i"], t.over)
 
 
-def diag(a: Any) -> Tensor:
-    """A vector as a diagonal matrix; of a matrix, its diagonal."""
+def diag(a: Any, k: int = 0) -> Tensor:
+    """A vector as diagonal `k` of a matrix that is zero elsewhere; of a matrix, its diagonal `k`."""
     t = as_tensor(a, "diag")
     if t.ndim == 2:
-        return diagonal(t)
+        return diagonal(t, k)
     if t.ndim != 1:
         raise ShapeError(f"diag: {describe(t)} is neither a vector nor a matrix")
-    return _contract([t], [["i"]], ["i", "i"], t.over)
+    square = _contract([t], [["i"]], ["i", "i"], t.over)
+    return square if k == 0 else _framed(square, max(-k, 0), max(k, 0), abs(k))
+
+
+@operation
+def _framed(t: Tensor, above: int, left: int, more: int) -> Tensor:
+    """A matrix `more` rows and columns larger, with `t` behind the first `above` rows and `left` columns of zeros."""
+    lead = t.node.shape[:-2]
+    starts = [0] * len(lead) + [above, left]
+    return wrap(pad(t.node, starts, [1] * len(starts), (*lead, *(canonical(s + more) for s in t.shape))), t.over)
 
 
 def eye(n: Any, m: Any = None) -> Tensor:
-    """The identity matrix of size n."""
+    """The identity matrix of size n; with `m` (ints then), of n rows and m columns."""
     (size,) = as_shape(n, "eye")
-    if m is not None and as_shape(m, "eye") != (size,):
-        raise ShapeError(f"eye: the identity is square, got {size} and {m}")
-    return wrap(contract([], [], ["i", "i"], {"i": size}))
+    (width,) = (size,) if m is None else as_shape(m, "eye")
+    if width == size:
+        return wrap(contract([], [], ["i", "i"], {"i": size}))
+    if not isinstance(size, int) or not isinstance(width, int):
+        raise ShapeError(f"eye: an identity of symbolic size is square, got {size} and {width}")
+    inner = contract([], [], ["i", "i"], {"i": min(size, width)})
+    return wrap(pad(inner, [0, 0], [1, 1], (size, width)))
 
 
 def zeros(shape: Any) -> Tensor:

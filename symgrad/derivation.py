@@ -14,11 +14,11 @@ from typing import Any
 
 from symgrad.align import as_tensor, describe
 from symgrad.derivatives import variables_of
-from symgrad.graphs.boxes import LEAF, Box, boxes, local_cotangents
+from symgrad.graphs.boxes import Box, boxes, cotangent_leaf, local_cotangents
 from symgrad.graphs.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
-from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
-from symgrad.graphs.primitives import add, input_node
+from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological
+from symgrad.graphs.primitives import add
 from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
@@ -89,19 +89,19 @@ class Derivation:
 
     def latex(self) -> str:
         """A LaTeX fragment: numbered equations with the rule of each."""
-        return _text.document(self, "latex")
+        return _documents.document(self, "latex")
 
     def markdown(self) -> str:
         """Markdown with LaTeX blocks, as GitHub renders them."""
-        return _text.document(self, "markdown")
+        return _documents.document(self, "markdown")
 
     def unicode(self) -> str:
         """Plain text for a terminal."""
-        return _text.document(self, "unicode")
+        return _documents.document(self, "unicode")
 
     def html(self) -> str:
         """An HTML fragment with MathML."""
-        return _text.document(self, "html")
+        return _documents.document(self, "html")
 
     def check(self, seed: int = 0) -> Any:
         """Confirm every step numerically at random values; the result is true if all hold and says which fail."""
@@ -136,7 +136,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
     >>> for step in sg.derive(sg.tanh(w @ x)).steps:
     ...     print(step)
-    (1) L = tanh(xᵀ w)
+    (1) L = tanh(wᵀ x)
     (2) G_w = (1 - L²) x
     """
     target = as_tensor(y, "derive")
@@ -214,12 +214,6 @@ def _forward(found: Sequence[Box], loss: str) -> list[Step]:
     return [Step(i, "forward", box.name, box.local, box, loss=loss) for i, box in enumerate(inner, start=1)]
 
 
-def cotangent_leaf(box: Box) -> Node:
-    """The leaf that stands for G_v in the formulas of other steps."""
-    over = box.leaf.attrs[0].over if box.leaf.op == "input" else None
-    return input_node(Symbol("data", f"G_{{{box.name}}}", over, owner=LEAF), box.leaf.shape, REAL)
-
-
 def _backward(found: Sequence[Box], wrt: Sequence[Tensor], loss: str, over: Size | None,
               weight: Weight | None, number: int) -> list[Step]:
     """Steps in the lecture's order: from the loss backward; of one layer, the input, then b, then W."""
@@ -271,5 +265,6 @@ def _flow(user: Box, box: Box, root: Box, over: Size | None, summed: bool) -> No
     return part
 
 
-import symgrad.derivation_text as _text  # noqa: E402 - text and proof are written in steps
+import symgrad.derivation_documents as _documents  # noqa: E402 - text and proof are written in steps
+import symgrad.derivation_text as _text  # noqa: E402
 import symgrad.proof as _proof  # noqa: E402

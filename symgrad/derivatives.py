@@ -17,9 +17,10 @@ from symgrad.graphs.errors import DifferentiationError, ShapeError
 from symgrad.graphs.node import REAL, Node, topological
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.rewrite import settled, stabilise
-from symgrad.graphs.samples import COUPLED, sample_axes
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
-from symgrad.tensor import Tensor, wrap
+from symgrad.tensor import Tensor, births, wrap
+from symgrad.written import is_absorbed, put_back, remember, replay, stand_in
 
 
 def _scalar(y: Any, operation: str) -> Tensor:
@@ -39,11 +40,11 @@ def _variable(x: Any, operation: str) -> Tensor:
 
 
 def _map(f: Callable[[Tensor], Any], wrt: Any) -> Any:
-    """`f` of every tensor of a tensor, list, tuple or dict, in the same form."""
+    """`f` of every tensor of a tensor, list, tuple or dict (of such), in the same form."""
     if isinstance(wrt, Mapping):
-        return {key: f(value) for key, value in wrt.items()}
+        return {key: _map(f, value) for key, value in wrt.items()}
     if isinstance(wrt, (list, tuple)):
-        return type(wrt)(f(value) for value in wrt) if type(wrt) in (list, tuple) else [f(v) for v in wrt]
+        return tuple(_map(f, v) for v in wrt) if type(wrt) is tuple else [_map(f, v) for v in wrt]
     return f(wrt)
 
 
@@ -54,21 +55,31 @@ def variables_of(wrt: Any, operation: str) -> list[Tensor]:
     return found
 
 
-def _prepared(y: Tensor, variables: Sequence[Tensor]) -> tuple[Node, list[Node]]:
-    """The stable form of `y`, and the nodes of the variables as they occur in it."""
-    below = set(topological([y.node]))
-    nodes = []
-    for x in variables:
-        node = x.node
-        if node not in below and node.op == "named" and node.operands[0] in below:
-            node = node.operands[0]
-        nodes.append(node)
-    (root,) = stabilise([y.node], keep=[n for n in nodes if n.op not in ("input", "constant")])
-    return root, nodes
+def _as_used(y: Tensor, x: Tensor) -> Tensor:
+    """The variable as it occurs in `y`: a name that `y` was not written with is looked through."""
+    if x.node.op == "named" and x.node not in topological([y.node]):
+        return wrap(x.node.operands[0], x.over)
+    return x
 
 
-def _done(node: Node, over: Size | None) -> Tensor:
-    settled.add(node)
+def _stable(y: Tensor, variables: Sequence[Tensor]) -> Node:
+    """The stable form of `y`, in which the variables are kept."""
+    inner = [x.node for x in variables if x.node.op not in ("input", "constant")]
+    below = set(topological([y.node])) if inner else set()
+    (root,) = stabilise([y.node], keep=[node for node in inner if node in below])
+    return root
+
+
+def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
+    """`function(y, x, ...)` for an `x` that normal forms absorb: `y` as it was written, x a fresh variable."""
+    new = stand_in(x)
+    result = function(replay(y, x, new), new, *rest)
+    return wrap(put_back(result.node, new, x), result.over)
+
+
+def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
+    if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
+        settled.add(node)
     return wrap(node, over)
 
 
@@ -76,7 +87,8 @@ gradient_of: WeakKeyDictionary[Node, tuple[Tensor, Tensor]] = WeakKeyDictionary(
 
 
 def _remember(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    gradient_of[g.node] = y, x
+    if g.node is not x.node and g.node is not y.node:
+        gradient_of[g.node] = y, x
     return g
 
 
@@ -97,11 +109,11 @@ def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) ->
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
         (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
-        return _done(_to_front(j, rank - 1), y.over)
+        return _done(_to_front(j, rank - 1), y.over, [node])
     (j,) = reverse(root, delta_seed(root.shape), [node])
     if x.over is not None:
-        return _done(_to_front(j, rank), x.over)
-    return _done(j, y.over)
+        return _done(_to_front(j, rank), x.over, [node])
+    return _done(j, y.over, [node])
 
 
 def _to_front(node: Node, axis: int) -> Node:
@@ -121,13 +133,21 @@ def gradient(y: Any, wrt: Any) -> Any:
     2 w
     """
     target = _scalar(y, "gradient")
+    before = next(births)
     variables = variables_of(wrt, "gradient")
-    root, nodes = _prepared(target, variables)
+    used = {x: _as_used(target, x) for x in variables}
+    solid = [x for x in dict.fromkeys(used.values()) if not is_absorbed(x)]
+    nodes, root = [x.node for x in solid], _stable(target, solid)
     if target.over is None:
-        found = dict(zip(variables, reverse(root, delta_seed(()), nodes), strict=True))
-        return _map(lambda x: _remember(_done(found[x], x.over), target, x), wrt)
-    place = dict(zip(variables, nodes, strict=True))
-    return _map(lambda x: _remember(_derivative(target, x, root, place[x], "gradient"), target, x), wrt)
+        parts = reverse(root, delta_seed(()), nodes)
+        found = {x: _done(g, x.over, nodes) for x, g in zip(solid, parts, strict=True)}
+    else:
+        found = {x: _derivative(target, x, root, node, "gradient") for x, node in zip(solid, nodes, strict=True)}
+    made: dict[Tensor, Tensor] = {}
+    for x in variables:
+        g = found[used[x]] if used[x] in found else _apart(gradient, target, used[x])
+        made[x] = _remember(remember(g, before, gradient, (target, x)), target, x)
+    return _map(made.__getitem__, wrt)
 
 
 def jacobian(y: Any, x: Any) -> Any:
@@ -136,13 +156,16 @@ def jacobian(y: Any, x: Any) -> Any:
     Raises DifferentiationError for integer variables and for samples that are coupled.
     """
     target = as_tensor(y, "jacobian")
-    if target.dtype != REAL:
-        raise DifferentiationError(f"jacobian: {describe(target)} is {target.dtype}; "
-                                   "only real tensors have derivatives")
+    variables_of(x, "jacobian")
 
     def one(variable: Tensor) -> Tensor:
-        root, (node,) = _prepared(target, [_variable(variable, "jacobian")])
-        return _derivative(target, variable, root, node, "jacobian")
+        before = next(births)
+        used = _as_used(target, variable)
+        if is_absorbed(used):
+            result = _apart(jacobian, target, used)
+        else:
+            result = _derivative(target, used, _stable(target, [used]), used.node, "jacobian")
+        return remember(result, before, jacobian, (target, variable))
 
     return _map(one, x)
 
@@ -153,15 +176,17 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
     A list or dict for `x` gives nested lists or dicts, one block per pair.
     """
     target = _scalar(y, "hessian")
-
-    def rows(variable: Tensor) -> Any:
-        g = gradient(target, _variable(variable, "hessian"))
-        return _map(lambda other: _second(g, variable, other), x if z is None else z)
-
-    return _map(rows, x)
+    variables_of([x, x if z is None else z], "hessian")
+    return _map(lambda a: _map(lambda b: _second(target, a, b), x if z is None else z), x)
 
 
-def _second(g: Tensor, x: Tensor, z: Tensor) -> Tensor:
+def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
+    x, z = _as_used(y, x), _as_used(y, z)
+    if is_absorbed(z):
+        new = stand_in(z)
+        apart = _second(replay(y, z, new), replay(x, z, new), new)
+        return wrap(put_back(apart.node, new, z), apart.over)
+    g = gradient(y, x)
     if x.over is not None and z.over is not None and _coupled(g.node, z.node):
         raise DifferentiationError(
             f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
@@ -173,11 +198,20 @@ def _second(g: Tensor, x: Tensor, z: Tensor) -> Tensor:
 def vjp(y: Any, x: Any, u: Any) -> Any:
     """u' J, in the form of `x`: the Jacobian of `y` by `x`, never formed, times `u` of the shape of `y`."""
     target, cotangent = as_tensor(y, "vjp"), as_tensor(u, "vjp")
+    variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
-    variables = variables_of(x, "vjp")
-    root, nodes = _prepared(target, variables)
-    place = dict(zip(variables, nodes, strict=True))
-    return _map(lambda v: _pulled(target, v, root, place[v], _spread(cotangent, target)), x)
+    (seed,) = stabilise([_spread(cotangent, target)])
+
+    def one(variable: Tensor) -> Tensor:
+        before = next(births)
+        used = _as_used(target, variable)
+        if is_absorbed(used):
+            result = _apart(vjp, target, used, cotangent)
+        else:
+            result = _pulled(target, used, _stable(target, [used]), used.node, seed)
+        return remember(result, before, vjp, (target, variable, cotangent))
+
+    return _map(one, x)
 
 
 def _spread(t: Tensor, like: Tensor) -> Node:
@@ -191,10 +225,10 @@ def _spread(t: Tensor, like: Tensor) -> Node:
 def _pulled(y: Tensor, x: Tensor, root: Node, node: Node, u: Node) -> Tensor:
     if y.over is None or x.over is not None:
         (g,) = reverse(root, u, [node])
-        return _done(g, x.over)
+        return _done(g, x.over, [node])
     labels = range(len(root.shape))  # one product per sample: a delta over the samples in front
     (g,) = reverse(root, contract([u], [labels], (0, *labels)), [node])
-    return _done(g, y.over)
+    return _done(g, y.over, [node])
 
 
 def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
@@ -202,8 +236,15 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     target, direction = as_tensor(y, "jvp"), as_tensor(v, "jvp")
     _variable(x, "jvp")
     _same_shape("jvp", "v", direction, "x", x)
-    root, (node,) = _prepared(target, [x])
-    return _done(push_forward(root, node, _spread(direction, x)), target.over)
+    before = next(births)
+    used = _as_used(target, x)
+    if is_absorbed(used):
+        result = _apart(jvp, target, used, direction)
+    else:
+        (along,) = stabilise([_spread(direction, x)])
+        root = _stable(target, [used])
+        result = _done(push_forward(root, used.node, along), target.over, [used.node])
+    return remember(result, before, jvp, (target, x, direction))
 
 
 def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
@@ -211,8 +252,10 @@ def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
     target, direction = _scalar(y, "hvp"), as_tensor(v, "hvp")
     _variable(x, "hvp")
     _same_shape("hvp", "v", direction, "x", x)
-    g = gradient(target, x)
-    return jvp(g, x, direction)
+    used = _as_used(target, x)
+    if is_absorbed(used):
+        return _apart(hvp, target, used, direction)
+    return jvp(gradient(target, used), used, direction)
 
 
 def _same_shape(operation: str, a: str, first: Tensor, b: str, second: Tensor) -> None:

@@ -50,7 +50,7 @@ def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas
     """The abstract picture behind `draw`."""
     derivation = what if isinstance(what, Derivation) else _as_derivation(flat([what]))
     if derivation is not None:
-        found = derivation.graph
+        found = list(derivation.graph)
         boxes_, arrows = _forward(found, formulas)
         more, back = _backward(derivation, formulas)
         boxes_, arrows = boxes_ + more, arrows + back

@@ -14,7 +14,7 @@ from symgrad.abbreviations import abbreviations
 from symgrad.graphs.node import Node, topological
 from symgrad.latex import latex as to_latex
 from symgrad.notation import SAMPLE, Writer, symbol_names
-from symgrad.tree import Tree, name
+from symgrad.tree import Tree, name, walk
 from symgrad.unicode import unicode
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 WIDTH = 40  # characters of a formula in an error message
 GLANCE = 20  # nodes that an error message looks at
 DEFINITIONS = 12  # definitions behind one formula
-ALONE = 150  # pieces of a formula that a caller has cut to size
+TERMS = 16  # terms of a sum that `str` shows
+ALONE = 100  # pieces of a formula that a caller has cut to size
 Lines = list[tuple[Tree, Tree]]
 
 
@@ -40,11 +41,6 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | None =
     return _spelled(main, definitions, more, style)
 
 
-def formula_tree(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | None = None) -> Tree:
-    """The presentation tree of the formula of `node`, without any definitions."""
-    return Writer([node], mode, names).formula(node)
-
-
 def _written(node: Node, mode: str, names: Mapping[Node, str], stop: AbstractSet[Node], most: int | None,
              over: bool) -> tuple[Tree, Lines, bool]:
     """The main formula, the definitions it needs, and whether there are more of them."""
@@ -53,21 +49,25 @@ def _written(node: Node, mode: str, names: Mapping[Node, str], stop: AbstractSet
         inside = inside.operands[0]
     known = {**symbol_names(topological([node])), **names}
     short = abbreviations(inside, known, *([] if most is None else [most]))
-    writer = Writer([node], mode, {**known, **short}, stop)
+    writer = Writer([node], mode, {**known, **short}, stop, TERMS if most is None else None)
     main = writer.formula(inside, over)
     if not short:
         return main, [], False
+    named = {writer.names[each]: each for each in short}
     wanted: dict[Node, Tree] = {}
-    queue = [inside]
-    while queue and len(wanted) <= DEFINITIONS:
-        current = queue.pop(0)
-        below = topological([current], enter=lambda n, c=current: n is c or n not in short)  # type: ignore[misc]
-        for each in reversed(below):
-            if each in short and each is not current and each not in wanted:
+    queue = [main]
+    more = False
+    while queue:
+        for part in walk(queue.pop(0)):
+            each = named.get(part.args[0]) if part.head == "name" else None
+            if each is not None and each not in wanted:
+                more = len(wanted) == DEFINITIONS
+                if more:
+                    queue.clear()
+                    break
                 wanted[each] = writer.formula(each)
-                queue.append(each)
-    more = len(wanted) > DEFINITIONS
-    order = [each for each in short if each in list(wanted)[:DEFINITIONS]]
+                queue.append(wanted[each])
+    order = [each for each in short if each in wanted]
     return main, [(name(writer.names[each]), wanted[each]) for each in order], more
 
 

@@ -1,72 +1,232 @@
-"""TEMPORARY interpreter by the lead until helper-4 (code generation) replaces this file: see INTERNAL.md RENAMES."""
-import math
+"""`sg.function`: a graph as a callable on NumPy arrays, with its source text and its plan.
+
+The outputs are rewritten to stable forms, planned, written as the text of one NumPy function, compiled, and
+called behind checks of the arrays (`feeding.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import sympy as sp
-from symgrad.graphs.node import topological
-from symgrad.graphs.rewrite import stabilise
-from symgrad.graphs.weights import to_expr
 
-def _run(nodes, values, sizes):
-    nodes = stabilise(list(nodes)); env = {}
-    num = lambda s: s if isinstance(s, int) else int(sp.sympify(s).subs(sizes))
-    for n in topological(nodes):
-        a = [env[o] for o in n.operands]; sh = tuple(map(num, n.shape))
-        op, at = n.op, n.attrs
-        if op == "input": r = np.asarray(values[at[0].name]); r = r.astype(float) if n.dtype == "real" else r
-        elif op == "constant": r = at[0].value
-        elif op == "iota": r = np.arange(sh[0])
-        elif op == "add": r = sum((float(to_expr(w).subs(sizes)) * x if n.dtype=="real" else int(to_expr(w).subs(sizes))*x for w, x in zip(at[0], a)), np.zeros(sh))
-        elif op in ("einsum", "view"):
-            ins, out = at; L = list(dict.fromkeys(out)); size = {}
-            for lab, x in zip(ins, a): size.update(zip(lab, x.shape))
-            size.update(zip(out, sh)); ops = []
-            for x, lab in zip(a, ins): ops += [np.asarray(x, float) if op=="einsum" else x, list(lab)]
-            have = {l for lab in ins for l in lab}
-            ops += [x for l in L if l not in have for x in (np.ones(size[l]), [l])]
-            r0 = np.einsum(*ops, L) if ops else np.float64(1)
-            r = np.zeros(sh, r0.dtype); idx = np.indices(tuple(size[l] for l in L)) if L else ()
-            r[tuple(idx[L.index(l)] for l in out)] = r0
-        elif op == "elementwise":
-            f = {"reciprocal": lambda x: 1/x, "sigmoid": lambda x: np.where(x>0, 1/(1+np.exp(-np.abs(x))), np.exp(-np.abs(x))/(1+np.exp(-np.abs(x)))), "softplus": lambda x: np.logaddexp(0, x), "relu": lambda x: np.maximum(x, 0), "erf": np.vectorize(math.erf, otypes=[float]), "gelu": lambda x: x/2*(1+np.vectorize(math.erf, otypes=[float])(x/2**.5)), "silu": lambda x: x/(1+np.exp(-x)), "log_or_zero": lambda x: np.where(x>0, np.log(x), 0), "where": lambda c,a,b: np.where(c,a,b), "leaky_relu": lambda x,s: np.where(x>0,x,s*x), "elu": lambda x,s: np.where(x>0,x,s*np.expm1(x)), "clip": np.clip}.get(at[0]) or getattr(np, at[0])
-            r = f(*a)
-        elif op in ("named", "stop"): r = a[0]
-        elif op in ("max", "min"): r = getattr(np, op)(a[0], axis=at[0])
-        elif op in ("argmax", "argmin"): r = getattr(np, op)(a[0], axis=at[0])
-        elif op in ("softmax", "logsumexp"):
-            m = a[0].max(axis=at[0], keepdims=True); e = np.exp(a[0]-m); s = e.sum(axis=at[0], keepdims=True)
-            r = e/s if op == "softmax" else np.squeeze(m+np.log(s), at[0])
-        elif op in ("slice", "pad"):
-            big = n.operands[0].shape if op == "slice" else n.shape; small = n.shape if op == "slice" else n.operands[0].shape
-            ix = np.ix_(*[num(st) + np.arange(num(l))*sp_ for (st, sp_), l in zip(at[0], small)])
-            if op == "slice": r = a[0][ix]
-            else: r = np.zeros(sh); r[ix] = a[0]
-        elif op == "concat": r = np.concatenate(a, axis=at[0])
-        elif op == "reshape": r = a[0].reshape(sh)
-        elif op in ("gather", "scatter"):
-            big = a[0] if op == "gather" else np.zeros(sh); axes = at[0]; rest = [i for i in range(big.ndim) if i not in axes]
-            v = big.transpose(*axes, *rest)
-            if op == "gather": r = v[tuple(a[1:])]
-            else: np.add.at(v, tuple(a[1:]), a[0]); r = big
-        else: raise NotImplementedError(op)
-        env[n] = np.asarray(r).reshape(sh) if op != "reshape" else r
-    return [env[n] for n in nodes]
+from symgrad.align import as_tensor, describe
+from symgrad.codegen.emit import emit_function, module_text, new_module
+from symgrad.codegen.load import load
+from symgrad.codegen.plan import Plan
+from symgrad.feeding import Feed, evaluate_size
+from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.rewrite import stabilise
+from symgrad.graphs.sizes import dim, symbols_of
+from symgrad.names import describe_symbol, display_names
+from symgrad.tensor import Tensor
+
+Inputs = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
+
 
 class Function:
-    def __init__(self, inputs, outputs, **kw): self.inputs, self.outputs = inputs, outputs
-    def __call__(self, *args, **kw):
-        vals = {t.name: a for t, a in zip(self.inputs, args)}; vals.update(kw); sizes = {}
-        for t in self.inputs:
-            for s, v in zip(t.node.shape, np.shape(vals[t.name])):
-                if isinstance(s, sp.Symbol): sizes[s] = v
-        o = self.outputs
-        if isinstance(o, dict): return dict(zip(o, _run([t.node for t in o.values()], vals, sizes)))
-        if isinstance(o, (list, tuple)): return _run([t.node for t in o], vals, sizes)
-        return _run([o.node], vals, sizes)[0]
+    """A compiled function of arrays; made by `sg.function`.
 
-def function(inputs, outputs, **kw): return Function(inputs, outputs, **kw)
-def evaluate(t, values):
-    ins = [n for n in topological([t.node]) if n.op == "input"]; sizes = {}
-    for n in ins:
-        for s, v in zip(n.shape, np.shape(values[n.attrs[0].name])):
-            if isinstance(s, sp.Symbol): sizes[s] = v
-    return _run([t.node], values, sizes)[0]
+    Called by position or by name. `source` is the text of its module, `plan` its steps with their costs.
+    """
+
+    def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
+                 backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
+        module = new_module(backend, dtype)
+        emitted = emit_function(module, "f", inputs, outputs, form=form, sizes=sizes, copy=copy, doc=doc)
+        self.source: str = module_text(module, [emitted])
+        self.plan: Plan = emitted.plan
+        self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
+        self.backend, self.dtype = backend, dtype
+        self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes)
+        self.unbound = emitted.free_sizes
+        self.graph = tuple(node for _, node in outputs)
+        self.module = load(self.source, module.data, "symgrad function")
+        self.run = self.module.f
+
+    def __call__(self, *arrays: Any, **named: Any) -> Any:
+        """The outputs for these arrays. Raises DataError for values that do not fit."""
+        if named or len(arrays) != len(self.inputs):
+            arrays = tuple(self.feed.arrange(arrays, named))
+        checked, sizes = self.feed.arrays(arrays)
+        if self.unbound:
+            names = ", ".join(map(str, self.unbound))
+            raise DataError(f"no input shows the size {names}: give it by hand, {SIZE_HINT.format(self.unbound[0])}")
+        try:
+            return self.run(*checked)
+        except IndexError as error:
+            self._explain(error, checked, sizes)
+
+    def _explain(self, error: IndexError, arrays: Sequence[np.ndarray], sizes: Mapping[sp.Symbol, int]) -> NoReturn:
+        """Which index is out of range, as far as it is an input."""
+        values = {w.node: (w.name, array) for w, array in zip(self.feed.wanted, arrays, strict=True)}
+        for node in topological(self.graph):
+            if node.op not in ("gather", "scatter"):
+                continue
+            body = node.operands[0] if node.op == "gather" else node
+            for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
+                while index.op in ("view", "named", "reshape") and index.operands:
+                    index = index.operands[0]
+                size = evaluate_size(body.shape[axis], sizes)
+                if index not in values or size is None:
+                    continue
+                name, array = values[index]
+                bad = np.argwhere((array < -size) | (array >= size))
+                if len(bad):
+                    at = tuple(map(int, bad[0]))
+                    raise DataError(f"{name}: the index {array[at]} at {at} is out of range for an axis of "
+                                    f"length {size}") from None
+        raise DataError(f"an index is out of range: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"
+
+
+def function(inputs: Inputs, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
+             sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True) -> Function:
+    """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
+
+    `inputs` are the symbols in the order of the arguments, or a dict from argument names to symbols. A
+    per-sample tensor takes and gives arrays with the sample axis first. `sizes` fixes sizes that no input
+    shows. Results share no memory with anything unless `copy=False`. `training` turns random operations and
+    batch statistics on. Raises SymgradError for a symbol that is used and not an input, BackendError.
+
+    >>> import symgrad as sg
+    >>> n, d = sg.dims("n d")
+    >>> X, w = sg.data("X", (n, d)), sg.parameter("w", d)
+    >>> f = sg.function([X, w], {"scores": X @ w})
+    >>> f(np.eye(2), w=[1, 2])["scores"]
+    array([1., 2.])
+    >>> "X @ w" in f.source
+    True
+    """
+    leaves: list[Tensor] = []
+    form = _form(outputs, leaves)
+    named_inputs = _named_inputs(inputs)
+    names = display_names([*(t.node for t in leaves), *(t.node for _, t in named_inputs)])
+    arguments = [(name if name is not None else names[t.node], t.node) for name, t in named_inputs]
+    _check_inputs(arguments, [t.node for t in leaves], names)
+    nodes = stabilise([t.node for t in leaves])
+    wishes = _output_names(outputs, leaves, form)
+    return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
+                    given_sizes(sizes), copy, None)
+
+
+def _form(outputs: Any, leaves: list[Tensor]) -> Any:
+    """The nest of `outputs` with positions in `leaves` instead of tensors."""
+    if isinstance(outputs, Mapping):
+        for key in outputs:
+            if not isinstance(key, str):
+                raise SymgradError(f"function: the keys of outputs are texts, not {key!r}")
+        return {key: _form(value, leaves) for key, value in outputs.items()}
+    if isinstance(outputs, (list, tuple)):
+        parts = [_form(value, leaves) for value in outputs]
+        return parts if isinstance(outputs, list) else tuple(parts)
+    leaves.append(outputs if isinstance(outputs, Tensor) else as_tensor(outputs, "function"))
+    return len(leaves) - 1
+
+
+def _output_names(outputs: Any, leaves: Sequence[Tensor], form: Any) -> list[str]:
+    """A name for each output: its own, its key, or its place."""
+    names: dict[int, str] = {}
+    stack: list[tuple[str, Any]] = [("", form)]
+    while stack:
+        path, part = stack.pop()
+        if isinstance(part, int):
+            names[part] = path or "result"
+        elif isinstance(part, dict):
+            stack += [(f"{path}_{key}" if path else key, value) for key, value in part.items()]
+        else:
+            stack += [(f"{path or 'result'}{'_' if path else ''}{i + 1}", value) for i, value in enumerate(part)]
+    return [leaf.name if leaf.name and leaf.node.op == "named" else names[i] for i, leaf in enumerate(leaves)]
+
+
+def _named_inputs(inputs: Any) -> list[tuple[str | None, Tensor]]:
+    if isinstance(inputs, Tensor):
+        inputs = [inputs]
+    pairs: list[tuple[str | None, Tensor]]
+    if isinstance(inputs, Mapping):
+        pairs = [(str(name), t) for name, t in inputs.items()]
+    elif isinstance(inputs, (list, tuple)):
+        pairs = [(None, t) for t in inputs]
+    else:
+        raise SymgradError(f"function: inputs are a list of symbols or a dict, not {type(inputs).__name__}")
+    for _, t in pairs:
+        if not isinstance(t, Tensor):
+            raise SymgradError(f"function: an input must be a symbol (sg.data, sg.parameter), not {type(t).__name__}")
+        if t.node.op != "input":
+            raise SymgradError(f"function: the input {describe(t)} is no symbol (sg.data, sg.labels, sg.parameter); "
+                               "give the symbols it is computed from")
+    return pairs
+
+
+def _check_inputs(arguments: Sequence[tuple[str, Node]], outputs: Sequence[Node], names: Mapping[Node, str]) -> None:
+    seen: dict[Node, str] = {}
+    for name, node in arguments:
+        if node in seen:
+            raise SymgradError(f"function: the symbol {names[node]!r} is given twice as an input")
+        seen[node] = name
+    missing = [n for n in topological(outputs) if n.op == "input" and n not in seen]
+    if missing:
+        shown = "; ".join(f"{names[n]}, a {describe_symbol(n)}" for n in missing[:5])
+        more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise SymgradError(f"function: the outputs use {shown}{more}, not among the inputs "
+                           f"({', '.join(name for name, _ in arguments) or 'none'}); add "
+                           f"{', '.join(names[n] for n in missing[:5])} to them")
+
+
+def dtype_name(dtype: Any) -> str:
+    """A dtype by the name that backends know."""
+    try:
+        return str(np.dtype(dtype))
+    except TypeError:
+        return str(dtype)
+
+
+def given_sizes(sizes: Mapping[Any, int] | None) -> dict[sp.Symbol, int]:
+    """`sizes=` by symbol; one that does not occur does no harm."""
+    result: dict[sp.Symbol, int] = {}
+    for key, value in (sizes or {}).items():
+        symbol = dim(key) if isinstance(key, str) else key
+        if not isinstance(symbol, sp.Symbol):
+            raise DataError(f"sizes: {key!r} is no size; give names or sg.dim symbols")
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise DataError(f"sizes: {key} must be a positive int, not {value!r}")
+        result[symbol] = int(value)
+    return result
+
+
+_evaluators: WeakKeyDictionary[Tensor, dict[tuple[Any, ...], Function]] = WeakKeyDictionary()
+
+
+def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
+    """The value of `tensor` at arrays by symbol name, in float64; sizes that no array shows go by name too.
+
+    Raises DataError for missing or unknown names and for values that do not fit.
+
+    >>> import symgrad as sg
+    >>> evaluate(sg.eye(sg.dim("n")), {"n": 2})
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    names = display_names([tensor.node])
+    inputs = {name: node for node, name in names.items()}
+    given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, tensor.node)}
+    key = tuple(sorted(given.items()))
+    known = _evaluators.setdefault(tensor, {})
+    if key not in known:
+        (node,) = stabilise([tensor.node])
+        known[key] = Function(list(inputs.items()), [("result", node)], 0, "numpy", "float64",
+                              {dim(name): int(size) for name, size in given.items()}, True, None)
+    return known[key](**{name: value for name, value in values.items() if name not in given})
+
+
+def _is_size(key: str, value: Any, root: Node) -> bool:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        return False
+    return any(dim(key) in symbols_of(node.shape) for node in topological([root]))

@@ -106,11 +106,6 @@ def _greek(text: str) -> str:
     return GREEK.get(text, text)
 
 
-def raised(name: Name) -> bool:
-    """Has the name a superscript, so that a power needs parentheses?"""
-    return name.sup is not None
-
-
 def upper(name: Name) -> Name:
     """The name of all samples together: x -> X, a^1 -> A^1, G_{a} -> G_{A}; Greek letters stay."""
     base = name.base

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 
@@ -18,9 +18,6 @@ from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.names import display_names
 from symgrad.tensor import Tensor, wrap
-
-if TYPE_CHECKING:
-    Graph = nx.DiGraph
 
 NONLINEAR = ("elementwise", "softmax", "logsumexp", "max", "min")
 
@@ -38,7 +35,7 @@ def flat(outputs: Iterable[Any]) -> list[Tensor]:
     return found
 
 
-def graph(*outputs: Any) -> Graph:
+def graph(*outputs: Any) -> nx.DiGraph:
     """The graph of `outputs` (tensors, lists or dicts), operands before consumers.
 
     Keys are short stable texts. Nodes carry `op kind shape over name formula layer tensor`; `kind` is one of
@@ -59,7 +56,7 @@ def graph(*outputs: Any) -> Graph:
     affine = {n for t in tensors if t.node in forward for n in affine_nodes(t.node)}
     layer, samples = layers(order, affine), sample_axes(roots)
     closed = {t.node for t in tensors if not t.shape and t.node in forward}
-    result: Graph = nx.DiGraph()
+    result = nx.DiGraph()
     leaves: dict[Node, Node] = {}
     for node in order:
         over = node.shape[0] if samples.get(node) == 0 else None

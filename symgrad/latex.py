@@ -9,13 +9,13 @@ from symgrad.spelling import spell
 from symgrad.tree import Tree
 
 GLYPHS = {
-    "𝟏": r"\mathbf{1}", "ᵀ": r"\top", "-ᵀ": r"-\top", "⊙": r"\odot ", " ⊙ ": r" \odot ", "…": r"\ldots",
-    "∞": r"\infty", "·": r"\cdot", "..": r"\ldots ", " ≤ ": r" \le ", " ≥ ": r" \ge ",
+    "𝟏": r"\mathbf{1}", "ᵀ": r"\top", "-ᵀ": r"-\top", "⊙": r"\odot ", " ⊙ ": r" \odot ", " ⊗ ": r" \otimes ",
+    "…": r"\ldots", "∞": r"\infty", "·": r"\cdot", "..": r",\ldots,", " ≤ ": r" \le ", " ≥ ": r" \ge ",
     " ≠ ": r" \ne ", " ∧ ": r" \land ", " ∨ ": r" \lor ", "¬": r"\lnot ", "nan": r"\mathrm{nan}",
-    "; ": r";\, ", ", ": r",\, ",
+    ", ": r",\, ", " · ": " ",
 }
 KNOWN = ("exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min det").split()
-FUNCTIONS = {"sigmoid": r"\sigma", "diagonal": r"\operatorname{diag}", "logdet": r"\log\lvert\det\rvert"}
+FUNCTIONS = {"sigmoid": r"\sigma", "diagonal": r"\operatorname{diag}"}
 BRACKETS = {"(": ("(", ")"), "[": ("[", "]"), "‖": (r"\lVert ", r" \rVert"), "|": (r"\lvert ", r" \rvert"),
             "⌊": (r"\lfloor ", r" \rfloor")}
 TALL = (r"\frac", r"\sum", r"\begin")
@@ -74,6 +74,9 @@ class Latex:
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         lines = [*(rf"{value} & \text{{if }} {test}" for value, test in rows), rf"{otherwise} & \text{{otherwise}}"]
         return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(row) for row in rows) + r" \end{bmatrix}"
 
 
 def _indices(subs: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def matrix_form(parts: Sequence[Part], out: tuple[Label, ...], unit: frozenset[L
         work.add(tree, labels)
     left = [label for label in rank if label not in out]
     while left:
-        label = min(left, key=lambda x: (len(work.beside(x)), rank[x]))
+        label = min(left, key=lambda x: (len(work.beside(x)), work.turned(x), rank[x]))
         if not work.eliminate(label):
             return None
         left.remove(label)
@@ -91,6 +91,11 @@ class _Work:
     def beside(self, label: Label) -> list[Label]:
         """The labels that share a matrix with `label`."""
         return [pair[0] if pair[1] == label else pair[1] for pair in self.matrices if label in pair]
+
+    def turned(self, label: Label) -> int:
+        """The matrices that would show a prime if `label` is eliminated."""
+        return sum((tree.head == "transpose") == (pair[1] == label)
+                   for pair, trees in self.matrices.items() if label in pair for tree in trees)
 
     def matrix(self, row: Label, column: Label) -> list[Tree]:
         """Take the matrices between two labels out, with `row` down and `column` across."""
@@ -137,7 +142,7 @@ def _total(trees: list[Tree]) -> Tree:
         pairs = (transpose(a), b), (transpose(b), a), (a, transpose(b)), (b, transpose(a))
         forms = [product((), pair) for pair in pairs]
         return call("tr", min(forms, key=_cost))
-    return call("sum", _unprimed(hadamard(trees, 2), hadamard([transpose(tree) for tree in trees], 2)))
+    return call("sum", _unprimed(hadamard([transpose(tree) for tree in trees], 2), hadamard(trees, 2)))
 
 
 def parallel(trees: list[Tree]) -> Tree:
@@ -148,12 +153,12 @@ def parallel(trees: list[Tree]) -> Tree:
 
 
 def _unprimed(a: Tree, b: Tree) -> Tree:
-    return a if primes(a) <= primes(b) else b
+    return a if primes(a) < primes(b) or not primes(a) else b
 
 
 def squared_norm(tree: Tree, order: int) -> Tree:
     """‖v‖², or of a matrix the square of Frobenius' norm."""
-    tree = _unprimed(tree, transpose(tree)) if order > 1 else tree
+    tree = _unprimed(transpose(tree), tree) if order > 1 else tree
     return power(Tree("norm", (tree, "F" if order > 1 else "")), num(2), False)
 
 
@@ -195,8 +200,11 @@ def _assemble(work: _Work, out: tuple[Label, ...]) -> Tree:
     if scalars.head == "fraction":
         scalars, below = scalars.args
     factors = _factors(work, out)
-    body = scalars if factors is None else product([scalars], factors)
-    return fraction(body, below)
+    if factors is None:
+        return fraction(scalars, below)
+    if len(factors) == 1 and factors[0].head != "product":
+        return fraction(product([scalars], factors), below)
+    return product([fraction(scalars, below)], factors)  # 1/s A B: the weight stays in front
 
 
 def _factors(work: _Work, out: tuple[Label, ...]) -> list[Tree] | None:

@@ -7,7 +7,7 @@ What a model file may define (`NAMES` is the whole list; other names are its own
     data          {symbol name: array}, what is trained on
     validation    {symbol name: array}, or a fraction of `data`: chooses when to stop
     test_data     {symbol name: array}, never seen by the training; measured once, at the end
-    metrics       {name: tensor}, reported beside the loss
+    metrics       "accuracy", or {name: tensor}: measured beside the loss
     optimizer     such as sg.optim.Adam(1e-3)
     epochs, batch_size, seed, callbacks      as in Model.fit
     wrt           the variables of the derivation, where not all parameters
@@ -23,13 +23,12 @@ import traceback
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from symgrad.files import reason
-from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.errors import SymgradError
 from symgrad.tensor import Tensor
 
 NAMES = """loss predict data validation test_data metrics optimizer epochs batch_size seed callbacks wrt
@@ -66,7 +65,7 @@ class ModelFile:
 def load(path: Path) -> ModelFile:
     """Run the model file at `path` and check what it defines. What it prints goes to standard error.
 
-    Raises ModelFileError with file and line where it does not run, DataError for arrays with NaN.
+    Raises ModelFileError with file and line where it does not run, or defines something else than a model.
     """
     module = _run(path, _code(path))
     found = {name: vars(module)[name] for name in NAMES if name in vars(module)}
@@ -174,36 +173,12 @@ def _check(path: Path, name: str, value: Any) -> None:
         least = 0 if name == "seed" else 1
         if value is None and name == "batch_size":
             return
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             refuse("a whole number")
         if value < least:
             raise ModelFileError(f"{path}: {name} is {value}; it must be {least} or more")
     if name == "title" and not isinstance(value, str):
         refuse("a text")
-    if name == "validation" and isinstance(value, float) and not 0 < value < 1:
-        raise ModelFileError(f"{path}: validation is {value}; a part of the data lies between 0 and 1")
     if name in ("data", "test_data") or (name == "validation" and not isinstance(value, float)):
-        if value is None and name != "data":
-            return
-        if not isinstance(value, Mapping):
+        if (value is not None or name == "data") and not isinstance(value, Mapping):
             refuse("a dict from symbol name to array")
-        check_finite(value, f"{path}: {name}")
-
-
-def check_finite(arrays: Mapping[str, Any], where: str) -> None:
-    """DataError for the first NaN or infinity in the arrays: which one, at which index, how many there are."""
-    for key, values in arrays.items():
-        try:
-            array = np.asarray(values)
-        except ValueError as error:  # rows of unequal length
-            raise DataError(f"{where}[{key!r}] is no array: {error}") from None
-        if array.dtype.kind not in "fc":
-            continue
-        bad = ~np.isfinite(array)
-        if bad.any():
-            index = tuple(int(i) for i in np.argwhere(bad)[0])
-            what = "NaN" if np.isnan(array[index]) else "infinity"
-            at = f" at [{', '.join(map(str, index))}]" if index else ""
-            count = int(bad.sum())
-            rest = f" ({count} such values in all)" if count > 1 else ""
-            raise DataError(f"{where}[{key!r}] holds {what}{at}{rest}; training needs finite numbers")

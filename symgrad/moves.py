@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgrad.graphs.node import Node
+from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.sizes import product as product_of
 from symgrad.graphs.weights import Weight
-from symgrad.tree import HIDDEN, Tree, call, expression, negative, num, product, sum_of, weight_tree
+from symgrad.tree import HIDDEN, Tree, call, expression, negative, num, product, sum_of, transpose, weight_tree
 
 if TYPE_CHECKING:
     from symgrad.notation import Index, Writer
@@ -123,12 +125,15 @@ def write_concat(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) ->
     place = sum(i is None for i in index[:axis])
     if place > 1:
         return call("concat", *trees, axis_text(index, (axis,)))
-    return Tree("join", ("; " if place == 0 else ", ", *trees))
+    return Tree("matrix", tuple((tree,) for tree in trees) if place == 0 else (trees,))
 
 
 def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """reshape(x, (n d,))."""
+    """reshape(x, (n d,)); of the products of all entries of two matrices it is A ⊗ B."""
     (operand,) = node.operands
+    if index == (None, None) and (pair := _kronecker(w, node, operand)) is not None:
+        return Tree("kron", tuple(tree if a < b else transpose(tree) for tree, (a, b) in (
+            (w.at(o, index, taken), labels) for o, labels in pair)))
     lead = 0
     while lead < len(index) and index[lead] is not None and node.shape[:lead + 1] == operand.shape[:lead + 1]:
         lead += 1
@@ -136,6 +141,17 @@ def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
         return picked(w, node, index, taken)
     tree = w.at(operand, (*index[:lead], *[None] * (len(operand.shape) - lead)), taken)
     return call("reshape", tree, Tree("tuple", tuple(map(expression, node.shape[lead:]))))
+
+
+def _kronecker(w: Writer, node: Node, operand: Node) -> list[tuple[Node, tuple[int, int]]] | None:
+    """The factors of a Kronecker product, in order, with their labels."""
+    if operand.op != "einsum" or not w.inlines(operand) or len(operand.operands) != 2:
+        return None
+    factors = sorted(zip(operand.operands, operand.attrs[0], strict=True), key=lambda factor: sorted(factor[1]))
+    merged = tuple(product_of(operand.shape[i:i + 2]) for i in (0, 2))
+    if [sorted(labels) for _, labels in factors] != [[0, 2], [1, 3]] or node.shape != merged:
+        return None
+    return factors
 
 
 def write_gather(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -149,13 +165,19 @@ def write_gather(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) ->
         return w.at(body, tuple(found[a] if a in found else next(rest) for a in range(len(body.shape))), taken)
     if any(i is not None and not w.is_sample(i) for i in index):
         return picked(w, node, index, taken)
+    if any(counts_along(each) is not None for each in indices):  # entries (t, y_t): not the block t, y
+        mine = [i == w.axes.get(node) for i, at in enumerate(index) if at is None]
+        letters = w.letters(len(mine), taken, mine)
+        full = iter(letters)
+        fixed = tuple(next(full) if i is None else i for i in index)
+        return Tree("entries", (write_gather(w, node, fixed, taken | set(letters)), tuple(letters)))
     below: list[Tree | None] = []
     parts: list[Tree] = []
     for axis in range(len(body.shape)):
         if axis in axes:
-            at = w.at(indices[axes.index(axis)], front, taken)
-            below.append(at if w.is_sample(at) else None)
-            parts += [] if w.is_sample(at) else [at]
+            one = w.at(indices[axes.index(axis)], front, taken)
+            below.append(one if w.is_sample(one) else None)
+            parts += [] if w.is_sample(one) else [one]
         else:
             token = next(rest)
             below.append(token)

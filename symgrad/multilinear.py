@@ -66,7 +66,7 @@ class _Scope:
     def note(self, operand: Node, labels: tuple[Label, ...]) -> Maker:
         self.sizes.update(zip(labels, operand.shape, strict=True))
         axis = self.w.axes.get(operand)
-        if axis is not None and self.w.mode == "sample":
+        if axis is not None:
             self.samples.add(labels[axis])
         if operand.op == "slice":  # x[2] is an entry, not a sum over one
             self.first |= {x for x, size in zip(labels, operand.shape, strict=True) if size == 1}
@@ -123,7 +123,7 @@ def write_scatter(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
         scope.sizes[label] = size
         hot.append((_one_hot(w, each), (*labels[:width], label)))
     for each in indices:
-        if each in w.axes and w.mode == "sample":
+        if each in w.axes:
             scope.samples.add(labels[w.axes[each]])
     value = literal_value(body)
     if value is None:
@@ -170,7 +170,7 @@ def contraction(w: Writer, choices: Sequence[Sequence[Factor]], out: tuple[Label
     summed = list(dict.fromkeys(x for factors in choices for _, labels in factors for x in labels if x not in out))
     over: dict[Label, Tree] = {}
     for label in summed:
-        if label in scope.samples:
+        if label in scope.samples and w.mode == "sample":
             over[label] = w.sample_letter(taken)
             taken |= {over[label]}
         elif label in scope.first:
@@ -181,7 +181,7 @@ def contraction(w: Writer, choices: Sequence[Sequence[Factor]], out: tuple[Label
     for factors in full:
         if _readable(w, factors, open_axes, token, scope.sizes):
             return big(list(over.values()), _in_matrices(w, factors, open_axes, token, taken, scope.sizes))
-    return big(list(over.values()), _in_indices(w, full[0], open_axes, token, taken))
+    return big(list(over.values()), _in_indices(w, full[0], open_axes, token, taken, scope.samples))
 
 
 def _fixed(tree: Tree) -> Callable[[Index, frozenset[Tree]], Tree]:
@@ -237,9 +237,9 @@ def _product(trees: Sequence[Tree], rest: Sequence[tuple[Label, ...]]) -> Tree:
 
 
 def _in_indices(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], token: Mapping[Label, Tree],
-                taken: frozenset[Tree]) -> Tree:
+                taken: frozenset[Tree], samples: set[Label]) -> Tree:
     summed = list(dict.fromkeys(x for labels in _rest(factors, token) for x in labels if x not in left))
-    letters = w.letters(len(left) + len(summed), taken)
+    letters = w.letters(len(left) + len(summed), taken, [x in samples for x in (*left, *summed)])
     place = dict(token)
     deltas = []
     for label, letter in zip((*left, *summed), letters, strict=True):

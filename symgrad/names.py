@@ -1,47 +1,60 @@
-"""Display names of symbols: as the user wrote them; what layers own is numbered where it would clash."""
+"""Display names of the symbols of a graph: what a user wrote, numbered where layers share a name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import Node, topological
+from symgrad.graphs.node import Node, Symbol, topological
+from symgrad.graphs.sizes import Shape
 
 
-def display_names(roots: Sequence[Node]) -> dict[Node, str]:
-    """The name of every symbol below `roots`; owned symbols of one name are numbered in topological order.
+def display_names(nodes: Iterable[Node]) -> dict[Node, str]:
+    """The name of every symbol below `nodes`, in topological order; all names differ.
 
-    Raises SymgradError where two different symbols that the user named have one name.
+    Symbols of different owners may share a name: those are numbered in the order in which their layers were
+    made, W -> W1, W2, in a loss as in its gradient. Raises SymgradError where two other symbols share one; it
+    shows both.
+
+    >>> import symgrad as sg
+    >>> a, b = sg.nn.Linear(3, 3, bias=False), sg.nn.Linear(3, 3, bias=False)
+    >>> list(display_names([b(a(sg.data("x", 3))).node]).values())
+    ['W1', 'x', 'W2']
     """
-    groups: dict[str, list[Node]] = {}
-    for node in topological(roots):
-        if node.op == "input":
-            groups.setdefault(node.attrs[0].name, []).append(node)
-    names: dict[Node, str] = {}
-    for name, nodes in groups.items():
-        if len(nodes) == 1:
-            names[nodes[0]] = name
-            continue
-        free = [node for node in nodes if node.attrs[0].owner is None]
-        if len(free) > 1:
-            a, b = (_describe(node) for node in free[:2])
-            raise SymgradError(f"two different symbols are called {name!r}: {a} and {b}; rename one of them")
-        for node in free:
-            names[node] = name
+    inputs = [node for node in topological(nodes) if node.op == "input"]
+    plain: dict[str, Node] = {}
+    owned: dict[str, list[Node]] = {}
+    for node in inputs:
+        symbol: Symbol = node.attrs[0]
+        if symbol.owner is not None:
+            owned.setdefault(symbol.name, []).append(node)
+        elif plain.setdefault(symbol.name, node) is not node:
+            raise SymgradError(f"two different symbols are called {symbol.name!r}: "
+                               f"{describe_symbol(plain[symbol.name])}, and {describe_symbol(node)}; rename one")
+    names = {node: name for name, node in plain.items()}
+    names.update({group[0]: name for name, group in owned.items() if len(group) == 1 and name not in plain})
+    taken = set(names.values())
+    for name, group in owned.items():
         number = 0
-        for node in nodes:
-            if node.attrs[0].owner is None:
-                continue
-            number += 1
-            while f"{name}{number}" in groups:
+        for node in sorted(group, key=lambda n: n.attrs[0].owner):
+            while node not in names:
                 number += 1
-            names[node] = f"{name}{number}"
-    return names
+                if f"{name}{number}" not in taken:
+                    names[node] = f"{name}{number}"
+                    taken.add(names[node])
+    return {node: names[node] for node in inputs}
 
 
-def _describe(node: Node) -> str:
-    symbol = node.attrs[0]
+def describe_symbol(node: Node) -> str:
+    """Kind, shape, sample axis and dtype of a symbol, for messages."""
+    symbol: Symbol = node.attrs[0]
     shape = node.shape if symbol.over is None else node.shape[1:]
-    text = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     over = "" if symbol.over is None else f" over {symbol.over}"
-    return f"{symbol.kind} of shape {text}{over}, {node.dtype}"
+    kind = "" if node.dtype == "real" else f"{node.dtype} "
+    facts = f", {', '.join(symbol.facts)}" if symbol.facts else ""
+    return f"{kind}{symbol.kind} of shape {shape_text(shape)}{over}{facts}"
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as Python writes it."""
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

@@ -35,16 +35,21 @@ SAMPLE_LETTERS = "tsrnm"
 
 
 class Writer:
-    """Writes formulas of nodes below `roots`; `names` is a side table of display names."""
+    """Writes formulas of nodes below `roots`.
+
+    `names` is a side table of display names; nodes in `stop` print as dots; of sums of more than `terms`
+    terms some are left out.
+    """
 
     def __init__(self, roots: Sequence[Node], mode: str = SAMPLE, names: Mapping[Node, str] | None = None,
-                 stop: AbstractSet[Node] = frozenset()) -> None:
+                 stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
         if mode not in (SAMPLE, BATCH):
             raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
         self.mode = mode
-        self.stop = stop
         known = dict(names or {})
         order = topological(roots, enter=lambda node: node not in known or node in roots)
+        self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
+        self.terms = terms
         self.axes = sample_axes(roots)
         self.names = {node: parse_name(text) for node, text in {**symbol_names(order), **known}.items()}
         sizes = {symbol.name for node in order for symbol in symbols_of(node.shape)}
@@ -64,7 +69,8 @@ class Writer:
         index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
         tree = self._write(inside, index, frozenset())
         if contains(tree, "entries") and tree.head != "entries":
-            letters = self.letters(sum(i is None for i in index), frozenset())
+            mine = [i == self.axes.get(node) for i, at in enumerate(index) if at is None]
+            letters = self.letters(len(mine), frozenset(), mine)
             left = iter(letters)
             full = tuple(next(left) if i is None else i for i in index)
             inner = self._write(inside, full, frozenset(letters))
@@ -76,7 +82,9 @@ class Writer:
         """`node` at `index`; `taken` are the letters in use around it."""
         if node in self.names:
             return self._atom(node, index)
-        if node in self.stop or self.depth >= DEEPEST:
+        if node in self.stop:
+            return self.stop[node]
+        if self.depth >= DEEPEST:
             return DOTS
         return self._write(node, index, taken)
 
@@ -110,16 +118,14 @@ class Writer:
         plain = name(self.names[node], symmetric=symmetric and len(index) - sum(i is not None for i in index) == 2)
         return indexed(self, plain, index)
 
-    def letters(self, count: int, taken: AbstractSet[Tree]) -> list[Tree]:
-        """Fresh letters for axes."""
-        free = [x for x in self._letters if x not in taken]
-        number = 1
-        while len(free) < count:
-            extra = name(f"i_{number}")
-            number += 1
-            if extra not in taken:
-                free.append(extra)
-        return free[:count]
+    def letters(self, count: int, taken: AbstractSet[Tree], samples: Sequence[bool] = ()) -> list[Tree]:
+        """Fresh letters for axes; `samples` says which of them run over samples."""
+        free = iter([*(x for x in self._letters if x not in taken),
+                     *(x for i in range(count + len(taken)) if (x := name(f"i_{i}")) not in taken)])
+        found: list[Tree] = []
+        for sample in (*samples, *[False] * (count - len(samples))):
+            found.append(self.sample_letter({*taken, *found}) if sample else next(free))
+        return found
 
     def sample_letter(self, taken: AbstractSet[Tree]) -> Tree:
         """A fresh letter for a sample."""

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from symgrad.graphs.einsum import literal_value
+from symgrad.graphs.einsum import contract, literal_value
 from symgrad.graphs.node import Node
+from symgrad.graphs.samples import counts_along
+from symgrad.graphs.weights import Weight
 from symgrad.moves import (
     axis_text,
     number,
@@ -26,7 +28,9 @@ from symgrad.moves import (
 )
 from symgrad.multilinear import write_product, write_scatter
 from symgrad.tree import (
+    DOTS,
     UNIT,
+    ZERO,
     Tree,
     call,
     children,
@@ -55,14 +59,20 @@ RENAMED = {"maximum": "max", "minimum": "min"}
 def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """Terms in order with their signs; one weight in front of a sum stays in front of parentheses."""
     terms: list[tuple[int, Tree]] = []
-    for operand, by in zip(node.operands, node.attrs[0], strict=True):
+    pairs = list(zip(node.operands, node.attrs[0], strict=True))
+    shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
+    for operand, by in shown:
         sign, size = weight_tree(by)
         tree = UNIT if literal_value(operand) is not None else w.at(operand, index, taken)
         if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
             terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
         else:
             terms.append((sign, scaled(size, tree)))
-    return sum_of(terms)
+    if len(pairs) == 1 and terms[0][0] < 0 and terms[0][1].head == "sum":
+        inner = terms[0][1].args
+        if any(sign < 0 for sign, _ in inner):  # -(a - b) is b - a
+            terms = [(-sign, part) for sign, part in inner]
+    return sum_of(terms if shown is pairs else [*terms, (1, DOTS)])
 
 
 def _nested(tree: Tree) -> bool:
@@ -78,6 +88,9 @@ def _nested(tree: Tree) -> bool:
 def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """A function of entries: tanh(a), 1/x, √x, |x|, [a > 0], cases."""
     (row,) = node.attrs
+    known = _known(w, node, index, taken)
+    if known is not None:
+        return known
     args = []
     for operand in node.operands:
         value = literal_value(operand)
@@ -99,6 +112,8 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
     if row in ("abs", "floor"):
         return Tree("bars" if row == "abs" else "floor", (first,))
+    if row == "where" and args[1:] == [UNIT, ZERO]:
+        return first
     if row == "where":
         return Tree("cases", (((args[1], condition(first)),), args[2]))
     if row in RELATIONS:
@@ -108,6 +123,36 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
     if row == "logical_not":
         return Tree("bracket", (Tree("not", (condition(first),)),))
     return call(RENAMED.get(row, row), *args)
+
+
+def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:
+    """Comparisons with positions that have names: tril, triu, onehot. At an index they stay comparisons."""
+    if any(i is not None and not w.is_sample(i) for i in index):
+        return None
+    places = [axis for axis, i in enumerate(index) if i is None]
+    if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
+        test = node.operands[0]
+        along = [counts_along(o) for o in test.operands]
+        name = TRIANGLES.get((test.attrs[0], along == places)) if test.op == "elementwise" else None
+        if name is not None and along in (places, places[::-1]):
+            return call(name, w.at(node.operands[1], index, taken))
+    if node.attrs[0] == "equal" and places and places[-1] == len(index) - 1:
+        for one, other in (node.operands, node.operands[::-1]):
+            if counts_along(one) == places[-1] and other.op == "view" and other.operands:
+                (labels,), out = other.attrs
+                if out[-1] not in labels and out.count(out[-1]) == 1 and len(set(out)) == len(out):
+                    return call("onehot", w.at(dropped(other), index[:-1], taken))
+    return None
+
+
+def dropped(node: Node) -> Node:
+    """A view without its last axis, along which it is constant."""
+    inputs, out = node.attrs
+    return contract(node.operands, inputs, out[:-1], dict(zip(out[:-1], node.shape, strict=False)))
+
+
+TRIANGLES = {("less_equal", True): "triu", ("greater_equal", True): "tril",
+             ("less_equal", False): "tril", ("greater_equal", False): "triu"}
 
 
 def condition(tree: Tree) -> Tree:
@@ -191,12 +236,39 @@ def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
         carried = lead and operand.shape and operand.shape[0] == node.shape[0]
         below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
         trees.append(w.at(operand, below, taken))
-    return FORMS.get(node.op, lambda *args: call(node.op, *args))(*trees)
+    form = FORMS.get(node.op)
+    return call(node.op, *trees) if form is None else form(node, index, *trees)
+
+
+def _along(name: str) -> Callable[..., Tree]:
+    """A function along one axis, which is told where there are several."""
+
+    def form(node: Node, index: Index, x: Tree) -> Tree:
+        axis, more = node.attrs
+        place = [] if len(node.operands[0].shape) - _carried(node, index) == 1 else [
+            Tree("keyword", ("axis", num(axis - _carried(node, index))))]
+        if name == "cumsum":
+            return call(name, x, *place, *([Tree("keyword", ("reverse", num(1)))] if more else []))
+        return call(name + "'" * more, x, *place)
+
+    return form
+
+
+def _carried(node: Node, index: Index) -> int:
+    return sum(i is not None for i in index)
+
+
+def _cofactor(node: Node, index: Index, a: Tree) -> Tree:
+    (order,) = node.attrs
+    return call("det", a) if not order else call("cof", a, subs=[num(order)] if order > 1 else [])
 
 
 FORMS: Mapping[str, Callable[..., Tree]] = MappingProxyType({
-    "inverse": lambda a: Tree("inverse", (a,)),
-    "solve": lambda a, b: product((), [Tree("inverse", (a,)), b]),
+    "inverse": lambda node, index, a: Tree("inverse", (a,)),
+    "solve": lambda node, index, a, b: product((), [Tree("inverse", (a,)), b]),
+    "logdet": lambda node, index, a: call("logdet", a),
+    "cholesky": lambda node, index, a: call("chol", a),
+    "cofactor": _cofactor, "multiply": _along("prod"), "cumsum": _along("cumsum"),
 })
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType({

@@ -61,11 +61,13 @@ class Formulas:
 @dataclass(frozen=True)
 class Update:
     """An update rule as nodes, for parameters of one shape. `rates` are numbers, one set per step, as SymPy
-    formulas in `lr` and `t`; inputs and outputs go by name, `inputs` being theta, g, the states, the rates."""
+    formulas in `lr` and `t`; inputs and outputs go by name, `inputs` being theta, g, the states, the rates;
+    `values` are the right-hand sides of the equations, None for rates."""
 
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]
     rates: tuple[tuple[str, sp.Expr], ...]
+    values: tuple[Node | None, ...]
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,25 @@ class Optimizer:
         rates: dict[str, sp.Expr] = {}
         leaves: dict[str, Node] = {name: _leaf(name, shape) for name in ("theta", "g", *self.start)}
         env: dict[Any, Node] = {sp.Symbol(name): node for name, node in leaves.items()}
+        values: list[Node | None] = []
         for left, right in self.equations:
             formula = right.doit().subs(numbers)
             if formula.free_symbols and formula.free_symbols <= {LR, T, *map(sp.Symbol, rates)}:
                 rates[left.name] = formula.subs({sp.Symbol(k): v for k, v in rates.items()})
                 env[left] = broadcast(_leaf(left.name, ()), (), shape)
+                values.append(None)
                 continue
             formula = _take_rates(formula, rates, {s.name for s, _ in self.equations} | set(self.start))
             for symbol in sorted(formula.free_symbols, key=str):
                 if symbol not in env:
                     env[symbol] = broadcast(_leaf(symbol.name, ()), (), shape)
                     rates.setdefault(symbol.name, symbol)
-            env[left] = named(lower(floats(formula), env, shape), left.name)
+            kept = f"new_{left.name}" if left.name in leaves else left.name
+            env[left] = named(lower(floats(formula), env, shape), kept)
+            values.append(env[left])
         outputs = tuple((name, env[sp.Symbol(name)]) for name in ("theta", *self.start))
         scalars = tuple((name, _leaf(name, ())) for name in rates)
-        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()))
+        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), tuple(values))
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in self.values.items())})"
@@ -231,7 +237,7 @@ def _number(name: str, key: str, value: Any, low: float = -math.inf, high: float
     """A finite hyperparameter in [low, high); a SymgradError otherwise."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise SymgradError(f"{name}: {key} must be a finite number, not {value!r}")
-    if not low <= value < high:
+    if not low <= float(value) < high:
         span = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
         raise SymgradError(f"{name}: {key} is {value:g}; it must be {span}")
     return float(value)

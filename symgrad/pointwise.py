@@ -13,12 +13,12 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.align import align, as_tensor, broadcast_all, describe
-from symgrad.graphs.einsum import contract, literal_value, scale, zeros
+from symgrad.align import Aligned, align, as_tensor, broadcast_all, describe
+from symgrad.graphs.einsum import contract, literal, literal_value, scale, zeros
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.formulas import lower
 from symgrad.graphs.formulas import power as power_node
-from symgrad.graphs.node import BOOLEAN
+from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.primitives import add as add_node
 from symgrad.graphs.primitives import elementwise as elementwise_node
 from symgrad.graphs.rows import ROWS
@@ -53,7 +53,10 @@ def negative(a: Any) -> Tensor:
 @operation
 def multiply(a: Any, b: Any) -> Tensor:
     """a * b, entry by entry."""
-    both = align("multiply", [as_tensor(a, "multiply"), as_tensor(b, "multiply")])
+    return _product(align("multiply", [as_tensor(a, "multiply"), as_tensor(b, "multiply")]))
+
+
+def _product(both: Aligned) -> Tensor:
     return wrap(contract(both.nodes, both.inputs, both.labels,
                          dict(zip(both.labels, both.shape, strict=True))), both.over)
 
@@ -67,7 +70,8 @@ def divide(a: Any, b: Any) -> Tensor:
         dividend = as_tensor(a, "divide")
         by = inverse(value) if value.number else Weight(float("inf"))  # NumPy's x / 0
         return wrap(scale(dividend.node, by), dividend.over)
-    return multiply(a, wrap(elementwise_node("reciprocal", [divisor.node]), divisor.over))
+    both = align("divide", [as_tensor(a, "divide"), divisor])
+    return _product(both._replace(nodes=[both.nodes[0], elementwise_node("reciprocal", [divisor.node])]))
 
 
 @operation
@@ -77,14 +81,28 @@ def power(a: Any, b: Any) -> Tensor:
     value = literal_value(exponent.node)
     if value is not None and exponent.ndim == 0 and not isinstance(value.number, float):
         return wrap(power_node(base.node, to_expr(value), {}, base.node.shape), base.over)
-    return _row("power", base, exponent)
+    return _entrywise("power", [base, exponent])
 
 
 @operation
 def _row(name: str, *operands: Any) -> Tensor:
-    tensors = [as_tensor(x, name) for x in operands]
+    return _entrywise(name, [as_tensor(x, name) for x in operands])
+
+
+def _entrywise(name: str, tensors: list[Tensor]) -> Tensor:
     both = align(name, tensors)
-    return wrap(elementwise_node(name, broadcast_all(both)), both.over)
+    nodes = broadcast_all(both)
+    for i in range(TRUTH_VALUES.get(name, 0)):
+        nodes[i] = _truth(nodes[i])
+    return wrap(elementwise_node(name, nodes), both.over)
+
+
+TRUTH_VALUES = {"where": 1, "logical_and": 2, "logical_or": 2, "logical_not": 1}  # operands that are conditions
+
+
+def _truth(node: Node) -> Node:
+    """Numbers count as true where not zero."""
+    return node if node.dtype == BOOLEAN else elementwise_node("not_equal", [node, literal(0, node.shape)])
 
 
 def _unary(name: str, doc: str) -> Callable[[Any], Tensor]:
@@ -172,29 +190,24 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
     return _row("clip", x, low, high)
 
 
-def _truth(x: Any, operation: str) -> Tensor:
-    t = as_tensor(x, operation)
-    return t if t.dtype == BOOLEAN else not_equal(t, 0)
-
-
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """`a` where `condition` holds, else `b`, entry by entry."""
-    return _row("where", _truth(condition, "where"), a, b)
+    return _row("where", condition, a, b)
 
 
 def logical_and(a: Any, b: Any) -> Tensor:
     """Whether both hold; numbers count as true where not zero."""
-    return _row("logical_and", _truth(a, "logical_and"), _truth(b, "logical_and"))
+    return _row("logical_and", a, b)
 
 
 def logical_or(a: Any, b: Any) -> Tensor:
     """Whether one holds; numbers count as true where not zero."""
-    return _row("logical_or", _truth(a, "logical_or"), _truth(b, "logical_or"))
+    return _row("logical_or", a, b)
 
 
 def logical_not(a: Any) -> Tensor:
     """Whether it does not hold; numbers count as true where not zero."""
-    return _row("logical_not", _truth(a, "logical_not"))
+    return _row("logical_not", a)
 
 
 @operation

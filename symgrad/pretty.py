@@ -81,6 +81,14 @@ class Pretty:
         body = prettyForm(picture, baseline=(picture.count("\n")) // 2)
         return prettyForm(*body.left(stringPict(_brace(body.height()), body.baseline)))
 
+    def matrix(self, rows: Sequence[Sequence[prettyForm]]) -> prettyForm:
+        pieces: list[prettyForm] = []
+        for i, row in enumerate(rows):
+            for j, entry in enumerate(row):
+                pieces += [prettyForm("; " if not j else ", ")] if i or j else []
+                pieces.append(entry)
+        return self.enclosed("[", self.row(pieces), "]")
+
 
 def _brace(height: int) -> str:
     return "\n".join("⎧" if i == 0 else "⎩" if i == height - 1 else "⎪" for i in range(height))

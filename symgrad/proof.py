@@ -15,10 +15,11 @@ import numpy as np
 import sympy as sp
 
 from symgrad.functions import function
-from symgrad.graphs.boxes import Box
+from symgrad.graphs.boxes import Box, cotangent_leaf
 from symgrad.graphs.node import BOOLEAN, INTEGER, Node, topological, transform
 from symgrad.graphs.primitives import rebuild
 from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.weights import to_expr
 from symgrad.tensor import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -151,19 +152,17 @@ class _World:
         """The values of `nodes` at values of the inputs they need."""
         needed = [n for n in topological(nodes) if n.op == "input"]
         tensors: list[Tensor] = [wrap(n) for n in needed]
-        result: list[Any] = function(tensors, [wrap(n) for n in nodes], sizes=self._unbound(needed, at))(
+        result: list[Any] = function(tensors, [wrap(n) for n in nodes], sizes=self.unbound(needed))(
             *(at[n] for n in needed))
         return result
 
-    def _unbound(self, needed: Sequence[Node], at: dict[Node, Any]) -> dict[str, int]:
-        bound = {s for n in needed for s in n.shape if isinstance(s, sp.Symbol)}
-        return {name: n for name, n in self.sizes.items() if sp.Symbol(name, positive=True, integer=True) not in bound}
+    def unbound(self, needed: Sequence[Node]) -> dict[str, int]:
+        bound = {s.name for n in needed for s in n.shape if isinstance(s, sp.Symbol)}
+        return {name: n for name, n in self.sizes.items() if name not in bound}
 
 
 def _step(step: Step, world: _World, rng: np.random.Generator) -> tuple[Any, Any]:
     """What the step says, and what the numbers say."""
-    from symgrad.derivation import cotangent_leaf
-
     box = step.box
     if step.kind == "forward":
         return world.evaluate([step.node], world.values)[0], world.values[box.leaf]
@@ -171,16 +170,13 @@ def _step(step: Step, world: _World, rng: np.random.Generator) -> tuple[Any, Any
         return _mean(step, world)
     known = {**world.values, **world.gradients}
     (got,) = world.evaluate([step.node], known)
-    if not (step.node.shape == box.leaf.shape) and step.batch is not None:
-        pass
-    else:
+    got = np.asarray(got)
+    if step.node.shape == box.leaf.shape:
         world.gradients[cotangent_leaf(box)] = got
     entries, wanted = _differences(world, box, rng)
-    loss_axes = np.ndim(wanted[0])
-    batch = loss_axes and got.ndim > 0 and _sampled(box)
-    tail = got.reshape(got.shape[0], -1) if batch or (loss_axes and got.ndim > len(box.leaf.shape)) else got.reshape(1, -1)
-    chosen = tail[:, entries]
-    return chosen, np.stack([np.atleast_1d(w) for w in wanted], axis=1)
+    per_sample = np.ndim(wanted[0]) == 1  # a row of differences for each sample
+    rows = got.reshape(got.shape[0] if per_sample else 1, -1)
+    return rows[:, entries], np.stack([np.atleast_1d(w) for w in wanted], axis=1)
 
 
 def _sampled(box: Box) -> bool:
@@ -198,7 +194,7 @@ def _differences(world: _World, box: Box, rng: np.random.Generator) -> tuple[np.
     entries = np.sort(rng.permutation(count)[:ENTRIES])
     needed = [n for n in topological([tail]) if n.op == "input"]
     f = function([wrap(n) for n in needed], wrap(tail),
-                 sizes=world._unbound(needed, {}))
+                 sizes=world.unbound(needed))
     place = needed.index(box.leaf) if box.leaf in needed else None
     at = [world.values[n] if n in world.values else world.inputs_at[n] for n in needed]
     wanted = []
@@ -210,9 +206,7 @@ def _differences(world: _World, box: Box, rng: np.random.Generator) -> tuple[np.
             flat[:, entry] += offset * STEP
             if place is not None:
                 at[place] = moved
-                total = total + factor * np.asarray(f(*at))
-            else:
-                total = total + 0 * np.asarray(f(*at))
+            total = total + factor * np.asarray(f(*at))
         wanted.append(total / (12 * STEP))
     return entries, wanted
 
@@ -222,8 +216,6 @@ def _mean(step: Step, world: _World) -> tuple[Any, Any]:
     got, wanted = [], []
     weight = step.weight
     assert weight is not None
-    from symgrad.graphs.weights import to_expr
-
     by = float(to_expr(weight).subs({s: world.sizes[s.name] for s in to_expr(weight).free_symbols}))
     known = {**world.values, **world.gradients}
     for inner in step.steps:

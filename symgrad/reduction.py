@@ -20,31 +20,30 @@ Reduce = Callable[[Node, tuple[int, ...]], Node]
 
 
 @operation
-def _reduce(operation: str, x: Any, axis: Axis, keepdims: bool, over: Size | None, rule: Reduce) -> Tensor:
-    t = as_tensor(x, operation)
+def _reduce(name: str, x: Any, axis: Axis, keepdims: bool, over: Size | None, rule: Reduce,
+            empty: bool = True) -> Tensor:
+    """`rule` over axes of one sample or over the samples; `empty`: it has a value where there is no entry."""
+    t = as_tensor(x, name)
     if over is not None:
         if axis is not None or keepdims:
-            raise ShapeError(f"{operation}: over={over} closes the sample axis alone; "
+            raise ShapeError(f"{name}: over={over} closes the sample axis alone; "
                              "reduce the axes of a sample in a call of its own")
         if t.over is None or canonical(over) != t.over:
             what = f"one sample of {t.over}" if t.over is not None else "not over a sample axis"
-            raise ShapeError(f"{operation}: over={over}, but {describe(t)} is {what}")
+            raise ShapeError(f"{name}: over={over}, but {describe(t)} is {what}")
         return wrap(rule(t.node, (0,)))
-    axes = as_axes(axis, t, operation)
+    axes = as_axes(axis, t, name)
+    if not empty and any(t.shape[a] == 0 for a in axes):
+        raise ShapeError(f"{name}: {describe(t)} has no entries along axis "
+                         f"{next(a for a in axes if t.shape[a] == 0)}, and there is no {name} of nothing")
     lead = 0 if t.over is None else 1
-    node = rule(t.node, tuple(a + lead for a in axes)) if axes else rule(t.node, ())
+    node = rule(t.node, tuple(a + lead for a in axes))
     if keepdims:
         shape = t.node.shape
         kept = [i for i in range(len(shape)) if i - lead not in axes]
         sizes = {i: 1 if i - lead in axes else shape[i] for i in range(len(shape))}
         node = contract([node], [kept], range(len(shape)), sizes)
     return wrap(node, t.over)
-
-
-def _nonempty(operation: str, node: Node, axes: tuple[int, ...]) -> None:
-    for axis in axes:
-        if node.shape[axis] == 0:
-            raise ShapeError(f"{operation}: axis {axis} has size 0, and there is no {operation} of nothing")
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
@@ -61,10 +60,9 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = 
     """The mean over `axis` (None: all axes of one sample), or over the samples (`over=T`)."""
 
     def rule(node: Node, axes: tuple[int, ...]) -> Node:
-        _nonempty("mean", node, axes)
         return scale(total(node, axes), inverse(weight(product(node.shape[a] for a in axes))))
 
-    return _reduce("mean", x, axis, keepdims, over, rule)
+    return _reduce("mean", x, axis, keepdims, over, rule, empty=False)
 
 
 def empirical_risk(t: Tensor) -> Tensor:
@@ -86,11 +84,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
 
 
 def _extremum(op: str, x: Any, axis: Axis, keepdims: bool, over: Size | None) -> Tensor:
-    def rule(node: Node, axes: tuple[int, ...]) -> Node:
-        _nonempty(op, node, axes)
-        return reduction(op, node, axes)
-
-    return _reduce(op, x, axis, keepdims, over, rule)
+    return _reduce(op, x, axis, keepdims, over, lambda node, axes: reduction(op, node, axes), empty=False)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
@@ -111,15 +105,13 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def _argument(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     t = as_tensor(x, op)
     if axis is None:
-        if keepdims and t.ndim != 1:
-            raise ShapeError(f"{op}: keepdims needs an axis")
-        t, axis = t.reshape((-1,)), 0
+        position = _argument(op, t.reshape((-1,)), 0, False)
+        return position.reshape((1,) * t.ndim) if keepdims else position
 
     def rule(node: Node, axes: tuple[int, ...]) -> Node:
-        _nonempty(op, node, axes)
         return argument(op, node, axes[0])
 
-    return _reduce(op, t, as_axis(axis, t.ndim, op, t), keepdims, None, rule)
+    return _reduce(op, t, as_axis(axis, t.ndim, op, t), keepdims, None, rule, empty=False)
 
 
 @operation

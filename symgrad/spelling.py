@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from symgrad.glyphs import Name
-from symgrad.tree import Tree
+from symgrad.tree import ONES, Tree
 
-LOOSE = ("sum", "hadamard", "big", "fraction", "product", "relation", "logic", "not", "keyword")
+LOOSE = ("sum", "hadamard", "kron", "big", "fraction", "product", "relation", "logic", "not", "keyword")
 
-SOLID = tuple("num name ones eye call norm bars floor bracket item entries at join matrix dots".split())
+SOLID = tuple("num name ones eye call norm bars floor bracket item entries at matrix count dots".split())
 
 
 class Alphabet(Protocol):
@@ -59,6 +59,9 @@ class Alphabet(Protocol):
     def cases(self, rows: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:
         """Values by conditions."""
 
+    def matrix(self, rows: Sequence[Sequence[Any]]) -> Any:
+        """Entries or blocks in rows."""
+
 
 def spell(tree: Tree, a: Alphabet) -> Any:
     """The tree in an alphabet."""
@@ -67,10 +70,10 @@ def spell(tree: Tree, a: Alphabet) -> Any:
     def sub(part: Tree) -> Any:
         return spell(part, a)
 
-    def listed(parts: Sequence[Tree], gap: str = ", ") -> Any:
+    def listed(parts: Sequence[Tree]) -> Any:
         pieces: list[Any] = []
         for i, part in enumerate(parts):
-            pieces += [a.text(gap), sub(part)] if i else [sub(part)]
+            pieces += [a.text(", "), sub(part)] if i else [sub(part)]
         return a.row(pieces)
 
     if head == "num":
@@ -84,16 +87,18 @@ def spell(tree: Tree, a: Alphabet) -> Any:
     if head == "product":
         return _product(args[0], args[1], a)
     pieces: list[Any] = []
-    if head == "hadamard":
+    if head in ("hadamard", "kron"):
         for part in args:
-            pieces += [a.text(" ⊙ ")] if pieces else []
-            pieces.append(_guarded(part, a, part.head in ("sum", "product", "big", "hadamard")))
+            pieces += [a.text(" ⊙ " if head == "hadamard" else " ⊗ ")] if pieces else []
+            pieces.append(_guarded(part, a, part.head in ("sum", "product", "big", "hadamard", "kron")))
         return a.row(pieces)
     if head == "fraction":
         above, below = args
         if not a.flat:
             return a.fraction(sub(above), sub(below))
-        return a.fraction(_guarded(above, a, above.head in ("sum", "hadamard", "big", "fraction")),
+        wide = above.head in ("sum", "hadamard", "kron", "big", "fraction") or (
+            above.head == "product" and len(above.args[1]) > 1)  # A B/C would be read as A (B/C)
+        return a.fraction(_guarded(above, a, wide),
                           _guarded(below, a, below.head in LOOSE))
     if head == "transpose":
         (inner,) = args
@@ -105,7 +110,7 @@ def spell(tree: Tree, a: Alphabet) -> Any:
     if head == "power":
         base, exponent, entrywise = args
         power = _guarded(exponent, a, a.flat and exponent.head in LOOSE)
-        tall = base.head == "name" and base.args[0].sup is not None and not entrywise
+        tall = base.head == "name" and base.args[0].sup is not None and not (entrywise and a.flat)
         return a.raised(_guarded(base, a, True) if tall else _base(base, a),
                         a.row([a.text("⊙"), power]) if entrywise else power)
     if head == "call":
@@ -143,14 +148,8 @@ def spell(tree: Tree, a: Alphabet) -> Any:
         return a.row([a.text("¬"), _guarded(args[0], a, args[0].head in LOOSE)])
     if head == "cases":
         return a.cases([(sub(value), sub(test)) for value, test in args[0]], sub(args[1]))
-    if head == "join":
-        return a.enclosed("[", listed(args[1:], args[0]), "]")
     if head == "matrix":
-        rows: list[Any] = []
-        for part in args:
-            rows += [a.text("; ")] if rows else []
-            rows.append(listed(part))
-        return a.enclosed("[", a.row(rows), "]")
+        return a.matrix([[sub(part) for part in row] for row in args])
     if head == "tuple":
         comma = [a.text(",")] if len(args) == 1 else []
         return a.enclosed("(", a.row([listed(args), *comma]), ")")
@@ -195,14 +194,15 @@ def _product(scalars: Sequence[Tree], factors: Sequence[Tree], a: Alphabet) -> A
     for place, part in enumerate(parts):
         last, lone = place == len(parts) - 1, len(factors) == 1
         guard = part.head == "sum" or (part.head in ("product", "big") and not last)
-        if part.head == "hadamard":
+        if part.head in ("hadamard", "kron"):
             guard = not lone
         elif part.head == "fraction":
             guard = place > 0 and not last or (place >= len(scalars) and not lone)
         elif part.head == "num" and place and parts[place - 1].head in ("num", "fraction"):
             guard = True
         if pieces:
-            pieces.append(a.text(" "))
+            ones = part == ONES or part.args == (ONES,)  # not 1/5 1 1ᵀ
+            pieces.append(a.text(" · " if ones and parts[place - 1].head in ("num", "fraction") else " "))
         pieces.append(_guarded(part, a, guard))
     return a.row(pieces)
 

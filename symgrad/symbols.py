@@ -137,7 +137,7 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
                          f"the init has shape {value.shape}")
     value = np.array(value)
     value.flags.writeable = False
-    return Array(blake2b(value.tobytes(), digest_size=16).hexdigest(), None, value)
+    return Array(blake2b(f"{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest(), None, value)
 
 
 def symbol_of(tensor: Tensor) -> Symbol:

@@ -41,7 +41,12 @@ def target(argument: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Targ
         return _from_text(argument, shapes, wrt)
     if shapes:
         raise SymgradError(f"--shape is for a formula; {argument} is a model file and says its shapes itself")
-    file = modelfile.load(Path(argument))
+    return from_file(argument, wrt)
+
+
+def from_file(path: str, wrt: Sequence[str] = ()) -> Target:
+    """Run the model file at `path`; `wrt` are names of its symbols or of tensors it displays by name."""
+    file = modelfile.load(Path(path))
     variables = [_pick(name, file) for name in wrt] or list(_as_tensors(file))
     variables = variables or [s for s in symbols_of(file.loss, file.tensors) if kind_of(s) == "parameter"]
     return Target(file.loss, tuple(variables), file.title, file.name, file)
@@ -73,18 +78,19 @@ def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Targ
     try:
         loss, symbols = parse_with_symbols(text, declared)
     except ParseError as error:
-        raise ParseError(f"{error}{_hint(text, shapes)}") from None
+        raise ParseError(f"{error}{_hint(text, shapes, str(error))}") from None
     used = set(topological([loss.node]))
     variables = [symbols[name] for name in wrt]
     variables = variables or [s for s in symbols.values() if s.dtype == REAL and s.node in used]
     return Target(loss, tuple(variables), " ".join(text.split()), "formula")
 
 
-def _hint(text: str, shapes: Mapping[str, str]) -> str:
-    if re.fullmatch(r"[\w./\\~ -]*(/|\\|\.\w+)[\w./\\~-]*", text) and re.search(r"\.\w{1,5}$|^[./~]", text):
-        return f"\nThere is no file {text!r}; was a model file meant?"
-    if not shapes and re.search(r"[^\W\d]", text):
-        return "\nA name is declared by its shape: --shape X=n,d --shape c= (a scalar)"
+def _hint(text: str, shapes: Mapping[str, str], error: str) -> str:
+    """What may have been meant: a file that is not there, or names without a shape."""
+    if re.fullmatch(r"[\w./\\~-]*\w[./\\][\w./\\~-]*", text):
+        return f"\nIf a model file was meant: there is no file {text!r}."
+    if not shapes and "is not declared" in error:
+        return "\nA name is declared by its shape: --shape X=n,d; a scalar by --shape c="
     return ""
 
 

@@ -1,23 +1,34 @@
 """`Tensor`: what a user holds. A thin interned wrapper around a node, and the methods NumPy's arrays have.
 
 A tensor adds two things to its node: which axis is the sample axis (`over`: then axis 0 of the node, not
-shown in `shape`), and how it prints. Equal tensors are one object.
+shown in `shape`), and how it prints. Tensors are equal where their nodes and sample axes are; the same
+operation on the same operands is the same object.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from weakref import WeakValueDictionary
 
 import sympy as sp
 
 from symgrad.graphs.node import Node
-from symgrad.graphs.primitives import named as named_node
 from symgrad.graphs.sizes import Shape, Size
 
 Axis = int | Sequence[int] | None
+births = itertools.count(1)  # tensors are numbered, only to tell which of two is older
 _table: WeakValueDictionary[tuple[Node, Any], Tensor] = WeakValueDictionary()
+
+
+class Recipe(NamedTuple):
+    """How a tensor was written: see `written.py`."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    operands: tuple[Tensor, ...]  # the tensors among the arguments
 
 
 class Tensor:
@@ -34,7 +45,7 @@ class Tensor:
     __array_priority__ = 1000
     node: Node
     over: Size | None
-    recipe: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None  # see written.py
+    recipe: Recipe | None
     born: int
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -47,7 +58,7 @@ class Tensor:
         return hash((self.node.key, self.over))
 
     def __eq__(self, other: object) -> bool:
-        return self is other
+        return self is other or (isinstance(other, Tensor) and self.node is other.node and self.over == other.over)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return wrap, (self.node, self.over)
@@ -306,16 +317,23 @@ class Tensor:
 
 
 def wrap(node: Node, over: Size | None = None) -> Tensor:
-    """The one tensor of `node` whose axis 0 runs over the samples `over` (None: no sample axis)."""
+    """A tensor of `node` whose axis 0 runs over the samples `over` (None: no sample axis): the first that was made."""
     known = _table.get((node, over))
     if known is None:
-        known = object.__new__(Tensor)
-        object.__setattr__(known, "node", node)
-        object.__setattr__(known, "over", over)
-        object.__setattr__(known, "recipe", None)
-        object.__setattr__(known, "born", next(births))
-        _table[node, over] = known
+        known = _table[node, over] = _new(node, over)
     return known
+
+
+def another(t: Tensor) -> Tensor:
+    """An equal tensor that is another object, for another way to write it."""
+    return _new(t.node, t.over)
+
+
+def _new(node: Node, over: Size | None) -> Tensor:
+    made = object.__new__(Tensor)
+    for name, value in (("node", node), ("over", over), ("recipe", None), ("born", next(births))):
+        object.__setattr__(made, name, value)
+    return made
 
 
 # Methods are the functions below, and those are written in tensors: the one cycle of the house.

@@ -1,27 +1,28 @@
 """`symgrad train`: from a model file to a folder with formulas, picture, code, curves and weights.
 
 What follows from the formulas alone is written before the training, what it learnt afterwards; each file is whole or
-not there. The test data are measured once, at the very end.
+not there. The test data are checked at the start and measured once, at the very end.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import symgrad as sg
 from symgrad import commands, terminal
+from symgrad.derivation import Derivation
+from symgrad.drawing import draw
 from symgrad.files import check_place, make_folder, write_whole
-from symgrad.graphs.errors import DivergenceError
+from symgrad.graphs.errors import DivergenceError, SymgradError
+from symgrad.history import History
+from symgrad.model import Model
 from symgrad.modelfile import ModelFile, ModelFileError
-from symgrad.target import Target, target
+from symgrad.target import Target, from_file
 
-DIM, STRONG = "dim", "bold"
+FIT = ("optimizer", "epochs", "batch_size", "validation", "metrics", "callbacks")  # handed to Model.fit as they are
+PERCENT = ("accuracy",)  # metrics that are told as a share
 
 
 @dataclass(frozen=True)
@@ -35,36 +36,132 @@ class Plan:
     quiet: bool = False
 
 
+@dataclass
 class Results:
-    """The folder of one run and the list of what was written there."""
+    """The folder of a run, and what was written there: (file, what it is)."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.files: list[tuple[str, str]] = []
+    folder: Path
+    written: list[tuple[str, str]] = field(default_factory=list)
 
-    def path(self, name: str, about: str) -> Path:
-        """The place of a file, noted for the list at the end."""
-        if (name, about) not in self.files:
-            self.files.append((name, about))
-        return self.folder / name
+    def write(self, name: str, about: str, save: Callable[[Path], object]) -> None:
+        """`save(path)` writes the file; then it counts as written."""
+        save(self.folder / name)
+        self.written.append((name, about))
 
 
-def train(argument: str, plan: Plan) -> bool:
-    """Train the model file `argument`, print and write the results; whether it ran to its end.
+def train(path: str, plan: Plan) -> bool:
+    """Train the model file at `path`, print and write the results; False where Ctrl-C ended it early.
 
     Raises SymgradError for a file that does not train, data with NaN, a place that cannot be written.
     """
-    folder = Path(plan.out or Path("out", Path(argument).stem)).absolute()  # before the model file can move us
-    on = target(argument, {}, ())
-    file = _trains(on)
+    folder = Path(plan.out or Path("out", Path(path).stem)).absolute()  # before the model file can move us
+    on = from_file(path)
+    assert on.file is not None
+    file, say = on.file, _nothing if plan.quiet else terminal.say
+    model, options = _model(on, file, plan)
     results = Results(make_folder(folder))
-    for name in ("formulas.md", "model.npz"):  # refuse before the work
-        check_place(folder / name)
-    say = _silent if plan.quiet else terminal.say
-    say(file.title, STRONG)
-    for line in _header(on, file):
+    check_place(folder / "model.npz")
+    derivation = commands.derivation(on)
+    say(on.title, "bold")
+    for line in _numbers(on, file, options):
         say(line)
-    _derived(on, results, plan.quiet, say)
-    model, history = _fitted(on, file, plan, results)
-    _learnt(model, history, results)
-    ...
+    say()
+    if not plan.quiet:
+        terminal.lines(derivation.unicode().rstrip())
+        proof = derivation.check()
+        say(f"\nChecked by numbers: {proof}.", "" if proof else "bold red")
+        say()
+    _write_formulas(results, on, derivation)
+    history = _fit(model, file, options, results, not plan.quiet)
+    if len(history):
+        results.write("history.csv", "loss and metrics after each epoch", history.to_csv)
+        results.write("curve.svg", "the same as curves", history.plot)
+    results.write("model.npz", "the parameters, as arrays under their names", model.save)
+    _report(model, file, history, results, say)
+    return not history.interrupted
+
+
+def _nothing(text: str = "", style: str = "") -> None:
+    """`terminal.say` of a quiet run."""
+
+
+def _model(on: Target, file: ModelFile, plan: Plan) -> tuple[Model, dict[str, Any]]:
+    """The model and the arguments of its fit, with everything checked that can be before the work."""
+    if "data" not in file.given:
+        raise ModelFileError(f"{file.path} defines no `data`; to train, it sets data = {{symbol name: array}}")
+    options = {name: file.given[name] for name in FIT if name in file.given}
+    given = {"epochs": plan.epochs, "batch_size": plan.batch_size}
+    options |= {name: value for name, value in given.items() if value is not None}
+    seed = plan.seed if plan.seed is not None else file.get("seed", 0)
+    try:
+        model = Model(on.loss, predict=file.get("predict"), seed=seed)
+        metrics = model._metrics(options.get("metrics"))
+        for name in ("data", "validation", "test_data"):
+            if isinstance(file.get(name), dict):
+                model._checked(file.get(name), name, True, metrics)
+    except SymgradError as error:
+        raise type(error)(f"{file.path}: {error}") from None
+    return model, options
+
+
+def _numbers(on: Target, file: ModelFile, options: dict[str, Any]) -> list[str]:
+    """How many samples, parameters, epochs: the head of a run."""
+    counts = [(_samples(on, file.get(name)), what) for name, what in
+              (("data", "to train on"), ("validation", "to validate"), ("test_data", "held out for the test"))]
+    validation = options.get("validation")
+    if isinstance(validation, float) and counts[0][0]:
+        counts[0] = (counts[0][0], f"to train on, of which {validation:.0%} to validate")
+    lines = [", ".join(f"{n} {what}" for n, what in counts if n)]
+    lines += [line[0].upper() + line[1:] for line in commands.overview(on)[1:]]
+    optimizer = options.get("optimizer", "Adam(lr=0.001), as the file names none")
+    lines.append(f"Optimizer {optimizer}")
+    return [line for line in lines if line]
+
+
+def _samples(on: Target, data: Any) -> int | None:
+    """The number of samples in a dict of arrays: the length of what has a sample axis."""
+    sampled = [s.name for s in commands.symbols(on) if s.over is not None]
+    return next((len(data[name]) for name in sampled if name in data), None) if isinstance(data, dict) else None
+
+
+def _write_formulas(results: Results, on: Target, derivation: Derivation) -> None:
+    text = f"<!-- symgrad train {on.name}.py -->\n\n{on.title}\n\n{derivation.markdown()}"
+    results.write("formulas.md", "the gradient, step by step", lambda path: write_whole(path, text))
+    drawing = draw(derivation)
+    results.write("graph.svg", "forward and backward in one picture", drawing.save)
+    results.write("graph.png", "the same, in pixels", drawing.save)
+    source = commands.source(on, "numpy", "float32")
+    results.write(f"train_{on.name}.py", "this training as a program of its own (NumPy alone)", source.save)
+
+
+def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: Results, progress: bool) -> History:
+    try:
+        return model.fit(file.given["data"], progress=progress, **options)
+    except DivergenceError as error:
+        results.write("model.npz", "the last good parameters", model.save)
+        error.args = (f"{file.path}: {error} They are in {_shown(results.folder)}model.npz.",)
+        raise
+
+
+def _report(model: Model, file: ModelFile, history: History, results: Results, say: Callable[..., None]) -> None:
+    say()
+    say(f"Written to {_shown(results.folder)}")
+    width = max(len(name) for name, _ in results.written)
+    for name, about in results.written:
+        say(f"  {name:<{width}}  {about}")
+    say()
+    if history.interrupted:
+        terminal.say("Interrupted: the files hold what was learnt until then.")
+    if file.get("test_data") is not None:
+        measured = model.evaluate(file.given["test_data"], file.get("metrics"))
+        for name, value in measured.items():
+            terminal.say(f"test {name}: {100 * value:.1f} %" if name in PERCENT else f"test {name}: {value:.4g}",
+                         "bold" if name in PERCENT else "")
+
+
+def _shown(folder: Path) -> str:
+    """A folder as people write it: from here, if it lies below."""
+    try:
+        return f"{folder.relative_to(Path.cwd())}/"
+    except ValueError:
+        return f"{folder}/"

@@ -4,8 +4,8 @@ A `Tree` is a head and arguments. The functions below build trees the way a math
 products flatten, transposes move inwards where that saves a prime, equal Hadamard factors become a power,
 reciprocals a fraction. Trees know nothing of graphs; they are small, and compared by content.
 
-heads: num name ones eye sum product hadamard fraction transpose inverse power call norm bars floor root big
-at item colon range matrix entries bracket relation logic not cases join tuple keyword count dots hidden
+heads: num name ones eye sum product hadamard kron fraction transpose inverse power call norm bars floor root big
+at item colon range matrix entries bracket relation logic not cases tuple keyword count dots hidden
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def num(value: Any) -> Tree:
         return sum_of([(-1, num(-value))])
     if value != value or value in (float("inf"), float("-inf")):
         return Tree("num", ("∞" if value == value else "nan",))
-    return Tree("num", (repr(value),))
+    mantissa, _, exponent = repr(value).partition("e")
+    return Tree("num", (f"{mantissa}e{int(exponent)}" if exponent else mantissa,))
 
 
 def name(text: str | Name, subs: Sequence[Tree] = (), symmetric: bool = False) -> Tree:
@@ -68,10 +69,17 @@ def fraction(above: Tree, below: Tree) -> Tree:
 
 
 def big(letters: Sequence[Tree], body: Tree, symbol: str = "sum") -> Tree:
-    """The sum of body over letters; nested sums are one."""
+    """The sum of body over letters; nested sums are one, and scalars without the letters stand in front."""
+    if not letters:
+        return body
+    if body.head == "product":
+        outside = [tree for tree in body.args[0] if not any(part in letters for part in walk(tree))]
+        if outside:
+            inside = [tree for tree in body.args[0] if tree not in outside]
+            return product(outside, [big(letters, product(inside, body.args[1]), symbol)])
     if body.head == "big" and body.args[0] == symbol:
         return Tree("big", (symbol, (*letters, *body.args[1]), body.args[2]))
-    return Tree("big", (symbol, tuple(letters), body)) if letters else body
+    return Tree("big", (symbol, tuple(letters), body))
 
 
 def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
@@ -91,6 +99,8 @@ def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
             rest.append(tree)
     if not front and len(rest) == 1:
         return rest[0]
+    if len(rest) == 1 and rest[0].head == "fraction" and rest[0].args[0] == UNIT:
+        return fraction(product(front), rest[0].args[1])
     if not rest and len(front) <= 1:
         return front[0] if front else UNIT
     return Tree("product", (tuple(front), tuple(rest)))
@@ -106,7 +116,10 @@ def scaled(by: Tree, tree: Tree) -> Tree:
         above, below = by.args if by.head == "fraction" else (by, UNIT)
         return fraction(scaled(above, tree.args[0]), scaled(below, tree.args[1]))
     if tree.head == "product":
-        return Tree("product", ((by, *tree.args[0]), tree.args[1]))
+        front, rest = tree.args
+        if front and front[0].head == "fraction":
+            by, front = scaled(by, front[0]), front[1:]
+        return Tree("product", ((by, *front), rest))
     return Tree("product", ((by,), (tree,)))
 
 
@@ -175,7 +188,12 @@ def _entrywise(trees: Sequence[Tree], order: int, ordered: bool) -> Tree:
     for tree in trees:
         counts[tree] = counts.get(tree, 0) + 1
     distinct = list(counts) if ordered else sorted(counts, key=weight_of)
-    factors = [power(tree, num(counts[tree]), order > 0) for tree in distinct]
+    factors = []
+    for tree in distinct:
+        if order and counts[tree] == 2 and tree.head == "name" and tree.args[0].sup is not None:
+            factors += [tree, tree]  # x¹ ⊙ x¹: a power of a raised name is hard to read
+        else:
+            factors.append(power(tree, num(counts[tree]), order > 0))
     if not order:
         return product(factors)
     return factors[0] if len(factors) == 1 else Tree("hadamard", tuple(factors)) if factors else UNIT
@@ -195,10 +213,10 @@ def transpose(tree: Tree) -> Tree:
     if head == "inverse":
         inner = transpose(args[0])
         return Tree("inverse", (inner,)) if inner.head != "transpose" else Tree("transpose", (tree,))
-    if head == "power" and args[2]:
-        return power(transpose(args[0]), args[1], True)
+    if head == "fraction" and args[0] == UNIT:
+        return fraction(UNIT, transpose(args[1]))
     plain = Tree("transpose", (tree,))
-    inward = None
+    inward = power(transpose(args[0]), args[1], True) if head == "power" and args[2] else None
     if head == "sum":
         inward = Tree("sum", tuple((sign, transpose(part)) for sign, part in args))
     elif head == "hadamard":

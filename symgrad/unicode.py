@@ -8,7 +8,7 @@ from symgrad.glyphs import SUPERSCRIPTS, Name, unicode_name
 from symgrad.spelling import spell
 from symgrad.tree import Tree
 
-FUNCTIONS = {"sigmoid": "σ", "diagonal": "diag", "logdet": "log|det|"}
+FUNCTIONS = {"sigmoid": "σ", "diagonal": "diag"}
 
 
 class Unicode:
@@ -59,6 +59,9 @@ class Unicode:
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         return "{" + ", ".join([*(f"{value} if {test}" for value, test in rows), f"{otherwise} otherwise"]) + "}"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        return f"[{'; '.join(', '.join(row) for row in rows)}]"
 
 
 def indices(subs: Sequence[str]) -> str:

@@ -1,9 +1,10 @@
-"""What was written: a tensor remembers the operation and the operands that first made it.
+"""What was written: a tensor remembers the operation and the operands it was made by.
 
 Nodes are normal forms: a product absorbs the transposes and multiples of its operands, so `2 * x` is not in
 the graph of `(2 * x) ** 2`. A derivative by such an intermediate is one of the expression *as written*: it
-is replayed with a fresh variable in the place of the intermediate. (Where two writings give one node, the
-first is remembered.) Recipes only refer to older tensors, so they hold no cycles.
+is replayed with a fresh variable in the place of the intermediate. Two writings of one node, `2 * sg.sum(x)`
+and `sg.sum(2 * x)`, are equal tensors but two objects, each with its recipe; recipes hold older tensors only,
+so there are no cycles.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,7 +20,9 @@ from symgrad.align import as_tensor, describe
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
 from symgrad.graphs.primitives import input_node, rebuild
-from symgrad.tensor import Tensor, births, wrap
+from symgrad.tensor import Recipe, Tensor, another, births, wrap
+
+_variants: WeakValueDictionary[tuple[Any, ...], Tensor] = WeakValueDictionary()
 
 
 def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -27,18 +31,33 @@ def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @wraps(function)
     def written(*args: Any, **kwargs: Any) -> Tensor:
         before = next(births)
-        result = function(*args, **kwargs)
-        remember(result, before, written, args, kwargs)
-        return result
+        return remember(function(*args, **kwargs), before, written, args, kwargs)
 
     return written
 
 
 def remember(result: Tensor, before: int, function: Callable[..., Tensor], args: tuple[Any, ...],
-             kwargs: dict[str, Any] | None = None) -> None:
-    """Note how `result` was made, if it is younger than `before` and has no recipe yet."""
-    if result.recipe is None and result.born > before:
-        object.__setattr__(result, "recipe", (function, _kept(args), _kept(kwargs or {})))
+             kwargs: dict[str, Any] | None = None) -> Tensor:
+    """`result` with a note of how it was made; `before` is a number taken from `births` before that."""
+    operands = tuple(_tensors((args, kwargs)))
+    for operand in operands:
+        if operand.node is result.node and operand.over == result.over:  # x + 0
+            return operand
+    if not operands or result.node.op in ("input", "constant"):
+        return result
+    known = result.recipe
+    if known is not None and len(known.operands) == len(operands) and all(
+            a is b for a, b in zip(known.operands, operands, strict=True)):
+        return result
+    fresh = result
+    if known is not None or result.born < before:
+        key = (result.node, result.over, tuple(map(id, operands)))
+        variant = _variants.get(key)
+        if variant is not None:
+            return variant
+        fresh = _variants[key] = another(result)
+    object.__setattr__(fresh, "recipe", Recipe(function, _kept(args), _kept(kwargs or {}), operands))
+    return fresh
 
 
 def _kept(value: Any) -> Any:
@@ -60,9 +79,9 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from _tensors(list(value.values()))
 
 
-def _replaced(value: Any, by: dict[Tensor, Tensor]) -> Any:
+def _replaced(value: Any, by: dict[int, Tensor]) -> Any:
     if isinstance(value, Tensor):
-        return by[value]
+        return by[id(value)] if id(value) in by else value
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(_replaced(each, by) for each in value)
     return {key: _replaced(each, by) for key, each in value.items()} if isinstance(value, dict) else value
@@ -84,24 +103,24 @@ def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
 
     Raises DifferentiationError where part of `y` has no recipe and may hold `old`.
     """
-    done = {old: new}
+    done: dict[int, Tensor] = {}  # by identity: equal tensors may be written differently
     stack = [(y, False)]
     while stack:
         t, expanded = stack.pop()
-        if t in done:
+        if id(t) in done:
             continue
-        if t.recipe is None:
-            done[t] = _leaf(t, old)
-            continue
-        function, args, kwargs = t.recipe
-        below = list(_tensors([args, kwargs]))
-        if expanded:
-            moved = any(done[each] is not each for each in below)
-            done[t] = function(*_replaced(args, done), **_replaced(kwargs, done)) if moved else t
+        if t == old:
+            done[id(t)] = new
+        elif t.recipe is None:
+            done[id(t)] = _leaf(t, old)
+        elif expanded:
+            function, args, kwargs, operands = t.recipe
+            moved = any(done[id(each)] is not each for each in operands)
+            done[id(t)] = function(*_replaced(args, done), **_replaced(kwargs, done)) if moved else t
         else:
             stack.append((t, True))
-            stack.extend((each, False) for each in below if each not in done)
-    return done[y]
+            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
+    return done[id(y)]
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:

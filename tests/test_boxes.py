@@ -56,7 +56,7 @@ def test_what_is_shared_is_a_box_and_what_is_not_is_written_inside():
 
 
 def test_long_chains_are_cut():
-    x = h = sg.parameter("x", 3)
+    h = sg.parameter("x", 3)
     for _ in range(60):
         h = sg.sin(sg.exp(-h))
     assert 4 <= len(cut(sg.sum(h), "L")) <= 40

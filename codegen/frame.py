@@ -1,0 +1,206 @@
+"""The parts of a training module that are the same for every model, as text: templates of `module.py`.
+
+Kept short enough to read: this is what a user finds around the formulas. `${...}` is filled in by `filled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Template
+from types import MappingProxyType
+
+_FANS = {"glorot": "(fan_in + fan_out)", "he": "fan_in"}
+_SOURCES = {"glorot": "Glorot and Bengio 2010, eq. 16", "he": "He et al. 2015, eq. 10"}
+_DRAWS = {
+    "uniform": "bound = math.sqrt(6 / {fans})\n    return rng.uniform(-bound, bound, shape).astype(DTYPE)",
+    "normal": "deviation = math.sqrt(2 / {fans})\n    return (deviation * rng.standard_normal(shape)).astype(DTYPE)",
+}
+
+
+def _drawn(family: str, kind: str) -> str:
+    out = "fan_out = shape[0] * math.prod(shape[2:])\n    " if family == "glorot" else ""
+    return f'''\
+def {family}_{kind}(rng, shape):
+    """{_SOURCES[family]}; of a matrix (out, in), or with a window in further axes."""
+    {out}fan_in = shape[1] * math.prod(shape[2:])
+    {_DRAWS[kind].format(fans=_FANS[family])}
+'''
+
+
+INITIALS: Mapping[str, str] = MappingProxyType({
+    **{f"{family}_{kind}": _drawn(family, kind) for family in _FANS for kind in _DRAWS},
+    "normal": '''\
+def normal(rng, shape):
+    """Standard normal numbers."""
+    return rng.standard_normal(shape).astype(DTYPE)
+''',
+})
+
+FLAT = '''\
+def flat(arrays):
+    """The arrays of a dict one after the other, as one vector."""
+    return np.concatenate([array.ravel() for array in arrays.values()])
+'''
+
+BEGIN = '''\
+def begin(params):
+    """What `step` works on: parameters as views of one vector theta${kept}."""
+    theta, views, start = flat(params), {}, 0
+    for name, array in params.items():
+        views[name] = theta[start : start + array.size].reshape(array.shape)
+        start += array.size
+    return {
+        "t": 0,
+        "theta": theta,
+        "params": views,
+${states}    }
+'''
+
+STEP = '''\
+def step(state, batch, lr=LR):
+    """One step of ${name} on a batch, in place; gives the loss before it."""
+${body}
+    return loss
+'''
+
+LABELS = '''
+        if name in CLASSES and not np.all((0 <= array) & (array < CLASSES[name])):
+            raise ValueError(f"{name}: labels must lie in 0..{CLASSES[name] - 1}")'''
+
+CHECKED = '''\
+def checked(data, names):
+    """The named arrays of `data`, converted; raises ValueError for what does not fit."""
+    arrays, sizes = {}, {}
+    for name in names:
+        if name not in data:
+            raise ValueError(f"there is no array {name!r}; there are {', '.join(data)}")
+        array, wanted = np.asarray(data[name]), ${dtype}
+        if not np.can_cast(array.dtype, wanted, "same_kind"):
+            raise ValueError(f"{name}: {array.dtype} values, but {np.dtype(wanted)} is needed")
+        if len(array.shape) != len(ARRAYS[name]):
+            raise ValueError(f"{name}: shape {array.shape}, but {ARRAYS[name]} is needed")
+        if not array.size:
+            raise ValueError(f"{name}: the array is empty")
+        for axis, (size, length) in enumerate(zip(ARRAYS[name], array.shape)):
+            if sizes.setdefault(size, size if isinstance(size, int) else length) != length:
+                raise ValueError(f"{name}: axis {axis} has length {length}, not {sizes[size]}")
+        if not np.all(np.isfinite(array)):
+            where = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise ValueError(f"{name}: NaN or infinity at {where}")${labels}
+        arrays[name] = array.astype(wanted, copy=False)
+    return arrays
+'''
+
+BATCHES = '''\
+def batches(data, size, rng):
+    """Minibatches in random order, each with its number of samples; the last may be smaller."""
+    count = len(data[SAMPLES[0]])
+    order = rng.permutation(count)
+    for first in range(0, count, size):
+        chosen = order[first : first + size]
+        yield len(chosen), [data[name]${chosen} for name in DATA]
+'''
+
+WHOLE = '''\
+def batches(data, size, rng):
+    """There is no sample axis to cut: one step sees all the data."""
+    yield 1, [data[name] for name in DATA]
+'''
+
+TRAIN = '''\
+def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print):
+    """The parameters after training on arrays by name, from `params` or anew; Ctrl-C ends it."""
+    data = checked(data, DATA)
+    state = begin(${init} if params is None else params)
+    rng = np.random.default_rng((seed, 1))
+    try:
+        for epoch in range(1, epochs + 1):
+            total, seen, start = 0.0, 0, time.perf_counter()
+            for count, batch in batches(data, batch_size, rng):
+                loss = float(step(state, batch, lr))
+                if not math.isfinite(loss):
+                    raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
+                total, seen = total + count * loss, seen + count
+            log(f"epoch {epoch:3d}   loss {total / seen:.6g}   {time.perf_counter() - start:.2f} s")
+    except KeyboardInterrupt:
+        log(f"stopped in epoch {epoch}; what was learnt is kept")
+    return state["params"]
+'''
+
+FILES = '''\
+def load(path):
+    """The arrays of an .npz file by name; nothing in it is run."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def save(path, arrays):
+    """Writes arrays by name to an .npz file, whole or not at all."""
+    part = f"{path}.part"
+    try:
+        with zipfile.ZipFile(part, "w") as file:
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+        os.replace(part, path)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def resumed(path):
+    """The parameters that `save` wrote, in order; raises ValueError where one is missing."""
+    arrays = load(path)
+    missing = [name for name in PARAMETERS if name not in arrays]
+    if missing:
+        raise ValueError(f"{path}: there is no array {missing[0]!r}")
+    return {name: arrays[name].astype(DTYPE) for name in PARAMETERS}
+'''
+
+MAIN = '''\
+def main(argv=None):
+    """The command line; `--help` says what it can do."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0])
+    add = parser.add_argument
+    add("data", help=".npz file with the arrays " + ", ".join(DATA))
+    add("--epochs", type=int, default=10, help="passes over the data (%(default)s)")
+    add("--batch-size", type=int, default=32, help="samples of a step (%(default)s)")
+    add("--lr", type=float, default=LR, help="learning rate (%(default)s)")
+    add("--seed", type=int, default=0, help="of initial values and batches (%(default)s)")
+    add("--start", help=".npz file with parameters to start from")
+    add("--output", default="model.npz", help="file for the parameters (%(default)s)")
+${option}    args = parser.parse_args(argv)
+    if args.epochs < 0 or args.batch_size < 1:
+        parser.error("--epochs must be 0 or more, --batch-size 1 or more")
+    try:
+        data = load(args.data)
+        params = resumed(args.start) if args.start else None
+        params = train(data, args.epochs, args.batch_size, args.lr, args.seed, params)
+        save(args.output, params)${action}
+    except (OSError, ValueError, FloatingPointError, zipfile.BadZipFile) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    print(f"parameters in {args.output}")
+'''
+
+PREDICT_OPTION = '''\
+    add("--predict", metavar="FILE", help="also write the prediction for the data")
+'''
+
+PREDICT_ACTION = '''
+        if args.predict:
+            inputs = checked(data, INPUTS)
+            save(args.predict, {"prediction": predict(*params.values(), *inputs.values())})'''
+
+LAST = '''\
+if __name__ == "__main__":
+    main()
+'''
+
+
+def filled(template: str, **parts: str) -> str:
+    """A template with its parts put in.
+
+    >>> filled("${a} + 1", a="x")
+    'x + 1'
+    """
+    return Template(template).substitute(parts)

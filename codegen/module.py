@@ -1,0 +1,318 @@
+"""The text of a standalone training module: formulas as functions, and what a program around them needs.
+
+`forward`, `backward`, `predict` and `update` are emitted from the graph; everything else here is the frame: initial
+values, one step, minibatches, files, a command line. The frame calls by position, so that names of a user's
+symbols can clash with nothing. The result imports the array module and the standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
+
+from symgrad.codegen import frame
+from symgrad.codegen.binding import bind_sizes
+from symgrad.codegen.emit import Comment, Emitted, Module, emit_function
+from symgrad.codegen.identifiers import Scope
+from symgrad.codegen.texts import number_text, shape_text, size_text
+from symgrad.graphs.node import INTEGER, REAL, Node, Symbol
+from symgrad.graphs.primitives import constant
+from symgrad.graphs.sizes import Shape, symbols_of
+
+Named = tuple[tuple[str, Node], ...]
+FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
+ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
+CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule as nodes: inputs are theta, g, the states, the rates; outputs theta and the states."""
+
+    name: str
+    title: str
+    inputs: Named
+    outputs: Named
+    rates: tuple[tuple[str, sp.Expr], ...]
+    states: Mapping[str, float]
+    comments: Mapping[Node, str]
+    lr: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """All that a training module is written from; texts come from above, since codegen knows no notation."""
+
+    title: str
+    formulas: tuple[str, ...]
+    parameters: Named
+    data: Named  # what the loss needs
+    inputs: Named  # what the prediction needs
+    loss: tuple[str, Node]
+    gradients: Named
+    prediction: tuple[str, Node] | None
+    rule: Rule
+    names: Mapping[Node, str] = field(default_factory=dict)
+    comment: Comment | None = None
+    sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """The functions of a training module and its whole text."""
+
+    text: str
+    functions: Mapping[str, Emitted]
+
+
+def training_text(module: Module, net: Network) -> TrainingText:
+    """The text of the training module of `net`, written into `module`."""
+    arguments = [*net.parameters, *net.data]
+    keys = [name for name, _ in net.parameters]
+    loss = net.loss[0]
+    common: dict[str, Any] = {"names": net.names, "comment": net.comment, "sizes": net.sizes}
+    functions = {
+        "forward": emit_function(module, "forward", arguments, [net.loss], doc=f"The loss {loss}.", **common),
+        "backward": emit_function(
+            module, "backward", arguments, [net.loss, *net.gradients],
+            form=(0, {key: i for i, key in enumerate(keys, start=1)}),
+            doc=f"The loss {loss} and its gradients by all parameters.", **common)}
+    if net.prediction is not None:
+        functions["predict"] = emit_function(
+            module, "predict", [*net.parameters, *net.inputs], [net.prediction],
+            doc=f"The prediction{'' if net.prediction[0] == 'prediction' else ' ' + net.prediction[0]}.",
+            **common)
+    states = ", ".join(name for name, _ in net.rule.outputs)
+    functions["update"] = emit_function(
+        module, "update", net.rule.inputs, net.rule.outputs,
+        doc=f"{net.rule.title}: {states} after one step, for all parameters at once.",
+        comment=net.rule.comments.get)
+    return TrainingText(_assembled(module, net, functions), functions)
+
+
+def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted]) -> str:
+    starts = [_start(module, name, node) for name, node in net.parameters]
+    kinds = dict.fromkeys(kind for kind, _ in starts if kind in frame.INITIALS)
+    body = [*(module.backend.helpers[row].rstrip() for row in module.helpers),
+            *("\n".join(f.lines) for f in functions.values()),
+            *(frame.INITIALS[kind] for kind in kinds),
+            _init(net, starts), frame.FLAT, _begin(net), _step(net), _checked(net), _batches(net), _train(net),
+            frame.FILES, _main(net)]
+    blocks = [block.strip("\n") for block in body]
+    text = "\n\n\n".join([_head(module, net, functions, "\n\n\n".join(blocks)), *blocks, frame.LAST.strip("\n")])
+    return text + "\n"
+
+
+# the head ---------------------------------------------------------------------------------------------------
+
+
+def _head(module: Module, net: Network, functions: Mapping[str, Emitted], body: str) -> str:
+    flops = functions["backward"].plan.flops
+    count = sum_of(net.parameters)
+    lines = [net.title, "", *(f"    {line}" for line in net.formulas), "",
+             f"{count} parameters; {_count(flops)} operations for the loss and all gradients. G_v is the gradient "
+             "of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs NumPy.", "",
+             "    python thisfile.py data.npz --epochs 10 --output model.npz", "",
+             f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
+    doc = []
+    for line in lines:
+        wrapped = [line] if line.startswith("    ") else textwrap.wrap(line, 96) or [""]
+        doc += [each.replace("\\", "\\\\").replace('"""', "'''") for each in wrapped]
+    imports = [name for name in ("argparse", "math", "os", "sys", "time", "zipfile") if f"{name}." in body]
+    parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
+             + ("\nfrom pathlib import Path" if module.data else ""), module.backend.imports]
+    constants = [f"DTYPE = np.{module.dtype}", f"LR = {net.rule.lr!r}  # the learning rate, unless another is given",
+                 *_tables(net)]
+    if module.data:
+        constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{CONSTANTS}"))')
+    constants += module.constant_lines("LARGE")
+    return "\n\n".join([*parts, "\n".join(constants)])
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def sum_of(parameters: Named) -> str:
+    """The number of all entries."""
+    total: Any = 0
+    for _, node in parameters:
+        entries: Any = 1
+        for size in node.shape:
+            entries = entries * size
+        total = total + entries
+    return _count(total)
+
+
+def _count(size: Any) -> str:
+    return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _tables(net: Network) -> list[str]:
+    """What the data must be, for checks: the shape of each array, the kinds that are not real numbers."""
+    def shape(node: Node) -> str:
+        parts = [str(s) if isinstance(s, int) else _quoted(str(s)) for s in node.shape]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+    both = {**dict(net.data), **dict(net.inputs)}
+    def row(name: str, keys: Sequence[str]) -> str:
+        return f"{name} = ({', '.join(map(_quoted, keys))}{',' if len(keys) == 1 else ''})"
+
+    both = {**dict(net.data), **dict(net.inputs)}
+    sampled = [name for name, node in net.data if node.attrs[0].over is not None]
+    lines = ["ARRAYS = {  # shapes of the data; what is a text here is a size that the data show"]
+    lines += [f"    {_quoted(name)}: {shape(node)}," for name, node in both.items()]
+    lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
+              row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
+    if net.prediction is not None:
+        lines.append(row("INPUTS", [name for name, _ in net.inputs]) + "  # what the prediction needs")
+    if _batches(net) is not frame.WHOLE:
+        lines.append(row("SAMPLES", sampled) + "  # those with a row for each sample")
+    kinds = {name: "np.int64" if node.dtype == INTEGER else "np.bool_" for name, node in both.items()
+             if node.dtype != REAL}
+    if kinds:
+        lines.append("KINDS = {" + ", ".join(f"{_quoted(name)}: {kind}" for name, kind in kinds.items()) + "}")
+    classes = {name: node.attrs[0].classes for name, node in both.items() if isinstance(node.attrs[0].classes, int)}
+    if classes:
+        lines.append("CLASSES = {" + ", ".join(f"{_quoted(n)}: {c}" for n, c in classes.items()) + "}")
+    return lines
+
+
+# initial values ---------------------------------------------------------------------------------------------
+
+
+def _start(module: Module, name: str, node: Node) -> tuple[str, str]:
+    """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
+    symbol: Symbol = node.attrs[0]
+    if symbol.init is None:
+        kind = "glorot_uniform" if len(node.shape) > 1 else "zeros"
+    elif isinstance(symbol.init, str):
+        kind = symbol.init
+    elif isinstance(symbol.init, (int, float)):
+        return "number", f"np.full({{}}, {number_text(symbol.init).text}, DTYPE)"
+    else:
+        leaf = constant(symbol.init, symbol.init.value.shape, REAL)
+        if leaf not in module.constants:
+            module.constants[leaf] = Scope(module.taken | set(FRAME)).fresh(f"start_{name}")
+            module.taken.add(module.constants[leaf])
+        return "array", f"{module.constants[leaf]}.copy()"
+    if kind in ("zeros", "ones"):
+        return kind, f"np.{kind}({{}}, DTYPE)"
+    return kind, f"{kind}(rng, {{}})"
+
+
+def _shape_argument(shape: Shape, names: Mapping[Any, str]) -> str:
+    return size_text(shape[0], names).text if len(shape) == 1 else shape_text(shape, names)
+
+
+def _init(net: Network, starts: Sequence[tuple[str, str]]) -> str:
+    shapes = tuple((name, node.shape) for name, node in net.parameters)
+    free = symbols_of([s for _, shape in shapes for s in shape if s not in net.sizes])
+    names: dict[Any, str] = {s: f"size_{s}" if str(s) in ("rng", "seed", "batch") else str(s) for s in free}
+    names |= {s: str(n) for s, n in net.sizes.items()}
+    known = bind_sizes([(name, node.shape) for name, node in net.data], {})
+    lines = [f"def init(seed=0{', batch=()' if free else ''}):",
+             '    """The parameters at the start of a training: random numbers in double precision, rounded.'
+             + (" Their\n    sizes are those of the batch." if free else "") + '"""']
+    for size in free:
+        bound = known[size]
+        place = next(i for i, (name, _) in enumerate(net.data) if name == bound.argument)
+        length = f"batch[{place}].shape[{bound.axis}]"
+        lines.append(f"    {names[size]} = {size_text(bound.value, {**names, bound.unknown: length}).text}")
+    if any(kind in frame.INITIALS for kind, _ in starts):
+        lines.append("    rng = np.random.default_rng(seed)")
+    lines.append("    return {")
+    for (name, node), (_, text) in zip(net.parameters, starts, strict=True):
+        value = text.format(_shape_argument(node.shape, names))
+        lines.append(f"        {_quoted(name)}: {value},")
+    return "\n".join([*lines, "    }"])
+
+
+# one step, the loop, the command line ------------------------------------------------------------------------
+
+
+class _Python(PythonCodePrinter):
+    """Rates as Python floats: 9/10 is 0.9."""
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr))
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+
+def rate_text(expr: sp.Expr) -> str:
+    """A scalar formula in `lr` and `t` as Python.
+
+    >>> rate_text(1 / (1 - sp.Rational(9, 10) ** sp.Symbol("t")))
+    '1 / (1 - 0.9**t)'
+    """
+    text = str(_Python({"standard": "python3"}).doprint(expr))
+    return re.sub(r"\((\d+\.\d+)\)", r"\1", text).replace("/", " / ")
+
+
+def _begin(net: Network) -> str:
+    rule = net.rule
+    values = {name: f"np.full_like(theta, {value!r})" if value else "np.zeros_like(theta)"
+              for name, value in rule.states.items()}
+    lines = [f'        "{name}": {value},' for name, value in values.items()]
+    kept = f", and what {rule.name} keeps" if rule.states else ""
+    return frame.filled(frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
+
+
+def _step(net: Network) -> str:
+    rule = net.rule
+    known = {**{name: f'state["{name}"]' for name in ("theta", *rule.states)}, "g": "flat(gradients)"}
+    rates = dict(rule.rates)
+    lines = ['    state["t"] += 1']
+    if any(sp.Symbol("t") in e.free_symbols for e in rates.values()):
+        lines.append('    t = state["t"]')
+    lines.append('    loss, gradients = backward(*state["params"].values(), *batch)')
+    lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
+    arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
+    results = ", ".join(name for name, _ in rule.outputs)
+    assign = f"{results} = update({arguments})"
+    if len(assign) > 96:
+        assign = f"{results} = update(\n        {arguments}\n    )"
+    lines.append(f"    {assign}")
+    lines.append('    state["theta"][:] = theta')
+    lines += [f'    state["{name}"] = {name}' for name in rule.states]
+    return frame.filled(frame.STEP, name=rule.name, body="\n".join(lines))
+
+
+def _checked(net: Network) -> str:
+    nodes = [node for _, node in (*net.data, *net.inputs)]
+    kinds = any(node.dtype != REAL for node in nodes)
+    classes = any(isinstance(node.attrs[0].classes, int) for node in nodes)
+    return frame.filled(frame.CHECKED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
+                                labels=frame.LABELS if classes else "")
+
+
+def _batches(net: Network) -> str:
+    overs = [node.attrs[0].over for _, node in net.data]
+    sampled = [over is not None for over in overs]
+    if len({over for over in overs if over is not None}) != 1 or any(isinstance(over, int) for over in overs):
+        return frame.WHOLE  # no samples, two kinds of them, or a fixed number: nothing to cut
+    chosen = "[chosen]" if all(sampled) else "[chosen] if name in SAMPLES else data[name]"
+    return frame.filled(frame.BATCHES, chosen=chosen)
+
+
+def _train(net: Network) -> str:
+    free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
+    return frame.filled(frame.TRAIN, init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
+
+
+def _main(net: Network) -> str:
+    predicts = net.prediction is not None
+    return frame.filled(frame.MAIN, option=frame.PREDICT_OPTION if predicts else "",
+                             action=frame.PREDICT_ACTION if predicts else "")

@@ -1,0 +1,139 @@
+"""The loop of a fit: epochs of minibatches, validation, callbacks, and the two ways in which it ends early.
+
+A callback is anything that can be called with the `Training` after each epoch; `begin` and `finish` methods,
+where it has them, are called around the whole.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.dataset import Dataset
+from symgrad.graphs.errors import DivergenceError, SymgradError
+from symgrad.history import History
+from symgrad.progress import Progress
+
+if TYPE_CHECKING:
+    from symgrad.model import Model
+
+Callback = Callable[["Training"], Any]
+Measure = Callable[[Dataset], Mapping[str, float]]
+
+
+@dataclass
+class Training:
+    """What callbacks see: the model as it is, the epoch that ended, the history so far."""
+
+    model: Model
+    epochs: int
+    history: History = field(default_factory=History)
+    epoch: int = 0
+
+    def stop(self, reason: str) -> None:
+        """End the fit after this epoch."""
+        self.history.stopped = reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
+
+    step: Callable[[Sequence[np.ndarray]], float]
+    names: tuple[str, ...]  # of the arrays of a batch
+    epochs: int
+    batch_size: int | None  # None: all samples at once
+    rng: np.random.Generator | None
+    metrics: tuple[str, ...]
+    measure: Measure  # the metrics
+    evaluate: Measure  # the loss and the metrics
+    callbacks: Sequence[Callback]
+    progress: bool
+    title: str = "epoch"
+
+
+def again(plan: Plan, step: Callable[[Sequence[np.ndarray]], float], epochs: int) -> Plan:
+    """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
+    return replace(plan, step=step, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
+                   title="on all samples, epoch")
+
+
+def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
+    """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
+    curves = ["epoch", "loss", *plan.metrics]
+    curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
+    training = Training(model, plan.epochs, History({name: [] for name in (*curves, "seconds")}))
+    history = training.history
+    steps = math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
+    bar = Progress(plan.epochs, steps, plan.progress, plan.title)
+    _each(plan.callbacks, "begin", training)
+    start = time.perf_counter()
+    last = ""
+    try:
+        for training.epoch in range(1, plan.epochs + 1):
+            row = _epoch(model, data, plan, training.epoch, bar)
+            if validation is not None:
+                row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
+            row["seconds"] = time.perf_counter() - start
+            for name in history.curves:
+                history.curves[name].append(row[name])
+            bar.epoch(training.epoch, row)
+            for callback in plan.callbacks:
+                callback(training)
+            if history.stopped:
+                last = f"stopped after epoch {training.epoch}: {history.stopped}"
+                break
+    except KeyboardInterrupt:
+        history.interrupted = True
+        history.stopped = f"interrupted in epoch {training.epoch}"
+        last = f"interrupted in epoch {training.epoch} of {plan.epochs}; the model keeps what it has learnt"
+    except BaseException:
+        bar.close()
+        raise
+    _each(plan.callbacks, "finish", training)
+    bar.close(last)
+    return history
+
+
+def _each(callbacks: Sequence[Callback], method: str, training: Training) -> None:
+    for callback in callbacks:
+        hook = getattr(callback, method, None)
+        if hook is not None:
+            hook(training)
+
+
+def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress) -> dict[str, float]:
+    """One pass over the data; on divergence the model goes back to where the epoch began."""
+    good = model.parameters
+    total, seen = 0.0, 0
+    for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
+        loss = plan.step(batch)
+        if not math.isfinite(loss):
+            raise _diverged(model, good, f"the loss is {loss}", epoch, number)
+        total, seen = total + count * loss, seen + count
+        bar.step(epoch, number)
+    broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
+    if broken:
+        raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)
+    return {"epoch": epoch, "loss": total / seen, **plan.measure(data)}
+
+
+def _diverged(model: Model, good: Any, what: str, epoch: int, step: int) -> DivergenceError:
+    model.parameters = good
+    kept = "those the fit began with" if epoch == 1 else f"those after epoch {epoch - 1}"
+    return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "
+                           "A smaller learning rate may help.", epoch, step)
+
+
+def check_callbacks(callbacks: Any) -> list[Callback]:
+    """`callbacks` as a list; a SymgradError for what cannot be called."""
+    found = [callbacks] if callable(callbacks) else list(callbacks)
+    for callback in found:
+        if not callable(callback):
+            raise SymgradError(f"fit: the callback {callback!r} cannot be called")
+    return found

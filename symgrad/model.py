@@ -1,0 +1,311 @@
+"""`sg.Model`: a loss and its parameters, to be fitted to data.
+
+The model writes the training module that `sg.generate` gives and runs that very text: what is trained here and
+what the generated program does are one thing. All parameters are views of one vector, on which an optimiser
+step is a few operations. This file checks, remembers and measures; the loop is in `fitting.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad import fitting
+from symgrad.align import as_tensor, describe
+from symgrad.codegen.emit import new_module
+from symgrad.codegen.module import sum_of, training_text
+from symgrad.dataset import Dataset, checked, split
+from symgrad.feeding import Feed, evaluate_size
+from symgrad.files import write_whole
+from symgrad.functions import Function, dtype_name, function
+from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.node import Node, topological
+from symgrad.history import History
+from symgrad.metrics import Metrics, metric_tensors
+from symgrad.names import display_names
+from symgrad.optim import Adam, Optimizer
+from symgrad.parameters import Parameters, npz, read_npz
+from symgrad.source import Source, closed, network, rule_of
+from symgrad.tensor import Tensor, wrap
+
+
+class Model:
+    """A loss to be minimised over its parameters, and the tensor it predicts with.
+
+    `loss` is a scalar; one per sample is closed by its mean. `predict` is a tensor. Parameters start from what
+    their symbols declare, drawn in order by a generator with `seed`; symbolic sizes are those of the first data.
+    Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
+
+    >>> import symgrad as sg
+    >>> T = sg.dim("T")
+    >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
+    >>> model = Model(sg.losses.squared_error(w @ x, y), predict=w @ x, dtype="float64")
+    >>> X = np.random.default_rng(0).standard_normal((100, 2))
+    >>> history = model.fit({"x": X, "y": X @ [1, -2]}, sg.optim.SGD(0.1), epochs=20, progress=False)
+    >>> model.parameters["w"].round(6)
+    array([ 1., -2.])
+    """
+
+    def __init__(self, loss: Any, predict: Any = None, backend: str = "numpy", dtype: Any = "float32",
+                 seed: int = 0) -> None:
+        self.dtype = new_module(backend, dtype_name(dtype)).dtype  # refuses what no backend can do
+        self.backend, self.seed = backend, _whole("seed", seed, 0)
+        self.loss = closed(loss)
+        self._net = network(self.loss, predict, {})
+        self.prediction = None if predict is None else as_tensor(predict, "predict")
+        self._names = {node: name for name, node in (*self._net.parameters, *self._net.data, *self._net.inputs)}
+        self._modules: dict[Optimizer, Any] = {}
+        self._theta: np.ndarray | None = None
+        self._views: dict[str, np.ndarray] = {}
+        self._rng = np.random.default_rng((seed, 1))
+        self._functions: dict[tuple[Tensor, ...], Function] = {}
+        self._feeds: dict[tuple[Node, ...], Feed] = {}
+        if all(isinstance(s, int) for _, node in self._net.parameters for s in node.shape):
+            self._create(None)
+
+    # parameters -------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters by name. Assign a dict (of all of them), or one entry, to change them."""
+        if self._theta is None:
+            names = ", ".join(name for name, _ in self._net.parameters)
+            raise SymgradError(f"the sizes of the parameters ({names}) are those of the data: fit the model first, "
+                               "or assign all parameters")
+        return Parameters(self._views, lambda arrays: self._set(arrays, whole=False))
+
+    @parameters.setter
+    def parameters(self, arrays: Mapping[str, Any]) -> None:
+        self._set(arrays, whole=True)
+
+    def _set(self, arrays: Mapping[str, Any], whole: bool) -> None:
+        if not isinstance(arrays, Mapping):
+            raise DataError(f"parameters must be a dict from names to arrays, not {type(arrays).__name__}")
+        names = [name for name, _ in self._net.parameters]
+        unknown = [repr(name) for name in arrays if name not in names]
+        missing = [repr(name) for name in names if name not in arrays]
+        if unknown or (missing and whole) or (missing and self._theta is None):
+            wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
+            raise DataError(f"parameters: {wrong}; those of the model are {', '.join(names)}")
+        feed = self._feed([node for _, node in self._net.parameters])
+        values = [arrays[name] if name in arrays else self._views[name] for name in names]
+        new = dict(zip(names, feed.arrays(values)[0], strict=True))
+        for name, view in self._views.items():
+            if view.shape != new[name].shape:
+                raise DataError(f"parameters: {name} has shape {view.shape}, and the new array {new[name].shape}")
+        if self._theta is None:
+            self._adopt(new)
+        for name, array in new.items():
+            self._views[name][...] = array
+
+    def _create(self, data: Dataset | None) -> None:
+        """The initial values; their sizes from `data` where they are symbolic."""
+        if self._theta is not None:
+            return
+        module = self._module(Adam())
+        if data is None:
+            arrays = module.init(self.seed)
+        else:
+            arrays = module.init(self.seed, data.pick([name for name, _ in self._net.data]))
+        for name, node in self._net.parameters:
+            wanted = tuple(evaluate_size(s, data.sizes if data else {}) for s in node.shape)
+            if arrays[name].shape != wanted:
+                raise DataError(f"parameter {name!r} starts from an array of shape {arrays[name].shape}, but the "
+                                f"data give it the shape {wanted}")
+        self._adopt(arrays)
+
+    def _adopt(self, arrays: dict[str, np.ndarray]) -> None:
+        state = self._module(Adam()).begin(arrays)
+        self._theta, self._views = state["theta"], state["params"]
+
+    # the generated module ---------------------------------------------------------------------------
+
+    def _module(self, optimizer: Optimizer) -> Any:
+        """The training module with this optimiser."""
+        if optimizer not in self._modules:
+            module = new_module(self.backend, self.dtype)
+            done = training_text(module, replace(self._net, rule=rule_of(optimizer)))
+            plans = {name: f.plan for name, f in done.functions.items()}
+            self._modules[optimizer] = Source(done.text, plans, module.data).load()
+        return self._modules[optimizer]
+
+    def _steps(self, optimizer: Optimizer | None) -> Callable[[Any], float]:
+        """A function of a batch that does one step and gives the loss before it."""
+        chosen = Adam() if optimizer is None else optimizer
+        module = self._module(chosen)
+        state = module.begin(self._views)
+        state["theta"], state["params"] = self._theta, self._views  # one vector, whoever trains it
+        step, lr = module.step, chosen.lr
+        return lambda batch: float(step(state, batch, lr))
+
+    def _feed(self, nodes: Iterable[Node]) -> Feed:
+        key = tuple(nodes)
+        if key not in self._feeds:
+            roots = [self._net.loss[1]] if self.prediction is None else [self._net.loss[1], self.prediction.node]
+            self._feeds[key] = Feed([(self._names[n], n) for n in key], roots, self.dtype, {})
+        return self._feeds[key]
+
+    def _checked(self, data: Any, what: str, finite: bool, metrics: Mapping[str, Tensor] | None = None) -> Dataset:
+        nodes = dict.fromkeys(node for _, node in self._net.data)
+        for metric in (metrics or {}).values():
+            nodes.update(dict.fromkeys(self._symbols(metric)))
+        dataset = checked(data, self._feed(nodes), self._data_names(), what, finite)
+        self._create(dataset)
+        return dataset
+
+    def _data_names(self) -> list[str]:
+        return [name for node, name in self._names.items() if node.attrs[0].kind != "parameter"]
+
+    def _symbols(self, tensor: Tensor) -> list[Node]:
+        """The data symbols below a metric; parameters must be the model's own."""
+        found = []
+        for node, name in display_names([tensor.node]).items():
+            if node.attrs[0].kind == "parameter" and node not in self._names:
+                raise SymgradError(f"the metric {describe(tensor)} uses the parameter {name!r}, which is not one of "
+                                   "the model's")
+            self._names.setdefault(node, name)
+            if node.attrs[0].kind != "parameter":
+                found.append(node)
+        return found
+
+    # fitting ----------------------------------------------------------------------------------------
+
+    def fit(self, data: Mapping[str, Any], optimizer: Optimizer | None = None, epochs: int = 10,
+            batch_size: int | None = 32, validation: Any = None, metrics: Metrics = None, callbacks: Any = (),
+            progress: bool = True, shuffle: bool = True) -> History:
+        """Train on `data`, a dict from symbol names to arrays; gives the history.
+
+        Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller;
+        without a sample axis, or with `batch_size=None`, every step sees all data. `optimizer` is Adam() by
+        default. `validation` is a dict of data, or a fraction of the samples that is set apart by chance
+        before. `metrics`: names of tensors to measure after each epoch, or "accuracy". `callbacks`: see
+        `sg.optim.EarlyStopping`. Ctrl-C ends the fit and keeps what was learnt.
+        Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
+        """
+        chosen = self._metrics(metrics)
+        _whole("epochs", epochs)
+        if batch_size is not None:
+            _whole("batch_size", batch_size)
+        functions = fitting.check_callbacks(callbacks)
+        everything = self._checked(data, "data", True, chosen)
+        train, held = everything, None
+        if isinstance(validation, (int, float)) and not isinstance(validation, bool):
+            train, held = split(everything, float(validation), np.random.default_rng((self.seed, 2)))
+        elif validation is not None:
+            held = self._checked(validation, "validation", True, chosen)
+        refit = any(getattr(callback, "refit", False) for callback in functions)
+        if refit and (held is None or isinstance(validation, Mapping)):
+            raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
+        names = tuple(name for name, _ in self._net.data)
+        start = self.parameters
+        plan = fitting.Plan(
+            self._steps(optimizer), names, epochs, batch_size, self._rng if shuffle else None, tuple(chosen),
+            lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
+            progress)
+        history = fitting.run(self, train, held, plan)
+        if refit and history.best_epoch and not history.interrupted:
+            self.parameters = start
+            again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
+            history.interrupted = fitting.run(self, everything, None, again).interrupted
+        return history
+
+    def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
+        """A function that does one training step on `batch` and gives the loss before it.
+
+        The batch is checked here, once; the function itself checks nothing.
+        """
+        dataset = self._checked(batch, "batch", True)
+        arrays = dataset.pick([name for name, _ in self._net.data])
+        step = self._steps(optimizer)
+        return lambda: step(arrays)
+
+    def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
+        """The loss on `data`, and metrics as in `fit`."""
+        chosen = self._metrics(metrics)
+        return dict(self._evaluated(self._checked(data, "data", False, chosen), chosen))
+
+    def predict(self, data: Mapping[str, Any]) -> np.ndarray:
+        """The prediction for `data`, of which only what it needs must be there."""
+        if self.prediction is None:
+            raise SymgradError("the model was made without predict=, so it has nothing to predict")
+        feed = self._feed([node for _, node in self._net.inputs])
+        dataset = checked(data, feed, self._data_names(), "data", finite=False)
+        self.parameters  # noqa: B018 - says what to do where they have no size yet
+        result = self._module(Adam()).predict(*self._views.values(), *dataset.arrays.values())
+        return np.array(result)
+
+    def _evaluated(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+        names = [name for name, _ in self._net.data]
+        loss = float(self._module(Adam()).forward(*self._views.values(), *data.pick(names)))
+        return {"loss": loss, **self._measured(data, metrics)}
+
+    def _measured(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+        """Metrics on all samples; one per sample is averaged."""
+        if not metrics:
+            return {}
+        tensors = tuple(metrics.values())
+        inputs = dict.fromkeys(node for _, node in self._net.parameters)
+        for tensor in tensors:
+            inputs.update(dict.fromkeys(self._symbols(tensor)))
+        if tensors not in self._functions:
+            symbols = {self._names[node]: wrap(node, node.attrs[0].over) for node in inputs}
+            self._functions[tensors] = function(symbols, list(tensors), self.backend, self.dtype)
+        arrays = [self._views[self._names[n]] if n.attrs[0].kind == "parameter" else data.arrays[self._names[n]]
+                  for n in inputs]
+        values = self._functions[tensors].run(*arrays)
+        return {name: float(np.mean(value, dtype=np.float64)) for name, value in zip(metrics, values, strict=True)}
+
+    def _metrics(self, metrics: Metrics) -> dict[str, Tensor]:
+        return metric_tensors(metrics, self.prediction, [node for _, node in self._net.data])
+
+    # files and print --------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the parameters to an .npz file, arrays under their names; nothing is pickled."""
+        return write_whole(path, npz(self.parameters))
+
+    def load(self, path: str | os.PathLike[str]) -> Model:
+        """Read parameters that `save` wrote; gives the model. Raises DataError for other files."""
+        arrays = read_npz(path)
+        try:
+            self.parameters = arrays
+        except DataError as error:
+            raise DataError(f"{os.fspath(path)!r}: {error}") from None
+        return self
+
+    def summary(self) -> str:
+        """A table of the parameters: shapes, how many numbers, how they start."""
+        rows = [("parameter", "shape", "numbers", "starts")]
+        for name, node in self._net.parameters:
+            shape = self._views[name].shape if self._views else node.shape
+            init = node.attrs[0].init
+            start = init if isinstance(init, str) else ("glorot_uniform" if len(shape) > 1 else "zeros") if (
+                init is None) else f"{init:g}" if isinstance(init, (int, float)) else "given values"
+            rows.append((name, " x ".join(map(str, shape)) or "scalar", _count(shape), start))
+        total = f"{self._theta.size:,}" if self._theta is not None else sum_of(self._net.parameters)
+        rows.append(("total", "", total, ""))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def __repr__(self) -> str:
+        names = ", ".join(name for name, _ in self._net.parameters)
+        return f"<Model of {names}: {len(topological([self._net.loss[1]]))} nodes, {self.dtype}>"
+
+
+def _count(shape: Iterable[Any]) -> str:
+    count = math.prod(shape)
+    return f"{count:,}" if isinstance(count, int) else str(count).replace("*", " ")
+
+
+def _whole(name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SymgradError(f"{name} must be a whole number from {least}, not {value!r}")
+    return int(value)

@@ -1,0 +1,188 @@
+"""What a graph means, as plainly as NumPy can say it: slow, independent of the code generator, in float64.
+
+`value(node, arrays, sizes)` walks the nodes; products are spelled out on broadcast arrays, gathers and scatters
+are loops.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import sympy as sp
+
+from symgrad.graphs.node import topological
+from symgrad.graphs.weights import to_expr
+
+
+def number(size, sizes):
+    return size if isinstance(size, (int, float)) else float(sp.sympify(size).subs(sizes))
+
+
+def values(roots, arrays, sizes):
+    """The values of `roots`, given arrays by symbol name and numbers by size symbol."""
+    done = {}
+    for node in topological(roots):
+        shape = tuple(int(number(s, sizes)) for s in node.shape)
+        with np.errstate(all="ignore"):
+            result = OPS[node.op](node, [done[o] for o in node.operands], shape, arrays, sizes)
+        kind = {"real": np.float64, "integer": np.int64, "boolean": np.bool_}[node.dtype]
+        result = np.asarray(result)
+        assert result.shape == shape, (node, result.shape, shape)
+        done[node] = result.astype(kind)
+    return [done[root] for root in roots]
+
+
+def _input(node, args, shape, arrays, sizes):
+    return arrays[node.attrs[0].name]
+
+
+def _constant(node, args, shape, arrays, sizes):
+    return node.attrs[0].value
+
+
+def _iota(node, args, shape, arrays, sizes):
+    return np.array(list(range(shape[0])), dtype=int)
+
+
+def _add(node, args, shape, arrays, sizes):
+    total = np.zeros(shape)
+    for by, arg in zip(node.attrs[0], args):
+        total = total + number(to_expr(by), sizes) * arg
+    return total
+
+
+def _product(node, args, shape, arrays, sizes):
+    """All labels as axes of one big array; then the sum; then the deltas."""
+    inputs, out = node.attrs
+    extent = dict(zip(out, shape))
+    for arg, labels in zip(args, inputs):
+        extent.update(zip(labels, arg.shape))
+    order = sorted(extent)
+    big = np.ones([extent[x] for x in order])
+    for arg, labels in zip(args, inputs):
+        grid = np.indices([extent[x] for x in order])
+        big = big * arg[tuple(grid[order.index(x)] for x in labels)]
+    kept = [x for x in order if x in out]
+    small = big.sum(axis=tuple(i for i, x in enumerate(order) if x not in out))
+    result = np.zeros(shape)
+    for at in itertools.product(*(range(s) for s in small.shape)):
+        result[tuple(at[kept.index(x)] for x in out)] = small[at]
+    return result
+
+
+def sigmoid(x):
+    return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+
+
+erf = np.vectorize(math.erf, otypes=[float])
+
+ROWS = {
+    "reciprocal": lambda x: 1.0 / x,
+    "sigmoid": sigmoid,
+    "softplus": lambda x: np.logaddexp(0, x),
+    "silu": lambda x: x * sigmoid(x),
+    "erf": erf,
+    "gelu": lambda x: x * (1 + erf(x / math.sqrt(2))) / 2,
+    "power": lambda x, z: np.power(np.asarray(x, float), z),
+    "log_or_zero": lambda x: np.log(np.where(x > 0, x, 1)),
+    "relu": lambda x: np.where(x > 0, x, 0),
+    "leaky_relu": lambda x, z: np.where(x > 0, x, z * x),
+    "elu": lambda x, z: np.where(x > 0, x, z * np.expm1(x)),
+    "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    "where": lambda c, a, b: np.where(c != 0, a, b),
+}
+
+
+def _elementwise(node, args, shape, arrays, sizes):
+    name = node.attrs[0]
+    if node.dtype != "boolean":
+        args = [a * 1 for a in args]
+    return (ROWS.get(name) or getattr(np, name))(*args)
+
+
+def _same(node, args, shape, arrays, sizes):
+    return args[0]
+
+
+def _extremum(node, args, shape, arrays, sizes):
+    return getattr(np, node.op)(args[0], axis=node.attrs[0])
+
+
+def _logsumexp(node, args, shape, arrays, sizes):
+    result = args[0].astype(float)
+    for axis in sorted(node.attrs[0], reverse=True):
+        result = np.logaddexp.reduce(result, axis=axis)
+    return result
+
+
+def _softmax(node, args, shape, arrays, sizes):
+    axes = node.attrs[0]
+    x = args[0].astype(float)
+    e = np.exp(x - x.max(axis=axes, keepdims=True))
+    return e / e.sum(axis=axes, keepdims=True)
+
+
+def _picks(node, small, sizes):
+    starts = [(int(number(start, sizes)), step) for start, step in node.attrs[0]]
+    for at in itertools.product(*(range(s) for s in small)):
+        yield at, tuple(start + i * step for (start, step), i in zip(starts, at))
+
+
+def _slice(node, args, shape, arrays, sizes):
+    result = np.zeros(shape)
+    for at, place in _picks(node, shape, sizes):
+        result[at] = args[0][place]
+    return result
+
+
+def _pad(node, args, shape, arrays, sizes):
+    result = np.zeros(shape)
+    for at, place in _picks(node, args[0].shape, sizes):
+        result[place] += args[0][at]
+    return result
+
+
+def _concat(node, args, shape, arrays, sizes):
+    return np.concatenate(args, axis=node.attrs[0])
+
+
+def _reshape(node, args, shape, arrays, sizes):
+    return np.array(list(args[0].flat), dtype=args[0].dtype).reshape(shape)
+
+
+def _gathered(node, body_shape, indices):
+    """(place in the gathered tensor, place in the body)"""
+    axes = node.attrs[0]
+    rest = [a for a in range(len(body_shape)) if a not in axes]
+    for at in itertools.product(*(range(s) for s in indices[0].shape)):
+        for other in itertools.product(*(range(body_shape[a]) for a in rest)):
+            place = [0] * len(body_shape)
+            for axis, index in zip(axes, indices):
+                place[axis] = int(index[at])
+            for axis, i in zip(rest, other):
+                place[axis] = i
+            yield (*at, *other), tuple(place)
+
+
+def _gather(node, args, shape, arrays, sizes):
+    result = np.zeros(shape)
+    for at, place in _gathered(node, args[0].shape, args[1:]):
+        result[at] = args[0][place]
+    return result
+
+
+def _scatter(node, args, shape, arrays, sizes):
+    result = np.zeros(shape)
+    for at, place in _gathered(node, shape, args[1:]):
+        result[place] += args[0][at]
+    return result
+
+
+OPS = {
+    "input": _input, "constant": _constant, "iota": _iota, "add": _add, "einsum": _product, "view": _product,
+    "elementwise": _elementwise, "named": _same, "stop": _same, "max": _extremum, "min": _extremum,
+    "argmax": lambda node, args, *_: args[0].argmax(axis=node.attrs[0]),
+    "argmin": lambda node, args, *_: args[0].argmin(axis=node.attrs[0]),
+    "logsumexp": _logsumexp, "softmax": _softmax, "slice": _slice, "pad": _pad, "concat": _concat,
+    "reshape": _reshape, "gather": _gather, "scatter": _scatter,
+}
