@@ -17,7 +17,7 @@ from symgrad.codegen.texts import Code
 from symgrad.graphs.node import BOOLEAN, REAL
 
 WIDTH = 100  # columns of a line of emitted code
-OPS = 8  # operations a reader takes in at once
+OPS = 9  # operations a reader takes in at once
 FREE = ("transpose", "index", "number", "input", "constant")  # written again at every use
 WORDS = ("exp", "log", "tanh", "sin", "cos", "sqrt", "erf", "abs", "log1p", "expm1", "sinh", "cosh", "arctan")
 

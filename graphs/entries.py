@@ -19,23 +19,26 @@ from symgrad.graphs.weights import ONE, Weight
 
 
 class Under(NamedTuple):
-    """A view as its compact tensor, the label of each axis of that, and those of the view with their sizes."""
+    """A view by the tensor under it: the axes of the view that this one has, and a tag for every axis of the view.
+
+    Axes that are one axis of the tensor under the view (a delta) share a tag: the first of them.
+    """
 
     by: Weight
     node: Node
-    kept: list[Any]
-    out: tuple[Any, ...]
-    size: dict[Any, Size]
+    kept: list[int]
+    tags: list[Any]
+    size: dict[Any, Size]  # of each tag
 
-    def lay(self, result: Node, labels: Sequence[Any], out: Sequence[Any]) -> Node:
-        """`result`, with axes `labels`, laid out as `out`."""
-        return scale(contract([result], [labels], out, {x: self.size[x] for x in out}), self.by)
+    def lay(self, result: Node, tags: Sequence[Any], out: Sequence[Any]) -> Node:
+        """`result`, with axes `tags`, laid out as `out`."""
+        return scale(contract([result], [tags], out, {x: self.size[x] for x in out}), self.by)
 
 
-def under(node: Node, touched: Collection[int], repeated: Collection[int] = ()) -> Under | None:
-    """What is under a view whose `touched` axes are its own; None where that is no smaller.
+def under(node: Node, touched: Collection[int], linked: Collection[int] = ()) -> Under | None:
+    """What is under a view, with the `touched` axes as they are in the view; None where that is no smaller.
 
-    An axis that shares its label with others (a delta) is not its own, unless it is in `repeated`.
+    Touched axes do not share a tag with others, unless they are in `linked`.
     """
     by = ONE
     if node.op == "add" and len(node.operands) == 1:
@@ -43,15 +46,16 @@ def under(node: Node, touched: Collection[int], repeated: Collection[int] = ()) 
     if node.op != "view":
         return None
     inputs, out = node.attrs
-    if any(out.count(out[a]) != 1 for a in touched if a not in repeated):
-        return None
-    held = {out[a] for a in touched}.union(*inputs)
-    kept = [label for label in dict.fromkeys(out) if label in held]
+    held = set().union(*inputs)
+    apart = {out[a] for a in touched if a not in linked}
+    tags = [a if label in apart else out.index(label) for a, label in enumerate(out)]
+    wanted = {tags[a] for a in touched}
+    kept = [a for a, label in enumerate(out) if tags[a] == a and (label in held or label in apart or a in wanted)]
     if len(kept) == len(out):
         return None
     size = dict(zip(out, node.shape, strict=True))
-    compact = contract(node.operands, inputs, kept, {label: size[label] for label in kept})
-    return Under(by, compact, kept, out, size)
+    compact = contract(node.operands, inputs, [out[a] for a in kept], {out[a]: size[out[a]] for a in kept})
+    return Under(by, compact, kept, tags, dict(zip(tags, node.shape, strict=True)))
 
 
 def uniform(node: Node, shape: Shape) -> Node | None:
@@ -84,11 +88,10 @@ def _affine(op: str, node: Node, starts: Sequence[Size], steps: Sequence[int], s
     view = under(node, touched)
     if view is None:
         return make(op, (node,), (spec,), shape, node.dtype)
-    places = [view.out.index(label) for label in view.kept]
-    inner = _affine(op, view.node, [starts[a] for a in places], [steps[a] for a in places],
-                    tuple(shape[a] for a in places))
-    view.size.update({view.out[a]: shape[a] for a in touched})
-    return view.lay(inner, view.kept, view.out)
+    inner = _affine(op, view.node, [starts[a] for a in view.kept], [steps[a] for a in view.kept],
+                    tuple(shape[a] for a in view.kept))
+    view.size.update({a: shape[a] for a in touched})
+    return view.lay(inner, view.kept, view.tags)
 
 
 def concat(nodes: Sequence[Node], axis: int, length: Size) -> Node:
@@ -118,13 +121,13 @@ def reshape(node: Node, shape: Shape) -> Node:
     view = under(node, range(front, len(old) - back)) if 0 not in old else None
     if view is None:
         return make("reshape", (node,), (), shape, node.dtype)
-    middle = view.out[front:len(old) - back]
     fresh = [("new", i) for i in range(front, len(shape) - back)]
     view.size.update(zip(fresh, shape[front:len(shape) - back], strict=True))
-    at = view.kept.index(middle[0]) if middle else len([x for x in view.kept if x in view.out[:front]])
-    labels = [*view.kept[:at], *fresh, *view.kept[at + len(middle):]]
-    inner = reshape(view.node, tuple(view.size[x] for x in labels))
-    return view.lay(inner, labels, [*view.out[:front], *fresh, *view.out[len(old) - back:]])
+    before = [a for a in view.kept if a < front]
+    behind = [a for a in view.kept if a >= len(old) - back]
+    tags = [*before, *fresh, *behind]
+    inner = reshape(view.node, tuple(view.size[x] for x in tags))
+    return view.lay(inner, tags, [*view.tags[:front], *fresh, *view.tags[len(old) - back:]])
 
 
 def gather(node: Node, indices: Sequence[Node], axes: Sequence[int]) -> Node:
@@ -134,16 +137,25 @@ def gather(node: Node, indices: Sequence[Node], axes: Sequence[int]) -> Node:
     known = uniform(node, shape)
     if known is not None:
         return known
-    along = {a: _counts(index, node.shape[a]) for a, index in zip(axes, indices, strict=True)}
-    view = under(node, axes, [a for a in axes if along[a] is not None])
-    if view is None or len({view.out[a] for a in axes}) != len(axes):
+    counted = {a: _counts(index, node.shape[a]) for a, index in zip(axes, indices, strict=True)}
+    linked = [a for a in axes if counted[a] is not None]
+    view = under(node, axes, linked if _distinct(node, axes) else ())
+    if view is None:
         return make("gather", (node, *indices), (tuple(axes),), shape, node.dtype)
     places = [("index", i) for i in range(len(indices[0].shape))]
     view.size.update(zip(places, indices[0].shape, strict=True))
-    taken = {view.out[a]: along[a] for a in axes}  # a delta with an axis that counts is one with its index
-    inner = gather(view.node, indices, [view.kept.index(view.out[a]) for a in axes])
-    out = [x if x not in taken else places[taken[x] or 0] for x in (view.out[a] for a in rest)]
-    return view.lay(inner, [*places, *(x for x in view.kept if x not in taken)], [*places, *out])
+    inner = gather(view.node, indices, [view.kept.index(view.tags[a]) for a in axes])
+    indexed = {view.tags[a] for a in axes}
+    counting = {view.tags[a]: ("index", counted[a]) for a in linked}  # a delta with it is one with its index
+    out = [counting.get(view.tags[a], view.tags[a]) for a in rest]
+    return view.lay(inner, [*places, *(x for x in view.kept if x not in indexed)], [*places, *out])
+
+
+def _distinct(node: Node, axes: Sequence[int]) -> bool:
+    """Are no two of `axes` one axis of the tensor under the view `node`?"""
+    if node.op == "add" and len(node.operands) == 1:
+        (node,) = node.operands
+    return len({node.attrs[1][a] for a in axes}) == len(axes) if node.op == "view" else False
 
 
 def _counts(index: Node, size: Size) -> int | None:
@@ -158,20 +170,17 @@ def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Sha
         return zeros(shape)
     width = len(indices[0].shape)
     counted = {_counts(index, shape[a]): a for a, index in zip(axes, indices, strict=True)}
-    view = under(node, range(width), [p for p in range(width) if p in counted])
-    if view is None or len(set(view.out[:width])) != width:
+    linked = [p for p in range(width) if p in counted]
+    view = under(node, range(width), linked if _distinct(node, range(width)) else ())
+    if view is None:
         return make("scatter", (node, *indices), (tuple(axes),), shape, REAL)
-    linked = {view.out[p]: ("target", counted[p]) for p in range(width) if p in counted}
-    rest = iter(view.out[width:])
+    target = {view.tags[p]: ("target", counted[p]) for p in linked}
+    rest = iter(view.tags[width:])
     out = [("target", a) if a in axes else next(rest) for a in range(len(shape))]
     view.size.update({("target", a): shape[a] for a in axes})
-    labels: list[Any] = []
-    for x in out:
-        if x not in labels and (x in view.kept or x[:1] == ("target",)) and x not in linked:
-            labels.append(x)
-    inner = scatter(view.node, indices, [labels.index(("target", a)) for a in axes],
-                    tuple(view.size[x] for x in labels))
-    return view.lay(inner, labels, [linked.get(x, x) for x in out])
+    tags = [x for x in dict.fromkeys(out) if x not in target and (x in view.kept or isinstance(x, tuple))]
+    inner = scatter(view.node, indices, [tags.index(("target", a)) for a in axes], tuple(view.size[x] for x in tags))
+    return view.lay(inner, tags, [target.get(x, x) for x in out])
 
 
 def rearranged(node: Node, operands: tuple[Node, ...]) -> Node | None:

@@ -191,7 +191,7 @@ def requirements(outputs: Sequence[Node]) -> list[Requirement]:
         if node.op in ("slice", "pad"):
             inner, outer = (node.shape, node.operands[0].shape)[:: 1 if node.op == "slice" else -1]
             for axis, ((start, step), size, length) in enumerate(zip(node.attrs[0], inner, outer, strict=True)):
-                whole = (start, step) == (0, 1) and size == length
+                whole = size == length and (start, step) in ((0, 1), (length - 1, -1))
                 if not whole and not all(isinstance(s, int) for s in (start, size, length)):
                     what = f"a slice of axis {axis} of {_described(node.operands[0])}"
                     found[Requirement(what, start, step, size, length)] = None

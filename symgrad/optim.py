@@ -10,6 +10,7 @@ also emits the model, the code: one pass over all parameters at once. Arguments 
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from unicodedata import combining
 
 import sympy as sp
 
+from symgrad.codegen.module import FRAME
 from symgrad.graphs.einsum import broadcast
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.formulas import lower
@@ -29,6 +31,7 @@ from symgrad.scalars import SYMBOL, decimal, floats, latex, line, scalar
 from symgrad.stopping import EarlyStopping as EarlyStopping
 
 GIVEN = ("theta", "g", "lr", "t")
+TAKEN = ("state", "batch", "params", "loss", "gradients", "np", "P")  # variables of the emitted step
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,9 @@ def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, fl
         assigned.add(left.name)
     if "theta" not in made:
         raise SymgradError(f"{name}: no formula assigns theta, so nothing would be learnt")
+    for other in sorted(made | set(values)):
+        if keyword.iskeyword(other) or other in FRAME or other in TAKEN:
+            raise SymgradError(f"{name}: {other!r} has a meaning in the generated code; give it another name")
     for taken in sorted(made & {"lr", "t", *values}):
         raise SymgradError(f"{name}: {taken} is given and cannot be assigned")
     for other in sorted(set(start or {}) - set(states)):
