@@ -61,7 +61,7 @@ def solve_linear(size: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
 
     >>> from symgrad.graphs.sizes import dim
     >>> solve_linear(2 * dim("n") + 1, dim("n"))
-    length/2 - 1/2
+    (length - 1)/2
     """
     expanded = sp.expand(size)
     if not expanded.is_polynomial(symbol) or sp.degree(expanded, symbol) != 1:

@@ -4,8 +4,8 @@ A network of three layers, written for one sample as the lecture writes it:
 
     a^i = W^i x^{i-1} + b^i,   x^i = tanh(a^i)
 
-Run it with `symgrad train examples/digits.py`. A third of the images is held out and measured once, at the end;
-when to stop is decided on a tenth of the others.
+`symgrad train examples/digits.py` trains it. A third of the images is held out and measured once, at the end. Of
+the others, a tenth chosen by chance says after how many epochs to stop; then all of them are trained on, for as many.
 """
 
 from sklearn.datasets import load_digits
@@ -17,9 +17,9 @@ T = sg.dim("T")
 x0 = sg.data("x^0", 64, over=T)
 digit = sg.labels("y", classes=10, over=T)
 
-W1, b1 = sg.parameter("W1", (128, 64)), sg.parameter("b1", 128)
-W2, b2 = sg.parameter("W2", (64, 128)), sg.parameter("b2", 64)
-W3, b3 = sg.parameter("W3", (10, 64)), sg.parameter("b3", 10)
+W1, b1 = sg.parameter("W1", (128, 64), init="he_normal"), sg.parameter("b1", 128)
+W2, b2 = sg.parameter("W2", (64, 128), init="he_normal"), sg.parameter("b2", 64)
+W3, b3 = sg.parameter("W3", (10, 64), init="he_normal"), sg.parameter("b3", 10)
 
 a1 = (W1 @ x0 + b1).named("a^1")
 x1 = sg.tanh(a1).named("x^1")
@@ -38,4 +38,4 @@ test_data = {"x^0": X_test, "y": Y_test}
 
 optimizer = sg.optim.Adam(1e-3)
 epochs, batch_size = 150, 64
-callbacks = [sg.optim.EarlyStopping(patience=20)]
+callbacks = [sg.optim.EarlyStopping(patience=20, refit=True)]

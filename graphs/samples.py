@@ -20,8 +20,9 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
     """The axis that runs over the samples of each node that has one.
 
     `start` gives the nodes from which to walk; a node where their samples meet (a mean over them, and all
-    that uses it) is then COUPLED, and what has derivative zero is no way to walk. Without `start` the walk is from every symbol over a sample axis (axis
-    0), and what closes the axis counts as an ordinary tensor again. A node that is missing has no such axis.
+    that uses it) is then COUPLED, and what has derivative zero is no way to walk. Without `start` the walk is
+    from every symbol over a sample axis (axis 0), and what closes the axis counts as an ordinary tensor again.
+    A node that is missing has no such axis.
     """
     axes: dict[Node, int] = dict(start or {})
     for node in topological(roots, enter=lambda n: n not in axes):

@@ -48,7 +48,8 @@ def source(on: Target, backend: str, dtype: str) -> Source:
 def check(on: Target, seed: int) -> tuple[list[tuple[str, ...]], str, bool]:
     """The numerical proof of every step: the rows of a table, one sentence, and whether all hold."""
     proof = derivation(on).check(seed)
-    rows = [(str(row.number), row.formula, f"{row.error:.1e}", "ok" if row.holds else "FAILS") for row in proof.rows]
+    rows: list[tuple[str, ...]] = [
+        (str(row.number), row.formula, f"{row.error:.1e}", "ok" if row.holds else "FAILS") for row in proof.rows]
     return rows, str(proof).splitlines()[0].rstrip(":"), bool(proof)
 
 
@@ -60,14 +61,15 @@ def overview(on: Target) -> list[str]:
     lines = [on.title, f"loss {cut(str(on.loss))}, a graph of {len(topological([on.loss.node]))} nodes"]
     sizes = [count(s) for s in symbols(on) if kind_of(s) == "parameter"]
     if sizes:
-        total = f"{sum(sizes):,} numbers".replace(",", " ") if None not in sizes else "sizes bound at run time"
+        known = [size for size in sizes if size is not None]
+        total = f"{sum(known):,} numbers".replace(",", " ") if len(known) == len(sizes) else "sizes bound at run time"
         lines.append(f"{len(sizes)} parameters, {total}")
     return lines
 
 
 def symbol_rows(on: Target) -> list[tuple[str, ...]]:
     """One row for each symbol: what it is, its shape, what is declared of it."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for tensor in symbols(on):
         symbol: Symbol = tensor.node.attrs[0]
         entries = count(tensor)

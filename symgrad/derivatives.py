@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from symgrad.align import as_tensor, describe
 from symgrad.graphs.einsum import contract
@@ -83,13 +83,22 @@ def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
     return wrap(node, over)
 
 
-gradient_of: WeakKeyDictionary[Node, tuple[Tensor, Tensor]] = WeakKeyDictionary()  # for drawings: (y, x)
+_gradients: WeakKeyDictionary[Node, tuple[ref[Tensor], ref[Tensor]]] = WeakKeyDictionary()
 
 
 def _remember(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    if g.node is not x.node and g.node is not y.node:
-        gradient_of[g.node] = y, x
+    _gradients[g.node] = ref(y), ref(x)
     return g
+
+
+def gradient_of(node: Node) -> tuple[Tensor, Tensor] | None:
+    """(y, x) where `node` is the gradient of `y` by `x` and both are still there: for drawings."""
+    y, x = (known() for known in _gradients.get(node, (_nothing, _nothing)))
+    return None if y is None or x is None or node in (y.node, x.node) else (y, x)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _coupled(root: Node, x: Node) -> bool:

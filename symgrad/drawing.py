@@ -67,7 +67,7 @@ def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas
 
 def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
     """The derivation that draws a loss together with its gradients, if the tensors are that."""
-    known = [gradient_of.get(t.node) for t in tensors]
+    known = [gradient_of(t.node) for t in tensors]
     gradients = [pair for pair in known if pair is not None]
     losses = {t for t, pair in zip(tensors, known, strict=True) if pair is None}
     roots = {y for y, _ in gradients}

@@ -118,7 +118,7 @@ def _forward(tensors: list[Tensor]) -> set[Node]:
     """Everything below the outputs that are no gradients, and below what the gradients were taken of."""
     roots = []
     for tensor in tensors:
-        known = gradient_of.get(tensor.node)
+        known = gradient_of(tensor.node)
         roots.append(tensor.node if known is None else known[0].node)
     return set(topological([*roots, *stabilise(roots)]))
 

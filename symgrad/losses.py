@@ -10,10 +10,10 @@ from typing import Any
 
 from symgrad.align import as_tensor, describe
 from symgrad.contraction import arange
-from symgrad.pointwise import abs as absolute
-from symgrad.pointwise import log, relu, softplus, where
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
+from symgrad.pointwise import abs as absolute
+from symgrad.pointwise import log, relu, softplus, where
 from symgrad.reduction import log_softmax, logsumexp, mean
 from symgrad.reduction import sum as total
 from symgrad.tensor import Tensor

@@ -18,10 +18,10 @@ def display_names(nodes: Iterable[Node]) -> dict[Node, str]:
 
     >>> import symgrad as sg
     >>> a, b = sg.nn.Linear(3, 3, bias=False), sg.nn.Linear(3, 3, bias=False)
-    >>> list(display_names([b(a(sg.data("x", 3))).node]).values())
-    ['W1', 'x', 'W2']
+    >>> sorted(display_names([b(a(sg.data("x", 3))).node]).values())
+    ['W1', 'W2', 'x']
     """
-    inputs = [node for node in topological(nodes) if node.op == "input"]
+    inputs = _in_order_of_use(list(nodes))
     plain: dict[str, Node] = {}
     owned: dict[str, list[Node]] = {}
     for node in inputs:
@@ -43,6 +43,15 @@ def display_names(nodes: Iterable[Node]) -> dict[Node, str]:
                     names[node] = f"{name}{number}"
                     taken.add(names[node])
     return {node: names[node] for node in inputs}
+
+
+def _in_order_of_use(nodes: list[Node]) -> list[Node]:
+    """The inputs below `nodes` by their first consumer: operands of one product have an order of their own."""
+    found: dict[Node, None] = {}
+    for node in topological(nodes):
+        found.update(dict.fromkeys(o for o in node.operands if o.op == "input"))
+    found.update(dict.fromkeys(node for node in nodes if node.op == "input"))
+    return list(found)
 
 
 def describe_symbol(node: Node) -> str:

@@ -15,8 +15,8 @@ from symgrad import pointwise as ew
 from symgrad.align import as_tensor, describe
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import new_owner
-from symgrad.reduction import log_softmax, softmax
 from symgrad.rearrange import reshape, stop_gradient
+from symgrad.reduction import log_softmax, softmax
 from symgrad.symbols import owned_parameter
 from symgrad.tensor import Tensor
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from symgrad import contraction, pointwise, rearrange, reduction
 
+ABSOLUTE: Callable[..., Any] = vars(pointwise)["abs"]  # under its own name mypy takes it for the builtin
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": pointwise.add, "subtract": pointwise.subtract, "multiply": pointwise.multiply,
     "divide": pointwise.divide, "true_divide": pointwise.divide, "power": pointwise.power,
     "float_power": pointwise.power, "negative": pointwise.negative, "positive": lambda x: x,
-    "matmul": contraction.matmul, "absolute": pointwise.abs, "fabs": pointwise.abs,
+    "matmul": contraction.matmul, **dict.fromkeys(("absolute", "fabs"), ABSOLUTE),
     **{name: getattr(pointwise, name) for name in (
         "exp", "log", "log1p", "expm1", "sqrt", "square", "reciprocal", "sign", "floor", "sin", "cos", "tan",
         "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "maximum", "minimum", "equal",

@@ -63,9 +63,7 @@ class Formulas:
 
 @dataclass(frozen=True)
 class Update:
-    """An update rule as nodes, for parameters of one shape. `rates` are numbers, one set per step, as SymPy
-    formulas in `lr` and `t`; inputs and outputs go by name, `inputs` being theta, g, the states, the rates;
-    `values` are the right-hand sides of the equations, None for rates."""
+    """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name."""
 
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]

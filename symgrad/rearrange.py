@@ -11,10 +11,9 @@ from symgrad.align import as_axes, as_axis, as_shape, as_tensor, common_over, de
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
-from symgrad.graphs.primitives import concat
+from symgrad.graphs.primitives import concat, stop
 from symgrad.graphs.primitives import named as named_node
 from symgrad.graphs.primitives import reshape as reshape_node
-from symgrad.graphs.primitives import stop
 from symgrad.graphs.sizes import Size, canonical, product
 from symgrad.tensor import Axis, Tensor, wrap
 from symgrad.written import operation

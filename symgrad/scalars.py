@@ -121,7 +121,8 @@ class _Line(StrPrinter):
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = expr.args
         inner = self._print(base)
-        body = inner if base.is_Atom and not base.is_negative else f"({inner})"
+        whole = isinstance(base, (sp.Atom, sp.Function, sp.Max, sp.Min)) and not base.is_negative
+        body = inner if whole else f"({inner})"
         if exponent == sp.Rational(1, 2):
             return f"√{body}"
         if exponent == -1:

@@ -338,11 +338,11 @@ def _new(node: Node, over: Size | None) -> Tensor:
 
 # Methods are the functions below, and those are written in tensors: the one cycle of the house.
 import symgrad.contraction as _contraction  # noqa: E402
-import symgrad.pointwise as _pointwise  # noqa: E402
 import symgrad.formulas as _formulas  # noqa: E402
 import symgrad.functions as _functions  # noqa: E402
 import symgrad.indexing as _indexing  # noqa: E402
 import symgrad.numpy_protocol as _numpy  # noqa: E402
-import symgrad.reduction as _reduction  # noqa: E402
+import symgrad.pointwise as _pointwise  # noqa: E402
 import symgrad.rearrange as _rearrange  # noqa: E402
+import symgrad.reduction as _reduction  # noqa: E402
 import symgrad.to_sympy as _to_sympy  # noqa: E402

@@ -293,25 +293,24 @@ def test_train_writes_everything_and_measures_at_the_end(model):
 
 
 def test_options_of_train(model):
-    result = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 40, "--seed", 1, "--out", "here/there")
+    result = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 7, "--seed", 1, "--out", "here/there")
     assert result.exit_code == 0, result.output
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["test loss", "test mae"]
     assert len(Path("here/there/history.csv").read_text().splitlines()) == 3
-    again = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 40, "--seed", 1, "--out", "again")
+    again = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 7, "--seed", 1, "--out", "again")
     assert again.stdout == result.stdout
-    other = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 40, "--seed", 2, "--out", "other")
+    other = call("train", model, "--quiet", "--epochs", 2, "--batch-size", 7, "--seed", 2, "--out", "other")
     assert other.stdout != result.stdout
 
 
 @pytest.mark.parametrize("change, words", [
-    (('data = {', 'X[7, 1] = np.nan\ndata = {'), ["line.py", "'x'", "NaN", "[7, 1]"]),
-    (('data = {', 'X[55, 0] = np.inf\ndata = {'), ["test_data", "'x'", "infinity", "[5, 0]"]),
+    (('\ndata = {', '\nX[7, 1] = np.nan\ndata = {'), ["line.py", "'x'", "NaN", "[7, 1]"]),
+    (('\ndata = {', '\nX[55, 0] = np.inf\ndata = {'), ["test_data", "'x'", "infinity", "[5, 0]"]),
     (('"y": X[:40] @ [1.0, -2.0] + 3}', '"z": X[:40, 0]}'), ["z"]),
     (('"x": X[:40]', '"x": X[:40, :1]'), ["x", "2", "1"]),
     (('"x": X[:40]', '"x": X[:39]'), ["39", "40"]),
     (('data = {"x"', 'dates = {"x"'), ["line.py", "no `data`"]),
     (("data = {", "data = 3 #{"), ["data is an int, not a dict"]),
-    (("sg.empirical_risk((predict - y) ** 2)", "(predict - y) ** 2"), ["empirical_risk"]),
     (("epochs, batch_size = 30, 8", "epochs = 0"), ["epochs is 0"]),
     (("sg.optim.Adam(0.1)", "3"), ["optimizer"]),
     (("sg.optim.Adam(0.1)", "sg.optim.SGD(1e30)"), ["epoch"]),
@@ -325,7 +324,7 @@ def test_training_that_cannot_be(model, change, words):
 
 def test_train_refuses_a_place_it_cannot_write(model):
     Path("file").write_text("")
-    refused(call("train", model, "--out", "file"), "'file'", "not a folder")
+    refused(call("train", model, "--out", "file"), "file'", "not a folder")
     refused(call("train", model, "--out", "file/x"), "file/x")
     assert sorted(p.name for p in model.parent.iterdir() if p.name != "__pycache__") == ["file", "line.py"]
 
@@ -388,7 +387,7 @@ def test_program_says_what_is_wrong_without_traceback():
 
 def test_program_survives_a_terminal_without_unicode_and_a_closed_pipe():
     done = program("derive 'sum(w**2)' --shape w=n", env={"PYTHONIOENCODING": "ascii"})
-    assert done.returncode == 0 and "?" in done.stdout and done.stderr == ""
+    assert done.returncode == 0 and "Gradient of L" in done.stdout and done.stderr == ""
     done = subprocess.run(f"{sys.executable} -m symgrad derive 'sum(w**2)' --shape w=n | head -c 1", shell=True,
                           capture_output=True, text=True)
     assert "Traceback" not in done.stderr

@@ -150,7 +150,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_one_form_under_any_labels_and_any_order(name):
     nodes, inputs, out = FORMS[name]
-    sizes = {x: 3 for x in out}
+    sizes = dict.fromkeys(out, 3)
     chance = random.Random(0)
     forms = {relabelled(chance, nodes, inputs, out, sizes) for _ in range(60)}
     assert len(forms) == 1
@@ -158,7 +158,7 @@ def test_one_form_under_any_labels_and_any_order(name):
 
 
 def test_different_products_have_different_forms():
-    square = dict(zip(FORMS, (contract(n, i, o, {x: 3 for x in o}) for n, i, o in FORMS.values()), strict=True))
+    square = dict(zip(FORMS, (contract(n, i, o, dict.fromkeys(o, 3)) for n, i, o in FORMS.values()), strict=True))
     assert len(set(square.values())) == len(FORMS)
     assert contract([A, B], ["ij", "jk"], "ik") is not contract([A, B], ["ij", "jk"], "ki")
 

@@ -134,9 +134,10 @@ def test_scalars_go_in_and_come_out():
 
 def test_float32_stays_float32():
     x, i = sg.data("x", (n, 4)), sg.data("i", n, dtype="integer")
-    outputs = [sg.mean(sg.gelu(x) / 3, axis=0), x * np.float64(0.1), sg.sum(x) / n, x * sg.sqrt(n), sg.mean(i * 1.0), i / 3,
-               sg.mean(x > 0), sg.softmax(x), sg.logsumexp(x), x ** 2.5, 1 / i, sg.where(x > 0, 1.0, 0.0) * 0.5,
-               sg.leaky_relu(x), sg.max(x), x @ np.arange(4.0), sg.eye(4) * 0.3, sg.ones(3) / 7, sg.sqrt(sg.constant(2.0))]
+    outputs = [sg.mean(sg.gelu(x) / 3, axis=0), x * np.float64(0.1), sg.sum(x) / n, x * sg.sqrt(n), sg.mean(i * 1.0),
+               i / 3, sg.mean(x > 0), sg.softmax(x), sg.logsumexp(x), x**2.5, 1 / i, sg.where(x > 0, 1.0, 0.0) * 0.5,
+               sg.leaky_relu(x), sg.max(x), x @ np.arange(4.0), sg.eye(4) * 0.3, sg.ones(3) / 7,
+               sg.sqrt(sg.constant(2.0))]
     f = sg.function([x, i], outputs, dtype=np.float32)
     out = f(np.ones((3, 4)), [1, 2, 3])
     assert [np.asarray(o).dtype for o in out] == [np.dtype("f4")] * len(outputs), f.source
@@ -144,7 +145,8 @@ def test_float32_stays_float32():
 
 def test_nan_and_infinities_pass_without_warnings():
     x = sg.data("x", 3)
-    f = sg.function([x], [x * x - x, sg.softmax(x), 1 / x, sg.log(x), sg.exp(x), sg.relu(x), sg.max(x), sg.sum(x > 0)])
+    outputs = [x * x - x, sg.softmax(x), 1 / x, sg.log(x), sg.exp(x), sg.relu(x), sg.max(x), sg.sum(x > 0)]
+    f = sg.function([x], outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         out = f(np.array([np.nan, np.inf, 0.0]))
@@ -162,8 +164,8 @@ def test_stable_from_raw_formulas():
 def test_results_share_no_memory():
     x, y = sg.data("x", (3, 3)), sg.data("y", 3)
     t = x @ x
-    outputs = [x, x.T, x[0], x.reshape((9,)), sg.broadcast_to(y, (3, 3)), t, t, t.T, sg.diagonal(x), sg.diagonal(t), y,
-               sg.constant(np.ones(3)), sg.constant(np.ones(3)) * 1]
+    outputs = [x, x.T, x[0], x.reshape((9,)), sg.broadcast_to(y, (3, 3)), t, t, t.T, sg.diagonal(x), sg.diagonal(t),
+               y, sg.constant(np.ones(3)), sg.constant(np.ones(3)) * 1]
     a, b = np.arange(9.0).reshape(3, 3), np.arange(3.0)
     f = sg.function([x, y], outputs)
     out = f(a, b)

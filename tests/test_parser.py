@@ -452,7 +452,7 @@ def test_operations_of_symgrad_mean_the_same_in_a_text():
         "1/3 * z": z / 3,
         "2": sg.constant(2),
     }.items():
-        assert parse(text, **given) is tensor, text
+        assert parse(text, **given).node is tensor.node, text
 
 
 def test_shape_errors_pass_with_the_column_in_front():
