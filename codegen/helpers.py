@@ -39,4 +39,37 @@ def _erf(x):
     return np.where(np.abs(x) <= 0.46875, near, np.copysign(far, x))
 '''
 
-HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF})
+COFACTOR = '''\
+def _cofactor(a, order):
+    """The derivative of det a, one (row, column) pair of axes for each order; a may be singular."""
+    u, s, vt = np.linalg.svd(a)
+    n, stack = s.shape[-1], s.shape[:-1]
+    value = _leave_out(s, order) * (np.linalg.slogdet(u)[0] * np.linalg.slogdet(vt)[0])[(..., *[None] * order)]
+    pair = (u[..., :, None, :] * vt.mT[..., None, :, :]).reshape(*stack, n * n, n)
+    for step in range(order):
+        size = n ** (order + step - 1)
+        value = (pair @ value.reshape(*stack, n, size)).mT
+    value = value.reshape(*stack, *(n,) * (2 * order))
+    first = len(stack)
+    result = np.zeros_like(value)
+    for columns in np.ndindex(*(order,) * order):
+        if len(set(columns)) == order:
+            axes = list(range(first + 2 * order))
+            axes[first + 1 :: 2] = [first + 1 + 2 * c for c in columns]
+            sign = (-1) ** sum(p > q for i, p in enumerate(columns) for q in columns[i + 1 :])
+            result += sign * value.transpose(axes)
+    return result
+'''
+
+LEAVE_OUT = '''\
+def _leave_out(x, order):
+    """Products along the last axis without `order` entries, one axis for each; 0 where two are the same."""
+    n = x.shape[-1]
+    out = np.indices((n,) * order)[..., None] == np.arange(n)
+    distinct = out.sum(axis=0).max(axis=-1, initial=0) <= 1
+    kept = np.where(out.any(axis=0), 1, x[(..., *[None] * order, slice(None))])
+    return kept.prod(axis=-1) * distinct
+'''
+
+HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR})
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})

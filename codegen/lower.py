@@ -15,6 +15,7 @@ import sympy as sp
 
 from symgrad.codegen import forms
 from symgrad.codegen.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
+from symgrad.codegen.matrices import MATRICES
 from symgrad.codegen.products import Term, contract
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, consumers, topological
@@ -316,11 +317,16 @@ def _logsumexp(c: Lowering, node: Node) -> Expr:
     return b.index(e, [("take", 0) if i in axes else ALL for i in range(len(e.shape))])
 
 
+def _matrix(c: Lowering, node: Node) -> Expr:
+    kind = None if node.op in ("multiply", "cumsum") and node.dtype != REAL else REAL
+    return MATRICES[node.op](c.b, node, [c.exact(o, kind) for o in node.operands])
+
+
 RULES: Mapping[str, Rule] = MappingProxyType({
     "input": _leaf, "constant": _leaf, "iota": _iota, "named": _alias, "stop": _alias,
     "add": _add, "einsum": _einsum, "view": _view, "elementwise": _elementwise,
     "max": _reduction, "min": _reduction, "argmax": _reduction, "argmin": _reduction,
     "softmax": _softmax, "logsumexp": _logsumexp,
     "slice": _slice, "pad": _placed, "concat": _concat, "reshape": _reshape,
-    "gather": _gather, "scatter": _placed,
+    "gather": _gather, "scatter": _placed, **dict.fromkeys(MATRICES, _matrix),
 })

@@ -98,6 +98,9 @@ def total(work: Iterable[tuple[int, Shape]]) -> Size:
     return sp.Add(whole, *(number * sp.Mul(*symbols) for symbols, number in parts.items()))
 
 
+MATRIX = {"inverse": 2, "solve": 1, "det": 1, "logdet": 1, "cholesky": 1, "cofactor": 12}
+
+
 def work_of(e: Expr) -> Work:
     """The arithmetic of one operation."""
     if e.op == "add":
@@ -108,13 +111,16 @@ def work_of(e: Expr) -> Work:
         return ((ops, e.shape),)
     if e.op == "row":
         return ((1, e.shape),)
-    if e.op in ("sum", "max", "min", "argmax", "argmin"):
+    if e.op in ("sum", "max", "min", "argmax", "argmin", "prod", "cumsum"):
         return ((1, e.args[0].shape),)
     if e.op == "matmul":
         inner = e.args[0].shape[-1:]
         return ((2, (*e.shape, *inner)),)
     if e.op == "call" and e.attrs[0] in ("vdot", "vecdot", "einsum"):
         return ((2, e.args[0].shape),)
+    if e.op == "call" and e.attrs[0] in MATRIX:  # of order n^3 for each matrix of the stack
+        a = e.args[0].shape
+        return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
     if e.op == "place":
         return tuple((1, arg.shape) for arg in e.args[1:])
     return ()

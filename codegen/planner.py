@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.codegen.arrays import LEAVES, VIEWS, Expr, base_of
+from symgrad.codegen.helpers import NEEDS
 from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.plan import Step, Work, work_of
 from symgrad.codegen.spell import Spelling, place_lines
@@ -86,8 +87,9 @@ class Planner:
 
     def helpers(self) -> dict[str, None]:
         """The functions of our own that the text calls, in order."""
-        rows = (e.attrs[0] for e in self.code if e.op == "row")
-        return dict.fromkeys(row for row in rows if row in self.spelling.backend.helpers)
+        rows = (e.attrs[0] for e in self.code if e.op in ("row", "call"))
+        called = [row for row in rows if row in self.spelling.backend.helpers]
+        return dict.fromkeys(name for row in called for name in (*NEEDS.get(row, ()), row))
 
     def _needs_variable(self, e: Expr, wished: Mapping[Expr, str]) -> bool:
         if e.op in LEAVES:

@@ -38,6 +38,12 @@ INFIX: Mapping[str, tuple[str, int]] = MappingProxyType({
 })
 
 
+CALLS: Mapping[str, str] = MappingProxyType({
+    "inverse": "np.linalg.inv({})", "solve": "np.linalg.solve({})", "det": "np.linalg.det({})",
+    "logdet": "np.linalg.slogdet({})[1]", "cholesky": "np.linalg.cholesky({})",
+})
+
+
 @dataclass(frozen=True)
 class Backend:
     """A spelling: everything that differs from one array library to the next."""
@@ -169,6 +175,10 @@ def _reduce(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{args[0].at(ATOM)}.{e.op}({', '.join(words)})")
 
 
+def _cumsum(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
+    return Code(f"{args[0].at(ATOM)}.cumsum(axis={e.attrs[0][0]})")
+
+
 def _cast(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{args[0].at(ATOM)}.astype({s.dtype_text(e.kind)})")
 
@@ -235,7 +245,9 @@ def _call(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     name, *words = e.attrs
     if name == "einsum":
         return Code(f'np.einsum("{words[0]}", {joined(args)})')
-    return Code(f"np.{name}({joined(args)})")
+    if name in s.backend.helpers:
+        return Code(f"_{name}({', '.join([joined(args), *map(str, words)])})")
+    return Code(CALLS.get(name, f"np.{name}({{}})").format(joined(args)))
 
 
 def _gather(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
@@ -250,7 +262,7 @@ def _concat(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 RULES: Mapping[str, Any] = MappingProxyType({
     "number": _number, "full": _full, "arange": _arange, "eye": _eye, "row": _row, "product": _product,
     "add": _add, "matmul": _matmul, "sum": _reduce, "max": _reduce, "min": _reduce, "argmax": _reduce,
-    "argmin": _reduce, "cast": _cast, "transpose": _transpose, "index": _index, "reshape": _reshape,
+    "argmin": _reduce, "prod": _reduce, "cumsum": _cumsum, "cast": _cast, "transpose": _transpose, "index": _index, "reshape": _reshape,
     "broadcast": _broadcast, "diagonal": _diagonal, "call": _call, "gather": _gather, "concat": _concat,
 })
 

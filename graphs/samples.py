@@ -66,6 +66,10 @@ def _through(node: Node, axes: dict[Node, int]) -> int:
         return COUPLED if axis in node.attrs[0] else axis - sum(a < axis for a in node.attrs[0])
     if op in ("argmax", "argmin"):
         return COUPLED if axis == node.attrs[0] else axis - (node.attrs[0] < axis)
+    if op in ("multiply", "cumsum"):
+        return COUPLED if axis == node.attrs[0] else axis - (op == "multiply" and node.attrs[0] < axis)
+    if op in ("inverse", "solve", "logdet", "cofactor", "cholesky"):
+        return axis if axis < len(node.operands[0].shape) - 2 else COUPLED
     if op == "softmax":
         return COUPLED if axis in node.attrs[0] else axis
     if op in ("slice", "pad"):

@@ -68,8 +68,9 @@ def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bo
     names = [wanted.name for wanted in feed.wanted]
     for key in data:
         if key not in names and key not in known:
-            close = difflib.get_close_matches(str(key), [*names, *known], n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            alike = {name.lower(): name for name in (*known, *names)}
+            close = difflib.get_close_matches(str(key).lower(), alike, n=1)
+            hint = f"; did you mean {alike[close[0]]!r}?" if close else ""
             raise DataError(f"{what}: no symbol is called {key!r}; those of the model are {_listed(known)}{hint}")
     missing = [name for name in names if name not in data]
     if missing:

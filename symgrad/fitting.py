@@ -57,6 +57,14 @@ class Plan:
     title: str = "epoch"
 
 
+@dataclass
+class Good:
+    """The last parameters at which a loss was finite: those that stood after `epoch`."""
+
+    parameters: dict[str, np.ndarray]
+    epoch: int = 0
+
+
 def again(plan: Plan, step: Callable[[Sequence[np.ndarray]], float], epochs: int) -> Plan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, step=step, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
@@ -72,11 +80,12 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     steps = math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
     bar = Progress(plan.epochs, steps, plan.progress, plan.title)
     _each(plan.callbacks, "begin", training)
+    good = Good(model.parameters)
     start = time.perf_counter()
     last = ""
     try:
         for training.epoch in range(1, plan.epochs + 1):
-            row = _epoch(model, data, plan, training.epoch, bar)
+            row = _epoch(model, data, plan, training.epoch, bar, good)
             if validation is not None:
                 row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
             row["seconds"] = time.perf_counter() - start
@@ -107,14 +116,16 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
             hook(training)
 
 
-def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress) -> dict[str, float]:
-    """One pass over the data; on divergence the model goes back to where the epoch began."""
-    good = model.parameters
+def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
+    """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
+    entered = model.parameters
     total, seen = 0.0, 0
     for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
         loss = plan.step(batch)
         if not math.isfinite(loss):
             raise _diverged(model, good, f"the loss is {loss}", epoch, number)
+        if number == 1:
+            good.parameters, good.epoch = entered, epoch - 1
         total, seen = total + count * loss, seen + count
         bar.step(epoch, number)
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
@@ -123,9 +134,9 @@ def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress) -
     return {"epoch": epoch, "loss": total / seen, **plan.measure(data)}
 
 
-def _diverged(model: Model, good: Any, what: str, epoch: int, step: int) -> DivergenceError:
-    model.parameters = good
-    kept = "those the fit began with" if epoch == 1 else f"those after epoch {epoch - 1}"
+def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
+    model.parameters = good.parameters  # type: ignore[assignment]
+    kept = f"those after epoch {good.epoch}" if good.epoch else "those the fit began with"
     return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "
                            "A smaller learning rate may help.", epoch, step)
 

@@ -61,6 +61,8 @@ class Function:
             return self.run(*checked)
         except IndexError as error:
             self._explain(error, checked, sizes)
+        except np.linalg.LinAlgError as error:
+            raise DataError(f"a matrix of this call cannot be inverted or factored: {error}") from error
 
     def _explain(self, error: IndexError, arrays: Sequence[np.ndarray], sizes: Mapping[sp.Symbol, int]) -> NoReturn:
         """Which index is out of range, as far as it is an input."""

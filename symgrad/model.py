@@ -26,6 +26,7 @@ from symgrad.files import write_whole
 from symgrad.functions import Function, dtype_name, function
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.sizes import symbols_of
 from symgrad.history import History
 from symgrad.metrics import Metrics, metric_tensors
 from symgrad.names import display_names
@@ -156,8 +157,18 @@ class Model:
         for metric in (metrics or {}).values():
             nodes.update(dict.fromkeys(self._symbols(metric)))
         dataset = checked(data, self._feed(nodes), self._data_names(), what, finite)
-        self._create(dataset)
+        if self._theta is None:
+            self._create(dataset)
+        else:
+            self._fits(dataset)
         return dataset
+
+    def _fits(self, data: Dataset) -> None:
+        """Sizes that the parameters have already must be those of the data."""
+        if any(symbols_of(node.shape) for _, node in self._net.parameters):
+            arrays = {**self._views, **data.arrays}
+            nodes = {name: node for node, name in self._names.items()}
+            self._feed(nodes[name] for name in arrays).bind([array.shape for array in arrays.values()])
 
     def _data_names(self) -> list[str]:
         return [name for node, name in self._names.items() if node.attrs[0].kind != "parameter"]
@@ -237,6 +248,7 @@ class Model:
         feed = self._feed([node for _, node in self._net.inputs])
         dataset = checked(data, feed, self._data_names(), "data", finite=False)
         self.parameters  # noqa: B018 - says what to do where they have no size yet
+        self._fits(dataset)
         result = self._module(Adam()).predict(*self._views.values(), *dataset.arrays.values())
         return np.array(result)
 

@@ -4,8 +4,7 @@ An update rule is a few lines of scalar formulas, read in order as assignments. 
 and `g` its derivative; `lr` is the learning rate and `t` the number of the step, from 1. A name that is read
 before it is assigned is a state, remembered from step to step; a name assigned first is an abbreviation;
 all others are hyperparameters. From these lines follow the print, the LaTeX and, by the generator that
-also emits the model, the code: one pass over all parameters at once. Arguments and numbers are those of
-`torch.optim`.
+also emits the model, the code: one pass over all parameters at once. Arguments are those of `torch.optim`.
 """
 
 from __future__ import annotations
@@ -336,8 +335,8 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
 def Adagrad(lr: float = 0.01, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
             eps: float = 1e-10) -> Optimizer:
     """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011)."""
-    values = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
-    values = {key: _number("Adagrad", key, value, 0) for key, value in values.items()}
+    given = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
+    values = {key: _number("Adagrad", key, value, 0) for key, value in given.items()}
     first = _number("Adagrad", "initial_accumulator_value", initial_accumulator_value, 0)
     rate = "lr / (1 + lr_decay*(t - 1))" if lr_decay else "lr"
     text = (DECAY if weight_decay else "") + f"s = s + g**2\ntheta = theta - {rate}*g / (sqrt(s) + eps)"

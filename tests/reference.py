@@ -178,7 +178,55 @@ def _scatter(node, args, shape, arrays, sizes):
     return result
 
 
+def determinant(a):
+    """By expansion: exact on small matrices, also singular ones."""
+    if not len(a):
+        return 1.0
+    minors = (np.delete(a[1:], j, axis=1) for j in range(len(a)))
+    return sum((-1) ** j * a[0, j] * determinant(m) for j, m in enumerate(minors))
+
+
+def slope(f, a, order):
+    """Derivatives of a function that is affine in every entry: differences between one and zero are exact."""
+    if not order:
+        return f(a)
+    result = []
+    for at in itertools.product(*(range(s) for s in a.shape)):
+        high, low = a.copy(), a.copy()
+        high[at], low[at] = 1, 0
+        result.append(slope(f, high, order - 1) - slope(f, low, order - 1))
+    return np.array(result).reshape(*a.shape, *np.shape(result[0]))
+
+
+def _matrix(f):
+    def value(node, args, shape, arrays, sizes):
+        stack = args[0].shape[:-2]
+        found = [f(node, *(arg[at] for arg in args)) for at in itertools.product(*(range(s) for s in stack))]
+        return np.array(found).reshape(shape)
+
+    return value
+
+
+def _multiply(node, args, shape, arrays, sizes):
+    axis, order = node.attrs
+    x = np.moveaxis(args[0], axis, -1).astype(float)
+    rows = [slope(lambda v: math.prod(v), row, order) for row in x.reshape(-1, x.shape[-1])]
+    return np.array(rows).reshape(shape)
+
+
+def _cumsum(node, args, shape, arrays, sizes):
+    axis, reverse = node.attrs
+    x = np.flip(args[0], axis) if reverse else args[0]
+    total = np.cumsum(x, axis=axis)
+    return np.flip(total, axis) if reverse else total
+
+
 OPS = {
+    "inverse": _matrix(lambda node, a: np.linalg.inv(a)), "solve": _matrix(lambda node, a, b: np.linalg.inv(a) @ b),
+    "logdet": _matrix(lambda node, a: math.log(abs(determinant(a)))),
+    "cofactor": _matrix(lambda node, a: slope(determinant, a, node.attrs[0])),
+    "cholesky": _matrix(lambda node, a: np.linalg.cholesky((a + a.T) / 2)),
+    "multiply": _multiply, "cumsum": _cumsum,
     "input": _input, "constant": _constant, "iota": _iota, "add": _add, "einsum": _product, "view": _product,
     "elementwise": _elementwise, "named": _same, "stop": _same, "max": _extremum, "min": _extremum,
     "argmax": lambda node, args, *_: args[0].argmax(axis=node.attrs[0]),

@@ -304,8 +304,8 @@ def test_options_of_train(model):
 
 
 @pytest.mark.parametrize("change, words", [
-    (('\ndata = {', '\nX[7, 1] = np.nan\ndata = {'), ["line.py", "'x'", "NaN", "[7, 1]"]),
-    (('\ndata = {', '\nX[55, 0] = np.inf\ndata = {'), ["test_data", "'x'", "infinity", "[5, 0]"]),
+    (('\ndata = {', '\nX[7, 1] = np.nan\ndata = {'), ["line.py", "x holds", "NaN", "[7, 1]"]),
+    (('\ndata = {', '\nX[55, 0] = np.inf\ndata = {'), ["test_data", "x holds", "infinity", "[5, 0]"]),
     (('"y": X[:40] @ [1.0, -2.0] + 3}', '"z": X[:40, 0]}'), ["z"]),
     (('"x": X[:40]', '"x": X[:40, :1]'), ["x", "2", "1"]),
     (('"x": X[:40]', '"x": X[:39]'), ["39", "40"]),

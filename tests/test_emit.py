@@ -22,11 +22,13 @@ from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.load import load
 from symgrad.codegen.texts import number_text, quotient, size_text, weight_text
 from symgrad.codegen.wrapping import wrap_line
+from symgrad.graphs import linear
 from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.primitives import add, elementwise, named, scatter
 from symgrad.graphs.rows import ROWS
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import weight
+from symgrad.tensor import wrap
 
 ROOT = Path(__file__).parents[1]
 
@@ -173,6 +175,34 @@ def test_scatter_adds_repeated_rows_and_stretches_values():
     want = np.zeros(2)
     np.add.at(want, at, np.tile([1.0, 2.0, 3.0], (4, 1)))
     np.testing.assert_array_equal(have, want)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_matrices(dtype):
+    """Also stacks, singular matrices, derivatives of determinants of every order, products with zeros."""
+    b = dim("b")
+    rng = np.random.default_rng(3)
+    A, B, x = sg.data("A", (b, 3, 3)).node, sg.data("B", (b, 3, 2)).node, sg.data("x", (2, 4)).node
+    i, m = sg.data("i", (2, 3), dtype="integer").node, sg.data("m", 4, dtype="boolean").node
+    square = rng.standard_normal((2, 3, 3))
+    arrays = {"A": square @ square.mT + np.tri(3), "B": rng.standard_normal((2, 3, 2)), "m": np.array([True, False] * 2),
+              "x": np.array([[1.5, 0, -2, 3], [0, 4, 0, 2]]), "i": np.array([[1, 2, 3], [-1, 0, 2]])}
+    outputs = [linear.inverse(A), linear.solve(A, B), linear.logdet(A), linear.cholesky(A), linear.multiply(i, 1),
+               *(linear.cofactor(A, k) for k in range(4)), *(linear.multiply(x, 1, k) for k in range(4)),
+               linear.multiply(x, 0, 1), *(linear.cumsum(n, 0, r) for n in (x, i, m) for r in (False, True)),
+               linear.cumsum(x, 1, True)]
+    text, got = run([A, B, x, i, m], outputs, arrays, dtype)
+    for node, want, have in zip(outputs, reference.values(outputs, arrays, {b: 2}), got, strict=True):
+        assert np.asarray(have).dtype == (np.dtype(dtype) if node.dtype == "real" else want.dtype), (node, text)
+        tolerance = 1e-10 if dtype == "float64" else 1e-3
+        np.testing.assert_allclose(have, want, tolerance, tolerance, err_msg=f"{node} {text}")
+    arrays["A"] = np.stack([np.outer([1.0, 2, 3], [1, 0, -1]), np.zeros((3, 3))])
+    outputs = [linear.cofactor(A, k) for k in range(4)]
+    for want, have in zip(reference.values(outputs, arrays, {b: 2}), run([A], outputs, arrays)[1], strict=True):
+        np.testing.assert_allclose(have, want, atol=1e-12)
+    S = sg.data("S", (2, 2)).node
+    with pytest.raises(sg.DataError, match="Singular"):
+        sg.function([wrap(S)], wrap(linear.inverse(S)))(np.zeros((2, 2)))
 
 
 def test_deep_graphs_do_not_recurse():
