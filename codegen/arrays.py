@@ -52,9 +52,14 @@ def broadcast_shape(shapes: Iterable[Shape]) -> Shape:
     return tuple(result)
 
 
+def is_view(e: Expr) -> bool:
+    """May `e` share the memory of its first argument? An integer as an index gives a view, an array a copy."""
+    return e.op in VIEWS or e.op == "gather" and all(index.shape == () for index in e.args[1:])
+
+
 def base_of(e: Expr) -> Expr:
     """The expression that `e` is a view of."""
-    while e.op in VIEWS:
+    while is_view(e):
         e = e.args[0]
     return e
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad.codegen.arrays import LEAVES, VIEWS, Expr, base_of
+from symgrad.codegen.arrays import LEAVES, Expr, base_of, is_view
 from symgrad.codegen.helpers import NEEDS
 from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.plan import Step, Work, work_of
@@ -97,7 +97,7 @@ class Planner:
         if e.op == "place" or e in self.wishes:
             return True
         if e in wished:
-            return e.op not in VIEWS or base_of(e).op not in LEAVES and self.code[e].ops > 0
+            return not is_view(e) or base_of(e).op not in LEAVES and self.code[e].ops > 0
         return self.count[e] > 1 and e.op not in FREE
 
     def _write(self, e: Expr) -> None:
@@ -135,7 +135,7 @@ class Planner:
             lines = [f"{target} = {self.code[e].text}"]
         itemsize = (8 if self.spelling.dtype == "float64" else 4) if e.kind == REAL else 1 if e.kind == BOOLEAN else 8
         base = e
-        while base.op in VIEWS and base not in self.variables:
+        while is_view(base) and base not in self.variables:
             base = base.args[0]
         memory = 0 if base is not e and base in self.variables else itemsize
         self.steps.append(Step(target, e.attrs[0] if e.op in ("row", "call") else e.op, self.reads[e], tuple(lines),
@@ -168,7 +168,7 @@ def aliased(roots: Sequence[Expr]) -> list[bool]:
     result = []
     for root in roots:
         base, frozen = root, False
-        while base.op in VIEWS:
+        while is_view(base):
             frozen = frozen or base.op in ("broadcast", "diagonal")  # NumPy makes these read-only
             base = base.args[0]
         result.append(frozen or base in seen or base.op in ("input", "constant"))

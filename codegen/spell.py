@@ -262,8 +262,9 @@ def _concat(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 RULES: Mapping[str, Any] = MappingProxyType({
     "number": _number, "full": _full, "arange": _arange, "eye": _eye, "row": _row, "product": _product,
     "add": _add, "matmul": _matmul, "sum": _reduce, "max": _reduce, "min": _reduce, "argmax": _reduce,
-    "argmin": _reduce, "prod": _reduce, "cumsum": _cumsum, "cast": _cast, "transpose": _transpose, "index": _index, "reshape": _reshape,
-    "broadcast": _broadcast, "diagonal": _diagonal, "call": _call, "gather": _gather, "concat": _concat,
+    "argmin": _reduce, "prod": _reduce, "cumsum": _cumsum, "cast": _cast, "transpose": _transpose,
+    "index": _index, "reshape": _reshape, "broadcast": _broadcast, "diagonal": _diagonal, "call": _call,
+    "gather": _gather, "concat": _concat,
 })
 
 

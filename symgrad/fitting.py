@@ -135,7 +135,7 @@ def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, g
 
 
 def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
-    model.parameters = good.parameters  # type: ignore[assignment]
+    model.parameters = good.parameters
     kept = f"those after epoch {good.epoch}" if good.epoch else "those the fit began with"
     return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "
                            "A smaller learning rate may help.", epoch, step)

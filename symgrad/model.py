@@ -34,6 +34,7 @@ from symgrad.optim import Adam, Optimizer
 from symgrad.parameters import Parameters, npz, read_npz
 from symgrad.source import Source, closed, network, rule_of
 from symgrad.tensor import Tensor, wrap
+from symgrad.threads import threads_for
 
 
 class Model:
@@ -62,6 +63,7 @@ class Model:
         self.prediction = None if predict is None else as_tensor(predict, "predict")
         self._names = {node: name for name, node in (*self._net.parameters, *self._net.data, *self._net.inputs)}
         self._modules: dict[Optimizer, Any] = {}
+        self._flops: dict[Optimizer, Any] = {}  # the operations of a loss with its gradients
         self._theta: np.ndarray | None = None
         self._views: dict[str, np.ndarray] = {}
         self._rng = np.random.default_rng((seed, 1))
@@ -134,6 +136,7 @@ class Model:
             done = training_text(module, replace(self._net, rule=rule_of(optimizer)))
             plans = {name: f.plan for name, f in done.functions.items()}
             self._modules[optimizer] = Source(done.text, plans, module.data).load()
+            self._flops[optimizer] = plans["backward"].flops
         return self._modules[optimizer]
 
     def _steps(self, optimizer: Optimizer | None) -> Callable[[Any], float]:
@@ -180,6 +183,8 @@ class Model:
             if node.attrs[0].kind == "parameter" and node not in self._names:
                 raise SymgradError(f"the metric {describe(tensor)} uses the parameter {name!r}, which is not one of "
                                    "the model's")
+            if node not in self._names and name in self._names.values():
+                raise SymgradError(f"the metric {describe(tensor)} uses another symbol {name!r} than the model")
             self._names.setdefault(node, name)
             if node.attrs[0].kind != "parameter":
                 found.append(node)
@@ -219,12 +224,21 @@ class Model:
             self._steps(optimizer), names, epochs, batch_size, self._rng if shuffle else None, tuple(chosen),
             lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress)
-        history = fitting.run(self, train, held, plan)
-        if refit and history.best_epoch and not history.interrupted:
-            self.parameters = start
-            again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
-            history.interrupted = fitting.run(self, everything, None, again).interrupted
+        with threads_for(self._operations(optimizer, everything, batch_size)):
+            history = fitting.run(self, train, held, plan)
+            if refit and history.best_epoch and not history.interrupted:
+                self.parameters = start
+                again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
+                history.interrupted = fitting.run(self, everything, None, again).interrupted
         return history
+
+    def _operations(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> int:
+        """The arithmetic of one step."""
+        sizes = dict(data.sizes)
+        if batch_size is not None and data.divisible:
+            over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
+            sizes[over] = min(batch_size, data.count)
+        return evaluate_size(self._flops[Adam() if optimizer is None else optimizer], sizes) or 0
 
     def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.

@@ -6,10 +6,12 @@ Texts of files and formulas are printed as they are: nothing in them is markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-INDENT = 10  # of a column that is moved to a line of its own
+INDENT = 10  # of the reasons, at least
+STEP = re.compile(r"( *\(\d+\) .*\S) {2,}(\S.*)")  # (3) formula   reason
 PIPE_WIDTH = 200  # a table in a pipe is not cut at 80 columns: nobody is there to widen the window
 
 
@@ -30,18 +32,23 @@ def say(text: str = "", style: str = "") -> None:
     console().print(Text(text, style), soft_wrap=True)
 
 
-def lines(text: str) -> None:
-    """Lines in columns. On a terminal too narrow for a line, its last column goes below, dimmed."""
+def derivation(text: str) -> None:
+    """The steps of a derivation. Where the terminal is too narrow for formula and reason side by side, the reasons
+    keep one column and go below the formulas that reach into it."""
     from rich.cells import cell_len
 
-    screen = console()
-    for line in text.splitlines():
-        first, gap, last = line.rstrip().rpartition("  ")
-        if cell_len(line) <= screen.width or not first.strip():
+    width = console().width
+    rows = [(line.rstrip(), STEP.match(line.rstrip())) for line in text.splitlines()]
+    reasons = [cell_len(found[2]) for _, found in rows if found]
+    column = max(width - max(reasons, default=0), INDENT)
+    fits = all(cell_len(line) <= width for line, found in rows if found)
+    for line, found in rows:
+        if fits or not found:
             say(line)
+        elif (free := column - cell_len(found[1]) - 2) >= 0:
+            say(found[1] + " " * (free + 2) + found[2])
         else:
-            say(first.rstrip())
-            say(" " * INDENT + last.strip(), "dim")
+            say(found[1] + "\n" + " " * column + found[2])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (),

@@ -67,7 +67,7 @@ def train(path: str, plan: Plan) -> bool:
         say(line)
     say()
     if not plan.quiet:
-        terminal.lines(derivation.unicode().rstrip())
+        terminal.derivation(derivation.unicode().rstrip())
         proof = derivation.check()
         say(f"\nChecked by numbers: {proof}.", "" if proof else "bold red")
         say()

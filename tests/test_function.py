@@ -176,6 +176,19 @@ def test_results_share_no_memory():
     assert np.shares_memory(view, a)
 
 
+def test_an_index_that_is_computed_gives_no_view():
+    """x[np.int64(1)] is a view where x[np.array(1)] is none: results and in-place sums must not see x."""
+    x, i = sg.data("x", (3, 2)), sg.data("i", dtype="integer")
+    row = x[i - 1]
+    padded = sg.concatenate([sg.zeros(1), row[:1]])
+    f = sg.function([x, i], [row, row + padded, sg.gradient(sg.sum(row[1:] ** 2) + sg.sum(row * x[0]), x)])
+    a = np.arange(6.0).reshape(3, 2)
+    before = a.copy()
+    for out in f(a, 2):
+        assert not np.shares_memory(out, a)
+    np.testing.assert_array_equal(a, before)
+
+
 # sizes ----------------------------------------------------------------------------------------------------
 
 

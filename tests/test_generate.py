@@ -1,0 +1,213 @@
+"""Generated training modules: they run alone, equal the model, read well, and do not depend on the session."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import symgrad as sg
+from symgrad import optim
+from symgrad.model import Model
+from symgrad.source import generate
+
+ROOT = Path(__file__).parents[1]
+R = np.random.default_rng(0)
+T = sg.dim("T")
+X, Y = R.standard_normal((50, 3)), R.standard_normal((50, 2))
+ENVIRONMENT = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def network():
+    """The lecture's kind of network, small: symbols x^0 and y, parameters W1 b1 W2 b2."""
+    x, y = sg.data("x^0", 3, over=T), sg.data("y", 2, over=T)
+    W1, b1 = sg.parameter("W1", (4, 3)), sg.parameter("b1", 4)
+    W2, b2 = sg.parameter("W2", (2, 4)), sg.parameter("b2", 2)
+    a1 = (W1 @ x + b1).named("a^1")
+    x1 = sg.tanh(a1).named("x^1")
+    a2 = (W2 @ x1 + b2).named("a^2")
+    return sg.losses.squared_error(a2, y), a2
+
+
+def run(path, *words, status=0):
+    """The module as a program, cut off from everything installed but NumPy; what it printed."""
+    done = subprocess.run([sys.executable, "-I", str(path), *map(str, words)], cwd=path.parent, text=True,
+                          capture_output=True, env=ENVIRONMENT)
+    assert done.returncode == status, done.stderr
+    return done.stderr if status else done.stdout
+
+
+def test_the_text(golden):
+    loss, predict = network()
+    golden("train_network.py.txt", generate(loss, predict, optim.Adam(0.01), title="Two layers.").text)
+
+
+def check(loss, data, optimizer, tmp_path, **more):
+    """Module, program and model take the same course to the last bit."""
+    source = generate(loss, optimizer=optimizer, **more)
+    path = source.save(tmp_path / "train.py")
+    trained = source.load().train(data, epochs=3, batch_size=16, seed=5, log=lambda line: None)
+    model = Model(loss, seed=5, **more)
+    model.fit(data, optimizer, epochs=3, batch_size=16, progress=False)
+    np.savez(tmp_path / "data.npz", **data)
+    run(path, "data.npz", "--epochs", 3, "--batch-size", 16, "--seed", 5, "--output", "out.npz")
+    with np.load(tmp_path / "out.npz") as alone:
+        assert list(trained) == list(model.parameters) == alone.files
+        for name, value in trained.items():
+            assert value.dtype == np.dtype(more.get("dtype", "float32"))
+            np.testing.assert_array_equal(value, model.parameters[name])
+            np.testing.assert_array_equal(value, alone[name])
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length", "100", "--select", "E,F,W,I,B,UP,C4",
+            "--ignore", "B905,E741", "--target-version", "py311", str(path)]
+    done = subprocess.run(ruff, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def models():
+    x, y = sg.data("x", 3, over=T), sg.data("y", 2, over=T)
+    n, d, k = sg.dims("n d k")
+    A, b, w = sg.data("A", (n, d)), sg.data("b", n), sg.parameter("w", d)
+    xs, V = sg.data("x", d, over=T), sg.parameter("V", (k, d), init="he_normal")
+    lam, big = sg.parameter("lambda", init=0.5), sg.constant(R.standard_normal((20, 5)), name="C")
+    label = sg.labels("label", 2, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(3, 5), sg.nn.GELU(), sg.nn.Linear(5, 2))
+    theta = sg.parameter("θ'", 3, init=[1.0, 2.0, 3.0])
+    B = sg.parameter("B", (3, 40), init=np.arange(120.0).reshape(3, 40) / 100)
+    fixed = sg.data("x", 3, over=50)
+    S = sg.dim("S")
+    z, W = sg.data("z", 2, over=S), sg.parameter("W", (2, 2))
+    xy = {"x": X, "y": Y}
+    return {
+        "network": (network()[0], {"x^0": X, "y": Y}, optim.Adam(0.01), {}),
+        "layers": (sg.losses.cross_entropy(net(x), label), {"x": X, "label": (X[:, 0] > 0).astype(int)},
+                   optim.AdamW(0.01), {}),
+        "matrices": (sg.mean((A @ w - b) ** 2), {"A": X, "b": Y[:, 0]}, optim.SGD(0.1, momentum=0.9), {"dtype": "float64"}),
+        "sizes": (sg.losses.mse(V @ xs, sg.data("y", k, over=T)), xy, optim.RMSprop(), {}),
+        "constants": (sg.empirical_risk(sg.losses.mse(lam * x[:2], y)) + 0.01 * sg.sum((lam * big) ** 2), xy,
+                      optim.Adagrad(0.1, lr_decay=0.1), {"dtype": "float64"}),
+        "names": (sg.sum((B.T @ theta) ** 2) * 1e-3 + sg.empirical_risk(sg.sum((theta * x) ** 2)), {"x": X},
+                  optim.Adam(0.1, amsgrad=True, weight_decay=0.1), {"dtype": "float64"}),
+        "fixed": (sg.losses.mse(theta * fixed, fixed), {"x": X}, optim.SGD(0.1), {"dtype": "float64"}),
+        "two kinds": (sg.empirical_risk(sg.sum((W @ y) ** 2)) + sg.empirical_risk(sg.sum((W @ z - 1) ** 2)),
+                      {"y": Y, "z": Y[:9]}, optim.SGD(0.1, 0.9, nesterov=True), {"dtype": "float64"}),
+    }
+
+
+@pytest.mark.parametrize("name", models())
+def test_module_program_and_model_agree(name, tmp_path):
+    loss, data, optimizer, more = models()[name]
+    check(loss, data, optimizer, tmp_path, **more)
+
+
+def test_backward_is_the_gradient():
+    loss, predict = network()
+    module = generate(loss, predict, dtype="float64").load()
+    params, batch = module.init(3), [X, Y]
+    value, gradients = module.backward(*params.values(), *batch)
+    assert value == module.forward(*params.values(), *batch)
+    for name, array in params.items():
+        direction = R.standard_normal(array.shape)
+        h = 1e-6
+        ends = [module.forward(*{**params, name: array + s * h * direction}.values(), *batch) for s in (1, -1)]
+        assert (gradients[name] * direction).sum() == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-7)
+
+
+def test_program_starts_again_and_predicts(tmp_path):
+    loss, predict = network()
+    path = generate(loss, predict, optim.SGD(0.05)).save(tmp_path / "train.py")
+    np.savez(tmp_path / "data.npz", **{"x^0": X, "y": Y})
+    said = run(path, "data.npz", "--epochs", 2, "--output", "a.npz")
+    assert said.startswith("epoch   1   loss ") and "parameters in a.npz" in said
+    run(path, "data.npz", "--epochs", 0, "--start", "a.npz", "--output", "b.npz", "--predict", "p.npz")
+    model = Model(loss, predict).load(tmp_path / "b.npz")
+    assert np.load(tmp_path / "a.npz")["W1"].tobytes() == model.parameters["W1"].tobytes()
+    np.testing.assert_allclose(np.load(tmp_path / "p.npz")["prediction"], model.predict({"x^0": X}), rtol=1e-5)
+    help_text = run(path, "--help")
+    for option in ("--epochs", "--batch-size", "--lr", "--seed", "--output", "x^0, y"):
+        assert option in help_text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz", "data.npz", "p.npz", "train.py"]
+
+
+@pytest.mark.parametrize("data, words", [
+    ({"x^0": X}, "there is no array 'y'; there are x^0"),
+    ({"x^0": X, "y": Y[:-1]}, "y: axis 0 has length 49, not 50"),
+    ({"x^0": X[:, :2], "y": Y}, "x^0: axis 1 has length 2, not 3"),
+    ({"x^0": X[:, 0], "y": Y}, "x^0: shape (50,)"),
+    ({"x^0": X, "y": np.where(Y == Y[3, 1], np.nan, Y)}, "y: NaN or infinity at [3, 1]"),
+    ({"x^0": X[:0], "y": Y[:0]}, "x^0: the array is empty"),
+    ({"x^0": X.astype(str), "y": Y}, "x^0: <U"),
+    ({"x^0": X * 1e20, "y": Y}, "the loss is inf in epoch 1"),
+    ({"x^0": np.array([{"pickled": 1}], dtype=object), "y": Y}, "Object arrays cannot be loaded"),
+])
+def test_program_says_what_is_wrong_with_the_data(data, words, tmp_path):
+    x, y, W = sg.data("x^0", 3, over=T), sg.data("y", 2, over=T), sg.parameter("W", (2, 3))
+    path = generate(sg.losses.squared_error(W @ x, y)).save(tmp_path / "train.py")
+    np.savez(tmp_path / "data.npz", **data)
+    said = run(path, "data.npz", status=1)
+    assert words in said and "Traceback" not in said
+    assert not (tmp_path / "model.npz").exists()
+    assert "train.py: " in run(path, "none.npz", status=1)
+
+
+def test_labels_are_checked(tmp_path):
+    x, label = sg.data("x", 3, over=T), sg.labels("label", 2, over=T)
+    module = generate(sg.losses.cross_entropy(sg.parameter("W", (2, 3)) @ x, label)).load()
+    good = {"x": X, "label": np.arange(50) % 2}
+    module.train(good, epochs=1, log=lambda line: None)
+    with pytest.raises(ValueError, match="label: labels must lie in 0..1"):
+        module.train({**good, "label": np.arange(50) % 3})
+    with pytest.raises(ValueError, match="label: float64 values, but int64"):
+        module.train({**good, "label": np.zeros(50)})
+
+
+def test_what_predict_is_where_nobody_says():
+    loss, _ = network()
+    assert "def predict(W1, b1, W2, b2, x0):" in generate(loss).text and "return a2" in generate(loss).text
+    n = sg.dim("n")
+    A, b, w = sg.data("A", (n, 3)), sg.data("b", n), sg.parameter("w", 3)
+    assert "return A @ w" in generate(sg.sum((A @ w - b) ** 2)).text.replace("prediction = A @ w\n    return prediction",
+                                                                           "return A @ w")
+    ridge = generate(sg.sum((A @ w - b) ** 2) + sg.sum(w * w))  # w acts on the loss by two ways
+    assert "def predict" not in ridge.text and not hasattr(ridge.load(), "predict")
+
+
+def test_large_constants_lie_beside_the_text(tmp_path):
+    loss = models()["constants"][0]
+    path = generate(loss).save(tmp_path / "train.py")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["train.constants.npz", "train.py"]
+    assert 'C = LARGE["C"]' in path.read_text(encoding="utf-8")
+    run(path, "--help")
+
+
+def test_one_text_whatever_the_session(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import symgrad as sg\n"
+        "T = sg.dim('T'); x, y = sg.data('x', 3, over=T), sg.labels('y', 4, over=T)\n"
+        "[sg.nn.Linear(2, 2) for _ in range(int(sys.argv[2]))]\n"
+        "net = sg.nn.Sequential(sg.nn.Linear(3, 5), sg.nn.ReLU(), sg.nn.Linear(5, 4))\n"
+        "print(sg.generate(sg.losses.cross_entropy(net(x), y), optimizer=sg.optim.AdamW()).text)")
+    texts = set()
+    for seed, others in (("0", "0"), ("1", "3"), ("2026", "0")):
+        done = subprocess.run([sys.executable, "-c", code, str(ROOT), others], cwd=tmp_path, text=True, check=True,
+                              capture_output=True, env={**ENVIRONMENT, "PYTHONHASHSEED": seed})
+        texts.add(done.stdout)
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("options, kind, words", [
+    ({"optimizer": "adam"}, sg.SymgradError, "must be one of sg.optim"),
+    ({"outputs": sg.data("x", 2), "predict": sg.data("x", 2)}, sg.SymgradError, "not both"),
+    ({"backend": "fortran"}, sg.BackendError, "'fortran'"),
+    ({"dtype": "float16"}, sg.BackendError, "float16"),
+    ({"sizes": {"T": 0}}, sg.DataError, "T"),
+])
+def test_what_cannot_be_generated(options, kind, words):
+    with pytest.raises(kind, match=words):
+        generate(network()[0], **options)
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    with pytest.raises(sg.SymgradError, match="no folder"):
+        generate(network()[0]).save(tmp_path / "none" / "train.py")
