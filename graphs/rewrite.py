@@ -253,9 +253,18 @@ def _log_of(argument: Node) -> Node | None:
         return elementwise("softplus", [z])
     if (z := _row(inner, "reciprocal")) is not None and (log := _log_of(z)) is not None:
         return scale(log, MINUS)
-    if inner.op in ("view", "gather", "slice", "reshape", "concat"):
+    if inner.op in ("view", "gather", "slice", "reshape", "concat") or _squeezes(inner):
         return _log_inside(inner)
     return _log_product(inner)
+
+
+def _squeezes(node: Node) -> bool:
+    """Is `node` the sum of one operand over axes of size 1?"""
+    if node.op != "einsum" or len(node.operands) != 1:
+        return False
+    (labels,), out = node.attrs
+    sizes = zip(labels, node.operands[0].shape, strict=True)
+    return len(set(labels)) == len(labels) and all(size == 1 for label, size in sizes if label not in out)
 
 
 def _log_inside(inner: Node) -> Node | None:
