@@ -1,4 +1,4 @@
-"""Handwritten digits: 1797 real images of 8 x 8 pixels, bundled with scikit-learn (this is not MNIST)
+"""Handwritten digits: 1797 real images of 8 x 8 pixels, from scikit-learn (this is not MNIST)
 
 A network of three layers, written for one sample as the lecture writes it:
 

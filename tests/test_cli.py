@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from symgrad import commands
 from symgrad.cli import cli
+from symgrad.derivation import Derivation
 
 ROOT = Path(__file__).parents[1]
 LEAST_SQUARES = ["sum((X @ w - y)**2)", "--shape", "X=n,d", "--shape", "w=d", "--shape", "y=n"]
@@ -101,12 +103,32 @@ def test_check_lists_every_step():
     assert "FAILS" not in result.stdout
 
 
-def test_check_that_fails_is_exit_status_1(monkeypatch):
-    rows = [("1", "G_w = w", "2.0e-01", "FAILS")]
-    monkeypatch.setattr(commands, "check", lambda on, seed: (rows, "1 of 1 steps fail", False))
+class Failing:
+    """The result of a check in which one step fails."""
+
+    rows = (SimpleNamespace(number=2, formula="G_w = w", error=0.2, holds=False),)
+
+    def __bool__(self):
+        return False
+
+    def __str__(self):
+        return "1 of 1 steps fail:\n  (2) G_w = w"
+
+
+def test_check_that_fails_is_exit_status_1(monkeypatch, model):
+    monkeypatch.setattr(Derivation, "check", lambda self, seed=0: Failing())
     result = call("check", *LEAST_SQUARES)
     assert result.exit_code == 1
-    assert "FAILS" in result.stdout and "1 of 1 steps fail" in result.stdout
+    assert "FAILS" in result.stdout and "2.0e-01" in result.stdout and "1 of 1 steps fail" in result.stdout
+    result = call("train", model, "--epochs", 1)
+    assert result.exit_code == 1
+    assert "does not hold: 1 of 1 steps fail" in result.stdout.splitlines()[-1]
+
+
+def test_check_of_what_has_no_value_says_so():
+    result = call("check", "sum(log(x - 5))", "--shape", "x=3")
+    assert result.exit_code == 1
+    assert "not checked" in result.stdout and "--seed" in result.stdout and "FAILS" not in result.stdout
 
 
 @pytest.mark.parametrize("name, start", [("g.svg", b"<"), ("g.png", b"\x89PNG"), ("g.pdf", b"%PDF"), ("g.dot", b"")])

@@ -1,0 +1,106 @@
+"""Every example runs as a user runs it, says what its docstring promises, and the digits are learnt."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from symgrad.cli import cli
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+# One line that only a right result prints, for each example that is a script.
+PROMISES = {
+    "lecture_backprop": ["G_x³ = W⁴ᵀ G_a⁴", "G_W¹ = G_a¹ x⁰ᵀ", "all 27 steps hold"],
+    "lecture_framework": ["dy/da = 2 a    at [1, 2, 3]: [2. 4. 6.]", "G_x¹ = W₂ᵀ G_a²", "θ ← θ - η m̂ / (√v̂ + ε)",
+                          "step 500: loss 0.0000"],
+    "lecture_least_squares": ["∇g = 2/T Wᵀ (W θ - y)", "H  = 2/T Wᵀ W", "pseudoinverse: True", "a minimum",
+                              "step 80: loss  3890.457, a = 45.160, b = 152.133"],
+}
+
+
+def test_no_example_is_forgotten():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*PROMISES, "digits"}
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_lecture(name, tmp_path):
+    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], cwd=tmp_path, capture_output=True, text=True,
+                          encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"})
+    assert done.returncode == 0 and done.stderr == ""
+    for promise in PROMISES[name]:
+        assert promise in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["derive", "check", "info"])
+def test_the_lecture_net_is_a_model_file(command):
+    result = CliRunner().invoke(cli, [command, str(EXAMPLES / "lecture_backprop.py")])
+    assert result.exit_code == 0, result.output
+
+
+# digits -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """The output of `symgrad train examples/digits.py` and the folder it wrote."""
+    folder = tmp_path_factory.mktemp("digits")
+    result = CliRunner().invoke(cli, ["train", str(EXAMPLES / "digits.py"), "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    return result.stdout, folder
+
+
+def test_digits_are_learnt(digits):
+    text, _ = digits
+    (accuracy,) = re.findall(r"(?m)^test accuracy: (\d+\.\d) %$", text)
+    assert float(accuracy) >= 97
+    assert "not MNIST" in text.splitlines()[0]
+    assert "599 held out" in text and "G_W₁ = G_a¹ x⁰ᵀ" in text and "all 18 steps hold" in text
+
+
+def test_digits_write_their_files(digits):
+    text, folder = digits
+    names = ["curve.svg", "formulas.md", "graph.png", "graph.svg", "history.csv", "model.npz", "train_digits.py"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert all(f"  {name} " in text for name in names)
+    formulas = (folder / "formulas.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?m)^\$\$\n(.+?)\n\$\$$", formulas, re.S)
+    assert len(blocks) > 30 and formulas.count("$$") == 2 * len(blocks)
+    assert any(r"G_{W_{1}} &=" in block or r"G_{W_{1}} =" in block for block in blocks)
+    assert "Adam" in formulas and r"\leftarrow" in formulas
+    with np.load(folder / "model.npz", allow_pickle=False) as saved:
+        assert {name: saved[name].shape for name in saved.files} == {
+            "W1": (128, 64), "b1": (128,), "W2": (64, 128), "b2": (64,), "W3": (10, 64), "b3": (10,)}
+        assert {saved[name].dtype.name for name in saved.files} == {"float32"}
+    for name, most in (("graph.svg", 150_000), ("curve.svg", 50_000), ("graph.png", 500_000)):
+        assert 1000 < (folder / name).stat().st_size < most
+
+
+def test_the_program_of_the_digits_learns_alone(digits, tmp_path):
+    """train_digits.py needs no symgrad: it trains in another folder, on the arrays of an .npz file."""
+    _, folder = digits
+    split = pytest.importorskip("sklearn.model_selection").train_test_split
+    images, answers = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
+    X, X_test, Y, Y_test = split(images / 16, answers, test_size=1 / 3, stratify=answers, random_state=0)
+    np.savez(tmp_path / "train.npz", **{"x^0": X, "y": Y})
+    np.savez(tmp_path / "test.npz", **{"x^0": X_test, "y": Y_test})
+
+    def alone(*args):
+        done = subprocess.run([sys.executable, "-I", folder / "train_digits.py", *args], cwd=tmp_path,
+                              capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "--epochs" in alone("--help")
+    alone("train.npz", "--epochs", "20", "--output", "learnt.npz")
+    assert "import symgrad" not in (folder / "train_digits.py").read_text(encoding="utf-8")
+    with np.load(tmp_path / "learnt.npz") as p:
+        x1 = np.tanh(X_test @ p["W1"].T + p["b1"])
+        x2 = np.tanh(x1 @ p["W2"].T + p["b2"])
+        guess = (x2 @ p["W3"].T + p["b3"]).argmax(axis=1)
+    assert (guess == Y_test).mean() > 0.95
