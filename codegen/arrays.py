@@ -18,7 +18,7 @@ from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight, inverse, times, weight
 
 NUMBER = "number"
-VIEWS = ("transpose", "index", "reshape", "broadcast", "diagonal")
+VIEWS = ("transpose", "index", "reshape", "broadcast", "diagonal", "windows")
 LEAVES = ("input", "constant", "number")
 CHAIN = 16  # operands of one sum or product: more are taken in turns
 ALL = ("all",)

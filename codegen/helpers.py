@@ -71,5 +71,17 @@ def _leave_out(x, order):
     return kept.prod(axis=-1) * distinct
 '''
 
-HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR})
+OVERLAP = '''\
+def _overlap(y, axis, step, length):
+    """Windows added where their entries came from: the transpose of sliding windows."""
+    count, width = y.shape[axis], y.shape[-1]
+    x = np.zeros((*y.shape[:axis], length, *y.shape[axis + 1 : -1]), y.dtype)
+    target, source = np.moveaxis(x, axis, 0), np.moveaxis(y, axis, 0)
+    for k in range(width):
+        target[k : k + count * step : step] += source[..., k]
+    return x
+'''
+
+HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
+                                                "overlap": OVERLAP})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})

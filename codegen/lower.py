@@ -318,7 +318,7 @@ def _logsumexp(c: Lowering, node: Node) -> Expr:
 
 
 def _matrix(c: Lowering, node: Node) -> Expr:
-    kind = None if node.op in ("multiply", "cumsum") and node.dtype != REAL else REAL
+    kind = None if node.op in ("multiply", "cumsum", "windows") and node.dtype != REAL else REAL
     return MATRICES[node.op](c.b, node, [c.exact(o, kind) for o in node.operands])
 
 

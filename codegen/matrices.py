@@ -1,4 +1,4 @@
-"""Linear algebra and products along an axis: the rules of `lower.py` for what NumPy's linalg computes.
+"""Linear algebra and what runs along an axis: the rules of `lower.py` for what is one call of NumPy.
 
 Kept apart because each is one call with a name that the backend spells (`spell.py`, CALLS); what NumPy lacks is
 a helper (`helpers.py`).
@@ -11,15 +11,28 @@ from types import MappingProxyType
 
 from symgrad.codegen.arrays import ALL, Arrays, Expr
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
+from symgrad.graphs.sizes import product
 from symgrad.graphs.weights import ONE
 
 
 def linear(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
-    """inverse, solve, logdet and determinants (cofactor of order 0); `operands` are exact and real."""
+    """inverse, logdet and determinants (cofactor of order 0); `operands` are exact and real."""
     if node.op == "cofactor":
         (order,) = node.attrs
         return b.call("cofactor" if order else "det", operands, node.attrs if order else (), node.shape, REAL)
     return b.call(node.op, operands, (), node.shape, REAL)
+
+
+def solve(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
+    """NumPy knows one column axis: several are one of their product, none is one of size 1 (but for one vector)."""
+    a, right = operands
+    stack = len(a.shape) - 2
+    columns = right.shape[stack + 1:]
+    if len(columns) == 1 or not columns and not stack:
+        return b.call("solve", operands, (), node.shape, REAL)
+    width = product(columns)
+    flat = b.reshape(right, (*right.shape[:stack + 1], width))
+    return b.reshape(b.call("solve", [a, flat], (), flat.shape, REAL), node.shape)
 
 
 def cholesky(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
@@ -53,7 +66,19 @@ def cumsum(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     return b.index(e, back) if reverse else e
 
 
+def windows(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
+    """A view with the offsets in a window as its last axis."""
+    axis, step = node.attrs
+    return b.make("windows", operands, (axis, step), node.shape, node.dtype)
+
+
+def overlap(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
+    """Windows added where they came from: a helper."""
+    axis, step = node.attrs
+    return b.call("overlap", operands, (axis, step, node.shape[axis]), node.shape, REAL)
+
+
 MATRICES: Mapping[str, Callable[[Arrays, Node, list[Expr]], Expr]] = MappingProxyType({
-    "inverse": linear, "solve": linear, "logdet": linear, "cofactor": linear, "cholesky": cholesky,
-    "multiply": multiply, "cumsum": cumsum,
+    "inverse": linear, "solve": solve, "logdet": linear, "cofactor": linear, "cholesky": cholesky,
+    "multiply": multiply, "cumsum": cumsum, "windows": windows, "overlap": overlap,
 })

@@ -246,8 +246,14 @@ def _call(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     if name == "einsum":
         return Code(f'np.einsum("{words[0]}", {joined(args)})')
     if name in s.backend.helpers:
-        return Code(f"_{name}({', '.join([joined(args), *map(str, words)])})")
+        return Code(f"_{name}({', '.join([joined(args), *(size_text(w, s.sizes).text for w in words)])})")
     return Code(CALLS.get(name, f"np.{name}({{}})").format(joined(args)))
+
+
+def _windows(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
+    axis, step = e.attrs
+    text = f"np.lib.stride_tricks.sliding_window_view({args[0].text}, {size_text(e.shape[-1], s.sizes).text}, {axis})"
+    return Code(text if step == 1 else f"{text}[{':, ' * axis}::{step}]")
 
 
 def _gather(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
@@ -264,7 +270,7 @@ RULES: Mapping[str, Any] = MappingProxyType({
     "add": _add, "matmul": _matmul, "sum": _reduce, "max": _reduce, "min": _reduce, "argmax": _reduce,
     "argmin": _reduce, "prod": _reduce, "cumsum": _cumsum, "cast": _cast, "transpose": _transpose,
     "index": _index, "reshape": _reshape, "broadcast": _broadcast, "diagonal": _diagonal, "call": _call,
-    "gather": _gather, "concat": _concat,
+    "windows": _windows, "gather": _gather, "concat": _concat,
 })
 
 

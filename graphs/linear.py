@@ -1,134 +1,151 @@
-"""Matrices and products along an axis: primitives whose derivatives are primitives of the same family.
+"""Matrices: primitives whose derivatives are primitives of the same family (rules in `linear_rules.py`).
 
-| op         | operands | attributes      | value                                                        |
-|------------|----------|-----------------|--------------------------------------------------------------|
-| inverse    | A        | ()              | the inverse of the last two axes                             |
-| solve      | A, B     | ()              | X with A X = B, B of shape (..., n, k)                       |
-| logdet     | A        | ()              | log |det A|                                                  |
-| cofactor   | A        | (r,)            | the r-th derivative of det A: axes i1 j1 ... ir jr at the end |
-| cholesky   | A        | ()              | lower triangular L with L L' = (A + A') / 2                  |
-| multiply   | x        | (axis, r)       | the r-th derivative of the product along `axis`: r axes last |
-| cumsum     | x        | (axis, reverse) | running sums                                                 |
+| op         | operands | attributes | value                                                             |
+|------------|----------|------------|-------------------------------------------------------------------|
+| inverse    | A        | ()         | the inverse of the last two axes                                  |
+| solve      | A, B     | ()         | X with A X = B; B has the stack axes of A, its rows, any columns  |
+| logdet     | A        | ()         | log |det A|                                                       |
+| cofactor   | A        | (r,)       | the r-th derivative of det A: axes i1 j1 ... ir jr at the end     |
+| cholesky   | A        | ()         | lower triangular L with L L' = (A + A') / 2                       |
 
-`cofactor` of order 0 is the determinant and `multiply` of order 0 the product: multi-affine functions, whose
-derivatives need no division, so they are right where A is singular and where entries are zero.
-Rules: Giles, Collected matrix derivative results (2008), sections 2.2; cholesky: Murray (2016), eq. 10.
+`cofactor` of order 0 is the determinant: a multi-affine function, whose derivatives need no division, so they
+are right where A is singular. Stack axes come first and are the same in all operands.
+
+Constructors hold what is local and always right: scales and transposes move out, a stack axis along which A is
+constant is not repeated, the inverse of an inverse and of an identity, and a solve whose right side holds a delta
+over its rows, which is the inverse by renaming.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from symgrad.graphs.einsum import contract, scale, transpose
-from symgrad.graphs.node import INTEGER, REAL, Node, make
-from symgrad.graphs.primitives import add, elementwise, iota
-from symgrad.graphs.weights import MINUS, weight
-
-Cotangents = Sequence[Node | None]
+from symgrad.graphs.einsum import contract, scale, transpose, zeros
+from symgrad.graphs.entries import under
+from symgrad.graphs.node import REAL, Node, make
+from symgrad.graphs.sizes import Shape
+from symgrad.graphs.weights import MINUS, ONE, Weight
+from symgrad.graphs.weights import inverse as one_over
 
 
 def inverse(a: Node) -> Node:
     """The inverse of the last two axes."""
-    return make("inverse", (a,), (), a.shape, REAL)
+    by, base = _unscaled(a)
+    if by != ONE:
+        return scale(inverse(base), one_over(by))
+    if a.op == "inverse":
+        return a.operands[0]
+    if _is_identity(a):
+        return a
+    if _is_swapped(a):
+        return swapped(inverse(a.operands[0]))
+    return _stackwise(a, inverse, 2) or make("inverse", (a,), (), a.shape, REAL)
 
 
 def solve(a: Node, b: Node) -> Node:
-    """X with A X = B; the stack axes of both are the same."""
-    return make("solve", (a, b), (), b.shape, REAL)
+    """X with A X = B: B has the stack axes of A, then the rows, then any number of column axes."""
+    by, base = _unscaled(a)
+    if by != ONE:
+        return scale(solve(base, b), one_over(by))
+    if _is_identity(a):
+        return b
+    if _is_zero(b):
+        return zeros(b.shape)
+    by, base = _unscaled(b)
+    if by != ONE:
+        return scale(solve(a, base), by)
+    stack = len(a.shape) - 2
+    labels = tuple(range(len(b.shape)))
+    if _is_delta(b, stack):
+        rows = (*labels[:stack], "i", stack)
+        return contract([inverse(a), b], [rows, labels], (*labels[:stack], "i", *labels[stack + 1:]))
+    view = under(b, range(stack + 1))
+    if view is None:
+        return make("solve", (a, b), (), b.shape, REAL)
+    return view.lay(solve(a, view.node), view.kept, view.tags)
 
 
 def logdet(a: Node) -> Node:
     """log |det A| of the last two axes."""
-    return make("logdet", (a,), (), a.shape[:-2], REAL)
+    if a.op == "inverse":
+        return scale(logdet(a.operands[0]), MINUS)
+    if _is_swapped(a):
+        return logdet(a.operands[0])
+    if _is_identity(a):
+        return zeros(a.shape[:-2])
+    return _stackwise(a, logdet, 0) or make("logdet", (a,), (), a.shape[:-2], REAL)
 
 
 def cofactor(a: Node, order: int) -> Node:
     """The derivative of order `order` of det A, with two axes of size n for each order behind the stack."""
-    return make("cofactor", (a,), (order,), (*a.shape[:-2], *a.shape[-2:] * order), REAL)
+    if order == 0 and _is_swapped(a):
+        return cofactor(a.operands[0], 0)
+    n = a.shape[-1]
+    if isinstance(n, int) and order > n:
+        return zeros((*a.shape[:-2], *(n, n) * order))  # det is of degree n
+    known = _stackwise(a, lambda small: cofactor(small, order), 2 * order)
+    return known or make("cofactor", (a,), (order,), (*a.shape[:-2], *(n, n) * order), REAL)
 
 
 def cholesky(a: Node) -> Node:
     """The lower Cholesky factor of the symmetric part of A."""
-    return make("cholesky", (a,), (), a.shape, REAL)
+    if _is_identity(a):
+        return a
+    if _is_swapped(a):
+        return cholesky(a.operands[0])
+    return _stackwise(a, cholesky, 2) or make("cholesky", (a,), (), a.shape, REAL)
 
 
-def multiply(x: Node, axis: int, order: int = 0) -> Node:
-    """The derivative of order `order` of the product of `x` along `axis`, whose axes come last."""
-    rest = (*x.shape[:axis], *x.shape[axis + 1:])
-    return make("multiply", (x,), (axis, order), (*rest, *(x.shape[axis],) * order), x.dtype if not order else REAL)
+def swapped(a: Node) -> Node:
+    """A': the last two axes exchanged."""
+    last = len(a.shape) - 1
+    return transpose(a, (*range(last - 1), last, last - 1))
 
 
-def cumsum(x: Node, axis: int, reverse: bool = False) -> Node:
-    """Running sums along `axis`, from the front or (reverse) from the end."""
-    return make("cumsum", (x,), (axis, reverse), x.shape, REAL if x.dtype == REAL else INTEGER)
+def _unscaled(a: Node) -> tuple[Weight, Node]:
+    return (a.attrs[0][0], a.operands[0]) if a.op == "add" and len(a.operands) == 1 else (ONE, a)
 
 
-def _stack(node: Node) -> tuple[int, ...]:
-    return tuple(range(len(node.shape) - 2))
+def _is_zero(node: Node) -> bool:
+    return node.op == "add" and not node.operands
 
 
-def inverse_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """-Y' u Y' for Y = A^-1."""
-    b, s = _stack(node), tuple(f"s{i}" for i in range(lead))
-    g = contract([node, u, node], [(*b, "p", "i"), (*s, *b, "p", "q"), (*b, "j", "q")], (*s, *b, "i", "j"))
-    return [scale(g, MINUS)]
+def _is_identity(a: Node) -> bool:
+    return a.op == "view" and not a.operands and a.attrs[1][-1] == a.attrs[1][-2] and len(
+        set(a.attrs[1])) == len(a.shape) - 1
 
 
-def solve_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """B takes A'^-1 u, A takes minus that times X'."""
-    a = node.operands[0]
-    b, s = _stack(node), tuple(f"s{i}" for i in range(lead))
-    swapped = transpose(a, (*b, len(b) + 1, len(b)))
-    if lead:
-        g = contract([inverse(swapped), u], [(*b, "i", "p"), (*s, *b, "p", "k")], (*s, *b, "i", "k"))
-    else:
-        g = solve(swapped, u)
-    left = contract([g, node], [(*s, *b, "i", "k"), (*b, "j", "k")], (*s, *b, "i", "j"))
-    return [scale(left, MINUS), g]
+def _is_swapped(a: Node) -> bool:
+    """Is `a` the transpose of its operand?"""
+    rank = len(a.shape)
+    return a.op == "view" and bool(a.operands) and a.attrs == (
+        ((*range(rank - 2), rank - 1, rank - 2),), tuple(range(rank)))
 
 
-def logdet_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """u A'^-1."""
-    a = node.operands[0]
-    b, s = _stack(a), tuple(f"s{i}" for i in range(lead))
-    return [contract([u, inverse(a)], [(*s, *b), (*b, "j", "i")], (*s, *b, "i", "j"))]
+def _is_delta(b: Node, axis: int) -> bool:
+    """Is `axis` of a view also another axis of it?"""
+    return b.op == "view" and b.attrs[1].count(b.attrs[1][axis]) > 1
 
 
-def cofactor_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """The next derivative of det, contracted with u."""
-    a, (order,) = node.operands[0], node.attrs
-    b, s = _stack(a), tuple(f"s{i}" for i in range(lead))
-    axes = tuple(f"c{i}" for i in range(2 * order))
-    return [contract([u, cofactor(a, order + 1)], [(*s, *b, *axes), (*b, *axes, "i", "j")], (*s, *b, "i", "j"))]
+def _stackwise(a: Node, build: Callable[[Node], Node], axes: int) -> Node | None:
+    """`build` of what is under a view that repeats a matrix along stack axes; its result has `axes` behind those."""
+    rank = len(a.shape)
+    view = under(a, (rank - 2, rank - 1)) if a.op == "view" else None
+    if view is None:
+        return None
+    inner = build(view.node)
+    fresh: Sequence[tuple[str, int]] = [("matrix", i) for i in range(axes)]
+    width = len(view.kept) - 2
+    sizes: Shape = inner.shape[width:]
+    view.size.update(zip(fresh, sizes, strict=True))
+    return view.lay(inner, [*view.kept[:width], *fresh], [*view.tags[:rank - 2], *fresh])
 
 
-def cholesky_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """The symmetric part of L'^-1 Phi(L' u) L^-1; Phi takes the lower triangle with half the diagonal."""
-    n = node.shape[-1]
-    b, s = _stack(node), tuple(f"s{i}" for i in range(lead))
-    rows, columns = (contract([iota(n)], [(x,)], (0, 1), {0: n, 1: n}) for x in (0, 1))
-    below = elementwise("greater", [rows, columns])
-    half = add([below, contract([], [], (0, 0), {0: n})], [weight(1), weight(0.5)])
-    inner = contract([node, u], [(*b, "k", "i"), (*s, *b, "k", "j")], (*s, *b, "i", "j"))
-    phi = contract([inner, half], [(*s, *b, "i", "j"), ("i", "j")], (*s, *b, "i", "j"))
-    y = inverse(node)
-    g = contract([y, phi, y], [(*b, "p", "i"), (*s, *b, "p", "q"), (*b, "q", "j")], (*s, *b, "i", "j"))
-    last = len(s) + len(b)
-    mirrored = transpose(g, (*range(last), last + 1, last))
-    return [add([g, mirrored], [weight(0.5), weight(0.5)])]
-
-
-def multiply_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """The next derivative of the product, contracted with u."""
-    x, (axis, order) = node.operands[0], node.attrs
-    s = tuple(f"s{i}" for i in range(lead))
-    rest = tuple(i for i in range(len(x.shape)) if i != axis)
-    more = tuple(f"m{i}" for i in range(order))
-    out = tuple("i" if k == axis else k for k in range(len(x.shape)))
-    return [contract([u, multiply(x, axis, order + 1)], [(*s, *rest, *more), (*rest, *more, "i")], (*s, *out))]
-
-
-def cumsum_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """Running sums from the other end."""
-    axis, reverse = node.attrs
-    return [cumsum(u, axis + lead, not reverse)]
+def resolved(node: Node, operands: tuple[Node, ...]) -> Node | None:
+    """A node of this module with other operands of the same shapes; None for another operation."""
+    if node.op == "cofactor":
+        return cofactor(operands[0], node.attrs[0])
+    if node.op == "solve":
+        return solve(*operands)
+    build = {"inverse": inverse, "logdet": logdet, "cholesky": cholesky}.get(node.op)
+    return None if build is None else build(operands[0])

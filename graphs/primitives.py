@@ -23,6 +23,8 @@ that all operands share. Everything else is a rewrite (`rewrite.py`).
 | reshape       | tensor          | ()                                            |
 | gather        | tensor, indices | (indexed axes,): indices first, then the rest |
 | scatter       | tensor, indices | (indexed axes,): gather's transpose           |
+
+Matrices are in `linear.py`, what runs along an axis (products, running sums, windows) in `running.py`.
 """
 
 from __future__ import annotations
@@ -40,8 +42,10 @@ from symgrad.graphs.entries import rearranged, uniform
 from symgrad.graphs.entries import reshape as reshape
 from symgrad.graphs.entries import scatter as scatter
 from symgrad.graphs.entries import slices as slices
+from symgrad.graphs.linear import resolved
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node, Symbol, make
 from symgrad.graphs.rows import ROWS
+from symgrad.graphs.running import rerun
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight, from_expr, is_integer, magnitude, plus, times, to_expr
 
@@ -271,4 +275,5 @@ def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
         return argument(op, operands[0], attrs[0])
     if op == "softmax":
         return softmax(operands[0], attrs[0])
-    return rearranged(node, operands) or make(op, operands, attrs, node.shape, node.dtype)
+    return (rearranged(node, operands) or resolved(node, operands) or rerun(node, operands)
+            or make(op, operands, attrs, node.shape, node.dtype))

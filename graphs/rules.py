@@ -16,9 +16,11 @@ import sympy as sp
 from symgrad.graphs.einsum import contract, literal_value, scale
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.formulas import lower
+from symgrad.graphs.linear_rules import cholesky_rule, cofactor_rule, inverse_rule, logdet_rule, solve_rule
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.primitives import add, elementwise, gather, pad, reshape, scatter, slices, softmax
 from symgrad.graphs.rows import ROWS, Y, partial
+from symgrad.graphs.running import cumsum_rule, multiply_rule, overlap_rule, windows_rule
 from symgrad.graphs.weights import MINUS
 
 Cotangents = Sequence[Node | None]
@@ -192,4 +194,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "max": _extremum, "min": _extremum, "logsumexp": _logsumexp, "softmax": _softmax,
     "slice": _slice, "pad": _pad, "concat": _concat, "reshape": _reshape,
     "gather": _gather, "scatter": _scatter,
+    "inverse": inverse_rule, "solve": solve_rule, "logdet": logdet_rule, "cofactor": cofactor_rule,
+    "cholesky": cholesky_rule,
+    "multiply": multiply_rule, "cumsum": cumsum_rule, "windows": windows_rule, "overlap": overlap_rule,
 })

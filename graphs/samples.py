@@ -68,8 +68,15 @@ def _through(node: Node, axes: dict[Node, int]) -> int:
         return COUPLED if axis == node.attrs[0] else axis - (node.attrs[0] < axis)
     if op in ("multiply", "cumsum"):
         return COUPLED if axis == node.attrs[0] else axis - (op == "multiply" and node.attrs[0] < axis)
+    if op == "windows":
+        return COUPLED if axis == node.attrs[0] else axis
+    if op == "overlap":
+        return COUPLED if axis in (node.attrs[0], len(node.operands[0].shape) - 1) else axis
+    stack = len(node.operands[0].shape) - 2
+    if op == "solve" and node.operands[0] not in axes and axis > stack:
+        return axis  # columns are solved for one by one
     if op in ("inverse", "solve", "logdet", "cofactor", "cholesky"):
-        return axis if axis < len(node.operands[0].shape) - 2 else COUPLED
+        return axis if axis < stack else COUPLED
     if op == "softmax":
         return COUPLED if axis in node.attrs[0] else axis
     if op in ("slice", "pad"):

@@ -56,6 +56,17 @@ from symgrad.graphs.errors import (
     SymgradError,
 )
 from symgrad.history import History
+from symgrad.linear_algebra import (
+    cholesky,
+    cumsum,
+    det,
+    inv,
+    logdet,
+    prod,
+    solve,
+    solve_triangular,
+    windows,
+)
 from symgrad.model import Model
 from symgrad.parser import parse
 from symgrad.pointwise import (
@@ -121,15 +132,15 @@ from symgrad.symbols import data, dim, dims, labels, parameter
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "abs", "arange",
-    "arctan", "argmax", "argmin", "broadcast_to", "clip", "concatenate", "constant", "cos", "cosh", "data",
-    "derive", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
-    "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full",
-    "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "jacobian", "jvp", "kron",
-    "labels", "leaky_relu", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "abs", "arange", "arctan",
+    "argmax", "argmin", "broadcast_to", "cholesky", "clip", "concatenate", "constant", "cos", "cosh", "cumsum",
+    "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
+    "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full", "function",
+    "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
+    "leaky_relu", "log", "log1p", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
     "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
-    "ones", "optim", "outer", "pad", "parameter", "parse", "relu", "reshape", "roll", "sigmoid", "sign",
-    "silu", "sin", "sinh", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var",
-    "vjp", "where", "zeros",
+    "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",
+    "silu", "sin", "sinh", "softmax", "softplus", "solve", "solve_triangular", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
+    "tril", "triu", "var", "vjp", "where", "windows", "zeros",
 ]

@@ -234,6 +234,30 @@ def _matrixwise(rule: Callable[..., Any]) -> Rule:
     return apply
 
 
+def _solve(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> Any:
+    a, b = args
+    result = np.empty(shape, dtype=object)
+    for place in np.ndindex(a.shape[:-2]):
+        columns = b[place].reshape(a.shape[-1], -1)
+        found = sp.Matrix(a[place].tolist()).LUsolve(sp.Matrix(*columns.shape, list(columns.ravel())))
+        result[place] = np.array(found.tolist(), dtype=object).reshape(b[place].shape)
+    return result
+
+
+def _windows(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> Any:
+    axis, step = node.attrs
+    view = np.lib.stride_tricks.sliding_window_view(args[0], shape[-1], axis)
+    return view[(*[slice(None)] * axis, slice(None, None, step))]
+
+
+def _overlap(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> Any:
+    axis, step = node.attrs
+    result = object_array(sp.Integer(0), shape)
+    for place in np.ndindex(args[0].shape):
+        result[(*place[:axis], place[axis] * step + place[-1], *place[axis + 1:-1])] += args[0][place]
+    return result
+
+
 def _cofactor(node: Node, a: sp.Matrix) -> Any:
     """The r-th derivative of det, by the entries of a matrix of symbols."""
     (order,), n = node.attrs, a.rows
@@ -275,8 +299,8 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "logsumexp": _reduction(lambda entries: sp.log(sp.Add(*map(sp.exp, entries)))),
     "argmax": _reduction(_first(sp.Ge)), "argmin": _reduction(_first(sp.Le)),
     "softmax": _softmax, "slice": _slice, "pad": _pad, "gather": _gather, "scatter": _scatter,
-    "inverse": _matrixwise(lambda node, a: a.inv()), "solve": _matrixwise(lambda node, a, b: a.LUsolve(b)),
+    "inverse": _matrixwise(lambda node, a: a.inv()), "solve": _solve,
     "logdet": _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), "cofactor": _matrixwise(_cofactor),
     "cholesky": _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
-    "multiply": _multiply, "cumsum": _cumsum,
+    "multiply": _multiply, "cumsum": _cumsum, "windows": _windows, "overlap": _overlap,
 })

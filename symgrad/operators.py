@@ -14,6 +14,7 @@ from symgrad.graphs.einsum import contract, literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.weights import Weight
+from symgrad.linear_notation import write_any, write_solve
 from symgrad.moves import (
     axis_text,
     number,
@@ -38,7 +39,6 @@ from symgrad.tree import (
     hadamard,
     num,
     power,
-    product,
     scaled,
     sum_of,
     weight_tree,
@@ -223,59 +223,11 @@ def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> 
     return w.at(node.operands[0], index, taken)
 
 
-# linear algebra and all else --------------------------------------------------------------------------
-
-
-def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """op(operands, attributes); the sample axis, where it is in front, is carried along."""
-    lead = 1 if index and w.is_sample(index[0]) else 0
-    if any(i is not None for i in index[lead:]):
-        return picked(w, node, index, taken)
-    trees = []
-    for operand in node.operands:
-        carried = lead and operand.shape and operand.shape[0] == node.shape[0]
-        below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
-        trees.append(w.at(operand, below, taken))
-    form = FORMS.get(node.op)
-    return call(node.op, *trees) if form is None else form(node, index, *trees)
-
-
-def _along(name: str) -> Callable[..., Tree]:
-    """A function along one axis, which is told where there are several."""
-
-    def form(node: Node, index: Index, x: Tree) -> Tree:
-        axis, more = node.attrs
-        place = [] if len(node.operands[0].shape) - _carried(node, index) == 1 else [
-            Tree("keyword", ("axis", num(axis - _carried(node, index))))]
-        if name == "cumsum":
-            return call(name, x, *place, *([Tree("keyword", ("reverse", num(1)))] if more else []))
-        return call(name + "'" * more, x, *place)
-
-    return form
-
-
-def _carried(node: Node, index: Index) -> int:
-    return sum(i is not None for i in index)
-
-
-def _cofactor(node: Node, index: Index, a: Tree) -> Tree:
-    (order,) = node.attrs
-    return call("det", a) if not order else call("cof", a, subs=[num(order)] if order > 1 else [])
-
-
-FORMS: Mapping[str, Callable[..., Tree]] = MappingProxyType({
-    "inverse": lambda node, index, a: Tree("inverse", (a,)),
-    "solve": lambda node, index, a, b: product((), [Tree("inverse", (a,)), b]),
-    "logdet": lambda node, index, a: call("logdet", a),
-    "cholesky": lambda node, index, a: call("chol", a),
-    "cofactor": _cofactor, "multiply": _along("prod"), "cumsum": _along("cumsum"),
-})
-
 OPERATORS: Mapping[str, Operator] = MappingProxyType({
     "add": write_add, "einsum": write_product, "view": write_product, "elementwise": write_elementwise,
     "max": write_reduction, "min": write_reduction, "logsumexp": write_reduction,
     "argmax": write_reduction, "argmin": write_reduction, "softmax": write_softmax,
     "slice": write_slice, "pad": write_pad, "concat": write_concat, "reshape": write_reshape,
     "gather": write_gather, "scatter": write_scatter, "iota": write_iota, "stop": write_stop,
-    "named": write_named, "?": write_any,
+    "named": write_named, "solve": write_solve, "?": write_any,
 })

@@ -28,7 +28,7 @@ softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal l
 logical_not""".split()
 CREATORS = "eye zeros ones arange full".split()
 OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron
-sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum empirical_risk
+sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum windows empirical_risk
 reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split
 inv solve solve_triangular det logdet cholesky
 conv1d conv2d max_pool2d avg_pool2d embedding dropout layer_norm batch_norm attention stop_gradient""".split()

@@ -214,6 +214,22 @@ def _multiply(node, args, shape, arrays, sizes):
     return np.array(rows).reshape(shape)
 
 
+def _windows(node, args, shape, arrays, sizes):
+    axis, step = node.attrs
+    result = np.zeros(shape)
+    for at in itertools.product(*(range(s) for s in shape)):
+        result[at] = args[0][(*at[:axis], at[axis] * step + at[-1], *at[axis + 1:-1])]
+    return result
+
+
+def _overlap(node, args, shape, arrays, sizes):
+    axis, step = node.attrs
+    result = np.zeros(shape)
+    for at in itertools.product(*(range(s) for s in args[0].shape)):
+        result[(*at[:axis], at[axis] * step + at[-1], *at[axis + 1:-1])] += args[0][at]
+    return result
+
+
 def _cumsum(node, args, shape, arrays, sizes):
     axis, reverse = node.attrs
     x = np.flip(args[0], axis) if reverse else args[0]
@@ -222,11 +238,11 @@ def _cumsum(node, args, shape, arrays, sizes):
 
 
 OPS = {
-    "inverse": _matrix(lambda node, a: np.linalg.inv(a)), "solve": _matrix(lambda node, a, b: np.linalg.inv(a) @ b),
+    "inverse": _matrix(lambda node, a: np.linalg.inv(a)), "solve": _matrix(lambda node, a, b: np.tensordot(np.linalg.inv(a), b, 1)),
     "logdet": _matrix(lambda node, a: math.log(abs(determinant(a)))),
     "cofactor": _matrix(lambda node, a: slope(determinant, a, node.attrs[0])),
     "cholesky": _matrix(lambda node, a: np.linalg.cholesky((a + a.T) / 2)),
-    "multiply": _multiply, "cumsum": _cumsum,
+    "multiply": _multiply, "cumsum": _cumsum, "windows": _windows, "overlap": _overlap,
     "input": _input, "constant": _constant, "iota": _iota, "add": _add, "einsum": _product, "view": _product,
     "elementwise": _elementwise, "named": _same, "stop": _same, "max": _extremum, "min": _extremum,
     "argmax": lambda node, args, *_: args[0].argmax(axis=node.attrs[0]),

@@ -22,7 +22,7 @@ from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.load import load
 from symgrad.codegen.texts import number_text, quotient, size_text, weight_text
 from symgrad.codegen.wrapping import wrap_line
-from symgrad.graphs import linear
+from symgrad.graphs import linear, running
 from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.primitives import add, elementwise, named, scatter
 from symgrad.graphs.rows import ROWS
@@ -187,10 +187,10 @@ def test_matrices(dtype):
     square = rng.standard_normal((2, 3, 3))
     arrays = {"A": square @ square.mT + np.tri(3), "B": rng.standard_normal((2, 3, 2)), "m": np.array([True, False] * 2),
               "x": np.array([[1.5, 0, -2, 3], [0, 4, 0, 2]]), "i": np.array([[1, 2, 3], [-1, 0, 2]])}
-    outputs = [linear.inverse(A), linear.solve(A, B), linear.logdet(A), linear.cholesky(A), linear.multiply(i, 1),
-               *(linear.cofactor(A, k) for k in range(4)), *(linear.multiply(x, 1, k) for k in range(4)),
-               linear.multiply(x, 0, 1), *(linear.cumsum(n, 0, r) for n in (x, i, m) for r in (False, True)),
-               linear.cumsum(x, 1, True)]
+    outputs = [linear.inverse(A), linear.solve(A, B), linear.logdet(A), linear.cholesky(A), running.multiply(i, 1),
+               *(linear.cofactor(A, k) for k in range(4)), *(running.multiply(x, 1, k) for k in range(4)),
+               running.multiply(x, 0, 1), *(running.cumsum(n, 0, r) for n in (x, i, m) for r in (False, True)),
+               running.cumsum(x, 1, True)]
     text, got = run([A, B, x, i, m], outputs, arrays, dtype)
     for node, want, have in zip(outputs, reference.values(outputs, arrays, {b: 2}), got, strict=True):
         assert np.asarray(have).dtype == (np.dtype(dtype) if node.dtype == "real" else want.dtype), (node, text)

@@ -9,7 +9,7 @@ from latex2mathml.converter import convert
 import symgrad as sg
 from symgrad.formulas import render, short
 from symgrad.glyphs import latex_name, parse_name, unicode_name, upper
-from symgrad.graphs import linear
+from symgrad.graphs import linear, running
 from symgrad.graphs.primitives import add
 from symgrad.graphs.weights import weight
 from symgrad.tensor import wrap
@@ -108,8 +108,8 @@ def test_matrices_and_products_along_an_axis():
     regular = wrap(linear.solve((A.T @ A + 0.1 * sg.eye(n)).node, (A.T @ v)[:, None].node))
     assert str(regular[:, 0]) == "(Aᵀ A + 0.1 I)⁻¹ Aᵀ v"
     assert str(wrap(linear.logdet(A.node))) == "logdet(A)" and str(wrap(linear.cofactor(A.node, 0))) == "det(A)"
-    assert str(wrap(linear.multiply(A.node, 0))) == "prod(A, axis=0)"
-    assert str(wrap(linear.cumsum(v.node, 0))) == "cumsum(v)"
+    assert str(wrap(running.multiply(A.node, 0))) == "prod(A, axis=0)"
+    assert str(wrap(running.cumsum(v.node, 0))) == "cumsum(v)"
 
 
 def test_layers_of_one_shape_keep_their_numbers_in_derivatives():

@@ -53,6 +53,10 @@ def array(domain, shape, rng, number=0):
     values = rng.standard_normal(shape)
     if domain == "spd":
         return values @ np.swapaxes(values, -1, -2) + 2 * np.eye(shape[-1])
+    if domain == "singular":  # of rank 1
+        return values[..., :1] * values[..., :1, :]
+    if domain == "zeros":
+        return 0 * values
     if domain == "regular":
         return values + 3 * np.eye(shape[-1])
     return values
@@ -159,6 +163,10 @@ CONTRACTION = [
     einsum("...i,ij->...j", "kli ij"), einsum("i...,i...->...", "ijk ijk"), einsum("iji,j->ij", "iji j"),
     Row("einsum to a diagonal", lambda x: sg.einsum("ij->iij", x),
         lambda x: np.einsum("ij,ik->ikj", x, np.eye(len(x))), "ij"),
+    einsum("i,i,i->i", "i i i"), einsum("ij,ij,j->ij", "ij ij j"), einsum("iji,jij->ij", "iji jij"), einsum("ijk,ijk,i->jk", "ijk ijk i"),
+    einsum("iij,jkk->ik", "iij jkk"), einsum("iii->i", "iii"), einsum("i,ij,ij,ik->ijk", "i ij ij ik"),
+    Row("einsum to a delta of two", lambda x, y: sg.einsum("ij,jk->iikk", x, y),
+        lambda x, y: np.einsum("ij,jk,ia,kb->iakb", x, y, np.eye(len(x)), np.eye(y.shape[1])), "ij jk"),
     Row("trace of a power", lambda a: sg.trace(a @ a @ a @ a), lambda a: np.trace(a @ a @ a @ a), "ii"),
     *(binary("matmul", np.matmul, shapes) for shapes in ("j j", "ij j", "i ij", "ij jk", "kij jl", "kij kjl", "j kjl", "1ij kjl")),
     Row("a @ b", lambda a, b: a @ b, lambda a, b: a @ b, "ij jk"),
@@ -246,18 +254,58 @@ STRUCTURE = [
     Row("split equal", lambda x: sg.stack(sg.split(x, 2), 0), lambda x: np.stack(np.split(x, 2), 0), skip="ones symbolic"),
     Row("named", lambda x: (x.named("h") ** 2).named("g") * x, lambda x: x**3),
 ]
+
+
+def stacked_solve(a, b):
+    """NumPy's solve, with the same stack axes on both sides."""
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return np.linalg.solve(np.broadcast_to(a, (*stack, *a.shape[-2:])), np.broadcast_to(b, (*stack, *b.shape[-2:])))
+
+
+def sliding(x, width, step, axis):
+    view = np.lib.stride_tricks.sliding_window_view(x, width, axis)
+    return view[(*[slice(None)] * (axis % x.ndim), slice(None, None, step))]
+
+
 LINEAR = [
-    Row("inv", lambda a: sg.inv(a), np.linalg.inv, "jj", "regular", "empty"),
-    Row("inv stack", lambda a: sg.inv(a), np.linalg.inv, "ijj", "regular", "empty"),
-    Row("solve vector", lambda a, b: sg.solve(a, b), np.linalg.solve, "jj j", "regular any", "empty"),
-    Row("solve matrix", lambda a, b: sg.solve(a, b), np.linalg.solve, "jj jk", "regular any", "empty"),
-    Row("det", lambda a: sg.det(a), np.linalg.det, "jj", "regular", "empty"),
-    Row("logdet", lambda a: sg.logdet(a), lambda a: np.linalg.slogdet(a)[1], "jj", "regular", "empty"),
-    Row("cholesky", lambda a: sg.cholesky(a), lambda a: np.linalg.cholesky((a + a.T) / 2), "jj", "spd", "empty"),
+    Row("inv", lambda a: sg.inv(a), np.linalg.inv, "jj", "regular"),
+    Row("inv stack", lambda a: sg.inv(a), np.linalg.inv, "ijj", "regular"),
+    Row("inv of a transpose", lambda a: sg.inv(3 * a.mT) @ a, lambda a: np.linalg.inv(3 * a.mT) @ a, "ijj", "regular"),
+    Row("inv of a sum", lambda a, b: sg.inv(a + sg.outer(b, b)), lambda a, b: np.linalg.inv(a + np.outer(b, b)), "jj j", "regular any"),
+    Row("solve vector", lambda a, b: sg.solve(a, b), np.linalg.solve, "jj j", "regular any"),
+    Row("solve matrix", lambda a, b: sg.solve(a, b), np.linalg.solve, "jj jk", "regular any"),
+    Row("solve stack", lambda a, b: sg.solve(a, b), stacked_solve, "ijj ijk", "regular any"),
+    Row("solve stack of right sides", lambda a, b: sg.solve(a, b), stacked_solve, "jj ijk", "regular any"),
+    Row("solve stack of matrices", lambda a, b: sg.solve(a, b), stacked_solve, "ijj jk", "regular any"),
+    Row("solve stack of one", lambda a, b: sg.solve(a, b), stacked_solve, "ki1jj 1ijl", "regular any"),
+    Row("solve identity", lambda a: sg.solve(a, sg.eye(a.shape[0])), np.linalg.inv, "jj", "regular"),
+    Row("solve ones", lambda a: sg.solve(2 * a.T, 3 * sg.ones(a.shape)), lambda a: np.linalg.solve(2 * a.T, np.full(a.shape, 3.0)), "jj", "regular"),
+    *(Row(f"solve_triangular lower={low} unit={unit}", lambda a, b, low=low, unit=unit: sg.solve_triangular(a, b, low, unit),
+          lambda a, b, low=low, unit=unit: np.linalg.solve(
+              (np.tril if low else np.triu)(a * (1 - np.eye(len(a))) if unit else a) + (np.eye(len(a)) if unit else 0), b),
+          "jj jk", "regular any") for low in (False, True) for unit in (False, True)),
+    Row("solve_triangular vector", lambda a, b: sg.solve_triangular(a, b), lambda a, b: np.linalg.solve(np.triu(a), b), "jj j",
+        "regular any"),
+    Row("det", lambda a: sg.det(a), np.linalg.det, "jj", "regular"), Row("det stack", lambda a: sg.det(a), np.linalg.det, "ijj"),
+    *(Row(f"det {kind}", lambda a: sg.det(a), np.linalg.det, "jj", kind, skip="ones empty") for kind in ("singular", "zeros")),
+    *(Row(f"det stack {kind}", lambda a: sg.det(a), np.linalg.det, "ijj", kind, skip="ones empty") for kind in ("singular", "zeros")),
+    Row("logdet", lambda a: sg.logdet(a), lambda a: np.linalg.slogdet(a)[1], "jj", "regular"),
+    Row("logdet stack", lambda a: sg.logdet(-a), lambda a: np.linalg.slogdet(-a)[1], "ijj", "regular"),
+    Row("logdet of an inverse", lambda a: sg.logdet(sg.inv(a.T)), lambda a: -np.linalg.slogdet(a)[1], "jj", "regular"),
+    Row("cholesky", lambda a: sg.cholesky(a), lambda a: np.linalg.cholesky((a + a.mT) / 2), "jj", "spd"),
+    Row("cholesky stack", lambda a: sg.cholesky(a), lambda a: np.linalg.cholesky((a + a.mT) / 2), "ijj", "spd"),
+    Row("Gaussian", lambda a, b: sg.logdet(a) + b @ sg.solve(a, b), lambda a, b: np.linalg.slogdet(a)[1] + b @ np.linalg.solve(a, b), "jj j",
+        "spd any"),
+    Row("prod with a zero", lambda a: sg.prod(a * sg.constant([0.0, 1, 2, 1]), axis=1), lambda a: np.prod(a * [0.0, 1, 2, 1], axis=1), "i4"),
+    Row("prod with two zeros", lambda a: sg.prod(a * sg.constant([0.0, 1, 0, 1])), lambda a: np.prod(a * [0.0, 1, 0, 1]), "4"),
+    Row("cumsum of a product", lambda a, b: sg.cumsum(a * b, 0) * b, lambda a, b: np.cumsum(a * b, 0) * b, "ij ij"),
+    *(Row(f"windows step={step} axis={axis}", lambda a, step=step, axis=axis: sg.windows(a, 2, step, axis) ** 2,
+          lambda a, step=step, axis=axis: sliding(a, 2, step, axis) ** 2, "4k5" if axis else "45k", skip="empty")
+      for step in (1, 2, 3) for axis in (0, -1)),
+    Row("windows of two axes", lambda a, b: sg.einsum("ijkl,kl->ij", sg.windows(sg.windows(a, 2, axis=0), 3, axis=1), b),
+        lambda a, b: np.einsum("ijkl,kl->ij", np.lib.stride_tricks.sliding_window_view(a, (2, 3)), b), "45 23"),
 ]
-ROWS = [row for row in ELEMENTWISE + ARITHMETIC + CONTRACTION + REDUCTION + STRUCTURE + LINEAR
-        if hasattr(sg, row.name.split()[0]) or row.name.split()[0] not in
-        "tril triu kron prod var std norm cumsum take pad flip roll one_hot split inv solve det logdet cholesky".split()]
+ROWS = ELEMENTWISE + ARITHMETIC + CONTRACTION + REDUCTION + STRUCTURE + LINEAR
 SETTINGS = ("concrete", "symbolic", "ones", "empty", "samples", "first", "last")
 
 
@@ -289,7 +337,7 @@ def operands(row, setting):
         shape = tuple(sizes.get(x) if x in sizes else int(x) for x in letters)
         shown = tuple(sg.dim(x) if x in SIZES and setting == "symbolic" else n for x, n in zip(letters, shape, strict=True))
         kind = "integer" if domain.startswith("integer") else "boolean" if domain == "boolean" else "real"
-        symbol = sg.data("abc"[i], shown, over=T if i in over else None, dtype=kind)
+        symbol = sg.data("abcd"[i], shown, over=T if i in over else None, dtype=kind)
         at[symbol] = array(domain, (SAMPLES, *shape) if i in over else shape, rng, i)
     return at
 
@@ -301,7 +349,7 @@ def expected(row, at):
     return np.stack([row.value(*(a if symbol.over is None else a[k] for symbol, a in at.items())) for k in range(SAMPLES)])
 
 
-@pytest.mark.parametrize("row, setting", cases())
+@pytest.mark.parametrize("row, setting", list(cases()))
 def test_operation(row, setting):
     at = operands(row, setting)
     y = row.make(*at)
@@ -317,7 +365,7 @@ SECTION = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh 
 gelu silu square maximum minimum clip where equal logical_and logical_or logical_not elementwise einsum dot matmul outer tensordot
 trace diag diagonal tril triu kron eye zeros ones arange full sum mean max min argmax argmin prod var std norm logsumexp softmax
 log_softmax cumsum reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split inv solve
-det logdet cholesky""".split()
+solve_triangular det logdet cholesky windows""".split()
 
 
 def test_every_operation_has_a_row():

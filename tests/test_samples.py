@@ -8,9 +8,10 @@ from checker import near, run
 
 import symgrad as sg
 from symgrad.graphs.einsum import broadcast, contract
-from symgrad.graphs.linear import cholesky, cofactor, cumsum, inverse, logdet, multiply, solve
+from symgrad.graphs.linear import cholesky, cofactor, inverse, logdet, solve
 from symgrad.graphs.node import topological
 from symgrad.graphs.primitives import iota
+from symgrad.graphs.running import cumsum, multiply
 from symgrad.graphs.samples import COUPLED, counts_along, sample_axes, sample_size
 
 T, S, d = sg.dims("T S d")

@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
-from symgrad.graphs import linear
+from symgrad.graphs import linear, running
 from symgrad.tensor import wrap
 
 n, d, T = sg.dims("n d T")
@@ -109,11 +109,11 @@ def test_matrices_and_products_along_an_axis():
     lower = wrap(linear.cholesky(A.node)).to_sympy()
     assert sp.simplify(lower * lower.T - (explicit + explicit.T) / 2) == sp.zeros(2)
     x, y, z = sp.symbols("v_0 v_1 v_2")
-    assert wrap(linear.multiply(v.node, 0)).to_sympy() == x * y * z
-    assert wrap(linear.multiply(v.node, 0, 1)).to_sympy() == sp.Matrix([y * z, x * z, x * y])
-    assert wrap(linear.multiply(v.node, 0, 2)).to_sympy() == sp.Matrix([[0, z, y], [z, 0, x], [y, x, 0]])
-    assert wrap(linear.cumsum(v.node, 0)).to_sympy() == sp.Matrix([x, x + y, x + y + z])
-    assert wrap(linear.cumsum(v.node, 0, True)).to_sympy() == sp.Matrix([x + y + z, y + z, z])
+    assert wrap(running.multiply(v.node, 0)).to_sympy() == x * y * z
+    assert wrap(running.multiply(v.node, 0, 1)).to_sympy() == sp.Matrix([y * z, x * z, x * y])
+    assert wrap(running.multiply(v.node, 0, 2)).to_sympy() == sp.Matrix([[0, z, y], [z, 0, x], [y, x, 0]])
+    assert wrap(running.cumsum(v.node, 0)).to_sympy() == sp.Matrix([x, x + y, x + y + z])
+    assert wrap(running.cumsum(v.node, 0, True)).to_sympy() == sp.Matrix([x + y + z, y + z, z])
 
 
 @pytest.mark.parametrize("sizes, message", [
