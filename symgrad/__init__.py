@@ -128,12 +128,14 @@ from symgrad.reduction import (
 )
 from symgrad.source import Source, generate
 from symgrad.symbols import data, dim, dims, labels, parameter
+from symgrad.verdict import Verdict
+from symgrad.verification import verify
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "abs", "arange", "arctan",
-    "argmax", "argmin", "broadcast_to", "cholesky", "clip", "concatenate", "constant", "cos", "cosh", "cumsum",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "Verdict", "abs", "arange",
+    "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "clip", "concatenate", "constant", "cos", "cosh", "cumsum",
     "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
     "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full", "function",
     "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
@@ -142,5 +144,5 @@ __all__ = [
     "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",
     "silu", "sin", "sinh", "softmax", "softplus", "solve", "solve_triangular", "split", "sqrt", "square",
     "squeeze", "stack", "std", "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
-    "tril", "triu", "var", "vjp", "where", "windows", "zeros",
+    "tril", "triu", "var", "verify", "vjp", "where", "windows", "zeros",
 ]

@@ -16,10 +16,10 @@ import sympy as sp
 
 from symgrad.functions import function
 from symgrad.graphs.boxes import Box, cotangent_leaf
-from symgrad.graphs.node import BOOLEAN, INTEGER, Node, topological, transform
+from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.primitives import rebuild
-from symgrad.graphs.sizes import symbols_of
 from symgrad.graphs.weights import to_expr
+from symgrad.points import random_sizes, random_value
 from symgrad.tensor import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def check(derivation: Derivation, seed: int = 0) -> Check:
     rng = np.random.default_rng(seed)
     inputs = [box.node for box in derivation.graph if box.node.op == "input"]
     inputs += [n for n in topological([derivation.y.node]) if n.op == "input" and n not in set(inputs)]
-    sizes = _sizes([*inputs, derivation.loss], rng)
+    sizes = random_sizes([*inputs, derivation.loss], rng)
     for attempt in range(5):
-        values = {node: random_value(node, sizes, rng, positive=attempt >= 2) for node in inputs}
+        values = {node: random_value(node, sizes, rng, "positive" if attempt >= 2 else "normal") for node in inputs}
         world = _World(derivation, inputs, values, sizes)
         if all(np.all(np.isfinite(v)) for v in world.values.values()):
             break
@@ -87,51 +87,6 @@ def _row(step: Step, got: Any, wanted: Any) -> Row:
     scale = max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
     error = float(np.max(np.abs(got - wanted), initial=0.0)) / scale
     return Row(step.number, step.name, step.formula, error, bool(error <= TOLERANCE))
-
-
-def _sizes(nodes: Sequence[Node], rng: np.random.Generator) -> dict[sp.Symbol, int]:
-    below = topological(nodes)
-    found = list(symbols_of(size for node in below for size in node.shape))
-    classes = [n.attrs[0].classes for n in below if n.op == "input" and n.attrs[0].classes is not None]
-    found += [s for s in symbols_of(classes) if s not in found]
-    pool = rng.permutation(np.arange(4, 4 + max(len(found), 4)))
-    return {symbol: int(size) for symbol, size in zip(found, pool, strict=False)}
-
-
-def number(size: Any, sizes: dict[sp.Symbol, int]) -> int:
-    """A size as an int."""
-    return size if isinstance(size, int) else int(size.subs(sizes))
-
-
-def random_value(node: Node, sizes: dict[sp.Symbol, int], rng: np.random.Generator, positive: bool) -> Any:
-    """A value for a symbol that keeps its dtype, its classes and its declared facts."""
-    shape = tuple(number(s, sizes) for s in node.shape)
-    symbol = node.attrs[0]
-    if node.dtype == BOOLEAN:
-        return rng.random(shape) < 0.5
-    if node.dtype == INTEGER:
-        top = 2 if symbol.classes is None else number(symbol.classes, sizes)
-        return rng.integers(0, top, shape)
-    value = rng.uniform(0.2, 1.2, shape) if positive else rng.standard_normal(shape)
-    return _with_facts(value, symbol.facts, rng)
-
-
-def _with_facts(value: np.ndarray, facts: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    if "nonnegative" in facts or "simplex" in facts:
-        value = np.abs(value)
-    if "simplex" in facts:
-        value = value / value.sum(-1, keepdims=True)
-    if "lower_triangular" in facts:
-        value = np.tril(value)
-    if "diagonal" in facts:
-        value = value * np.eye(value.shape[-1])
-    if "orthogonal" in facts:
-        value = np.linalg.qr(value)[0]
-    if "positive_definite" in facts:
-        value = value @ np.swapaxes(value, -1, -2) + np.eye(value.shape[-1])
-    elif "symmetric" in facts:
-        value = (value + np.swapaxes(value, -1, -2)) / 2
-    return value
 
 
 class _World:

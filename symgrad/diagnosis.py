@@ -1,0 +1,289 @@
+"""Why a claim is not the right formula: explanations tried by numbers, the simplest first.
+
+A claim is a multiple of the right formula; or differs from it by a multiple of one of its terms (which is then
+missing, or has a wrong sign or weight); or is the right formula with one small edit (`graphs/edits.py`).
+Terms and edits of the claim itself tell what it has too much. All are nodes, and all are computed together,
+level by level: first the outermost sums and products, then those inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, permutations, zip_longest
+
+import sympy as sp
+
+from symgrad.graphs.edits import Edit, edits
+from symgrad.graphs.einsum import contract, scale, total, transpose
+from symgrad.graphs.node import Node
+from symgrad.graphs.primitives import add
+from symgrad.graphs.samples import sample_axes, sample_size
+from symgrad.graphs.terms import levels, unscaled
+from symgrad.graphs.weights import MINUS, exact, from_expr, weight
+from symgrad.ratios import Factor
+from symgrad.tensor import Tensor, wrap
+from symgrad.trial import Trial, Values
+from symgrad.verdict import Diagnosis, factor_sentence, factor_text, term_text
+
+DEEPEST = 16  # levels that are looked at
+CANDIDATES = 120  # edits of each side, and as many terms
+PAIRED = 40  # terms of each side that are matched with each other
+
+
+class Sides:
+    """A claim, the right formula, and how parts of them are shown."""
+
+    def __init__(self, claim: Tensor, right: Tensor) -> None:
+        self.claim, self.right = claim, right
+        roots = [right.node, claim.node]
+        self.size = sample_size(roots)
+        self.axes = sample_axes(roots)
+
+    def part(self, node: Node, factor: Factor = 1.0) -> Tensor:
+        """A tensor for a part of a formula, times `factor`; what is the same for all samples, without their axis."""
+        by = from_expr(factor) if isinstance(factor, sp.Expr) else weight(factor)
+        own, base = unscaled(node)
+        node = scale(node, by)
+        over = None
+        if self.size is not None and node.shape and node.shape[0] == self.size:
+            if base.op == "view" and base.attrs[1].count(base.attrs[1][0]) == 1 and not (
+                    base.operands and base.attrs[1][0] in base.attrs[0][0]):
+                labels, out = base.attrs
+                sizes = dict(zip(out, base.shape, strict=True))
+                return wrap(scale(scale(contract(base.operands, labels, out[1:], sizes), own), by))
+            known = self.axes if base in self.axes else sample_axes([base])
+            over = self.size if known.get(base) == 0 else None
+        return wrap(node, over)
+
+
+def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
+    """All simplest explanations of the difference; none where nothing small explains it."""
+    found = _whole(trial, sides)
+    if found:
+        return found
+    second: list[Diagnosis] = []  # an edit and a factor: two mistakes
+    iterators = (_levels(sides.right.node), _levels(sides.claim.node), edits(sides.right.node, CANDIDATES),
+                 edits(sides.claim.node, CANDIDATES))
+    for depth, step in enumerate(zip_longest(*iterators, fillvalue=[])):
+        terms, own, theirs, mine = step
+        values = iter(trial.values([*terms, *own, *(e.root for e in theirs), *(e.root for e in mine)]))
+        found = _terms(trial, sides, terms, [next(values) for _ in terms], own, [next(values) for _ in own])
+        for edit in [*theirs, *mine]:
+            ours = next(values)
+            of_claim = edit not in theirs
+            c = trial.factor(trial.right if of_claim else trial.claim, ours, trial.magnitude)
+            if c is None:
+                continue
+            if c == 1:
+                found.append(_edited(sides, edit, of_claim))
+            elif not second and edit.kind not in ("sign", "weight"):
+                c = 1 / c if of_claim else c
+                plain = _edited(sides, edit, of_claim)
+                second.append(Diagnosis(plain.kind, f"{plain.sentence}, and the claim has a wrong factor {factor_text(c)}",
+                                        plain.term, None))
+        found = _distinct(found)
+        if found:
+            return found
+        if depth >= DEEPEST:
+            break
+    return second or _matched(trial, sides)
+
+
+def _levels(node: Node) -> list[list[Node]]:
+    """The terms of each level; the whole is level 0."""
+    return [[], *(new for _, new in levels(node, CANDIDATES))]
+
+
+def _whole(trial: Trial, sides: Sides) -> list[Diagnosis]:
+    """A factor; a transpose; zero."""
+    claim, right = sides.claim, sides.right
+    if all((v == 0).all() for v in trial.right):
+        return [Diagnosis("surplus", f"the right formula is zero and the claim is {term_text(claim)}", claim)]
+    if all((v == 0).all() for v in trial.claim):
+        return [Diagnosis("factor", factor_sentence(0), None, weight(0).number),
+                Diagnosis("missing", "", right)]
+    found = []
+    c = trial.factor(trial.claim, trial.right, trial.magnitude)
+    if c is not None:
+        found.append(Diagnosis("factor", factor_sentence(c), None, c))
+        if not isinstance(c, sp.Expr) and c < 0:
+            found.append(Diagnosis("sign", "", right))
+    return found + transposes(trial, claim, right)
+
+
+def transposes(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
+    """The claim with its axes in another order."""
+    lead = 0 if right.over is None else 1
+    rank = len(right.node.shape)
+    if claim.over != right.over or len(claim.node.shape) != rank or rank - lead > 4:
+        return []
+    axes = list(range(lead, rank))
+    orders = sorted((list(p) for p in permutations(axes) if list(p) != axes), key=lambda p: p != axes[::-1])
+    for p in orders:
+        order = [*range(lead), *p]
+        if [right.node.shape[a] for a in order] != list(claim.node.shape):
+            continue
+        (turned,) = trial.values([transpose(right.node, order)])
+        c = trial.factor(trial.claim, turned, trial.claim)
+        if c is None:
+            continue
+        what = "the transpose of the right formula"
+        if p != axes[::-1]:
+            what = f"the right formula with its axes in the order {tuple(a - lead for a in p)}"
+        return [Diagnosis("transposed", f"the claim is {what}" if c == 1 else factor_sentence(c, what))]
+    return []
+
+
+def _terms(trial: Trial, sides: Sides, terms: Sequence[Node], values: Sequence[Values],
+           own: Sequence[Node], theirs: Sequence[Values]) -> list[Diagnosis]:
+    """Claim less right formula as a multiple of one term of either."""
+    gap = trial.differences()
+    of_right = [(t, c) for t, v in zip(terms, values, strict=True)
+                if (c := trial.factor(gap, v, trial.magnitude)) is not None]
+    of_claim = [(t, c) for t, v in zip(own, theirs, strict=True)
+                if (c := trial.factor(gap, v, trial.magnitude)) is not None]
+    found: list[Diagnosis] = []
+    for t, c in of_right:
+        term = sides.part(t)
+        if c == -1:
+            found.append(Diagnosis("missing", f"the term {term_text(term)} is missing", term))
+        elif c == -2:
+            found.append(Diagnosis("sign", f"the term {term_text(term)} of the right formula has the opposite sign "
+                                   "in the claim", term))
+    for t, c in of_claim:
+        if c == 1:
+            term = sides.part(t)
+            found.append(Diagnosis("surplus", f"the term {term_text(term)} is too much", term))
+    if found or not of_right:
+        return found
+    t, c = of_right[0]
+    term = sides.part(t)
+    text = f"the term {term_text(term)} of the right formula stands in the claim with the factor {factor_text(1 + c)}"
+    negative = not isinstance(c, sp.Expr) and c < -1
+    if negative:
+        return [Diagnosis("sign", text, term)]
+    less = not isinstance(c, sp.Expr) and c < 0 or isinstance(c, sp.Expr) and (1 + c).is_positive is not True
+    return [Diagnosis("missing", text, sides.part(t, -c)) if less else Diagnosis("surplus", text, sides.part(t, c))]
+
+
+def _edited(sides: Sides, edit: Edit, of_claim: bool) -> Diagnosis:
+    """What an edit says: of the right formula, what the claim lacks; of the claim, what it has too much."""
+    part = sides.part(edit.part)
+    text = term_text(part)
+    lacks = "is too much" if of_claim else "is missing"
+    kind = "surplus" if of_claim else "missing"
+    inside = _inside(sides, edit, of_claim)
+    match edit.kind:
+        case "term":
+            return Diagnosis(kind, f"the term {text} {lacks}{inside}", part)
+        case "factor":
+            return Diagnosis(kind, f"the factor {text} {lacks}{inside}", part)
+        case "sign":
+            part = sides.part(scale(edit.part, MINUS)) if of_claim else part
+            return Diagnosis("sign", f"the term {term_text(part)} of the right formula has the opposite sign in the "
+                             f"claim{inside}", part)
+        case "weight":
+            word = "a number too much" if of_claim else "lost its number"
+            return Diagnosis("other", f"the term {text} has {word} in front{inside}" if of_claim
+                             else f"the term {text} {word} in front{inside}", part)
+        case "transpose":
+            return Diagnosis("transposed", f"{text} must be transposed{inside}", part)
+        case "order":
+            assert isinstance(edit.other, Node)
+            other = term_text(sides.part(edit.other))
+            return Diagnosis("other", f"the factors {text} and {other} must be exchanged{inside}", part)
+    name = str(edit.other)
+    return Diagnosis("other", f"the function {name} of {text} is too much" if of_claim
+                     else f"the function {name} is missing: the claim has {text} itself", part)
+
+
+def _inside(sides: Sides, edit: Edit, of_claim: bool) -> str:
+    """Where an edit is, if that is not the whole formula."""
+    root = (sides.claim if of_claim else sides.right).node
+    if edit.place in (root, unscaled(root)[1]):
+        return ""
+    text = term_text(sides.part(edit.place))
+    return f" in {text}" if not text.endswith("…") else ""
+
+
+def _distinct(found: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """The first diagnosis of each kind; those without a field of the verdict only where there is no other."""
+    kinds: dict[str, Diagnosis] = {}
+    for each in found:
+        kinds.setdefault(each.kind, each)
+    if len(kinds) > 1:
+        kinds.pop("other", None)
+    return list(kinds.values())
+
+
+def _matched(trial: Trial, sides: Sides) -> list[Diagnosis]:
+    """Terms of both sides paired by their values: one term in the place of another, or several missing."""
+    best: tuple[int, list[Node], list[Node]] | None = None
+    for a in _sums(sides.right.node):
+        for b in _sums(sides.claim.node):
+            values = trial.values([*a, *b])
+            mine, true = dict(zip(b, values[len(a):], strict=True)), dict(zip(a, values, strict=False))
+            left = list(b)
+            lacks = []
+            for term in a:
+                twin = next((t for t in left if trial.factor(mine[t], true[term], trial.magnitude) == 1), None)
+                if twin is None:
+                    lacks.append(term)
+                else:
+                    left.remove(twin)
+            size = len(lacks) + len(left)
+            if len(lacks) < len(a) and (min(len(lacks), len(left)) == 0 or size == 2) and (
+                    best is None or size < best[0]):
+                best = size, lacks, left
+    if best is None:
+        return []
+    _, lacks, left = best
+    found = []
+    if lacks and left:
+        right, wrong = sides.part(lacks[0]), sides.part(left[0])
+        text = f"the term {term_text(wrong)} of the claim should be {term_text(right)}"
+        return [Diagnosis("missing", text, right), Diagnosis("surplus", text, wrong)]
+    for kind, terms, words in (("missing", lacks, ("is missing", "are missing")),
+                               ("surplus", left, ("is too much", "are too much"))):
+        if terms:
+            shown = [term_text(sides.part(t)) for t in terms]
+            many = "terms" if len(terms) > 1 else "term"
+            found.append(Diagnosis(kind, f"the {many} {' and '.join(shown)} {words[len(terms) > 1]}",
+                                   sides.part(add(terms))))
+    return found
+
+
+def _sums(node: Node) -> list[list[Node]]:
+    """The sums that a formula is, each more distributed than the one before."""
+    found = [parts for parts, _ in levels(node, PAIRED)]
+    return [parts for parts in found[:4] if len(parts) <= PAIRED]
+
+
+def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
+    """A claim of another shape: transposed, not summed, summed too often, or with axes of size 1."""
+    found = transposes(trial, claim, right)
+    if found:
+        return found
+    mine, true = claim.node, right.node
+    for one, other, words in ((mine, true, "the sum over {} is missing"), (true, mine, "the claim sums over {} too much")):
+        for count in range(1, len(one.shape) - len(other.shape) + 1):
+            for axes in combinations(range(len(one.shape)), count):
+                summed = total(one, axes)
+                if summed.shape != other.shape:
+                    continue
+                values = trial.values([summed])[0]
+                c = trial.factor(values, trial.right if one is mine else trial.claim)
+                if c is None:
+                    continue
+                sizes = " and ".join(str(one.shape[a]) for a in axes)
+                more = "" if c == 1 else f", with a factor {factor_text(c if one is mine else 1 / exact_expr(c))}"
+                return [Diagnosis("other", words.format(f"the axis of size {sizes}") + more)]
+    ones = [[v.squeeze() for v in side] for side in (trial.claim, trial.right)]
+    if trial.factor(*ones) == 1:
+        return [Diagnosis("other", "its entries are right")]
+    return []
+
+
+def exact_expr(c: Factor) -> sp.Expr:
+    """A factor as a SymPy number or expression."""
+    return c if isinstance(c, sp.Expr) else sp.sympify(exact(c) if not isinstance(c, float) else c)
