@@ -1,22 +1,25 @@
 """Small mistakes as edits of a graph: a term or a factor left out, a sign turned, a matrix transposed, ...
 
-`edits(root, most)` changes one node at a time, everywhere it is used, and rebuilds the graph above it; those
-nearest to the result come first. The graph of a claim that holds one such mistake has the value of one of
+`edits(root, most)` changes one node at a time, everywhere it is used or in one place, and rebuilds the graph
+above it; those nearest to the result come first. The graph of a claim that holds one such mistake has the value of one of
 these graphs, in whatever form either was written.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
-from symgrad.graphs.einsum import contract, scale, transpose
+from symgrad.graphs.einsum import contract, product, scale, transpose
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.primitives import add, rebuild
+from symgrad.graphs.terms import is_clear, replaced
 from symgrad.graphs.weights import MINUS, ONE, Weight, exact
 
+PRODUCT = 8  # factors of a product of which two may be left out
 WORK = 40_000  # nodes rebuilt for all edits of one graph
-CLEAR = ("named", "stop", "view")  # what does not make a part deeper
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Edit:
     |-----------|--------------------------------------------------------|--------------|
     | term      | a term of a sum is left out                            | the term     |
     | sign      | a term has the opposite sign                           | the term     |
-    | factor    | a factor of a product is left out                      | the factor   |
+    | factor    | a factor of a product, or two, are left out            | the factor   |
     | weight    | the number in front of a term is left out              | the term     |
     | transpose | a matrix is transposed                                 | the matrix   |
     | order     | the factor and the one of `other` are exchanged        | the factor   |
@@ -47,31 +50,41 @@ Small = tuple[str, Node, Node, object]  # kind, part, new place, other
 def edits(root: Node, most: int) -> Iterator[list[Edit]]:
     """The edits of the graph of `root`, by depth: one list for each level, at most `most` in all."""
     whole = topological([root])
+    uses = Counter(operand for node in whole for operand in node.operands)
     left = min(most, max(WORK // len(whole), 1))
-    level, seen = [root], {root}
-    made = {root}
+    level, seen, made = [root], {root}, {root}
     while level and left > 0:
         found: list[Edit] = []
         deeper: list[Node] = []
         stack = list(reversed(level))
         while stack:
             node = stack.pop()
-            for kind, part, new, other in _changes(node):
+            for place, (kind, part, new, other) in _at(node, uses):
                 if len(found) == left:
                     break
                 (edited,) = transform([root], rebuild, {node: new})
                 if edited not in made:
                     made.add(edited)
-                    found.append(Edit(kind, node, part, edited, other))
+                    found.append(Edit(kind, place, part, edited, other))
             fresh = [o for o in dict.fromkeys(node.operands) if o not in seen]
             seen.update(fresh)
-            if node.op in CLEAR or (node.op == "add" and len(node.operands) == 1):
+            if is_clear(node):
                 stack.extend(reversed(fresh))
             else:
                 deeper += fresh
         left -= len(found)
         level = deeper
         yield found
+
+
+def _at(node: Node, uses: Counter[Node]) -> Iterator[tuple[Node, Small]]:
+    """The changes of `node`, and those of operands that others use too, in this use alone."""
+    for change in _changes(node):
+        yield node, change
+    for i, operand in enumerate(node.operands):
+        if uses[operand] > 1 and node.op in ("einsum", "add", "elementwise"):
+            for kind, part, new, other in _changes(operand):
+                yield operand, (kind, part, replaced(node, i, new), other)
 
 
 def _changes(node: Node) -> list[Small]:
@@ -128,6 +141,36 @@ def _of_product(node: Node) -> list[Small]:
             if factor.shape == factors[j].shape and len(factor.shape) > 1 and factor is not factors[j]:
                 exchanged = [*labels[:i], labels[j], *labels[i + 1:j], own, *labels[j + 1:]]
                 found.append(("order", factor, contract(factors, exchanged, out, sizes), factors[j]))
+    return found + _pairs(node)
+
+
+def _pairs(node: Node) -> list[Small]:
+    """Two factors left out at once: the derivative p (1 - p) of a sigmoid is two."""
+    _, out = node.attrs
+    sizes = dict(zip(out, node.shape, strict=True))
+    factors = _flat(node)
+    found: list[Small] = []
+    for i, j in combinations(range(len(factors)), 2):
+        (one, own), (two, labels) = factors[i], factors[j]
+        rest = [each for k, each in enumerate(factors) if k not in (i, j)]
+        if own == labels and set(own) <= {x for _, each in rest for x in each}:
+            new = contract([f for f, _ in rest], [x for _, x in rest], out, sizes)
+            found.append(("factor", product(one, two), new, None))
+    return found if len(factors) <= PRODUCT else []
+
+
+def _flat(node: Node) -> list[tuple[Node, tuple[int, ...]]]:
+    """The factors of a product, those of inner entrywise products included, with the labels of their axes."""
+    found: list[tuple[Node, tuple[int, ...]]] = []
+    stack = list(zip(node.operands, node.attrs[0], strict=True))[::-1]
+    while stack:
+        factor, own = stack.pop()
+        labels, out = factor.attrs if factor.op == "einsum" else ((), ())
+        if labels and all(x in out for each in labels for x in each):
+            inner = [tuple(own[out.index(x)] for x in each) for each in labels]
+            stack += list(zip(factor.operands, inner, strict=True))[::-1]
+        else:
+            found.append((factor, tuple(own)))
     return found
 
 

@@ -9,27 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from symgrad.graphs.einsum import contract, scale
-from symgrad.graphs.node import Node
-from symgrad.graphs.primitives import rebuild
-from symgrad.graphs.weights import ONE, Weight, plus, times
+from symgrad.graphs.einsum import contract, literal, scale
+from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.primitives import add, elementwise, rebuild
+from symgrad.graphs.weights import MINUS, ONE, Weight, plus, times
 
+MERGED = 60  # terms among which like ones are looked for
 DEPTH = 24  # products and views on the way to a sum
+CLEAR = ("named", "stop", "view")  # what makes no part deeper; nor does a sum of one term
 LINEAR = ("slice", "pad", "reshape", "gather", "scatter", "cumsum")  # in their first operand
 Terms = list[Node]
 
 
 def splits(node: Node) -> list[Terms]:
     """The ways to write `node` as a sum of two or more terms by taking one sum apart, outermost sums first."""
-    found: list[Terms] = []
-    queue: list[tuple[Node, Callable[[Node], Node], int]] = [(node, lambda term: term, 0)]
+    return [terms for _, terms in _ways(node)]
+
+
+def nearest_sum(node: Node) -> int:
+    """How many operations lie between `node` and the first sum that a linear path reaches; 0 if it is that sum."""
+    return min((depth for depth, _ in _ways(node)), default=0)
+
+
+def is_clear(node: Node) -> bool:
+    """Does what lies below `node` count as deep as the node itself?"""
+    return node.op in CLEAR or (node.op == "add" and len(node.operands) == 1)
+
+
+def _ways(node: Node) -> Iterator[tuple[int, Terms]]:
+    queue: list[tuple[Node, Callable[[Node], Node], int, int]] = [(node, lambda term: term, 0, 0)]
     while queue:
-        inner, put, depth = queue.pop(0)
+        inner, put, steps, depth = queue.pop(0)
         if inner.op == "add" and len(inner.operands) > 1:
-            found.append([put(scale(o, by)) for o, by in zip(inner.operands, inner.attrs[0], strict=True)])
-        elif depth < DEPTH:
-            queue += [(inner.operands[i], _composed(put, inner, i), depth + 1) for i in _linear_in(inner)]
-    return found
+            yield depth, [put(scale(o, by)) for o, by in zip(inner.operands, inner.attrs[0], strict=True)]
+        elif steps < DEPTH:
+            below = depth if is_clear(inner) else depth + 1
+            queue += [(inner.operands[i], _composed(put, inner, i), steps + 1, below) for i in _linear_in(inner)]
 
 
 def _linear_in(node: Node) -> list[int]:
@@ -100,3 +115,23 @@ def levels(node: Node, most: int) -> Iterator[tuple[Terms, Terms]]:
         seen.update(new)
         current = parts
         yield parts, new[:most]
+
+
+def plain(node: Node) -> Node:
+    """The same value in a textbook's form, where the stable form is another: sigmoid(-z) is 1 - sigmoid(z).
+
+    Of the sums that distributing then gives, the smallest: (1 - y) p - y (1 - p) is p - y.
+    """
+
+    def rule(each: Node, operands: tuple[Node, ...]) -> Node:
+        new = rebuild(each, operands)
+        if new.op != "elementwise" or new.attrs != ("sigmoid",) or unscaled(new.operands[0])[0].number >= 0:
+            return new
+        turned = elementwise("sigmoid", [scale(new.operands[0], MINUS)])
+        return add([literal(1, new.shape), turned], [ONE, MINUS])
+
+    (spread,) = transform([node], rule, {})
+    if spread is node:
+        return node
+    sums = [spread, *(add(parts) for parts, _ in levels(spread, MERGED) if parts)]
+    return min(sums, key=lambda each: len(topological([each])))

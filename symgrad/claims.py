@@ -11,6 +11,7 @@ from symgrad.align import as_tensor, describe
 from symgrad.grammar import Source
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.names import display_names
 from symgrad.parser import parse_with_symbols
 from symgrad.tensor import Tensor, wrap
@@ -35,7 +36,8 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
         if node.op == "input" and node.attrs[0].owner is None:
             found.setdefault(node.attrs[0].name, _symbol(node))
         elif node.op == "named" and node.attrs[0].isidentifier():
-            found.setdefault(node.attrs[0], wrap(node))
+            over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
+            found.setdefault(node.attrs[0], wrap(node, over))
     return {name: tensor for name, tensor in found.items() if name.isidentifier() and not keyword.iskeyword(name)
             and not name.startswith("__")}
 

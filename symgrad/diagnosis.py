@@ -9,16 +9,19 @@ level by level: first the outermost sums and products, then those inside.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, permutations, zip_longest
+from typing import Any
 
 import sympy as sp
 
 from symgrad.graphs.edits import Edit, edits
 from symgrad.graphs.einsum import contract, scale, total, transpose
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.primitives import add
 from symgrad.graphs.samples import sample_axes, sample_size
-from symgrad.graphs.terms import levels, unscaled
+from symgrad.graphs.sizes import product as size_product
+from symgrad.graphs.terms import levels, nearest_sum, plain, unscaled
 from symgrad.graphs.weights import MINUS, exact, from_expr, weight
 from symgrad.ratios import Factor
 from symgrad.tensor import Tensor, wrap
@@ -27,6 +30,7 @@ from symgrad.verdict import Diagnosis, factor_sentence, factor_text, term_text
 
 DEEPEST = 16  # levels that are looked at
 CANDIDATES = 120  # edits of each side, and as many terms
+INNER = 40  # parts of the right formula that a claim of another shape is compared with
 PAIRED = 40  # terms of each side that are matched with each other
 
 
@@ -49,7 +53,7 @@ class Sides:
             if base.op == "view" and base.attrs[1].count(base.attrs[1][0]) == 1 and not (
                     base.operands and base.attrs[1][0] in base.attrs[0][0]):
                 labels, out = base.attrs
-                sizes = dict(zip(out, base.shape, strict=True))
+                sizes = dict(zip(out[1:], base.shape[1:], strict=True))
                 return wrap(scale(scale(contract(base.operands, labels, out[1:], sizes), own), by))
             known = self.axes if base in self.axes else sample_axes([base])
             over = self.size if known.get(base) == 0 else None
@@ -62,36 +66,40 @@ def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
     if found:
         return found
     second: list[Diagnosis] = []  # an edit and a factor: two mistakes
-    iterators = (_levels(sides.right.node), _levels(sides.claim.node), edits(sides.right.node, CANDIDATES),
-                 edits(sides.claim.node, CANDIDATES))
-    for depth, step in enumerate(zip_longest(*iterators, fillvalue=[])):
-        terms, own, theirs, mine = step
-        values = iter(trial.values([*terms, *own, *(e.root for e in theirs), *(e.root for e in mine)]))
-        found = _terms(trial, sides, terms, [next(values) for _ in terms], own, [next(values) for _ in own])
-        for edit in [*theirs, *mine]:
-            ours = next(values)
+    none: list[Any] = []
+    true, mine = plain(sides.right.node), plain(sides.claim.node)
+    iterators = (_levels(true), _levels(mine), edits(true, CANDIDATES), edits(mine, CANDIDATES))
+    for depth, step in enumerate(zip_longest(*iterators, fillvalue=none)):
+        terms, own, theirs, ours = step
+        values = iter(trial.values([*terms, *own, *(e.root for e in theirs), *(e.root for e in ours)]))
+        by_terms = _terms(trial, sides, terms, [next(values) for _ in terms], own, [next(values) for _ in own])
+        by_edits: list[tuple[Edit, Diagnosis]] = []
+        for edit in [*theirs, *ours]:
+            value = next(values)
             of_claim = edit not in theirs
-            c = trial.factor(trial.right if of_claim else trial.claim, ours, trial.magnitude)
+            c = trial.factor(trial.right if of_claim else trial.claim, value, trial.magnitude)
             if c is None:
                 continue
             if c == 1:
-                found.append(_edited(sides, edit, of_claim))
+                by_edits.append((edit, _edited(sides, edit, of_claim)))
             elif not second and edit.kind not in ("sign", "weight"):
                 c = 1 / c if of_claim else c
-                plain = _edited(sides, edit, of_claim)
-                second.append(Diagnosis(plain.kind, f"{plain.sentence}, and the claim has a wrong factor {factor_text(c)}",
-                                        plain.term, None))
-        found = _distinct(found)
+                one = _edited(sides, edit, of_claim)
+                text = f"{one.sentence}, and the claim has a wrong factor {factor_text(c)}"
+                second.append(replace(one, sentence=text))
+        first = [d for edit, d in by_edits if edit.kind not in ("term", "sign", "weight")]
+        inner = [d for edit, d in by_edits if edit.kind in ("term", "sign", "weight")]
+        found = _distinct([*first, *_shortened(by_terms, inner), *inner])
         if found:
             return found
         if depth >= DEEPEST:
             break
-    return second or _matched(trial, sides)
+    return second or _matched(trial, sides, true, mine)
 
 
 def _levels(node: Node) -> list[list[Node]]:
-    """The terms of each level; the whole is level 0."""
-    return [[], *(new for _, new in levels(node, CANDIDATES))]
+    """The terms of each level, those of the outermost sum at the depth at which it lies."""
+    return [*([] for _ in range(nearest_sum(node))), *(new for _, new in levels(node, CANDIDATES))]
 
 
 def _whole(trial: Trial, sides: Sides) -> list[Diagnosis]:
@@ -158,11 +166,12 @@ def _terms(trial: Trial, sides: Sides, terms: Sequence[Node], values: Sequence[V
         return found
     t, c = of_right[0]
     term = sides.part(t)
-    text = f"the term {term_text(term)} of the right formula stands in the claim with the factor {factor_text(1 + c)}"
-    negative = not isinstance(c, sp.Expr) and c < -1
-    if negative:
+    left = sp.factor(1 + c) if isinstance(c, sp.Expr) else 1 + c
+    text = f"the term {term_text(term)} of the right formula stands in the claim with the factor {factor_text(left)}"
+    here = float(c.subs(trial.points[0].sizes)) if isinstance(c, sp.Expr) else c
+    if here < -1:
         return [Diagnosis("sign", text, term)]
-    less = not isinstance(c, sp.Expr) and c < 0 or isinstance(c, sp.Expr) and (1 + c).is_positive is not True
+    less = here < 0
     return [Diagnosis("missing", text, sides.part(t, -c)) if less else Diagnosis("surplus", text, sides.part(t, c))]
 
 
@@ -206,6 +215,12 @@ def _inside(sides: Sides, edit: Edit, of_claim: bool) -> str:
     return f" in {text}" if not text.endswith("…") else ""
 
 
+def _shortened(terms: Sequence[Diagnosis], inner: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """A term too long for a sentence is told as the term of the inner sum that it comes from."""
+    told = {d.kind: d.sentence for d in reversed(inner)}
+    return [replace(d, sentence=told[d.kind]) if d.kind in told and "…" in d.sentence else d for d in terms]
+
+
 def _distinct(found: Sequence[Diagnosis]) -> list[Diagnosis]:
     """The first diagnosis of each kind; those without a field of the verdict only where there is no other."""
     kinds: dict[str, Diagnosis] = {}
@@ -216,11 +231,11 @@ def _distinct(found: Sequence[Diagnosis]) -> list[Diagnosis]:
     return list(kinds.values())
 
 
-def _matched(trial: Trial, sides: Sides) -> list[Diagnosis]:
+def _matched(trial: Trial, sides: Sides, right: Node, claim: Node) -> list[Diagnosis]:
     """Terms of both sides paired by their values: one term in the place of another, or several missing."""
     best: tuple[int, list[Node], list[Node]] | None = None
-    for a in _sums(sides.right.node):
-        for b in _sums(sides.claim.node):
+    for a in _sums(right):
+        for b in _sums(claim):
             values = trial.values([*a, *b])
             mine, true = dict(zip(b, values[len(a):], strict=True)), dict(zip(a, values, strict=False))
             left = list(b)
@@ -240,9 +255,9 @@ def _matched(trial: Trial, sides: Sides) -> list[Diagnosis]:
     _, lacks, left = best
     found = []
     if lacks and left:
-        right, wrong = sides.part(lacks[0]), sides.part(left[0])
-        text = f"the term {term_text(wrong)} of the claim should be {term_text(right)}"
-        return [Diagnosis("missing", text, right), Diagnosis("surplus", text, wrong)]
+        right_term, wrong = sides.part(lacks[0]), sides.part(left[0])
+        text = f"the term {term_text(wrong)} of the claim should be {term_text(right_term)}"
+        return [Diagnosis("missing", text, right_term), Diagnosis("surplus", text, wrong)]
     for kind, terms, words in (("missing", lacks, ("is missing", "are missing")),
                                ("surplus", left, ("is too much", "are too much"))):
         if terms:
@@ -255,8 +270,8 @@ def _matched(trial: Trial, sides: Sides) -> list[Diagnosis]:
 
 def _sums(node: Node) -> list[list[Node]]:
     """The sums that a formula is, each more distributed than the one before."""
-    found = [parts for parts, _ in levels(node, PAIRED)]
-    return [parts for parts in found[:4] if len(parts) <= PAIRED]
+    found = [[node], *(parts for parts, _ in levels(node, PAIRED))]
+    return [parts for parts in found[:5] if len(parts) <= PAIRED]
 
 
 def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
@@ -276,8 +291,20 @@ def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
                 if c is None:
                     continue
                 sizes = " and ".join(str(one.shape[a]) for a in axes)
-                more = "" if c == 1 else f", with a factor {factor_text(c if one is mine else 1 / exact_expr(c))}"
+                c = c if one is mine else 1 / exact_expr(c)
+                averaged = sp.simplify(exact_expr(c) / size_product(one.shape[a] for a in axes)) == 1
+                if one is mine and (c == 1 or averaged):
+                    words = words.replace("sum", "mean") if averaged else words
+                    return [Diagnosis("other", words.format(f"the axis of size {sizes}"))]
+                more = "" if c == 1 else f", and has a wrong factor {factor_text(c)}"
                 return [Diagnosis("other", words.format(f"the axis of size {sizes}") + more)]
+    inner = [n for n in topological([true])[:-1] if n.shape == mine.shape and n.op not in ("input", "constant")]
+    for node, values in zip(inner[-INNER:], trial.values(inner[-INNER:]), strict=True):
+        c = trial.factor(trial.claim, values)
+        if c is not None:
+            part = term_text(Sides(claim, right).part(node))
+            times = "" if c == 1 else f"{factor_text(c)} times "
+            return [Diagnosis("other", f"the claim is {times}the part {part} of it: a factor is missing")]
     ones = [[v.squeeze() for v in side] for side in (trial.claim, trial.right)]
     if trial.factor(*ones) == 1:
         return [Diagnosis("other", "its entries are right")]

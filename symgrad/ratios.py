@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-Factor = Fraction | float | sp.Expr
+Factor = Any  # Fraction | float | sp.Expr: SymPy ships no types
 CLOSE = 1e-8
 LARGEST = 1000  # denominator of an exact factor
 

@@ -146,9 +146,9 @@ def _number(value: Any) -> str:
 def array_text(value: np.ndarray) -> str:
     """An array on one line, with four digits."""
     value = np.asarray(value)
-    form = {"float_kind": _number}
-    return " ".join(np.array2string(value, formatter=form, separator=", ", threshold=60, edgeitems=3,  # type: ignore[call-overload]
-                                    max_line_width=10**6).split())
+    text = np.array2string(value, formatter={"float_kind": _number}, separator=", ", threshold=60, edgeitems=3,
+                           max_line_width=10**6)
+    return " ".join(text.split())
 
 
 def term_text(term: Tensor) -> str:
