@@ -179,18 +179,75 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
     click.get_current_context().exit(status)
 
 
-@cli.command()
-@on_target
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
-def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> None:
-    """Check every step numerically.
+class Claim(click.Command):
+    """A command whose argument may begin with a minus: `-X.T @ y` is a formula and no option."""
 
-    Random values in float64, random sizes; gradients against differences. Exit status 1 if a step fails."""
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {name: p for p in self.get_params(ctx) if isinstance(p, click.Option) for name in p.opts}
+        rest, formulas = list(args), []
+        kept: list[str] = []
+        while rest:
+            arg = rest.pop(0)
+            if arg == "--":
+                formulas += rest
+                break
+            if arg.startswith("-") and not arg.startswith("--") and arg not in options:
+                formulas.append(arg)
+                continue
+            kept.append(arg)
+            if arg in options and not options[arg].is_flag and rest:
+                kept.append(rest.pop(0))
+        return super().parse_args(ctx, [*kept, "--", *formulas] if formulas else kept)
+
+
+@cli.command(cls=Claim)
+@click.argument("target", metavar="MODEL.py|FORMULA|CLAIM")
+@SHAPE
+@WRT
+@click.option("--gradient-of", metavar="EXPR", help="Is CLAIM the gradient of this formula or model file?")
+@click.option("--jacobian-of", metavar="EXPR", help="Is CLAIM its Jacobian?")
+@click.option("--hessian-of", metavar="EXPR", help="Is CLAIM its Hessian?")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
+def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of: str | None,
+          jacobian_of: str | None, hessian_of: str | None, seed: int) -> None:
+    """Check every step numerically, or a formula of your own.
+
+    Of a model or a formula: random values in float64, random sizes; gradients against differences.
+
+    \b
+    Of a claimed derivative: is it right, and if not, what is wrong with it?
+      symgrad check "X.T @ (X @ w - y)" --gradient-of "sum((X @ w - y)**2)" --wrt w
+          --shape X=n,d --shape w=d --shape y=n
+
+    Exit status 1 if a step fails or the claim is wrong."""
+    asked = [(name, of) for name, of in (("gradient", gradient_of), ("jacobian", jacobian_of),
+                                         ("hessian", hessian_of)) if of is not None]
+    if len(asked) > 1:
+        raise click.UsageError("give one of --gradient-of, --jacobian-of and --hessian-of")
+    good = _check_claim(target, *asked[0], shapes, wrt, seed) if asked else _check_steps(target, shapes, wrt, seed)
+    if not good:
+        click.get_current_context().exit(1)
+
+
+def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
     proof = commands.prove(commands.derivation(_target(target, shapes, wrt)), seed)
     terminal.table(("step", "formula", "error", ""), proof.rows, right=("step", "error"), fold=("formula",))
     terminal.say(proof.sentence, "" if proof.good else "bold red")
-    if not proof.good:
-        click.get_current_context().exit(1)
+    return bool(proof.good)
+
+
+def _check_claim(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...],
+                 seed: int) -> bool:
+    verdict = commands.judged(claim, derivative, of, shapes, wrt, seed)
+    terminal.say(str(verdict), "" if verdict else "bold red")
+    if verdict.counterexample is not None:
+        rows = commands.diagnosis_rows(verdict)
+        if rows:
+            terminal.say()
+            terminal.table(("diagnosis", "value"), rows, fold=("value",))
+        terminal.say()
+        terminal.table(("counterexample", "value"), verdict.counterexample.rows(), fold=("value",))
+    return verdict.equal
 
 
 @cli.command()

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import symgrad as sg
+from symgrad.claims import joined, vocabulary
 from symgrad.derivation import Derivation
+from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Symbol, topological
 from symgrad.source import Source, generate
-from symgrad.target import Target, kind_of, symbols_of
+from symgrad.target import Target, kind_of, symbols_of, target
+from symgrad.verdict import Verdict, factor_text
+from symgrad.verification import judge
 
 SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")
 WIDTH = 100  # of a formula in an overview; longer ones are cut
@@ -67,6 +71,37 @@ def prove(shown: Derivation, seed: int = 0) -> Proof:
                      None)
     rows = tuple((str(r.number), r.formula, f"{r.error:.1e}", "ok" if r.holds else "FAILS") for r in checked.rows)
     return Proof(rows, str(checked).splitlines()[0].rstrip(":"), bool(checked))
+
+
+# a claimed derivative ---------------------------------------------------------------------------------------
+
+
+def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> Verdict:
+    """Is `claim` the gradient, jacobian or hessian (`derivative`) of a formula or of the loss of a model file?"""
+    on = target(of, shapes, wrt)
+    if len(on.wrt) != 1:
+        known = ", ".join(str(v.name) for v in on.wrt)
+        raise SymgradError(f"--{derivative}-of: name the one variable with --wrt; there are {known or 'none'}")
+    (variable,) = on.wrt
+    right = getattr(sg, derivative)(on.loss, variable)
+    known_names = vocabulary(on.loss) | ({variable.name: variable} if variable.name else {})
+    others = {name: shape for name, shape in shapes.items() if name not in known_names}
+    return judge(claim, right, joined(known_names, others), seed)
+
+
+def diagnosis_rows(verdict: Verdict) -> list[tuple[str, str]]:
+    """One row for each diagnosis that has a value: what it is, and the term or factor."""
+    rows = [("shape", "claim {}, right {}".format(*map(_shape_text, verdict.shape)))] if verdict.shape else []
+    if verdict.factor is not None:
+        rows.append(("factor", factor_text(verdict.factor)))
+    if verdict.transposed:
+        rows.append(("transposed", "yes"))
+    terms = (("missing", verdict.missing), ("surplus", verdict.surplus), ("sign", verdict.sign))
+    return rows + [(name, cut(str(term))) for name, term in terms if term is not None]
+
+
+def _shape_text(shape: Any) -> str:
+    return "none" if shape is None else " × ".join(map(str, shape)) or "scalar"
 
 
 # info -------------------------------------------------------------------------------------------------------

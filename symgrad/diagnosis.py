@@ -65,6 +65,7 @@ def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
     found = _whole(trial, sides)
     if found:
         return found
+    known: list[Diagnosis] = []
     second: list[Diagnosis] = []  # an edit and a factor: two mistakes
     none: list[Any] = []
     true, mine = plain(sides.right.node), plain(sides.claim.node)
@@ -89,12 +90,13 @@ def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
                 second.append(replace(one, sentence=text))
         first = [d for edit, d in by_edits if edit.kind not in ("term", "sign", "weight")]
         inner = [d for edit, d in by_edits if edit.kind in ("term", "sign", "weight")]
-        found = _distinct([*first, *_shortened(by_terms, inner), *inner])
-        if found:
-            return found
-        if depth >= DEEPEST:
+        if known:  # a term too long for a sentence: is it one of an inner sum?
+            known = _shortened(known, inner)
+        else:
+            known = _distinct([*first, *_shortened(by_terms, inner), *inner])
+        if depth >= DEEPEST or known and not any(d.term is not None and "…" in d.sentence for d in known if d not in first):
             break
-    return second or _matched(trial, sides, true, mine)
+    return known or second or _matched(trial, sides, true, mine)
 
 
 def _levels(node: Node) -> list[list[Node]]:
@@ -132,8 +134,8 @@ def transposes(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
         if [right.node.shape[a] for a in order] != list(claim.node.shape):
             continue
         (turned,) = trial.values([transpose(right.node, order)])
-        c = trial.factor(trial.claim, turned, trial.claim)
-        if c is None:
+        c = trial.factor(trial.claim, turned)
+        if c is None or trial.factor(turned, trial.right) == 1:  # a symmetric formula is no transpose of itself
             continue
         what = "the transpose of the right formula"
         if p != axes[::-1]:
@@ -189,8 +191,8 @@ def _edited(sides: Sides, edit: Edit, of_claim: bool) -> Diagnosis:
             return Diagnosis(kind, f"the factor {text} {lacks}{inside}", part)
         case "sign":
             part = sides.part(scale(edit.part, MINUS)) if of_claim else part
-            return Diagnosis("sign", f"the term {term_text(part)} of the right formula has the opposite sign in the "
-                             f"claim{inside}", part)
+            where = inside.replace(" in ", " of ", 1) if inside and not of_claim else " of the right formula"
+            return Diagnosis("sign", f"the term {term_text(part)}{where} has the opposite sign in the claim", part)
         case "weight":
             word = "a number too much" if of_claim else "lost its number"
             return Diagnosis("other", f"the term {text} has {word} in front{inside}" if of_claim

@@ -45,13 +45,10 @@ def verify(claim: Any, expr: Any, **shapes: Any) -> Verdict:
     >>> print(sg.verify("2 * X.T @ X @ w", g))
     Not equal: the term -2 Xᵀ y is missing.
     """
-    names: Mapping[str, Any] = shapes
-    if not isinstance(expr, str):
-        expr = as_tensor(expr, "verify")
-        names = joined(vocabulary(expr), shapes)
-    if not isinstance(claim, str):
-        claim = as_tensor(claim, "verify")
-        names = joined(vocabulary(claim), names if isinstance(expr, str) else shapes)
+    sides = [side if isinstance(side, str) else as_tensor(side, "verify") for side in (claim, expr)]
+    built = [side for side in sides if isinstance(side, Tensor)]
+    names = joined(vocabulary(built[0]) if len(built) == 1 else {}, shapes)
+    claim, expr = sides
     right = read(expr, names) if isinstance(expr, str) else expr
     return judge(claim, right, names)
 
