@@ -81,9 +81,15 @@ def _at(node: Node, uses: Counter[Node]) -> Iterator[tuple[Node, Small]]:
     """The changes of `node`, and those of operands that others use too, in this use alone."""
     for change in _changes(node):
         yield node, change
+    if node.op not in ("einsum", "add", "elementwise"):
+        return
+    here = Counter(node.operands)
     for i, operand in enumerate(node.operands):
-        if uses[operand] > 1 and node.op in ("einsum", "add", "elementwise"):
+        if uses[operand] > 1:
             for kind, part, new, other in _changes(operand):
+                if 1 < here[operand] < uses[operand]:
+                    whole = tuple(new if o is operand else o for o in node.operands)
+                    yield operand, (kind, part, rebuild(node, whole), other)
                 yield operand, (kind, part, replaced(node, i, new), other)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,10 @@ REPAIRS = 40  # changes of a text that are tried
 
 
 def vocabulary(t: Tensor) -> dict[str, Tensor]:
-    """The names that a formula about `t` may use: its symbols, those of what it was derived from, and names it shows."""
+    """The names that a formula about `t` may use: its symbols, those of what it was derived from, and names it shows.
+
+    A name that Python's grammar does not read goes without its marks: W^1 is W1, x^{10} is x10.
+    """
     found = {name: _symbol(node) for node, name in display_names([t.node]).items()}
     stack, seen = [t], {id(t)}
     roots: list[Node] = []
@@ -35,11 +39,19 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
     for node in topological(roots):
         if node.op == "input" and node.attrs[0].owner is None:
             found.setdefault(node.attrs[0].name, _symbol(node))
-        elif node.op == "named" and node.attrs[0].isidentifier():
+        elif node.op == "named":
             over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
             found.setdefault(node.attrs[0], wrap(node, over))
-    return {name: tensor for name, tensor in found.items() if name.isidentifier() and not keyword.iskeyword(name)
-            and not name.startswith("__")}
+    plain = {name: tensor for name, tensor in found.items() if _readable(name)}
+    for name, tensor in found.items():
+        bare = re.sub(r"[\^{}\\]", "", name)
+        if _readable(bare):
+            plain.setdefault(bare, tensor)
+    return plain
+
+
+def _readable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
 
 
 def _symbol(node: Node) -> Tensor:

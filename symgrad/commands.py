@@ -84,7 +84,7 @@ def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tu
         raise SymgradError(f"--{derivative}-of: name the one variable with --wrt; there are {known or 'none'}")
     (variable,) = on.wrt
     right = getattr(sg, derivative)(on.loss, variable)
-    known_names = vocabulary(on.loss) | ({variable.name: variable} if variable.name else {})
+    known_names = vocabulary(variable) | vocabulary(on.loss)
     others = {name: shape for name, shape in shapes.items() if name not in known_names}
     return judge(claim, right, joined(known_names, others), seed)
 

@@ -102,12 +102,12 @@ class Verdict:
 
     @property
     def missing(self) -> Tensor | None:
-        """claim = right - missing."""
+        """claim = right - missing; or a missing factor, as the sentence says."""
         return self._term("missing")
 
     @property
     def surplus(self) -> Tensor | None:
-        """claim = right + surplus."""
+        """claim = right + surplus; or a factor that is too much."""
         return self._term("surplus")
 
     @property
