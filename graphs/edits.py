@@ -81,7 +81,7 @@ def _at(node: Node, uses: Counter[Node]) -> Iterator[tuple[Node, Small]]:
     """The changes of `node`, and those of operands that others use too, in this use alone."""
     for change in _changes(node):
         yield node, change
-    if node.op not in ("einsum", "add", "elementwise"):
+    if node.op not in ("einsum", "view", "add", "elementwise"):
         return
     here = Counter(node.operands)
     for i, operand in enumerate(node.operands):
@@ -104,7 +104,10 @@ def _changes(node: Node) -> list[Small]:
     if node.op == "solve":
         a, b = node.operands
         swapped = rebuild(node, (_swapped(a), b))
-        return [("transpose", a, swapped, None)]
+        rest = tuple(range(len(a.shape) - 2))
+        columns = ("k",) * (len(b.shape) - len(rest) - 1)  # none: the right side is a vector
+        times = contract([a, b], [(*rest, "i", "j"), (*rest, "j", *columns)], (*rest, "i", *columns))
+        return [("transpose", a, swapped, None), ("function", a, times, "inverse")]
     inner = node.operands[0] if node.operands else node
     alone = node.op in ("softmax", "inverse", "cholesky", "cumsum") or (
         node.op == "elementwise" and len(node.operands) < 3)
@@ -137,6 +140,11 @@ def _of_product(node: Node) -> list[Small]:
         rest = [*labels[:i], *labels[i + 1:]]
         if others and set(own) <= {x for each in rest for x in each}:
             found.append(("factor", factor, contract(others, rest, out, sizes), None))
+        elif others and len(own) == 2 and factor.shape[0] == factor.shape[1]:  # the identity in its place
+            first, second = own
+            joined = [tuple(first if x == second else x for x in each) for each in (*rest, out)]
+            if first in {x for each in joined[:-1] for x in each}:
+                found.append(("factor", factor, contract(others, joined[:-1], joined[-1]), None))
         for a in range(len(own)):
             for b in range(a + 1, len(own)):
                 if factor.shape[a] == factor.shape[b] and own[a] != own[b]:

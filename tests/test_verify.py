@@ -43,6 +43,10 @@ FACTORS = sg.gradient(sg.sum((U @ V.T - R) ** 2) + lam * sg.sum(U**2), U)
 m, s, x = sg.parameter("m"), sg.parameter("s", nonnegative=True), sg.data("x", n)
 NORMAL = sg.sum((x - m) ** 2) / (2 * s) + n / 2 * sg.log(s)
 BY_S = sg.gradient(NORMAL, s)
+r, mu, P, S = sg.data("r", d), sg.parameter("mu", d), sg.parameter("P", (d, d), positive_definite=True), sg.data("S", (d, d))
+GAUSS = sg.gradient(sg.logdet(P) / 2 + (r - mu) @ sg.inv(P) @ (r - mu) / 2, P)
+SOLVED = sg.solve(S, r)
+RR = "outer(r - mu, r - mu)"
 
 u, v = sg.data("u", d, over=T), sg.data("v", k, over=T)
 W1, b1, W2, b2 = sg.parameter("W1", (h, d)), sg.parameter("b1", h), sg.parameter("W2", (k, h)), sg.parameter("b2", k)
@@ -100,6 +104,13 @@ MISTAKES = [
     ("-sum((x - m)**2) / (2 * s**2) + n / s", BY_S, {"surplus": "n / (2 * s)"}, "with the factor 2"),
     ("-sum((x - m)**2) / (2 * s**2)", BY_S, {"missing": "n / (2 * s)"}, "the term n/(2 s) is missing"),
     ("-sum((x - m)**2) / (2 * s**2) + 1 / (2 * s)", BY_S, {"missing": "(n - 1) / (2 * s)"}, "with the factor 1/n"),
+    (f"inv(P)/2 + inv(P) @ {RR} @ inv(P)/2", GAUSS, {"sign": f"-inv(P) @ {RR} @ inv(P)/2"}, "has the opposite sign"),
+    (f"-inv(P) @ {RR} @ inv(P)/2", GAUSS, {"missing": "inv(P)/2"}, "the term 1/2 P⁻¹ is missing"),
+    (f"inv(P) - inv(P) @ {RR} @ inv(P)/2", GAUSS, {"surplus": "inv(P)/2"}, "stands in the claim with the factor 2"),
+    (f"inv(P)/2 - inv(P) @ {RR}/2", GAUSS, {"missing": "inv(P)"}, "the factor P⁻¹ is missing"),
+    (f"P/2 - inv(P) @ {RR} @ inv(P)/2", GAUSS, {}, "the function inverse is missing: the claim has P itself"),
+    ("S @ r", SOLVED, {}, "the function inverse is missing: the claim has S itself"),
+    ("inv(S).T @ r", SOLVED, {"transposed": True}, "S must be transposed"),
     (f"sum(outer({E2}, tanh(W1 @ u + b1)), over=T)", NET["W2"], {"factor": T}, "the claim is T times"),
     (f"mean(outer(tanh(W1 @ u + b1), {E2}), over=T)", NET["W2"], {"transposed": True, "shape": ((h, k), (k, h))},
      "the claim is the transpose"),
@@ -119,7 +130,7 @@ MISTAKES = [
 
 
 NAMES = {"X": X, "y": y, "w": w, "lam": lam, "A": A, "b": b, "z": z, "t": t, "U": U, "V": V, "R": R, "m": m, "s": s,
-         "x": x, "u": u, "v": v, "W1": W1, "b1": b1, "W2": W2, "b2": b2}
+         "x": x, "u": u, "v": v, "r": r, "mu": mu, "P": P, "S": S, "W1": W1, "b1": b1, "W2": W2, "b2": b2}
 
 
 def same(field, wanted):
@@ -154,6 +165,7 @@ def test_mistakes(claim, right, fields, words):
     ("softmax(z) - t", SOFTMAX), ("exp(z) / sum(exp(z)) - t", SOFTMAX),
     ("2 * U @ (V.T @ V) - 2 * R @ V + 2 * lam * U", FACTORS),
     ("(n * s - sum((x - m)**2)) / (2 * s**2)", BY_S), (f"mean(outer({G1}, u), over=T)", NET["W1"]),
+    ("inv(S) @ r", SOLVED), (f"inv(P) @ (P - {RR}) @ inv(P) / 2", GAUSS),
     (f"sum(outer({G1}, u) / T, over=T)", NET["W1"]), (f"outer({G1}, u)", SAMPLE["W1"]),
     (sg.log(b * b), 2 * sg.log(b)), (sg.sin(b) ** 2 + sg.cos(b) ** 2, b / b),
     (1.000000001 * LEAST, LEAST),  # up to rounding
