@@ -10,54 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, permutations, zip_longest
+from itertools import zip_longest
 from typing import Any
 
 import sympy as sp
 
 from symgrad.graphs.edits import Edit, edits
-from symgrad.graphs.einsum import contract, scale, total, transpose
-from symgrad.graphs.node import Node, topological
+from symgrad.graphs.einsum import scale
+from symgrad.graphs.node import Node
 from symgrad.graphs.primitives import add
-from symgrad.graphs.samples import sample_axes, sample_size
-from symgrad.graphs.sizes import product as size_product
 from symgrad.graphs.terms import levels, nearest_sum, plain, unscaled
-from symgrad.graphs.weights import MINUS, exact, from_expr, weight
-from symgrad.ratios import Factor
-from symgrad.tensor import Tensor, wrap
+from symgrad.graphs.weights import MINUS, weight
+from symgrad.reshaping import transposes
+from symgrad.sides import Sides
 from symgrad.trial import Trial, Values
 from symgrad.verdict import Diagnosis, factor_sentence, factor_text, term_text
 
 DEEPEST = 16  # levels that are looked at
 CANDIDATES = 120  # edits of each side, and as many terms
-INNER = 40  # parts of the right formula that a claim of another shape is compared with
 PAIRED = 40  # terms of each side that are matched with each other
-
-
-class Sides:
-    """A claim, the right formula, and how parts of them are shown."""
-
-    def __init__(self, claim: Tensor, right: Tensor) -> None:
-        self.claim, self.right = claim, right
-        roots = [right.node, claim.node]
-        self.size = sample_size(roots)
-        self.axes = sample_axes(roots)
-
-    def part(self, node: Node, factor: Factor = 1.0) -> Tensor:
-        """A tensor for a part of a formula, times `factor`; what is the same for all samples, without their axis."""
-        by = from_expr(factor) if isinstance(factor, sp.Expr) else weight(factor)
-        own, base = unscaled(node)
-        node = scale(node, by)
-        over = None
-        if self.size is not None and node.shape and node.shape[0] == self.size:
-            if base.op == "view" and base.attrs[1].count(base.attrs[1][0]) == 1 and not (
-                    base.operands and base.attrs[1][0] in base.attrs[0][0]):
-                labels, out = base.attrs
-                sizes = dict(zip(out[1:], base.shape[1:], strict=True))
-                return wrap(scale(scale(contract(base.operands, labels, out[1:], sizes), own), by))
-            known = self.axes if base in self.axes else sample_axes([base])
-            over = self.size if known.get(base) == 0 else None
-        return wrap(node, over)
 
 
 def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
@@ -121,29 +92,6 @@ def _whole(trial: Trial, sides: Sides) -> list[Diagnosis]:
     return found + transposes(trial, claim, right)
 
 
-def transposes(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
-    """The claim with its axes in another order."""
-    lead = 0 if right.over is None else 1
-    rank = len(right.node.shape)
-    if claim.over != right.over or len(claim.node.shape) != rank or rank - lead > 4:
-        return []
-    axes = list(range(lead, rank))
-    orders = sorted((list(p) for p in permutations(axes) if list(p) != axes), key=lambda p: p != axes[::-1])
-    for p in orders:
-        order = [*range(lead), *p]
-        if [right.node.shape[a] for a in order] != list(claim.node.shape):
-            continue
-        (turned,) = trial.values([transpose(right.node, order)])
-        c = trial.factor(trial.claim, turned)
-        if c is None or trial.factor(turned, trial.right) == 1:  # a symmetric formula is no transpose of itself
-            continue
-        what = "the transpose of the right formula"
-        if p != axes[::-1]:
-            what = f"the right formula with its axes in the order {tuple(a - lead for a in p)}"
-        return [Diagnosis("transposed", f"the claim is {what}" if c == 1 else factor_sentence(c, what))]
-    return []
-
-
 def _terms(trial: Trial, sides: Sides, terms: Sequence[Node], values: Sequence[Values],
            own: Sequence[Node], theirs: Sequence[Values]) -> list[Diagnosis]:
     """Claim less right formula as a multiple of one term of either."""
@@ -194,9 +142,8 @@ def _edited(sides: Sides, edit: Edit, of_claim: bool) -> Diagnosis:
             where = inside.replace(" in ", " of ", 1) if inside and not of_claim else " of the right formula"
             return Diagnosis("sign", f"the term {term_text(part)}{where} has the opposite sign in the claim", part)
         case "weight":
-            word = "a number too much" if of_claim else "lost its number"
-            return Diagnosis("other", f"the term {text} has {word} in front{inside}" if of_claim
-                             else f"the term {text} {word} in front{inside}", part)
+            word = "has a number too much" if of_claim else "lost its number"
+            return Diagnosis("other", f"the term {text} {word} in front{inside}", part)
         case "transpose":
             return Diagnosis("transposed", f"{text} must be transposed{inside}", part)
         case "order":
@@ -274,45 +221,3 @@ def _sums(node: Node) -> list[list[Node]]:
     """The sums that a formula is, each more distributed than the one before."""
     found = [[node], *(parts for parts, _ in levels(node, PAIRED))]
     return [parts for parts in found[:5] if len(parts) <= PAIRED]
-
-
-def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
-    """A claim of another shape: transposed, not summed, summed too often, or with axes of size 1."""
-    found = transposes(trial, claim, right)
-    if found:
-        return found
-    mine, true = claim.node, right.node
-    for one, other, words in ((mine, true, "the sum over {} is missing"), (true, mine, "the claim sums over {} too much")):
-        for count in range(1, len(one.shape) - len(other.shape) + 1):
-            for axes in combinations(range(len(one.shape)), count):
-                summed = total(one, axes)
-                if summed.shape != other.shape:
-                    continue
-                values = trial.values([summed])[0]
-                c = trial.factor(values, trial.right if one is mine else trial.claim)
-                if c is None:
-                    continue
-                sizes = " and ".join(str(one.shape[a]) for a in axes)
-                c = c if one is mine else 1 / exact_expr(c)
-                averaged = sp.simplify(exact_expr(c) / size_product(one.shape[a] for a in axes)) == 1
-                if one is mine and (c == 1 or averaged):
-                    words = words.replace("sum", "mean") if averaged else words
-                    return [Diagnosis("other", words.format(f"the axis of size {sizes}"))]
-                more = "" if c == 1 else f", and has a wrong factor {factor_text(c)}"
-                return [Diagnosis("other", words.format(f"the axis of size {sizes}") + more)]
-    inner = [n for n in topological([true])[:-1] if n.shape == mine.shape and n.op not in ("input", "constant")]
-    for node, values in zip(inner[-INNER:], trial.values(inner[-INNER:]), strict=True):
-        c = trial.factor(trial.claim, values)
-        if c is not None:
-            part = term_text(Sides(claim, right).part(node))
-            times = "" if c == 1 else f"{factor_text(c)} times "
-            return [Diagnosis("other", f"the claim is {times}the part {part} of it: a factor is missing")]
-    ones = [[v.squeeze() for v in side] for side in (trial.claim, trial.right)]
-    if trial.factor(*ones) == 1:
-        return [Diagnosis("other", "its entries are right")]
-    return []
-
-
-def exact_expr(c: Factor) -> sp.Expr:
-    """A factor as a SymPy number or expression."""
-    return c if isinstance(c, sp.Expr) else sp.sympify(exact(c) if not isinstance(c, float) else c)

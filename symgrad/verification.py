@@ -14,9 +14,11 @@ import numpy as np
 
 from symgrad.align import as_tensor
 from symgrad.claims import joined, read, repairs, vocabulary
-from symgrad.diagnosis import Sides, diagnose, reshaped
+from symgrad.diagnosis import diagnose
 from symgrad.graphs.errors import DataError, ShapeError
 from symgrad.points import Point
+from symgrad.reshaping import reshaped
+from symgrad.sides import Sides
 from symgrad.tensor import Tensor
 from symgrad.trial import Trial
 from symgrad.verdict import Counterexample, Diagnosis, Verdict, shape_sentence, unequal
