@@ -44,6 +44,7 @@ class Module:
     helpers: dict[str, None] = field(default_factory=dict)
     constants: dict[Node, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    compiled: bool = False  # loops in C, with the backend's arrays around them
 
     @property
     def data(self) -> dict[str, np.ndarray]:
@@ -82,11 +83,11 @@ class Emitted:
 def new_module(backend: str = "numpy", dtype: str = "float64", taken: Collection[str] = ()) -> Module:
     """An empty module. Raises BackendError for a backend or dtype that is not there."""
     if backend not in BACKENDS:
-        later = "comes with a later version" if backend in ("cupy", "c") else "is not known"
+        later = "comes with a later version" if backend == "cupy" else "is not known"
         raise BackendError(f"the backend {backend!r} {later}; what works now is {', '.join(map(repr, BACKENDS))}")
     if dtype not in ("float32", "float64"):
         raise BackendError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    return Module(BACKENDS[backend], dtype, taken=set(taken))
+    return Module(BACKENDS[backend], dtype, taken=set(taken), compiled=backend == "c")
 
 
 def emit_function(

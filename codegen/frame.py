@@ -36,6 +36,16 @@ def normal(rng, shape):
 ''',
 })
 
+VIEWS = '''\
+def views(vector, arrays):
+    """Pieces of a vector in the shapes of the arrays of a dict, one after the other."""
+    pieces, start = {}, 0
+    for name, array in arrays.items():
+        pieces[name] = vector[start : start + array.size].reshape(array.shape)
+        start += array.size
+    return pieces
+'''
+
 FLAT = '''\
 def flat(arrays):
     """The arrays of a dict one after the other, as one vector."""
@@ -44,23 +54,25 @@ def flat(arrays):
 
 BEGIN = '''\
 def begin(params):
-    """What `step` works on: parameters as views of one vector theta${kept}."""
-    theta, views, start = flat(params), {}, 0
-    for name, array in params.items():
-        views[name] = theta[start : start + array.size].reshape(array.shape)
-        start += array.size
+    """What `step` works on: parameters, gradients (views of vectors)${kept}."""
+    theta, g = flat(params), np.concatenate([array.ravel() for array in params.values()])
     return {
         "t": 0,
         "theta": theta,
-        "params": views,
+        "params": views(theta, params),
+        "g": g,
+        "gradients": views(g, params),
+        "loss": np.zeros((), DTYPE),
+        "rooms": ({}, {}),  # where `gradients` and `update` compute
 ${states}    }
 '''
 
 STEP = '''\
+@np.errstate(all="ignore")
 def step(state, batch, lr=LR):
     """One step of ${name} on a batch, in place; gives the loss before it."""
 ${body}
-    return loss
+    return loss.item()
 '''
 
 LABELS = '''

@@ -16,11 +16,15 @@ from typing import Any
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
-from symgrad.codegen import frame
+from symgrad.codegen import c_training, frame, inplace_emit
 from symgrad.codegen.binding import bind_sizes
+from symgrad.codegen.c_emit import InPlaceCode, emit_compiled_inplace
+from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Comment, Emitted, Module, emit_function
 from symgrad.codegen.identifiers import Scope
+from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.texts import number_text, shape_text, size_text
+from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol
 from symgrad.graphs.primitives import constant
 from symgrad.graphs.sizes import Shape, symbols_of
@@ -43,6 +47,12 @@ class Rule:
     states: Mapping[str, float]
     comments: Mapping[Node, str]
     lr: float
+
+    @property
+    def overwritten(self) -> Mapping[str, str]:
+        """Which output takes the place of which input."""
+        given = dict(self.inputs)
+        return {name: name.removeprefix("new_") for name, _ in self.outputs if name.removeprefix("new_") in given}
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class TrainingText:
     """The functions of a training module and its whole text."""
 
     text: str
-    functions: Mapping[str, Emitted]
+    functions: Mapping[str, Emitted | InPlaceFunction]
 
 
 def training_text(module: Module, net: Network) -> TrainingText:
@@ -77,7 +87,7 @@ def training_text(module: Module, net: Network) -> TrainingText:
     keys = [name for name, _ in net.parameters]
     loss = net.loss[0]
     common: dict[str, Any] = {"names": net.names, "comment": net.comment, "sizes": net.sizes}
-    functions = {
+    functions: dict[str, Emitted | InPlaceFunction] = {
         "forward": emit_function(module, "forward", arguments, [net.loss], doc=f"The loss {loss}.", **common),
         "backward": emit_function(
             module, "backward", arguments, [net.loss, *net.gradients],
@@ -88,22 +98,39 @@ def training_text(module: Module, net: Network) -> TrainingText:
             module, "predict", [*net.parameters, *net.inputs], [net.prediction],
             doc=f"The prediction{'' if net.prediction[0] == 'prediction' else ' ' + net.prediction[0]}.",
             **common)
+    functions["gradients"] = emit_inplace(
+        module, "gradients", arguments, [net.loss, *net.gradients],
+        doc="As `backward`, into given arrays, in a workspace that is made once.", **common)
     states = ", ".join(name for name, _ in net.rule.outputs)
-    functions["update"] = emit_function(
-        module, "update", net.rule.inputs, net.rule.outputs,
-        doc=f"{net.rule.title}: {states} after one step, for all parameters at once.",
+    functions["update"] = emit_inplace(
+        module, "update", net.rule.inputs, net.rule.outputs, over=dict(net.rule.overwritten),
+        doc=f"{net.rule.title}: {states} after one step, in place, for all parameters at once.",
         comment=net.rule.comments.get)
-    return TrainingText(_assembled(module, net, functions), functions)
+    over, note = dict(net.rule.overwritten), net.rule.comments.get
+    code = [] if not module.compiled else [
+        emit_compiled_inplace(module, "gradients", arguments, [net.loss, *net.gradients], **common),
+        emit_compiled_inplace(module, "update", net.rule.inputs, net.rule.outputs, over=over, comment=note)]
+    done = [part for part in code if part is not None]  # the step is C if both can be
+    return TrainingText(_assembled(module, net, functions, done if len(done) == 2 else []), functions)
 
 
-def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted]) -> str:
+def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction],
+               code: Sequence[InPlaceCode]) -> str:
     starts = [_start(module, name, node) for name, node in net.parameters]
     kinds = dict.fromkeys(kind for kind, _ in starts if kind in frame.INITIALS)
     body = [*(module.backend.helpers[row].rstrip() for row in module.helpers),
-            *("\n".join(f.lines) for f in functions.values()),
+            *("\n".join(f.lines) for f in functions.values() if isinstance(f, Emitted)),
+            *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
+              for lines in (f.lines, f.workspace) if lines),
+            inplace_emit.SLOT,
             *(frame.INITIALS[kind] for kind in kinds),
-            _init(net, starts), frame.FLAT, _begin(net), _step(net), _checked(net), _batches(net), _train(net),
-            frame.FILES, _main(net)]
+            _init(net, starts), frame.FLAT, frame.VIEWS, _begin(net),
+            _step(net, *(functions[name].lines[0] for name in ("gradients", "update"))), _checked(net), _batches(net),
+            _train(net), frame.FILES, _main(net)]
+    if code:
+        place = body.index(_checked(net))
+        body[place:place] = [*c_blocks(module.dtype == "float32", *code), _compiled_step(net, *code)]
+        body.append(c_training.LAST)
     blocks = [block.strip("\n") for block in body]
     text = "\n\n\n".join([_head(module, net, functions, "\n\n\n".join(blocks)), *blocks, frame.LAST.strip("\n")])
     return text + "\n"
@@ -112,7 +139,7 @@ def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted]) -
 # the head ---------------------------------------------------------------------------------------------------
 
 
-def _head(module: Module, net: Network, functions: Mapping[str, Emitted], body: str) -> str:
+def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction], body: str) -> str:
     flops = functions["backward"].plan.flops
     count = sum_of(net.parameters)
     lines = [net.title, "", *(f"    {line}" for line in net.formulas), "",
@@ -124,7 +151,8 @@ def _head(module: Module, net: Network, functions: Mapping[str, Emitted], body: 
     for line in lines:
         wrapped = [line] if line.startswith("    ") else textwrap.wrap(line, 96) or [""]
         doc += [each.replace("\\", "\\\\").replace('"""', "'''") for each in wrapped]
-    imports = [name for name in ("argparse", "math", "os", "sys", "time", "zipfile") if f"{name}." in body]
+    every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *c_training.IMPORTS})
+    imports = [name for name in every if f"{name}." in body]
     parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
              + ("\nfrom pathlib import Path" if module.data else ""), module.backend.imports]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {net.rule.lr!r}  # the learning rate, unless another is given",
@@ -164,7 +192,6 @@ def _tables(net: Network) -> list[str]:
         parts = [str(s) if isinstance(s, int) else _quoted(str(s)) for s in node.shape]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
-    both = {**dict(net.data), **dict(net.inputs)}
     def row(name: str, keys: Sequence[str]) -> str:
         return f"{name} = ({', '.join(map(_quoted, keys))}{',' if len(keys) == 1 else ''})"
 
@@ -270,24 +297,29 @@ def _begin(net: Network) -> str:
     return frame.filled(frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
 
 
-def _step(net: Network) -> str:
+def _step(net: Network, gradients: str, update: str) -> str:
     rule = net.rule
-    known = {**{name: f'state["{name}"]' for name in ("theta", *rule.states)}, "g": "flat(gradients)"}
+    known = {name: f'state["{name}"]' for name in ("theta", "g", *rule.states)}
     rates = dict(rule.rates)
     lines = ['    state["t"] += 1']
     if any(sp.Symbol("t") in e.free_symbols for e in rates.values()):
         lines.append('    t = state["t"]')
-    lines.append('    loss, gradients = backward(*state["params"].values(), *batch)')
+    lines.append('    loss, (room, small) = state["loss"], state["rooms"]')
+    rooms = ["room"] if "rooms" in gradients else []
+    passed = ["*state['params'].values()", "*batch", "loss", "*state['gradients'].values()", *rooms]
+    lines += wrap_line(f"gradients({', '.join(passed)})".replace("'", '"'), "    ")
     lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
     arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
-    results = ", ".join(name for name, _ in rule.outputs)
-    assign = f"{results} = update({arguments})"
-    if len(assign) > 96:
-        assign = f"{results} = update(\n        {arguments}\n    )"
-    lines.append(f"    {assign}")
-    lines.append('    state["theta"][:] = theta')
-    lines += [f'    state["{name}"] = {name}' for name in rule.states]
+    lines += wrap_line(f"update({arguments}{', small' if 'rooms' in update else ''})", "    ")
     return frame.filled(frame.STEP, name=rule.name, body="\n".join(lines))
+
+
+def _compiled_step(net: Network, gradients: InPlaceCode, update: InPlaceCode) -> str:
+    rates = [(name, rate_text(e)) for name, e in net.rule.rates if str(e) != name]
+    moved = ("theta", "g", *net.rule.states)
+    numbers = [name for name, _ in net.rule.inputs if name not in moved]
+    names = [[name for name, _ in part] for part in (net.parameters, (net.loss, *net.gradients), net.data)]
+    return compiled_step(names[0], names[1], names[2], moved, rates, numbers, gradients, update)
 
 
 def _checked(net: Network) -> str:

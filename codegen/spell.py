@@ -56,7 +56,7 @@ class Backend:
 
 
 NUMPY = Backend("numpy", "import numpy as np", MappingProxyType({}), HELPERS, '@np.errstate(all="ignore")')
-BACKENDS: Mapping[str, Backend] = MappingProxyType({"numpy": NUMPY})
+BACKENDS: Mapping[str, Backend] = MappingProxyType({"numpy": NUMPY, "c": NUMPY})  # C has NumPy around it
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ called behind checks of the arrays (`feeding.py`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
@@ -14,6 +15,8 @@ import numpy as np
 import sympy as sp
 
 from symgrad.align import as_tensor, describe
+from symgrad.codegen.c_emit import compiled_text, emit_compiled
+from symgrad.codegen.c_runtime import NO_COMPILER, compiler
 from symgrad.codegen.emit import emit_function, module_text, new_module
 from symgrad.codegen.load import load
 from symgrad.codegen.plan import Plan
@@ -24,6 +27,15 @@ from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.names import describe_symbol, display_names
 from symgrad.tensor import Tensor
+
+
+def usable(backend: str) -> str:
+    """The backend, or NumPy with one line on standard error where C has no compiler."""
+    if backend == "c" and compiler() is None:
+        print(f"symgrad: {NO_COMPILER}; NumPy computes instead", file=sys.stderr)
+        return "numpy"
+    return backend
+
 
 Inputs = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
@@ -37,9 +49,15 @@ class Function:
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
+        backend = usable(backend)
         module = new_module(backend, dtype)
-        emitted = emit_function(module, "f", inputs, outputs, form=form, sizes=sizes, copy=copy, doc=doc)
-        self.source: str = module_text(module, [emitted])
+        emitted: Any
+        if backend == "c":
+            emitted = emit_compiled(module, "f", inputs, outputs, form=form, sizes=sizes, doc=doc)
+            self.source: str = compiled_text(module, [emitted])
+        else:
+            emitted = emit_function(module, "f", inputs, outputs, form=form, sizes=sizes, copy=copy, doc=doc)
+            self.source = module_text(module, [emitted])
         self.plan: Plan = emitted.plan
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
         self.backend, self.dtype = backend, dtype

@@ -319,7 +319,7 @@ def cases():
         yield pytest.param(row, setting, id=f"{row} {setting}")
 
 
-def operands(row, setting):
+def operands(row, setting, prefix=""):
     """Symbols and random arrays for the operands of a row."""
     rng = np.random.default_rng(1)
     sizes = dict(SIZES)
@@ -337,7 +337,7 @@ def operands(row, setting):
         shape = tuple(sizes.get(x) if x in sizes else int(x) for x in letters)
         shown = tuple(sg.dim(x) if x in SIZES and setting == "symbolic" else n for x, n in zip(letters, shape, strict=True))
         kind = "integer" if domain.startswith("integer") else "boolean" if domain == "boolean" else "real"
-        symbol = sg.data("abcd"[i], shown, over=T if i in over else None, dtype=kind)
+        symbol = sg.data(prefix + "abcd"[i], shown, over=T if i in over else None, dtype=kind)
         at[symbol] = array(domain, (SAMPLES, *shape) if i in over else shape, rng, i)
     return at
 

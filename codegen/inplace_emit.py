@@ -1,0 +1,215 @@
+"""A function whose results go into arrays that are given, and whose workspace is made once for each batch size."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symgrad.codegen.arrays import Expr
+from symgrad.codegen.binding import bind_sizes
+from symgrad.codegen.c_function import dtype_text, shape_py
+from symgrad.codegen.emit import (
+    INDENT,
+    Comment,
+    Module,
+    Recorded,
+    _closure,
+    _commented,
+    _constants,
+    _size_lines,
+    _sizes_in,
+    _wanted,
+    _wishes,
+)
+from symgrad.codegen.identifiers import Scope, identifier
+from symgrad.codegen.inplace import FIXED, InPlace, first_only
+from symgrad.codegen.lower import Lowering
+from symgrad.codegen.plan import Plan, Step, work_of
+from symgrad.codegen.planner import WIDTH
+from symgrad.codegen.spell import Spelling
+from symgrad.codegen.storage import Storage, every_operation, last_reads, slots
+from symgrad.codegen.texts import size_text
+from symgrad.codegen.wrapping import wrap_line
+from symgrad.graphs.node import Node
+
+
+@dataclass(frozen=True)
+class InPlaceFunction:
+    """The text of the function and of what makes its workspace, and the plan of both."""
+
+    name: str
+    lines: tuple[str, ...]
+    workspace: tuple[str, ...]
+    plan: Plan
+
+
+def emit_inplace(
+    module: Module,
+    name: str,
+    inputs: Sequence[tuple[str, Node]],
+    outputs: Sequence[tuple[str, Node]],
+    *,
+    over: Mapping[str, str] | None = None,
+    sizes: Mapping[sp.Symbol, int] | None = None,
+    names: Mapping[Node, str] | None = None,
+    comment: Comment | None = None,
+    doc: str,
+) -> InPlaceFunction:
+    """`name(inputs, outputs, rooms)`: outputs are arrays to be filled; `over` names outputs that overwrite an input."""
+    nodes = [node for _, node in outputs]
+    wanted = _wanted(nodes, names or {}, comment)
+    lowering = Lowering(nodes, wanted)
+    scope = Scope(module.taken | {name, "rooms"})
+    arguments = [scope.fresh(wish) for wish, _ in inputs]
+    called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
+    over = {new: called[old] for new, old in (over or {}).items()}
+    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
+    constants = _constants(module, lowering, nodes, scope)
+    known = bind_sizes(shapes, sizes or {})
+    size_names = Recorded({s: scope.fresh(s.name) for s in dict.fromkeys((*known, *_sizes_in(nodes)))})
+    arrays = {**{lowering.b.leaf(node): a for a, (_, node) in zip(arguments, inputs, strict=True)}, **constants}
+    roots = [lowering.exact(node) for node in nodes]
+    kept = every_operation([root for root in dict.fromkeys(roots) if root not in arrays])
+    taken = _overwritten(kept, roots, [wish for wish, _ in outputs], over, arrays)
+    wishes = _wishes(lowering, wanted)
+    results: dict[Expr, str] = {}
+    given, copies = [], []
+    for root, (wish, _) in zip(roots, outputs, strict=True):
+        if wish in over:
+            target = over[wish]
+        else:
+            target = scope.fresh(identifier(wish))
+            given.append(target)
+        if root in arrays or root in results or (root not in taken and wish in over):
+            copies.append((target, root))
+        else:
+            results[root] = target
+    constant = [e for e in kept.stored if e.op in FIXED and e not in results]
+    found, home = slots(kept, {*results, *constant}, first_only)
+    heirs = _heirs(kept, home)
+    for e in reversed(kept.stored):
+        wanted_name: str | None = wishes[e].name if e in wishes else None
+        if e in results:
+            arrays[e] = results[e]
+        elif wanted_name is None and e in heirs and heirs[e] in arrays:
+            arrays[e] = arrays[heirs[e]]
+        elif wanted_name:
+            arrays[e] = scope.fresh(wanted_name)
+    for e in kept.stored:
+        chain = [e]
+        while chain[-1] not in arrays and chain[-1] in heirs:
+            chain.append(heirs[chain[-1]])
+        if chain[-1] not in arrays:
+            arrays[chain[-1]] = scope.numbered("v")
+        arrays.update(dict.fromkeys(chain, arrays[chain[-1]]))
+    memory: dict[Expr, object] = {**home, **{e: arrays[b] for e, b in taken.items()}}
+    memory.update({e: arrays[e] for e in arrays if e.op == "input"})
+
+    def shares(e: Expr, b: Expr) -> bool:
+        return e in memory and b in memory and memory[e] == memory[b]
+
+    spelling = Spelling(module.backend, module.dtype, size_names)
+    writer = InPlace(kept, spelling, arrays, shares)
+    body: list[str] = []
+    steps: list[Step] = []
+    seen: set[object] = set()
+    for e in kept.stored:
+        if e in constant:
+            continue
+        lines = writer.lines(e)
+        note = wishes[e].comment if e in wishes else None
+        body += _commented(lines, note)
+        size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
+                                                                   "integer": 8}.get(e.kind, 1)
+        seen.add(memory.get(e, e))
+        steps.append(Step(arrays[e], e.op, (), tuple(lines), note, e.shape, e.kind, size, work_of(e)))
+    body += [f"{INDENT}np.copyto({target}, {writer.text(root).text})" for target, root in copies]
+    tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
+    ones = list(writer.ones)
+    inside = [name for name, _ in tenants] + [arrays[e] for e in constant] + [writer.one_name(s) for s in ones]
+    module.helpers.update(writer.helpers)
+    room = _workspace(name, spelling, tenants, home, constant, ones)
+    used = {s for s in size_names if s in _closure({**size_names.used, **_free(kept)}, known)}
+    keys = [size_names[s] for s in size_names if s in used]
+    key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
+    lines = wrap_line(f"def {name}({', '.join([*arguments, *given, *(['rooms'] if inside else [])])}):", "")
+    lines += documented(doc)
+    lines += _size_lines(used, known, size_names, dict(shapes))
+    if inside:
+        unpacked = ", ".join(inside) + ("," if len(inside) == 1 else "")
+        lines += wrap_line(f"{unpacked} = rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})", INDENT)
+        room = [f"def {name}_workspace({', '.join(['rooms', *keys])}):", *room]
+        room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
+    plan = Plan(shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names))
+    return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan)
+
+
+def documented(doc: str) -> list[str]:
+    """A docstring of one sentence."""
+    text = textwrap.wrap(f'"""{doc}', WIDTH - 8)
+    if len(text) == 1:
+        return [f'{INDENT}{text[0]}"""']
+    return [INDENT + line for line in (*text, '"""')]
+
+
+def _heirs(kept: Storage, home: Mapping[Expr, int]) -> dict[Expr, Expr]:
+    """For arrays whose place is taken by the step that reads them last: who takes it, in the same shape."""
+    heirs: dict[Expr, Expr] = {}
+    last = last_reads(kept)
+    for step, e in enumerate(kept.stored):
+        for b in e.args:
+            same = b in home and e in home and home[b] == home[e] and (b.shape, b.kind) == (e.shape, e.kind)
+            if same and last[b] == step:
+                heirs[b] = e
+    return heirs
+
+
+def _free(kept: Storage) -> dict[object, None]:
+    return dict.fromkeys(s for e in kept.stored for size in e.shape if not isinstance(size, int) for s in size.free_symbols)
+
+
+def _overwritten(kept: Storage, roots: Sequence[Expr], wishes: Sequence[str],
+                 over: Mapping[str, str], arrays: Mapping[Expr, str]) -> dict[Expr, Expr]:
+    """The results that can be written over an input: nothing reads that input at a later step."""
+    last, place = last_reads(kept), {e: i for i, e in enumerate(kept.stored)}
+    by_name = {name: e for e, name in arrays.items()}
+    taken: dict[Expr, Expr] = {}
+    for root, wish in zip(roots, wishes, strict=True):
+        if wish not in over or root not in place:
+            continue
+        old = by_name[over[wish]]
+        when = last.get(old, -1)
+        if when < place[root] or (when == place[root] and first_only(root, old, kept)):
+            taken[root] = old
+    return taken
+
+
+def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]], home: Mapping[Expr, int],
+               constant: Sequence[Expr], ones: Sequence[object]) -> list[str]:
+    """Slots that grow, views of them by shape, and what is the same for all batches of one size."""
+    sizes = spelling.sizes
+    doc = f'{INDENT}"""The arrays of `{name}`: views of slots, which several share one after the other."""'
+    lines = [doc, f"{INDENT}slots = rooms.setdefault(None, [])", f"{INDENT}arrays = ("]
+    for variable, e in tenants:
+        shape = shape_py(e.shape, sizes)
+        lines.append(f"{INDENT * 2}slot(slots, {home[e]}, {shape}, {dtype_text(e.kind, spelling.dtype == 'float32')}),"
+                     f"  # {variable}")
+    for e in constant:
+        lines.append(f"{INDENT * 2}{spelling.text(e, []).text},")
+    for size in ones:
+        lines.append(f"{INDENT * 2}np.ones({size_text(size, sizes).text}, {spelling.dtype_text('real')}),")
+    return [*lines, f"{INDENT})"]
+
+
+SLOT = '''\
+def slot(slots, number, shape, dtype):
+    """An array of `shape` at the start of slot `number`, which grows where it is too small."""
+    count = math.prod(shape) * np.dtype(dtype).itemsize
+    slots += [np.empty(0, np.uint8)] * (number + 1 - len(slots))
+    if slots[number].size < count:
+        slots[number] = np.empty(count, np.uint8)
+    return slots[number][:count].view(dtype).reshape(shape)
+'''

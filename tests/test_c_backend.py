@@ -1,0 +1,219 @@
+"""The C backend: every operation as NumPy has it, training steps too; cached, safe in threads, and what is refused.
+
+Rows of the operation table are compiled many at a time: a call of the compiler costs more than all of them.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from checker import near
+from test_operations import ROWS, operands
+
+import symgrad as sg
+from symgrad.codegen import c_runtime
+
+TOGETHER = 24
+SETTINGS = ("concrete", "symbolic", "samples", "empty")
+
+
+def groups():
+    """Rows in groups, each in one setting."""
+    for k, start in enumerate(range(0, len(ROWS), TOGETHER)):
+        setting = SETTINGS[k % len(SETTINGS)]
+        rows = [row for row in ROWS[start:start + TOGETHER] if setting not in row.skip.split()]
+        if setting == "empty":
+            rows = [row for row in rows if set(row.shapes) & set("ijkl")]
+        yield pytest.param(rows, setting, id=f"{start} {setting}")
+
+
+def outputs_of(rows, setting):
+    """Values and gradients of the rows, and the arrays of all their operands."""
+    at, outputs = {}, []
+    for k, row in enumerate(rows):
+        mine = operands(row, setting, f"r{k}")
+        if setting == "symbolic":  # sizes of one name are one size: each row has sizes of its own
+            mine = {sg.data(s.name, tuple(x if isinstance(x, int) else sg.dim(f"{x}{k}") for x in s.shape), dtype=s.dtype): a
+                    for s, a in mine.items()}
+        y = row.make(*mine)
+        outputs.append(y)
+        if row.smooth:
+            s = sg.sum(y) if y.over is None else sg.sum(sg.sum(y), over=y.over)
+            outputs += sg.gradient(s, [x for x in mine if x.dtype == "real"])
+        at.update(mine)
+    return outputs, at
+
+
+@pytest.mark.parametrize("rows, setting", list(groups()))
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 3e-4)])
+def test_operations_are_those_of_numpy(rows, setting, dtype, tolerance):
+    outputs, at = outputs_of(rows, setting)
+    wanted = sg.function(list(at), outputs, dtype=dtype)(*at.values())
+    found = sg.function(list(at), outputs, dtype=dtype, backend="c")(*at.values())
+    for a, b in zip(found, wanted, strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        near(a, b, tolerance)
+
+
+def test_the_text_is_c_that_a_person_reads():
+    n, d = sg.dims("n d")
+    X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
+    f = sg.function([X, y, w], [sg.sum((X @ w - y) ** 2)], backend="c")
+    assert "gemv(0, n, d, X, d, w, 1, v1);" in f.source
+    assert "total += v2[i] * v2[i];" in f.source
+    assert "const double *X" not in f.source and "const real *X" in f.source
+    assert f.plan.flops == 2 * n * d + 3 * n and "8 n" in str(f.plan)
+
+
+def test_hessians_and_determinants_mix_c_and_numpy():
+    A, b = sg.data("A", (3, 3)), sg.data("b", 3)
+    y = sg.logdet(A) + b @ sg.solve(A, b) + sg.sum(sg.tanh(b))
+    outputs = [y, sg.gradient(y, A), sg.hessian(y, b), sg.det(A), sg.hessian(sg.det(A), A)]
+    a = np.random.default_rng(0).standard_normal((3, 3)) + 4 * np.eye(3)
+    f = sg.function([A, b], outputs, backend="c")
+    for have, want in zip(f(a, a[0]), sg.function([A, b], outputs)(a, a[0]), strict=True):
+        near(have, want, 1e-12)
+    assert "np.linalg.solve" in f.source and f.source.count("int f_") > 1
+
+
+def test_arrays_of_any_layout_are_taken_and_none_is_kept():
+    X = sg.data("X", (3, 4))
+    f = sg.function([X], [sg.tanh(X), X], backend="c")
+    base = np.random.default_rng(0).standard_normal((4, 8))
+    for given in (np.asfortranarray(base[:3, :4]), base[:3, ::2], base[::-1][:3, :4], base.T[:3], base[:3, :4].astype("f4")):
+        before = given.copy()
+        first, same = f(given)
+        near(first, np.tanh(before), 1e-6)
+        first[:], same[:] = 0, 0
+        np.testing.assert_array_equal(given, before)
+    frozen = base[:3, :4].copy()
+    frozen.flags.writeable = False
+    near(f(frozen)[0], np.tanh(frozen))
+
+
+def test_an_index_out_of_range_is_a_data_error_and_not_a_crash():
+    x, i = sg.data("x", (5, 2)), sg.data("i", 3, dtype="integer")
+    f = sg.function([x, i], [x[i], sg.gradient(sg.sum(x[i] ** 2), x)], backend="c")
+    with pytest.raises(sg.DataError, match=r"i: the index 7 at \(1,\) is out of range for an axis of length 5"):
+        f(np.zeros((5, 2)), [0, 7, 1])
+    near(f(np.arange(10.0).reshape(5, 2), [0, -1, 4])[0], [[0, 1], [8, 9], [8, 9]])
+
+
+def test_nan_and_infinity_pass_through():
+    x = sg.data("x", 6)
+    at = np.array([np.nan, np.inf, -np.inf, 0.0, -1.0, 2.0])
+    outputs = [sg.max(x), sg.maximum(x, 0), sg.relu(x), sg.softmax(x), sg.sigmoid(x), sg.sign(x), sg.argmax(x), sg.sqrt(x), sg.exp(x),
+               sg.log(x), sg.tanh(x), sg.minimum(x, 1)]
+    for a, b in zip(sg.function([x], outputs, backend="c")(at), sg.function([x], outputs)(at), strict=True):
+        np.testing.assert_allclose(a, b, 1e-14)
+
+
+def test_two_threads_may_call_one_function():
+    n = sg.dim("n")
+    X = sg.data("X", (n, n))
+    f = sg.function([X], sg.tanh(X @ X) @ sg.exp(-X @ X), backend="c")
+    plain = sg.function([X], sg.tanh(X @ X) @ sg.exp(-X @ X))
+    inputs = [np.random.default_rng(k).standard_normal((20 + k, 20 + k)) for k in range(6)]
+    wanted, wrong = [plain(a) for a in inputs], []
+
+    def work(k):
+        for turn in range(30):
+            j = (k + turn) % len(inputs)
+            if not np.allclose(f(inputs[j]), wanted[j]):
+                wrong.append(j)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert wrong == []
+
+
+# training -------------------------------------------------------------------------------------------------------
+
+
+T = sg.dim("T")
+x, t = sg.data("x", 5, over=T), sg.labels("t", 3, over=T)
+DATA = {"x": np.random.default_rng(1).standard_normal((40, 5)), "t": np.random.default_rng(2).integers(0, 3, 40)}
+
+
+def network(*activations):
+    layers, width = [], 5
+    for k, activation in enumerate(activations):
+        layers += [sg.nn.Linear(width, 6 - k), activation]
+        width = 6 - k
+    net = sg.nn.Sequential(*layers, sg.nn.Linear(width, 3))
+    return sg.empirical_risk(sg.losses.cross_entropy(net(x), t)), net(x)
+
+
+RULES = [sg.optim.SGD(0.1), sg.optim.SGD(0.1, momentum=0.9), sg.optim.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+         sg.optim.Adam(0.01), sg.optim.Adam(0.01, amsgrad=True), sg.optim.AdamW(0.01), sg.optim.RMSprop(0.01),
+         sg.optim.RMSprop(0.01, momentum=0.5, centered=True), sg.optim.Adagrad(0.1, lr_decay=0.1)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_training_is_that_of_numpy(rule):
+    loss, predict = network(sg.nn.Tanh(), sg.nn.ReLU())
+    models = [sg.Model(loss, predict, backend=backend, dtype="float64", seed=4) for backend in ("numpy", "c")]
+    histories = [m.fit(DATA, rule, epochs=4, batch_size=12, progress=False) for m in models]
+    near(histories[1].curves["loss"], histories[0].curves["loss"], 1e-9)
+    for name, value in models[0].parameters.items():
+        near(models[1].parameters[name], value, 1e-9)
+    near(models[1].predict(DATA), models[0].predict(DATA), 1e-9)
+
+
+def test_a_step_in_c_is_the_step_of_the_readable_functions():
+    """`gradients` in place and in C against `backward`; `update` against the rule as printed."""
+    loss, _ = network(sg.nn.GELU())
+    module = sg.generate(loss, optimizer=sg.optim.Adam(0.01), backend="c", dtype="float64").load()
+    assert module._c is not None and module.step is module.compiled_step
+    batch = [DATA["x"], DATA["t"]]
+    state = module.begin(module.init(3))
+    value, slopes = module.backward(*state["params"].values(), *batch)
+    assert abs(module.compiled_step(state, batch) - value) < 1e-12
+    for name, g in slopes.items():
+        near(state["gradients"][name], g, 1e-12)
+
+
+def test_generated_code_runs_alone(tmp_path):
+    loss, predict = network(sg.nn.Tanh())
+    sg.generate(loss, predict, sg.optim.Adam(0.02), backend="c").save(tmp_path / "net.py")
+    np.savez(tmp_path / "data.npz", **DATA)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def run(**more):
+        done = subprocess.run([sys.executable, "-I", "net.py", "data.npz", "--epochs", "3"], cwd=tmp_path, text=True,
+                              capture_output=True, env={**environment, **more})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[2].split()[3], done.stderr
+
+    fast, said = run()
+    assert said == "" and len(list((tmp_path / "cache" / "symgrad").glob("*.so"))) == 1
+    slow, said = run(CC="no-such-compiler")
+    assert said == "there is no C compiler (cc); install one, such as gcc, or name it by CC=; NumPy computes instead\n"
+    assert abs(float(fast) - float(slow)) < 1e-4
+
+
+def test_without_a_compiler_a_function_is_numpys_with_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    v = sg.data("v", 3)
+    f = sg.function([v], sg.exp(v) * 1.25, backend="c")
+    near(f(np.zeros(3)), np.full(3, 1.25))
+    assert capsys.readouterr().err.count("\n") == 1 and f.backend == "numpy"
+
+
+def test_two_processes_may_compile_at_once(tmp_path):
+    code = ("import numpy as np, symgrad as sg; v = sg.data('v', 3); "
+            "print(sg.function([v], sg.tanh(v) + 0.375, backend='c')(np.zeros(3)))")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+               for _ in range(2)]
+    assert [p.communicate()[0] for p in running] == ["[0.375 0.375 0.375]\n"] * 2
+    assert [path.suffix for path in (tmp_path / "symgrad").iterdir()] == [".so"]
+
+
+def test_a_broken_text_is_refused_with_what_the_compiler_said():
+    with pytest.raises(OSError, match="could not compile"):
+        c_runtime.compiled("int f( {")
