@@ -187,6 +187,11 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
     return make("elementwise", operands, (row,), shape, dtype)
 
 
+def as_real(node: Node) -> Node:
+    """`node` as real numbers: a derivative is never a count or a truth value."""
+    return node if node.dtype == REAL else elementwise("real", [node])
+
+
 TRUTH = ("where", "maximum", "minimum")  # of two truth values: a truth value
 
 

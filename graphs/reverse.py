@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from symgrad.graphs.einsum import contract, zeros
 from symgrad.graphs.node import Node, Symbol, depends, topological
-from symgrad.graphs.primitives import add, input_node
+from symgrad.graphs.primitives import add, as_real, input_node
 from symgrad.graphs.rules import pull_back
 from symgrad.graphs.sizes import Shape
 
@@ -45,7 +45,7 @@ def reverse(root: Node, seed: Node, wrt: Sequence[Node]) -> list[Node]:
     """The cotangents of `wrt`: zeros where `root` does not depend on them."""
     lead = len(seed.shape) - len(root.shape)
     found = cotangents(root, seed, wrt)
-    return [found[v] if v in found else zeros((*seed.shape[:lead], *v.shape)) for v in wrt]
+    return [as_real(found[v]) if v in found else zeros((*seed.shape[:lead], *v.shape)) for v in wrt]
 
 
 def delta_seed(shape: Shape, free: Sequence[int] = ()) -> Node:

@@ -47,6 +47,7 @@ def _rows() -> list[Row]:
     positive = sp.Gt(x, 0)
     share = [sp.Piecewise((one, c), (half, sp.Eq(x, z)), (zero, True)) for c in (x > z, x < z)]
     smooth = [
+        Row("real", x),  # integers and truth values as real numbers
         Row("exp", sp.exp(x)), Row("log", sp.log(x)), Row("log1p", sp.log(1 + x)),
         Row("expm1", sp.exp(x) - 1, partials=(Y + 1,)),
         Row("sqrt", sp.sqrt(x), partials=(1 / (2 * Y),)), Row("reciprocal", 1 / x, partials=(-(Y**2),)),

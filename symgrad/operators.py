@@ -97,6 +97,8 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         args.append(number(value) if value is not None else w.at(operand, index, taken))
     order = opened(index)
     first = args[0]
+    if row == "real":
+        return first
     if row == "reciprocal":
         return fraction(UNIT, first)
     if row == "sqrt":

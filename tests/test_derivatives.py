@@ -429,3 +429,12 @@ def test_derivatives_are_ordinary_tensors():
     g = sg.gradient(sg.sum(x**3), x)
     near(run(g @ g + sg.sum(g[1:]), {x: np.ones(3)}), 27 + 6)
     assert g == 3 * x**2
+
+
+def test_derivatives_are_real_numbers_and_never_counts_or_truth_values():
+    c, b = sg.data("c", 3, dtype="boolean"), sg.data("b", 3)
+    tensors = [sg.gradient(sg.sum(sg.where(c, b, 0)), b), sg.gradient(sg.sum(sg.relu(b)), b), sg.jacobian(sg.relu(b), b),
+               sg.hessian(sg.sum(sg.relu(b) ** 2), b), sg.gradient(sg.sum(sg.clip(b, 0, 1)), b)]
+    assert {t.dtype for t in tensors} == {"real"}
+    assert {v.dtype for v in sg.function([c, b], tensors, dtype="float32")([True, False, True], np.ones(3))} == {np.dtype("float32")}
+    assert str(tensors[1]) == "[b > 0]"
