@@ -40,6 +40,7 @@ from symgrad.contraction import (
     trace,
     zeros,
 )
+from symgrad.curvature import StationaryPoint, classify
 from symgrad.derivation import Derivation, derive
 from symgrad.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
 from symgrad.drawing import draw
@@ -127,6 +128,7 @@ from symgrad.reduction import (
     sum,
 )
 from symgrad.source import Source, generate
+from symgrad.stationary import solve_stationary
 from symgrad.symbols import data, dim, dims, labels, parameter
 from symgrad.verdict import Verdict
 from symgrad.verification import verify
@@ -134,15 +136,15 @@ from symgrad.verification import verify
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "SymgradError", "Tensor", "Verdict", "abs", "arange",
-    "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "clip", "concatenate", "constant", "cos", "cosh", "cumsum",
-    "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "SymgradError", "Tensor", "Verdict", "abs", "arange",
+    "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant", "cos", "cosh",
+    "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
     "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full", "function",
     "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
     "leaky_relu", "log", "log1p", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
     "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
     "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",
-    "silu", "sin", "sinh", "softmax", "softplus", "solve", "solve_triangular", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
+    "silu", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
     "tril", "triu", "var", "verify", "vjp", "where", "windows", "zeros",
 ]

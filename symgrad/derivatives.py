@@ -39,19 +39,19 @@ def _variable(x: Any, operation: str) -> Tensor:
     return x
 
 
-def _map(f: Callable[[Tensor], Any], wrt: Any) -> Any:
+def in_form(f: Callable[[Tensor], Any], wrt: Any) -> Any:
     """`f` of every tensor of a tensor, list, tuple or dict (of such), in the same form."""
     if isinstance(wrt, Mapping):
-        return {key: _map(f, value) for key, value in wrt.items()}
+        return {key: in_form(f, value) for key, value in wrt.items()}
     if isinstance(wrt, (list, tuple)):
-        return tuple(_map(f, v) for v in wrt) if type(wrt) is tuple else [_map(f, v) for v in wrt]
+        return tuple(in_form(f, v) for v in wrt) if type(wrt) is tuple else [in_form(f, v) for v in wrt]
     return f(wrt)
 
 
 def variables_of(wrt: Any, operation: str) -> list[Tensor]:
     """The variables in a tensor, list, tuple or dict, in order."""
     found: list[Tensor] = []
-    _map(lambda x: found.append(_variable(x, operation)), wrt)
+    in_form(lambda x: found.append(_variable(x, operation)), wrt)
     return found
 
 
@@ -156,7 +156,7 @@ def gradient(y: Any, wrt: Any) -> Any:
     for x in variables:
         g = found[used[x]] if used[x] in found else _apart(gradient, target, used[x])
         made[x] = _remember(remember(g, before, gradient, (target, x)), target, x)
-    return _map(made.__getitem__, wrt)
+    return in_form(made.__getitem__, wrt)
 
 
 def jacobian(y: Any, x: Any) -> Any:
@@ -176,7 +176,7 @@ def jacobian(y: Any, x: Any) -> Any:
             result = _derivative(target, used, _stable(target, [used]), used.node, "jacobian")
         return remember(result, before, jacobian, (target, variable))
 
-    return _map(one, x)
+    return in_form(one, x)
 
 
 def hessian(y: Any, x: Any, z: Any = None) -> Any:
@@ -186,7 +186,7 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
     """
     target = _scalar(y, "hessian")
     variables_of([x, x if z is None else z], "hessian")
-    return _map(lambda a: _map(lambda b: _second(target, a, b), x if z is None else z), x)
+    return in_form(lambda a: in_form(lambda b: _second(target, a, b), x if z is None else z), x)
 
 
 def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ def vjp(y: Any, x: Any, u: Any) -> Any:
             result = _pulled(target, used, _stable(target, [used]), used.node, seed)
         return remember(result, before, vjp, (target, variable, cotangent))
 
-    return _map(one, x)
+    return in_form(one, x)
 
 
 def _spread(t: Tensor, like: Tensor) -> Node:
