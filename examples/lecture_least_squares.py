@@ -22,15 +22,22 @@ patients = load_diabetes()
 x = patients.data[:, patients.feature_names.index("bmi")]
 x = (x - x.mean()) / x.std()
 data = {"W": np.stack([x, np.ones_like(x)], axis=1), "y": patients.target}
-derivatives = sg.function([W, y, theta], {"slope": gradient, "curvature": hessian})
 
-# Where the gradient is zero: W'W theta = W'y, the normal equations.
-exact = np.linalg.solve(data["W"].T @ data["W"], data["W"].T @ data["y"])
-at = derivatives(**data, theta=exact)
-print("\nnormal equations: a = {:.3f}, b = {:.3f}".format(*exact))
-print(f"  largest entry of the gradient there: {np.abs(at['slope']).max():.0e}")
+# Where the gradient is zero: theta = (W'W)^-1 W'y, and what kind of point that is.
+zero = sg.solve_stationary(g, theta)
+exact = zero.eval(**data)
+point = sg.classify(g, theta, {**data, "theta": exact})
+print(f"\n∇g = 0 at θ = {zero}: a = {exact[0]:.3f}, b = {exact[1]:.3f}")
+print(f"  stationary: {point.stationary}, |∇g| = {point.gradient:.0e}")
 print(f"  as with the pseudoinverse: {np.allclose(exact, np.linalg.pinv(data['W']) @ data['y'])}")
-print(f"  eigenvalues of H: {np.linalg.eigvalsh(at['curvature']).round(6)}, all positive: a minimum")
+print(f"  {point}, so a {point.kind}")
+
+# The same with a and b as two variables, one sample at a time: b is eliminated first.
+x_t, y_t = sg.data("x", over=T), sg.data("y", over=T)
+a, b = sg.parameter("a"), sg.parameter("b")
+line = sg.solve_stationary(sg.mean((a * x_t + b - y_t) ** 2, over=T), {"a": a, "b": b})
+print("\na =", line["a"])
+print("b =", line["b"])
 
 # The same by gradient descent, theta <- theta - eps ∇g(theta).
 model = sg.Model(g, dtype="float64", seed=0)

@@ -19,7 +19,7 @@ from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.patterns import bare
 from symgrad.graphs.primitives import add, elementwise, rebuild
 from symgrad.graphs.sizes import Size
-from symgrad.graphs.weights import ONE, Weight, inverse, plus, times
+from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, plus, times
 
 MANY = 99  # the degree of what is no polynomial
 MOVES = ("named", "view", "slice", "pad", "concat", "reshape", "cumsum", "windows", "overlap", "gather", "scatter")
@@ -99,6 +99,20 @@ def _tidied(node: Node, operands: tuple[Node, ...]) -> Node:
                   for o, x in zip(node.operands, inputs, strict=True)]
         if turned != list(inputs):
             return contract(node.operands, turned, out, dict(zip(out, node.shape, strict=True)))
+    return node
+
+
+def positive_sign(node: Node) -> Node:
+    """-(a - b) c as (b - a) c: a minus in front of a product goes into a sum that has one."""
+    if node.op != "add" or len(node.operands) != 1 or node.attrs[0][0].number > 0:
+        return node
+    (inner,) = node.operands
+    for place, part in enumerate(inner.operands if inner.op in ("einsum", "view") else ()):
+        if part.op == "add" and any(by.number < 0 for by in part.attrs[0]):
+            ranked = sorted(zip(part.attrs[0], part.operands, strict=True), key=lambda each: each[0].number > 0)
+            turned = add([o for _, o in ranked], [times(by, MINUS) for by, _ in ranked])
+            operands = [*inner.operands[:place], turned, *inner.operands[place + 1:]]
+            return scale(rebuild(inner, tuple(operands)), times(node.attrs[0][0], MINUS))
     return node
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from symgrad.graphs.affine import Obstacle, degrees, first_beyond, is_symmetric, substituted, tidy
+from symgrad.graphs.affine import Obstacle, degrees, first_beyond, is_symmetric, positive_sign, substituted, tidy
 from symgrad.graphs.balance import entry_zero, inverses, matrix_zero, of_matrix
 from symgrad.graphs.einsum import contract, literal, scale
 from symgrad.graphs.linear import swapped
@@ -45,9 +45,10 @@ def stationary_points(root: Node, xs: Sequence[Node], constraints: Sequence[Node
     todo = [*multipliers, *xs]
     gradients = dict(zip(todo, map(tidy, reverse(lagrangian, contract([], [], ()), todo)), strict=True))
     found: dict[Node, Node] = {}
+    used: list[tuple[Node, int]] = []
     while gradients:
-        step = (_next(gradients, regular) or _other(lagrangian, gradients, found)
-                or _together(gradients, regular))
+        step = (_next(gradients, regular, used) or _other(lagrangian, gradients, found)
+                or _together(gradients, regular, used))
         if step is None:
             raise _reason(root, xs, list(gradients))
         gradients = {x: g for x, g in gradients.items() if x not in step}
@@ -59,7 +60,7 @@ def stationary_points(root: Node, xs: Sequence[Node], constraints: Sequence[Node
     final: dict[Node, Node] = {}
     shown: dict[Node, Node] = {}
     for x, value in reversed(found.items()):
-        final[x] = tidy(substituted(bare(value), shown))
+        final[x] = positive_sign(tidy(substituted(bare(value), shown)))
         shown[x] = named(final[x], names[x]) if x in names else final[x]
     return [final[x] for x in xs], [final[m] for m in multipliers[:len(constraints)]]
 
@@ -92,16 +93,23 @@ def _check(root: Node, xs: Sequence[Node], constraints: Sequence[Node]) -> None:
             raise Obstacle("absent", None, [x])
 
 
-def _next(gradients: Mapping[Node, Node], regular: Regular) -> dict[Node, Node] | None:
-    """The variable whose own linear system is cheapest, the later one of two, with its solution."""
+def _next(gradients: Mapping[Node, Node], regular: Regular, used: list[tuple[Node, int]]) -> dict[Node, Node] | None:
+    """The variable whose own linear system is cheapest, the later one of two, with its solution.
+
+    What it inverts must be regular for data for which everything in `used` is, and is put there.
+    """
     systems: list[System] = []
     for x, g in reversed(list(gradients.items())):
         try:
-            systems.append(system(g, x))
+            found = system(g, x)
         except Obstacle:
             continue
+        matrices = [h for h, _ in found.matrices]
+        if not any(degrees(matrices, gradients)[h] for h in matrices):  # else it may be singular at the point
+            systems.append(found)
     for found in sorted(systems, key=lambda each: each.cost):
-        if regular(found.matrices):
+        if regular([*used, *found.matrices]):
+            used += found.matrices
             return {found.variable: _as_declared(found)}
     return None
 
@@ -153,18 +161,21 @@ def _inserted(node: Node, found: Mapping[Node, Node]) -> Node:
     return node
 
 
-def _together(gradients: Mapping[Node, Node], regular: Regular) -> dict[Node, Node] | None:
+def _together(gradients: Mapping[Node, Node], regular: Regular,
+              used: Sequence[tuple[Node, int]]) -> dict[Node, Node] | None:
     """All variables that are left, where none has a linear system of its own but all together have one."""
     xs, gs = list(gradients), list(gradients.values())
     degree = degrees(gs, xs)
     if len(xs) < 2 or any(degree[g] > 1 for g in gs):
         return None
     matrix, values = joint(gs, xs)
-    return dict(zip(xs, values, strict=True)) if regular([(matrix, 0)]) else None
+    return dict(zip(xs, values, strict=True)) if regular([*used, (matrix, 0)]) else None
 
 
 def _reason(root: Node, xs: Sequence[Node], left: Sequence[Node]) -> Obstacle:
     """The term that stands in the way of the variables that are left."""
+    if not set(xs) & set(left):
+        return Obstacle("redundant", None, xs)
     for x in xs:
         node = first_beyond(root, [x], 2) if x in left else None
         if node is not None:

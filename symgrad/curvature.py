@@ -22,7 +22,8 @@ from symgrad.graphs.node import REAL
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.rewrite import stabilise
 from symgrad.names import display_names
-from symgrad.stationary import as_constraints, closed, plain
+from symgrad.regularity import plain
+from symgrad.stationary import as_constraints, closed
 from symgrad.tensor import Tensor, wrap
 
 DISTURBED = 1e-9  # a relative change of values that declared facts survive

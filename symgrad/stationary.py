@@ -1,36 +1,24 @@
 """Zeros of a gradient as formulas: a linear solve where the gradient is affine in the variable, the estimate of a
 covariance, of rates or of a simplex of weights where it is not (`graphs/elimination.py`).
-
-A matrix that no data can make regular is never inverted: whether there are such data is tried at random values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import islice, permutations
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from symgrad.align import as_tensor, describe
 from symgrad.derivatives import in_form, variables_of
-from symgrad.functions import function
 from symgrad.graphs.affine import Obstacle
-from symgrad.graphs.einsum import literal_value
 from symgrad.graphs.elimination import stationary_points
-from symgrad.graphs.errors import DataError, NoClosedForm, ShapeError
-from symgrad.graphs.node import REAL, Node, Symbol, topological
-from symgrad.graphs.primitives import input_node
+from symgrad.graphs.errors import NoClosedForm, ShapeError
+from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.rewrite import stabilise
-from symgrad.graphs.sizes import product, symbols_of
-from symgrad.proof import number, random_value
+from symgrad.regularity import generically_regular
 from symgrad.tensor import Tensor, wrap
 from symgrad.written import replay, stand_in
 
 LONGEST = 60  # characters of a term in a message
-SIZES_TRIED = 120  # in search of sizes at which a matrix is regular
-LARGEST = 40_000  # entries of a matrix that is tried
-SINGULAR = 1e-10  # relative to the largest singular value
 
 
 def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: bool = False) -> Any:
@@ -116,6 +104,7 @@ def _why(obstacle: Obstacle, variables: Mapping[Node, Tensor]) -> str:
                  "solve for one given the others, in turn",
         "linear": f"the gradient does not fix {names}: its Hessian is singular for all data, so there is no single "
                   "stationary point",
+        "redundant": "the constraints depend on each other for all data; leave out the ones that follow from the others",
         "absent": f"the loss does not depend on {names}",
         "matrix": f"the gradient by {names} is not a X⁻¹ and one more term: the loss must hold logdet({names}), and "
                   f"either {names} or its inverse, linearly",
@@ -134,57 +123,3 @@ def _called(x: Tensor | None) -> str:
 def _short(node: Node) -> str:
     text = str(wrap(node, None))
     return text if len(text) <= LONGEST else text[:LONGEST - 1] + "…"
-
-
-def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
-    """Are matrices, with stack axes in front, regular for some data of some sizes? Tried at random values.
-
-    True where it cannot be told: for large ones, and where no values are found at which they exist.
-    """
-    asked = [(node, stack) for node, stack in matrices if len(node.shape) > stack or literal_value(node) is None]
-    nodes = [node for node, _ in asked]
-    if not asked:
-        return True
-    below = topological(nodes)
-    inputs = [n for n in below if n.op == "input"]
-    sizes = [size for node in below for size in node.shape]
-    sizes += [n.attrs[0].classes for n in inputs if n.attrs[0].classes is not None]
-    symbols = symbols_of(sizes)
-    bound = [input_node(Symbol("data", f"size {s}"), (s,), REAL) for s in symbols]
-    arguments = {f"x{i}": plain(n) for i, n in enumerate([*inputs, *bound])}
-    f = function(arguments, [plain(node) for node in nodes])
-    rng = np.random.default_rng(0)
-    judged = False
-    for order in islice(permutations(_spread(len(symbols) + 1, sizes), len(symbols)), SIZES_TRIED):
-        at = dict(zip(symbols, order, strict=True))
-        if max(number(product(node.shape), at) for node in below) > LARGEST:
-            continue
-        try:
-            found = f(*(random_value(n, at, rng, positive=False) for n in (*inputs, *bound)))
-        except DataError:  # sizes that do not fit, or an inverse inside that does not exist at these
-            continue
-        judged = True
-        if all(_is_regular(np.asarray(h, float), stack) for h, (_, stack) in zip(found, asked, strict=True)):
-            return True
-    return not judged
-
-
-def _spread(count: int, sizes: Sequence[Any]) -> list[int]:
-    """Sizes to try, from above all numbers among `sizes` down to 3."""
-    top = max([40, *(3 * size for size in sizes if isinstance(size, int) and size < 100)])
-    found = np.geomspace(top, 3, count).round().astype(int) if count > 1 else [top]
-    return [int(size) for size in found]
-
-
-def plain(node: Node) -> Tensor:
-    """All axes shown: a sample axis is one of the axes of a Hessian."""
-    return wrap(node, None)
-
-
-def _is_regular(h: np.ndarray, stack: int) -> bool:
-    """Is every matrix of a stack regular? One that is not finite may be."""
-    if not np.isfinite(h).all():
-        return True
-    order = int(np.prod(h.shape[stack:stack + (h.ndim - stack) // 2]))
-    s = np.linalg.svd(h.reshape(-1, order, order), compute_uv=False)
-    return bool((s[:, -1] > SINGULAR * s[:, 0]).all()) if s.size else True

@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.graphs.affine import degrees, positive_sign, terms, tidy, total
+from symgrad.graphs.node import topological
+from symgrad.graphs.reverse import delta_seed, reverse
+from symgrad.tensor import wrap
 
 n, d, k, m, T = sg.dims("n d k m T")
 SIZES = {n: 9, d: 4, k: 3, m: 2, T: 11}
@@ -45,7 +49,6 @@ def random_values(seed=0):
 
 
 def symbols_below(*tensors):
-    from symgrad.graphs.node import topological
     return [each for each in SYMBOLS if each.node in topological([one.node for one in tensors])]
 
 
@@ -102,6 +105,9 @@ PROBLEMS = {
     "gaussian by solve": (sg.logdet(S) / 2 + sg.mean((x - mu) @ sg.solve(S, x - mu), over=T) / 2, [S, mu]),
     "weighted gaussian": (sg.mean(h, over=T) * sg.logdet(S) + sg.mean(h * ((x - mu) @ sg.inv(S) @ (x - mu)), over=T), [mu, S]),
     "variance": (sg.log(sigma) + sg.mean(u**2, over=T) / (2 * sigma**2), [sigma]),
+    "mean and variance": (sg.log(sigma) + sg.mean((u - a0) ** 2, over=T) / (2 * sigma**2), [a0, sigma]),
+    "regression and its noise": (9 * sg.log(sigma) + sg.sum((X @ w - y) ** 2) / (2 * sigma**2), [sigma, w]),
+    "gaussian by precision": (sg.mean((x - mu) @ S @ (x - mu), over=T) - sg.logdet(S), [mu, S]),
     "rates": (sg.sum(q) - c @ sg.log(q), [q]),
     "inverse rates": (sg.sum(sg.log(q)) + sg.sum(c / q), [q]),
     "log of rates": (sg.sum(sg.exp(q)) - c @ q, [q]),
@@ -117,7 +123,7 @@ def test_the_gradient_is_zero_there(name):
     for seed in range(2):
         at = point(loss, variables, seed)
         start = random_values(seed)
-        if name in ("rates", "inverse rates", "entropy", "variance"):
+        if name in ("rates", "inverse rates", "entropy", "variance", "mean and variance", "regression and its noise"):
             start = {**start, "q": np.abs(start["q"]) + 0.1, "sigma": np.abs(start["sigma"])}
         size = max(np.abs(g).max() for g in evaluate(sg.gradient(loss, variables), start))
         for g, each in zip(evaluate(sg.gradient(loss, variables), at), variables, strict=True):
@@ -125,6 +131,30 @@ def test_the_gradient_is_zero_there(name):
                 g = g + np.swapaxes(g, -1, -2)
             assert np.abs(g).max() <= 1e-9 * max(size, 1), name
         assert np.isfinite(np.concatenate([np.ravel(at[each.name]) for each in variables])).all()
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_rewrites_keep_values(name):
+    loss, variables = PROBLEMS[name]
+    values = {**random_values(2), "q": np.array([0.3, 1.2, 2.0]), "sigma": np.array(0.7)}
+    for one in variables:
+        g = reverse(sg.gradient(loss, one).node, delta_seed(one.node.shape), [one.node])[0]
+        for node in filter(terms, (sg.gradient(loss, one).node, g)):
+            plain, *others = evaluate([wrap(each, None) for each in (node, tidy(node), total(terms(node)),
+                                                                     positive_sign(tidy(node)))], values)
+            for other in others:
+                np.testing.assert_allclose(other, plain, rtol=1e-9, atol=1e-9 * max(1, np.abs(plain).max()))
+
+
+def test_degrees():
+    label = sg.labels("label", 4, over=T)
+    for expr, one, degree in [
+            (X @ w - y, w, 1), (sg.sum((X @ w) ** 2), w, 2), (y, w, 0), (sg.sum(w) * (w @ w), w, 3), (w[1:], w, 1),
+            (sg.concatenate([w, w * w]), w, 2), (sg.where(F.T @ f > 0, w, 0.0), w, 1), (sg.where(w > 0, 1.0, 0.0), w, 99),
+            (sg.solve(A, w), w, 1), (sg.solve(Q, f @ F), Q, 99), (W[label], W, 1), (sg.cumsum(w), w, 1),
+            (sg.windows(w, 2), w, 1), (sg.reshape(W, (-1,)), W, 1), (sg.exp(w), w, 99), (abs(w), w, 99),
+            (sg.max(w), w, 99), (sg.det(Q), Q, 99), (w**3, w, 99), (sg.stop_gradient(w), w, 99), (w.named("v") ** 2, w, 2)]:
+        assert degrees([expr.node], [one.node])[expr.node] == degree, str(expr)
 
 
 def test_against_numpy():
@@ -157,13 +187,15 @@ def test_printed_formulas():
     assert printed["matrix from the left"] == ["Yᵀ X (Xᵀ X)⁻¹"]
     assert printed["both sides"] == ["(Aᵀ A)⁻¹ Aᵀ C Bᵀ (B Bᵀ)⁻¹"]
     assert printed["over samples"] == ["(Σ_s t_s x_sᵀ) (Σ_s x_s x_sᵀ)⁻¹"]
-    assert printed["line"] == ["(Σ_t u_t (v_t - 1/T Σ_s v_s))/(Σ_t u_t (u_t - 1/T Σ_s u_s))", "-1/T Σ_t (a^* u_t - v_t)"]
+    assert printed["line"] == ["(Σ_t u_t (v_t - 1/T Σ_s v_s))/(Σ_t u_t (u_t - 1/T Σ_s u_s))", "1/T Σ_t (v_t - a^* u_t)"]
     assert printed["per sample"] == ["x/(1 + λ)"]
     assert printed["apart"] == ["(Xᵀ X)⁻¹ Xᵀ y", "c"]
     assert printed["covariance"] == ["A"] and printed["symmetric covariance"] == ["D"]
     assert printed["precision"] == ["2 D⁻¹"] and printed["precision, any matrix"] == ["A⁻¹"]
     assert printed["gaussian"] == printed["gaussian by solve"][::-1] == [
         "1/T Σ_t x_t", "1/T Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ"]
+    assert printed["gaussian by precision"] == ["1/T Σ_t x_t", "T (Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ)⁻¹"]
+    assert printed["mean and variance"] == ["1/T Σ_t u_t", "√(1/T Σ_t (u_t - a₀^*)²)"]
     assert printed["variance"] == ["√(1/T Σ_t u_t²)"]
     assert printed["rates"] == printed["inverse rates"] == ["c"] and printed["log of rates"] == ["log(c)"]
     assert str(sg.solve_stationary(-c @ sg.log(p), p)) == "c/sum(c)"
@@ -174,7 +206,6 @@ def test_printed_formulas():
 
 def test_no_large_system_is_formed_for_matrix_targets():
     result = sg.solve_stationary(sg.sum((X @ W - Y) ** 2), W)
-    from symgrad.graphs.node import topological
     assert max(len(node.shape) for node in topological([result.node])) == 2
 
 
@@ -339,6 +370,7 @@ def test_declared_facts_of_the_variable_hold():
     (sigma**4 - sigma**2 + sigma, sigma, "there is more than one stationary point in sigma: up to 3 for each entry"),
     (c @ q, q, "the gradient does not fix q: its Hessian is singular for all data"),
     (sg.sum(w - f @ F) ** 2, w, "the gradient does not fix w: its Hessian is singular for all data"),
+    ((a1 * a0 - 1) ** 2 + a1**2, [a1, a0], "is quadratic in each of a, a0 but not in all together"),
     ((a1 + a0 - 1) ** 2, [a1, a0], "the gradient does not fix a"),
     (sg.sum((X @ w - y) ** 2), [w, q], "the loss does not depend on q"),
     (sg.logdet(Q) + sg.trace(sg.inv(Q) @ A) + sg.trace(Q @ A), Q, "the gradient by Q is not a X⁻¹ and one more term"),
@@ -366,6 +398,11 @@ def test_constraints_that_do_not_fit():
         sg.solve_stationary(loss, w, constraints=sg.sum(f))
     with pytest.raises(sg.NoClosedForm, match="the constraint .* is boolean; write it as an expression"):
         sg.solve_stationary(loss, w, constraints=w > 0)
+
+
+    for twice in ([F @ w - f, 2 * (F @ w - f)], [F @ w - f, sg.sum(F @ w - f)]):
+        with pytest.raises(sg.NoClosedForm, match="the constraints depend on each other for all data"):
+            sg.solve_stationary(loss, w, constraints=twice)
 
 
 def test_a_loss_must_be_one_number():
