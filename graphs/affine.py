@@ -67,9 +67,13 @@ def first_beyond(root: Node, variables: Sequence[Node], most: int) -> Node | Non
 
 
 def substituted(node: Node, values: Mapping[Node, Node]) -> Node:
-    """`node` with nodes replaced."""
-    (result,) = transform([node], rebuild, dict(values))
+    """`node` with nodes replaced; what changes below a display name loses the name."""
+    (result,) = transform([node], _unnamed, dict(values))
     return result
+
+
+def _unnamed(node: Node, operands: tuple[Node, ...]) -> Node:
+    return operands[0] if node.op == "named" and operands != node.operands else rebuild(node, operands)
 
 
 def at_zero(node: Node, variable: Node) -> Node:

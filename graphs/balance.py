@@ -6,9 +6,9 @@ X = C'/a, without C at X = -a D'^-1: the maximum-likelihood estimates of a covar
 (Anderson, An Introduction to Multivariate Statistical Analysis, theorem 3.2.1). A symmetric X needs the symmetric
 part of the gradient only, so C and D are made symmetric.
 
-*Entries.* Where the gradient of an entry x is c0 f0(x) + c1 f1(x), the equation is f0/f1 (x) = -c1/c0 and f0/f1 a
-power, log or exp is inverted. On a simplex a multiplier for the sum is added (so what is constant along the last
-axis does not count): -Σ c log p gives c / Σ c, and Σ p log p + Σ d p gives softmax(-d).
+*Entries.* Where the gradient of an entry x is c0 f0(x) + c1 f1(x), the equation is f0/f1 (x) = -c1/c0, and a power, a
+log, an exp or a quotient of affine functions is inverted. On a simplex a multiplier for the sum is added (so what is
+constant along the last axis does not count): -Σ c log p gives c / Σ c, and Σ p log p + Σ d p gives softmax(-d).
 """
 
 from __future__ import annotations
@@ -127,8 +127,24 @@ def entry_zero(root: Node, g: Node, x: Node, facts: Sequence[str]) -> Node | Non
         return _root(value, power, x, "nonnegative" in facts or _positive(root, x))
     if ratio == sp.log(X):
         return elementwise("exp", [value])
+    quotient = _of_affine(ratio, c, b)
+    if quotient is not None:
+        return quotient
     rate = sp.log(ratio).expand(force=True) / X if isinstance(ratio, sp.exp) else sp.S.NaN
     return lower(sp.log(X) / rate, {X: value}, x.shape) if rate.is_Rational else None
+
+
+def _of_affine(ratio: sp.Expr, c: Node, b: Node) -> Node | None:
+    """x with c ratio(x) + b = 0 for a ratio (n1 x + n0) / (d1 x + d0): x = -(n0 c + d0 b) / (n1 c + d1 b)."""
+    parts = sp.fraction(sp.together(ratio))
+    if not all(part.is_polynomial(X) and sp.degree(part, X) <= 1 for part in parts):
+        return None
+    (n1, n0), (d1, d0) = ((part.coeff(X, 1), part.coeff(X, 0)) for part in map(sp.expand, parts))
+    if not all(number.is_Rational for number in (n1, n0, d1, d0)):
+        return None
+    above = add([c, b], [weight(-n0), weight(-d0)])
+    below = add([c, b], [weight(n1), weight(d1)])
+    return _quotient(total(terms(above)), total(terms(below)))
 
 
 def _upside_down(ratio: sp.Expr) -> bool:

@@ -136,11 +136,11 @@ from symgrad.verification import verify
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "SymgradError", "Tensor", "Verdict", "abs", "arange",
-    "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant", "cos", "cosh",
-    "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
-    "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full", "function",
-    "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "SymgradError", "Tensor", "Verdict", "abs",
+    "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant",
+    "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum",
+    "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full",
+    "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
     "leaky_relu", "log", "log1p", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
     "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
     "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",

@@ -18,8 +18,8 @@ from symgrad.graphs.einsum import literal_value
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.primitives import input_node
-from symgrad.graphs.sizes import product, symbols_of
-from symgrad.proof import number, random_value
+from symgrad.graphs.sizes import product
+from symgrad.points import number, random_value, size_symbols
 from symgrad.tensor import Tensor, wrap
 from symgrad.threads import threads_for
 
@@ -40,9 +40,8 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
         return True
     below = topological(nodes)
     inputs = [n for n in below if n.op == "input"]
-    sizes = [size for node in below for size in node.shape]
-    sizes += [n.attrs[0].classes for n in inputs if n.attrs[0].classes is not None]
-    symbols = symbols_of(sizes)
+    sizes = [*(size for n in below for size in n.shape), *(n.attrs[0].classes for n in inputs)]
+    symbols = size_symbols(nodes)
     inputs += [input_node(Symbol("data", f"size {s}"), (s,), REAL) for s in symbols]
     arguments = {f"x{i}": plain(n) for i, n in enumerate(inputs)}
     rough = any(n.op in ("solve", "inverse") or n.attrs == ("reciprocal",) for n in below)  # what can cancel to zero
@@ -54,7 +53,7 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
         at = dict(zip(symbols, order, strict=True))
         if max(number(product(node.shape), at) for node in below) > LARGEST:
             continue
-        values = [random_value(n, at, rng, positive=False) for n in inputs]
+        values = [random_value(n, at, rng) for n in inputs]
         try:
             with threads_for(0):
                 found = [f(*values) for f in versions]

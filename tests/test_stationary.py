@@ -108,6 +108,7 @@ PROBLEMS = {
     "mean and variance": (sg.log(sigma) + sg.mean((u - a0) ** 2, over=T) / (2 * sigma**2), [a0, sigma]),
     "regression and its noise": (9 * sg.log(sigma) + sg.sum((X @ w - y) ** 2) / (2 * sigma**2), [sigma, w]),
     "gaussian by precision": (sg.mean((x - mu) @ S @ (x - mu), over=T) - sg.logdet(S), [mu, S]),
+    "coin": (-sg.sum(h, over=T) * sg.log(sigma) - (50 - sg.sum(h, over=T)) * sg.log(1 - sigma), [sigma]),
     "rates": (sg.sum(q) - c @ sg.log(q), [q]),
     "inverse rates": (sg.sum(sg.log(q)) + sg.sum(c / q), [q]),
     "log of rates": (sg.sum(sg.exp(q)) - c @ q, [q]),
@@ -123,8 +124,8 @@ def test_the_gradient_is_zero_there(name):
     for seed in range(2):
         at = point(loss, variables, seed)
         start = random_values(seed)
-        if name in ("rates", "inverse rates", "entropy", "variance", "mean and variance", "regression and its noise"):
-            start = {**start, "q": np.abs(start["q"]) + 0.1, "sigma": np.abs(start["sigma"])}
+        if name in ("rates", "inverse rates", "entropy", "variance", "mean and variance", "coin", "regression and its noise"):
+            start = {**start, "q": np.abs(start["q"]) + 0.1, "sigma": np.abs(start["sigma"]) % 1}
         size = max(np.abs(g).max() for g in evaluate(sg.gradient(loss, variables), start))
         for g, each in zip(evaluate(sg.gradient(loss, variables), at), variables, strict=True):
             if "positive_definite" in each.node.attrs[0].facts:
@@ -196,6 +197,7 @@ def test_printed_formulas():
         "1/T Σ_t x_t", "1/T Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ"]
     assert printed["gaussian by precision"] == ["1/T Σ_t x_t", "T (Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ)⁻¹"]
     assert printed["mean and variance"] == ["1/T Σ_t u_t", "√(1/T Σ_t (u_t - a₀^*)²)"]
+    assert printed["coin"] == ["1/50 Σ_t h_t"]
     assert printed["variance"] == ["√(1/T Σ_t u_t²)"]
     assert printed["rates"] == printed["inverse rates"] == ["c"] and printed["log of rates"] == ["log(c)"]
     assert str(sg.solve_stationary(-c @ sg.log(p), p)) == "c/sum(c)"
@@ -309,6 +311,33 @@ def test_maximisation_step_of_a_mixture_of_gaussians():
     np.testing.assert_allclose(found["p"], mass / 11)
     np.testing.assert_allclose(found["m"], centres)
     np.testing.assert_allclose(found["S"], np.einsum("tk,tki,tkj->kij", r_, apart, apart) / mass[:, None, None])
+
+
+def test_expectation_step():
+    q_, score = sg.data("q", k, over=T, simplex=True), sg.data("score", k, over=T)
+    found = sg.solve_stationary(sg.mean(q_ @ (sg.log(q_) - score), over=T), q_)
+    assert str(found) == "softmax(score)" and found.over == T
+
+
+def test_layers_and_features():
+    layer, target = sg.nn.Linear(4, 3), sg.data("target", 3, over=T)
+    inputs = sg.data("inputs", 4, over=T)
+    loss = sg.mean(sg.losses.mse(layer(inputs), target), over=T)
+    rng = np.random.default_rng(6)
+    a, e = rng.standard_normal((11, 4)), rng.standard_normal((11, 3))
+    weight, bias = sg.function([inputs, target], sg.solve_stationary(loss, list(layer.parameters())))(a, e)
+    exact = np.linalg.lstsq(np.column_stack([a, np.ones(11)]), e)[0]
+    np.testing.assert_allclose(np.column_stack([weight, bias]), exact.T, atol=1e-12)
+    cubic = sg.parameter("cubic", 4)
+    loss = sg.mean((sg.stack([u**3, u**2, u, u * 0 + 1]) @ cubic - v) ** 2, over=T)
+    at = random_values(0)
+    np.testing.assert_allclose(evaluate(sg.solve_stationary(loss, cubic), at), np.polyfit(at["u"], at["v"], 3))
+
+
+def test_names_inside_the_loss_do_not_stay_where_the_variable_was():
+    assert str(sg.solve_stationary(sg.sum(((X @ w).named("a") - y) ** 2), w)) == "(Xᵀ X)⁻¹ Xᵀ y"
+    kept = sg.solve_stationary(sg.sum(((X @ w).named("a") - sg.exp(y).named("e")) ** 2), w)
+    assert str(kept) == "(Xᵀ X)⁻¹ Xᵀ e"
 
 
 def test_factors_of_a_masked_matrix_one_given_the_other():
