@@ -265,6 +265,9 @@ def _entry(root: Node, x: Node) -> sp.Expr | None:
             found[node] = sp.Integer(1)
         elif node.op == "elementwise" and node.attrs[0] in ("log", "exp", "reciprocal", "sqrt", "power"):
             row = ROWS[node.attrs[0]]
+            whole = row.name in ("exp", "reciprocal") or (row.name == "power" and below[1].is_Integer)
+            if not whole and not (below[0].is_polynomial(X) and sp.degree(below[0], X) == 1):
+                return None  # the root or logarithm of x**2 has a second branch, at negative x
             found[node] = row.formula.xreplace(dict(zip(row.symbols, below, strict=True)))
         elif node.op == "named":
             found[node] = below[0]

@@ -31,9 +31,9 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
     `constraints`), for `loss + Σ λ c`. A parameter declared `simplex` sums to 1; that it is not negative is not a
     constraint here, so look at the entries of a quadratic loss.
 
-    The result is the one stationary point wherever the matrices that the formula inverts are regular: at run time a
-    singular one is a DataError. It may be a minimum, a maximum or a saddle: see `sg.classify`. Raises NoClosedForm
-    with the term that stands in the way.
+    The result is the one stationary point wherever the matrices that the formula inverts are regular, and the logarithms
+    and roots of the loss exist there: at run time a singular matrix is a DataError. It may be a minimum, a maximum or a
+    saddle: see `sg.classify`. Raises NoClosedForm with the term that stands in the way.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")

@@ -147,6 +147,51 @@ def test_rewrites_keep_values(name):
                 np.testing.assert_allclose(other, plain, rtol=1e-9, atol=1e-9 * max(1, np.abs(plain).max()))
 
 
+def random_residual(rng):
+    square = [A, A.T, D, sg.inv(D)][rng.integers(4)]
+    small = [B, P, sg.inv(P), B.T][rng.integers(4)]
+    return [X @ W - Y, square @ W @ small - C, W @ small + square @ W, X @ w - y, W - C, X @ W + q - Y, w - W @ b,
+            C * (W - square @ C), sg.outer(w, c) - W + q][rng.integers(9)]
+
+
+def random_loss(rng):
+    loss = 0.0
+    for _ in range(rng.integers(1, 4)):
+        e = random_residual(rng)
+        factor = [1.0, lam, lam / 3, 0.5][rng.integers(4)]
+        kinds = [sg.sum(e**2), sg.mean(e**2)]
+        if e.ndim == 2:
+            kinds += [sg.trace(e @ P @ e.T), sg.sum(c * e**2)]
+        loss = loss + factor * kinds[rng.integers(len(kinds))]
+    found = [one for one in (W, w, q) if one.node in topological([loss.node])]
+    found = [found[i] for i in rng.permutation(len(found))]
+    return (loss + lam * sum(sg.sum(one * one) for one in found) if rng.random() < 0.5 else loss), found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_quadratic_losses_against_the_dense_system(seed):
+    loss, variables = random_loss(np.random.default_rng(seed))
+    values = random_values(seed)
+    symbols = symbols_below(loss)
+    shapes = [tuple(map(number, one.shape)) for one in variables]
+    slopes = sg.function(symbols, [sg.gradient(loss, one) for one in variables], sizes=SIZES)
+
+    def gradient(flat):
+        parts = np.split(flat, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        at = {**values, **{one.name: part.reshape(shape) for one, part, shape in zip(variables, parts, shapes, strict=True)}}
+        return np.concatenate([g.ravel() for g in slopes(**{one.name: at[one.name] for one in symbols})])
+
+    size = sum(int(np.prod(shape)) for shape in shapes)
+    b_ = gradient(np.zeros(size))
+    h_ = np.stack([gradient(row) - b_ for row in np.eye(size)], axis=1)
+    if np.linalg.cond(h_) > 1e9:
+        with pytest.raises(sg.NoClosedForm, match="singular for all data"):
+            sg.solve_stationary(loss, variables)
+        return
+    found = evaluate(sg.solve_stationary(loss, variables), values)
+    np.testing.assert_allclose(np.concatenate([np.ravel(one) for one in found]), np.linalg.solve(h_, -b_), rtol=1e-7, atol=1e-9)
+
+
 def test_degrees():
     label = sg.labels("label", 4, over=T)
     for expr, one, degree in [
@@ -397,6 +442,8 @@ def test_declared_facts_of_the_variable_hold():
      "solve for one given the others, in turn"),
     (sigma**3 - 3 * sigma, sigma, "there is more than one stationary point in sigma: up to 2 for each entry"),
     (sigma**4 - sigma**2 + sigma, sigma, "there is more than one stationary point in sigma: up to 3 for each entry"),
+    (sg.sum(sg.sqrt(q * q)) + q @ q + c @ q, q, "is not quadratic in q"),
+    (q @ sg.log(q * q) + c @ q, q, "the term log(q^⊙2) is not quadratic in q"),
     (c @ q, q, "the gradient does not fix q: its Hessian is singular for all data"),
     (sg.sum(w - f @ F) ** 2, w, "the gradient does not fix w: its Hessian is singular for all data"),
     ((a1 * a0 - 1) ** 2 + a1**2, [a1, a0], "is quadratic in each of a, a0 but not in all together"),
