@@ -35,9 +35,10 @@ from symgrad.codegen.emit import (
 )
 from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.lower import Lowering
-from symgrad.codegen.plan import Plan, Step, work_of
+from symgrad.codegen.plan import Plan, Step, Work, work_of
 from symgrad.codegen.planner import order
 from symgrad.codegen.spell import NUMPY, Spelling
+from symgrad.codegen.storage import largest, reads
 from symgrad.codegen.texts import Code, size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import Node
@@ -104,7 +105,8 @@ def emit_compiled(
     code += [c_text(name, plan, k, passed, comments) for k, part in enumerate(plan.segments) if part.outside is None]
     glue = _Glue(name, plan, passed, single, roots, given)
     steps = _steps(plan, comments)
-    shown = Plan(shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names))
+    shown = Plan(shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names),
+                 _room(plan))
     parameters = [*arguments, *(["*"] if free else []), *(size_names[s] for s in free)]
     lines = wrap_line(f"def {name}({', '.join(parameters)}):", "")
     lines += _docstring(doc, inputs, arguments, outputs, shown)
@@ -189,7 +191,7 @@ def emit_compiled_inplace(
         shown.append((text, size_text(bound.value, {**size_names, bound.unknown: where}).text))
     return InPlaceCode(
         name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers), tuple(shown),
-        Plan(shapes, _steps(plan, comments), tuple(name for name, _ in outputs), dict(size_names)))
+        Plan(shapes, _steps(plan, comments), tuple(name for name, _ in outputs), dict(size_names), _room(plan)))
 
 
 def _free(e: Expr) -> set[Any]:
@@ -213,11 +215,18 @@ def _steps(plan: Layout, comments: Mapping[Expr, str]) -> tuple[Step, ...]:
             work += work_of(part)
             stack += part.args
         name = plan.context.arrays[e]
-        steps.append(Step(name, e.attrs[0] if e.op in ("row", "call") else e.op, (), (f"{name} = ...",), comments.get(e),
-                          e.shape, e.kind, 0 if home in seen else size, tuple(work)))
+        operands = tuple(plan.context.arrays[b] for b in reads(e, plan.storage))
+        steps.append(Step(name, e.attrs[0] if e.op in ("row", "call") else e.op, operands, (), comments.get(e), e.shape,
+                          e.kind, 0 if home in seen else size, tuple(work)))
         if home is not None:
             seen.add(home)
     return tuple(steps)
+
+
+def _room(plan: Layout) -> Work:
+    """The bytes of the workspace: the largest tenant of each slot."""
+    size = {"real": 4 if plan.context.single else 8, "integer": 8}
+    return tuple((size.get(e.kind, 1), e.shape) for e in map(largest, plan.slots))
 
 
 class _Glue:

@@ -156,7 +156,8 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 
 FORMS: Mapping[str, Form] = MappingProxyType({
-    "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu, "softplus": _softplus, "gelu": _gelu,
+    "real": lambda b, args, kind: args[0],
+    "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu, "softplus": _softplus, "gelu": _gelu,
     "power": _power, "log_or_zero": _log_or_zero, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu,
     "clip": _clip, "floor": _floor,
 })

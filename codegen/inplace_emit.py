@@ -30,7 +30,7 @@ from symgrad.codegen.lower import Lowering
 from symgrad.codegen.plan import Plan, Step, work_of
 from symgrad.codegen.planner import WIDTH
 from symgrad.codegen.spell import Spelling
-from symgrad.codegen.storage import Storage, every_operation, last_reads, slots
+from symgrad.codegen.storage import Storage, every_operation, largest, last_reads, reads, slots
 from symgrad.codegen.texts import size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import Node
@@ -125,7 +125,8 @@ def emit_inplace(
         size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
                                                                    "integer": 8}.get(e.kind, 1)
         seen.add(memory.get(e, e))
-        steps.append(Step(arrays[e], e.op, (), tuple(lines), note, e.shape, e.kind, size, work_of(e)))
+        operands = tuple(arrays[b] for b in reads(e, kept))
+        steps.append(Step(arrays[e], e.op, operands, tuple(lines), note, e.shape, e.kind, size, work_of(e)))
     body += [f"{INDENT}np.copyto({target}, {writer.text(root).text})" for target, root in copies]
     tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
     ones = list(writer.ones)
@@ -143,7 +144,9 @@ def emit_inplace(
         lines += wrap_line(f"{unpacked} = rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})", INDENT)
         room = [f"def {name}_workspace({', '.join(['rooms', *keys])}):", *room]
         room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
-    plan = Plan(shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names))
+    rooms = tuple(({"real": 4 if module.dtype == "float32" else 8, "integer": 8}.get(e.kind, 1), e.shape)
+                  for e in (*map(largest, found), *constant))
+    plan = Plan(shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names), rooms)
     return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan)
 
 

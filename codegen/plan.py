@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.arrays import Expr
+from symgrad.codegen.order import typical
 from symgrad.graphs.sizes import Shape, Size
 
 Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
@@ -49,6 +51,7 @@ class Plan:
     steps: tuple[Step, ...]
     results: tuple[str, ...]
     sizes: Mapping[Any, str] = field(repr=False)
+    workspace: Work | None = None  # bytes of slots that are made once; None where every step makes its array
 
     @cached_property
     def flops(self) -> Size:
@@ -60,18 +63,39 @@ class Plan:
         """The memory of all variables together."""
         return total((step.itemsize, step.shape) for step in self.steps)
 
+    @cached_property
+    def peak(self) -> Size:
+        """The memory at the step that needs most: arrays still to be read, or the workspace, and the results."""
+        returned = set(re.findall(r"[^\W\d]\w*", " ".join(self.results)))
+        if self.workspace is not None:
+            own = [(step.itemsize, step.shape) for step in self.steps if step.target in returned]
+            return total([*self.workspace, *own])
+        last = {name: i for i, step in enumerate(self.steps) for name in (*step.operands, step.target)}
+        last.update({step.target: len(self.steps) for step in self.steps if step.target in returned})
+        ending: dict[int, int] = {}
+        most, now, when = -1, 0, 0
+        for i, step in enumerate(self.steps):
+            size = step.itemsize * prod(map(typical, step.shape))
+            now += size
+            ending[last[step.target]] = ending.get(last[step.target], 0) + size
+            if now > most:
+                most, when = now, i
+            now -= ending.get(i, 0)
+        return total((s.itemsize, s.shape) for s in self.steps[:when + 1] if last[s.target] >= when)
+
     def __str__(self) -> str:
         rows = [("step", "computes", "shape", "flops", "bytes")]
         for step in self.steps:
-            text = "; ".join(step.lines).removeprefix(f"{step.target} = ")
+            text = "; ".join(step.lines).removeprefix(f"{step.target} = ") or f"{step.op}({', '.join(step.operands)})"
             rows.append((step.target, text if len(text) <= 60 else text[:57] + "...", self._shape(step.shape),
                          self._size(step.flops), self._size(step.bytes)))
         rows.append(("total", "", "", self._size(self.flops), self._size(self.bytes)))
+        rows.append(("peak", "", "", "", self._size(self.peak)))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w)
                            for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
         lines.insert(1, "-" * max(map(len, lines)))
-        lines.insert(-1, lines[1])
+        lines.insert(-2, lines[1])
         lines.append("returns " + ", ".join(self.results))
         return "\n".join(lines)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from symgrad.codegen.affine import STEPS, Form, counters, locate
 from symgrad.codegen.arrays import LEAVES, Expr
+from symgrad.codegen.order import typical
 from symgrad.codegen.planner import order
 from symgrad.graphs.sizes import Shape, Size
 
@@ -159,6 +161,11 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
                 free.append(slot)
         free += [home[b] for b in dying if home[b] not in free and home[b] != home.get(e)]
     return [Slot(i, tuple(t)) for i, t in enumerate(tenants)], home
+
+
+def largest(slot: Slot) -> Expr:
+    """The tenant that needs most room, at typical sizes."""
+    return max(slot.tenants, key=lambda e: prod(map(typical, e.shape)))
 
 
 def _alike(tenants: Sequence[Expr], e: Expr) -> bool:

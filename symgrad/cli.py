@@ -138,14 +138,21 @@ def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str,
               help="What the generated module computes with.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True,
               help="The type of its numbers.")
+@click.option("--explain", is_flag=True, help="Show the plans: steps, operations, memory; write only with --output.")
 def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, backend: str,
-             dtype: str) -> None:
+             dtype: str, explain: bool) -> None:
     """Generate a module that stands alone.
 
     It computes the loss and all gradients, trains, and has its own --help; it needs NumPy, not symgrad."""
     if output:
         check_place(output)
-    _write(output, commands.source(_target(target, shapes, wrt), backend, dtype).text)
+    source = commands.source(_target(target, shapes, wrt), backend, dtype)
+    if explain:
+        for name, plan in source.plans.items():
+            terminal.say(f"{name}\n{plan}\n")
+        if not output:
+            return
+    _write(output, source.text)
 
 
 @cli.command()

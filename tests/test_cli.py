@@ -131,6 +131,14 @@ def test_check_of_what_has_no_value_says_so():
     assert "not checked" in result.stdout and "--seed" in result.stdout and "FAILS" not in result.stdout
 
 
+def test_generate_explains_its_plans():
+    result = call("generate", *LEAST_SQUARES, "--wrt", "w", "--explain")
+    assert result.exit_code == 0, result.output
+    for word in ("forward", "backward", "gradients", "update", "total", "peak", "returns"):
+        assert word in result.stdout
+    assert "def step" not in result.stdout
+
+
 @pytest.mark.parametrize("name, start", [("g.svg", b"<"), ("g.png", b"\x89PNG"), ("g.pdf", b"%PDF"), ("g.dot", b"")])
 def test_draw_writes_the_format_of_the_suffix(here, name, start):
     if name.endswith("pdf"):

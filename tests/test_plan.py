@@ -150,6 +150,19 @@ def test_costs_are_exact_for_int_sizes():
     assert total([(2, (3, 4)), (1, ())]) == 25
 
 
+def test_peak_memory_is_that_of_the_step_that_needs_most():
+    n = sg.dim("n")
+    x = sg.data("x", (n, 100))
+    a, b = sg.exp(x).named("a"), sg.sin(x).named("b")
+    p = plan([x], sg.sum(a * b + sg.sum(a).named("s")).named("r"))
+    assert p.peak == 1600 * n + 16  # a, b, s and r are alive together
+    chain = sg.tanh(sg.exp(sg.sin(x).named("a")).named("b")).named("c")
+    assert plan([x], chain).peak == 1600 * n and plan([x], chain).bytes == 2400 * n
+    in_c = plan([x], sg.sum(sg.softmax(x)), backend="c")
+    assert in_c.peak == 808 * n + 8  # one array of n x 100, whose place the softmax takes, a vector, the result
+    assert "peak" in str(p) and str(p).splitlines()[-1].startswith("returns")
+
+
 def test_plan_prints_a_table_with_totals():
     n, d = sg.dims("n d")
     X, w = sg.data("X", (n, d)), sg.data("w", d)
