@@ -1,0 +1,3 @@
+"""Determinants and their logarithms."""
+
+ROWS = []

@@ -1,0 +1,3 @@
+"""Inverses, solutions of linear systems, pseudo-inverses."""
+
+ROWS = []

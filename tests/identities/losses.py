@@ -1,0 +1,28 @@
+"""Loss functions of learning."""
+
+ROWS = [
+    ("Laue 2018, logistic regression", "X:n,d y:n w:d", "gradient w", "sum(log(exp(-y * (X @ w)) + 1))",
+     "-X.T @ (y / (1 + exp(y * (X @ w))))"),
+    ("Laue 2018, matrix factorisation", "R:n,m U:n,k V:m,k M:n,m", "gradient U", "sum(M * (R - U @ V.T)**2)",
+     "-2 * (M * (R - U @ V.T)) @ V"),
+    ("Laue 2018, matrix factorisation", "R:n,m U:n,k V:m,k M:n,m", "gradient V", "sum(M * (R - U @ V.T)**2)",
+     "-2 * (M * (R - U @ V.T)).T @ U"),
+    ("Laue 2018, least squares", "X:n,d y:n w:d", "gradient w", "norm(X @ w - y)**2", "2 * X.T @ (X @ w - y)"),
+    ("Laue 2018, ridge regression", "X:n,d y:n w:d c:", "gradient w", "norm(X @ w - y)**2 + c * norm(w)**2",
+     "2 * X.T @ (X @ w - y) + 2 * c * w"),
+    ("Laue 2018, neural network", "A:m,d x:d B:k,m p:k:simplex", "gradient B",
+     "-p @ log(softmax(B @ tanh(A @ x)))", "outer(softmax(B @ tanh(A @ x)) - p, tanh(A @ x))"),
+    ("Laue 2018, neural network", "A:m,d x:d B:k,m p:k:simplex", "gradient A",
+     "-p @ log(softmax(B @ tanh(A @ x)))",
+     "outer((1 - tanh(A @ x)**2) * (B.T @ (softmax(B @ tanh(A @ x)) - p)), x)"),
+    ("Laue 2020, logistic regression", "X:n,d y:n w:d", "gradient w", "sum(log(exp(X @ w) + 1)) - y @ X @ w",
+     "X.T @ (exp(X @ w) / (exp(X @ w) + 1) - y)"),
+    ("Laue 2020, hinge loss", "X:n,d y:n w:d", "gradient w", "sum(maximum(1 - y * (X @ w), 0))",
+     "-X.T @ (y * (y * (X @ w) < 1))"),
+    ("Laue 2020, Poisson regression", "X:n,d y:n w:d", "gradient w", "sum(exp(X @ w) - y * (X @ w))",
+     "X.T @ (exp(X @ w) - y)"),
+    ("Laue 2020, non-negative factorisation", "X:n,m U:n,k~positive V:k,m~positive", "gradient U",
+     "sum(U @ V - X * log(U @ V))", "(1 - X / (U @ V)) @ V.T"),
+    ("Laue 2020, soft clustering", "X:n,d c:d t:", "gradient c", "-log(sum(exp(-sum((X - c)**2, axis=1))))",
+     "-2 * (X - c).T @ softmax(-sum((X - c)**2, axis=1))"),
+]
