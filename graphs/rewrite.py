@@ -2,8 +2,9 @@
 
 `stabilise` is a pure function graph -> graph with the same meaning on the real numbers. What holds
 afterwards: no exponential is divided by the sum of exponentials it belongs to (softmax), no logarithm is
-taken of such a sum (logsumexp), of 1 + exp(z) (softplus), of a softmax, a sigmoid or 1 - sigmoid; so that
-values, gradients and Hessians at logits of 1000 are finite and right when they are asked for together.
+taken of such a sum (logsumexp), of 1 + exp(z) (softplus), of a softmax, a sigmoid or 1 - sigmoid, and no root
+of a sum of squares is squared; so that values, gradients and Hessians at logits of 1000 are finite and right
+when they are asked for together.
 Rules look through display names. Derivatives of a stable graph are stable: they are marked `settled` and
 not searched again.
 """
@@ -18,6 +19,7 @@ from symgrad.graphs.logarithms import logarithm
 from symgrad.graphs.node import Node, Symbol, transform
 from symgrad.graphs.patterns import exponential_sum, one_plus_exp, row_of, shifted
 from symgrad.graphs.primitives import elementwise, input_node, rebuild, reshape, softmax
+from symgrad.graphs.roots import power_of_root
 from symgrad.graphs.weights import MINUS, ONE, inverse, times
 
 settled: WeakSet[Node] = WeakSet()
@@ -62,6 +64,8 @@ def _settled_below(roots: Sequence[Node]) -> list[Node]:
 
 
 def _stable(node: Node) -> Node:
+    if node.op == "einsum" or (node.op == "elementwise" and node.attrs[0] == "power"):
+        node = power_of_root(node)
     if node.op == "einsum":
         return _product(node)
     if node.op == "elementwise":

@@ -17,6 +17,7 @@ from symgrad.graphs.einsum import contract, literal_value, scale
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.formulas import lower
 from symgrad.graphs.linear_rules import cholesky_rule, cofactor_rule, inverse_rule, logdet_rule, solve_rule
+from symgrad.graphs.masks import guarded
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.primitives import add, elementwise, gather, pad, reshape, scatter, slices, softmax
 from symgrad.graphs.rows import ROWS, Y, partial
@@ -58,7 +59,8 @@ def _einsum(node: Node, u: Node, lead: int) -> Cotangents:
         others = [n for j, n in enumerate(node.operands) if j != i]
         rest = [names for j, names in enumerate(inputs) if j != i]
         used = {x for names in (labels, out, *rest) for x in names} | set(seeds)
-        result.append(contract([u, *others], [(*seeds, *out), *rest], (*seeds, *labels),
+        factors = guarded(u, (*seeds, *out), [(n, tuple(names)) for n, names in zip(others, rest, strict=True)])
+        result.append(contract([n for n, _ in factors], [names for _, names in factors], (*seeds, *labels),
                                {x: s for x, s in sizes.items() if x in used}))
     return result
 
@@ -76,7 +78,9 @@ def _elementwise(node: Node, u: Node, lead: int) -> Cotangents:
             result.append(None)
             continue
         local = lower(formula, {**env, Y: node}, node.shape)
-        result.append(contract([u, local], [(*seeds, *axes), axes], (*seeds, *axes)))
+        factors = guarded(u, (*seeds, *axes), [(local, axes)])
+        sizes = dict(zip((*seeds, *axes), u.shape, strict=True))
+        result.append(contract([n for n, _ in factors], [names for _, names in factors], (*seeds, *axes), sizes))
     return result
 
 

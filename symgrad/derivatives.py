@@ -119,6 +119,8 @@ def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) ->
                 "scalar, jvp, vjp and hvp are exact")
         (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
         return _done(_to_front(j, rank - 1), y.over, [node])
+    if not node.shape:  # forwards there is one direction, and no deltas
+        return _done(push_forward(root, node, contract([], [], ())), y.over, [node])
     (j,) = reverse(root, delta_seed(root.shape), [node])
     if x.over is not None:
         return _done(_to_front(j, rank), x.over, [node])

@@ -6,7 +6,7 @@ tree. An operation that is not in the table prints as a function of its operands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.weights import Weight
 from symgrad.linear_notation import write_any, write_solve
+from symgrad.graphs.weights import Weight, plus, times
 from symgrad.moves import (
     axis_text,
     number,
@@ -35,8 +36,10 @@ from symgrad.tree import (
     Tree,
     call,
     children,
+    contains,
     fraction,
     hadamard,
+    is_whole,
     num,
     power,
     scaled,
@@ -61,18 +64,43 @@ def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     terms: list[tuple[int, Tree]] = []
     pairs = list(zip(node.operands, node.attrs[0], strict=True))
     shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
-    for operand, by in shown:
+    for tree, by in _merged([(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by)
+                             for operand, by in shown]):
         sign, size = weight_tree(by)
-        tree = UNIT if literal_value(operand) is not None else w.at(operand, index, taken)
         if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
             terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
         else:
             terms.append((sign, scaled(size, tree)))
-    if len(pairs) == 1 and terms[0][0] < 0 and terms[0][1].head == "sum":
+    if len(terms) == len(pairs) == 1 and terms[0][0] < 0 and terms[0][1].head == "sum":
         inner = terms[0][1].args
         if any(sign < 0 for sign, _ in inner):  # -(a - b) is b - a
             terms = [(-sign, part) for sign, part in inner]
     return sum_of(terms if shown is pairs else [*terms, (1, DOTS)])
+
+
+def _merged(terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
+    """Terms that are written alike are one: W r + Wᵀ r for a symmetric W, products in another bracketing."""
+    merged: list[tuple[Tree, Weight]] = []
+    place: dict[Tree, int] = {}
+    for tree, by in (_loose(tree, by) for tree, by in terms):
+        if tree in place and (total := plus(merged[place[tree]][1], by)) is not None:
+            merged[place[tree]] = tree, total
+            continue
+        if not contains(tree, "dots"):  # what is left out may differ
+            place[tree] = len(merged)
+        merged.append((tree, by))
+    return [(tree, by) for tree, by in merged if by.number]
+
+
+def _loose(tree: Tree, by: Weight) -> tuple[Tree, Weight]:
+    """A term without the sign and the whole number in front of it, which go to the weight."""
+    if tree.head == "sum" and len(tree.args) == 1:
+        ((sign, tree),) = tree.args
+        by = times(by, Weight(sign))
+    if tree.head == "product" and tree.args[0] and is_whole(tree.args[0][0]):
+        (first, *front), rest = tree.args
+        return product(front, rest), times(by, Weight(int(first.args[0])))
+    return tree, by
 
 
 def _nested(tree: Tree) -> bool:

@@ -106,6 +106,11 @@ def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
     return Tree("product", (tuple(front), tuple(rest)))
 
 
+def is_whole(tree: Tree) -> bool:
+    """Is it a number without fraction or sign?"""
+    return tree.head == "num" and tree.args[0].isdigit()
+
+
 def scaled(by: Tree, tree: Tree) -> Tree:
     """A weight in front of anything."""
     if by == UNIT:
@@ -119,6 +124,8 @@ def scaled(by: Tree, tree: Tree) -> Tree:
         front, rest = tree.args
         if front and front[0].head == "fraction":
             by, front = scaled(by, front[0]), front[1:]
+        elif front and is_whole(by) and is_whole(front[0]):
+            by, front = num(int(by.args[0]) * int(front[0].args[0])), front[1:]
         return Tree("product", ((by, *front), rest))
     return Tree("product", ((by,), (tree,)))
 
@@ -145,7 +152,7 @@ def sum_of(terms: Sequence[tuple[int, Tree]]) -> Tree:
 
 def _folded(terms: list[tuple[int, Tree]]) -> list[tuple[int, Tree]]:
     """Several whole numbers in a sum become one."""
-    whole = [i for i, (_, tree) in enumerate(terms) if tree.head == "num" and tree.args[0].isdigit()]
+    whole = [i for i, (_, tree) in enumerate(terms) if is_whole(tree)]
     if len(whole) < 2:
         return terms
     total = sum(terms[i][0] * int(terms[i][1].args[0]) for i in whole)
