@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from symgrad.graphs.einsum import contract, literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
-from symgrad.graphs.weights import Weight
-from symgrad.linear_notation import write_any, write_solve
 from symgrad.graphs.weights import Weight, plus, times
+from symgrad.linear_notation import write_any, write_solve
 from symgrad.moves import (
     axis_text,
     number,
@@ -42,6 +41,7 @@ from symgrad.tree import (
     is_whole,
     num,
     power,
+    product,
     scaled,
     sum_of,
     weight_tree,

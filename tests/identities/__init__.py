@@ -41,6 +41,12 @@ WORKS = {
     "Magnus-Neudecker": "Magnus and Neudecker, Matrix Differential Calculus, 3rd edition (2019)",
     "Laue 2018": "Laue, Mitterreiter and Giesen, Computing Higher Order Derivatives of Matrix and Tensor Expressions (2018)",
     "Laue 2020": "Laue, Mitterreiter and Giesen, A Simple and Efficient Tensor Calculus (2020)",
+    "Hastie": "Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd edition (2009)",
+    "Bishop": "Bishop, Pattern Recognition and Machine Learning (2006)",
+    "Boyd-Vandenberghe": "Boyd and Vandenberghe, Convex Optimization (2004)",
+    "McCullagh-Nelder": "McCullagh and Nelder, Generalized Linear Models, 2nd edition (1989)",
+    "Lee-Seung": "Lee and Seung, Algorithms for Non-negative Matrix Factorization (2001)",
+    "Giles": "Giles, Collected Matrix Derivative Results for Forward and Reverse Mode Algorithmic Differentiation (2008)",
 }
 SIZES = {name: sg.dim(name) for name in "nmdk"}
 
@@ -104,7 +110,7 @@ def symbol(spec):
     spec, _, values = spec.partition("~")
     name, shape, *facts = spec.split(":")
     shape = tuple(SIZES.get(size) or int(size) for size in shape.split(",") if size)
-    return sg.data(name, shape, **{fact: True for fact in facts}), values
+    return sg.data(name, shape, **dict.fromkeys(facts, True)), values
 
 
 def build(row):

@@ -23,8 +23,10 @@ ROWS = [
     ("Laue 2020, elementwise functions", "x:n~apart", "gradient x", "sum(relu(x))", "x > 0"),
     ("Laue 2020, elementwise functions", "X:n,d v:d", "jacobian v", "exp(X @ v) / (exp(X @ v) + 1)",
      "diag(exp(X @ v) / (exp(X @ v) + 1)**2) @ X"),
-    ("Laue 2020, elementwise functions", "x:n", "gradient x", "log(sum(exp(x)))", "exp(x) / sum(exp(x))"),
-    ("Laue 2020, elementwise functions", "x:n", "jacobian x", "exp(x) / sum(exp(x))",
+    ("Boyd-Vandenberghe, sec. 3.1.5 (log-sum-exp)", "x:n", "gradient x", "log(sum(exp(x)))", "exp(x) / sum(exp(x))"),
+    ("Bishop, sec. 4.3.4 (softmax)", "x:n", "jacobian x", "exp(x) / sum(exp(x))",
      "diag(softmax(x)) - outer(softmax(x), softmax(x))"),
     ("Laue 2020, elementwise functions", "X:n,d y:n", "gradient X", "sum(X**2 @ ones(d) * y)", "2 * diag(y) @ X"),
+    ("Laue 2020, elementwise functions", "x:n~positive", "gradient x", "prod(x)", "prod(x) / x"),
+    ("Laue 2020, elementwise functions", "x:n a:n", "gradient x", "a @ cumsum(x)", "flip(cumsum(flip(a)))"),
 ]
