@@ -140,9 +140,18 @@ def _total(trees: list[Tree]) -> Tree:
             return squared_norm(trees[0], 2)
         a, b = trees
         pairs = (transpose(a), b), (transpose(b), a), (a, transpose(b)), (b, transpose(a))
-        forms = [product((), pair) for pair in pairs]
-        return call("tr", min(forms, key=_cost))
+        form = min((product((), pair) for pair in pairs), key=_cost)
+        return _square(form) or call("tr", form)
     return call("sum", _unprimed(hadamard([transpose(tree) for tree in trees], 2), hadamard(trees, 2)))
+
+
+def _square(tree: Tree) -> Tree | None:
+    """tr(A X Xᵀ Aᵀ) as ‖A X‖²: a product of factors and their transposes in reverse order."""
+    factors = tree.args[1]
+    half = len(factors) // 2
+    if len(factors) % 2 or any(transpose(a) != b for a, b in zip(factors[:half], reversed(factors), strict=False)):
+        return None
+    return product(tree.args[0], [squared_norm(product((), factors[:half]), 2)])
 
 
 def parallel(trees: list[Tree]) -> Tree:

@@ -24,14 +24,14 @@ from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
 from symgrad.graphs.weights import exact
 from symgrad.operators import OPERATORS
-from symgrad.tree import DOTS, HIDDEN, Tree, contains, expression, name, num
+from symgrad.tree import DOTS, HIDDEN, Tree, contains, expression, is_symmetric, name, num, product
 
 Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"
 DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
 SMALL = 4  # entries of a constant that is written out
 LETTERS = "ijklmpqruvabcdefgh"
-SAMPLE_LETTERS = "tsrnm"
+SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
 
 
 class Writer:
@@ -57,6 +57,9 @@ class Writer:
         self._sample_letters = [name(x) for x in SAMPLE_LETTERS if x not in used] or [name("τ")]
         self._letters = [name(x) for x in LETTERS if x not in used]
         self.depth = 0
+        self._meanings: dict[Node, Tree | None] = {}
+        self._abbreviated = {base: node for node, base in self.names.items()
+                             if node.op not in ("input", "constant", "named") and node not in roots}
         if mode == BATCH:
             self._gather_samples()
 
@@ -115,8 +118,40 @@ class Writer:
             return indexed(self, written_out(node), index)
         facts = node.attrs[0].facts if node.op == "input" else ()
         symmetric = any(fact in facts for fact in ("symmetric", "diagonal", "positive_definite"))
-        plain = name(self.names[node], symmetric=symmetric and len(index) - sum(i is not None for i in index) == 2)
-        return indexed(self, plain, index)
+        matrix = len(index) - sum(i is not None for i in index) == 2
+        if matrix and node.op not in ("input", "constant", "named"):
+            symmetric = self._is_symmetric(node)
+        return indexed(self, name(self.names[node], symmetric=symmetric and matrix), index)
+
+    def _is_symmetric(self, node: Node) -> bool:
+        """Is the transpose of what an abbreviation stands for written alike?"""
+        if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
+            return False
+        meaning = self._meaning(node)
+        return meaning is not None and is_symmetric(meaning)
+
+    def _meaning(self, node: Node) -> Tree | None:
+        """What an abbreviation stands for, over other abbreviations; None while that is being written."""
+        if node not in self._meanings:
+            self._meanings[node] = None
+            index = tuple(HIDDEN if i == self.axes.get(node) and self.mode == SAMPLE else None
+                          for i in range(len(node.shape)))
+            self._meanings[node] = self._write(node, index, frozenset())
+        return self._meanings[node]
+
+    def unfolded(self, tree: Tree) -> Tree:
+        """A product with what its abbreviations stand for in their place: by this, terms are alike or not."""
+        if tree.head not in ("name", "product"):
+            return tree
+        front, factors = tree.args if tree.head == "product" else ((), (tree,))
+        written = [self._written(factor) for factor in factors]
+        return tree if written == list(factors) else product(front, written)
+
+    def _written(self, factor: Tree) -> Tree:
+        if factor.head != "name" or factor.args[1] or factor.args[0] not in self._abbreviated:
+            return factor
+        meaning = self._meaning(self._abbreviated[factor.args[0]])
+        return factor if meaning is None or meaning.head == "entries" else meaning
 
     def letters(self, count: int, taken: AbstractSet[Tree], samples: Sequence[bool] = ()) -> list[Tree]:
         """Fresh letters for axes; `samples` says which of them run over samples."""

@@ -44,6 +44,7 @@ from symgrad.tree import (
     product,
     scaled,
     sum_of,
+    weight_of,
     weight_tree,
 )
 
@@ -64,8 +65,8 @@ def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     terms: list[tuple[int, Tree]] = []
     pairs = list(zip(node.operands, node.attrs[0], strict=True))
     shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
-    for tree, by in _merged([(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by)
-                             for operand, by in shown]):
+    for tree, by in _merged(w, [(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by)
+                                for operand, by in shown]):
         sign, size = weight_tree(by)
         if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
             terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
@@ -78,16 +79,17 @@ def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     return sum_of(terms if shown is pairs else [*terms, (1, DOTS)])
 
 
-def _merged(terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
+def _merged(w: Writer, terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
     """Terms that are written alike are one: W r + Wᵀ r for a symmetric W, products in another bracketing."""
     merged: list[tuple[Tree, Weight]] = []
     place: dict[Tree, int] = {}
     for tree, by in (_loose(tree, by) for tree, by in terms):
-        if tree in place and (total := plus(merged[place[tree]][1], by)) is not None:
-            merged[place[tree]] = tree, total
+        form = w.unfolded(tree) if len(terms) > 1 else tree
+        if form in place and (total := plus(merged[place[form]][1], by)) is not None:
+            merged[place[form]] = min(tree, merged[place[form]][0], key=weight_of), total
             continue
-        if not contains(tree, "dots"):  # what is left out may differ
-            place[tree] = len(merged)
+        if not contains(form, "dots"):  # what is left out may differ
+            place[form] = len(merged)
         merged.append((tree, by))
     return [(tree, by) for tree, by in merged if by.number]
 

@@ -215,6 +215,8 @@ def transpose(tree: Tree) -> Tree:
         return tree
     if head == "call" and args[0] == "diag":
         return tree
+    if head == "call" and args[0] == "cof" and transpose(args[1][0]).head != "transpose":
+        return Tree("call", ("cof", (transpose(args[1][0]),), args[2]))
     if head == "product":
         return product(args[0], [transpose(part) for part in reversed(args[1])])
     if head == "inverse":
@@ -231,6 +233,14 @@ def transpose(tree: Tree) -> Tree:
     elif head == "big":
         inward = big(args[1], transpose(args[2]), args[0])
     return inward if inward is not None and primes(inward) < primes(plain) else plain
+
+
+def is_symmetric(tree: Tree) -> bool:
+    """Is the transpose written alike, but for the order of terms?"""
+    turned = transpose(tree)
+    if tree.head == turned.head == "sum":
+        return set(tree.args) == set(turned.args)
+    return tree == turned and not contains(tree, "dots")
 
 
 def children(tree: Tree) -> Iterable[Tree]:
