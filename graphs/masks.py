@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import reduce
+from weakref import WeakKeyDictionary
 
 from symgrad.graphs.einsum import contract, literal, literal_value
 from symgrad.graphs.node import BOOLEAN, Node
@@ -19,18 +20,19 @@ from symgrad.graphs.weights import Weight
 
 Label = Hashable
 Factor = tuple[Node, tuple[Label, ...]]
-# Rows whose value, or whose value by form of a derivative, is not finite for some finite argument.
+# Rows whose value may be infinite, or no number, where the argument is finite (exp overflows).
 UNBOUNDED = frozenset("reciprocal log log1p log_or_zero exp expm1 power sqrt tan sinh cosh arcsin arccos".split())
 ZERO = Weight(0)
 SEEN = 24  # pieces of a factor that are looked at
 DEEPEST = 6  # forms inside forms that are looked into for conditions
 MOST = 4  # terms of a sum that is zero by conditions
+_known: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
 
 def guarded(u: Node, labels: Sequence[Label], factors: Sequence[Factor]) -> list[Factor]:
     """The factors of `u * factors`, `u` with axes `labels`: those that may be infinite are zero where `u` must be."""
     labels = tuple(labels)
-    masks = conditions(u, labels) if any(unbounded(node) for node, _ in factors) else []
+    masks = conditions(u, labels) if conditional(u) and any(unbounded(node) for node, _ in factors) else []
     if not masks:
         return [(u, labels), *factors]
     sizes: dict[Label, Size] = {}
@@ -40,10 +42,27 @@ def guarded(u: Node, labels: Sequence[Label], factors: Sequence[Factor]) -> list
     return [*_unmasked(u, labels), *made]
 
 
+def conditional(node: Node) -> bool:
+    """Is the value zero by a condition, as far as the form says? Each node is asked once."""
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        inner = top.operands if top.op in ("add", "einsum", "view", "named") else ()
+        unknown = [] if top in _known else [o for o in inner if o not in _known]
+        if unknown:
+            stack += unknown
+            continue
+        stack.pop()
+        each = [_known[o] for o in inner]
+        _known[top] = (_test(top) is not None if top.op == "elementwise" else
+                       bool(each) and all(each) if top.op == "add" else any(each))
+    return _known[node]
+
+
 def conditions(u: Node, labels: tuple[Label, ...], depth: int = DEEPEST) -> list[Factor]:
     """Conditions, with their axes, without any of which `u` is zero."""
     node = bare(u)
-    if depth == 0:
+    if depth == 0 or not conditional(node):
         return []
     if node.op == "elementwise":
         test = _test(node)
@@ -51,8 +70,6 @@ def conditions(u: Node, labels: tuple[Label, ...], depth: int = DEEPEST) -> list
     if node.op == "add":
         each = [conditions(operand, labels, depth - 1) for operand in node.operands]
         return each[0] if len(each) == 1 else _any_of(each, dict(zip(labels, node.shape, strict=True)))
-    if node.op not in ("einsum", "view"):
-        return []
     inputs, out = node.attrs
     place = dict(zip(out, labels, strict=True))  # of a repeated axis the last: seeds come first
     found = [conditions(operand, tuple(place[x] for x in names), depth - 1)
@@ -67,26 +84,26 @@ def _any_of(terms: Sequence[Sequence[Factor]], sizes: Mapping[Label, Size]) -> l
     wide = tuple(dict.fromkeys(x for factors in terms for _, names in factors for x in names))
     place = {x: sizes[x] for x in wide}
     met = [reduce(_both, (contract([test], [names], wide, place) for test, names in factors)) for factors in terms]
-    return [(reduce(lambda a, b: elementwise("logical_or", [a, b]), met), wide)]
+    return [(reduce(_either, met), wide)]
 
 
 def _both(a: Node, b: Node) -> Node:
     return elementwise("logical_and", [a, b])
 
 
+def _either(a: Node, b: Node) -> Node:
+    return elementwise("logical_or", [a, b])
+
+
 def _test(node: Node) -> Node | None:
-    """The condition without which `node` is zero: a comparison, a case that is zero otherwise."""
-    if node.op != "elementwise":
-        return None
-    if node.dtype == BOOLEAN:
-        return node
-    if node.attrs[0] != "where":
-        return None
-    test, _, other = node.operands
-    if literal_value(other) == ZERO:
-        return test
-    rest = _test(bare(other))
-    return None if rest is None else elementwise("logical_or", [test, rest])
+    """The condition without which `node` is zero: a comparison, or cases that are zero otherwise."""
+    tests: list[Node] = []
+    while node.op == "elementwise" and node.dtype != BOOLEAN and node.attrs[0] == "where" and len(tests) < MOST:
+        tests.append(node.operands[0])
+        node = bare(node.operands[2])
+        if literal_value(node) == ZERO:
+            return reduce(_either, tests)
+    return node if not tests and node.op == "elementwise" and node.dtype == BOOLEAN else None
 
 
 def unbounded(node: Node) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import sympy as sp
@@ -83,7 +84,12 @@ def big(letters: Sequence[Tree], body: Tree, symbol: str = "sum") -> Tree:
 
 
 def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
-    """Numbers and scalars in front, then matrices and vectors in order; nested products flatten."""
+    """Numbers and scalars in front, then matrices and vectors in order; nested products flatten, signs go in front."""
+    scalars, factors = list(scalars), list(factors)
+    signs = [tree for tree in (*scalars, *factors) if tree.head == "sum" and len(tree.args) == 1]
+    if signs:
+        plain = product(map(_unsigned, scalars), map(_unsigned, factors))
+        return plain if len(signs) % 2 == 0 else negative(plain)
     front: list[Tree] = []
     for tree in scalars:
         if tree.head == "product" and not tree.args[1]:
@@ -97,6 +103,9 @@ def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
             rest += tree.args[1]
         else:
             rest.append(tree)
+    whole = [tree for tree in front if is_whole(tree)]
+    if whole and (len(whole) > 1 or front[0] is not whole[0]):
+        front = [num(prod(int(tree.args[0]) for tree in whole)), *(tree for tree in front if not is_whole(tree))]
     if not front and len(rest) == 1:
         return rest[0]
     if len(rest) == 1 and rest[0].head == "fraction" and rest[0].args[0] == UNIT:
@@ -104,6 +113,12 @@ def product(scalars: Iterable[Tree], factors: Iterable[Tree] = ()) -> Tree:
     if not rest and len(front) <= 1:
         return front[0] if front else UNIT
     return Tree("product", (tuple(front), tuple(rest)))
+
+
+def _unsigned(tree: Tree) -> Tree:
+    """A single negative term without its sign."""
+    inner: Tree = tree.args[0][1] if tree.head == "sum" and len(tree.args) == 1 else tree
+    return inner
 
 
 def is_whole(tree: Tree) -> bool:

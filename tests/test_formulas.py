@@ -112,6 +112,17 @@ def test_matrices_and_products_along_an_axis():
     assert str(wrap(running.cumsum(v.node, 0))) == "cumsum(v)"
 
 
+def test_terms_that_are_written_alike_are_one():
+    W, v, A, B = sg.data("W", (n, n), symmetric=True), sg.data("v", n), sg.data("A", (n, n)), sg.data("B", (n, n))
+    assert str(sg.gradient((v - A @ v) @ W @ (v - A @ v), A)) == "-2 W (v - A v) vᵀ"
+    assert str(sg.gradient(sg.trace(A @ A @ A), A)) == "3 Aᵀ Aᵀ" and str(W - W.T) == "0"
+    assert str(A @ v + A.T @ v) == "A v + Aᵀ v" and str(4 * (W @ v) + 3 * (W.T @ v)) == "7 W v"
+    quotient = sg.gradient((v @ A.T @ A @ v) / (v @ B.T @ B @ v), v)
+    assert str(quotient).startswith("2 v₂ v₃ - 2 v₄ v₁, where v₁ = Bᵀ B v")  # like terms also under an abbreviation
+    assert str(sg.sum((A @ B) ** 2)) == "‖A B‖_F²" and str(sg.trace(A @ B @ A.T @ B)) == "tr(A B Aᵀ B)"
+    assert str(sg.gradient(sg.det(A.T @ A), A)) == "2 A cof(Aᵀ A)"
+
+
 def test_layers_of_one_shape_keep_their_numbers_in_derivatives():
     layers = [sg.nn.Linear(4, 4) for _ in range(3)]
     out = sg.data("x", 4, over=T)

@@ -168,6 +168,16 @@ def test_letters_avoid_sizes_and_names():
     assert str(sg.sum(letter * x, over=t)) == "t Σ_s x_s"
 
 
+def test_a_letter_of_an_axis_is_not_one_of_a_sample():
+    """An inverse at two letters is indexed as a whole, whichever letters they are."""
+    import symgrad as sg
+
+    n = sg.dim("n")
+    A, X = sg.data("A", (n, n)), sg.data("X", (n, n))
+    text = str(sg.hessian(sg.trace(A @ sg.inv(X)), X))
+    assert "(X⁻¹)_" in text and "…" not in text and "X_" not in text
+
+
 def test_writer_refuses_an_unknown_mode_and_style():
     with pytest.raises(ValueError, match="'sample' or 'batch'"):
         render(ATOMS["p"][0], mode="all")
