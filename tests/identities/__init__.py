@@ -4,9 +4,10 @@ A row is five texts: source, symbols, derivative, expression, claim. The claim i
 states it, in our layout (gradients have the shape of the variable, Jacobians are y.shape + x.shape) and written
 without any derivative, so that it does not know what symgrad derives. `build` makes tensors of a row.
 
-Symbols: `X:n,d` is a matrix of two symbolic sizes, `t:` a scalar, `S:n,n:symmetric` declares a fact. What follows
-`~` asks for values only and declares nothing: `A:n,n~regular` (far from singular), `P:n,n~definite` (symmetric and
-positive definite), `x:n~positive`, `u:n~apart` (entries far from 0 and from each other). So a variable keeps independent entries: derivatives are ambient.
+Symbols: `X:n,d` is a matrix of two symbolic sizes, `t:` a scalar, `S:n,n:symmetric` declares a fact. The size p is
+smaller than q and r. What follows `~` asks for values only and declares nothing: `A:n,n~regular` (far from singular),
+`P:n,n~definite` (symmetric and positive definite), `x:n~positive`, `u:n~apart` (entries far from 0 and from each
+other). So a variable keeps independent entries: derivatives are ambient.
 
 Derivative: `gradient X`, `jacobian X`, `hessian x` (or `hessian U V`), `differential X Y`: the change of the
 expression along dX and dY, the sum of one directional derivative for each variable.
@@ -48,7 +49,7 @@ WORKS = {
     "Lee-Seung": "Lee and Seung, Algorithms for Non-negative Matrix Factorization (2001)",
     "Giles": "Giles, Collected Matrix Derivative Results for Forward and Reverse Mode Algorithmic Differentiation (2008)",
 }
-SIZES = {name: sg.dim(name) for name in "nmdk"}
+SIZES = {name: sg.dim(name) for name in "nmdkpqr"}
 
 
 class Row(NamedTuple):
@@ -77,12 +78,6 @@ class Identity:
     @property
     def kind(self):
         return self.row.derivative.split()[0]
-
-    @property
-    def source(self):
-        """The whole name of the work in place of its short one."""
-        short = next(short for short in WORKS if self.row.source.startswith(short))
-        return WORKS[short] + self.row.source[len(short):]
 
 
 def rows():

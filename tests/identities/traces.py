@@ -34,7 +34,7 @@ ROWS = [
     ("Cookbook, eq. 123", "B:d,k X:n,d C:n,n", "gradient X", "tr(B.T @ X.T @ C @ X @ X.T @ C @ X @ B)",
      "C @ X @ X.T @ C @ X @ B @ B.T + C.T @ X @ B @ B.T @ X.T @ C.T @ X"
      " + C @ X @ B @ B.T @ X.T @ C @ X + C.T @ X @ X.T @ C.T @ X @ B @ B.T"),
-    ("Cookbook, sec. 2.5 (trace of a function, F elementwise square of the entries)", "X:n,n", "gradient X",
+    ("Laue 2020, elementwise functions", "X:n,n", "gradient X",
      "tr(X**2)", "2 * diag(diagonal(X))"),
     ("Magnus-Neudecker, sec. 9.10 (trace)", "X:n,d A:d,d B:n,n", "gradient X", "tr(X @ A @ X.T @ B)",
      "B.T @ X @ A.T + B @ X @ A"),
