@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from symgrad.coefficients import expression
 from symgrad.graphs.einsum import literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.weights import ONE
 from symgrad.moves import opened, picked
-from symgrad.tree import ONES, Tree, call, expression, num, product, transpose
+from symgrad.tree import ONES, Tree, call, num, product, transpose
 
 if TYPE_CHECKING:
     from symgrad.notation import Index, Writer

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from symgrad.coefficients import expression, weight_tree
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import product as product_of
 from symgrad.graphs.weights import Weight
-from symgrad.tree import HIDDEN, Tree, call, expression, negative, num, product, sum_of, transpose, weight_tree
+from symgrad.tree import HIDDEN, Tree, call, negative, num, product, sum_of, transpose
 
 if TYPE_CHECKING:
     from symgrad.notation import Index, Writer

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from symgrad.coefficients import weight_tree
 from symgrad.graphs.einsum import literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
@@ -24,7 +25,6 @@ from symgrad.tree import (
     scaled,
     sum_of,
     weight_of,
-    weight_tree,
 )
 
 if TYPE_CHECKING:

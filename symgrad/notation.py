@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.coefficients import expression
 from symgrad.glyphs import parse_name, upper
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
 from symgrad.graphs.weights import exact
 from symgrad.operators import OPERATORS
-from symgrad.tree import DOTS, HIDDEN, Tree, contains, expression, is_symmetric, name, num, product
+from symgrad.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 
 Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"

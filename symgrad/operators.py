@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from symgrad.coefficients import weight_tree
 from symgrad.graphs.einsum import contract, literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import counts_along
@@ -45,7 +46,6 @@ from symgrad.tree import (
     scaled,
     sum_of,
     weight_of,
-    weight_tree,
 )
 
 if TYPE_CHECKING:
