@@ -18,6 +18,7 @@ from symgrad.codegen.arrays import Expr
 from symgrad.codegen.binding import bind_sizes
 from symgrad.codegen.c_function import Layout, c_text, dtype_text, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
+from symgrad.codegen.c_texts import LIBM
 from symgrad.codegen.emit import (
     INDENT,
     Comment,
@@ -43,10 +44,13 @@ from symgrad.codegen.texts import Code, size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import Node
 
-RESERVED = """work kind total best next at at0 at1 at2 at3 i j k l p q r s bind gemm gemv real n_ int char const
-double float void auto break case default do enum extern goto long register short signed sizeof
-static struct switch typedef union unsigned volatile maximum minimum sign exp log tanh sin cos tan
-sqrt pow erf floor fabs main abs y0 y1 yn j0 j1 jn gamma""".split()
+# Names that mean something in the generated C: keywords, counters, the variables of loops, functions it calls.
+RESERVED = (
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while real int64_t "
+    "uint8_t i j k l p q r s at at0 at1 at2 at3 best next total work kind bind gemm gemv syrk gemm_ gemv_ syrk_ main pow "
+    "memset isinf maximum minimum sign NAN INFINITY INT64_MIN INT64_MAX ROOM LARGER VECTOR_LIBM".split()
+    + [name + suffix for name in LIBM.values() for suffix in ("", "f")])
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ typedef void (*blas_gemm)(const char *, const char *, const int *, const int *, 
                           const int *, const real *, const int *, const real *, real *, const int *);
 typedef void (*blas_gemv)(const char *, const int *, const int *, const real *, const real *, const int *, const real *,
                           const int *, const real *, real *, const int *);
+typedef void (*cblas_syrk)(int, int, int, int64_t, int64_t, real, const real *, int64_t, real, real *, int64_t);
+typedef void (*blas_syrk)(const char *, const char *, const int *, const int *, const real *, const real *, const int *,
+                          const real *, real *, const int *);
 
 /* c = a b, of m x k and k x n; `ta`: a lies transposed, in rows of lda. */
 static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
@@ -50,6 +53,23 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a,
         for (int64_t j = 0; j < n; j++) c[i * n + j] += x * (tb ? b[j * ldb + p] : b[p * ldb + j]);
       }
   }
+}
+
+/* c = a a' of n x k, or (t) a' a of k x n: one triangle is computed, the other is its mirror image. */
+static void syrk(int t, int64_t n, int64_t k, const real *a, int64_t lda, real *c) {
+  if (kind == 0 || n == 0 || k == 0) {
+    gemm(t, !t, n, n, k, a, lda, a, lda, c);
+    return;
+  }
+  if (kind == 1) {
+    ((cblas_syrk)syrk_)(101, 121, t ? 112 : 111, n, k, 1, a, lda, 0, c, n);
+  } else {
+    const int N = n, K = k, A = lda;
+    const real one = 1, zero = 0;
+    ((blas_syrk)syrk_)("L", t ? "N" : "T", &N, &K, &one, a, &A, &zero, c, &N);
+  }
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < i; j++) c[i * n + j] = c[j * n + i];
 }
 
 /* y = a x, of rows x columns as a lies; `t`: y = a' x. */

@@ -113,6 +113,10 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
     offset = index_c(Form(0, (*place.steps[:-2], 0, 0)), names, c.sizes)
     target = out if offset == "0" else f"{out} + {offset}"
     m, n, k = e.shape[-2], e.shape[-1], a.shape[-1]
+    if not stack and left.base is right.base and left.transposed != right.transposed and m == n and (
+            left.form.const, left.lead, left.form.steps) == (right.form.const, right.lead, right.form.steps[::-1]):
+        return [f"  syrk({int(left.transposed)}, {size_c(m, c.sizes)}, {size_c(k, c.sizes)}, {pointer(left)}, "
+                f"{size_c(left.lead, c.sizes)}, {target});"]
     sizes = ", ".join(size_c(x, c.sizes) for x in (m, n, k))
     call = (f"gemm({int(left.transposed)}, {int(right.transposed)}, {sizes}, {pointer(left)}, "
             f"{size_c(left.lead, c.sizes)}, {pointer(right)}, {size_c(right.lead, c.sizes)}, {target});")

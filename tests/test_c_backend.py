@@ -79,6 +79,31 @@ def test_hessians_and_determinants_mix_c_and_numpy():
     assert "np.linalg.solve" in f.source and f.source.count("int f_") > 1
 
 
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_products_by_every_blas(kind, monkeypatch):
+    """CBLAS of NumPy, Fortran's of SciPy, plain loops: one text serves all."""
+    if kind == 2:
+        pytest.importorskip("scipy.linalg")
+        monkeypatch.setattr(c_runtime.glob, "glob", lambda pattern: [])
+    elif kind == 0:
+        monkeypatch.setattr(c_runtime, "_blas", lambda precision: (0, None, None, None))
+    n, m, k = sg.dims("n m k")
+    A, B, v, u = sg.data("A", (n, m)), sg.data("B", (m, k)), sg.data("v", m), sg.data("u", n)
+    outputs = [A @ B, A.T @ A, A @ A.T, A @ v, A.T @ u, v @ B, u @ A, B.T @ A.T, (A @ B) @ (A @ B).T, v @ v]
+    compiled = c_runtime.compiled
+    found = []
+    monkeypatch.setattr(c_runtime, "compiled", lambda text: found.append(compiled(text)) or found[-1])
+    for sizes in ((4, 3, 5), (1, 1, 1), (1, 4, 1), (5, 1, 2)):
+        rng = np.random.default_rng(sum(sizes))
+        arrays = [rng.standard_normal(s) for s in ((sizes[0], sizes[1]), sizes[1:], sizes[1], sizes[0])]
+        f = sg.function([A, B, v, u], outputs, backend="c")
+        if kind != 1:
+            f.module._c.bind(*c_runtime._blas("double"))
+        for have, want in zip(f(*arrays), sg.function([A, B, v, u], outputs)(*arrays), strict=True):
+            near(have, want, 1e-12)
+        assert "syrk(1, m, n, A, m, result2);" in f.source and "syrk(0, n, m, A, m, result3);" in f.source
+
+
 def test_arrays_of_any_layout_are_taken_and_none_is_kept():
     X = sg.data("X", (3, 4))
     f = sg.function([X], [sg.tanh(X), X], backend="c")
