@@ -130,6 +130,7 @@ from symgrad.reduction import (
 from symgrad.source import Source, generate
 from symgrad.stationary import solve_stationary
 from symgrad.symbols import data, dim, dims, labels, parameter
+from symgrad.sympy_reading import from_sympy
 from symgrad.verdict import Verdict
 from symgrad.verification import verify
 
@@ -139,8 +140,8 @@ __all__ = [
     "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "SymgradError", "Tensor", "Verdict", "abs",
     "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant",
     "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum",
-    "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor", "full",
-    "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
+    "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor",
+    "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels",
     "leaky_relu", "log", "log1p", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
     "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
     "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",
