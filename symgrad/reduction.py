@@ -67,7 +67,8 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = 
 
 def empirical_risk(t: Tensor) -> Tensor:
     """1/T times the sum over the samples of `t`: `sg.mean(t, over=t.over)`."""
-    if as_tensor(t, "empirical_risk").over is None:
+    t = as_tensor(t, "empirical_risk")
+    if t.over is None:
         raise ShapeError(f"empirical_risk: {describe(t)} is not over a sample axis; "
                          "write the data with over=T, or take sg.mean")
     return mean(t, over=t.over)
