@@ -32,12 +32,12 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
         return _array(np.asarray(value), None)
     if isinstance(value, Integral):
         return wrap(literal(int(value)))
-    if isinstance(value, (Real, Fraction)):
-        return wrap(literal(value if isinstance(value, Fraction) else float(value)))
-    if isinstance(value, sp.Expr):
+    if isinstance(value, sp.Expr):  # before Real: SymPy's rational numbers are of that kind too, and stay exact
         if value.is_number and value.is_real is False:
             raise TypeError(f"{operation}: {value} is not a real number")
         return wrap(literal(value))
+    if isinstance(value, (Real, Fraction)):
+        return wrap(literal(value if isinstance(value, Fraction) else float(value)))
     if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
         raise TypeError(f"{operation}: a list of tensors is not a tensor; use sg.stack or sg.concatenate")
     if isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):

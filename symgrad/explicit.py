@@ -178,7 +178,7 @@ def _gather(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> An
     counts = front.shape[:len(indices)]
     result = np.empty(shape, dtype=object)
     for place in np.ndindex(shape):
-        at, rest = [index[place[:width]] for index in indices], place[width:]
+        at, rest = _counted([index[place[:width]] for index in indices], counts), place[width:]
         branches = [(front[(*choice, *rest)], test) for choice in product(*map(range, counts))
                     if (test := _all_equal(at, choice)) != sp.false]
         result[place] = sp.Piecewise(*branches[:-1], (branches[-1][0], True)) if branches else sp.nan
@@ -187,6 +187,11 @@ def _gather(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> An
 
 def _axes_first(value: Array, axes: Sequence[int]) -> Array:
     return value.transpose(*axes, *(axis for axis in range(value.ndim) if axis not in axes))
+
+
+def _counted(at: Sequence[Any], counts: Sequence[int]) -> list[Any]:
+    """Indices counted from the front, where they are numbers: -1 is the last."""
+    return [index + count if index.is_number and index < 0 else index for index, count in zip(at, counts, strict=False)]
 
 
 def _all_equal(at: Sequence[Any], choice: Sequence[int]) -> Any:
@@ -199,7 +204,7 @@ def _scatter(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> A
     front = _axes_first(result, node.attrs[0])  # a view: what is added here lands in `result`
     width = indices[0].ndim
     for place in np.ndindex(body.shape):
-        at, rest = [index[place[:width]] for index in indices], place[width:]
+        at, rest = _counted([index[place[:width]] for index in indices], front.shape), place[width:]
         for choice in product(*map(range, front.shape[:len(indices)])):
             test = _all_equal(at, choice)
             if test != sp.false:

@@ -126,3 +126,14 @@ def test_matrices_and_products_along_an_axis():
 def test_sizes_that_do_not_fit(sizes, message):
     with pytest.raises(sg.DataError, match=message):
         sg.data("X", (n, d)).to_sympy(**sizes)
+
+
+def test_negative_indices_count_from_the_end():
+    x = sg.data("x", 3)
+    assert x[[0, -1]].to_sympy() == sp.Matrix(sp.symbols("x_0 x_2"))
+    assert sg.gradient(sg.sum(x[[-1, -1]]), x).to_sympy() == sp.Matrix([0, 0, 2])
+
+
+def test_rational_exponents_stay_exact():
+    a = sg.data("a")
+    assert sg.gradient(a ** sp.Rational(1, 3), a).to_sympy() == sp.Rational(1, 3) * sp.Symbol("a") ** sp.Rational(-2, 3)
