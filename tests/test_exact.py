@@ -229,6 +229,6 @@ def test_a_wrong_derivative_is_seen():
     near = {a: sp.Rational(1, 3), b: sp.Rational(2, 3)}
     assert is_zero((a**2 - b**2) / (a - b) - a - b, near) == "algebra"
     assert is_zero(1 / (1 + sp.exp(-a)) - sp.exp(a) / (1 + sp.exp(a)), near) == "algebra"
-    assert is_zero(sp.sqrt(a**2 + b) ** 3 - (a**2 + b) * sp.sqrt(a**2 + b), near) == "50 digits"
+    assert is_zero(sp.sin(a) ** 2 + sp.cos(a) ** 2 - 1, near) == "50 digits"
     assert is_zero(a**2 - b**2 / 4 - sp.Rational(1, 10**45), near) == ""
     assert is_zero(sp.sin(a) - sp.sin(a) * (1 + sp.Rational(1, 10**30)), near) == ""
