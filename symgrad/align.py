@@ -41,7 +41,10 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
     if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
         raise TypeError(f"{operation}: a list of tensors is not a tensor; use sg.stack or sg.concatenate")
     if isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
-        return _array(np.asarray(value), None)
+        try:
+            return _array(np.asarray(value), None)
+        except ValueError:
+            raise TypeError(f"{operation}: the rows of {value!r} differ in length, so it is no array") from None
     raise TypeError(f"{operation}: expected a tensor, number or array, got {type(value).__name__}")
 
 
@@ -59,6 +62,7 @@ def constant(value: Any, name: str | None = None) -> Tensor:
     tensor = as_tensor(value)
     if name is None:
         return tensor
+    as_name(name, "constant")
     if tensor.node.op == "constant":
         return _array(tensor.node.attrs[0].value, name)
     return tensor.named(name)
@@ -173,6 +177,28 @@ def broadcast_all(aligned: Aligned) -> list[Node]:
         else:
             result.append(contract([node], [names], aligned.labels, full))
     return result
+
+
+def as_name(name: Any, operation: str) -> str:
+    """A name to show: a text that is not blank."""
+    if not isinstance(name, str) or not name.strip():
+        raise SymgradError(f"{operation}: a name is a text that is not blank, not {name!r}")
+    return name
+
+
+def as_int(value: Any, operation: str, what: str) -> int:
+    """An offset, shift or step: an int."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise ShapeError(f"{operation}: {what} must be an int, not {value!r}")
+    return int(value)
+
+
+def as_size(size: Any, operation: str) -> Size:
+    """One size: an int or a symbol."""
+    sizes = as_shape(size, operation)
+    if len(sizes) != 1:
+        raise ShapeError(f"{operation}: one size is wanted, not {size!r}")
+    return sizes[0]
 
 
 def as_shape(shape: Any, operation: str) -> Shape:

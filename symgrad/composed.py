@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
-from symgrad.align import as_axes, as_axis, as_tensor, describe
+from symgrad.align import as_axes, as_axis, as_int, as_size, as_tensor, common_over, describe
 from symgrad.contraction import arange, einsum
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import INTEGER
 from symgrad.graphs.primitives import pad as pad_node
-from symgrad.graphs.sizes import Size, canonical
+from symgrad.graphs.sizes import canonical, product
 from symgrad.pointwise import abs as absolute
 from symgrad.pointwise import equal, greater_equal, less_equal, sqrt, where
 from symgrad.rearrange import concatenate, expand_dims, reshape
@@ -24,6 +26,7 @@ from symgrad.tensor import Axis, Tensor, wrap
 
 def _triangle(operation: str, x: Any, k: int, lower: bool) -> Tensor:
     t = as_tensor(x, operation)
+    k = k if isinstance(k, sp.Expr) else as_int(k, operation, "the number k of a diagonal")
     if t.ndim < 2:
         raise ShapeError(f"{operation}: {describe(t)} has no matrix axes")
     i, j = arange(t.shape[-2])[:, None], arange(t.shape[-1])
@@ -45,31 +48,36 @@ def kron(a: Any, b: Any) -> Tensor:
     left, right = as_tensor(a, "kron"), as_tensor(b, "kron")
     if left.ndim != right.ndim or left.ndim > 2:
         raise ShapeError(f"kron: {describe(left)} and {describe(right)} must be two vectors or two matrices")
+    common_over("kron", [left, right])
     letters = {0: ",->", 1: "i,j->ij", 2: "ij,kl->ikjl"}[left.ndim]
     return reshape(einsum(letters, left, right), [m * n for m, n in zip(left.shape, right.shape, strict=True)])
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The mean of the squared deviations from the mean; `ddof` is taken off the count."""
-    t = as_tensor(x, "var")
-    axes = as_axes(axis, t, "var")
-    count: Size = 1
-    for a in axes:
-        count = count * t.shape[a]
+    return _variance("var", x, axis, keepdims, ddof)
+
+
+def _variance(operation: str, x: Any, axis: Axis, keepdims: bool, ddof: int) -> Tensor:
+    t, ddof = as_tensor(x, operation), as_int(ddof, operation, "ddof")
+    axes = as_axes(axis, t, operation)
+    count = product(t.shape[a] for a in axes)
     if isinstance(count, int) and count <= ddof:
-        raise ShapeError(f"var: {describe(t)} has {count} entries along axis {axis}; ddof={ddof} needs more")
+        where = "" if axis is None else f" along axis {axis}"
+        raise ShapeError(f"{operation}: {describe(t)} has {count} entries{where}; ddof={ddof} needs more")
     deviation = t - mean(t, axes, keepdims=True)
     return total(deviation**2, axes, keepdims) / canonical(sp.sympify(count - ddof))
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The square root of `var`."""
-    return sqrt(var(x, axis, keepdims, ddof))
+    return sqrt(_variance("std", x, axis, keepdims, ddof))
 
 
 def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The norm of all entries along `axis`: Euclidean (Frobenius), 1 (sum of |x|) or inf (largest |x|)."""
     t = as_tensor(x, "norm")
+    as_axes(axis, t, "norm")
     if ord == 2 or ord == "fro":
         return sqrt(total(t**2, axis, keepdims))
     if ord == 1:
@@ -79,11 +87,14 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Ten
     raise ShapeError(f"norm: ord must be 2, 1 or inf, not {ord!r}")
 
 
-def take(x: Any, indices: Any, axis: int = 0) -> Tensor:
-    """The entries at integer `indices` along `axis`, as NumPy's take."""
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The entries at integer `indices` along `axis` (None: of all entries, flattened), as NumPy's take."""
     t = as_tensor(x, "take")
+    if axis is None:
+        return take(reshape(t, (-1,)), indices, 0)
     place = as_axis(axis, t.ndim, "take", t)
-    return t[(*(slice(None),) * place, as_tensor(indices, "take"))]
+    return t[(*(slice(None),) * place, indices if isinstance(indices, Integral) else np.asarray(indices)
+              if isinstance(indices, (list, tuple)) else indices)]
 
 
 def pad(x: Any, width: Any, value: float = 0) -> Tensor:
@@ -103,11 +114,13 @@ def pad(x: Any, width: Any, value: float = 0) -> Tensor:
 
 def _pairs(width: Any, t: Tensor) -> list[tuple[int, int]]:
     def one(w: Any) -> tuple[int, int]:
-        pair = (w, w) if isinstance(w, int) else tuple(w)
+        pair = (w, w) if isinstance(w, int) else tuple(w) if isinstance(w, (list, tuple)) else ()
         if len(pair) != 2 or any(isinstance(p, bool) or not isinstance(p, int) or p < 0 for p in pair):
             raise ShapeError(f"pad: a width is a count or a pair of counts, not {w!r}")
         return pair
 
+    if not isinstance(width, (int, list, tuple)):
+        raise ShapeError(f"pad: the width is a count, a pair of counts or a pair for each axis, not {width!r}")
     if isinstance(width, int) or (len(width) == 2 and all(isinstance(w, int) for w in width)):
         return [one(width)] * t.ndim
     if len(width) != t.ndim:
@@ -122,9 +135,11 @@ def flip(x: Any, axis: Axis = None) -> Tensor:
     return t[tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(t.ndim))]
 
 
-def roll(x: Any, shift: int, axis: int = 0) -> Tensor:
-    """The entries moved by `shift` along `axis`; what leaves at one end enters at the other."""
-    t = as_tensor(x, "roll")
+def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
+    """The entries moved by `shift` along `axis` (None: of all, flattened); what leaves at one end enters at the other."""
+    t, shift = as_tensor(x, "roll"), as_int(shift, "roll", "the shift")
+    if axis is None:
+        return roll(reshape(t, (-1,)), shift, 0).reshape(t.shape) if t.ndim else t
     place = as_axis(axis, t.ndim, "roll", t)
     size = t.shape[place]
     shift = shift % size if isinstance(size, int) and size else shift
@@ -139,7 +154,7 @@ def one_hot(labels: Any, classes: Any) -> Tensor:
     t = as_tensor(labels, "one_hot")
     if t.dtype != INTEGER:
         raise ShapeError(f"one_hot: {describe(t)} is {t.dtype}; labels are integers")
-    return where(equal(expand_dims(t, -1), arange(classes)), 1.0, 0.0)
+    return where(equal(expand_dims(t, -1), arange(as_size(classes, "one_hot"))), 1.0, 0.0)
 
 
 def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -147,12 +162,13 @@ def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     t = as_tensor(x, "split")
     place = as_axis(axis, t.ndim, "split", t)
     size = t.shape[place]
-    if isinstance(parts, int):
+    if not isinstance(parts, (list, tuple)):
+        parts = as_int(parts, "split", "a number of parts (or each place in a list)")
         if not isinstance(size, int) or parts < 1 or size % parts:
             raise ShapeError(f"split: axis {place} of {describe(t)} does not divide into {parts} equal parts")
         cuts = [size // parts * i for i in range(1, parts)]
     else:
-        cuts = list(parts)
+        cuts = [p if isinstance(p, sp.Expr) else as_int(p, "split", "each place in a list") for p in parts]
     bounds = [None, *cuts, None]
     front = (slice(None),) * place
     return [t[(*front, slice(a, b))] for a, b in zip(bounds, bounds[1:], strict=False)]

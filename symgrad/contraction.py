@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
-from symgrad.align import as_axis, as_shape, as_tensor, common_over, describe
+import sympy as sp
+
+from symgrad.align import as_axis, as_int, as_shape, as_size, as_tensor, common_over, describe
 from symgrad.graphs.einsum import contract, literal
 from symgrad.graphs.einsum import ones as ones_node
 from symgrad.graphs.einsum import zeros as zeros_node
@@ -99,6 +102,7 @@ def matmul(a: Any, b: Any) -> Tensor:
         if t.ndim == 0:
             raise ShapeError(f"matmul: {describe(t)} is a scalar; write * for a multiple of "
                              f"{describe(right if t is left else left)}")
+    over = common_over("matmul", [left, right])
     axis = max(right.ndim - 2, 0)
     if left.shape[-1] != right.shape[axis]:
         raise ShapeError(
@@ -121,7 +125,7 @@ def matmul(a: Any, b: Any) -> Tensor:
             short_one = 0 if sizes[0] == 1 else 1
             inputs[short_one][inputs[short_one].index(place)] = ("one", place)
     out += [x for x, t in (("i", left), ("j", right)) if t.ndim > 1]
-    return _contract([left, right], inputs, out, common_over("matmul", [left, right]))
+    return _contract([left, right], inputs, out, over)
 
 
 def _hint(left: Tensor, right: Tensor) -> str:
@@ -137,44 +141,55 @@ def dot(a: Any, b: Any) -> Tensor:
     left, right = as_tensor(a, "dot"), as_tensor(b, "dot")
     if not left.ndim or not right.ndim:
         return left * right
-    return tensordot(left, right, ([left.ndim - 1], [max(right.ndim - 2, 0)]))
+    return _tensordot("dot", left, right, [left.ndim - 1], [max(right.ndim - 2, 0)])
 
 
 def outer(a: Any, b: Any) -> Tensor:
     """All products of an entry of `a` with an entry of `b`; both are flattened as in NumPy."""
-    left, right = (as_tensor(x, "outer").reshape((-1,)) for x in (a, b))
-    return _contract([left, right], [["i"], ["j"]], ["i", "j"], common_over("outer", [left, right]))
+    pair = [as_tensor(x, "outer") for x in (a, b)]
+    over = common_over("outer", pair)
+    return _contract([t.reshape((-1,)) for t in pair], [["i"], ["j"]], ["i", "j"], over)
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     """NumPy's tensordot: `axes` is a count, or a pair of axes or lists of axes."""
     left, right = as_tensor(a, "tensordot"), as_tensor(b, "tensordot")
-    if isinstance(axes, int):
-        if axes > min(left.ndim, right.ndim):
-            raise ShapeError(f"tensordot: {axes} axes of {describe(left)} and {describe(right)} do not exist")
-        pairs = (list(range(left.ndim - axes, left.ndim)), list(range(axes)))
+    if isinstance(axes, (tuple, list)):
+        if len(axes) != 2:
+            raise ShapeError(f"tensordot: axes are a count, or a pair of axes or lists of axes, not {axes!r}")
+        first, second = (list(x) if isinstance(x, (tuple, list)) else [x] for x in axes)
     else:
-        first, second = axes
-        pairs = ([first] if isinstance(first, int) else list(first), [second] if isinstance(second, int) else list(second))
-    one = [as_axis(x, left.ndim, "tensordot", left) for x in pairs[0]]
-    two = [as_axis(x, right.ndim, "tensordot", right) for x in pairs[1]]
+        count = as_int(axes, "tensordot", "a count of axes")
+        if not 0 <= count <= min(left.ndim, right.ndim):
+            raise ShapeError(f"tensordot: {count} axes of {describe(left)} and {describe(right)} do not exist")
+        first, second = list(range(left.ndim - count, left.ndim)), list(range(count))
+    return _tensordot("tensordot", left, right, first, second)
+
+
+def _tensordot(name: str, left: Tensor, right: Tensor, first: list[Any], second: list[Any]) -> Tensor:
+    over = common_over(name, [left, right])
+    one = [as_axis(x, left.ndim, name, left) for x in first]
+    two = [as_axis(x, right.ndim, name, right) for x in second]
     if len(one) != len(two):
-        raise ShapeError(f"tensordot: {len(one)} axes of the first operand for {len(two)} of the second")
+        raise ShapeError(f"{name}: {len(one)} axes of {describe(left)} for {len(two)} of {describe(right)}")
+    for t, axes in ((left, one), (right, two)):
+        if len(set(axes)) != len(axes):
+            raise ShapeError(f"{name}: axes {axes} of {describe(t)} name an axis twice")
     for x, y in zip(one, two, strict=True):
         if left.shape[x] != right.shape[y]:
-            raise ShapeError(f"tensordot: axis {x} of {describe(left)} is {left.shape[x]}, "
+            raise ShapeError(f"{name}: axis {x} of {describe(left)} is {left.shape[x]}, "
                              f"axis {y} of {describe(right)} is {right.shape[y]}; they must be equal")
     names = [("a", i) for i in range(left.ndim)]
     others: list[Any] = [("b", i) for i in range(right.ndim)]
     for x, y in zip(one, two, strict=True):
         others[y] = names[x]
     out = [n for i, n in enumerate(names) if i not in one] + [n for i, n in enumerate(others) if i not in two]
-    return _contract([left, right], [list(names), others], out, common_over("tensordot", [left, right]))
+    return _contract([left, right], [list(names), others], out, over)
 
 
 def _squared(a: Any, operation: str, offset: int, axis1: int, axis2: int) -> tuple[Tensor, list[Any]]:
     """The part of `a` whose two axes are one diagonal, and its labels: "i" for both."""
-    t = as_tensor(a, operation)
+    t, offset = as_tensor(a, operation), as_int(offset, operation, "the offset")
     if t.ndim < 2:
         raise ShapeError(f"{operation}: {describe(t)} has no matrix axes")
     rows, columns = (as_axis(axis, t.ndim, operation, t) for axis in (axis1, axis2))
@@ -203,15 +218,19 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal of two axes as the last axis, as NumPy's diagonal."""
-    t, names = _squared(a, "diagonal", offset, axis1, axis2)
+    return _diagonal("diagonal", a, offset, axis1, axis2)
+
+
+def _diagonal(operation: str, a: Any, offset: int, axis1: int, axis2: int) -> Tensor:
+    t, names = _squared(a, operation, offset, axis1, axis2)
     return _contract([t], [names], [*(x for x in names if x != "i"), "i"], t.over)
 
 
 def diag(a: Any, k: int = 0) -> Tensor:
     """A vector as diagonal `k` of a matrix that is zero elsewhere; of a matrix, its diagonal `k`."""
-    t = as_tensor(a, "diag")
+    t, k = as_tensor(a, "diag"), as_int(k, "diag", "the number k of a diagonal")
     if t.ndim == 2:
-        return diagonal(t, k)
+        return _diagonal("diag", t, k, 0, 1)
     if t.ndim != 1:
         raise ShapeError(f"diag: {describe(t)} is neither a vector nor a matrix")
     square = _contract([t], [["i"]], ["i", "i"], t.over)
@@ -228,8 +247,8 @@ def _framed(t: Tensor, above: int, left: int, more: int) -> Tensor:
 
 def eye(n: Any, m: Any = None) -> Tensor:
     """The identity matrix of size n; with `m` (ints then), of n rows and m columns."""
-    (size,) = as_shape(n, "eye")
-    (width,) = (size,) if m is None else as_shape(m, "eye")
+    size = as_size(n, "eye")
+    width = size if m is None else as_size(m, "eye")
     if width == size:
         return wrap(contract([], [], ["i", "i"], {"i": size}))
     if not isinstance(size, int) or not isinstance(width, int):
@@ -259,15 +278,22 @@ def full(shape: Any, value: Any) -> Tensor:
 def arange(start: Any, stop: Any = None, step: int = 1) -> Tensor:
     """Integers from `start` (0) up to, not including, `stop`, as NumPy's arange; sizes may be symbolic."""
     low, high = (0, start) if stop is None else (start, stop)
-    if isinstance(step, bool) or not isinstance(step, int) or step == 0:
-        raise ShapeError(f"arange: the step must be a non-zero int, not {step!r}")
+    step = as_int(step, "arange", "the step")
+    if step == 0:
+        raise ShapeError("arange: the step must not be 0")
+    low, high = (_bound(x) for x in (low, high))
     length = high - low
     if step != 1:
         if not isinstance(length, int):
             raise ShapeError(f"arange: a step of {step} needs int bounds, got {low} and {high}")
         length = -(-length // step)
-    (size,) = as_shape(max(length, 0) if isinstance(length, int) else length, "arange")
+    size = as_size(max(length, 0) if isinstance(length, int) else length, "arange")
     count = iota(size)
-    if low == 0 and step == 1:
-        return wrap(count)
-    return wrap(add([count, literal(1, (size,))], [weight(step), weight(low)]))
+    return wrap(count) if low == 0 and step == 1 else wrap(add([count, literal(1, (size,))], [weight(step), weight(low)]))
+
+
+def _bound(value: Any) -> Any:
+    """An end of a range: an int or a size, perhaps negative."""
+    if isinstance(value, sp.Expr) or isinstance(value, Integral) and not isinstance(value, bool):
+        return value if isinstance(value, sp.Expr) else int(value)
+    raise ShapeError(f"arange: a bound must be an int or a size, not {value!r}")

@@ -14,7 +14,8 @@ from symgrad.graphs.errors import DataError
 
 
 def check_fact(fact: str, name: str, value: np.ndarray) -> None:
-    """Raises DataError unless `fact` holds for `value`, an array of floats, up to the root of its precision."""
+    """Raises DataError unless `fact` holds for `value`, an array of numbers, up to the root of its precision."""
+    value = np.asarray(value, dtype=float) if value.dtype.kind != "f" else value
     if not value.size or np.isnan(value).any():
         return
     scale = float(np.abs(value).max())

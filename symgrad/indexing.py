@@ -25,7 +25,7 @@ from symgrad.written import operation
 @operation
 def getitem(t: Tensor, index: Any) -> Tensor:
     """`t[index]`. Raises ShapeError for what does not fit."""
-    parts = list(index) if isinstance(index, tuple) else [index]
+    parts = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > t.ndim:
         raise ShapeError(f"index: {used} indices for {describe(t)}, which has {t.ndim} axes")
@@ -36,6 +36,13 @@ def getitem(t: Tensor, index: Any) -> Tensor:
     at = next(i for i, part in enumerate(parts) if part is Ellipsis)
     parts[at:at + 1] = [slice(None)] * (t.ndim - used)
     return _apply(t, parts)
+
+
+def _part(part: Any) -> Any:
+    """An array without axes as the int it holds, and an empty list as one of integers, as in NumPy."""
+    if isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu":
+        return int(part)
+    return np.zeros(0, int) if isinstance(part, list) and not part else part
 
 
 def _apply(t: Tensor, parts: list[Any]) -> Tensor:
@@ -93,25 +100,31 @@ def _slice(t: Tensor, axis: int, part: slice) -> tuple[Size, int, Size]:
         raise ShapeError(f"index: the step of a slice must be a non-zero int, not {part.step!r}")
     step = int(step)
     for bound in (part.start, part.stop):
-        if bound is not None and not isinstance(bound, (Integral, sp.Expr)):
+        if bound is not None and (not isinstance(bound, (Integral, sp.Expr)) or sp.sympify(bound).is_integer is False):
             raise ShapeError(f"index: a slice of {describe(t)} has the bound {bound!r}, which is not an int")
     if isinstance(size, int) and all(b is None or isinstance(b, Integral) for b in (part.start, part.stop)):
         start, stop, step = part.indices(size)
         return start, step, len(range(start, stop, step))
     low, high = (0, size) if step > 0 else (size - 1, -1)
-    start = low if part.start is None else _from_end(part.start, size)
-    stop = high if part.stop is None else _from_end(part.stop, size)
-    span = (stop - start) if step > 0 else (start - stop)
-    length = canonical(sp.sympify(span))
-    if abs(step) != 1:
-        length = -(-length // abs(step)) if isinstance(length, int) else canonical(sp.ceiling(length / abs(step)))
-    return canonical(start), step, max(length, 0) if isinstance(length, int) else length
+    start, stop = (default if bound is None else _clamped(_from_end(bound, size), size, step)
+                   for bound, default in ((part.start, low), (part.stop, high)))
+    span = sp.sympify(stop - start if step > 0 else start - stop)
+    if span.is_nonpositive or start == (size if step > 0 else -1):
+        return 0, 1, 0
+    return canonical(start), step, canonical(sp.ceiling(span / abs(step)) if abs(step) != 1 else span)
 
 
 def _from_end(bound: Any, size: Size) -> Size:
     """A bound as written: a negative number counts from the end."""
     negative = bound < 0 if isinstance(bound, Integral) else bool(bound.could_extract_minus_sign())
-    return canonical(sp.sympify(size + bound if negative else bound))
+    return size + bound if negative else bound
+
+
+def _clamped(bound: Any, size: Size, step: int) -> Any:
+    """A bound of a slice: what is known to lie before the front or behind the end is moved there, as in NumPy."""
+    if (sp.sympify(bound) + int(step < 0)).is_nonpositive:
+        return 0 if step > 0 else -1
+    return (size if step > 0 else size - 1) if (sp.sympify(bound) - size).is_nonnegative else bound
 
 
 def _position(t: Tensor, axis: int, part: Any) -> Size:
@@ -122,7 +135,12 @@ def _position(t: Tensor, axis: int, part: Any) -> Size:
             if not -size <= part < size:
                 raise ShapeError(f"index: {part} is out of range for axis {axis} of {describe(t)}, which has size {size}")
             return part % size
-    return _from_end(part, size)
+    elif part.is_integer is False:
+        raise ShapeError(f"index: {part} for axis {axis} of {describe(t)} is not an int")
+    place = sp.sympify(_from_end(part, size))
+    if place.is_negative or (place - size).is_nonnegative:
+        raise ShapeError(f"index: {part} is out of range for axis {axis} of {describe(t)}, which has size {size}")
+    return canonical(place)
 
 
 def _index(t: Tensor, axis: int, part: Any) -> Tensor:
@@ -137,6 +155,14 @@ def _index(t: Tensor, axis: int, part: Any) -> Tensor:
     if tensor.dtype != INTEGER:
         raise ShapeError(f"index: axis {axis} of {describe(t)} is indexed by {describe(tensor)}, "
                          f"which is {tensor.dtype}; indices are integers (dtype='integer')")
+    size = t.shape[axis]
+    if tensor.node.op == "constant" and isinstance(size, int):
+        value = tensor.node.attrs[0].value
+        bad = np.argwhere((value < -size) | (value >= size))
+        if len(bad):
+            at = tuple(map(int, bad[0]))
+            raise ShapeError(f"index: {value[at]}, at {at} of the index, is out of range for axis {axis} of "
+                             f"{describe(t)}, which has size {size}")
     return tensor
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.align import as_tensor, describe
+from symgrad.align import as_tensor, common_over, describe, shape_text
 from symgrad.contraction import arange
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
@@ -21,6 +21,7 @@ from symgrad.tensor import Tensor
 
 def _pair(name: str, prediction: Any, target: Any) -> tuple[Tensor, Tensor]:
     p, t = as_tensor(prediction, name), as_tensor(target, name)
+    common_over(name, [p, t])
     if p.shape != t.shape:
         raise ShapeError(f"{name}: the prediction is {describe(p)}, the target {describe(t)}; "
                          "they must have one shape")
@@ -64,12 +65,12 @@ def cross_entropy(logits: Any, target: Any) -> Tensor:
     Raises ShapeError for other shapes.
     """
     z, t = as_tensor(logits, "cross_entropy"), as_tensor(target, "cross_entropy")
-    if not z.ndim:
-        raise ShapeError(f"cross_entropy: {describe(z)} has no axis of classes")
     if t.dtype == REAL:
         _pair("cross_entropy", z, t)
+        _classes("cross_entropy", z)
         return mean(-total(t * log_softmax(z), axis=-1))
-    return mean(logsumexp(z, axis=-1) - _pick("cross_entropy", z, t))
+    picked = _pick("cross_entropy", z, t)
+    return mean(logsumexp(z, axis=-1) - picked)
 
 
 def nll(log_probabilities: Any, target: Any) -> Tensor:
@@ -80,13 +81,20 @@ def nll(log_probabilities: Any, target: Any) -> Tensor:
     return mean(-_pick("nll", p, t))
 
 
+def _classes(name: str, scores: Tensor) -> None:
+    if not scores.ndim:
+        raise ShapeError(f"{name}: {describe(scores)} has no axis of classes")
+
+
 def _pick(name: str, scores: Tensor, labels: Tensor) -> Tensor:
     """The score of each label."""
     if labels.dtype != INTEGER:
         raise SymgradError(f"{name}: labels must be integers, {describe(labels)} is {labels.dtype}")
+    _classes(name, scores)
+    common_over(name, [scores, labels])
     if scores.shape[:-1] != labels.shape:
         raise ShapeError(f"{name}: {describe(scores)} has the classes last, so labels have shape "
-                         f"({', '.join(map(str, scores.shape[:-1]))}), but the target is {describe(labels)}")
+                         f"{shape_text(scores.shape[:-1])}, but the target is {describe(labels)}")
     classes = labels.node.attrs[0].classes if labels.node.op == "input" else None
     if classes is not None and classes != scores.shape[-1]:
         raise ShapeError(f"{name}: {describe(scores)} scores {scores.shape[-1]} classes, "

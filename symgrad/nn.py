@@ -52,6 +52,9 @@ class Module:
     def __call__(self, x: Any) -> Tensor:
         raise TypeError(f"{type(self).__name__} does not say what it computes")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
 
 class Linear(Module):
     """`W x + b` on the last axis, W of shape (out_features, in_features).
@@ -69,6 +72,9 @@ class Linear(Module):
         self.in_features, self.out_features = in_features, out_features
         self.bias, self.init, self.owner = bias, init, new_owner()
         self.rename(name)
+
+    def __repr__(self) -> str:
+        return f"Linear({self.in_features}, {self.out_features}{'' if self.bias else ', bias=False'})"
 
     def rename(self, suffix: str) -> None:
         """Name the parameters `W<suffix>` and `b<suffix>`."""
@@ -91,65 +97,69 @@ class Linear(Module):
         return product if self.b is None else product + self.held(self.b)
 
 
-@dataclass
+@dataclass(repr=False)
 class Activation(Module):
     """A layer without parameters: one function, entry by entry or along an axis."""
 
+    name: str
     function: Callable[..., Tensor]
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, x: Any) -> Tensor:
         return self.function(x, **self.arguments)
 
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.arguments.items())})"
+
 
 def Tanh() -> Activation:
     """tanh."""
-    return Activation(ew.tanh)
+    return Activation("Tanh", ew.tanh)
 
 
 def ReLU() -> Activation:
     """max(x, 0)."""
-    return Activation(ew.relu)
+    return Activation("ReLU", ew.relu)
 
 
 def LeakyReLU(negative_slope: float = 0.01) -> Activation:
     """x where positive, else negative_slope x."""
-    return Activation(ew.leaky_relu, {"negative_slope": negative_slope})
+    return Activation("LeakyReLU", ew.leaky_relu, {"negative_slope": negative_slope})
 
 
 def ELU(alpha: float = 1.0) -> Activation:
     """x where positive, else alpha (exp(x) - 1)."""
-    return Activation(ew.elu, {"alpha": alpha})
+    return Activation("ELU", ew.elu, {"alpha": alpha})
 
 
 def GELU() -> Activation:
     """x Phi(x), exact."""
-    return Activation(ew.gelu)
+    return Activation("GELU", ew.gelu)
 
 
 def SiLU() -> Activation:
     """x sigmoid(x)."""
-    return Activation(ew.silu)
+    return Activation("SiLU", ew.silu)
 
 
 def Sigmoid() -> Activation:
     """1 / (1 + exp(-x))."""
-    return Activation(ew.sigmoid)
+    return Activation("Sigmoid", ew.sigmoid)
 
 
 def Softplus() -> Activation:
     """log(1 + exp(x))."""
-    return Activation(ew.softplus)
+    return Activation("Softplus", ew.softplus)
 
 
 def Softmax(dim: int = -1) -> Activation:
     """softmax along the axis `dim`."""
-    return Activation(softmax, {"axis": dim})
+    return Activation("Softmax", softmax, {"axis": dim})
 
 
 def LogSoftmax(dim: int = -1) -> Activation:
     """log softmax along the axis `dim`."""
-    return Activation(log_softmax, {"axis": dim})
+    return Activation("LogSoftmax", log_softmax, {"axis": dim})
 
 
 class Identity(Module):
@@ -167,7 +177,7 @@ class Flatten(Module):
 
     def __call__(self, x: Any) -> Tensor:
         t = as_tensor(x, "Flatten")
-        if not 0 <= self.start_dim <= t.ndim:
+        if not isinstance(self.start_dim, int) or not 0 <= self.start_dim <= t.ndim:
             raise ShapeError(f"Flatten: axis {self.start_dim} of {describe(t)} does not exist")
         return reshape(t, (*t.shape[: self.start_dim], -1))
 
@@ -184,7 +194,8 @@ class Sequential(Module):
         self.layers = layers
         for layer in layers:
             if not callable(layer):
-                raise TypeError(f"Sequential: {layer!r} is not a layer or function")
+                hint = "; give the layers one by one: Sequential(*layers)" if isinstance(layer, (list, tuple)) else ""
+                raise TypeError(f"Sequential: {layer!r} is not a layer or function{hint}")
         self.number(itertools.count(1))
 
     def number(self, counter: Iterator[int]) -> None:
@@ -203,6 +214,9 @@ class Sequential(Module):
         for layer in self.layers:
             t = layer(t)
         return t
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
 
     def __getitem__(self, index: int) -> Any:
         return self.layers[index]

@@ -237,7 +237,7 @@ def elementwise(f: Any, *tensors: Any) -> Tensor:
         wanted = [p for p in inspect.signature(f).parameters.values() if p.default is p.empty] if not isinstance(
             f, type) and not isinstance(f, sp.FunctionClass) else dummies
         _count(len(wanted), given, "the callable takes")
-        formula = sp.sympify(f(*dummies))
+        formula = _called(f, dummies)
     else:
         raise TypeError(f"elementwise: the formula must be SymPy's or a callable, not {type(f).__name__}")
     both = align("elementwise", given)
@@ -246,6 +246,18 @@ def elementwise(f: Any, *tensors: Any) -> Tensor:
         return wrap(add_node([*unit, lower(formula, {}, both.shape)]), both.over)
     nodes = broadcast_all(both)
     return wrap(lower(formula, dict(zip(dummies, nodes, strict=True)), both.shape), both.over)
+
+
+def _called(f: Callable[..., Any], dummies: builtins.list[sp.Dummy]) -> sp.Basic:
+    """The formula that a callable makes of SymPy scalars."""
+    try:
+        formula = sp.sympify(f(*dummies))
+    except (TypeError, ValueError, AttributeError, sp.SympifyError) as error:
+        raise SymgradError(f"elementwise: the callable is called with SymPy scalars and must return a SymPy formula "
+                           f"(sympy.tanh, sympy.Piecewise), but it raised {type(error).__name__}: {error}") from error
+    if not isinstance(formula, (sp.Expr, sp.logic.boolalg.Boolean)):
+        raise SymgradError(f"elementwise: the callable must return a SymPy formula, not {type(formula).__name__}")
+    return formula
 
 
 def _count(wanted: int, given: builtins.list[Tensor], subject: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import sympy as sp
 
-from symgrad.align import as_axes, as_axis, as_shape, as_tensor, common_over, describe, shape_text
+from symgrad.align import as_axes, as_axis, as_name, as_shape, as_tensor, common_over, describe, shape_text
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
@@ -62,7 +63,7 @@ def reshape(x: Any, shape: Any) -> Tensor:
     """
     t = as_tensor(x, "reshape")
     parts = list(shape) if isinstance(shape, (tuple, list)) else [shape]
-    missing = [i for i, part in enumerate(parts) if isinstance(part, int) and part == -1]
+    missing = [i for i, part in enumerate(parts) if isinstance(part, Integral) and part == -1]
     if len(missing) > 1:
         raise ShapeError(f"reshape: {describe(t)} to {tuple(parts)}: only one size can be -1")
     have = product(t.shape)
@@ -129,6 +130,9 @@ def squeeze(x: Any, axis: Axis = None) -> Tensor:
 def broadcast_to(x: Any, shape: Any) -> Tensor:
     """`x` repeated along its axes of size 1 and along new leading axes."""
     t, sizes = as_tensor(x, "broadcast_to"), as_shape(shape, "broadcast_to")
+    if isinstance(t.over, sp.Expr) and t.over in sizes:
+        raise ShapeError(f"broadcast_to: {describe(t)} is one sample of {t.over}, which cannot be an ordinary axis of "
+                         f"{shape_text(sizes)} too")
     offset = len(sizes) - t.ndim
     lead = _lead(t)
     names = list(range(lead))
@@ -144,9 +148,7 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 @operation
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """`tensors` joined along an existing axis."""
-    parts = [as_tensor(x, "concatenate") for x in tensors]
-    if not parts:
-        raise ShapeError("concatenate: give at least one tensor")
+    parts = _several("concatenate", tensors)
     over = common_over("concatenate", parts)
     first = parts[0]
     if not first.ndim:
@@ -164,6 +166,15 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     return wrap(concat([_over(t, over) for t in parts], place + lead, length), over)
 
 
+def _several(name: str, tensors: Any) -> list[Tensor]:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
+        raise TypeError(f"{name}: give a list of tensors, not one {type(tensors).__name__}")
+    parts = [as_tensor(x, name) for x in tensors]
+    if not parts:
+        raise ShapeError(f"{name}: give at least one tensor")
+    return parts
+
+
 def _over(t: Tensor, over: Size | None) -> Node:
     """The node of `t`, repeated over the samples where it is the same for all."""
     if over is None or t.over is not None:
@@ -174,9 +185,8 @@ def _over(t: Tensor, over: Size | None) -> Node:
 
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """`tensors` of one shape joined along a new axis."""
-    parts = [as_tensor(x, "stack") for x in tensors]
-    if not parts:
-        raise ShapeError("stack: give at least one tensor")
+    parts = _several("stack", tensors)
+    common_over("stack", parts)
     for other in parts[1:]:
         if other.shape != parts[0].shape:
             raise ShapeError(f"stack: {describe(parts[0])} and {describe(other)} differ in shape")
@@ -195,4 +205,4 @@ def stop_gradient(x: Any) -> Tensor:
 def named(x: Any, name: str) -> Tensor:
     """The same tensor, displayed as `name`."""
     t = as_tensor(x, "named")
-    return wrap(named_node(t.node, str(name)), t.over)
+    return wrap(named_node(t.node, as_name(name, "named")), t.over)

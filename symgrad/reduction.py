@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symgrad.align import as_axes, as_axis, as_tensor, describe
+from symgrad.align import as_axes, as_axis, as_size, as_tensor, describe
 from symgrad.graphs.einsum import contract, scale, total
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
 from symgrad.graphs.primitives import argument, reduction
 from symgrad.graphs.primitives import softmax as softmax_node
-from symgrad.graphs.sizes import Size, canonical, product
+from symgrad.graphs.sizes import Size, product
 from symgrad.graphs.weights import inverse, weight
 from symgrad.tensor import Axis, Tensor, wrap
 from symgrad.written import operation
@@ -28,7 +28,7 @@ def _reduce(name: str, x: Any, axis: Axis, keepdims: bool, over: Size | None, ru
         if axis is not None or keepdims:
             raise ShapeError(f"{name}: over={over} closes the sample axis alone; "
                              "reduce the axes of a sample in a call of its own")
-        if t.over is None or canonical(over) != t.over:
+        if t.over is None or as_size(over, f"{name}, over") != t.over:
             what = f"one sample of {t.over}" if t.over is not None else "not over a sample axis"
             raise ShapeError(f"{name}: over={over}, but {describe(t)} is {what}")
         return wrap(rule(t.node, (0,)))

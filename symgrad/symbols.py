@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.align import as_shape, describe
+from symgrad.align import as_shape, as_size, describe, shape_text
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
 from symgrad.graphs.primitives import input_node
-from symgrad.graphs.sizes import Size, canonical
+from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.tensor import Tensor, wrap
 
@@ -55,7 +55,8 @@ def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict
     declared = _facts(operation, sizes, facts)
     sample: tuple[Size, ...] = ()
     if over is not None:
-        (over,) = sample = as_shape(over, f"{operation}, over")
+        over = as_size(over, f"{operation}, over")
+        sample = (over,)
         if isinstance(over, sp.Expr) and over in sizes:
             raise ShapeError(f"{operation}: {over} is the sample axis and cannot be an ordinary axis too")
     symbol = Symbol(kind, name, over, init, declared, classes, owner)
@@ -70,7 +71,7 @@ def _facts(operation: str, sizes: tuple[Size, ...], facts: dict[str, bool]) -> t
             raise TypeError(f"{operation}: {fact} must be True or False, not {value!r}")
         if value and fact in SQUARE and (len(sizes) < 2 or sizes[-1] != sizes[-2]):
             raise ShapeError(f"{operation}: {fact} needs a square matrix in the last two axes, "
-                             f"not shape ({', '.join(map(str, sizes))})")
+                             f"not shape {shape_text(sizes)}")
         if value and fact == "simplex" and not sizes:
             raise ShapeError(f"{operation}: simplex needs an axis that sums to 1, and a scalar has none")
     return tuple(fact for fact in FACTS if facts.get(fact))
@@ -94,10 +95,7 @@ def data(name: str, shape: Any = (), over: Any = None, dtype: str = "real", **fa
 
 def labels(name: str, classes: Any, over: Any = None, shape: Any = ()) -> Tensor:
     """Integer class labels in 0..classes-1, checked at every call."""
-    try:
-        count = canonical(classes)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"labels {name!r}: classes: {error}") from None
+    count = as_size(classes, f"labels {name!r}, classes")
     return _symbol("labels", name, shape, over, INTEGER, {}, classes=count)
 
 
@@ -133,7 +131,7 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
     fits = value.ndim == len(sizes) and all(
         not isinstance(s, int) or s == v for s, v in zip(sizes, value.shape, strict=True))
     if not fits:
-        raise ShapeError(f"parameter {name!r} of shape ({', '.join(map(str, sizes))}): "
+        raise ShapeError(f"parameter {name!r} of shape {shape_text(sizes)}: "
                          f"the init has shape {value.shape}")
     value = np.array(value)
     value.flags.writeable = False

@@ -235,6 +235,8 @@ class Tensor:
     def __or__(self, other: Any) -> Tensor:
         return _pointwise.logical_or(self, other)
 
+    __rand__, __ror__ = __and__, __or__
+
     def __invert__(self) -> Tensor:
         return _pointwise.logical_not(self)
 
@@ -261,9 +263,7 @@ class Tensor:
         """All entries along one axis."""
         return _rearrange.reshape(self, (-1,))
 
-    def flatten(self) -> Tensor:
-        """All entries along one axis."""
-        return _rearrange.reshape(self, (-1,))
+    flatten = ravel
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes permuted; all reversed without an argument."""
@@ -303,17 +303,14 @@ class Tensor:
         """See `sg.argmin`."""
         return _reduction.argmin(self, axis, keepdims)
 
-    def dot(self, other: Any) -> Tensor:
-        """See `sg.dot`."""
-        return _contraction.dot(self, other)
-
-    def trace(self) -> Tensor:
-        """See `sg.trace`."""
-        return _contraction.trace(self)
-
-    def clip(self, low: Any = None, high: Any = None) -> Tensor:
-        """See `sg.clip`."""
-        return _pointwise.clip(self, low, high)
+    # The functions of these names are methods as they are; the end of this module puts them in.
+    clip: Callable[..., Tensor]
+    diagonal: Callable[..., Tensor]
+    dot: Callable[..., Tensor]
+    std: Callable[..., Tensor]
+    take: Callable[..., Tensor]
+    trace: Callable[..., Tensor]
+    var: Callable[..., Tensor]
 
 
 def wrap(node: Node, over: Size | None = None) -> Tensor:
@@ -337,6 +334,7 @@ def _new(node: Node, over: Size | None) -> Tensor:
 
 
 # Methods are the functions below, and those are written in tensors: the one cycle of the house.
+import symgrad.composed as _composed  # noqa: E402
 import symgrad.contraction as _contraction  # noqa: E402
 import symgrad.formulas as _formulas  # noqa: E402
 import symgrad.functions as _functions  # noqa: E402
@@ -346,3 +344,7 @@ import symgrad.pointwise as _pointwise  # noqa: E402
 import symgrad.rearrange as _rearrange  # noqa: E402
 import symgrad.reduction as _reduction  # noqa: E402
 import symgrad.to_sympy as _to_sympy  # noqa: E402
+
+for _method in (_pointwise.clip, _contraction.diagonal, _contraction.dot, _composed.std, _composed.take,
+                _contraction.trace, _composed.var):
+    setattr(Tensor, _method.__name__, _method)
