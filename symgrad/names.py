@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import Node, Symbol, topological
+from symgrad.graphs.node import Array, Node, Symbol, topological
 from symgrad.graphs.sizes import Shape
 
 
@@ -55,13 +55,15 @@ def _in_order_of_use(nodes: list[Node]) -> list[Node]:
 
 
 def describe_symbol(node: Node) -> str:
-    """Kind, shape, sample axis and dtype of a symbol, for messages."""
+    """Everything that a symbol declares beside its name, for messages."""
     symbol: Symbol = node.attrs[0]
     shape = node.shape if symbol.over is None else node.shape[1:]
     over = "" if symbol.over is None else f" over {symbol.over}"
     kind = "" if node.dtype == "real" else f"{node.dtype} "
-    facts = f", {', '.join(symbol.facts)}" if symbol.facts else ""
-    return f"{kind}{symbol.kind} of shape {shape_text(shape)}{over}{facts}"
+    more = [*symbol.facts] + ([] if symbol.classes is None else [f"{symbol.classes} classes"])
+    if symbol.init is not None:
+        more.append(f"init {'an array' if isinstance(symbol.init, Array) else symbol.init}")
+    return ", ".join([f"{kind}{symbol.kind} of shape {shape_text(shape)}{over}", *more])
 
 
 def shape_text(shape: Shape) -> str:

@@ -161,12 +161,12 @@ greater_equal = _binary("greater_equal", "Whether a >= b")
 
 def square(x: Any) -> Tensor:
     """x * x, entry by entry."""
-    return power(x, 2)
+    return power(as_tensor(x, "square"), 2)
 
 
 def reciprocal(x: Any) -> Tensor:
     """1 / x, entry by entry."""
-    return divide(1, x)
+    return divide(1, as_tensor(x, "reciprocal"))
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Tensor:
