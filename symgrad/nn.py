@@ -35,8 +35,8 @@ class Module:
         return []
 
     def parameters(self) -> list[Tensor]:
-        """All parameters, in the order of the layers."""
-        return self.own() + [p for child in self.children() for p in child.parameters()]
+        """All parameters, each once, in the order of the layers."""
+        return list(dict.fromkeys([*self.own(), *(p for child in self.children() for p in child.parameters())]))
 
     def freeze(self) -> Module:
         """Make the parameters constants for differentiation from the next call on; returns the layer."""
@@ -71,6 +71,7 @@ class Linear(Module):
                  init: Any = None) -> None:
         self.in_features, self.out_features = in_features, out_features
         self.bias, self.init, self.owner = bias, init, new_owner()
+        self.used = False  # a name that was seen stays: W and W1 would be two parameters
         self.rename(name)
 
     def __repr__(self) -> str:
@@ -80,24 +81,36 @@ class Linear(Module):
         """Name the parameters `W<suffix>` and `b<suffix>`."""
         self.suffix = suffix
         shape = (self.out_features, self.in_features)
-        self.W = owned_parameter(f"W{suffix}", shape, self.init, self.owner)
-        self.b = owned_parameter(f"b{suffix}", (self.out_features,), None, self.owner) if self.bias else None
+        self._W = owned_parameter(f"W{suffix}", shape, self.init, self.owner)
+        self._b = owned_parameter(f"b{suffix}", (self.out_features,), None, self.owner) if self.bias else None
+
+    @property
+    def W(self) -> Tensor:
+        """The weights, of shape (out_features, in_features)."""
+        self.used = True
+        return self._W
+
+    @property
+    def b(self) -> Tensor | None:
+        """The bias, of shape (out_features,); None without one."""
+        self.used = True
+        return self._b
 
     def own(self) -> list[Tensor]:
-        return [self.W] if self.b is None else [self.W, self.b]
+        return [p for p in (self.W, self.b) if p is not None]
 
     def __call__(self, x: Any) -> Tensor:
         t = as_tensor(x, "Linear")
-        if not t.ndim or t.shape[-1] != self.W.shape[1]:
+        if not t.ndim or t.shape[-1] != self._W.shape[1]:
             have = t.shape[-1] if t.ndim else "no axis"
-            raise ShapeError(f"Linear({self.W.shape[1]}, {self.W.shape[0]}): the last axis of {describe(t)} "
-                             f"is {have}; it must be {self.W.shape[1]}")
+            raise ShapeError(f"Linear({self._W.shape[1]}, {self._W.shape[0]}): the last axis of {describe(t)} "
+                             f"is {have}; it must be {self._W.shape[1]}")
         W = self.held(self.W)
         product = W @ t if t.ndim == 1 else t @ W.T
         return product if self.b is None else product + self.held(self.b)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Activation(Module):
     """A layer without parameters: one function, entry by entry or along an axis."""
 
@@ -199,12 +212,14 @@ class Sequential(Module):
         self.number(itertools.count(1))
 
     def number(self, counter: Iterator[int]) -> None:
-        """Number the unnamed layers inside, across nested Sequentials."""
-        for layer in self.layers:
+        """Number the unnamed layers inside, across nested Sequentials; those in use already keep their names."""
+        for layer in {id(each): each for each in self.layers}.values():
             if isinstance(layer, Sequential):
                 layer.number(counter)
             elif isinstance(layer, Linear) and (layer.suffix == "" or layer.suffix.isdigit()):
-                layer.rename(str(next(counter)))
+                number = str(next(counter))
+                if not layer.used:
+                    layer.rename(number)
 
     def children(self) -> list[Module]:
         return [layer for layer in self.layers if isinstance(layer, Module)]
