@@ -175,7 +175,7 @@ def _solid(node: Node) -> bool:
     """Worth a name: not a number, a count, a rearrangement or a truth value."""
     if node.op in ("view", "iota") or literal_value(node) is not None or node.dtype != REAL:
         return False
-    return not (node.op == "add" and len(node.operands) == 1)
+    return not (node.op == "add" and len(node.operands) == 1 or node.op == "elementwise" and node.attrs[0] == "real")
 
 
 def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -> bool:

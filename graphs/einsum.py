@@ -87,6 +87,8 @@ def _product(terms: list[tuple[Node, Sequence[Any]]], out: tuple[Any, ...],
         return terms[0]  # nothing is contracted: a view of the operand itself
     operands, inputs = _canonical(terms, out)
     dtype = REAL if any(node.dtype == REAL for node in operands) else INTEGER
+    if len(operands) == 1 and all(size[label] == 1 for label in terms[0][1] if label not in out):
+        dtype = operands[0].dtype  # an axis of one entry is dropped
     shape = tuple(size[label] for label in out)
     return make("einsum", operands, (inputs, tuple(range(len(out)))), shape, dtype), out
 

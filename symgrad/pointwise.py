@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symgrad.align import Aligned, align, as_tensor, broadcast_all, describe
@@ -18,18 +19,37 @@ from symgrad.graphs.einsum import contract, literal, literal_value, scale, zeros
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.formulas import lower
 from symgrad.graphs.formulas import power as power_node
-from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.node import BOOLEAN, REAL, Node
 from symgrad.graphs.primitives import add as add_node
+from symgrad.graphs.primitives import as_real as real_node
 from symgrad.graphs.primitives import elementwise as elementwise_node
-from symgrad.graphs.rows import ROWS
+from symgrad.graphs.rows import ROWS, Row
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, to_expr
 from symgrad.tensor import Tensor, wrap
 from symgrad.written import operation
 
 
+def as_real(t: Tensor) -> Tensor:
+    """The same numbers, as real ones."""
+    return t if t.dtype == REAL else wrap(real_node(t.node), t.over)
+
+
+def _operands(operation: str, *values: Any) -> builtins.list[Tensor]:
+    """Operands as tensors; beside a float of Python or NumPy, integers and truth values are real numbers."""
+    tensors = [as_tensor(value, operation) for value in values]
+    keeps = operation == "power" or ROWS.get(operation, SAME).dtype == "same"
+    if keeps and any(isinstance(value, (float, np.floating)) for value in values):
+        start = TRUTH_VALUES.get(operation, 0)
+        tensors[start:] = map(as_real, tensors[start:])
+    return tensors
+
+
+SAME = Row("", sp.S.Zero, dtype="same")  # sums and products, which are no rows
+
+
 @operation
 def _sum(operation: str, a: Any, b: Any, sign: Weight) -> Tensor:
-    both = align(operation, [as_tensor(a, operation), as_tensor(b, operation)])
+    both = align(operation, _operands(operation, a, b))
     return wrap(add_node(broadcast_all(both), [ONE, sign]), both.over)
 
 
@@ -53,7 +73,7 @@ def negative(a: Any) -> Tensor:
 @operation
 def multiply(a: Any, b: Any) -> Tensor:
     """a * b, entry by entry."""
-    return _product(align("multiply", [as_tensor(a, "multiply"), as_tensor(b, "multiply")]))
+    return _product(align("multiply", _operands("multiply", a, b)))
 
 
 def _product(both: Aligned) -> Tensor:
@@ -67,7 +87,7 @@ def divide(a: Any, b: Any) -> Tensor:
     divisor = as_tensor(b, "divide")
     value = literal_value(divisor.node)
     if value is not None and divisor.ndim == 0:
-        dividend = as_tensor(a, "divide")
+        dividend = as_real(as_tensor(a, "divide"))
         by = inverse(value) if value.number else Weight(float("inf"))  # NumPy's x / 0
         return wrap(scale(dividend.node, by), dividend.over)
     both = align("divide", [as_tensor(a, "divide"), divisor])
@@ -77,7 +97,7 @@ def divide(a: Any, b: Any) -> Tensor:
 @operation
 def power(a: Any, b: Any) -> Tensor:
     """a ** b, entry by entry; 0 ** 0 is 1."""
-    base, exponent = as_tensor(a, "power"), as_tensor(b, "power")
+    base, exponent = _operands("power", a, b)
     value = literal_value(exponent.node)
     if value is not None and exponent.ndim == 0 and not isinstance(value.number, float):
         return wrap(power_node(base.node, to_expr(value), {}, base.node.shape), base.over)
@@ -86,7 +106,7 @@ def power(a: Any, b: Any) -> Tensor:
 
 @operation
 def _row(name: str, *operands: Any) -> Tensor:
-    return _entrywise(name, [as_tensor(x, name) for x in operands])
+    return _entrywise(name, _operands(name, *operands))
 
 
 def _entrywise(name: str, tensors: list[Tensor]) -> Tensor:

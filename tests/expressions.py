@@ -48,6 +48,8 @@ class Garden:
             t = sg.data(name, shape, over=over) if one else sg.parameter(name, shape)
             self.add(t, rng.uniform(0.3, 1.2, self.numbers(t)) * rng.choice([-1, 1], self.numbers(t)))
             self.variables.append(t)
+        self.noise = sg.data("z", n)  # no variable: what is stopped does not move
+        self.values[self.noise] = rng.standard_normal(3)
         self.choice = sg.data("q", n, dtype="boolean")
         self.index = sg.labels("k", n, over=over)
         self.values[self.choice] = np.array([True, False, True])
@@ -103,7 +105,7 @@ OPERATIONS = [
                                                                                                  slice(None, -1))[v % 4]],
     lambda g, p, q, v: sg.concatenate([p, tamed(q)], axis(p, v) or 0), lambda g, p, q, v: sg.stack([p, q], v % (p.ndim + 1)),
     lambda g, p, q, v: g.picked(p), lambda g, p, q, v: tamed(p).named("abcdef"[v]), lambda g, p, q, v: sg.var(p, axis(p, v)),
-    lambda g, p, q, v: (p - sg.mean(q, over=q.over)) if q.over is not None and v == 0 else p * sg.stop_gradient(sg.tanh(q)),
+    lambda g, p, q, v: (p - sg.mean(q, over=q.over)) if q.over is not None and v == 0 else p * sg.stop_gradient(sg.tanh(g.noise)),
 ]
 
 

@@ -85,7 +85,7 @@ ROWS = {
     "gelu": lambda x: x * (1 + erf(x / math.sqrt(2))) / 2,
     "power": lambda x, z: np.power(np.asarray(x, float), z),
     "log_or_zero": lambda x: np.log(np.where(x > 0, x, 1)),
-    "relu": lambda x: np.where(x > 0, x, 0),
+    "relu": lambda x: np.where(x > 0, x, 0), "real": lambda x: x * 1.0,
     "leaky_relu": lambda x, z: np.where(x > 0, x, z * x),
     "elu": lambda x, z: np.where(x > 0, x, z * np.expm1(x)),
     "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),

@@ -118,3 +118,38 @@ def test_shape_errors_come_through():
         np.add(SYMBOLS["x"], np.ones(2))
     with pytest.raises(sg.ShapeError, match="sum: axis 1 of x"):
         np.sum(SYMBOLS["x"], axis=1)
+
+
+KINDS = """
+i * 1.0; i * 2.0; i + 0.0; i - 1.0; 1.0 - i; i / 1; i / 2; b / 1; b * 1.0; b + 0.5; 1.0 * b; np.float64(1) * i; np.float32(1) * b; i ** 2.0
+i ** 2; i * 1; i + 1; i * i; (x > 0) * 1.0; (x > 0)[0]; b[1]; b[None]; b[1:]; np.maximum(i, 0.0); np.maximum(i, 0); np.where(b, i, 0.0)
+np.where(b, i, 0); np.where(b, 1.0, 0.0); np.clip(i, 0.0, 2.0); np.clip(i, 0, 2); np.equal(i, 1.0); -i; i * 0.0; i * x; i + x; np.abs(i)
+np.sum(i); np.sum(b); np.mean(b); np.max(b); np.max(i); b.reshape((3, 1)); np.argmax(x); np.outer(i, i); np.concatenate([i, x]); i @ i
+np.stack([i, i]); np.sqrt(i); np.sign(i); np.logical_and(i, b); x > 0
+"""
+
+
+@pytest.mark.parametrize("text", [text.strip() for line in KINDS.strip().splitlines() for text in line.split(";")])
+def test_kinds_of_numbers_are_numpys(text):
+    """A float beside integers or truth values makes real numbers; an int does not; one truth value stays one."""
+    tensor = eval(text, {"np": np, "sg": sg, **SYMBOLS})
+    actual, expected = evaluated(text)
+    kind = np.asarray(expected).dtype.kind
+    assert tensor.dtype == {"f": "real", "i": "integer", "b": "boolean"}[kind] and np.asarray(actual).dtype.kind == kind
+    near(actual, expected)
+
+
+def test_derivatives_are_real_numbers():
+    """The slope of relu is a mask: as a result it is 0.0 and 1.0, of the dtype of the function."""
+    x = sg.data("x", 3)
+    slopes = [sg.gradient(sg.sum(f(x)), x) for f in (sg.relu, lambda t: sg.clip(t, 0, 1), lambda t: sg.where(t > 0, t, 0))]
+    slopes += [sg.jacobian(sg.relu(x), x), sg.jvp(sg.relu(x), x, np.ones(3)), sg.vjp(sg.relu(x), x, np.ones(3, int))]
+    assert {slope.dtype for slope in slopes} == {"real"} and str(slopes[0]) == "[x > 0]" and slopes[0].latex() == (x > 0).latex()
+    values = sg.function([x], [*slopes, -slopes[0]], dtype="float32")([0.5, -1.0, 2.0])
+    assert {value.dtype for value in values} == {np.dtype("float32")}
+    assert values[0].tolist() == [1, 0, 1] and values[-1].tolist() == [-1, 0, -1]
+    w = sg.parameter("w", 3, init=1.0)
+    model = sg.Model(sg.sum(sg.relu(w)))
+    model.fit({}, sg.optim.SGD(0.25), epochs=1, progress=False)
+    assert model.parameters["w"].tolist() == [0.75] * 3 and model.parameters["w"].dtype == np.float32
+    assert sg.generate(sg.sum(sg.relu(w))).load().backward(np.ones(3, np.float32))[1]["w"].dtype == np.float32
