@@ -27,6 +27,7 @@ from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.names import describe_symbol, display_names
 from symgrad.tensor import Tensor
+from symgrad.written import written_symbols
 
 
 def usable(backend: str) -> str:
@@ -227,7 +228,8 @@ _evaluators: WeakKeyDictionary[Tensor, dict[tuple[Any, ...], Function]] = WeakKe
 def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     """The value of `tensor` at arrays by symbol name, in float64; sizes that no array shows go by name too.
 
-    Raises DataError for missing or unknown names and for values that do not fit.
+    Names that the tensor was written with and does not depend on any more, as a Hessian of a quadratic form
+    on its variable, may be there. Raises DataError for missing or unknown names and for values that do not fit.
 
     >>> import symgrad as sg
     >>> evaluate(sg.eye(sg.dim("n")), {"n": 2})
@@ -236,8 +238,12 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     """
     names = display_names([tensor.node])
     inputs = {name: node for node, name in names.items()}
-    given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, tensor.node)}
-    key = tuple(sorted(given.items()))
+    if any(key not in inputs for key in values):
+        spare = {name: node for name, node in written_symbols(tensor).items() if name in values and name not in inputs}
+        inputs.update(sorted(spare.items()))
+    roots = [tensor.node, *inputs.values()]
+    given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, roots)}
+    key = (*inputs, *sorted(given.items()))
     known = _evaluators.setdefault(tensor, {})
     if key not in known:
         (node,) = stabilise([tensor.node])
@@ -246,7 +252,7 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     return known[key](**{name: value for name, value in values.items() if name not in given})
 
 
-def _is_size(key: str, value: Any, root: Node) -> bool:
+def _is_size(key: str, value: Any, roots: Sequence[Node]) -> bool:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         return False
-    return any(dim(key) in symbols_of(node.shape) for node in topological([root]))
+    return any(dim(key) in symbols_of(node.shape) for node in topological(roots))

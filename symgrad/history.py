@@ -16,7 +16,7 @@ SUFFIXES = (".svg", ".png")
 ZOOM = 2.0  # pixels of a PNG per unit of the drawing
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The course of a fit. `curves` maps "epoch", "loss", metrics, "val_loss", ... , "seconds" to lists.
 
@@ -40,6 +40,12 @@ class History:
         if name not in self.curves:
             raise KeyError(f"the history has no curve {name!r}, only {', '.join(self.curves)}")
         return self.curves[name]
+
+    def __repr__(self) -> str:
+        ends = ", ".join(f"{name} {value:.4g}" for name, value in self.last.items() if name not in ("epoch", "seconds"))
+        notes = [*(["interrupted"] if self.interrupted else []), *([self.stopped] if self.stopped else [])]
+        count = f"{len(self)} epoch{'' if len(self) == 1 else 's'}"
+        return f"<History of {'; '.join([f'{count}: {ends}' if ends else count, *notes])}>"
 
     @property
     def last(self) -> dict[str, float]:

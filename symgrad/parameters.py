@@ -71,4 +71,5 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise DataError(f"cannot read {shown}: {reason(error)}") from None
     except (ValueError, EOFError, KeyError, NotImplementedError, AttributeError, TypeError,
             zipfile.BadZipFile) as error:
-        raise DataError(f"{shown} is no .npz file of plain arrays ({error})") from None
+        why = "it holds pickled objects, or is no .npz file at all" if "pickle" in str(error) else error
+        raise DataError(f"{shown} is no .npz file of plain arrays: {why}") from None

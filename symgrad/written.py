@@ -87,6 +87,23 @@ def _replaced(value: Any, by: dict[int, Tensor]) -> Any:
     return {key: _replaced(each, by) for key, each in value.items()} if isinstance(value, dict) else value
 
 
+def written_symbols(tensor: Tensor) -> dict[str, Node]:
+    """The symbols that `tensor` was written with, by name; of two with one name, one of them."""
+    found: dict[str, Node] = {}
+    seen: set[int] = set()
+    stack = [tensor]
+    while stack:
+        t = stack.pop()
+        if id(t) in seen:
+            continue
+        seen.add(id(t))
+        if t.recipe is not None:
+            stack += t.recipe.operands
+        else:
+            found.update({n.attrs[0].name: n for n in topological([t.node]) if n.op == "input"})
+    return found
+
+
 def is_absorbed(t: Tensor) -> bool:
     """Is `t` a transpose, broadcast or multiple, which the operations that use it look through?"""
     return t.node.op == "view" or (t.node.op == "add" and len(t.node.operands) < 2)

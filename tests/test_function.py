@@ -313,6 +313,20 @@ def test_evaluate():
         assert sg.constant(3.0).eval() == 3
 
 
+def test_evaluate_takes_the_values_that_it_was_written_with():
+    """One dict of values serves a loss and all its derivatives, also those that do not depend on everything."""
+    X, y, w, loss = least_squares()
+    values = {"X": np.eye(2), "y": [1, 2], "w": [3, 4]}
+    H = sg.hessian(loss, w)
+    np.testing.assert_array_equal(H.eval(**values), 2 * np.eye(2))
+    np.testing.assert_array_equal((w - w).eval(w=[1, 2]), [0, 0])
+    assert sg.hessian(loss, y).eval(**values).tolist() == [[2, 0], [0, 2]]
+    assert sg.sum(w ** 0).eval(w=[3, 4]) == 2, "it still shows the size d"
+    refused(lambda: H.eval(X=np.eye(2), w=[1, 2, 3]), "d", "2 at axis 1 of X", "3 at axis 0 of w")
+    refused(lambda: H.eval(**values, v=1), "'v'", "X")
+    refused(lambda: H.eval(y=[1, 2]), "'X'")
+
+
 def test_functions_are_lightweight_and_callable_from_threads():
     X, y, w, loss = least_squares()
     f = sg.function([X, y, w], [loss, sg.gradient(loss, w)])

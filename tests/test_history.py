@@ -84,3 +84,9 @@ def test_places_that_cannot_be_written(tmp_path):
 def test_length_and_last_values():
     assert len(history()) == 30 and history().last["epoch"] == 30
     assert history()._repr_svg_().startswith("<svg") and History()._repr_svg_() is None
+
+
+def test_in_a_notebook_it_is_one_line():
+    assert repr(History({"epoch": [1, 2], "loss": [0.5, 0.25], "seconds": [1, 2]})) == "<History of 2 epochs: loss 0.25>"
+    assert repr(History({"epoch": [1], "loss": [0.5]}, interrupted=True)) == "<History of 1 epoch: loss 0.5; interrupted>"
+    assert repr(History()) == "<History of 0 epochs>"
