@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from symgrad.graphs.einsum import contract, literal_value
 from symgrad.graphs.node import REAL, Node, Symbol, consumers, depends, topological, transform
+from symgrad.graphs.picking import unpicked
 from symgrad.graphs.primitives import input_node, rebuild
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.samples import sample_axes
@@ -154,13 +155,19 @@ def _kind(node: Node, parameters: set[Node], uses: dict[Node, list[Node]],
 
 
 def _affine(node: Node, parameters: set[Node]) -> bool:
-    """W x, or W x + b: a contraction with a parameter matrix, alone or as a term of a sum."""
+    """W x, or W x + b: a contraction with a parameter matrix, alone or as a term of a sum of what is not made of it."""
     if node.op == "add":
-        return len(node.operands) > 1 and any(_affine(o, parameters) for o in node.operands if o.op == "einsum")
+        linear = [o for o in node.operands if o.op == "einsum" and _affine(o, parameters)]
+        return len(node.operands) > 1 and bool(linear) and not any(_made_of(o, linear) for o in node.operands)
     if node.op != "einsum" or node.dtype != REAL or not node.shape or len(node.operands) != 2:
         return False
     summed = {x for names in node.attrs[0] for x in names} - set(node.attrs[1])
     return bool(summed) and any(o in parameters for o in node.operands)
+
+
+def _made_of(node: Node, linear: list[Node], depth: int = 3) -> bool:
+    """Is a term such as logsumexp(W x), beside W x, a function of one of `linear`? A few operations are looked through."""
+    return depth > 0 and any(o in linear or _made_of(o, linear, depth - 1) for o in node.operands)
 
 
 def _activates(node: Node, chosen: dict[Node, str]) -> bool:
@@ -200,7 +207,7 @@ def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Nod
     The box's own value in the result is written as its leaf (`1 - x^2` for `1 - tanh(a)^2`).
     """
     memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
-    results = reverse(box.local, cotangent, wrt)
+    results = [unpicked(result) for result in reverse(box.local, cotangent, wrt)]
     return transform(results, rebuild, memo)
 
 

@@ -114,7 +114,7 @@ def overview(on: Target) -> list[str]:
     if sizes:
         known = [size for size in sizes if size is not None]
         total = f"{sum(known):,} numbers".replace(",", " ") if len(known) == len(sizes) else "sizes bound at run time"
-        lines.append(f"{len(sizes)} parameters, {total}")
+        lines.append(f"{len(sizes)} parameter{'' if len(sizes) == 1 else 's'}, {total}")
     return lines
 
 

@@ -15,6 +15,7 @@ from symgrad.align import as_tensor, describe
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import DifferentiationError, ShapeError
 from symgrad.graphs.node import REAL, Node, topological
+from symgrad.graphs.picking import unpicked
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.rewrite import settled, stabilise
 from symgrad.graphs.samples import sample_axes
@@ -78,6 +79,7 @@ def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor)
 
 
 def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
+    node = unpicked(node)
     if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
         settled.add(node)
     return wrap(node, over)

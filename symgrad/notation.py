@@ -69,6 +69,14 @@ class Writer:
         inside = node
         while inside.op == "named":
             inside = inside.operands[0]
+        own = self.names.pop(inside, None) if inside.operands else None  # not defined by its own name
+        try:
+            return self._formula(node, inside, over)
+        finally:
+            if own is not None:
+                self.names[inside] = own
+
+    def _formula(self, node: Node, inside: Node, over: bool) -> Tree:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
         index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
         tree = self._write(inside, index, frozenset())

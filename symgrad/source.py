@@ -29,6 +29,7 @@ from symgrad.graphs.boxes import Box, boxes
 from symgrad.graphs.einsum import zeros
 from symgrad.graphs.errors import DataError, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
+from symgrad.graphs.picking import unpicked
 from symgrad.graphs.primitives import as_real, input_node, named
 from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrite import stabilise
@@ -142,7 +143,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
 
     below = set(topological([root]))
     grads = cotangents(root, delta_seed(()), [p for p in parameters if p in below], wrapped)
-    gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in parameters]
+    gradients = [as_real(unpicked(grads[p])) if p in grads else zeros(p.shape) for p in parameters]
     leaves = _gradient_leaves(root, grads, own)
     rows = [(names[p], p) for p in parameters]
     prediction = None

@@ -99,7 +99,7 @@ OPERATIONS = [
     lambda g, p, q, v: (v - 2) * p + 0.1, lambda g, p, q, v: p @ q, lambda g, p, q, v: p.mT @ q, lambda g, p, q, v: p @ p.T,
     lambda g, p, q, v: sg.einsum("...,...->...", p, q), lambda g, p, q, v: sg.outer(tamed(p), tamed(q)),
     lambda g, p, q, v: sg.sum(p, axis(p, v), keepdims=v > 2), lambda g, p, q, v: sg.mean(p, axis(p, v), keepdims=v > 2),
-    lambda g, p, q, v: sg.logsumexp(p, axis(p, v)), lambda g, p, q, v: sg.softmax(p, -1 - v % max(p.ndim, 1)),
+    lambda g, p, q, v: sg.logsumexp(p, axis(p, v)) if entries(p) else p, lambda g, p, q, v: sg.softmax(p, -1 - v % max(p.ndim, 1)),
     lambda g, p, q, v: sg.log_softmax(p), lambda g, p, q, v: sg.max(p + 0.0071 * q, axis(p, v)), lambda g, p, q, v: p.T,
     lambda g, p, q, v: p.reshape((-1,)), lambda g, p, q, v: p[..., ::-1], lambda g, p, q, v: p[(None, 0, slice(1, None),
                                                                                                  slice(None, -1))[v % 4]],
