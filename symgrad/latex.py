@@ -72,11 +72,17 @@ class Latex:
         return rf"\sum_{{{_indices(letters)}}} {body}"
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
-        lines = [*(rf"{value} & \text{{if }} {test}" for value, test in rows), rf"{otherwise} & \text{{otherwise}}"]
+        lines = [*(rf"{guarded(value)} & \text{{if }} {test}" for value, test in rows),
+                 rf"{guarded(otherwise)} & \text{{otherwise}}"]
         return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
 
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(row) for row in rows) + r" \end{bmatrix}"
+        return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(guarded, row)) for row in rows) + r" \end{bmatrix}"
+
+
+def guarded(cell: str) -> str:
+    r"""A cell of a table; in front of one, and behind \\, LaTeX takes a bracket for an option."""
+    return f"{{{cell}}}" if cell.startswith("[") else cell
 
 
 def _indices(subs: Sequence[str]) -> str:

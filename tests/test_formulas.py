@@ -1,5 +1,6 @@
 """Formulas as users see them: the notation of a textbook, word for word, and printing that never breaks."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import gallery
@@ -179,3 +180,13 @@ def test_latex_is_balanced():
         plain = text.replace(r"\{", "").replace(r"\}", "")
         assert plain.count("{") == plain.count("}") and text.count(r"\left") == text.count(r"\right")
         assert convert(text)
+
+
+def test_a_bracket_in_front_of_a_cell_is_no_option():
+    """LaTeX, and the reader that makes MathML of it, take [...] behind \\begin{bmatrix} or \\\\ for an argument."""
+    W, c = sg.data("W", (2, 3)), sg.data("c")
+    stacked = sg.stack([W * c, W])
+    test = sg.where(W > 1, sg.where(W > 2, 1.0, 0.0) + 0.0, W)
+    for t in (stacked / sg.sqrt(1 + stacked**2), test):
+        assert not re.search(r"(\\\\|matrix}|cases}) *\[", t.latex()), t.latex()
+        assert "<math" in t.mathml()
