@@ -207,7 +207,7 @@ def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Nod
     The box's own value in the result is written as its leaf (`1 - x^2` for `1 - tanh(a)^2`).
     """
     memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
-    results = [unpicked(result) for result in reverse(box.local, cotangent, wrt)]
+    results = unpicked(reverse(box.local, cotangent, wrt))
     return transform(results, rebuild, memo)
 
 

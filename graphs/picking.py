@@ -16,12 +16,11 @@ from symgrad.graphs.primitives import rebuild, scatter
 from symgrad.graphs.samples import counts_along
 
 
-def unpicked(node: Node) -> Node:
-    """`node` without sums over the indexed axes of scatters."""
-    if not any(n.op == "scatter" for n in topological([node])):
-        return node
-    (result,) = transform([node], lambda n, operands: _summed(rebuild(n, operands)), {})
-    return result
+def unpicked(nodes: Sequence[Node]) -> list[Node]:
+    """`nodes` without sums over the indexed axes of scatters."""
+    if not any(node.op == "scatter" for node in topological(nodes)):
+        return list(nodes)
+    return transform(nodes, lambda n, operands: _summed(rebuild(n, operands)), {})
 
 
 def _summed(node: Node) -> Node:

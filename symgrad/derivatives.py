@@ -78,8 +78,16 @@ def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor)
     return wrap(put_back(result.node, new, x), result.over)
 
 
+def _reverse(root: Node, seed: Node, wrt: Sequence[Node]) -> list[Node]:
+    return unpicked(reverse(root, seed, wrt))
+
+
+def _forward(root: Node, wrt: Node, direction: Node) -> Node:
+    (result,) = unpicked([push_forward(root, wrt, direction)])
+    return result
+
+
 def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
-    node = unpicked(node)
     if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
         settled.add(node)
     return wrap(node, over)
@@ -119,11 +127,11 @@ def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) ->
                 f"{operation}: the samples of {describe(y)} depend on other samples of {describe(x)} (a statistic "
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
-        (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
+        (j,) = _reverse(root, delta_seed(root.shape, free=[0]), [node])
         return _done(_to_front(j, rank - 1), y.over, [node])
     if not node.shape:  # forwards there is one direction, and no deltas
-        return _done(push_forward(root, node, contract([], [], ())), y.over, [node])
-    (j,) = reverse(root, delta_seed(root.shape), [node])
+        return _done(_forward(root, node, contract([], [], ())), y.over, [node])
+    (j,) = _reverse(root, delta_seed(root.shape), [node])
     if x.over is not None:
         return _done(_to_front(j, rank), x.over, [node])
     return _done(j, y.over, [node])
@@ -152,7 +160,7 @@ def gradient(y: Any, wrt: Any) -> Any:
     solid = [x for x in dict.fromkeys(used.values()) if not is_absorbed(x)]
     nodes, root = [x.node for x in solid], _stable(target, solid)
     if target.over is None:
-        parts = reverse(root, delta_seed(()), nodes)
+        parts = _reverse(root, delta_seed(()), nodes)
         found = {x: _done(g, x.over, nodes) for x, g in zip(solid, parts, strict=True)}
     else:
         found = {x: _derivative(target, x, root, node, "gradient") for x, node in zip(solid, nodes, strict=True)}
@@ -237,10 +245,10 @@ def _spread(t: Tensor, like: Tensor) -> Node:
 
 def _pulled(y: Tensor, x: Tensor, root: Node, node: Node, u: Node) -> Tensor:
     if y.over is None or x.over is not None:
-        (g,) = reverse(root, u, [node])
+        (g,) = _reverse(root, u, [node])
         return _done(g, x.over, [node])
     labels = range(len(root.shape))  # one product per sample: a delta over the samples in front
-    (g,) = reverse(root, contract([u], [labels], (0, *labels)), [node])
+    (g,) = _reverse(root, contract([u], [labels], (0, *labels)), [node])
     return _done(g, y.over, [node])
 
 
@@ -256,7 +264,7 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     else:
         (along,) = stabilise([_spread(direction, x)])
         root = _stable(target, [used])
-        result = _done(push_forward(root, used.node, along), target.over, [used.node])
+        result = _done(_forward(root, used.node, along), target.over, [used.node])
     return remember(result, before, jvp, (target, x, direction))
 
 

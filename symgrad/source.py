@@ -143,7 +143,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
 
     below = set(topological([root]))
     grads = cotangents(root, delta_seed(()), [p for p in parameters if p in below], wrapped)
-    gradients = [as_real(unpicked(grads[p])) if p in grads else zeros(p.shape) for p in parameters]
+    gradients = unpicked([as_real(grads[p]) if p in grads else zeros(p.shape) for p in parameters])
     leaves = _gradient_leaves(root, grads, own)
     rows = [(names[p], p) for p in parameters]
     prediction = None
