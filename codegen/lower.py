@@ -96,7 +96,8 @@ def _flattened(c: Lowering, node: Node) -> list[tuple[Node, tuple[Any, ...], Nod
     fresh = len(out) + sum(map(len, inputs))
     while stack:
         operand, labels, user = stack.pop()
-        if operand.op != "einsum" or not c.only_in(operand, user) or len(stack) + len(done) >= FACTORS:
+        if (operand.op != "einsum" or not c.only_in(operand, user) or len(stack) + len(done) >= FACTORS
+                or _pairs_wanted(operand, labels, out)):
             done.append((operand, labels, user))
             continue
         inner, result = operand.attrs
@@ -108,6 +109,16 @@ def _flattened(c: Lowering, node: Node) -> list[tuple[Node, tuple[Any, ...], Nod
         stack += [(o, tuple(known[x] for x in names), operand)
                   for o, names in zip(operand.operands[::-1], inner[::-1], strict=True)]
     return done
+
+
+def _pairs_wanted(operand: Node, labels: Sequence[Any], out: Sequence[Any]) -> bool:
+    """All pairs x_j x_k of one operand, which the result keeps: formed once, for one matrix product with the rest."""
+    inner, result = operand.attrs
+    if len(inner) != 2 or operand.operands[0] is not operand.operands[1] or len(result) == len(inner[0]):
+        return False
+    outer = dict(zip(result, labels, strict=True))
+    apart = set(inner[0]) ^ set(inner[1])
+    return len(outer) == len(set(inner[0]) | set(inner[1])) and all(outer[x] in out for x in apart)
 
 
 def _view(c: Lowering, node: Node) -> Expr:

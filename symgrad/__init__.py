@@ -127,8 +127,10 @@ from symgrad.reduction import (
     softmax,
     sum,
 )
+from symgrad.simplifying import simplify
 from symgrad.source import Source, generate
 from symgrad.stationary import solve_stationary
+from symgrad.structures import Structure, structure
 from symgrad.symbols import data, dim, dims, labels, parameter
 from symgrad.sympy_reading import from_sympy
 from symgrad.verdict import Verdict
@@ -137,15 +139,16 @@ from symgrad.verification import verify
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "SymgradError", "Tensor", "Verdict", "abs",
-    "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant",
-    "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims", "dot", "draw", "einsum",
-    "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1", "eye", "flip", "floor",
-    "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "hessian", "hvp", "inv", "jacobian", "jvp",
-    "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
-    "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot",
-    "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "reshape", "roll", "sigmoid", "sign",
-    "silu", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "stop_gradient", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
-    "tril", "triu", "var", "verify", "vjp", "where", "windows", "zeros",
+    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure", "SymgradError", "Tensor",
+    "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip",
+    "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims",
+    "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1",
+    "eye", "flip", "floor", "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "hessian",
+    "hvp", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax", "logdet",
+    "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu",
+    "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve",
+    "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient",
+    "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify",
+    "vjp", "where", "windows", "zeros",
 ]

@@ -6,11 +6,12 @@ define them behind a "where".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from symgrad.abbreviations import abbreviations
+from symgrad.graphs.einsum import contract
 from symgrad.graphs.node import Node, topological
 from symgrad.latex import latex as to_latex
 from symgrad.notation import SAMPLE, Writer, symbol_names
@@ -50,7 +51,24 @@ def _written(node: Node, mode: str, names: Mapping[Node, str], stop: AbstractSet
     known = {**symbol_names(topological([node])), **names}
     short = abbreviations(inside, known, *([] if most is None else [most]))
     writer = Writer([node], mode, {**known, **short}, stop, TERMS if most is None else None)
-    main = writer.formula(inside, over)
+    return _defined(writer, short, writer.formula(inside, over))
+
+
+def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapping[Node, str],
+             style: str = "unicode") -> str:
+    """A formula that `build` writes over the nodes `parts`, in which those in `names` print as their names.
+
+    Large ones name their intermediates as those of `text` do.
+    """
+    known = {**names, **symbol_names(topological(parts))}
+    whole = contract(parts, [[(i, axis) for axis in range(len(node.shape))] for i, node in enumerate(parts)], ())
+    short = {node: text for node, text in abbreviations(whole, known).items() if node not in parts}
+    writer = Writer(parts, SAMPLE, {**known, **short})
+    return _spelled(*_defined(writer, short, build(writer)), style)
+
+
+def _defined(writer: Writer, short: Mapping[Node, str], main: Tree) -> tuple[Tree, Lines, bool]:
+    """A formula with the definitions of the names that it uses."""
     if not short:
         return main, [], False
     named = {writer.names[each]: each for each in short}

@@ -207,7 +207,7 @@ def _readable(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], tok
     """Is there a form without indices?"""
     rest = _rest(factors, token)
     for labels, (_, whole) in zip(rest, factors, strict=True):
-        if labels and any(x in token and not w.is_sample(token[x]) and token[x] != num(0) for x in whole):
+        if labels and any(x in token and not w.is_fixed(token[x]) and token[x] != num(0) for x in whole):
             return False
     if _entrywise(left, rest):
         return True

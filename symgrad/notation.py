@@ -57,6 +57,7 @@ class Writer:
         used = {base.base for base in self.names.values()} | sizes
         self._sample_letters = [name(x) for x in SAMPLE_LETTERS if x not in used] or [name("τ")]
         self._letters = [name(x) for x in LETTERS if x not in used]
+        self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
         self._meanings: dict[Node, Tree | None] = {}
         self._abbreviated = {base: node for node, base in self.names.items()
@@ -175,6 +176,10 @@ class Writer:
         """A fresh letter for a sample."""
         return next((x for x in self._sample_letters if x not in taken), name("τ"))
 
+    def is_fixed(self, token: Tree | None) -> bool:
+        """Is an index that of a sample or of one matrix of a stack? What is left open prints without indices."""
+        return self.is_sample(token) or token in self.stacked
+
     def is_sample(self, token: Tree | None) -> bool:
         """Is an index that of a sample?"""
         return token == HIDDEN or token in self._sample_letters
@@ -186,6 +191,8 @@ def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
     if not shown:
         return tree
     partly = any(i is None for i in index) and any(i is not None and not writer.is_sample(i) for i in index)
+    if partly and all(writer.is_fixed(i) for i in index[:len(index) - index.count(None)]):
+        partly = False  # row i of a matrix, of a stack of them
     if partly:
         parts = [Tree("colon") if i is None else i for i in index if i != HIDDEN]
         if writer.is_sample(index[0]) and index[0] != HIDDEN:

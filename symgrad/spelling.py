@@ -2,7 +2,8 @@
 
 `spell` folds a presentation tree with an alphabet: `unicode.py`, `latex.py` and `pretty.py` say how a
 fraction or an index looks, and nothing else. Products bind closer than ⊙, ⊙ closer than sums; a weight in
-front of a Hadamard product needs no parentheses, a matrix product inside one gets them for the reader.
+front of a Hadamard product needs no parentheses, a matrix product inside one gets them for the reader, and
+none inside ⊗: `Xᵀ X ⊗ I`.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def spell(tree: Tree, a: Alphabet) -> Any:
     if head in ("hadamard", "kron"):
         for part in args:
             pieces += [a.text(" ⊙ " if head == "hadamard" else " ⊗ ")] if pieces else []
-            pieces.append(_guarded(part, a, part.head in ("sum", "product", "big", "hadamard", "kron")))
+            loose = ("sum", "big", "hadamard", "kron", *(["product"] if head == "hadamard" else []))
+            pieces.append(_guarded(part, a, part.head in loose))
         return a.row(pieces)
     if head == "fraction":
         above, below = args
