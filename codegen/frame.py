@@ -63,7 +63,7 @@ def begin(params):
         "g": g,
         "gradients": views(g, params),
         "loss": np.zeros((), DTYPE),
-        "rooms": ({}, {}),  # where `gradients` and `update` compute
+        "rooms": {},  # where `gradients` and `update` compute, one after the other
 ${states}    }
 '''
 

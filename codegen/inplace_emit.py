@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import sympy as sp
 
@@ -27,6 +28,7 @@ from symgrad.codegen.emit import (
 from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.inplace import FIXED, InPlace, first_only
 from symgrad.codegen.lower import Lowering
+from symgrad.codegen.order import typical
 from symgrad.codegen.plan import Plan, Step, work_of
 from symgrad.codegen.planner import WIDTH
 from symgrad.codegen.spell import Spelling
@@ -129,13 +131,14 @@ def emit_inplace(
         steps.append(Step(arrays[e], e.op, operands, tuple(lines), note, e.shape, e.kind, size, work_of(e)))
     body += [f"{INDENT}np.copyto({target}, {writer.text(root).text})" for target, root in copies]
     tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
+    tenants.sort(key=lambda tenant: -prod(map(typical, tenant[1].shape)))  # a slot is made in its full size
     ones = list(writer.ones)
     inside = [name for name, _ in tenants] + [arrays[e] for e in constant] + [writer.one_name(s) for s in ones]
     module.helpers.update(writer.helpers)
     room = _workspace(name, spelling, tenants, home, constant, ones)
     used = {s for s in size_names if s in _closure({**size_names.used, **_free(kept)}, known)}
     keys = [size_names[s] for s in size_names if s in used]
-    key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
+    key = f'("{name}", {", ".join(keys)})' if keys else f'"{name}"'
     lines = wrap_line(f"def {name}({', '.join([*arguments, *given, *(['rooms'] if inside else [])])}):", "")
     lines += documented(doc)
     lines += _size_lines(used, known, size_names, dict(shapes))
@@ -195,10 +198,10 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
     """Slots that grow, views of them by shape, and what is the same for all batches of one size."""
     sizes = spelling.sizes
     doc = f'{INDENT}"""The arrays of `{name}`: views of slots, which several share one after the other."""'
-    lines = [doc, f"{INDENT}slots = rooms.setdefault(None, [])", f"{INDENT}arrays = ("]
+    lines = [doc, f"{INDENT}arrays = ("]
     for variable, e in tenants:
         shape = shape_py(e.shape, sizes)
-        lines.append(f"{INDENT * 2}slot(slots, {home[e]}, {shape}, {dtype_text(e.kind, spelling.dtype == 'float32')}),"
+        lines.append(f"{INDENT * 2}slot(rooms, {home[e]}, {shape}, {dtype_text(e.kind, spelling.dtype == 'float32')}),"
                      f"  # {variable}")
     for e in constant:
         lines.append(f"{INDENT * 2}{spelling.text(e, []).text},")
@@ -208,11 +211,12 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
 
 
 SLOT = '''\
-def slot(slots, number, shape, dtype):
-    """An array of `shape` at the start of slot `number`, which grows where it is too small."""
-    count = math.prod(shape) * np.dtype(dtype).itemsize
-    slots += [np.empty(0, np.uint8)] * (number + 1 - len(slots))
-    if slots[number].size < count:
+def slot(rooms, number, shape, dtype):
+    """An array of `shape` at the start of slot `number`, which is made anew if too small."""
+    count, slots = math.prod(shape) * np.dtype(dtype).itemsize, rooms.setdefault("slots", {})
+    if number not in slots or slots[number].size < count:
+        rooms.clear()  # what lies in the old slot is made anew too, when it is next needed
+        rooms["slots"] = slots
         slots[number] = np.empty(count, np.uint8)
     return slots[number][:count].view(dtype).reshape(shape)
 '''

@@ -304,13 +304,13 @@ def _step(net: Network, gradients: str, update: str) -> str:
     lines = ['    state["t"] += 1']
     if any(sp.Symbol("t") in e.free_symbols for e in rates.values()):
         lines.append('    t = state["t"]')
-    lines.append('    loss, (room, small) = state["loss"], state["rooms"]')
-    rooms = ["room"] if "rooms" in gradients else []
+    lines.append('    loss = state["loss"]')
+    rooms = ["state['rooms']"] if "rooms" in gradients else []
     passed = ["*state['params'].values()", "*batch", "loss", "*state['gradients'].values()", *rooms]
     lines += wrap_line(f"gradients({', '.join(passed)})".replace("'", '"'), "    ")
     lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
     arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
-    lines += wrap_line(f"update({arguments}{', small' if 'rooms' in update else ''})", "    ")
+    lines += wrap_line(f"update({arguments}" + (', state["rooms"])' if "rooms" in update else ")"), "    ")
     return frame.filled(frame.STEP, name=rule.name, body="\n".join(lines))
 
 
