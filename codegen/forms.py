@@ -128,6 +128,24 @@ def _log_or_zero(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return _call(b, "log", safe)
 
 
+def _times_exp(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    """x exp(z)"""
+    return _nothing_for_zero(b, args[0], _call(b, "exp", args[1]))
+
+
+def _times_power(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    """x z**p"""
+    return _nothing_for_zero(b, args[0], _power(b, args[1:], kind))
+
+
+def _nothing_for_zero(b: Arrays, x: Expr, other: Expr) -> Expr:
+    """x times what may be infinite: 0 where x is 0."""
+    value = b.product([x, other], [], ONE, REAL)
+    if x.kind == NUMBER:
+        return value
+    return b.row("where", [b.row("equal", [x, b.number(0)], BOOLEAN), b.number(0), value], REAL)
+
+
 def _relu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return b.row("maximum", [args[0], b.number(0)], kind)
 
@@ -156,8 +174,7 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 
 FORMS: Mapping[str, Form] = MappingProxyType({
-    "real": lambda b, args, kind: args[0],
-    "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu, "softplus": _softplus, "gelu": _gelu,
-    "power": _power, "log_or_zero": _log_or_zero, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu,
-    "clip": _clip, "floor": _floor,
+    "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
+    "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "times_exp": _times_exp,
+    "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
 })

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.graphs.einsum import contract, literal_value
+from symgrad.graphs.einsum import contract, literal_value, zeros
 from symgrad.graphs.node import Node
 from symgrad.graphs.primitives import add, reduction, softmax
-from symgrad.graphs.weights import ONE, Weight
+from symgrad.graphs.weights import ONE, Weight, times
 
+WIDEST = 64  # terms of a sum up to which sums inside are taken apart
 POSITIVE = ("exp", "sigmoid", "softplus", "cosh")
 
 
@@ -29,6 +30,24 @@ def scaled(node: Node) -> tuple[Weight, Node]:
     if node.op == "add" and len(node.operands) == 1:
         return node.attrs[0][0], bare(node.operands[0])
     return ONE, node
+
+
+def terms(node: Node) -> list[tuple[Weight, Node]]:
+    """`node` as a weighted sum: sums inside sums taken apart, except those that have a name."""
+    found: list[tuple[Weight, Node]] = []
+    stack = [(ONE, node)]
+    while stack:
+        by, node = stack.pop()
+        if node.op == "add" and len(found) + len(stack) < WIDEST:
+            stack += [(times(by, w), o) for w, o in zip(node.attrs[0][::-1], node.operands[::-1], strict=True)]
+        else:
+            found.append((by, node))
+    return found
+
+
+def sum_of(pairs: Sequence[tuple[Weight, Node]], like: Node) -> Node:
+    """The sum of weighted terms of the shape of `like`; like terms merge."""
+    return add([node for _, node in pairs], [by for by, _ in pairs]) if pairs else zeros(like.shape)
 
 
 def exponential_sum(node: Node) -> tuple[Node, tuple[int, ...], Weight] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.graphs.demand import chooses, demands, either, may_be_infinite
 from symgrad.graphs.einsum import contract, zeros
 from symgrad.graphs.node import Node, Symbol, depends, topological
 from symgrad.graphs.primitives import add, as_real, input_node
@@ -28,6 +29,9 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
     live = depends([root], wrt)
     parts: dict[Node, list[Node]] = {root: [seed]}
     done: dict[Node, Node] = {}
+    needed: dict[Node, list[Node | None]] = {}
+    choosing = chooses(live)
+    risky = may_be_infinite([root]) if choosing else set()
     for node in reversed(topological([root], enter=lambda n: n in live)):
         if node not in live or node not in parts:
             continue
@@ -35,9 +39,13 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
         done[node] = u = wrap(node, u) if wrap is not None else u
         if not any(o in live for o in node.operands):
             continue
-        for operand, part in zip(node.operands, pull_back(node, u, lead), strict=True):
+        demand = either(needed.pop(node, [None]))
+        pulled = pull_back(node, u, lead, demand if node in risky else None)
+        below = demands(node, demand) if choosing else [None] * len(pulled)
+        for operand, part, entries in zip(node.operands, pulled, below, strict=True):
             if part is not None and operand in live:
                 parts.setdefault(operand, []).append(part)
+                needed.setdefault(operand, []).append(entries)
     return done
 
 

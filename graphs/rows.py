@@ -26,6 +26,18 @@ log_or_zero_ = sp.Function("log_or_zero", real=True)
 mask_ = sp.Function("mask", real=True)
 
 
+class times_power(sp.Function):  # noqa: N801 - SymPy's functions bear the names that they print
+    """c x**p, zero where c is zero, although x**p may be infinite there: the derivative of x**y."""
+
+    nargs = 3
+    is_real = True
+
+    @classmethod
+    def eval(cls, c: sp.Expr, x: sp.Expr, p: sp.Expr) -> sp.Expr | None:
+        """A plain product where the factor is a number."""
+        return c * x**p if c.is_Number else None
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One elementwise function. `partials` of None are SymPy's; `dtype` is that of the result."""
@@ -61,9 +73,12 @@ def _rows() -> list[Row]:
         Row("softplus", sp.log(1 + sp.exp(x)), partials=(sigmoid_(x),)),
         Row("silu", x * sigmoid_(x), partials=(sigmoid_(x) * (1 + x * (1 - sigmoid_(x))),)),
         Row("gelu", x * (1 + sp.erf(x / sp.sqrt(2))) / 2),
-        Row("power", x**z, 2, (z * x ** (z - 1), Y * log_or_zero_(x))),
+        Row("power", x**z, 2, (times_power(z, x, z - 1), Y * log_or_zero_(x))),
+        Row("times_power", x * z**X2, 3,
+            (z**X2, times_power(x * X2, z, X2 - 1), Y * log_or_zero_(z))),  # zero where x0 is
         Row("log_or_zero", sp.Piecewise((zero, sp.Eq(x, 0)), (sp.log(x), True)),
             partials=(sp.Piecewise((zero, sp.Eq(x, 0)), (1 / x, True)),)),
+        Row("times_exp", x * sp.exp(z), 2, (sp.exp(z), Y)),  # zero where x0 is
     ]
     kinked = [
         Row("abs", sp.Abs(x), partials=(sp.sign(x),), dtype="same"),

@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 import sympy as sp
 
+from symgrad.graphs.demand import along, demands, guarded, where_needed, without
 from symgrad.graphs.einsum import contract, literal_value, scale
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.formulas import lower
 from symgrad.graphs.linear_rules import cholesky_rule, cofactor_rule, inverse_rule, logdet_rule, solve_rule
-from symgrad.graphs.masks import guarded
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.primitives import add, elementwise, gather, pad, reshape, scatter, slices, softmax
 from symgrad.graphs.rows import ROWS, Y, partial
@@ -28,12 +28,26 @@ Cotangents = Sequence[Node | None]
 Rule = Callable[[Node, Node, int], Cotangents]
 
 
-def pull_back(node: Node, u: Node, lead: int) -> Cotangents:
-    """The cotangents of the operands of `node`. Raises DifferentiationError where there is no rule."""
+def pull_back(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
+    """The cotangents of the operands of `node`. Raises DifferentiationError where there is no rule.
+
+    `demand`: the entries outside of which `u` is zero while local derivatives may be infinite (`demand.py`).
+    """
     rule = RULES.get(node.op)
     if rule is None:
         raise DifferentiationError(f"{node.op} has no derivative rule")
-    return rule(node, u, lead)
+    if demand is not None and node.op == "elementwise":
+        return _elementwise(node, u, lead, demand)
+    if demand is not None and node.op == "einsum":
+        return _einsum(node, u, lead, demand)
+    result = rule(node, u, lead)
+    if demand is None or node.op in EXACT:
+        return result
+    return [None if part is None else guarded(part, entries, lead)
+            for part, entries in zip(result, demands(node, demand), strict=True)]
+
+
+EXACT = ("add", "view", "named", "slice", "pad", "concat", "reshape", "gather", "scatter")  # no local values
 
 
 def _seeds(lead: int) -> tuple[str, ...]:
@@ -44,8 +58,12 @@ def _add(node: Node, u: Node, lead: int) -> Cotangents:
     return [scale(u, by) for by in node.attrs[0]]
 
 
-def _einsum(node: Node, u: Node, lead: int) -> Cotangents:
+def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
     inputs, out = node.attrs
+    factors = list(node.operands)
+    if demand is not None:
+        factors = [o if o.op in ("input", "constant") or o.dtype != REAL else
+                   where_needed(o, along(demand, out, names, o.shape)) for o, names in zip(factors, inputs, strict=True)]
     seeds = _seeds(lead)
     sizes = dict(zip(out, node.shape, strict=True))
     for operand, labels in zip(node.operands, inputs, strict=True):
@@ -56,16 +74,15 @@ def _einsum(node: Node, u: Node, lead: int) -> Cotangents:
         if operand.dtype != REAL:
             result.append(None)
             continue
-        others = [n for j, n in enumerate(node.operands) if j != i]
+        others = [n for j, n in enumerate(factors) if j != i]
         rest = [names for j, names in enumerate(inputs) if j != i]
         used = {x for names in (labels, out, *rest) for x in names} | set(seeds)
-        factors = guarded(u, (*seeds, *out), [(n, tuple(names)) for n, names in zip(others, rest, strict=True)])
-        result.append(contract([n for n, _ in factors], [names for _, names in factors], (*seeds, *labels),
+        result.append(contract([u, *others], [(*seeds, *out), *rest], (*seeds, *labels),
                                {x: s for x, s in sizes.items() if x in used}))
     return result
 
 
-def _elementwise(node: Node, u: Node, lead: int) -> Cotangents:
+def _elementwise(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
     row = ROWS[node.attrs[0]]
     axes = tuple(range(len(node.shape)))
     seeds = _seeds(lead)
@@ -78,9 +95,10 @@ def _elementwise(node: Node, u: Node, lead: int) -> Cotangents:
             result.append(None)
             continue
         local = lower(formula, {**env, Y: node}, node.shape)
-        factors = guarded(u, (*seeds, *axes), [(local, axes)])
-        sizes = dict(zip((*seeds, *axes), u.shape, strict=True))
-        result.append(contract([n for n, _ in factors], [names for _, names in factors], (*seeds, *axes), sizes))
+        if demand is not None and literal_value(local) is None:
+            local = where_needed(local, demand)
+            u = without(u, demand, lead)
+        result.append(contract([u, local], [(*seeds, *axes), axes], (*seeds, *axes)))
     return result
 
 

@@ -12,16 +12,19 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from symgrad.align import as_tensor, describe
+from symgrad.graphs.declared import simplified
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import DifferentiationError, ShapeError
 from symgrad.graphs.node import REAL, Node, topological
 from symgrad.graphs.picking import unpicked
+from symgrad.graphs.primitives import as_real
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.rewrite import settled, stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.tidy import tidied
 from symgrad.tensor import Tensor, births, wrap
-from symgrad.written import is_absorbed, put_back, remember, replay, stand_in
+from symgrad.written import ambient, is_absorbed, put_back, remember, replay, stand_in
 
 
 def _scalar(y: Any, operation: str) -> Tensor:
@@ -78,22 +81,34 @@ def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor)
     return wrap(put_back(result.node, new, x), result.over)
 
 
-def _reverse(root: Node, seed: Node, wrt: Sequence[Node]) -> list[Node]:
-    return unpicked(reverse(root, seed, wrt))
-
-
-def _forward(root: Node, wrt: Node, direction: Node) -> Node:
-    (result,) = unpicked([push_forward(root, wrt, direction)])
-    return result
+def _finished(nodes: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
+    """Derivatives in their shorter forms, which hold for independent entries too: they may be differentiated again."""
+    results = [as_real(node) for node in tidied(simplified(unpicked(nodes), declared=False))]
+    if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
+        settled.update(results)
+    return results
 
 
 def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
-    if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
-        settled.add(node)
-    return wrap(node, over)
+    return wrap(_finished([node], variables)[0], over)
 
 
 _gradients: WeakKeyDictionary[Node, tuple[ref[Tensor], ref[Tensor]]] = WeakKeyDictionary()
+
+
+def _recorded(raw: Sequence[Tensor], before: int, function: Callable[..., Any],
+              args: Sequence[tuple[Any, ...]]) -> list[Tensor]:
+    """Derivatives, simplified by declared facts, with notes of how they were made and of what they were before."""
+    results = []
+    for t, short, given in zip(raw, simplified([t.node for t in raw], declared=True), args, strict=True):
+        node = as_real(short)
+        if node is t.node:
+            results.append(remember(t, before, function, given))
+            continue
+        if t.node in settled:
+            settled.add(node)
+        results.append(remember(wrap(node, t.over), before, function, given, ambient=t.node))
+    return results
 
 
 def _remember(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
@@ -127,11 +142,11 @@ def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) ->
                 f"{operation}: the samples of {describe(y)} depend on other samples of {describe(x)} (a statistic "
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
-        (j,) = _reverse(root, delta_seed(root.shape, free=[0]), [node])
+        (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
         return _done(_to_front(j, rank - 1), y.over, [node])
     if not node.shape:  # forwards there is one direction, and no deltas
-        return _done(_forward(root, node, contract([], [], ())), y.over, [node])
-    (j,) = _reverse(root, delta_seed(root.shape), [node])
+        return _done(push_forward(root, node, contract([], [], ())), y.over, [node])
+    (j,) = reverse(root, delta_seed(root.shape), [node])
     if x.over is not None:
         return _done(_to_front(j, rank), x.over, [node])
     return _done(j, y.over, [node])
@@ -153,21 +168,20 @@ def gradient(y: Any, wrt: Any) -> Any:
     >>> print(sg.gradient(w @ w, w))
     2 w
     """
-    target = _scalar(y, "gradient")
+    target = ambient(_scalar(y, "gradient"))
     before = next(births)
     variables = variables_of(wrt, "gradient")
     used = {x: _as_used(target, x) for x in variables}
     solid = [x for x in dict.fromkeys(used.values()) if not is_absorbed(x)]
     nodes, root = [x.node for x in solid], _stable(target, solid)
     if target.over is None:
-        parts = _reverse(root, delta_seed(()), nodes)
-        found = {x: _done(g, x.over, nodes) for x, g in zip(solid, parts, strict=True)}
+        parts = _finished(reverse(root, delta_seed(()), nodes), nodes)
+        found = {x: wrap(g, x.over) for x, g in zip(solid, parts, strict=True)}
     else:
         found = {x: _derivative(target, x, root, node, "gradient") for x, node in zip(solid, nodes, strict=True)}
-    made: dict[Tensor, Tensor] = {}
-    for x in variables:
-        g = found[used[x]] if used[x] in found else _apart(gradient, target, used[x])
-        made[x] = _remember(remember(g, before, gradient, (target, x)), target, x)
+    raw = [found[used[x]] if used[x] in found else _apart(gradient, target, used[x]) for x in variables]
+    results = _recorded(raw, before, gradient, [(target, x) for x in variables])
+    made = {x: _remember(g, target, x) for x, g in zip(variables, results, strict=True)}
     return in_form(made.__getitem__, wrt)
 
 
@@ -176,7 +190,7 @@ def jacobian(y: Any, x: Any) -> Any:
 
     Raises DifferentiationError for integer variables and for samples that are coupled.
     """
-    target = as_tensor(y, "jacobian")
+    target = ambient(as_tensor(y, "jacobian"))
     variables_of(x, "jacobian")
 
     def one(variable: Tensor) -> Tensor:
@@ -186,7 +200,7 @@ def jacobian(y: Any, x: Any) -> Any:
             result = _apart(jacobian, target, used)
         else:
             result = _derivative(target, used, _stable(target, [used]), used.node, "jacobian")
-        return remember(result, before, jacobian, (target, variable))
+        return _recorded([result], before, jacobian, [(target, variable)])[0]
 
     return in_form(one, x)
 
@@ -218,7 +232,7 @@ def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
 
 def vjp(y: Any, x: Any, u: Any) -> Any:
     """u' J, in the form of `x`: the Jacobian of `y` by `x`, never formed, times `u` of the shape of `y`."""
-    target, cotangent = as_tensor(y, "vjp"), as_tensor(u, "vjp")
+    target, cotangent = ambient(as_tensor(y, "vjp")), as_tensor(u, "vjp")
     variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
     (seed,) = stabilise([_spread(cotangent, target)])
@@ -230,7 +244,7 @@ def vjp(y: Any, x: Any, u: Any) -> Any:
             result = _apart(vjp, target, used, cotangent)
         else:
             result = _pulled(target, used, _stable(target, [used]), used.node, seed)
-        return remember(result, before, vjp, (target, variable, cotangent))
+        return _recorded([result], before, vjp, [(target, variable, cotangent)])[0]
 
     return in_form(one, x)
 
@@ -245,16 +259,16 @@ def _spread(t: Tensor, like: Tensor) -> Node:
 
 def _pulled(y: Tensor, x: Tensor, root: Node, node: Node, u: Node) -> Tensor:
     if y.over is None or x.over is not None:
-        (g,) = _reverse(root, u, [node])
+        (g,) = reverse(root, u, [node])
         return _done(g, x.over, [node])
     labels = range(len(root.shape))  # one product per sample: a delta over the samples in front
-    (g,) = _reverse(root, contract([u], [labels], (0, *labels)), [node])
+    (g,) = reverse(root, contract([u], [labels], (0, *labels)), [node])
     return _done(g, y.over, [node])
 
 
 def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     """J v: the directional derivative of `y` along `v` of the shape of `x`; nothing is formed."""
-    target, direction = as_tensor(y, "jvp"), as_tensor(v, "jvp")
+    target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
     _variable(x, "jvp")
     _same_shape("jvp", "v", direction, "x", x)
     before = next(births)
@@ -264,8 +278,8 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     else:
         (along,) = stabilise([_spread(direction, x)])
         root = _stable(target, [used])
-        result = _done(_forward(root, used.node, along), target.over, [used.node])
-    return remember(result, before, jvp, (target, x, direction))
+        result = _done(push_forward(root, used.node, along), target.over, [used.node])
+    return _recorded([result], before, jvp, [(target, x, direction)])[0]
 
 
 def hvp(y: Any, x: Tensor, v: Any) -> Tensor:

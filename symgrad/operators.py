@@ -136,6 +136,10 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         return first.args[0] if squared else Tree("root", (first,))
     if row == "power":
         return power(first, args[1], order > 0)
+    if row == "times_power":
+        return hadamard([first, power(args[1], args[2], order > 0)], order)
+    if row == "times_exp":
+        return hadamard([first, call("exp", args[1])], order)
     if row == "log1p":
         return call("log", sum_of([(1, UNIT), (1, first)]))
     if row == "expm1":

@@ -29,6 +29,7 @@ class Recipe(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     operands: tuple[Tensor, ...]  # the tensors among the arguments
+    ambient: Node | None = None  # of a derivative: its node before declared facts simplified it
 
 
 class Tensor:

@@ -37,7 +37,7 @@ def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def remember(result: Tensor, before: int, function: Callable[..., Tensor], args: tuple[Any, ...],
-             kwargs: dict[str, Any] | None = None) -> Tensor:
+             kwargs: dict[str, Any] | None = None, ambient: Node | None = None) -> Tensor:
     """`result` with a note of how it was made; `before` is a number taken from `births` before that."""
     operands = tuple(_tensors((args, kwargs)))
     for operand in operands:
@@ -56,7 +56,7 @@ def remember(result: Tensor, before: int, function: Callable[..., Tensor], args:
         if variant is not None:
             return variant
         fresh = _variants[key] = another(result)
-    object.__setattr__(fresh, "recipe", Recipe(function, _kept(args), _kept(kwargs or {}), operands))
+    object.__setattr__(fresh, "recipe", Recipe(function, _kept(args), _kept(kwargs or {}), operands, ambient))
     return fresh
 
 
@@ -131,9 +131,36 @@ def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
         elif t.recipe is None:
             done[id(t)] = _leaf(t, old)
         elif expanded:
-            function, args, kwargs, operands = t.recipe
+            function, args, kwargs, operands, _ = t.recipe
             moved = any(done[id(each)] is not each for each in operands)
             done[id(t)] = function(*_replaced(args, done), **_replaced(kwargs, done)) if moved else t
+        else:
+            stack.append((t, True))
+            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
+    return done[id(y)]
+
+
+def ambient(y: Tensor) -> Tensor:
+    """`y` as it was written, with derivatives in it as they are for entries that are independent.
+
+    Declared facts hold for values only: what they made shorter is not what is to be differentiated again.
+    """
+    if not any(node.op == "input" and node.attrs[0].facts for node in topological([y.node])):
+        return y
+    done: dict[int, Tensor] = {}
+    stack = [(y, False)]
+    while stack:
+        t, expanded = stack.pop()
+        if id(t) in done:
+            continue
+        if t.recipe is None:
+            done[id(t)] = t
+        elif t.recipe.ambient is not None:
+            done[id(t)] = wrap(t.recipe.ambient, t.over)
+        elif expanded:
+            moved = any(done[id(each)] is not each for each in t.recipe.operands)
+            done[id(t)] = t.recipe.function(*_replaced(t.recipe.args, done),
+                                            **_replaced(t.recipe.kwargs, done)) if moved else t
         else:
             stack.append((t, True))
             stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
