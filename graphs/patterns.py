@@ -10,7 +10,7 @@ from symgrad.graphs.primitives import add, reduction, softmax
 from symgrad.graphs.weights import ONE, Weight, times
 
 WIDEST = 64  # terms of a sum up to which sums inside are taken apart
-POSITIVE = ("exp", "sigmoid", "softplus", "cosh")
+POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "sqrt")  # or zero, where the logarithm is minus infinity too
 
 
 def bare(node: Node) -> Node:

@@ -77,7 +77,9 @@ def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotan
         others = [n for j, n in enumerate(factors) if j != i]
         rest = [names for j, names in enumerate(inputs) if j != i]
         used = {x for names in (labels, out, *rest) for x in names} | set(seeds)
-        result.append(contract([u, *others], [(*seeds, *out), *rest], (*seeds, *labels),
+        chosen = any(n is not o for j, (n, o) in enumerate(zip(factors, node.operands, strict=True)) if j != i)
+        v = without(u, demand, lead) if chosen and demand is not None else u
+        result.append(contract([v, *others], [(*seeds, *out), *rest], (*seeds, *labels),
                                {x: s for x, s in sizes.items() if x in used}))
     return result
 
