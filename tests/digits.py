@@ -30,7 +30,7 @@ FUNCTIONS = {
     "exp": mp.exp, "log": mp.log, "log1p": lambda x: mp.log(1 + x), "expm1": lambda x: mp.exp(x) - 1, "sqrt": mp.sqrt,
     "reciprocal": lambda x: 1 / x, "sin": mp.sin, "cos": mp.cos, "tanh": lambda x: 1 - 2 / (mp.exp(2 * x) + 1),
     "sinh": lambda x: (mp.exp(x) - mp.exp(-x)) / 2, "cosh": lambda x: (mp.exp(x) + mp.exp(-x)) / 2,
-    "erf": lambda x: mp.sign(x) if abs(x) > 70 else mp.erf(x),  # 1e-2128 away from it
+    "erf": lambda x: mp.sign(x) if abs(x) > 61 else mp.erf(x),  # 1e-1618 away from it
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log(1 + mp.exp(x)),
     "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * (1 + FUNCTIONS["erf"](x / mp.sqrt(2))) / 2, "power": mp.power,
     "abs": abs, "sign": mp.sign, "relu": lambda x: max(x, mp.mpf(0)), "maximum": max, "minimum": min,
