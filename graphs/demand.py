@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from symgrad.graphs.einsum import contract, literal
 from symgrad.graphs.node import BOOLEAN, Node, topological
-from symgrad.graphs.primitives import elementwise, pad, reshape, slices
+from symgrad.graphs.primitives import elementwise, pad, reduction, reshape, slices
 from symgrad.graphs.sizes import Size
 
 TAME = frozenset({
@@ -78,17 +78,16 @@ def demands(node: Node, demand: Node | None) -> list[Node | None]:
 
 
 def along(demand: Node, labels: Sequence[int], names: Sequence[int], shape: Sequence[Size]) -> Node | None:
-    """The condition `demand`, with axes `labels`, on a tensor with axes `names`; None where it has more axes than that."""
+    """The condition `demand`, with axes `labels`, on a tensor with axes `names`: of several entries one is enough."""
     if len(set(labels)) != len(labels) or len(set(names)) != len(names):
         return None
     if not set(labels) <= set(names):
-        if demand.op != "view" or not demand.operands:
-            return None
-        (inner,), out = demand.attrs
-        back = dict(zip(out, labels, strict=True))
-        if len(back) != len(out) or not {back[x] for x in inner} <= set(names):
-            return None
-        demand, labels = demand.operands[0], [back[x] for x in inner]
+        if demand.op == "view" and demand.operands and len(set(demand.attrs[1])) == len(demand.attrs[1]):
+            (inner,), out = demand.attrs
+            back = dict(zip(out, labels, strict=True))
+            demand, labels = demand.operands[0], [back[x] for x in inner]
+        demand = reduction("max", demand, [i for i, x in enumerate(labels) if x not in names])
+        labels = [x for x in labels if x in names]
     sizes = dict(zip(names, shape, strict=True))
     return contract([demand], [labels], names, sizes)
 
