@@ -64,7 +64,9 @@ class Module:
                 value = self._value(node)
                 shape = " x ".join(map(str, value.shape))
                 about = f"{shape} {value.dtype}" + ("" if archive else ", attached when this text is loaded")
-                lines.append(f"{name} = " + (f'{archive}["{name}"]' if archive else "None") + f"  # {about}")
+                found = f'{archive}["{name}"]'
+                found = f"{self.backend.np}.asarray({found})" if self.backend.device else found
+                lines.append(f"{name} = {found if archive else 'None'}  # {about}")
             else:
                 lines += wrap_line(f"{name} = {literal_array(node.attrs[0].value, spelling, node.dtype)}", "")
         return lines
@@ -83,11 +85,11 @@ class Emitted:
 def new_module(backend: str = "numpy", dtype: str = "float64", taken: Collection[str] = ()) -> Module:
     """An empty module. Raises BackendError for a backend or dtype that is not there."""
     if backend not in BACKENDS:
-        later = "comes with a later version" if backend == "cupy" else "is not known"
-        raise BackendError(f"the backend {backend!r} {later}; what works now is {', '.join(map(repr, BACKENDS))}")
+        raise BackendError(f"the backend {backend!r} is not known; there are {', '.join(map(repr, BACKENDS))}")
     if dtype not in ("float32", "float64"):
         raise BackendError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    return Module(BACKENDS[backend], dtype, taken=set(taken), compiled=backend == "c")
+    taken = {*taken, *(("cp", "cupyx") if backend == "cupy" else ())}
+    return Module(BACKENDS[backend], dtype, taken=taken, compiled=backend == "c")
 
 
 def emit_function(
@@ -294,11 +296,12 @@ def _commented(statements: Sequence[str], comment: str | None) -> list[str]:
 def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None) -> str:
     """The text of a module with `functions`, in order."""
     parts = [f'"""{doc}"""\n'] if doc else []
-    parts.append(f"{module.backend.imports}\n")
-    if module.constants:
-        parts.append("\n".join(module.constant_lines()) + "\n")
+    constants = "\n".join(module.constant_lines())
     blocks = [module.backend.helpers[row].rstrip() for row in module.helpers]
     blocks += ["\n".join(f.lines) for f in functions]
+    parts.append(module.backend.import_lines("\n".join([constants, *blocks])) + "\n")
+    if constants:
+        parts.append(constants + "\n")
     return "\n".join(parts) + "\n\n" + "\n\n\n".join(blocks) + "\n"
 
 

@@ -1,6 +1,7 @@
 """The parts of a training module that are the same for every model, as text: templates of `module.py`.
 
-Kept short enough to read: this is what a user finds around the formulas. `${...}` is filled in by `filled`.
+Kept short enough to read: this is what a user finds around the formulas. `${...}` is filled in by `filled`. Files
+and checks are NumPy's in every backend; `WORDS` says how arrays get from there to where a backend computes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from string import Template
 from types import MappingProxyType
+
+WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
+    "numpy": {"quiet": '@np.errstate(all="ignore")\n', "value": "loss.item()", "where": "", "needs": "NumPy"},
+    "cupy": {"quiet": "", "value": "loss.copy()", "where": ", on the device",
+             "needs": "CuPy with a GPU, where its speed has not been measured"},
+})
+
+
+def put(text: str, device: bool) -> str:
+    """A NumPy array where the backend computes."""
+    return f"cp.asarray({text})" if device else text
+
 
 _FANS = {"glorot": "(fan_in + fan_out)", "he": "fan_in"}
 _SOURCES = {"glorot": "Glorot and Bengio 2010, eq. 16", "he": "He et al. 2015, eq. 10"}
@@ -49,30 +62,40 @@ def views(vector, arrays):
 FLAT = '''\
 def flat(arrays):
     """The arrays of a dict one after the other, as one vector."""
-    return np.concatenate([array.ravel() for array in arrays.values()])
+    return ${np}.concatenate([${array}.ravel() for array in arrays.values()])
+'''
+
+SLOT = '''\
+def slot(rooms, number, shape, dtype):
+    """An array of `shape` at the start of slot `number`, which is made anew if too small."""
+    count, slots = math.prod(shape) * np.dtype(dtype).itemsize, rooms.setdefault("slots", {})
+    if number not in slots or slots[number].size < count:
+        rooms.clear()  # what lies in the old slot is made anew too, when it is next needed
+        rooms["slots"] = slots
+        slots[number] = ${np}.empty(count, np.uint8)
+    return slots[number][:count].view(dtype).reshape(shape)
 '''
 
 BEGIN = '''\
 def begin(params):
     """What `step` works on: parameters, gradients (views of vectors)${kept}."""
-    theta, g = flat(params), np.concatenate([array.ravel() for array in params.values()])
+    theta, g = flat(params), flat(params)
     return {
         "t": 0,
         "theta": theta,
         "params": views(theta, params),
         "g": g,
         "gradients": views(g, params),
-        "loss": np.zeros((), DTYPE),
+        "loss": ${np}.zeros((), DTYPE),
         "rooms": {},  # where `gradients` and `update` compute, one after the other
 ${states}    }
 '''
 
 STEP = '''\
-@np.errstate(all="ignore")
-def step(state, batch, lr=LR):
-    """One step of ${name} on a batch, in place; gives the loss before it."""
+${quiet}def step(state, batch, lr=LR):
+    """One step of ${name} on a batch, in place; gives the loss before it${where}."""
 ${body}
-    return loss.item()
+    return ${value}
 '''
 
 LABELS = '''
@@ -86,7 +109,7 @@ def checked(data, names):
     for name in names:
         if name not in data:
             raise ValueError(f"there is no array {name!r}; there are {', '.join(data)}")
-        array, wanted = np.asarray(data[name]), ${dtype}
+        array, wanted = ${read}(data[name]), ${dtype}
         if not np.can_cast(array.dtype, wanted, "same_kind"):
             raise ValueError(f"{name}: {array.dtype} values, but {np.dtype(wanted)} is needed")
         if len(array.shape) != len(ARRAYS[name]):
@@ -99,7 +122,7 @@ def checked(data, names):
         if not np.all(np.isfinite(array)):
             where = np.argwhere(~np.isfinite(array))[0].tolist()
             raise ValueError(f"{name}: NaN or infinity at {where}")${labels}
-        arrays[name] = array.astype(wanted, copy=False)
+        arrays[name] = ${array}
     return arrays
 '''
 
@@ -107,7 +130,7 @@ BATCHES = '''\
 def batches(data, size, rng):
     """Minibatches in random order, each with its number of samples; the last may be smaller."""
     count = len(data[SAMPLES[0]])
-    order = rng.permutation(count)
+    order = ${order}
     for first in range(0, count, size):
         chosen = order[first : first + size]
         yield len(chosen), [data[name]${chosen} for name in DATA]
@@ -119,6 +142,26 @@ def batches(data, size, rng):
     yield 1, [data[name] for name in DATA]
 '''
 
+LOOP = '''\
+            total, seen, start = 0.0, 0, time.perf_counter()
+            for count, batch in batches(data, batch_size, rng):
+                loss = float(step(state, batch, lr))
+                if not math.isfinite(loss):
+                    raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
+                total, seen = total + count * loss, seen + count
+            log(f"epoch {epoch:3d}   loss {total / seen:.6g}   {time.perf_counter() - start:.2f} s")
+'''
+
+DEVICE_LOOP = '''\
+            total, seen, start = cp.zeros(()), 0, time.perf_counter()
+            for count, batch in batches(data, batch_size, rng):
+                total, seen = total + count * step(state, batch, lr), seen + count
+            loss = total.item() / seen  # all that is read from the device in an epoch
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
+            log(f"epoch {epoch:3d}   loss {loss:.6g}   {time.perf_counter() - start:.2f} s")
+'''
+
 TRAIN = '''\
 def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print):
     """The parameters after training on arrays by name, from `params` or anew; Ctrl-C ends it."""
@@ -127,14 +170,7 @@ def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print)
     rng = np.random.default_rng((seed, 1))
     try:
         for epoch in range(1, epochs + 1):
-            total, seen, start = 0.0, 0, time.perf_counter()
-            for count, batch in batches(data, batch_size, rng):
-                loss = float(step(state, batch, lr))
-                if not math.isfinite(loss):
-                    raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
-                total, seen = total + count * loss, seen + count
-            log(f"epoch {epoch:3d}   loss {total / seen:.6g}   {time.perf_counter() - start:.2f} s")
-    except KeyboardInterrupt:
+${loop}    except KeyboardInterrupt:
         log(f"stopped in epoch {epoch}; what was learnt is kept")
     return state["params"]
 '''
@@ -153,7 +189,7 @@ def save(path, arrays):
         with zipfile.ZipFile(part, "w") as file:
             for name, array in arrays.items():
                 with file.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                    np.lib.format.write_array(member, ${get}(array), allow_pickle=False)
         os.replace(part, path)
     finally:
         if os.path.exists(part):
@@ -202,6 +238,21 @@ PREDICT_ACTION = '''
         if args.predict:
             inputs = checked(data, INPUTS)
             save(args.predict, {"prediction": predict(*params.values(), *inputs.values())})'''
+
+GPU = '''\
+try:
+    import cupy as cp${more}
+
+    MISSING = "" if cp.cuda.is_available() else "no NVIDIA GPU with a driver is found"
+except ImportError as error:
+    MISSING = "CuPy cannot be imported: " + " ".join(str(error).split())[:200]
+if MISSING:
+    MISSING += "; this program needs a GPU and `pip install cupy-cuda12x` (or cupy-cuda13x)"
+    if __name__ != "__main__":
+        raise ImportError(MISSING)
+    print(f"{sys.argv[0]}: {MISSING}", file=sys.stderr)
+    sys.exit(2)
+'''
 
 LAST = '''\
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Functions that NumPy lacks, as text: emitted into a module where they are used.
+"""Functions that NumPy or CuPy lacks, as text: emitted into a module where they are used.
 
 erf after W. J. Cody, Rational Chebyshev approximation for the error function, Math. Comp. 23 (1969): his
 coefficients for |x| <= 0.46875 and for 0.46875 <= |x| <= 4, the second also beyond, where erfc is below
@@ -66,7 +66,7 @@ def _leave_out(x, order):
     """Products along the last axis without `order` entries, one axis for each; 0 where two are the same."""
     n = x.shape[-1]
     out = np.indices((n,) * order)[..., None] == np.arange(n)
-    distinct = out.sum(axis=0).max(axis=-1, initial=0) <= 1
+    distinct = (out.sum(axis=0) <= 1).all(axis=-1)
     kept = np.where(out.any(axis=0), 1, x[(..., *[None] * order, slice(None))])
     return kept.prod(axis=-1) * distinct
 '''
@@ -85,3 +85,16 @@ def _overlap(y, axis, step, length):
 HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
                                                 "overlap": OVERLAP})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})
+
+DIAGONAL = '''\
+def _diagonal(x, axes):
+    """The entries of x at which the axes of one number agree, as a view that can be written to."""
+    shape, strides = {}, {}
+    for axis, size, stride in zip(axes, x.shape, x.strides):
+        shape[axis], strides[axis] = size, strides.get(axis, 0) + stride
+    return np.lib.stride_tricks.as_strided(x, tuple(shape.values()), tuple(strides.values()))
+'''
+
+# CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it.
+CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
+    name: text.replace("np.", "cp.") for name, text in {**HELPERS, "diagonal": DIAGONAL}.items() if name != "erf"})

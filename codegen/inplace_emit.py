@@ -11,7 +11,7 @@ import sympy as sp
 
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.binding import bind_sizes
-from symgrad.codegen.c_function import dtype_text, shape_py
+from symgrad.codegen.c_function import shape_py
 from symgrad.codegen.emit import (
     INDENT,
     Comment,
@@ -129,7 +129,7 @@ def emit_inplace(
         seen.add(memory.get(e, e))
         operands = tuple(arrays[b] for b in reads(e, kept))
         steps.append(Step(arrays[e], e.op, operands, tuple(lines), note, e.shape, e.kind, size, work_of(e)))
-    body += [f"{INDENT}np.copyto({target}, {writer.text(root).text})" for target, root in copies]
+    body += [f"{INDENT}{spelling.np}.copyto({target}, {writer.text(root).text})" for target, root in copies]
     tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
     tenants.sort(key=lambda tenant: -prod(map(typical, tenant[1].shape)))  # a slot is made in its full size
     ones = list(writer.ones)
@@ -201,22 +201,10 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
     lines = [doc, f"{INDENT}arrays = ("]
     for variable, e in tenants:
         shape = shape_py(e.shape, sizes)
-        lines.append(f"{INDENT * 2}slot(rooms, {home[e]}, {shape}, {dtype_text(e.kind, spelling.dtype == 'float32')}),"
+        lines.append(f"{INDENT * 2}slot(rooms, {home[e]}, {shape}, {spelling.dtype_text(e.kind)}),"
                      f"  # {variable}")
     for e in constant:
         lines.append(f"{INDENT * 2}{spelling.text(e, []).text},")
     for size in ones:
-        lines.append(f"{INDENT * 2}np.ones({size_text(size, sizes).text}, {spelling.dtype_text('real')}),")
+        lines.append(f"{INDENT * 2}{spelling.np}.ones({size_text(size, sizes).text}, {spelling.dtype_text('real')}),")
     return [*lines, f"{INDENT})"]
-
-
-SLOT = '''\
-def slot(rooms, number, shape, dtype):
-    """An array of `shape` at the start of slot `number`, which is made anew if too small."""
-    count, slots = math.prod(shape) * np.dtype(dtype).itemsize, rooms.setdefault("slots", {})
-    if number not in slots or slots[number].size < count:
-        rooms.clear()  # what lies in the old slot is made anew too, when it is next needed
-        rooms["slots"] = slots
-        slots[number] = np.empty(count, np.uint8)
-    return slots[number][:count].view(dtype).reshape(shape)
-'''

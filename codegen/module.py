@@ -16,22 +16,20 @@ from typing import Any
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
-from symgrad.codegen import c_training, frame, inplace_emit
-from symgrad.codegen.binding import bind_sizes
+from symgrad.codegen import c_training, frame
 from symgrad.codegen.c_emit import InPlaceCode, emit_compiled_inplace
 from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Comment, Emitted, Module, emit_function
-from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
-from symgrad.codegen.texts import number_text, shape_text, size_text
+from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
-from symgrad.graphs.node import INTEGER, REAL, Node, Symbol
-from symgrad.graphs.primitives import constant
-from symgrad.graphs.sizes import Shape, symbols_of
+from symgrad.graphs.node import INTEGER, REAL, Node
+from symgrad.graphs.sizes import symbols_of
 
 Named = tuple[tuple[str, Node], ...]
 FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
-ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
+MISSING ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
+NUMPY_LINE = "import numpy as np"
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 
 
@@ -114,21 +112,29 @@ def training_text(module: Module, net: Network) -> TrainingText:
     return TrainingText(_assembled(module, net, functions, done if len(done) == 2 else []), functions)
 
 
+def _frame(module: Module, template: str, **parts: str) -> str:
+    """A part of the frame in the words of the backend."""
+    device = module.backend.device
+    words = {**frame.WORDS[module.backend.name], "np": module.backend.np, "read": "cp.asnumpy" if device else "np.asarray",
+             "get": "cp.asnumpy" if device else "np.asarray", "array": frame.put("array", device)}
+    return frame.filled(template, **{**words, **parts})
+
+
 def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction],
                code: Sequence[InPlaceCode]) -> str:
-    starts = [_start(module, name, node) for name, node in net.parameters]
+    starts = [start(module, name, node, FRAME) for name, node in net.parameters]
     kinds = dict.fromkeys(kind for kind, _ in starts if kind in frame.INITIALS)
     body = [*(module.backend.helpers[row].rstrip() for row in module.helpers),
             *("\n".join(f.lines) for f in functions.values() if isinstance(f, Emitted)),
             *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
               for lines in (f.lines, f.workspace) if lines),
-            inplace_emit.SLOT,
+            _frame(module, frame.SLOT),
             *(frame.INITIALS[kind] for kind in kinds),
-            _init(net, starts), frame.FLAT, frame.VIEWS, _begin(net),
-            _step(net, *(functions[name].lines[0] for name in ("gradients", "update"))), _checked(net), _batches(net),
-            _train(net), frame.FILES, _main(net)]
+            init_text(module, net.parameters, net.data, net.sizes, starts), _frame(module, frame.FLAT), frame.VIEWS,
+            _begin(module, net), _step(module, net, *(functions[name].lines[0] for name in ("gradients", "update"))),
+            _checked(module, net), _batches(module, net), _train(module, net), _frame(module, frame.FILES), _main(net)]
     if code:
-        place = body.index(_checked(net))
+        place = body.index(_checked(module, net))
         body[place:place] = [*c_blocks(module.dtype == "float32", *code), _compiled_step(net, *code)]
         body.append(c_training.LAST)
     blocks = [block.strip("\n") for block in body]
@@ -141,10 +147,10 @@ def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | I
 
 def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction], body: str) -> str:
     flops = functions["backward"].plan.flops
-    count = sum_of(net.parameters)
+    count, needs = sum_of(net.parameters), frame.WORDS[module.backend.name]["needs"]
     lines = [net.title, "", *(f"    {line}" for line in net.formulas), "",
              f"{count} parameters; {_count(flops)} operations for the loss and all gradients. G_v is the gradient "
-             "of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs NumPy.", "",
+             f"of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs {needs}.", "",
              "    python thisfile.py data.npz --epochs 10 --output model.npz", "",
              f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
     doc = []
@@ -152,9 +158,13 @@ def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
         wrapped = [line] if line.startswith("    ") else textwrap.wrap(line, 96) or [""]
         doc += [each.replace("\\", "\\\\").replace('"""', "'''") for each in wrapped]
     every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *c_training.IMPORTS})
-    imports = [name for name in every if f"{name}." in body]
+    arrays = module.backend.import_lines(body)
+    if module.backend.device:
+        first, *more = [line for line in arrays.split("\n") if line != NUMPY_LINE]
+        arrays = f"{NUMPY_LINE}\n\n" + frame.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
+    imports = [name for name in every if f"{name}." in body + arrays]
     parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
-             + ("\nfrom pathlib import Path" if module.data else ""), module.backend.imports]
+             + ("\nfrom pathlib import Path" if module.data else ""), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {net.rule.lr!r}  # the learning rate, unless another is given",
                  *_tables(net)]
     if module.data:
@@ -182,87 +192,33 @@ def _count(size: Any) -> str:
     return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _tables(net: Network) -> list[str]:
     """What the data must be, for checks: the shape of each array, the kinds that are not real numbers."""
     def shape(node: Node) -> str:
-        parts = [str(s) if isinstance(s, int) else _quoted(str(s)) for s in node.shape]
+        parts = [str(s) if isinstance(s, int) else quoted(str(s)) for s in node.shape]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
     def row(name: str, keys: Sequence[str]) -> str:
-        return f"{name} = ({', '.join(map(_quoted, keys))}{',' if len(keys) == 1 else ''})"
+        return f"{name} = ({', '.join(map(quoted, keys))}{',' if len(keys) == 1 else ''})"
 
     both = {**dict(net.data), **dict(net.inputs)}
     sampled = [name for name, node in net.data if node.attrs[0].over is not None]
     lines = ["ARRAYS = {  # shapes of the data; what is a text here is a size that the data show"]
-    lines += [f"    {_quoted(name)}: {shape(node)}," for name, node in both.items()]
+    lines += [f"    {quoted(name)}: {shape(node)}," for name, node in both.items()]
     lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
               row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
     if net.prediction is not None:
         lines.append(row("INPUTS", [name for name, _ in net.inputs]) + "  # what the prediction needs")
-    if _batches(net) is not frame.WHOLE:
+    if _divisible(net):
         lines.append(row("SAMPLES", sampled) + "  # those with a row for each sample")
     kinds = {name: "np.int64" if node.dtype == INTEGER else "np.bool_" for name, node in both.items()
              if node.dtype != REAL}
     if kinds:
-        lines.append("KINDS = {" + ", ".join(f"{_quoted(name)}: {kind}" for name, kind in kinds.items()) + "}")
+        lines.append("KINDS = {" + ", ".join(f"{quoted(name)}: {kind}" for name, kind in kinds.items()) + "}")
     classes = {name: node.attrs[0].classes for name, node in both.items() if isinstance(node.attrs[0].classes, int)}
     if classes:
-        lines.append("CLASSES = {" + ", ".join(f"{_quoted(n)}: {c}" for n, c in classes.items()) + "}")
+        lines.append("CLASSES = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in classes.items()) + "}")
     return lines
-
-
-# initial values ---------------------------------------------------------------------------------------------
-
-
-def _start(module: Module, name: str, node: Node) -> tuple[str, str]:
-    """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
-    symbol: Symbol = node.attrs[0]
-    if symbol.init is None:
-        kind = "glorot_uniform" if len(node.shape) > 1 else "zeros"
-    elif isinstance(symbol.init, str):
-        kind = symbol.init
-    elif isinstance(symbol.init, (int, float)):
-        return "number", f"np.full({{}}, {number_text(symbol.init).text}, DTYPE)"
-    else:
-        leaf = constant(symbol.init, symbol.init.value.shape, REAL)
-        if leaf not in module.constants:
-            module.constants[leaf] = Scope(module.taken | set(FRAME)).fresh(f"start_{name}")
-            module.taken.add(module.constants[leaf])
-        return "array", f"{module.constants[leaf]}.copy()"
-    if kind in ("zeros", "ones"):
-        return kind, f"np.{kind}({{}}, DTYPE)"
-    return kind, f"{kind}(rng, {{}})"
-
-
-def _shape_argument(shape: Shape, names: Mapping[Any, str]) -> str:
-    return size_text(shape[0], names).text if len(shape) == 1 else shape_text(shape, names)
-
-
-def _init(net: Network, starts: Sequence[tuple[str, str]]) -> str:
-    shapes = tuple((name, node.shape) for name, node in net.parameters)
-    free = symbols_of([s for _, shape in shapes for s in shape if s not in net.sizes])
-    names: dict[Any, str] = {s: f"size_{s}" if str(s) in ("rng", "seed", "batch") else str(s) for s in free}
-    names |= {s: str(n) for s, n in net.sizes.items()}
-    known = bind_sizes([(name, node.shape) for name, node in net.data], {})
-    lines = [f"def init(seed=0{', batch=()' if free else ''}):",
-             '    """The parameters at the start of a training: random numbers in double precision, rounded.'
-             + (" Their\n    sizes are those of the batch." if free else "") + '"""']
-    for size in free:
-        bound = known[size]
-        place = next(i for i, (name, _) in enumerate(net.data) if name == bound.argument)
-        length = f"batch[{place}].shape[{bound.axis}]"
-        lines.append(f"    {names[size]} = {size_text(bound.value, {**names, bound.unknown: length}).text}")
-    if any(kind in frame.INITIALS for kind, _ in starts):
-        lines.append("    rng = np.random.default_rng(seed)")
-    lines.append("    return {")
-    for (name, node), (_, text) in zip(net.parameters, starts, strict=True):
-        value = text.format(_shape_argument(node.shape, names))
-        lines.append(f"        {_quoted(name)}: {value},")
-    return "\n".join([*lines, "    }"])
 
 
 # one step, the loop, the command line ------------------------------------------------------------------------
@@ -288,16 +244,16 @@ def rate_text(expr: sp.Expr) -> str:
     return re.sub(r"\((\d+\.\d+)\)", r"\1", text).replace("/", " / ")
 
 
-def _begin(net: Network) -> str:
-    rule = net.rule
-    values = {name: f"np.full_like(theta, {value!r})" if value else "np.zeros_like(theta)"
+def _begin(module: Module, net: Network) -> str:
+    rule, xp = net.rule, module.backend.np
+    values = {name: f"{xp}.full_like(theta, {value!r})" if value else f"{xp}.zeros_like(theta)"
               for name, value in rule.states.items()}
     lines = [f'        "{name}": {value},' for name, value in values.items()]
     kept = f", and what {rule.name} keeps" if rule.states else ""
-    return frame.filled(frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
+    return _frame(module, frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
 
 
-def _step(net: Network, gradients: str, update: str) -> str:
+def _step(module: Module, net: Network, gradients: str, update: str) -> str:
     rule = net.rule
     known = {name: f'state["{name}"]' for name in ("theta", "g", *rule.states)}
     rates = dict(rule.rates)
@@ -311,7 +267,7 @@ def _step(net: Network, gradients: str, update: str) -> str:
     lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
     arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
     lines += wrap_line(f"update({arguments}" + (', state["rooms"])' if "rooms" in update else ")"), "    ")
-    return frame.filled(frame.STEP, name=rule.name, body="\n".join(lines))
+    return _frame(module, frame.STEP, name=rule.name, body="\n".join(lines))
 
 
 def _compiled_step(net: Network, gradients: InPlaceCode, update: InPlaceCode) -> str:
@@ -322,26 +278,33 @@ def _compiled_step(net: Network, gradients: InPlaceCode, update: InPlaceCode) ->
     return compiled_step(names[0], names[1], names[2], moved, rates, numbers, gradients, update)
 
 
-def _checked(net: Network) -> str:
+def _checked(module: Module, net: Network) -> str:
     nodes = [node for _, node in (*net.data, *net.inputs)]
     kinds = any(node.dtype != REAL for node in nodes)
     classes = any(isinstance(node.attrs[0].classes, int) for node in nodes)
-    return frame.filled(frame.CHECKED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
-                                labels=frame.LABELS if classes else "")
+    return _frame(module, frame.CHECKED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
+                  labels=frame.LABELS if classes else "",
+                  array=frame.put("array.astype(wanted, copy=False)", module.backend.device))
 
 
-def _batches(net: Network) -> str:
-    overs = [node.attrs[0].over for _, node in net.data]
-    sampled = [over is not None for over in overs]
-    if len({over for over in overs if over is not None}) != 1 or any(isinstance(over, int) for over in overs):
-        return frame.WHOLE  # no samples, two kinds of them, or a fixed number: nothing to cut
-    chosen = "[chosen]" if all(sampled) else "[chosen] if name in SAMPLES else data[name]"
-    return frame.filled(frame.BATCHES, chosen=chosen)
+def _divisible(net: Network) -> bool:
+    """Can minibatches be cut? Not without samples, from two kinds of them, or from a fixed number."""
+    overs = [node.attrs[0].over for _, node in net.data if node.attrs[0].over is not None]
+    return len(set(overs)) == 1 and not any(isinstance(over, int) for over in overs)
 
 
-def _train(net: Network) -> str:
+def _batches(module: Module, net: Network) -> str:
+    if not _divisible(net):
+        return frame.WHOLE
+    whole = any(node.attrs[0].over is None for _, node in net.data)
+    return _frame(module, frame.BATCHES, chosen="[chosen] if name in SAMPLES else data[name]" if whole else "[chosen]",
+                  order=frame.put("rng.permutation(count)", module.backend.device))
+
+
+def _train(module: Module, net: Network) -> str:
     free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
-    return frame.filled(frame.TRAIN, init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
+    return frame.filled(frame.TRAIN, loop=frame.DEVICE_LOOP if module.backend.device else frame.LOOP,
+                        init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 
 
 def _main(net: Network) -> str:

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.codegen.arrays import LEAVES, Expr, base_of, is_view
-from symgrad.codegen.helpers import NEEDS
 from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.plan import Step, Work, work_of
-from symgrad.codegen.spell import Spelling, place_lines
+from symgrad.codegen.spell import Spelling, helpers_of, place_lines
 from symgrad.codegen.texts import Code
 from symgrad.graphs.node import BOOLEAN, REAL
 
@@ -87,9 +86,7 @@ class Planner:
 
     def helpers(self) -> dict[str, None]:
         """The functions of our own that the text calls, in order."""
-        rows = (e.attrs[0] for e in self.code if e.op in ("row", "call"))
-        called = [row for row in rows if row in self.spelling.backend.helpers]
-        return dict.fromkeys(name for row in called for name in (*NEEDS.get(row, ()), row))
+        return dict.fromkeys(name for e in self.code for name in helpers_of(e, self.spelling.backend))
 
     def _needs_variable(self, e: Expr, wished: Mapping[Expr, str]) -> bool:
         if e.op in LEAVES:

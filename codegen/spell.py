@@ -1,18 +1,21 @@
-"""How NumPy writes each array operation: the spelling table, and precedence.
+"""How NumPy and CuPy write each array operation: the spelling table, and precedence.
 
-A backend is a `Backend`: its import line, names for rows and calls, helper functions that it lacks, and
-what wraps a function so that infinities pass in silence. In every text the array module is called `np`.
+A backend is a `Backend`: its imports, the name of its array module, names for rows and calls, helper functions
+that it lacks, and what wraps a function so that infinities pass in silence. What CuPy does otherwise than NumPy
+(read in the sources of CuPy 14.2): no `vecdot`, no `reduce` and `at` of ufuncs, no `out=` of einsum; results without
+axes stay arrays on the device; a matrix that cannot be inverted gives infinities and not an error.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from symgrad.codegen.arrays import Expr
-from symgrad.codegen.helpers import HELPERS
+from symgrad.codegen.helpers import CUPY_HELPERS, HELPERS, NEEDS
 from symgrad.codegen.texts import (
     ATOM,
     BITAND,
@@ -39,8 +42,8 @@ INFIX: Mapping[str, tuple[str, int]] = MappingProxyType({
 
 
 CALLS: Mapping[str, str] = MappingProxyType({
-    "inverse": "np.linalg.inv({})", "solve": "np.linalg.solve({})", "det": "np.linalg.det({})",
-    "logdet": "np.linalg.slogdet({})[1]", "cholesky": "np.linalg.cholesky({})",
+    "inverse": "linalg.inv({})", "solve": "linalg.solve({})", "det": "linalg.det({})",
+    "logdet": "linalg.slogdet({})[1]", "cholesky": "linalg.cholesky({})",
 })
 
 
@@ -49,14 +52,29 @@ class Backend:
     """A spelling: everything that differs from one array library to the next."""
 
     name: str
-    imports: str
-    rows: Mapping[str, str]  # elementwise functions whose name is not that of the row
+    np: str  # what the array module is called
+    imports: tuple[tuple[str, str], ...]  # lines, each with the word for which it is needed
+    rows: Mapping[str, str]  # elementwise functions that are not the module's function of their name
+    calls: Mapping[str, str]  # functions of whole arrays in the module whose call is not that of their name
     helpers: Mapping[str, str]  # functions the library lacks, by row: their text
     quiet: str | None  # the decorator under which infinities and NaN pass in silence
+    device: bool = False  # arrays live in the memory of a GPU
+
+    def import_lines(self, body: str) -> str:
+        """The imports that a text needs; numbers that are no arrays are NumPy's in every backend."""
+        needed = [line for word, line in self.imports if re.search(rf"(?<![\w.]){re.escape(word)}", body)]
+        return "\n".join(needed)
 
 
-NUMPY = Backend("numpy", "import numpy as np", MappingProxyType({}), HELPERS, '@np.errstate(all="ignore")')
-BACKENDS: Mapping[str, Backend] = MappingProxyType({"numpy": NUMPY, "c": NUMPY})  # C has NumPy around it
+NUMPY = Backend("numpy", "np", (("", "import numpy as np"),), MappingProxyType({}), CALLS, HELPERS,
+                '@np.errstate(all="ignore")')
+CUPY = Backend(
+    "cupy", "cp",
+    (("", "import cupy as cp"), ("cupyx.scatter_add", "import cupyx"),
+     ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
+    MappingProxyType({"erf": "cupyx.scipy.special.erf"}),
+    MappingProxyType({**CALLS, "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, device=True)
+BACKENDS: Mapping[str, Backend] = MappingProxyType({"numpy": NUMPY, "c": NUMPY, "cupy": CUPY})  # C has NumPy around it
 
 
 @dataclass(frozen=True)
@@ -67,14 +85,23 @@ class Spelling:
     dtype: str
     sizes: Names
 
+    @property
+    def np(self) -> str:
+        """What the array module is called."""
+        return self.backend.np
+
     def dtype_text(self, kind: str) -> str:
         """The dtype of a kind."""
-        return {REAL: f"np.{self.dtype}", INTEGER: "np.int64", BOOLEAN: "np.bool_"}[kind]
+        return f"{self.np}.{ {REAL: self.dtype, INTEGER: 'int64', BOOLEAN: 'bool_'}[kind]}"
 
     def dtype_argument(self, kind: str, keyword: str = "") -> str:
         """The dtype as a further argument, left out where it is NumPy's own choice."""
         text = self.dtype_text(kind)
-        return "" if text == "np.float64" else f", {keyword}{text}"
+        return "" if kind == REAL and self.dtype == "float64" else f", {keyword}{text}"
+
+    def function(self, row: str) -> str:
+        """The function of the library for an elementwise row."""
+        return self.backend.rows.get(row) or f"{self.np}.{row}"
 
     def text(self, e: Expr, args: Sequence[Code]) -> Code:
         """`e` written with its arguments as `args`."""
@@ -99,20 +126,20 @@ def _number(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 
 def _full(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     (value,) = e.attrs
-    if not e.shape:
+    if not e.shape and not s.backend.device:
         return Code(f"{s.dtype_text(e.kind)}({weight_text(value, s.sizes).text})")
     shape = shape_text(e.shape, s.sizes)
     if value.factor is None and value.number in (0, 1):
-        return Code(f"np.{'ones' if value.number else 'zeros'}({shape}{s.dtype_argument(e.kind)})")
-    return Code(f"np.full({shape}, {weight_text(value, s.sizes).text}, {s.dtype_text(e.kind)})")
+        return Code(f"{s.np}.{'ones' if value.number else 'zeros'}({shape}{s.dtype_argument(e.kind)})")
+    return Code(f"{s.np}.full({shape}, {weight_text(value, s.sizes).text}, {s.dtype_text(e.kind)})")
 
 
 def _arange(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
-    return Code(f"np.arange({size_text(e.shape[0], s.sizes).text})")
+    return Code(f"{s.np}.arange({size_text(e.shape[0], s.sizes).text})")
 
 
 def _eye(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
-    return Code(f"np.eye({size_text(e.shape[0], s.sizes).text}{s.dtype_argument(e.kind, 'dtype=')})")
+    return Code(f"{s.np}.eye({size_text(e.shape[0], s.sizes).text}{s.dtype_argument(e.kind, 'dtype=')})")
 
 
 def _row(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
@@ -126,7 +153,7 @@ def _row(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
         return Code(f"~{args[0].at(UNARY)}", UNARY)
     if name in s.backend.helpers:
         return Code(f"_{name}({joined(args)})")
-    return Code(f"np.{s.backend.rows.get(name, name)}({joined(args)})")
+    return Code(f"{s.function(name)}({joined(args)})")
 
 
 def _product(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
@@ -226,7 +253,7 @@ def _reshape(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 
 
 def _broadcast(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
-    return Code(f"np.broadcast_to({args[0].text}, {shape_text(e.shape, s.sizes)})")
+    return Code(f"{s.np}.broadcast_to({args[0].text}, {shape_text(e.shape, s.sizes)})")
 
 
 def pattern_text(pattern: Sequence[int]) -> str:
@@ -238,21 +265,22 @@ def pattern_text(pattern: Sequence[int]) -> str:
 def _diagonal(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     if e.attrs[0] == (0, 0):
         return Code(f"{args[0].at(ATOM)}.diagonal()")
-    return Code(f"np.einsum({pattern_text(e.attrs[0])}, {args[0].text})")
+    return Code(f"{s.np}.einsum({pattern_text(e.attrs[0])}, {args[0].text})")
 
 
 def _call(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     name, *words = e.attrs
     if name == "einsum":
-        return Code(f'np.einsum("{words[0]}", {joined(args)})')
+        return Code(f'{s.np}.einsum("{words[0]}", {joined(args)})')
     if name in s.backend.helpers:
         return Code(f"_{name}({', '.join([joined(args), *(size_text(w, s.sizes).text for w in words)])})")
-    return Code(CALLS.get(name, f"np.{name}({{}})").format(joined(args)))
+    return Code(f"{s.np}." + s.backend.calls.get(name, f"{name}({{}})").format(joined(args)))
 
 
 def _windows(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     axis, step = e.attrs
-    text = f"np.lib.stride_tricks.sliding_window_view({args[0].text}, {size_text(e.shape[-1], s.sizes).text}, {axis})"
+    tricks = f"{s.np}.lib.stride_tricks"
+    text = f"{tricks}.sliding_window_view({args[0].text}, {size_text(e.shape[-1], s.sizes).text}, {axis})"
     return Code(text if step == 1 else f"{text}[{':, ' * axis}::{step}]")
 
 
@@ -262,7 +290,7 @@ def _gather(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 
 def _concat(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     (axis,) = e.attrs
-    return Code(f"np.concatenate([{joined(args)}]{f', axis={axis}' if axis else ''})")
+    return Code(f"{s.np}.concatenate([{joined(args)}]{f', axis={axis}' if axis else ''})")
 
 
 RULES: Mapping[str, Any] = MappingProxyType({
@@ -285,7 +313,7 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
         base = rest.pop(0)
         lines = [f"{target} = {base.text if fresh else base.at(ATOM) + '.copy()'}"]
     else:
-        lines = [f"{target} = np.zeros({shape_text(e.shape, s.sizes)}{s.dtype_argument(e.kind)})"]
+        lines = [f"{target} = {s.np}.zeros({shape_text(e.shape, s.sizes)}{s.dtype_argument(e.kind)})"]
     for i, (how, where, direction, count) in enumerate(parts):
         value, *indices = rest[:count]
         del rest[:count]
@@ -295,7 +323,9 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
         if how == "slice":
             lines.append(f"{target}[{slice_text(where, s.sizes)}] {sign} {value.text}")
         elif how == "delta":
-            lines.append(f"np.einsum({pattern_text(where)}, {target})[...] {sign} {value.text}")
+            diagonal = f"_diagonal({target}, {where})" if s.backend.device else (
+                f"np.einsum({pattern_text(where)}, {target})")
+            lines.append(f"{diagonal}[...] {sign} {value.text}")
         else:
             order, unique = where
             place = target
@@ -306,9 +336,21 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
                 lines.append(f"{place}[{joined(indices)}] {sign} {value.text}")
             else:
                 inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
-                function = "subtract" if sign == "-=" else "add"
-                lines.append(f"np.{function}.at({place}, {inner}, {value.text})")
+                if s.backend.device:
+                    minus = "-" if sign == "-=" else ""
+                    lines.append(f"cupyx.scatter_add({place}, {inner}, {minus}{value.at(UNARY) if minus else value.text})")
+                else:
+                    lines.append(f"np.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
     return lines
+
+
+def helpers_of(e: Expr, backend: Backend) -> list[str]:
+    """The functions of our own that the text of `e` calls."""
+    if e.op == "place":
+        names = ["diagonal"] if any(how == "delta" for how, *_ in e.attrs[1]) else []
+    else:
+        names = [e.attrs[0]] if e.op in ("row", "call") else []
+    return [name for called in names if called in backend.helpers for name in (*NEEDS.get(called, ()), called)]
 
 
 def literal_array(values: Any, s: Spelling, kind: str) -> str:
@@ -319,5 +361,5 @@ def literal_array(values: Any, s: Spelling, kind: str) -> str:
         return repr(v) if isinstance(v, bool) else number_text(v).text
 
     if not values.size:
-        return f"np.zeros({values.shape}, {s.dtype_text(kind)})"
-    return f"np.array({text(values.tolist())}, {s.dtype_text(kind)})"
+        return f"{s.np}.zeros({values.shape}, {s.dtype_text(kind)})"
+    return f"{s.np}.array({text(values.tolist())}, {s.dtype_text(kind)})"

@@ -8,13 +8,14 @@ import platform
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import symgrad as sg
 from symgrad.claims import joined, vocabulary
 from symgrad.derivation import Derivation
+from symgrad.devices import gpu
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Symbol, topological
 from symgrad.source import Source, generate
@@ -183,11 +184,9 @@ def _version(distribution: str) -> str | None:
 
 
 def _cupy() -> tuple[str, str, str]:
-    if util.find_spec("cupy") is None:
-        return "backend cupy", "-", 'CuPy is not installed: pip install "symgrad[gpu-cuda12]" (or gpu-cuda13)'
     try:
-        import cupy
-
-        return "backend cupy", "ready", str(cupy.cuda.runtime.getDeviceProperties(0)["name"].decode())
-    except Exception as error:  # no driver, no device, a broken installation: whatever it is, say it
+        return "backend cupy", "ready", str(gpu().cuda.runtime.getDeviceProperties(0)["name"].decode())
+    except sg.BackendError as error:
+        return "backend cupy", "-", str(error).removeprefix("backend 'cupy': ")
+    except Exception as error:  # a broken driver: whatever it is, say it
         return "backend cupy", "-", " ".join(str(error).split())[:WIDTH]

@@ -7,14 +7,15 @@ for is here: which names, finite numbers, at least one sample, parts of the samp
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symgrad.feeding import Feed
+from symgrad.devices import HOST
+from symgrad.feeding import Feed, host
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node
 
@@ -33,6 +34,11 @@ class Dataset:
     count: int
     sizes: Sizes
     divisible: bool
+    put: Callable[[Any], Any] = HOST.put  # takes numbers of samples to where the arrays are
+
+    def moved(self, put: Callable[[Any], Any]) -> Dataset:
+        """The same with its arrays where a backend computes."""
+        return replace(self, arrays={name: put(array) for name, array in self.arrays.items()}, put=put)
 
     def part(self, chosen: np.ndarray) -> Dataset:
         """The samples with the numbers `chosen`."""
@@ -52,16 +58,18 @@ class Dataset:
         if size is None or not self.divisible:
             yield self.count, self.pick(names)
             return
-        order = np.arange(self.count) if rng is None else rng.permutation(self.count)
+        order = self.put(np.arange(self.count) if rng is None else rng.permutation(self.count))
         for first in range(0, self.count, size):
             chosen = order[first:first + size]
             yield len(chosen), [self.arrays[n][chosen] if n in self.sampled else self.arrays[n] for n in names]
 
 
-def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bool = True) -> Dataset:
-    """`data` as arrays for `feed`. Names that `feed` does not need must at least be in `known`.
+def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bool = True,
+            indices: bool = False) -> Dataset:
+    """`data` as NumPy arrays for `feed`. Names that `feed` does not need must at least be in `known`.
 
-    Raises DataError: what is missing or unknown, does not fit, is empty, or (if `finite`) holds NaN or infinity.
+    Raises DataError: what is missing or unknown, does not fit, is empty, or (if `finite`) holds NaN or infinity, or
+    (if `indices`) an index that is out of range.
     """
     if not isinstance(data, Mapping):
         raise DataError(f"{what} must be a dict from symbol names to arrays, not {type(data).__name__}")
@@ -77,12 +85,14 @@ def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bo
         have = _listed(str(key) for key in data)
         raise DataError(f"{what}: no array for {_listed(map(repr, missing))}; given are {have}, "
                         f"needed are {_listed(names)}")
-    values = [data[name] for name in names]
+    values = [host(data[name]) for name in names]
     _check_samples(feed, values, what)
     try:
         arrays, sizes = feed.arrays(values)
     except DataError as error:
         raise DataError(f"{what}: {error}") from None
+    if indices:
+        feed.check_indices(arrays, sizes)
     if finite:
         for name, array in zip(names, arrays, strict=True):
             check_finite(name, array, what)

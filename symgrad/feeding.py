@@ -7,12 +7,14 @@ for each input; everything else happens the first time a combination of shapes i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
 
 from symgrad.codegen.binding import Bound, bind_sizes
+from symgrad.devices import foreign
 from symgrad.facts import check_fact
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, topological
@@ -46,12 +48,14 @@ class Feed:
     """The inputs of a function: what each must be, and what a call made of them."""
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[Node], dtype: str,
-                 sizes: Mapping[sp.Symbol, int]) -> None:
+                 sizes: Mapping[sp.Symbol, int], device: bool = False) -> None:
+        self.device = device  # arrays on a GPU are taken as they are
         dtypes = {REAL: np.dtype(dtype), INTEGER: np.dtype(np.int64), "boolean": np.dtype(np.bool_)}
         self.wanted = [Wanted(name, node, dtypes[node.dtype]) for name, node in inputs]
         self.given = dict(sizes)
         self.known = bind_sizes([(name, node.shape) for name, node in inputs], sizes)
         self.needs = requirements(outputs)
+        self.outputs = tuple(outputs)
         self.inspected = [i for i, w in enumerate(self.wanted)
                           if w.node.attrs[0].facts or w.node.attrs[0].classes is not None]
         self.seen: dict[tuple[tuple[int, ...], ...], dict[sp.Symbol, int]] = {}
@@ -94,7 +98,7 @@ class Feed:
         """One value as an array, whatever it comes as."""
         name, node, dtype = self.wanted[i]
         try:
-            array = np.asarray(value)
+            array = value if self.device and foreign(value) else np.asarray(value)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name}: the value is no array of numbers: {error}") from None
         if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
@@ -105,7 +109,7 @@ class Feed:
             raise DataError(f"{name}: expected {words}, got {_kind(array)}{hint}")
         if array.dtype == np.uint64 and dtype.kind == "i" and array.size and array.max() > np.iinfo(dtype).max:
             raise DataError(f"{name}: the value {array.max()} is too large for int64")
-        return np.asarray(array, dtype=dtype)
+        return array.astype(dtype, copy=False) if array is value else np.asarray(array, dtype=dtype)
 
     def bind(self, shapes: Sequence[tuple[int, ...]]) -> dict[sp.Symbol, int]:
         """The sizes that these shapes show. Raises DataError for ranks, lengths and conflicts."""
@@ -153,6 +157,7 @@ class Feed:
         """Labels in range, declared facts true."""
         name, node, _ = self.wanted[i]
         symbol: Symbol = node.attrs[0]
+        array = host(array)
         if symbol.classes is not None and array.size:
             count = evaluate_size(symbol.classes, sizes)
             if count is not None and (np.minimum.reduce(array, axis=None) < 0
@@ -162,6 +167,40 @@ class Feed:
                                 f"({symbol.classes} classes)")
         for fact in symbol.facts:
             check_fact(fact, name, array)
+
+    def check_indices(self, arrays: Sequence[Any], sizes: Mapping[sp.Symbol, int]) -> None:
+        """Raises DataError for an input that is an index, as it is, and points outside of its axis."""
+        values = {w.node: (w.name, array) for w, array in zip(self.wanted, arrays, strict=True)}
+        for node, length in self.indices:
+            size = evaluate_size(length, sizes)
+            if node not in values or size is None:
+                continue
+            name, array = values[node][0], host(values[node][1])
+            bad = np.argwhere((array < -size) | (array >= size))
+            if len(bad):
+                at = tuple(map(int, bad[0]))
+                raise DataError(f"{name}: the index {array[at]} at {at} is out of range for an axis of length {size}")
+
+    @cached_property
+    def indices(self) -> list[tuple[Node, Size]]:
+        """The symbols that index an axis as they are, with the length of that axis."""
+        found: dict[tuple[Node, Size], None] = {}
+        for node in topological(self.outputs):
+            if node.op not in ("gather", "scatter"):
+                continue
+            body = node.operands[0] if node.op == "gather" else node
+            for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
+                while index.op in ("view", "named", "reshape") and index.operands:
+                    index = index.operands[0]
+                if index.op == "input":
+                    found[index, body.shape[axis]] = None
+        return list(found)
+
+
+def host(array: Any) -> np.ndarray:
+    """An array as NumPy's; one on a GPU is copied."""
+    result: np.ndarray = array.get() if foreign(array) else array
+    return result
 
 
 def _kind(array: np.ndarray) -> str:

@@ -44,7 +44,8 @@ class Training:
 class Plan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
-    step: Callable[[Sequence[np.ndarray]], float]
+    step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
+    read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
     names: tuple[str, ...]  # of the arrays of a batch
     epochs: int
     batch_size: int | None  # None: all samples at once
@@ -65,7 +66,7 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: Plan, step: Callable[[Sequence[np.ndarray]], float], epochs: int) -> Plan:
+def again(plan: Plan, step: Callable[[Sequence[Any]], Any], epochs: int) -> Plan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, step=step, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
                    title="on all samples, epoch")
@@ -77,8 +78,7 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
     training = Training(model, plan.epochs, History({name: [] for name in (*curves, "seconds")}))
     history = training.history
-    steps = math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
-    bar = Progress(plan.epochs, steps, plan.progress, plan.title)
+    bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
     _each(plan.callbacks, "begin", training)
     good = Good(model.parameters)
     start = time.perf_counter()
@@ -109,6 +109,11 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     return history
 
 
+def _steps(data: Dataset, plan: Plan) -> int:
+    """The number of minibatches of an epoch."""
+    return math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
+
+
 def _each(callbacks: Sequence[Callback], method: str, training: Training) -> None:
     for callback in callbacks:
         hook = getattr(callback, method, None)
@@ -119,14 +124,19 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
 def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
     """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
     entered = model.parameters
-    total, seen = 0.0, 0
+    total, seen, steps = 0.0, 0, _steps(data, plan)
+    pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
     for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
-        loss = plan.step(batch)
-        if not math.isfinite(loss):
-            raise _diverged(model, good, f"the loss is {loss}", epoch, number)
-        if number == 1:
-            good.parameters, good.epoch = entered, epoch - 1
-        total, seen = total + count * loss, seen + count
+        pending.append((number, count, plan.step(batch)))
+        if plan.read is None or number == steps:
+            losses = [loss for *_, loss in pending]
+            for (at, size, _), loss in zip(pending, plan.read(losses) if plan.read else losses, strict=True):
+                if not math.isfinite(loss):
+                    raise _diverged(model, good, f"the loss is {loss}", epoch, at)
+                if at == 1:
+                    good.parameters, good.epoch = entered, epoch - 1
+                total, seen = total + size * loss, seen + size
+            pending.clear()
         bar.step(epoch, number)
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
     if broken:

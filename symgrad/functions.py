@@ -1,14 +1,14 @@
-"""`sg.function`: a graph as a callable on NumPy arrays, with its source text and its plan.
+"""`sg.function`: a graph as a callable on arrays, with its source text and its plan.
 
-The outputs are rewritten to stable forms, planned, written as the text of one NumPy function, compiled, and
-called behind checks of the arrays (`feeding.py`).
+The outputs are rewritten to stable forms, planned, written as the text of one function, compiled, and called behind
+checks of the arrays (`feeding.py`).
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,7 +20,8 @@ from symgrad.codegen.c_runtime import NO_COMPILER, compiler
 from symgrad.codegen.emit import emit_function, module_text, new_module
 from symgrad.codegen.load import load
 from symgrad.codegen.plan import Plan
-from symgrad.feeding import Feed, evaluate_size
+from symgrad.devices import device_of, fetched, foreign
+from symgrad.feeding import Feed
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrite import stabilise
@@ -51,6 +52,7 @@ class Function:
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
         backend = usable(backend)
+        self.device = device_of(backend)
         module = new_module(backend, dtype)
         emitted: Any
         if backend == "c":
@@ -62,10 +64,10 @@ class Function:
         self.plan: Plan = emitted.plan
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
         self.backend, self.dtype = backend, dtype
-        self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes)
+        self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes, self.device.foreign)
         self.unbound = emitted.free_sizes
-        self.graph = tuple(node for _, node in outputs)
-        self.module = load(self.source, module.data, "symgrad function")
+        self.module = load(self.source, {name: self.device.put(a) for name, a in module.data.items()},
+                           "symgrad function")
         self.run = self.module.f
 
     def __call__(self, *arrays: Any, **named: Any) -> Any:
@@ -76,33 +78,17 @@ class Function:
         if self.unbound:
             names = ", ".join(map(str, self.unbound))
             raise DataError(f"no input shows the size {names}: give it by hand, {SIZE_HINT.format(self.unbound[0])}")
+        if self.device.foreign:
+            self.feed.check_indices(checked, sizes)  # on a GPU an index that is out of range wraps in silence
+            result = self.run(*(self.device.put(array) for array in checked))
+            return result if any(map(foreign, checked)) else fetched(result, self.device.get)
         try:
             return self.run(*checked)
         except IndexError as error:
-            self._explain(error, checked, sizes)
+            self.feed.check_indices(checked, sizes)
+            raise DataError(f"an index is out of range: {error}") from error
         except np.linalg.LinAlgError as error:
             raise DataError(f"a matrix of this call cannot be inverted or factored: {error}") from error
-
-    def _explain(self, error: IndexError, arrays: Sequence[np.ndarray], sizes: Mapping[sp.Symbol, int]) -> NoReturn:
-        """Which index is out of range, as far as it is an input."""
-        values = {w.node: (w.name, array) for w, array in zip(self.feed.wanted, arrays, strict=True)}
-        for node in topological(self.graph):
-            if node.op not in ("gather", "scatter"):
-                continue
-            body = node.operands[0] if node.op == "gather" else node
-            for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
-                while index.op in ("view", "named", "reshape") and index.operands:
-                    index = index.operands[0]
-                size = evaluate_size(body.shape[axis], sizes)
-                if index not in values or size is None:
-                    continue
-                name, array = values[index]
-                bad = np.argwhere((array < -size) | (array >= size))
-                if len(bad):
-                    at = tuple(map(int, bad[0]))
-                    raise DataError(f"{name}: the index {array[at]} at {at} is out of range for an axis of "
-                                    f"length {size}") from None
-        raise DataError(f"an index is out of range: {error}") from error
 
     def __repr__(self) -> str:
         return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"
@@ -116,6 +102,10 @@ def function(inputs: Inputs, outputs: Any, backend: str = "numpy", dtype: Any = 
     per-sample tensor takes and gives arrays with the sample axis first. `sizes` fixes sizes that no input
     shows. Results share no memory with anything unless `copy=False`. `training` turns random operations and
     batch statistics on. Raises SymgradError for a symbol that is used and not an input, BackendError.
+
+    `backend="cupy"` computes on a GPU: where one of the inputs is a CuPy array the outputs are CuPy arrays,
+    scalars too, else NumPy's. Labels, indices and facts are checked as ever, by a copy of the inputs that have
+    them; an index that is computed is not checked and wraps, and a matrix without an inverse gives infinities or NaN.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")

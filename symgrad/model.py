@@ -21,7 +21,8 @@ from symgrad.align import as_tensor, describe
 from symgrad.codegen.emit import new_module
 from symgrad.codegen.module import sum_of, training_text
 from symgrad.dataset import Dataset, checked, split
-from symgrad.feeding import Feed, evaluate_size
+from symgrad.devices import device_of
+from symgrad.feeding import Feed, evaluate_size, host
 from symgrad.files import write_whole
 from symgrad.functions import Function, dtype_name, function
 from symgrad.graphs.errors import DataError, SymgradError
@@ -42,7 +43,9 @@ class Model:
 
     `loss` is a scalar; one per sample is closed by its mean. `predict` is a tensor. Parameters start from what
     their symbols declare, drawn in order by a generator with `seed`; symbolic sizes are those of the first data.
-    Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
+    `backend="cupy"` trains on a GPU (its speed has not been measured): the data of a fit are moved there once,
+    minibatches are gathered there, and losses are read once for each epoch; parameters, predictions and files are
+    NumPy's. Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
 
     >>> import symgrad as sg
     >>> T = sg.dim("T")
@@ -58,6 +61,7 @@ class Model:
                  seed: int = 0) -> None:
         self.dtype = new_module(backend, dtype_name(dtype)).dtype  # refuses what no backend can do
         self.backend, self.seed = backend, _whole("seed", seed, 0)
+        self._device = device_of(backend)
         self.loss = closed(loss)
         self._net = network(self.loss, predict, {})
         self.prediction = None if predict is None else as_tensor(predict, "predict")
@@ -81,7 +85,8 @@ class Model:
             names = ", ".join(name for name, _ in self._net.parameters)
             raise SymgradError(f"the sizes of the parameters ({names}) are those of the data: fit the model first, "
                                "or assign all parameters")
-        return Parameters(self._views, lambda arrays: self._set(arrays, whole=False))
+        return Parameters({name: self._device.get(view) for name, view in self._views.items()},
+                          lambda arrays: self._set(arrays, whole=False))
 
     @parameters.setter
     def parameters(self, arrays: Mapping[str, Any]) -> None:
@@ -97,7 +102,7 @@ class Model:
             wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
             raise DataError(f"parameters: {wrong}; those of the model are {', '.join(names)}")
         feed = self._feed([node for _, node in self._net.parameters])
-        values = [arrays[name] if name in arrays else self._views[name] for name in names]
+        values = [host(arrays[name] if name in arrays else self._views[name]) for name in names]
         new = dict(zip(names, feed.arrays(values)[0], strict=True))
         for name, view in self._views.items():
             if view.shape != new[name].shape:
@@ -105,7 +110,7 @@ class Model:
         if self._theta is None:
             self._adopt(new)
         for name, array in new.items():
-            self._views[name][...] = array
+            self._views[name][...] = self._device.put(array)
 
     def _create(self, data: Dataset | None) -> None:
         """The initial values; their sizes from `data` where they are symbolic."""
@@ -139,14 +144,14 @@ class Model:
             self._flops[optimizer] = plans["backward"].flops
         return self._modules[optimizer]
 
-    def _steps(self, optimizer: Optimizer | None) -> Callable[[Any], float]:
-        """A function of a batch that does one step and gives the loss before it."""
+    def _steps(self, optimizer: Optimizer | None) -> Callable[[Any], Any]:
+        """A function of a batch that does one step and gives the loss before it, on the device."""
         chosen = Adam() if optimizer is None else optimizer
         module = self._module(chosen)
         state = module.begin(self._views)
         state["theta"], state["params"] = self._theta, self._views  # one vector, whoever trains it
         step, lr = module.step, chosen.lr
-        return lambda batch: float(step(state, batch, lr))
+        return lambda batch: step(state, batch, lr)
 
     def _feed(self, nodes: Iterable[Node]) -> Feed:
         key = tuple(nodes)
@@ -159,7 +164,7 @@ class Model:
         nodes = dict.fromkeys(node for _, node in self._net.data)
         for metric in (metrics or {}).values():
             nodes.update(dict.fromkeys(self._symbols(metric)))
-        dataset = checked(data, self._feed(nodes), self._data_names(), what, finite)
+        dataset = checked(data, self._feed(nodes), self._data_names(), what, finite, self._device.foreign)
         if self._theta is None:
             self._create(dataset)
         else:
@@ -219,9 +224,11 @@ class Model:
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
         names = tuple(name for name, _ in self._net.data)
-        start = self.parameters
+        start, device = self.parameters, self._device
+        train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         plan = fitting.Plan(
-            self._steps(optimizer), names, epochs, batch_size, self._rng if shuffle else None, tuple(chosen),
+            self._steps(optimizer), device.read if device.foreign else None, names, epochs, batch_size,
+            self._rng if shuffle else None, tuple(chosen),
             lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress)
         with threads_for(self._operations(optimizer, everything, batch_size)):
@@ -229,7 +236,7 @@ class Model:
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
                 again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
-                history.interrupted = fitting.run(self, everything, None, again).interrupted
+                history.interrupted = fitting.run(self, everything.moved(device.put), None, again).interrupted
         return history
 
     def _operations(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> int:
@@ -246,25 +253,26 @@ class Model:
         The batch is checked here, once; the function itself checks nothing.
         """
         dataset = self._checked(batch, "batch", True)
-        arrays = dataset.pick([name for name, _ in self._net.data])
+        arrays = dataset.moved(self._device.put).pick([name for name, _ in self._net.data])
         step = self._steps(optimizer)
-        return lambda: step(arrays)
+        return lambda: float(step(arrays))
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""
         chosen = self._metrics(metrics)
-        return dict(self._evaluated(self._checked(data, "data", False, chosen), chosen))
+        checked = self._checked(data, "data", False, chosen)
+        return dict(self._evaluated(checked.moved(self._device.put), chosen))
 
     def predict(self, data: Mapping[str, Any]) -> np.ndarray:
         """The prediction for `data`, of which only what it needs must be there."""
         if self.prediction is None:
             raise SymgradError("the model was made without predict=, so it has nothing to predict")
         feed = self._feed([node for _, node in self._net.inputs])
-        dataset = checked(data, feed, self._data_names(), "data", finite=False)
+        dataset = checked(data, feed, self._data_names(), "data", False, self._device.foreign).moved(self._device.put)
         self.parameters  # noqa: B018 - says what to do where they have no size yet
         self._fits(dataset)
         result = self._module(Adam()).predict(*self._views.values(), *dataset.arrays.values())
-        return np.array(result)
+        return np.array(self._device.get(result))
 
     def _evaluated(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
         names = [name for name, _ in self._net.data]
@@ -285,7 +293,8 @@ class Model:
         arrays = [self._views[self._names[n]] if n.attrs[0].kind == "parameter" else data.arrays[self._names[n]]
                   for n in inputs]
         values = self._functions[tensors].run(*arrays)
-        return {name: float(np.mean(value, dtype=np.float64)) for name, value in zip(metrics, values, strict=True)}
+        return {name: float(np.mean(self._device.get(value), dtype=np.float64))
+                for name, value in zip(metrics, values, strict=True)}
 
     def _metrics(self, metrics: Metrics) -> dict[str, Tensor]:
         return metric_tensors(metrics, self.prediction, [node for _, node in self._net.data])

@@ -22,6 +22,7 @@ from symgrad.codegen.emit import new_module
 from symgrad.codegen.load import load
 from symgrad.codegen.module import CONSTANTS, Named, Network, Rule, training_text
 from symgrad.codegen.plan import Plan
+from symgrad.devices import device_of
 from symgrad.files import write_whole
 from symgrad.formulas import render
 from symgrad.functions import dtype_name, given_sizes
@@ -52,6 +53,7 @@ class Source:
     text: str
     plans: Mapping[str, Plan] = field(repr=False, compare=False)
     constants: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    backend: str = "numpy"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module; constant arrays that are too large for the text go into a file beside it.
@@ -64,7 +66,8 @@ class Source:
         return write_whole(target, self.text)
 
     def load(self) -> ModuleType:
-        """The module, ready to be called."""
+        """The module, ready to be called. Raises BackendError where CuPy or a GPU is missing."""
+        device_of(self.backend)
         if not self.constants:
             return load(self.text, name="symgrad training")
         with tempfile.TemporaryDirectory() as folder:
@@ -84,6 +87,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     the module's `predict` computes; None means the first tensor through which all parameters act on the loss,
     where there is one. `optimizer` is Adam() by default. `sizes` fixes sizes by name. Raises SymgradError for
     a loss without parameters, ShapeError for one that is no scalar, BackendError.
+    `backend="cupy"` writes the program anywhere; where it runs without CuPy and a GPU, it says so on one line.
 
     >>> import symgrad as sg
     >>> T = sg.dim("T")
@@ -103,7 +107,8 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     rule = rule_of(Adam() if optimizer is None else optimizer)
     net = replace(net, rule=rule, title=title or f"The loss {net.loss[0]}, minimised by {rule.name}.")
     done = training_text(module, net)
-    return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data)
+    return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data,
+                  backend)
 
 
 def closed(loss: Any) -> Tensor:

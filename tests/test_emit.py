@@ -431,9 +431,7 @@ def test_tracebacks_show_the_emitted_line():
 
 def test_backends_that_are_not_there():
     x = sg.data("x", 2)
-    with pytest.raises(BackendError, match="later version.*'numpy'"):
-        sg.function([x], x, backend="cupy")
-    with pytest.raises(BackendError, match="not known"):
+    with pytest.raises(BackendError, match="not known; there are 'numpy', 'c', 'cupy'"):
         sg.function([x], x, backend="fortran")
     with pytest.raises(BackendError, match="float32"):
         sg.function([x], x, dtype="float16")

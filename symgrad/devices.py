@@ -1,0 +1,78 @@
+"""Where the arrays of a backend live: in NumPy's memory, or on a GPU; how they get there and back.
+
+CuPy is imported here and nowhere else, when a user first asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.graphs.errors import BackendError
+
+INSTALL = "pip install 'symgrad[gpu-cuda12]' (or gpu-cuda13)"
+
+
+@dataclass(frozen=True)
+class Device:
+    """`put` takes a NumPy array to where the backend computes, `get` brings one back.
+
+    `read` gives the numbers of several arrays without axes, in one transfer.
+    """
+
+    put: Callable[[Any], Any]
+    get: Callable[[Any], Any]
+    read: Callable[[Sequence[Any]], list[float]]
+    foreign: bool = False  # arrays are not NumPy's
+
+
+HOST = Device(lambda array: array, lambda array: array, lambda arrays: [float(array) for array in arrays])
+
+
+def device_of(backend: str) -> Device:
+    """The device of a backend. Raises BackendError where CuPy or a GPU is missing."""
+    if backend != "cupy":
+        return HOST
+    cupy = gpu()
+    return Device(cupy.asarray, cupy.asnumpy, lambda arrays: cupy.asnumpy(cupy.stack(arrays)).tolist(), True)
+
+
+def gpu() -> Any:
+    """The module cupy, once it has shown that it can compute. Raises BackendError with what is missing."""
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        if error.name != "cupy":
+            raise BackendError(f"backend 'cupy': CuPy cannot be imported: {error}; {INSTALL}") from error
+        raise BackendError(f"backend 'cupy': CuPy is not installed: {INSTALL}; it needs an NVIDIA GPU") from None
+    except ImportError as error:  # CuPy explains itself on many lines
+        raise BackendError(f"backend 'cupy': CuPy cannot be imported: {_line(error)}") from error
+    try:
+        ready = cupy.cuda.is_available()
+    except Exception as error:  # noqa: BLE001 - whatever a driver has to say
+        raise BackendError(f"backend 'cupy': the GPU cannot be used: {_line(error)}") from error
+    if not ready:
+        raise BackendError("backend 'cupy': CuPy finds no NVIDIA GPU; it needs one with its driver, and the CuPy of "
+                           f"its CUDA version, {INSTALL}. sg.generate(..., backend='cupy') writes the program anywhere")
+    return cupy
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def foreign(value: Any) -> bool:
+    """Is this an array in the memory of a GPU?"""
+    return not isinstance(value, np.ndarray) and hasattr(value, "__cuda_array_interface__")
+
+
+def fetched(result: Any, get: Callable[[Any], Any]) -> Any:
+    """A nest of lists, tuples and dicts of arrays, brought back; what has no axes as NumPy's scalars."""
+    if isinstance(result, dict):
+        return {key: fetched(value, get) for key, value in result.items()}
+    if isinstance(result, (list, tuple)):
+        return type(result)(fetched(value, get) for value in result)
+    return get(result)[()]
