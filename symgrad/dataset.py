@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.devices import HOST
-from symgrad.feeding import Feed, host
+from symgrad.devices import HOST, host
+from symgrad.feeding import Feed
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node
 

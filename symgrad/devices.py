@@ -69,6 +69,12 @@ def foreign(value: Any) -> bool:
     return not isinstance(value, np.ndarray) and hasattr(value, "__cuda_array_interface__")
 
 
+def host(array: Any) -> np.ndarray:
+    """An array as NumPy's; one on a GPU is copied."""
+    result: np.ndarray = array.get() if foreign(array) else array
+    return result
+
+
 def fetched(result: Any, get: Callable[[Any], Any]) -> Any:
     """A nest of lists, tuples and dicts of arrays, brought back; what has no axes as NumPy's scalars."""
     if isinstance(result, dict):

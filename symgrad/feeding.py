@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.codegen.binding import Bound, bind_sizes
-from symgrad.devices import foreign
+from symgrad.devices import foreign, host
 from symgrad.facts import check_fact
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, topological
@@ -195,12 +195,6 @@ class Feed:
                 if index.op == "input":
                     found[index, body.shape[axis]] = None
         return list(found)
-
-
-def host(array: Any) -> np.ndarray:
-    """An array as NumPy's; one on a GPU is copied."""
-    result: np.ndarray = array.get() if foreign(array) else array
-    return result
 
 
 def _kind(array: np.ndarray) -> str:

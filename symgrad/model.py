@@ -21,8 +21,8 @@ from symgrad.align import as_tensor, describe
 from symgrad.codegen.emit import new_module
 from symgrad.codegen.module import sum_of, training_text
 from symgrad.dataset import Dataset, checked, split
-from symgrad.devices import device_of
-from symgrad.feeding import Feed, evaluate_size, host
+from symgrad.devices import device_of, host
+from symgrad.feeding import Feed, evaluate_size
 from symgrad.files import write_whole
 from symgrad.functions import Function, dtype_name, function
 from symgrad.graphs.errors import DataError, SymgradError

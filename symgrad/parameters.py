@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from symgrad.devices import host
 from symgrad.files import reason
 from symgrad.graphs.errors import DataError, SymgradError
 
@@ -36,7 +37,7 @@ class Parameters(dict[str, np.ndarray]):
         arrays = dict(*others, **named)
         self._change(arrays)
         for name, array in arrays.items():
-            self._keep(name, np.asarray(array, dtype=self[name].dtype))
+            self._keep(name, np.asarray(host(array), dtype=self[name].dtype))
 
     def __ior__(self, other: Any) -> Parameters:  # type: ignore[misc,override]
         self.update(other)

@@ -1,0 +1,409 @@
+"""The CuPy backend without a GPU: its programs run on a stand-in for CuPy and give NumPy's results.
+
+What the stand-in cannot show - kernels, their rounding, speed - needs the card: the tests with the mark `gpu`.
+"""
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import fake_cupy
+import numpy as np
+import pytest
+from checker import near
+from test_c_backend import RULES, network
+from test_operations import ROWS, operands
+
+import symgrad as sg
+from symgrad.codegen.emit import emit_function, module_text, new_module
+from symgrad.codegen.frame import SLOT, filled
+from symgrad.codegen.inplace_emit import emit_inplace
+from symgrad.codegen.load import load
+from symgrad.graphs.rewrite import stabilise
+
+TOGETHER = 24
+SETTINGS = ("concrete", "symbolic", "samples", "empty", "ones")
+NAMES = ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special")
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    """The stand-in in the place of CuPy."""
+    for name in NAMES:
+        monkeypatch.setitem(sys.modules, name, None)
+    return fake_cupy.install(sys.modules)
+
+
+def a_gpu():
+    try:
+        import cupy
+        return cupy.cuda.is_available()
+    except ImportError:
+        return False
+
+
+gpu = [pytest.mark.gpu, pytest.mark.skipif(not a_gpu(), reason="needs an NVIDIA GPU and CuPy")]
+
+
+def groups():
+    """Rows in groups, in every setting."""
+    for start in range(0, len(ROWS), TOGETHER):
+        for setting in SETTINGS:
+            rows = [row for row in ROWS[start:start + TOGETHER] if setting not in row.skip.split()]
+            if setting in ("empty", "ones"):
+                rows = [row for row in rows if set(row.shapes) & set("ijkl")]
+            yield pytest.param(rows, setting, id=f"{start} {setting}")
+
+
+def outputs_of(rows, setting):
+    """Values and gradients of the rows, and the arrays of all their operands."""
+    at, outputs = {}, []
+    for k, row in enumerate(rows):
+        mine = operands(row, setting, f"r{k}")
+        if setting == "symbolic":  # sizes of one name are one size: each row has sizes of its own
+            mine = {sg.data(s.name, tuple(x if isinstance(x, int) else sg.dim(f"{x}{k}") for x in s.shape), dtype=s.dtype): a
+                    for s, a in mine.items()}
+        y = row.make(*mine)
+        outputs.append(y)
+        if row.smooth:
+            s = sg.sum(y) if y.over is None else sg.sum(sg.sum(y), over=y.over)
+            outputs += sg.gradient(s, [x for x in mine if x.dtype == "real"])
+        at.update(mine)
+    return outputs, at
+
+
+def agree(rows, setting, dtype, tolerance):
+    outputs, at = outputs_of(rows, setting)
+    wanted = sg.function(list(at), outputs, dtype=dtype)(*at.values())
+    f = sg.function(list(at), outputs, dtype=dtype, backend="cupy")
+    for a, b in zip(f(*at.values()), wanted, strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        near(a, b, tolerance)
+
+
+@pytest.mark.parametrize("rows, setting", list(groups()))
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 3e-4)])
+def test_operations_are_those_of_numpy(rows, setting, dtype, tolerance, cupy):
+    agree(rows, setting, dtype, tolerance)
+
+
+@pytest.mark.parametrize("rows, setting", [group for group in groups() if group.values[1] in ("concrete", "samples")])
+def test_operations_in_place_are_those_of_numpy(rows, setting, cupy):
+    """As the steps of a training compute: into arrays that are given, in a workspace that is used again."""
+    outputs, at = outputs_of(rows, setting)
+    wanted = sg.function(list(at), outputs)(*at.values())
+    nodes = [(f"y{k}", node) for k, node in enumerate(stabilise([y.node for y in outputs]))]
+    module = new_module("cupy", "float64")
+    done = emit_inplace(module, "f", [(s.name, s.node) for s in at], nodes, doc="All.")
+    text = module_text(module, [done])
+    text += "\n".join(["import math", "import numpy as np", *done.workspace, filled(SLOT, np="cp")])
+    room, arrays = {}, [cupy.asarray(np.asarray(a, {"real": float, "integer": np.int64, "boolean": bool}[s.dtype]))
+                        for s, a in at.items()]
+    for _ in range(2):
+        results = [cupy.asarray(np.full(np.shape(w), 7).astype(np.asarray(w).dtype)) for w in wanted]
+        load(text).f(*arrays, *results, *([room] if done.workspace else []))
+        for a, b in zip(results, wanted, strict=True):
+            near(a.get(), b, 1e-10)
+
+
+def test_jacobians_hessians_and_determinants(cupy):
+    n = 4
+    A, b, W = sg.data("A", (n, n)), sg.data("b", n), sg.data("W", (3, n))
+    y = sg.logdet(A) + b @ sg.solve(A, b) + sg.sum(sg.tanh(W @ b) ** 2)
+    outputs = [y, sg.gradient(y, A), sg.jacobian(sg.tanh(W @ b), W), sg.hessian(y, b), sg.hessian(y, W), sg.hessian(sg.det(A), A),
+               sg.hvp(y, b, b), sg.jacobian(sg.softmax(W, axis=0), W), sg.cholesky(A @ A.T)]
+    rng = np.random.default_rng(0)
+    at = [rng.standard_normal((n, n)) + 4 * np.eye(n), rng.standard_normal(n), rng.standard_normal((3, n))]
+    f = sg.function([A, b, W], outputs, backend="cupy")
+    for have, want in zip(f(*at), sg.function([A, b, W], outputs)(*at), strict=True):
+        near(have, want, 1e-11)
+    assert "_diagonal(" in f.source and "cp.linalg.solve" in f.source and "np." not in f.source.replace("cp.", "")
+
+
+def test_arrays_come_back_as_they_went_in(cupy):
+    n = sg.dim("n")
+    x, w = sg.data("x", n), sg.data("w", n)
+    f = sg.function([x, w], {"y": [x * w, sg.sum(x)]}, backend="cupy", dtype="float32")
+    result = f(np.arange(3), np.ones(3))["y"]
+    assert type(result[0]) is np.ndarray and type(result[1]) is np.float32
+    fake_cupy.READS[0] = 0
+    for mixed in (np.ones(3), cupy.asarray(np.ones(3))):
+        result = f(cupy.asarray(np.arange(3)), mixed)["y"]
+        assert type(result[0]) is type(result[1]) is cupy.ndarray and result[1].shape == () and result[1].dtype == np.float32
+    assert fake_cupy.READS == [0]
+    with pytest.raises(sg.DataError, match="the size n is 3 at axis 0 of x and 4 at axis 0 of w"):
+        f(cupy.asarray(np.ones(3)), np.ones(4))
+    with pytest.raises(sg.DataError, match="x: the value is no array of numbers: Implicit conversion"):
+        sg.function([x], x)(cupy.asarray(np.ones(3)))
+
+
+def test_results_are_arrays_of_their_own(cupy):
+    x = sg.data("x", (2, 2))
+    given = cupy.asarray(np.eye(2))
+    for result in sg.function([x], [x, x.T, x[0, 0], sg.diagonal(x), sg.broadcast_to(x[0], (2, 2))], backend="cupy")(given):
+        result[...] = 5.0
+    assert given.get().tolist() == np.eye(2).tolist()
+
+
+def test_large_constants_are_moved_once(cupy):
+    table, i = np.random.default_rng(0).standard_normal((40, 3)), sg.data("i", 2, dtype="integer")
+    f = sg.function([i], sg.constant(table)[i], backend="cupy")
+    near(f([3, -1]), table[[3, -1]])
+    assert type(f.module.C1) is cupy.ndarray and "attached when this text is loaded" in f.source
+
+
+@pytest.mark.parametrize("move", [np.asarray, lambda a: sys.modules["cupy"].asarray(np.asarray(a))])
+def test_an_index_out_of_range_does_not_wrap(move, cupy):
+    x, i, t = sg.data("x", (5, 2)), sg.data("i", 3, dtype="integer"), sg.labels("t", 4, shape=2)
+    f = sg.function([x, i, t], [x[i], sg.gradient(sg.sum(x[i] ** 2), x), sg.one_hot(t, 4)], backend="cupy")
+    with pytest.raises(sg.DataError, match=r"i: the index 7 at \(1,\) is out of range for an axis of length 5"):
+        f(np.zeros((5, 2)), move([0, 7, 1]), [0, 1])
+    with pytest.raises(sg.DataError, match=r"t: the label 4 at index \(0,\) is not in 0..3"):
+        f(np.zeros((5, 2)), [0, 1, 1], move([4, 1]))
+    near(cupy.asnumpy(f(np.arange(10.0).reshape(5, 2), move([0, -1, 4]), [0, 1])[0]), [[0, 1], [8, 9], [8, 9]])
+
+
+def test_nan_infinity_and_singular_matrices(cupy):
+    x, A = sg.data("x", 6), sg.data("A", (2, 2))
+    at = np.array([np.nan, np.inf, -np.inf, 0.0, -1.0, 2.0])
+    outputs = [sg.max(x), sg.maximum(x, 0), sg.softmax(x), sg.sigmoid(x), sg.sqrt(x), sg.log(x), sg.logsumexp(x)]
+    for a, b in zip(sg.function([x], outputs, backend="cupy")(at), sg.function([x], outputs)(at), strict=True):
+        np.testing.assert_allclose(a, b, 1e-14)
+    assert not np.isfinite(sg.function([A], sg.inv(A), backend="cupy")(np.ones((2, 2)))).any()  # no LinAlgError from cuSOLVER
+
+
+# training -------------------------------------------------------------------------------------------------------
+
+
+T = sg.dim("T")
+x, t = sg.data("x", 5, over=T), sg.labels("t", 3, over=T)
+DATA = {"x": np.random.default_rng(1).standard_normal((40, 5)), "t": np.random.default_rng(2).integers(0, 3, 40)}
+
+
+def same_training(rule, tolerance, dtype="float64"):
+    loss, predict = network(sg.nn.GELU(), sg.nn.ReLU())
+    models = [sg.Model(loss, predict, backend=backend, dtype=dtype, seed=4) for backend in ("numpy", "cupy")]
+    histories = [m.fit(DATA, rule, epochs=4, batch_size=12, progress=False, validation=0.2, metrics="accuracy") for m in models]
+    for curve in ("loss", "val_loss", "accuracy"):
+        near(histories[1].curves[curve], histories[0].curves[curve], tolerance)
+    for name, value in models[0].parameters.items():
+        assert type(models[1].parameters[name]) is np.ndarray and value.dtype == models[1].parameters[name].dtype
+        near(models[1].parameters[name], value, tolerance)
+    near(models[1].predict(DATA), models[0].predict(DATA), tolerance)
+    assert models[1].evaluate(DATA) == pytest.approx(models[0].evaluate(DATA), abs=tolerance)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_training_is_that_of_numpy(rule, cupy):
+    same_training(rule, 1e-9)
+
+
+def test_training_in_single_precision(cupy):
+    same_training(sg.optim.Adam(0.01), 1e-5, "float32")
+
+
+def test_data_are_moved_once_and_losses_read_once_for_each_epoch(cupy):
+    loss, predict = network(sg.nn.Tanh())
+    model = sg.Model(loss, predict, backend="cupy")
+    model.fit(DATA, epochs=1, batch_size=8, progress=False)
+    moves, move = [], cupy.asarray
+    model._device = sg.devices.Device(lambda a: moves.append(a) or move(a), model._device.get, model._device.read, True)
+    fake_cupy.READS[0] = 0
+    model.fit(DATA, epochs=3, batch_size=4, progress=False)
+    assert len(moves) == len(DATA) + 3  # and the order of the samples in each epoch
+    parameters = len(model.parameters)
+    assert fake_cupy.READS[0] <= 3 + (2 + 2 * 3 + 1) * parameters  # one for each epoch, and copies of the parameters around it
+
+
+def test_a_fit_that_diverges_names_the_step_and_keeps_good_parameters(cupy):
+    loss, predict = network(sg.nn.ReLU())
+    messages = []
+    for backend in ("numpy", "cupy"):
+        model = sg.Model(loss, predict, backend=backend, dtype="float64", seed=1)
+        with pytest.raises(sg.DivergenceError) as error:
+            model.fit(DATA, sg.optim.SGD(1e200), epochs=2, batch_size=10, progress=False)
+        messages.append(str(error.value))
+        assert all(np.isfinite(array).all() for array in model.parameters.values())
+    assert messages[0] == messages[1]
+
+
+def test_parameters_files_and_steps_are_numpys(tmp_path, cupy):
+    loss, predict = network(sg.nn.Tanh())
+    model = sg.Model(loss, predict, backend="cupy", dtype="float64", seed=2)
+    name = next(iter(model.parameters))
+    model.parameters[name] = cupy.asarray(np.full(model.parameters[name].shape, 0.5))
+    assert (model.parameters[name] == 0.5).all()
+    model.save(tmp_path / "net.npz")
+    other = sg.Model(loss, predict, dtype="float64").load(tmp_path / "net.npz")
+    near(model.predict({"x": DATA["x"]}), other.predict({"x": cupy.asarray(DATA["x"])}))
+    step = model.stepper(DATA)
+    assert type(step()) is float and step() > step()
+    with pytest.raises(sg.DataError, match="data: t: the label 3 at index"):
+        model.fit({"x": DATA["x"], "t": cupy.asarray(DATA["t"] + 1)}, progress=False)
+
+
+def test_embeddings_check_their_indices_before_training(cupy):
+    i, y = sg.data("i", over=T, dtype="integer"), sg.data("y", over=T)
+    table = sg.parameter("table", (7, 2), init="normal")
+    model = sg.Model(sg.losses.squared_error(sg.sum(table[i]), y), backend="cupy")
+    with pytest.raises(sg.DataError, match=r"i: the index 7 at \(1,\) is out of range"):
+        model.fit({"i": [0, 7], "y": [1.0, 2.0]}, progress=False)
+    history = model.fit({"i": [0, 6, 0], "y": [1.0, 2.0, 1.0]}, sg.optim.Adam(0.1), epochs=60, progress=False)
+    assert history.curves["loss"][-1] < 0.05 < history.curves["loss"][0]
+
+
+# programs and messages --------------------------------------------------------------------------------------------
+
+
+def program(tmp_path, *arguments, stand_in=True, **more):
+    """Runs train.py with the stand-in as CuPy; gives (status, output, errors)."""
+    if stand_in:
+        text = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport fake_cupy\nfake_cupy.install(sys.modules, {more})\n"
+        (tmp_path / "cupy.py").write_text(text.replace(", {}", "").replace("{'available': False}", "False"))
+    done = subprocess.run([sys.executable, "train.py", "data.npz", *arguments], cwd=tmp_path, text=True, capture_output=True,
+                          env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_generated_code_runs_alone(tmp_path):
+    loss, predict = network(sg.nn.GELU())
+    np.savez(tmp_path / "data.npz", **DATA)
+    said = []
+    for backend in ("cupy", "numpy"):
+        sg.generate(loss, predict, sg.optim.Adam(0.02), backend=backend).save(tmp_path / "train.py")
+        status, output, errors = program(tmp_path, "--epochs", "3", "--predict", "p.npz", "--output", f"{backend}.npz")
+        assert status == 0, errors
+        said.append([re.sub(r"   \d.*", "", line.rpartition("loss")[2]) for line in output.splitlines()[:3]])
+    near(np.array(said[0], float), np.array(said[1], float), 1e-5)
+    with np.load(tmp_path / "cupy.npz") as one, np.load(tmp_path / "numpy.npz") as two:
+        assert one.files == two.files
+        for name in one.files:
+            near(one[name], two[name], 1e-5)
+    text = sg.generate(loss, predict, backend="cupy").text
+    assert "its speed has not been measured" in " ".join(text.split()) and ".reduce(" not in text and "errstate" not in text
+
+
+def test_a_program_says_on_one_line_what_is_missing(tmp_path):
+    loss, predict = network(sg.nn.Tanh())
+    sg.generate(loss, predict, backend="cupy").save(tmp_path / "train.py")
+    (tmp_path / "cupy.py").write_text("raise ModuleNotFoundError(\"No module named 'cupy'\", name='cupy')")
+    status, output, errors = program(tmp_path, stand_in=False)
+    assert (status, output) == (2, "") and errors == (
+        "train.py: CuPy cannot be imported: No module named 'cupy'; this program needs a GPU and `pip install cupy-cuda12x` "
+        "(or cupy-cuda13x)\n")
+    status, output, errors = program(tmp_path, available=False)
+    assert (status, output) == (2, "") and errors.startswith("train.py: no NVIDIA GPU with a driver is found; ")
+
+
+@pytest.mark.parametrize("ask", [
+    lambda: sg.function([x, t], x, backend="cupy"), lambda: sg.Model(network()[0], backend="cupy"),
+    lambda: sg.generate(network()[0], backend="cupy").load()])
+def test_what_is_missing_is_one_clear_error(ask, monkeypatch):
+    for name in NAMES:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(sg.BackendError, match=r"^backend 'cupy': CuPy is not installed: pip install 'symgrad\[gpu-cuda12\]'"):
+        ask()
+    fake_cupy.install(sys.modules, available=False)
+    with pytest.raises(sg.BackendError, match=r"finds no NVIDIA GPU.*gpu-cuda13\)\. sg.generate"):
+        ask()
+
+
+def test_names_of_modules_are_not_taken_by_symbols(cupy):
+    a, b, n = sg.data("cp", 2), sg.data("cupyx", 2), sg.dim("cp")
+    near(sg.function([a, b], sg.tanh(a) + sg.erf(b), backend="cupy")(np.ones(2), np.zeros(2)), np.tanh(np.ones(2)))
+    X, w = sg.data("X", n, over=T), sg.parameter("cp", n)
+    model = sg.Model(sg.losses.squared_error(w @ X, 1.0), backend="cupy")
+    model.fit({"X": np.ones((3, 2))}, epochs=1, progress=False)
+
+
+# the stand-in and CuPy itself ---------------------------------------------------------------------------------------
+
+
+def test_the_stand_in_forbids_what_cupy_forbids(cupy):
+    a = cupy.asarray(np.eye(3))
+    with pytest.raises(AttributeError):
+        cupy.add.reduce(a)
+    with pytest.raises(AttributeError):
+        cupy.vecdot(a, a)
+    with pytest.raises(TypeError):
+        cupy.einsum("ij,ij->i", a, a, out=a)
+    with pytest.raises(TypeError):
+        np.tanh(a)
+    with pytest.raises(TypeError):
+        a + np.ones(3)
+    with pytest.raises(ValueError):
+        cupy.dot(a, a, out=a.T)
+    cupy.einsum("ii->i", a)[...] = 5.0
+    assert a.get().tolist() == np.eye(3).tolist()
+
+
+def sources():
+    """The texts that the backend writes for all operations, and two programs."""
+    for start in range(0, len(ROWS), TOGETHER):
+        outputs, at = outputs_of([row for row in ROWS[start:start + TOGETHER] if "symbolic" not in row.skip], "symbolic")
+        nodes = [(f"y{k}", node) for k, node in enumerate(stabilise([y.node for y in outputs]))]
+        inputs = [(s.name, s.node) for s in at]
+        module = new_module("cupy", "float32")
+        yield module_text(module, [emit_function(module, "f", inputs, nodes), emit_inplace(module, "g", inputs, nodes, doc="All.")])
+    yield sg.generate(network(sg.nn.GELU())[0], optimizer=RULES[-1], backend="cupy").text
+
+
+def test_cupy_has_every_name_and_argument():
+    """All calls in emitted texts, bound to the signatures of CuPy itself; this needs no GPU."""
+    cupy = pytest.importorskip("cupy")
+    import cupyx.scipy.special
+
+    places = {"cp": cupy, "cupyx": cupyx}
+    checked = set()
+    for text in sources():
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            path = ast.unparse(node.func)
+            words = {word.arg for word in node.keywords}
+            root, *rest = path.split(".")
+            if root in places:
+                target = places[root]
+                for name in rest:
+                    target = getattr(target, name)
+                if isinstance(target, cupy.ufunc):
+                    assert words <= {"out", "dtype", "casting"} and len(node.args) == target.nin, ast.unparse(node)
+                elif not isinstance(target, type) and not any(isinstance(a, ast.Starred) for a in node.args):
+                    inspect.signature(target).bind(*node.args, **dict.fromkeys(words))
+                checked.add(path)
+            elif root in ("np", "math", "rng", "parser", "os", "sys", "time", "zipfile", "file", "argparse", "params", "arrays",
+                          "rooms", "strides", "data", "inputs", "shape"):
+                continue
+            elif hasattr(cupy.ndarray, node.func.attr):
+                doc = getattr(cupy.ndarray, node.func.attr).__doc__ or ""
+                assert all(f"{word}=" in doc.partition("\n")[0] for word in words), ast.unparse(node)
+                checked.add(node.func.attr)
+    assert {"cp.dot", "cp.matmul", "cupyx.scatter_add", "cp.linalg.slogdet", "cupyx.scipy.special.erf", "sum", "cumsum"} <= checked
+    for name, target in {**fake_cupy.FUNCTIONS, **{f"linalg.{n}": f for n, f in fake_cupy.LINALG.items()}}.items():
+        real = cupy
+        for part in name.split("."):
+            real = getattr(real, part)
+        if not isinstance(real, (cupy.ufunc, type)) and name not in ("einsum", "matmul"):
+            assert list(inspect.signature(target).parameters) == list(inspect.signature(real).parameters), name
+    for name, target in vars(fake_cupy.ndarray).items():
+        if inspect.isfunction(target) and not name.startswith("_"):
+            first = getattr(cupy.ndarray, name).__doc__.partition("\n")[0]
+            assert all(re.search(rf"\b{word}\b", first) for word in inspect.signature(target).parameters if word != "self"), name
+
+
+# on the card --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows, setting", [pytest.param(*group.values, marks=gpu, id=group.id) for group in groups()])
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-9), ("float32", 1e-3)])
+def test_operations_on_the_card(rows, setting, dtype, tolerance):
+    agree(rows, setting, dtype, tolerance)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, marks=gpu, id=repr(rule)) for rule in RULES])
+def test_training_on_the_card(rule):
+    same_training(rule, 1e-7)
