@@ -1,4 +1,4 @@
-"""Sizes from shapes: which axis of which input shows each size symbol.
+"""Sizes from shapes: which axis of which input shows each size symbol; and which input indexes which axis.
 
 Bare symbols first, then expressions with one unknown that are linear in it, solved once here. What no axis
 shows stays free.
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Shape, Size, symbols_of
 
 
@@ -68,3 +69,18 @@ def solve_linear(size: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
         return None
     slope = expanded.coeff(symbol, 1)
     return sp.together((LENGTH - expanded.coeff(symbol, 0)) / slope)
+
+
+def index_inputs(roots: Sequence[Node]) -> list[tuple[Node, Size]]:
+    """The inputs that are indices as they are, each with the length of the axis that it indexes."""
+    found: dict[tuple[Node, Size], None] = {}
+    for node in topological(roots):
+        if node.op not in ("gather", "scatter"):
+            continue
+        body = node.operands[0] if node.op == "gather" else node
+        for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
+            while index.op in ("view", "named", "reshape") and index.operands:
+                index = index.operands[0]
+            if index.op == "input":
+                found[index, body.shape[axis]] = None
+    return list(found)

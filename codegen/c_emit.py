@@ -15,6 +15,7 @@ import sympy as sp
 
 from symgrad.codegen import c_runtime
 from symgrad.codegen.arrays import Expr
+from symgrad.codegen.backends import NUMPY
 from symgrad.codegen.binding import bind_sizes
 from symgrad.codegen.c_function import Layout, c_text, dtype_text, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
@@ -38,7 +39,7 @@ from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.lower import Lowering
 from symgrad.codegen.plan import Plan, Step, Work, work_of
 from symgrad.codegen.planner import order
-from symgrad.codegen.spell import NUMPY, Spelling
+from symgrad.codegen.spell import Spelling
 from symgrad.codegen.storage import largest, reads
 from symgrad.codegen.texts import Code, size_text
 from symgrad.codegen.wrapping import wrap_line

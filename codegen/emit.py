@@ -16,12 +16,13 @@ import numpy as np
 import sympy as sp
 
 from symgrad.codegen.arrays import LEAVES, Expr
+from symgrad.codegen.backends import BACKENDS, Backend
 from symgrad.codegen.binding import Bound, bind_sizes
 from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.lower import Lowering
 from symgrad.codegen.plan import Plan
 from symgrad.codegen.planner import WIDTH, Planner, Wish, aliased
-from symgrad.codegen.spell import BACKENDS, Backend, Spelling, literal_array
+from symgrad.codegen.spell import Spelling, literal_array
 from symgrad.codegen.texts import ATOM, size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.errors import BackendError

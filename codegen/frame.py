@@ -102,6 +102,10 @@ LABELS = '''
         if name in CLASSES and not np.all((0 <= array) & (array < CLASSES[name])):
             raise ValueError(f"{name}: labels must lie in 0..{CLASSES[name] - 1}")'''
 
+INDICES = '''
+        if name in LENGTHS and not np.all((-LENGTHS[name] <= array) & (array < LENGTHS[name])):
+            raise ValueError(f"{name}: an index is out of range for an axis of length {LENGTHS[name]}")'''
+
 CHECKED = '''\
 def checked(data, names):
     """The named arrays of `data`, converted; raises ValueError for what does not fit."""

@@ -17,6 +17,7 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from symgrad.codegen import c_training, frame
+from symgrad.codegen.binding import index_inputs
 from symgrad.codegen.c_emit import InPlaceCode, emit_compiled_inplace
 from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Comment, Emitted, Module, emit_function
@@ -28,7 +29,7 @@ from symgrad.graphs.sizes import symbols_of
 
 Named = tuple[tuple[str, Node], ...]
 FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
-MISSING ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
+MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
 NUMPY_LINE = "import numpy as np"
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 
@@ -218,7 +219,21 @@ def _tables(net: Network) -> list[str]:
     classes = {name: node.attrs[0].classes for name, node in both.items() if isinstance(node.attrs[0].classes, int)}
     if classes:
         lines.append("CLASSES = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in classes.items()) + "}")
+    lengths = _lengths(net)
+    if lengths:
+        lines.append("LENGTHS = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in lengths.items()) + "}  # of axes they index")
     return lines
+
+
+def _lengths(net: Network) -> dict[str, int]:
+    """For data that are indices as they are, and no labels: the length of the axis, where it is a number."""
+    both = {node: name for name, node in (*net.data, *net.inputs)}
+    roots = [net.loss[1], *([net.prediction[1]] if net.prediction is not None else [])]
+    lengths: dict[str, int] = {}
+    for node, size in index_inputs(roots):
+        if isinstance(size, int) and not isinstance(node.attrs[0].classes, int):
+            lengths[both[node]] = min(size, lengths.get(both[node], size))
+    return lengths
 
 
 # one step, the loop, the command line ------------------------------------------------------------------------
@@ -283,7 +298,7 @@ def _checked(module: Module, net: Network) -> str:
     kinds = any(node.dtype != REAL for node in nodes)
     classes = any(isinstance(node.attrs[0].classes, int) for node in nodes)
     return _frame(module, frame.CHECKED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
-                  labels=frame.LABELS if classes else "",
+                  labels=(frame.LABELS if classes else "") + (frame.INDICES if _lengths(net) else ""),
                   array=frame.put("array.astype(wanted, copy=False)", module.backend.device))
 
 

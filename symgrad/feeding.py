@@ -7,13 +7,13 @@ for each input; everything else happens the first time a combination of shapes i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
 
-from symgrad.codegen.binding import Bound, bind_sizes
+from symgrad.codegen.binding import Bound, bind_sizes, index_inputs
 from symgrad.devices import foreign, host
 from symgrad.facts import check_fact
 from symgrad.graphs.errors import DataError
@@ -55,7 +55,7 @@ class Feed:
         self.given = dict(sizes)
         self.known = bind_sizes([(name, node.shape) for name, node in inputs], sizes)
         self.needs = requirements(outputs)
-        self.outputs = tuple(outputs)
+        self.indices = cache(lambda: index_inputs(outputs))
         self.inspected = [i for i, w in enumerate(self.wanted)
                           if w.node.attrs[0].facts or w.node.attrs[0].classes is not None]
         self.seen: dict[tuple[tuple[int, ...], ...], dict[sp.Symbol, int]] = {}
@@ -171,7 +171,7 @@ class Feed:
     def check_indices(self, arrays: Sequence[Any], sizes: Mapping[sp.Symbol, int]) -> None:
         """Raises DataError for an input that is an index, as it is, and points outside of its axis."""
         values = {w.node: (w.name, array) for w, array in zip(self.wanted, arrays, strict=True)}
-        for node, length in self.indices:
+        for node, length in self.indices():
             size = evaluate_size(length, sizes)
             if node not in values or size is None:
                 continue
@@ -180,21 +180,6 @@ class Feed:
             if len(bad):
                 at = tuple(map(int, bad[0]))
                 raise DataError(f"{name}: the index {array[at]} at {at} is out of range for an axis of length {size}")
-
-    @cached_property
-    def indices(self) -> list[tuple[Node, Size]]:
-        """The symbols that index an axis as they are, with the length of that axis."""
-        found: dict[tuple[Node, Size], None] = {}
-        for node in topological(self.outputs):
-            if node.op not in ("gather", "scatter"):
-                continue
-            body = node.operands[0] if node.op == "gather" else node
-            for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
-                while index.op in ("view", "named", "reshape") and index.operands:
-                    index = index.operands[0]
-                if index.op == "input":
-                    found[index, body.shape[axis]] = None
-        return list(found)
 
 
 def _kind(array: np.ndarray) -> str:
