@@ -362,7 +362,7 @@ def sources():
 
 
 # methods of dicts, texts, files, NumPy's generators and arrays in the frame of a program
-OWN = """.values .items .setdefault .append .join .split .partition .replace .exists .remove .open .write_array .load .savez
+OWN = """.clear .values .items .setdefault .append .join .split .partition .replace .exists .remove .open .write_array .load .savez
 .add_argument .ArgumentParser .parse_args .error .exit .ZipFile .perf_counter .default_rng .permutation .uniform .isfinite
 .sqrt .can_cast .argwhere .tolist .is_available""".split()
 
