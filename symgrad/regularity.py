@@ -7,7 +7,7 @@ cancels to zero leaves rounding behind: it is told from a small matrix by the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, permutations
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.functions import function
 from symgrad.graphs.einsum import literal_value
 from symgrad.graphs.errors import DataError
-from symgrad.graphs.node import REAL, Node, Symbol, topological
+from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, topological
 from symgrad.graphs.primitives import input_node
 from symgrad.graphs.sizes import product
 from symgrad.points import number, random_value, size_symbols
@@ -49,11 +49,13 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
                 for dtype in ("float64", "float32")[:1 + rough]]
     rng = np.random.default_rng(0)
     judged = False
-    for order in islice(permutations(_spread(len(symbols) + 1, sizes), len(symbols)), SIZES_TRIED):
-        at = dict(zip(symbols, order, strict=True))
+    unbounded = any(n.dtype == INTEGER and n.attrs[0].classes is None for n in inputs)
+    orders = permutations(_spread(len(symbols) + 1, sizes), len(symbols))
+    points = (dict(zip(symbols, order, strict=True)) for order in orders)
+    for at, top in islice(((at, top) for at in points for top in _tops(below, at, unbounded)), SIZES_TRIED):
         if max(number(product(node.shape), at) for node in below) > LARGEST:
             continue
-        values = [random_value(n, at, rng) for n in inputs]
+        values = [_value(n, at, rng, top) for n in inputs]
         try:
             with threads_for(0):
                 found = [f(*values) for f in versions]
@@ -69,6 +71,20 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
 def plain(node: Node) -> Tensor:
     """All axes shown: a sample axis is one of the axes of a Hessian."""
     return wrap(node, None)
+
+
+def _tops(below: Sequence[Node], at: Mapping[Any, int], unbounded: bool) -> list[int]:
+    """Bounds of integers that declare no classes: what they select is along some axis, and all of it must occur."""
+    return sorted({2, *(number(size, at) for n in below for size in n.shape if size != 0)}) if unbounded else [2]
+
+
+def _value(node: Node, at: Mapping[Any, int], rng: np.random.Generator, top: int) -> Any:
+    """A random value; integers take every value below their bound equally often, so that no class stays empty by chance."""
+    if node.dtype != INTEGER:
+        return random_value(node, at, rng)
+    shape, classes = [number(size, at) for size in node.shape], node.attrs[0].classes
+    below = top if classes is None else number(classes, at)
+    return rng.permutation(np.arange(int(np.prod(shape))) % below).reshape(shape)
 
 
 def _spread(count: int, sizes: Sequence[Any]) -> list[int]:
