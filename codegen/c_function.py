@@ -186,10 +186,11 @@ def c_text(name: str, plan: Layout, number: int, sizes: Mapping[Any, str], comme
         where[slot.number] = f"slot{slot.number}"
     inside = [e for e in segment.touched if e in plan.home]
     used = {plan.home[e] for e in inside}
-    place = ""
+    place = "work"  # a slot begins after the last one that has a name: the text is linear in the slots
     for slot in plan.slots:
         if slot.number in used:
-            lines.append(f"  char *const {where[slot.number]} = work{place};")
+            lines.append(f"  char *const {where[slot.number]} = {place};")
+            place = where[slot.number]
         place += f" + {room(slot, sizes)}"
     for e in inside:
         lines.append(f"  {TYPES[e.kind]} *const {c.arrays[e]} = ({TYPES[e.kind]} *){where[plan.home[e]]};")

@@ -68,6 +68,21 @@ def test_the_text_is_c_that_a_person_reads():
     assert f.plan.flops == 2 * n * d + 3 * n and "8 n" in str(f.plan)
 
 
+def test_the_text_is_linear_in_the_cells_of_a_recurrence(monkeypatch):
+    monkeypatch.setattr(c_runtime, "compiled", lambda text: None)  # the text only: the compiler takes its time
+
+    def length(cells):
+        U, x, T = sg.parameter("U", (4, 4)), sg.data("x", (cells, 4)), sg.dim("T")
+        h = sg.data("h", 4, over=T)
+        for i in range(cells):
+            h = sg.tanh(U @ h + x[i])
+        loss = sg.mean(sg.sum(h * h), over=T)
+        return len(sg.function([U, x, sg.data("h", 4, over=T)], sg.gradient(loss, U), backend="c").source)
+
+    short, middle, long = map(length, (10, 30, 50))
+    assert long - middle < 1.2 * (middle - short)
+
+
 def test_hessians_and_determinants_mix_c_and_numpy():
     A, b = sg.data("A", (3, 3)), sg.data("b", 3)
     y = sg.logdet(A) + b @ sg.solve(A, b) + sg.sum(sg.tanh(b))
