@@ -125,7 +125,7 @@ def _sizes_among(values: Mapping[Any, Any]) -> dict[Any, int]:
 
 
 def _arguments(tensors: Sequence[Tensor], values: Mapping[Any, Any]) -> dict[Tensor, Any]:
-    """The value of each symbol below `tensors`. Raises DataError for a missing one."""
+    """The value of each symbol below `tensors`. Raises DataError for a missing one, and for what is no real array."""
     names = display_names([t.node for t in tensors])
     given = {(key.node if isinstance(key, Tensor) else key): value for key, value in values.items()}
     found: dict[Tensor, Any] = {}
@@ -134,7 +134,12 @@ def _arguments(tensors: Sequence[Tensor], values: Mapping[Any, Any]) -> dict[Ten
         if key not in given:
             raise DataError(f"classify: no value for {names[node]!r}; values must hold the point and the data: "
                             + ", ".join(names.values()))
-        found[wrap(node, node.attrs[0].over)] = np.asarray(given[key], float) if node.dtype == REAL else given[key]
+        try:
+            value = np.asarray(given[key], float) if node.dtype == REAL else given[key]
+        except (TypeError, ValueError):
+            raise DataError(f"classify: the value of {names[node]!r} is no array of real numbers: "
+                            f"{given[key]!r:.60}") from None
+        found[wrap(node, node.attrs[0].over)] = value
     return found
 
 

@@ -51,8 +51,8 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
     judged = False
     unbounded = any(n.dtype == INTEGER and n.attrs[0].classes is None for n in inputs)
     orders = permutations(_spread(len(symbols) + 1, sizes), len(symbols))
-    points = (dict(zip(symbols, order, strict=True)) for order in orders)
-    for at, top in islice(((at, top) for at in points for top in _tops(below, at, unbounded)), SIZES_TRIED):
+    sized = (dict(zip(symbols, order, strict=True)) for order in orders)
+    for at, top in islice(((chosen, top) for chosen in sized for top in _tops(below, chosen, unbounded)), SIZES_TRIED):
         if max(number(product(node.shape), at) for node in below) > LARGEST:
             continue
         values = [_value(n, at, rng, top) for n in inputs]

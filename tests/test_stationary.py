@@ -466,6 +466,18 @@ def test_more_unknowns_than_equations_for_all_data():
     assert sg.solve_stationary(sg.sum((G @ e - 1) ** 2) + e @ e, e).shape == (5,)
 
 
+@pytest.mark.parametrize("count", [3, 20])
+def test_hard_assignments_without_declared_classes(count):
+    rows, columns = sg.dims("r c")
+    P, z, centres = sg.data("P", (rows, columns)), sg.data("z", rows, dtype="integer"), sg.parameter("M", (count, columns))
+    loss = sg.sum((P - sg.one_hot(z, count) @ centres) ** 2)
+    solve = sg.function([P, z], sg.solve_stationary(loss, centres))
+    points, near = np.random.default_rng(0).normal(size=(3 * count, 2)), np.arange(3 * count) % count
+    np.testing.assert_allclose(solve(points, near), [points[near == j].mean(0) for j in range(count)])
+    with pytest.raises(sg.DataError, match="cannot be inverted"):  # an empty cluster
+        solve(points, 0 * near)
+
+
 def test_constraints_that_do_not_fit():
     loss = sg.sum((X @ w - y) ** 2)
     with pytest.raises(sg.NoClosedForm, match="the term ‖w‖² of a constraint is not affine in w"):
@@ -583,3 +595,10 @@ def test_values_that_do_not_fit():
         sg.classify(e @ e, e, {"e": np.zeros(3)})
     with pytest.raises(sg.DataError, match="is not a symbol"):
         sg.classify(e @ e, 2 * e, {"e": np.zeros(2)})
+
+
+@pytest.mark.parametrize("wrong", ["text", None, [[1.0], [2.0, 3.0]], 1j])
+def test_classify_refuses_what_is_no_real_array(wrong):
+    e = sg.parameter("e", 2)
+    with pytest.raises(sg.DataError, match="'e' is no array of real numbers|e: "):
+        sg.classify(e @ e, e, {"e": wrong})
