@@ -56,6 +56,11 @@ def solve(a: Node, b: Node) -> Node:
         return scale(solve(a, base), by)
     stack = len(a.shape) - 2
     labels = tuple(range(len(b.shape)))
+    inner = a.operands[0] if _is_swapped(a) else a
+    if inner.op == "inverse":  # the matrix itself
+        matrix = swapped(inner.operands[0]) if inner is not a else inner.operands[0]
+        rows = (*labels[:stack], "i", stack)
+        return contract([matrix, b], [rows, labels], (*labels[:stack], "i", *labels[stack + 1:]))
     if _is_delta(b, stack):
         rows = (*labels[:stack], "i", stack)
         return contract([inverse(a), b], [rows, labels], (*labels[:stack], "i", *labels[stack + 1:]))
