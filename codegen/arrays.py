@@ -147,6 +147,8 @@ class Arrays:
 
     def index(self, e: Expr, items: Sequence[tuple[Any, ...]]) -> Expr:
         """Basic indexing; each item is ALL, NEW, ("take", i) or ("slice", start, stop, step, size)."""
+        if all(item == ALL for item in items):
+            return e
         shape: list[Size] = []
         axis = 0
         for item in items:
@@ -158,8 +160,6 @@ class Arrays:
             elif item[0] == "slice":
                 shape.append(item[4])
             axis += 1
-        if all(item == ALL for item in items):
-            return e
         if e.op == "index" and all(item in (ALL, NEW, ("take", 0)) for item in items):
             joined = _compose(e.attrs[0], items)
             if joined is not None:
@@ -168,6 +168,8 @@ class Arrays:
 
     def align(self, e: Expr, labels: Sequence[Any], target: Sequence[Any]) -> Expr:
         """`e`, with one label per axis, transposed and stretched so that it broadcasts to `target`."""
+        if tuple(labels) == tuple(target):
+            return e
         order = [labels.index(x) for x in target if x in labels]
         e = self.transpose(e, order)
         items = [ALL if x in labels else NEW for x in target]
@@ -223,9 +225,8 @@ class Arrays:
             arrays = [self.cast(e, kind) for e in arrays]
         else:
             arrays.sort(key=lambda e: e.kind == BOOLEAN)
-        if len(arrays) > CHAIN:
-            arrays = [self.product(arrays[:CHAIN], [], ONE, kind), *arrays[CHAIN:]]
-            return self.product(arrays, below, by, kind)
+        while len(arrays) > CHAIN:
+            arrays[:CHAIN] = [self.product(arrays[:CHAIN], [], ONE, kind)]
         if len(arrays) == 1 and not below:
             (e,) = arrays
             if e.op == "product" and len(e.args) == 1 and e.attrs[1] == 1:  # -(-x)
@@ -239,9 +240,9 @@ class Arrays:
         """The weighted sum, signs taken out and a positive term in front."""
         if len(terms) == 1:
             return self.product([self.cast(terms[0][0], kind)], [], terms[0][1], kind)
-        if len(terms) > CHAIN:
-            head = self.add(terms[:CHAIN], kind)
-            return self.add([(head, ONE), *terms[CHAIN:]], kind)
+        terms = list(terms)
+        while len(terms) > CHAIN:
+            terms[:CHAIN] = [(self.add(terms[:CHAIN], kind), ONE)]
         parts: list[tuple[int, Expr]] = []
         for e, by in terms:
             if e.kind == NUMBER:

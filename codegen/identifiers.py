@@ -26,24 +26,27 @@ def identifier(name: str) -> str:
 
 
 class Scope:
-    """The names taken so far in one function."""
+    """The names taken so far in one function. Names are never given back, so counting goes on where it stopped."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(taken)
+        self._next: dict[str, int] = {}
 
     def fresh(self, wish: str) -> str:
         """An identifier like `wish` that is not taken yet; it is then."""
         base = identifier(wish)
-        name, count = base, 2
+        name, count = base, self._next.get(base, 2)
         while name in self.taken:
             name = f"{base}{'_' if base[-1].isdigit() or base[-1] == '_' else ''}{count}".replace("__", "_")
             count += 1
+        self._next[base] = count
         self.taken.add(name)
         return name
 
     def numbered(self, letter: str) -> str:
         """letter1, letter2, ...: the first that is not taken."""
-        count = 1
+        count = self._next.get(f"{letter}#", 1)
         while f"{letter}{count}" in self.taken:
             count += 1
+        self._next[f"{letter}#"] = count
         return self.fresh(f"{letter}{count}")

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.order import typical
-from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.sizes import Shape, Size, size_key
 
 Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
 
@@ -112,7 +112,7 @@ def total(work: Iterable[tuple[int, Shape]]) -> Size:
     parts: dict[tuple[Any, ...], int] = {}
     for count, shape in work:
         number = count * prod(s for s in shape if isinstance(s, int))
-        symbols = tuple(sorted((s for s in shape if not isinstance(s, int)), key=str))
+        symbols = tuple(sorted((s for s in shape if not isinstance(s, int)), key=size_key))
         if symbols:
             parts[symbols] = parts.get(symbols, 0) + number
         else:

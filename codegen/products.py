@@ -9,6 +9,7 @@ Never an `einsum` of more than two operands.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,13 +47,14 @@ class Chain:
 def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
     """The sum over all labels not in `out` of the product of `terms`; every label of `out` is in a term."""
     sizes: dict[Any, Size] = {}
+    needed = set(out)  # by the result, or by two terms
     for term in terms:
+        needed.update(x for x in set(term.labels) if x in sizes)
         sizes.update(zip(term.labels, term.e.shape, strict=True))
     scalars: list[Term] = []
     rest: list[Term] = []
-    for i, term in enumerate(terms):
-        others = {x for j, t in enumerate(terms) if j != i for x in t.labels}
-        single = _own_sums(b, term, others.union(out), kind)
+    for term in terms:
+        single = _own_sums(b, term, needed, kind)
         (rest if single.labels else scalars).append(single)
     chains = [Chain([term], term.labels) for term in rest]
     for i, j in pairs([c.labels for c in chains], out, sizes):
@@ -63,8 +65,10 @@ def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
     return Chain(scalars + final.terms, out).expr(b, out, kind)
 
 
-def _own_sums(b: Arrays, term: Term, needed: Collection[Any], kind: str) -> Term:
+def _own_sums(b: Arrays, term: Term, needed: AbstractSet[Any], kind: str) -> Term:
     """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
+    if len(set(term.labels)) == len(term.labels) and needed.issuperset(term.labels):
+        return term
     e, labels = b.diagonal(term.e, term.labels)
     kept = tuple(x for x, size in zip(labels, e.shape, strict=True) if x in needed or size != 1)
     e = b.index(e, [ALL if x in kept else ("take", 0) for x in labels])  # a sum of one entry is the entry

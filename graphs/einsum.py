@@ -71,7 +71,7 @@ def contract(operands: Sequence[Node], inputs: Sequence[Sequence[Hashable]], out
         terms = [(node, tuple(map(find, labels))) for node, labels in terms]
         out = tuple(map(find, out))
     held = {label for _, labels in terms for label in labels}
-    for label in {find(each) for each in size}.difference(held, out):  # sums of ones
+    for label in set(map(find, size) if parent else size).difference(held, out):  # sums of ones
         scalar = times(scalar, weight(size[label]))
     core = tuple(dict.fromkeys(label for label in out if label in held))
     if not terms:
@@ -108,7 +108,8 @@ def _canonical(terms: list[tuple[Node, Sequence[Any]]],
                out: tuple[Any, ...]) -> tuple[tuple[Node, ...], tuple[Labels, ...]]:
     """Operands in canonical order with canonical labels."""
     pinned = {label: i for i, label in enumerate(out)}
-    terms = sorted(terms, key=lambda term: order(term[0]))
+    if len(terms) > 1:
+        terms = sorted(terms, key=lambda term: order(term[0]))
     nodes = [node for node, _ in terms]
     if len(set(nodes)) == len(nodes):
         labels = _number(terms, pinned)
@@ -160,7 +161,10 @@ def _freeze(signature: tuple[int, list[Any]]) -> tuple[int, tuple[Any, ...]]:
 
 def _number(terms: Sequence[tuple[Node, Sequence[Any]]], pinned: Mapping[Any, int]) -> tuple[Labels, ...]:
     number = dict(pinned)
-    return tuple(tuple(number.setdefault(x, len(number)) for x in labels) for _, labels in terms)
+    for _, labels in terms:
+        for label in labels:
+            number.setdefault(label, len(number))
+    return tuple([tuple([number[label] for label in labels]) for _, labels in terms])
 
 
 def scale(node: Node, by: Weight) -> Node:

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from weakref import WeakValueDictionary
@@ -97,7 +98,8 @@ def make(op: str, operands: Sequence[Node], attrs: tuple[Any, ...], shape: Shape
     known = _table.get(raw)
     if known is not None:
         return known
-    text = f"{op}|{_text(attrs)}|{','.join(map(size_key, shape))}|{dtype}"
+    shown = _labels_text(attrs) if op in ("einsum", "view") else _text(attrs)
+    text = f"{op}|{shown}|{_shape_text(raw[3])}|{dtype}"
     owner = attrs[0].owner if op == "input" else None
     key = _digest(text if owner is None else f"{text}|{owner}", [o.key for o in operands])
     owned = owner is not None or any(o.owned for o in operands)
@@ -156,6 +158,17 @@ def _digest(text: str, parts: Iterable[bytes]) -> bytes:
     return h.digest()
 
 
+@lru_cache(maxsize=4096)
+def _shape_text(shape: Shape) -> str:
+    return ",".join(map(size_key, shape))
+
+
+@lru_cache(maxsize=4096)
+def _labels_text(attrs: tuple[Any, ...]) -> str:
+    """The text of labels: cached, since a graph has few patterns of them (ints only, so equal is the same text)."""
+    return _text(attrs)
+
+
 def _text(attr: Any) -> str:
     if attr is None or isinstance(attr, (int, str, float, Fraction)):
         return repr(attr)
@@ -184,17 +197,16 @@ def topological(roots: Iterable[Node], enter: Callable[[Node], bool] | None = No
     `enter(node)` false keeps the node but not what lies below it.
     """
     done: dict[Node, None] = {}
-    for root in roots:
-        stack: list[tuple[Node, bool]] = [(root, False)]
-        while stack:
-            node, expanded = stack.pop()
-            if node in done:
-                continue
-            if expanded or not node.operands or (enter is not None and not enter(node)):
+    stack: list[Any] = [*roots][::-1]
+    while stack:
+        node = stack.pop()
+        if node is None:  # what lies below the node under this mark is done
+            done[stack.pop()] = None
+        elif node not in done:
+            if node.operands and (enter is None or enter(node)):
+                stack += (node, None, *node.operands[::-1])
+            else:
                 done[node] = None
-                continue
-            stack.append((node, True))
-            stack.extend((o, False) for o in reversed(node.operands) if o not in done)
     return list(done)
 
 

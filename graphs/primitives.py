@@ -79,6 +79,8 @@ def stop(node: Node) -> Node:
 
 def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
     """The weighted sum of nodes of one shape; like terms merge, in the order of first occurrence."""
+    if len(nodes) == 1 and weights is None:
+        return nodes[0]
     shape = nodes[0].shape
     sums: dict[Node, list[Weight]] = {}
     for node, by in zip(nodes, weights or [ONE] * len(nodes), strict=True):

@@ -40,7 +40,7 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
         if not any(o in live for o in node.operands):
             continue
         demand = either(needed.pop(node, [None]))
-        pulled = pull_back(node, u, lead, demand if node in risky else None)
+        pulled = pull_back(node, u, lead, live, demand if node in risky else None)
         below = demands(node, demand) if choosing else [None] * len(pulled)
         for operand, part, entries in zip(node.operands, pulled, below, strict=True):
             if part is not None and operand in live:

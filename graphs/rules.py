@@ -8,7 +8,7 @@ operations, so second order and forward mode (the transpose of the transpose) ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
 
 import sympy as sp
@@ -28,18 +28,19 @@ Cotangents = Sequence[Node | None]
 Rule = Callable[[Node, Node, int], Cotangents]
 
 
-def pull_back(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
-    """The cotangents of the operands of `node`. Raises DifferentiationError where there is no rule.
+def pull_back(node: Node, u: Node, lead: int, live: Container[Node], demand: Node | None = None) -> Cotangents:
+    """The cotangents of the operands of `node`, at least of those in `live`: for others of a product none is built.
 
     `demand`: the entries outside of which `u` is zero while local derivatives may be infinite (`demand.py`).
+    Raises DifferentiationError where there is no rule.
     """
     rule = RULES.get(node.op)
     if rule is None:
         raise DifferentiationError(f"{node.op} has no derivative rule")
-    if demand is not None and node.op == "elementwise":
-        return _elementwise(node, u, lead, demand)
-    if demand is not None and node.op == "einsum":
-        return _einsum(node, u, lead, demand)
+    if node.op == "elementwise":
+        return _elementwise(node, u, lead, demand, live)
+    if node.op == "einsum":
+        return _einsum(node, u, lead, demand, live)
     result = rule(node, u, lead)
     if demand is None or node.op in EXACT:
         return result
@@ -58,7 +59,8 @@ def _add(node: Node, u: Node, lead: int) -> Cotangents:
     return [scale(u, by) for by in node.attrs[0]]
 
 
-def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
+def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None,
+            live: Container[Node] | None = None) -> Cotangents:
     inputs, out = node.attrs
     factors = list(node.operands)
     if demand is not None:
@@ -71,7 +73,7 @@ def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotan
     sizes.update(zip(seeds, u.shape, strict=False))
     result: list[Node | None] = []
     for i, (operand, labels) in enumerate(zip(node.operands, inputs, strict=True)):
-        if operand.dtype != REAL:
+        if operand.dtype != REAL or (live is not None and operand not in live):
             result.append(None)
             continue
         others = [n for j, n in enumerate(factors) if j != i]
@@ -84,7 +86,8 @@ def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotan
     return result
 
 
-def _elementwise(node: Node, u: Node, lead: int, demand: Node | None = None) -> Cotangents:
+def _elementwise(node: Node, u: Node, lead: int, demand: Node | None = None,
+                 live: Container[Node] | None = None) -> Cotangents:
     row = ROWS[node.attrs[0]]
     axes = tuple(range(len(node.shape)))
     seeds = _seeds(lead)
@@ -93,7 +96,7 @@ def _elementwise(node: Node, u: Node, lead: int, demand: Node | None = None) -> 
     result: list[Node | None] = []
     for i, operand in enumerate(node.operands):
         formula = partial(row.name, i, literals)
-        if operand.dtype != REAL or formula == 0:
+        if operand.dtype != REAL or formula == 0 or (live is not None and operand not in live):
             result.append(None)
             continue
         local = lower(formula, {**env, Y: node}, node.shape)

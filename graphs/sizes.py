@@ -48,6 +48,12 @@ def product(sizes: Any) -> Size:
     >>> product((2, 3)), product(())
     (6, 1)
     """
+    return _product(tuple(sizes))
+
+
+@lru_cache(maxsize=4096)
+def _product(sizes: Shape) -> Size:
+    """Cached: multiplying SymPy symbols is slow, and a graph has few different shapes."""
     return canonical(reduce(operator.mul, sizes, 1))
 
 

@@ -9,7 +9,7 @@ so there are no cycles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from weakref import WeakValueDictionary
@@ -39,7 +39,7 @@ def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def remember(result: Tensor, before: int, function: Callable[..., Tensor], args: tuple[Any, ...],
              kwargs: dict[str, Any] | None = None, ambient: Node | None = None) -> Tensor:
     """`result` with a note of how it was made; `before` is a number taken from `births` before that."""
-    operands = tuple(_tensors((args, kwargs)))
+    operands = tuple(_tensors((args, kwargs) if kwargs else args))
     for operand in operands:
         if operand.node is result.node and operand.over == result.over:  # x + 0
             return operand
@@ -62,6 +62,8 @@ def remember(result: Tensor, before: int, function: Callable[..., Tensor], args:
 
 def _kept(value: Any) -> Any:
     """An argument as it is now: containers are copied, arrays become constants."""
+    if isinstance(value, Tensor):
+        return value
     if isinstance(value, np.ndarray):
         return as_tensor(value)
     if isinstance(value, (list, tuple)):
@@ -69,14 +71,19 @@ def _kept(value: Any) -> Any:
     return {key: _kept(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _tensors(each)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested arguments, from left to right."""
+    found: list[Tensor] = []
+    stack = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Tensor):
+            found.append(each)
+        elif isinstance(each, (list, tuple)):
+            stack += each[::-1]
+        elif isinstance(each, dict):
+            stack += list(each.values())[::-1]
+    return found
 
 
 def _replaced(value: Any, by: dict[int, Tensor]) -> Any:
