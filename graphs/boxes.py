@@ -47,7 +47,8 @@ def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] 
     samples = sample_axes([root])
     taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {output}
     count = {"a": 0, "x": 0, "v": 0}
-    made: dict[Node, Box] = {}
+    made: list[Box] = []
+    places: dict[Node, list[int]] = {}  # of the boxes of a leaf
     local: dict[Node, Node] = {}
     layer = layers(order, {n for n, kind in chosen.items() if kind == "affine"})
 
@@ -80,12 +81,12 @@ def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] 
         over = node.shape[0] if samples.get(node) == 0 else None
         leaf = node if node.op in ("input", "constant") else input_node(
             Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
-        inner = topological([formula])
-        used = tuple(b for b in made.values() if b.leaf in set(inner) and b.leaf is not leaf)
-        made[node] = Box(name, kind, node, formula.operands[0] if formula.op == "named" else formula,
-                         leaf, used, below)
+        used = sorted(i for n in topological([formula]) if n is not leaf for i in places.get(n, ()))
+        places.setdefault(leaf, []).append(len(made))
+        made.append(Box(name, kind, node, formula.operands[0] if formula.op == "named" else formula,
+                        leaf, tuple(made[i] for i in used), below))
         local[node] = leaf
-    return list(made.values())
+    return made
 
 
 def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from symgrad.abbreviations import abbreviations
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes
 from symgrad.latex import latex as to_latex
-from symgrad.notation import SAMPLE, Writer, symbol_names
+from symgrad.notation import SAMPLE, Lexicon, Writer, lexicon, symbol_names
 from symgrad.tree import Tree, name, walk
 from symgrad.unicode import unicode
 
@@ -29,28 +30,29 @@ ALONE = 100  # pieces of a formula that a caller has cut to size
 Lines = list[tuple[Tree, Tree]]
 
 
-def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | None = None,
+def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
            stop: AbstractSet[Node] = frozenset(), style: str = "unicode") -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
-    dots. `mode` "sample" writes the formula of one sample, "batch" that of all samples as rows of
-    upper-case matrices. Formulas beyond any line name intermediates and define them after "where".
+    dots. Where many formulas of one graph are written, `names` is their common lexicon: then the time of
+    each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
+    samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
+    after "where".
     """
-    known = {key: value for key, value in (names or {}).items() if key is not node}
-    main, definitions, more = _written(node, mode, known, stop, ALONE, False)
+    words = names if isinstance(names, Lexicon) else lexicon([node], names)
+    main, definitions, more = _written(node, mode, words, stop, ALONE, False)
     return _spelled(main, definitions, more, style)
 
 
-def _written(node: Node, mode: str, names: Mapping[Node, str], stop: AbstractSet[Node], most: int | None,
+def _written(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node], most: int | None,
              over: bool) -> tuple[Tree, Lines, bool]:
     """The main formula, the definitions it needs, and whether there are more of them."""
     inside = node
     while inside.op == "named":
         inside = inside.operands[0]
-    known = {**symbol_names(topological([node])), **names}
-    short = abbreviations(inside, known, *([] if most is None else [most]))
-    writer = Writer([node], mode, {**known, **short}, stop, TERMS if most is None else None)
+    short = abbreviations(inside, words.texts, *([] if most is None else [most]))
+    writer = Writer([node], words.extended(short), mode, stop, TERMS if most is None else None)
     return _defined(writer, short, writer.formula(inside, over))
 
 
@@ -60,10 +62,10 @@ def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapp
 
     Large ones name their intermediates as those of `text` do.
     """
-    known = {**names, **symbol_names(topological(parts))}
+    words = Lexicon({**names, **symbol_names(topological(parts))}, sample_axes(parts))
     whole = contract(parts, [[(i, axis) for axis in range(len(node.shape))] for i, node in enumerate(parts)], ())
-    short = {node: text for node, text in abbreviations(whole, known).items() if node not in parts}
-    writer = Writer(parts, SAMPLE, {**known, **short})
+    short = {node: text for node, text in abbreviations(whole, words.texts).items() if node not in parts}
+    writer = Writer(parts, words.extended(short))
     return _spelled(*_defined(writer, short, build(writer)), style)
 
 
@@ -105,7 +107,7 @@ def _spelled(main: Tree, definitions: Lines, more: bool, style: str) -> str:
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
     if t.node.op == "named":
         return name(t.node.attrs[0]), [], False
-    return _written(t.node, SAMPLE, {}, frozenset(), None, t.over is not None)
+    return _written(t.node, SAMPLE, lexicon([t.node]), frozenset(), None, t.over is not None)
 
 
 def text(t: Tensor) -> str:
@@ -133,8 +135,8 @@ def short(t: Tensor) -> str:
                     near[operand] = None
                     queue.append(operand)
         stop = {o for each in near for o in each.operands if o not in near and o.operands}
-        known = symbol_names(near)
-        return _cut(unicode(Writer([node], SAMPLE, known, stop).formula(node, t.over is not None)))
+        words = Lexicon(symbol_names(near), sample_axes([node]))
+        return _cut(unicode(Writer([node], words, SAMPLE, stop).formula(node, t.over is not None)))
     except Exception:  # an error message must not be lost to an error in it
         return node.op
 

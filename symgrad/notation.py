@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symgrad.coefficients import expression
-from symgrad.glyphs import parse_name, upper
+from symgrad.glyphs import Name, parse_name, upper
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
@@ -35,47 +37,79 @@ LETTERS = "ijklmpqruvabcdefgh"
 SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
 
 
-class Writer:
-    """Writes formulas of nodes below `roots`.
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """What all formulas of a graph share, worked out once: display names and sample axes."""
 
-    `names` is a side table of display names; nodes in `stop` print as dots; of sums of more than `terms`
-    terms some are left out.
+    texts: Mapping[Node, str]
+    axes: Mapping[Node, int]
+
+    @cached_property
+    def names(self) -> Mapping[Node, Name]:
+        """The display names, taken apart."""
+        return {node: parse_name(text) for node, text in self.texts.items()}
+
+    @cached_property
+    def bases(self) -> AbstractSet[str]:
+        """The letters that names use."""
+        return {each.base for each in self.names.values()}
+
+    @cached_property
+    def gathered(self) -> Mapping[Node, Name]:
+        """Names over a batch: per-sample vectors are matrices, in upper case where that is free."""
+        given = set(self.names.values())
+        return {node: upper(each) if node in self.axes and len(node.shape) > 1 and upper(each) not in given else each
+                for node, each in self.names.items()}
+
+    @cached_property
+    def abbreviated(self) -> Mapping[Name, Node]:
+        """The nodes behind the names that no user gave."""
+        return {base: node for node, base in self.names.items() if node.op not in ("input", "constant", "named")}
+
+    def extended(self, more: Mapping[Node, str]) -> Lexicon:
+        """The same with further names."""
+        return Lexicon({**self.texts, **more}, self.axes) if more else self
+
+
+def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None) -> Lexicon:
+    """The lexicon of the graph below `roots`; `names` are display names beside those of symbols."""
+    return Lexicon({**symbol_names(topological(roots)), **(names or {})}, sample_axes(roots))
+
+
+class Writer:
+    """Writes formulas of nodes below `roots`, in the names of a lexicon.
+
+    Nodes in `stop` print as dots; of sums of more than `terms` terms some are left out.
     """
 
-    def __init__(self, roots: Sequence[Node], mode: str = SAMPLE, names: Mapping[Node, str] | None = None,
+    def __init__(self, roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
                  stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
         if mode not in (SAMPLE, BATCH):
             raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
-        self.mode = mode
-        known = dict(names or {})
-        order = topological(roots, enter=lambda node: node not in known or node in roots)
+        self.mode, self.terms, self.axes = mode, terms, words.axes
+        self.names = words.gathered if mode == BATCH else words.names
+        order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
-        self.terms = terms
-        self.axes = sample_axes(roots)
-        self.names = {node: parse_name(text) for node, text in {**symbol_names(order), **known}.items()}
         sizes = {symbol.name for node in order for symbol in symbols_of(node.shape)}
-        used = {base.base for base in self.names.values()} | sizes
-        self._sample_letters = [name(x) for x in SAMPLE_LETTERS if x not in used] or [name("τ")]
-        self._letters = [name(x) for x in LETTERS if x not in used]
+        free = [x for x in SAMPLE_LETTERS + LETTERS if x not in words.bases and x not in sizes]
+        self._sample_letters = [name(x) for x in free if x in SAMPLE_LETTERS] or [name("τ")]
+        self._letters = [name(x) for x in free if x in LETTERS]
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
+        self._defined: Node | None = None
         self._meanings: dict[Node, Tree | None] = {}
-        self._abbreviated = {base: node for node, base in self.names.items()
-                             if node.op not in ("input", "constant", "named") and node not in roots}
-        if mode == BATCH:
-            self._gather_samples()
+        self._abbreviated, self._roots = words.abbreviated, roots
 
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
         inside = node
         while inside.op == "named":
             inside = inside.operands[0]
-        own = self.names.pop(inside, None) if inside.operands else None  # not defined by its own name
+        before, self._defined = self._defined, inside if inside.operands else None  # not by its own name
         try:
             return self._formula(node, inside, over)
         finally:
-            if own is not None:
-                self.names[inside] = own
+            self._defined = before
 
     def _formula(self, node: Node, inside: Node, over: bool) -> Tree:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
@@ -93,7 +127,7 @@ class Writer:
 
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
         """`node` at `index`; `taken` are the letters in use around it."""
-        if node in self.names:
+        if node in self.names and node is not self._defined:
             return self._atom(node, index)
         if node in self.stop:
             return self.stop[node]
@@ -115,13 +149,6 @@ class Writer:
         return node not in self.names and node not in self.stop
 
     # names and indices ----------------------------------------------------------------------------
-
-    def _gather_samples(self) -> None:
-        """Per-sample vectors become matrices, and take upper-case names where those are free."""
-        given = set(self.names.values())
-        for node, base in self.names.items():
-            if node in self.axes and len(node.shape) > 1 and upper(base) not in given:
-                self.names[node] = upper(base)
 
     def _atom(self, node: Node, index: Index) -> Tree:
         if node not in self.names:
@@ -158,9 +185,10 @@ class Writer:
         return tree if written == list(factors) else product(front, written)
 
     def _written(self, factor: Tree) -> Tree:
-        if factor.head != "name" or factor.args[1] or factor.args[0] not in self._abbreviated:
+        node = self._abbreviated.get(factor.args[0]) if factor.head == "name" and not factor.args[1] else None
+        if node is None or node in self._roots:
             return factor
-        meaning = self._meaning(self._abbreviated[factor.args[0]])
+        meaning = self._meaning(node)
         return factor if meaning is None or meaning.head == "entries" else meaning
 
     def letters(self, count: int, taken: AbstractSet[Tree], samples: Sequence[bool] = ()) -> list[Tree]:

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,7 @@ from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.names import display_names
+from symgrad.notation import Lexicon, lexicon
 from symgrad.optim import Adam, Optimizer
 from symgrad.parameters import npz
 from symgrad.reduction import empirical_risk
@@ -99,11 +101,9 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     if outputs is not None and predict is not None:
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
     module = new_module(backend, dtype_name(dtype))
-    wanted = outputs if outputs is not None else predict
-    net = network(loss, wanted, given_sizes(sizes), title)
-    if wanted is None:
-        wanted = _prediction_of(net.loss[1], [node for _, node in net.parameters])
-        net = network(loss, wanted, given_sizes(sizes), title) if wanted is not None else net
+    target = closed(loss)
+    wanted = outputs if outputs is not None else _prediction_of(target) if predict is None else predict
+    net = network(target, wanted, given_sizes(sizes), title)
     rule = rule_of(Adam() if optimizer is None else optimizer)
     net = replace(net, rule=rule, title=title or f"The loss {net.loss[0]}, minimised by {rule.name}.")
     done = training_text(module, net)
@@ -162,7 +162,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     net = Network(title, _formulas(found), tuple(rows),
                   tuple((names[n], n) for n in data), inputs, (name, root),
                   tuple((f"G_{names[p]}", g) for p, g in zip(parameters, gradients, strict=True)), prediction,
-                  rule_of(Adam()), table, _commenter(found, leaves, display), sizes)
+                  rule_of(Adam()), table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes)
     _check_sizes(net)
     return net
 
@@ -200,21 +200,27 @@ def _free(wish: str, names: Mapping[Node, str]) -> str:
     return wish if wish not in names.values() else "loss" if "loss" not in names.values() else f"{wish}_0"
 
 
-def _prediction_of(root: Node, parameters: Sequence[Node]) -> Tensor | None:
-    """The first tensor of data through which all of `parameters` act on `root`; None where there is none.
+def _prediction_of(loss: Tensor) -> Tensor | None:
+    """The first tensor of data through which all parameters act on `loss`; None where there is none.
 
     It is per sample where there are samples.
     """
+    (root,) = stabilise([loss.node])
     order = topological([root])
+    parameters = [n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"]
     axes, size = sample_axes([root]), sample_size([root])
     moved = depends([root], parameters)
     fed = depends([root], [n for n in order if n.op == "input" and n.attrs[0].kind != "parameter"])
-    for node in order:
-        if node not in moved or node not in fed or not node.shape or (size is not None and axes.get(node) != 0):
+    last = {o: place for place, node in enumerate(order) if node in moved for o in node.operands}
+    ahead = set(parameters)
+    reach = -1  # the last use of what came before: where it is later than a node, a path goes round that node
+    for place, node in enumerate(order):
+        if node not in moved:
             continue
-        past = topological([root], enter=lambda n, gate=node: n is not gate)  # type: ignore[misc]
-        if not set(parameters) & set(past):
+        ahead.discard(node)
+        if not ahead and reach <= place and node in fed and node.shape and (size is None or axes.get(node) == 0):
             return wrap(node, size)
+        reach = max(reach, last.get(node, -1))
     return None
 
 
@@ -255,10 +261,11 @@ def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[No
     return leaves
 
 
-def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], display: Mapping[Node, str]) -> Any:
+def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon) -> Any:
     """The formula of a node over the whole batch, samples as rows; None for nodes without a name."""
     own = {box.node: box for box in found if box.node.op != "input"}
 
+    @cache
     def comment(node: Node) -> str | None:
         if node in own:
             left = render(own[node].leaf, mode="batch") if own[node].leaf is not node else own[node].name
@@ -267,6 +274,6 @@ def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], display: Mappi
         else:
             return None
         inside = node.operands[0] if node.op == "named" else node
-        return f"{left} = {render(inside, mode='batch', names=display)}"
+        return f"{left} = {render(inside, mode='batch', names=words)}"
 
     return comment
