@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
 
 import symgrad.palette as look
+from symgrad.svg import clean, quoted
 from symgrad.typeset import FONT_STACK, text_width
 
 WIDTH, HEIGHT = 380.0, 230.0  # of the frame of one panel
@@ -70,7 +70,7 @@ def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = N
     size = f'viewBox="0 0 {_n(width)} {_n(height)}"'
     if not plain:
         size += f' width="{_n(width)}" height="{_n(height)}" style="max-width:100%;height:auto" role="img"'
-        size += f" aria-label={quoteattr(words)}"
+        size += f" aria-label={quoted(words)}"
     head = [f'<svg xmlns="http://www.w3.org/2000/svg" class="sg-curves" {size} font-family="{FONT_STACK}">']
     if not plain:
         head.append(f"<style>{_dark_mode()}</style>")
@@ -173,7 +173,7 @@ def _text(words: str, x: float, y: float, size: float, colour: str, name: str, a
           weight: str = "") -> str:
     bold = f' font-weight="{weight}"' if weight else ""
     return (f'<text class="{name}" x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" fill="{colour}" '
-            f'text-anchor="{anchor}"{bold}>{escape(words)}</text>')
+            f'text-anchor="{anchor}"{bold}>{clean(words)}</text>')
 
 
 def _dark_mode() -> str:

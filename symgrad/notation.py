@@ -99,6 +99,7 @@ class Writer:
         self._defined: Node | None = None
         self._meanings: dict[Node, Tree | None] = {}
         self._abbreviated, self._roots = words.abbreviated, roots
+        self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
 
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
@@ -133,7 +134,10 @@ class Writer:
             return self.stop[node]
         if self.depth >= DEEPEST:
             return DOTS
-        return self._write(node, index, taken)
+        key = node, index, taken
+        if key not in self._done:
+            self._done[key] = self._write(node, index, taken)
+        return self._done[key]
 
     def _write(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
         if node.op in ("input", "constant"):

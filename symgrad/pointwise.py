@@ -141,7 +141,7 @@ def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
 
 def _label(function: Callable[..., Tensor], name: str, doc: str) -> Callable[..., Tensor]:
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{doc}, entry by entry: {ROWS[name].formula}."
+    function.__doc__ = f"{doc}, entry by entry."
     return function
 
 
@@ -163,10 +163,10 @@ sinh = _unary("sinh", "The hyperbolic sine")
 cosh = _unary("cosh", "The hyperbolic cosine")
 tanh = _unary("tanh", "The hyperbolic tangent")
 erf = _unary("erf", "The error function")
-sigmoid = _unary("sigmoid", "The logistic function")
+sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))")
 softplus = _unary("softplus", "log(1 + exp(x)), without overflow")
 relu = _unary("relu", "max(x, 0); derivative 0 at 0")
-gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact, by erf")
+gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact: x (1 + erf(x / sqrt(2))) / 2")
 silu = _unary("silu", "x sigmoid(x)")
 maximum = _binary("maximum", "The larger of two; ties share the derivative equally")
 minimum = _binary("minimum", "The smaller of two; ties share the derivative equally")

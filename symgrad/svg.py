@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from xml.sax.saxutils import escape, quoteattr
 
 import symgrad.palette as look
 from symgrad.layout import Frame, PlacedArrow, Point, Scene
@@ -30,7 +29,7 @@ def svg(scene: Scene, words: str = "", plain: bool = False) -> str:
     body: list[str] = []
 
     def group(name: str, tooltip: str, *parts: str) -> None:
-        title = "" if plain else f"<title>{_clean(tooltip)}</title>"
+        title = "" if plain else f"<title>{clean(tooltip)}</title>"
         body.append(f'<g class="{name}">{title}{"".join(parts)}</g>')
 
     for cluster, frame, title in scene.clusters:
@@ -52,10 +51,10 @@ def svg(scene: Scene, words: str = "", plain: bool = False) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="symgrad" viewBox="0 0 {width} {height}"'
     if not plain:
         head += (f' width="{width}" height="{height}" style="max-width:100%;height:auto" role="img"'
-                 f' aria-label={_quoted(words)}')
+                 f' aria-label={quoted(words)}')
     lines = [f'{head} font-family="{FONT_STACK}" text-anchor="middle">']
     if not plain:
-        lines += [f"<desc>{_clean(words)}</desc>", f"<style>{_dark_mode()}</style>"]
+        lines += [f"<desc>{clean(words)}</desc>", f"<style>{_dark_mode()}</style>"]
     if outlines:
         lines += ["<defs>", *(f'<path id="{key}" d="{data}"/>' for key, data in outlines.items()), "</defs>"]
     lines.append(f'<rect class="sg-paper" width="{width}" height="{height}" fill="{look.PAPER[0]}"/>')
@@ -113,7 +112,7 @@ def _formula(typeset: Formula, frame: Frame, label: str, outlines: dict[str, str
     for x, y, width, height in typeset.rules:
         parts.append(f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"/>')
     left, base = frame.x - typeset.width / 2, frame.y + (typeset.ascent - typeset.descent) / 2
-    return (f'<g class="sg-label" aria-label={_quoted(label)} fill="{look.INK[0]}" '
+    return (f'<g class="sg-label" aria-label={quoted(label)} fill="{look.INK[0]}" '
             f'transform="translate({_n(left)} {_n(base)})">{"".join(parts)}</g>')
 
 
@@ -136,7 +135,7 @@ def _text(text: str, frame: Frame, size: float, colour: str, name: str) -> str:
     first = frame.y + size * ((ASCENT - DESCENT) / 2 - (len(lines) - 1) * LINE / 2)
     return "".join(
         f'<text class="{name}" x="{_n(frame.x)}" y="{_n(first + i * size * LINE)}" font-size="{_n(size)}" '
-        f'fill="{colour}">{_clean(line)}</text>' for i, line in enumerate(lines))
+        f'fill="{colour}">{clean(line)}</text>' for i, line in enumerate(lines))
 
 
 def _printable(text: str) -> str:
@@ -144,12 +143,15 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff"))
 
 
-def _clean(text: str) -> str:
-    return escape(_printable(text))
+def clean(text: str) -> str:
+    """A text between tags. (Python's own `xml.sax.saxutils` imports an HTTP client.)"""
+    return _printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _quoted(text: str) -> str:
-    return quoteattr(_printable(text))
+def quoted(text: str) -> str:
+    """A text as the value of an attribute, with its quotes."""
+    inner = clean(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return f'"{inner}"'
 
 
 def _n(value: float) -> str:
