@@ -15,7 +15,7 @@ from typing import Any
 
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
 from symgrad.graphs.sizes import Shape, Size
-from symgrad.graphs.weights import ONE, Weight, inverse, times, weight
+from symgrad.graphs.weights import ONE, Weight, inverse, joins, times, weight
 
 NUMBER = "number"
 VIEWS = ("transpose", "index", "reshape", "broadcast", "diagonal", "windows")
@@ -229,7 +229,7 @@ class Arrays:
             arrays[:CHAIN] = [self.product(arrays[:CHAIN], [], ONE, kind)]
         if len(arrays) == 1 and not below:
             (e,) = arrays
-            if e.op == "product" and len(e.args) == 1 and e.attrs[1] == 1:  # -(-x)
+            if e.op == "product" and len(e.args) == 1 and e.attrs[1] == 1 and joins(by, e.attrs[0]):  # -(-x)
                 return self.product(e.args, [], times(by, e.attrs[0]), kind)
             if by == ONE:
                 return self.cast(e, kind)

@@ -21,7 +21,7 @@ from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, consumers, topological
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Size, canonical
-from symgrad.graphs.weights import ONE, Weight, times, to_expr
+from symgrad.graphs.weights import ONE, Weight, joins, times, to_expr
 
 FACTORS = 8  # operands of a product up to which products inside are taken apart
 PLACED = ("pad", "scatter")  # zeros with something put into a part of them
@@ -147,7 +147,8 @@ def _add(c: Lowering, node: Node) -> Expr:
     rest = [(c.loose(o), by) for o, by in terms if (o, by) not in placed]
     if len(terms) == 1 and rest and rest[0][0].attrs == ("diag",):
         return b.call("diag", [b.product(rest[0][0].args, [], weights[0], node.dtype)], (), node.shape, node.dtype)
-    if len(terms) == 1 and not placed and rest[0][0].op == "product" and c.only_in(node.operands[0], node):
+    if len(terms) == 1 and not placed and rest[0][0].op == "product" and c.only_in(node.operands[0], node) and (
+            joins(rest[0][0].attrs[0], weights[0])):
         e, by = rest[0][0], times(rest[0][0].attrs[0], weights[0])  # 2 (3 x) is 6 x
         return b.product(e.args[:e.attrs[1]], e.args[e.attrs[1]:], by, node.dtype)
     if not placed:

@@ -9,7 +9,6 @@ Never an `einsum` of more than two operands.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,7 +64,7 @@ def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
     return Chain(scalars + final.terms, out).expr(b, out, kind)
 
 
-def _own_sums(b: Arrays, term: Term, needed: AbstractSet[Any], kind: str) -> Term:
+def _own_sums(b: Arrays, term: Term, needed: set[Any], kind: str) -> Term:
     """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
     if len(set(term.labels)) == len(term.labels) and needed.issuperset(term.labels):
         return term

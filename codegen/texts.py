@@ -104,14 +104,22 @@ def number_text(value: Any) -> Code:
         else:
             sign = "-" if value < 0 else ""
             return Code(f"{sign}{abs(value.numerator)} / {value.denominator}", TIMES)
-    if isinstance(value, int):
-        text = str(value) if abs(value) <= 2**53 else repr(float(value))
-        return Code(text, ATOM if value >= 0 else UNARY)
+    if isinstance(value, int) and abs(value) <= 2**53:
+        return Code(str(value), ATOM if value >= 0 else UNARY)
+    value = _float(value)
     if math.isnan(value):
         return Code("np.nan")
     if math.isinf(value):
         return Code("np.inf" if value > 0 else "-np.inf", ATOM if value > 0 else UNARY)
     return Code(repr(float(value)), ATOM if math.copysign(1, value) > 0 else UNARY)
+
+
+def _float(number: Any) -> float:
+    """The nearest float; beyond all of them, infinity."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def quotient(by: Weight, names: Names) -> tuple[Code | None, Code | None]:
@@ -128,6 +136,8 @@ def quotient(by: Weight, names: Names) -> tuple[Code | None, Code | None]:
             else:
                 above.append(f)
     p, q = (number.numerator, number.denominator) if isinstance(number, Fraction) else (number, 1)
+    if isinstance(number, Fraction) and max(abs(p), q) > 2**53:
+        p, q = _float(number), 1
     if q != 1 and q & (q - 1) == 0 and q <= 1024 and not (abs(p) == 1 and below):
         p, q = number, 1
     top = [] if p == 1 and isinstance(p, int) else [number_text(p)]

@@ -20,7 +20,7 @@ from typing import Any
 
 from symgrad.graphs.node import INTEGER, REAL, Node, make, order
 from symgrad.graphs.sizes import Shape, Size
-from symgrad.graphs.weights import ONE, Weight, is_integer, times, weight
+from symgrad.graphs.weights import ONE, Weight, is_integer, joins, times, weight
 
 Labels = tuple[int, ...]
 LEAVES = 64  # individualised forms tried before ties are left as they are
@@ -52,6 +52,9 @@ def contract(operands: Sequence[Node], inputs: Sequence[Sequence[Hashable]], out
             if node.op == "add" and len(node.operands) < 2:
                 if not node.operands:
                     return zeros(shape, joint_dtype(operands))
+                if not joins_weight(node, scalar):
+                    terms.append((node, labels))
+                    break
                 scalar = times(scalar, node.attrs[0][0])
                 node = node.operands[0]
             elif node.op == "view":
@@ -168,7 +171,7 @@ def _number(terms: Sequence[tuple[Node, Sequence[Any]]], pinned: Mapping[Any, in
 
 
 def scale(node: Node, by: Weight) -> Node:
-    """`by * node`; scales never nest and zero is the empty sum."""
+    """`by * node`; scales nest only where their weights do not join, and zero is the empty sum."""
     if by == ONE:
         return node
     if by.number == 0:
@@ -176,9 +179,16 @@ def scale(node: Node, by: Weight) -> Node:
     if node.op == "add" and len(node.operands) < 2:
         if not node.operands:
             return node
-        return scale(node.operands[0], times(by, node.attrs[0][0]))
+        if joins_weight(node, by):
+            return scale(node.operands[0], times(by, node.attrs[0][0]))
     dtype = INTEGER if node.dtype != REAL and is_integer(by) else REAL
     return make("add", (node,), ((by,),), node.shape, dtype)
+
+
+def joins_weight(node: Node, by: Weight) -> bool:
+    """Does the weight of `node`, a scaled tensor, become one with `by`? Those of literals always do."""
+    (inner,) = node.operands
+    return joins(by, node.attrs[0][0]) or (inner.op == "view" and not inner.operands)
 
 
 def zeros(shape: Shape, dtype: str = REAL) -> Node:

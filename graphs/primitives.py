@@ -34,7 +34,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from symgrad.graphs.einsum import contract, joint_dtype, literal, literal_value, scale, zeros
+from symgrad.graphs.einsum import contract, joins_weight, joint_dtype, literal, literal_value, scale, zeros
 from symgrad.graphs.entries import concat as concat
 from symgrad.graphs.entries import gather as gather
 from symgrad.graphs.entries import pad as pad
@@ -47,7 +47,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node, Symbol, mak
 from symgrad.graphs.rows import ROWS
 from symgrad.graphs.running import rerun
 from symgrad.graphs.sizes import Shape, Size
-from symgrad.graphs.weights import ONE, Weight, from_expr, is_integer, magnitude, plus, times, to_expr
+from symgrad.graphs.weights import ONE, Weight, from_expr, is_far, is_integer, magnitude, plus, times, to_expr
 
 
 def input_node(symbol: Symbol, shape: Shape, dtype: str) -> Node:
@@ -87,10 +87,13 @@ def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
         if node.shape != shape:
             raise ValueError(f"terms of shapes {shape} and {node.shape}")
         while node.op == "add" and len(node.operands) < 2:
-            by = times(by, node.attrs[0][0]) if node.operands else Weight(0)
             if not node.operands:
+                by = Weight(0)
                 break
-            node = node.operands[0]
+            if not joins_weight(node, by) or (
+                    is_far(node.attrs[0][0]) and literal_value(node) is None):  # 2^32 a + 2^32 a is 2 (2^32 a)
+                break
+            by, node = times(by, node.attrs[0][0]), node.operands[0]
         _merge(sums.setdefault(node, []), by)
     terms = [(node, by) for node, parts in sums.items() for by in parts if by.number != 0]
     if not terms:

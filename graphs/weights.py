@@ -86,6 +86,26 @@ def times(a: Weight, b: Weight) -> Weight:
     return Weight(exact(number * merged.number), merged.factor)
 
 
+def joins(a: Weight, b: Weight) -> bool:
+    """May two weights become one? Not where their product leaves 2^-32 ... 2^32 and goes further than either.
+
+    Weights of hundreds of levels would multiply to infinity, where every partial result of the graph is moderate
+    (the logistic map in float32: 3.9^65).
+    """
+    x: Any = abs(a.number)
+    y: Any = abs(b.number)
+    return not (FAR < x * y < math.inf and x * y > max(x, y) or 0 < x * y < 1 / FAR and x * y < min(x, y))
+
+
+def is_far(a: Weight) -> bool:
+    """Is a weight so large or small that it stays where it is?"""
+    size: Any = abs(a.number)
+    return not 1 / FAR <= size <= FAR
+
+
+FAR = 2**32
+
+
 def magnitude(a: Weight) -> Weight:
     """The weight with a number that is not negative."""
     return Weight(exact(-a.number), a.factor) if a.number < 0 else a

@@ -153,3 +153,32 @@ def test_an_lstm_of_five_hundred_cells():
     ends = [by_hand(cells, {**given, **{n: given[n] + s * d for n, d in direction.items()}}, True)
             for s in (1e-6, -1e-6)]
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+
+
+@pytest.mark.parametrize(("step", "slope"), [
+    (lambda y: 2.5 * np.exp(-y), lambda y: -2.5 * np.exp(-y)),
+    (lambda y: 3.2 * y * (1 - y), lambda y: 3.2 - 6.4 * y),
+    (lambda y: 1 / (1 + y * y), lambda y: -2 * y / (1 + y * y) ** 2),
+])
+@pytest.mark.parametrize(("dtype", "levels"), [("float32", 150), ("float64", 1500)])
+def test_weights_of_many_levels_do_not_run_out_of_range(step, slope, dtype, levels):
+    """2.5^1500 is no float, while the derivative of the chain is one of moderate numbers."""
+    x = sg.parameter("x", 3)
+    y = x
+    for _ in range(levels):
+        y = step(y)
+    loss = sg.sum(y)
+    f = sg.function([x], [loss, sg.gradient(loss, x)], dtype=dtype)
+    start = np.array([0.3, 0.45, 0.6], dtype)
+    value, derivative = start, np.ones_like(start)
+    for _ in range(levels):
+        value, derivative = step(value).astype(dtype), (derivative * slope(value)).astype(dtype)
+    result, gradient = f(start)
+    tiny = np.finfo(dtype).tiny * 1e6
+    assert result == pytest.approx(float(value.sum()), rel=1e-4)
+    np.testing.assert_allclose(gradient, derivative, rtol=5e-3 if dtype == "float32" else 1e-8, atol=tiny)
+
+
+def test_numbers_beyond_floats_are_infinite():
+    x = sg.data("x", 2)
+    np.testing.assert_array_equal((sg.constant(10**200) * 10**200 + x).eval(x=[1, -1]), [np.inf, np.inf])

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 GATES = "ifgo"
 SIZES = {"lstm": (25, 50, 100, 200, 500), "mlp": (3, 10, 30, 100), "sine": (5, 10, 20, 40, 80),
