@@ -32,6 +32,7 @@ from symgrad.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, 
 Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"
 DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
+NESTED = 3  # abbreviations in abbreviations that are looked through
 SMALL = 4  # entries of a constant that is written out
 LETTERS = "ijklmpqruvabcdefgh"
 SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
@@ -98,6 +99,7 @@ class Writer:
         self.depth = 0
         self._defined: Node | None = None
         self._meanings: dict[Node, Tree | None] = {}
+        self._nested = 0
         self._abbreviated, self._roots = words.abbreviated, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
 
@@ -172,12 +174,21 @@ class Writer:
         return meaning is not None and is_symmetric(meaning)
 
     def _meaning(self, node: Node) -> Tree | None:
-        """What an abbreviation stands for, over other abbreviations; None while that is being written."""
+        """What an abbreviation stands for, over other abbreviations; None while that is being written.
+
+        Abbreviations stand for one another along a whole recurrence: they are looked through NESTED times.
+        """
         if node not in self._meanings:
+            if self._nested >= NESTED:
+                return None
             self._meanings[node] = None
+            self._nested += 1
             index = tuple(HIDDEN if i == self.axes.get(node) and self.mode == SAMPLE else None
                           for i in range(len(node.shape)))
-            self._meanings[node] = self._write(node, index, frozenset())
+            try:
+                self._meanings[node] = self._write(node, index, frozenset())
+            finally:
+                self._nested -= 1
         return self._meanings[node]
 
     def unfolded(self, tree: Tree) -> Tree:

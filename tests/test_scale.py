@@ -68,7 +68,7 @@ everything(2)  # imports may recurse
 frame, depth = sys._getframe(), 0
 while frame is not None:
     frame, depth = frame.f_back, depth + 1
-sys.setrecursionlimit(depth + 200)
+sys.setrecursionlimit(depth + 400)  # a formula nests up to 40 operations before a name stands for the rest
 print(all(everything(1500)))
 """
 
