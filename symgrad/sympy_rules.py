@@ -8,6 +8,7 @@ scalars: SymPy's own formula of that function, at their operands. Everything is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +23,13 @@ from symgrad.sympy_scope import Rule, Running, Scope, entry, literal, refuse
 from symgrad.tensor import Tensor
 
 NUMBERS = (sp.Number, sp.NumberSymbol, sp.logic.boolalg.BooleanAtom)
-DUMMIES = tuple(sp.Dummy(f"x{i}", real=True) for i in range(1000))  # kept: what SymPy knows of a formula is cached
+MOST = 1000  # operands of one formula
+
+
+@cache
+def _dummy(i: int) -> sp.Dummy:
+    """The i-th operand, kept: what SymPy knows of a formula is cached."""
+    return sp.Dummy(f"x{i}", real=True)
 
 
 def rule_of(e: Any) -> Callable[[Any, Scope], Any]:
@@ -89,14 +96,14 @@ def _scalar(e: Any, scope: Scope) -> Rule:
         (value,) = yield [(inner, scope)]
         return Value(linear_algebra.logdet(value.tensor), value.labels)
     operands = [part for part in dict.fromkeys(_operands(e)) if not isinstance(part, NUMBERS)]
-    if len(operands) > len(DUMMIES):
-        refuse(e, f"more than {len(DUMMIES)} operands")
+    if len(operands) > MOST:
+        refuse(e, f"more than {MOST} operands")
     values = dict(zip(operands, (yield [(part, scope) for part in operands]), strict=True))
     if all(value.number is not None for value in values.values()):
         return literal(_replaced(e, {part: value.number for part, value in values.items()}), scope)
     put: dict[Any, Any] = {part: value.number for part, value in values.items() if _is_number(value)}
     others = {part: entry(e, value) for part, value in values.items() if part not in put}
-    dummies = DUMMIES[:len(others)]
+    dummies = tuple(map(_dummy, range(len(others))))
     formula = _replaced(e, {**put, **dict(zip(others, dummies, strict=True))})
     tensors, labels = together(list(others.values()))
     return Value(pointwise.elementwise(sp.Lambda(dummies, formula), *tensors), labels)
