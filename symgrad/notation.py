@@ -152,7 +152,7 @@ class Writer:
 
     def inlines(self, node: Node) -> bool:
         """Is a node written out where it is used?"""
-        return node not in self.names and node not in self.stop
+        return (node not in self.names or node is self._defined) and node not in self.stop
 
     # names and indices ----------------------------------------------------------------------------
 
