@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import sympy as sp
 
@@ -63,8 +64,18 @@ def log_of(argument: Node) -> Node | None:
 
 def split(node: Node, depth: int = DEEPEST) -> Parts | None:
     """`node` as mantissa times exponential."""
-    if depth == 0:
+    if depth == 0 or node in _silent:
         return None
+    parts = _split(node, depth)
+    if parts is None and depth == DEEPEST:
+        _silent.add(node)
+    return parts
+
+
+_silent: WeakSet[Node] = WeakSet()  # forms that say nothing: asked once, since x (1 - x) asks twice about x at each level
+
+
+def _split(node: Node, depth: int) -> Parts | None:
     by, inner = scaled(node)
     if by != ONE:
         parts = split(inner, depth - 1)
