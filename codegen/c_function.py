@@ -64,8 +64,9 @@ def layout(roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any,
         for e in list(kept.stored):
             for arg in e.args if e.op == "matmul" else ():
                 if arg not in kept and e.kind == "real" and not fits_blas(context, arg):
-                    kept.keep.add(arg)
-                    kept.stored.insert(kept.stored.index(e), arg)
+                    kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
+                    first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
+                    kept.stored.insert(first, arg)
                     again = True
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
     context.arrays.update({root: names[old] for root, old in taken.items()})

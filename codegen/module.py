@@ -132,8 +132,8 @@ def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | I
             _frame(module, frame.SLOT),
             *(frame.INITIALS[kind] for kind in kinds),
             init_text(module, net.parameters, net.data, net.sizes, starts), _frame(module, frame.FLAT), frame.VIEWS,
-            _begin(module, net), _step(module, net, *(functions[name].lines[0] for name in ("gradients", "update"))),
-            _checked(module, net), _batches(module, net), _train(module, net), _frame(module, frame.FILES), _main(net)]
+            _begin(module, net), _step(module, net, functions), _checked(module, net), _batches(module, net),
+            _train(module, net), _frame(module, frame.FILES), _main(net)]
     if code:
         place = body.index(_checked(module, net))
         body[place:place] = [*c_blocks(module.dtype == "float32", *code), _compiled_step(net, *code)]
@@ -268,7 +268,7 @@ def _begin(module: Module, net: Network) -> str:
     return _frame(module, frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
 
 
-def _step(module: Module, net: Network, gradients: str, update: str) -> str:
+def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction]) -> str:
     rule = net.rule
     known = {name: f'state["{name}"]' for name in ("theta", "g", *rule.states)}
     rates = dict(rule.rates)
@@ -276,12 +276,12 @@ def _step(module: Module, net: Network, gradients: str, update: str) -> str:
     if any(sp.Symbol("t") in e.free_symbols for e in rates.values()):
         lines.append('    t = state["t"]')
     lines.append('    loss = state["loss"]')
-    rooms = ["state['rooms']"] if "rooms" in gradients else []
-    passed = ["*state['params'].values()", "*batch", "loss", "*state['gradients'].values()", *rooms]
-    lines += wrap_line(f"gradients({', '.join(passed)})".replace("'", '"'), "    ")
+    room = {f.name: ', state["rooms"]' for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
+    passed = '*state["params"].values(), *batch, loss, *state["gradients"].values()'
+    lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", "    ")
     lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
     arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
-    lines += wrap_line(f"update({arguments}" + (', state["rooms"])' if "rooms" in update else ")"), "    ")
+    lines += wrap_line(f"update({arguments}{room.get('update', '')})", "    ")
     return _frame(module, frame.STEP, name=rule.name, body="\n".join(lines))
 
 

@@ -119,6 +119,20 @@ def test_products_by_every_blas(kind, monkeypatch):
         assert "syrk(1, m, n, A, m, result2);" in f.source and "syrk(0, n, m, A, m, result3);" in f.source
 
 
+def test_what_blas_needs_in_one_piece_is_copied_before_the_first_step_that_reads_it():
+    """Two blocks of a network's Hessian share a product with a view that gemm cannot read where it lies."""
+    T = sg.dim("T")
+    x, t = sg.data("x", 3, over=T), sg.labels("t", 5, over=T)
+    W, b, V, c = (sg.parameter(name, shape) for name, shape in (("W", (4, 3)), ("b", 4), ("V", (5, 4)), ("c", 5)))
+    loss = sg.empirical_risk(sg.losses.cross_entropy(V @ sg.tanh(W @ x + b) + c, t))
+    outputs = [sg.hessian(loss, W, c), sg.hessian(loss, b, c)]
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((6, 3)), rng.integers(0, 5, 6), *(rng.standard_normal(p.shape) for p in (W, b, V, c))]
+    found, wanted = (sg.function([x, t, W, b, V, c], outputs, backend=backend)(*arrays) for backend in ("c", "numpy"))
+    for have, want in zip(found, wanted, strict=True):
+        near(have, want, 1e-12)
+
+
 def test_arrays_of_any_layout_are_taken_and_none_is_kept():
     X = sg.data("X", (3, 4))
     f = sg.function([X], [sg.tanh(X), X], backend="c")

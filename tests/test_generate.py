@@ -173,6 +173,16 @@ def test_what_predict_is_where_nobody_says():
     assert "def predict" not in ridge.text and not hasattr(ridge.load(), "predict")
 
 
+def test_a_step_of_many_parameters_has_a_head_of_several_lines():
+    """`gradients` takes its workspace last, wherever the lines of its arguments break."""
+    a = sg.data("x", 3, over=T)
+    for k in range(8):
+        a = sg.tanh(sg.parameter(f"weights{k}", (3, 3)) @ a + sg.parameter(f"bias{k}", 3))
+    model = Model(sg.losses.squared_error(a, sg.data("y", 3, over=T)), dtype="float64")
+    step = model.stepper({"x": X, "y": X})
+    assert step() > step()
+
+
 def test_large_constants_lie_beside_the_text(tmp_path):
     loss = models()["constants"][0]
     path = generate(loss).save(tmp_path / "train.py")
