@@ -1,0 +1,221 @@
+"""Training: softmax networks of affine layers with Adam; the unit is one whole step, loss + backward + update.
+
+Every candidate returns the loss before the step as a number. Every input stands in the batch twice, with two labels:
+so the loss has a positive minimum, and however many steps are timed, no gradient fades into denormal numbers.
+"""
+
+from functools import partial
+
+import numpy as np
+from contest import Case, Task, jax_arrays, symgrad
+
+LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
+FIRST = 5  # steps whose losses are compared
+INSIDE = 20  # steps in one lax.scan
+
+
+def network(rng, widths, batch, act):
+    """Data of a network: inputs, labels, and for each layer a matrix (out, in) and a bias."""
+    half = rng.standard_normal((batch // 2, widths[0]))
+    first = rng.integers(0, widths[-1], batch // 2)
+    second = (first + rng.integers(1, widths[-1], batch // 2)) % widths[-1]
+    data = {"x": np.concatenate([half, half]), "t": np.concatenate([first, second]), "act": act}
+    for k, (inside, out) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        limit = np.sqrt(6 / (inside + out))
+        data[f"W{k}"], data[f"b{k}"] = rng.uniform(-limit, limit, (out, inside)), np.zeros(out)
+    return data
+
+
+def layers(data):
+    """[(W, b), ...]"""
+    return [(data[f"W{k}"], data[f"b{k}"]) for k in range(1, (len(data) - 3) // 2 + 1)]
+
+
+def training_case(step, steps=1):
+    """`step()` gives the loss, or those of several steps."""
+    def outcome():
+        losses = []
+        while len(losses) < FIRST:
+            losses += np.atleast_1d(step()).tolist()
+        return {"losses": losses[:FIRST]}
+
+    return Case(step, outcome, steps)
+
+
+def with_symgrad(data, backend):
+    import symgrad as sg
+
+    T = sg.dim("T")
+    parameters = {name: sg.parameter(name, a.shape) for name, a in data.items() if name[0] in "Wb"}
+    a = sg.data("x", data["x"].shape[1], over=T)
+    classes = len(layers(data)[-1][1])
+    for k in range(1, len(layers(data)) + 1):
+        a = getattr(sg, data["act"])(a) if k > 1 else a
+        a = parameters[f"W{k}"] @ a + parameters[f"b{k}"]
+    loss = sg.empirical_risk(sg.losses.cross_entropy(a, sg.labels("t", classes=classes, over=T)))
+    model = sg.Model(loss, backend=backend, dtype="float32")
+    model.parameters = {name: data[name] for name in parameters}
+    return training_case(model.stepper({"x": data["x"], "t": data["t"]}, sg.optim.Adam(LR)))
+
+
+def by_hand(data):
+    """NumPy as an expert writes it: one flat vector of parameters, every array made once, out= everywhere."""
+    x, t, tanh = data["x"], data["t"], data["act"] == "tanh"
+    shapes = [a.shape for pair in layers(data) for a in pair]
+    theta = np.concatenate([a.ravel() for pair in layers(data) for a in pair])
+    g, m, v, u, w = (np.zeros_like(theta) for _ in range(5))
+
+    def views(flat):
+        ends = np.cumsum([np.prod(s) for s in shapes])[:-1]
+        parts = [a.reshape(s) for a, s in zip(np.split(flat, ends), shapes, strict=True)]
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+    net, grads = views(theta), views(g)
+    outs = [np.empty((len(x), len(b)), np.float32) for _, b in net]
+    deltas = [np.empty_like(a) for a in outs]
+    masks = [np.empty(a.shape, bool) for a in outs]
+    rows, ones = np.arange(len(x)), np.ones(len(x), np.float32)
+    share, time = np.float32(1 / len(x)), 0
+    top = np.empty((len(x), 1), np.float32)
+
+    def step():
+        nonlocal time
+        h = x
+        for k, (W, b) in enumerate(net):
+            a = np.dot(h, W.T, out=outs[k])
+            a += b
+            if k < len(net) - 1:
+                h = np.tanh(a, out=a) if tanh else np.maximum(a, 0, out=a)
+        d = deltas[-1]
+        np.maximum.reduce(a, axis=1, keepdims=True, out=top)
+        a -= top
+        np.exp(a, out=d)
+        total = np.add.reduce(d, axis=1, keepdims=True)
+        loss = (np.log(total).sum() - a[rows, t].sum()) * share
+        d /= total
+        d[rows, t] -= 1
+        d *= share
+        for k in range(len(net) - 1, -1, -1):
+            below = outs[k - 1] if k else x
+            np.dot(d.T, below, out=grads[k][0])
+            np.dot(ones, d, out=grads[k][1])
+            if k:
+                e = np.dot(d, net[k][0], out=deltas[k - 1])
+                if tanh:
+                    np.multiply(below, below, out=below)
+                    np.subtract(1, below, out=below)
+                    e *= below
+                else:
+                    e *= np.greater(below, 0, out=masks[k - 1])
+                d = e
+        time += 1
+        c1, c2 = 1 - BETA1**time, np.sqrt(1 - BETA2**time)
+        np.multiply(g, 1 - BETA1, out=u)
+        np.multiply(m, BETA1, out=m)
+        np.add(m, u, out=m)
+        np.multiply(g, g, out=u)
+        np.multiply(u, 1 - BETA2, out=u)
+        np.multiply(v, BETA2, out=v)
+        np.add(v, u, out=v)
+        np.sqrt(v, out=u)
+        np.add(u, float(EPS * c2), out=u)
+        np.divide(m, u, out=w)
+        np.multiply(w, float(LR * c2 / c1), out=w)
+        np.subtract(theta, w, out=theta)
+        return float(loss)
+
+    return training_case(step)
+
+
+def with_torch(data, compiled):
+    """Adam is the fused one; torch.compile sees loss and backward."""
+    import torch
+    from torch.nn import functional as F
+
+    parts = []
+    for W, b in layers(data):
+        linear = torch.nn.Linear(*W.shape[::-1])
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(W))
+            linear.bias.copy_(torch.from_numpy(b))
+        parts += [linear, torch.nn.Tanh() if data["act"] == "tanh" else torch.nn.ReLU()]
+    net = torch.nn.Sequential(*parts[:-1])
+    x, t = torch.from_numpy(data["x"]), torch.from_numpy(data["t"])
+    optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
+
+    def loss_of(x, t):
+        return F.cross_entropy(net(x), t)
+
+    forward = torch.compile(loss_of) if compiled else loss_of
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss = forward(x, t)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return training_case(step)
+
+
+def with_jax(data, inside):
+    """`inside` steps in one call, by lax.scan where there are several; the state is donated."""
+    import jax
+    import jax.numpy as jnp
+
+    act = getattr(jax.nn, data["act"])
+    arrays = jax_arrays(data)
+    x, t = arrays.pop("x"), arrays.pop("t")
+
+    def loss_of(p, x, t):
+        a = x
+        for k in range(1, len(p) // 2 + 1):
+            a = act(a) if k > 1 else a
+            a = a @ p[f"W{k}"].T + p[f"b{k}"]
+        return jnp.mean(jax.nn.logsumexp(a, axis=1) - a[jnp.arange(len(t)), t])
+
+    def one(state, x, t):
+        p, m, v, time = state
+        loss, g = jax.value_and_grad(loss_of)(p, x, t)
+        time = time + 1
+        m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
+        v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
+        c1, c2 = 1 - BETA1**time, 1 - BETA2**time
+        p = jax.tree.map(lambda p, m, v: p - LR * (m / c1) / (jnp.sqrt(v / c2) + EPS), p, m, v)
+        return (p, m, v, time), loss
+
+    def many(state, x, t):
+        return jax.lax.scan(lambda s, _: one(s, x, t), state, None, length=inside)
+
+    run = jax.jit(one if inside == 1 else many, donate_argnums=0)
+    zeros = [{name: jnp.zeros_like(a) for name, a in arrays.items()} for _ in range(2)]
+    state = (arrays, *zeros, jnp.float32(0))
+
+    def step():
+        nonlocal state
+        state, loss = run(state, x, t)
+        jax.block_until_ready(state)
+        return float(loss) if inside == 1 else np.asarray(loss)
+
+    return training_case(step, inside)
+
+
+CANDIDATES = {
+    **symgrad(with_symgrad), "numpy by hand": by_hand,
+    "torch eager": partial(with_torch, compiled=False), "torch.compile": partial(with_torch, compiled=True),
+    "jax.jit": partial(with_jax, inside=1), "jax lax.scan": partial(with_jax, inside=INSIDE),
+}
+
+
+def mlp(widths, batch, act):
+    name = "-".join(map(str, widths))
+    return Task(f"one Adam step, {name} {act}, batch {batch}", "float32", {"widths": widths, "batch": batch, "act": act},
+                {"widths": (7, 6, *([5] * (len(widths) - 3)), 3), "batch": 8, "act": act}, network, CANDIDATES)
+
+
+TASKS = {
+    "mlp-small": mlp((64, 32, 10), 32, "relu"),
+    "mlp-medium": mlp((784, 256, 128, 10), 128, "relu"),
+    "mlp-medium-tanh": mlp((784, 256, 128, 10), 128, "tanh"),
+    "mlp-large": mlp((784, 1024, 1024, 10), 512, "relu"),
+}
