@@ -147,7 +147,17 @@ def _sizes(e: Expr, labels: Labels) -> Mapping[Any, Size]:
 
 
 def _grouped(b: Arrays, e: Expr, labels: Labels, groups: Sequence[Labels]) -> Expr:
-    """`e` with one axis for each group of labels, merged in order; an empty group gives no axis."""
+    """`e` with one axis for each group of labels, merged in order; an empty group gives no axis.
+
+    The last two are merged in the order in which they lie in memory and then transposed, which BLAS reads as well:
+    so weights stay views, and an array that two products take either way round is copied once.
+    """
+    *front, one, two = ((), (), *groups)
+    lying = [x for x in labels if x in one or x in two]
+    if one and lying[0] in two:
+        e = _grouped(b, e, labels, (*front, two, one))
+        last = len(e.shape) - 1
+        return b.transpose(e, (*range(last - 1), last, last - 1))
     order = [x for group in groups for x in group]
     size = _sizes(e, labels)
     e = b.transpose(e, [labels.index(x) for x in order])
