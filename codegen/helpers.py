@@ -75,7 +75,8 @@ OVERLAP = '''\
 def _overlap(y, axis, step, length):
     """Windows added where their entries came from: the transpose of sliding windows."""
     count, width = y.shape[axis], y.shape[-1]
-    x = np.zeros((*y.shape[:axis], length, *y.shape[axis + 1 : -1]), y.dtype)
+    shape = (*y.shape[:axis], length, *y.shape[axis + 1 : -1])
+    x = np.zeros_like(y[..., 0], shape=shape)  # its axes lie in memory as those of y
     target, source = np.moveaxis(x, axis, 0), np.moveaxis(y, axis, 0)
     for k in range(width):
         target[k : k + count * step : step] += source[..., k]

@@ -15,8 +15,9 @@ import sympy as sp
 
 from symgrad.codegen import forms
 from symgrad.codegen.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
+from symgrad.codegen.grams import halves
 from symgrad.codegen.matrices import MATRICES
-from symgrad.codegen.products import Term, contract
+from symgrad.codegen.products import Term, contract, pulled_out
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, consumers, topological
 from symgrad.graphs.samples import counts_along
@@ -78,8 +79,10 @@ def _elementwise(c: Lowering, node: Node) -> Expr:
 
 
 def _einsum(c: Lowering, node: Node) -> Expr:
-    terms = []
-    for operand, labels, user in _flattened(c, node):
+    factors, terms = _flattened(c, node), []
+    if gram := halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1]):
+        return contract(c.b, gram, node.attrs[1], node.dtype)
+    for operand, labels, user in factors:
         e = c.loose(operand)
         if e.kind != NUMBER or operand.shape:
             e = c.exact(operand)
@@ -152,7 +155,8 @@ def _add(c: Lowering, node: Node) -> Expr:
         e, by = rest[0][0], times(rest[0][0].attrs[0], weights[0])  # 2 (3 x) is 6 x
         return b.product(e.args[:e.attrs[1]], e.args[e.attrs[1]:], by, node.dtype)
     if not placed:
-        return b.add(rest, node.dtype)
+        shared = pulled_out(b, rest, node.dtype) if all(c.only_in(o, node) for o in node.operands) else None
+        return shared or b.add(rest, node.dtype)
     base = b.filled(b.add(rest, REAL), node.shape, REAL) if rest else None
     parts = [_delta(c, o, by) if o.op == "view" else _part(c, o, by) for o, by in placed]
     return _place(c, node.shape, REAL, base, parts)

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from symgrad.codegen.arrays import ALL, NEW, Arrays, Expr
 from symgrad.codegen.order import pairs
-from symgrad.graphs.node import BOOLEAN, INTEGER
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import Size, product
-from symgrad.graphs.weights import ONE
+from symgrad.graphs.weights import ONE, Weight
 
 Labels = tuple[Any, ...]
 
@@ -64,6 +64,21 @@ def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
     return Chain(scalars + final.terms, out).expr(b, out, kind)
 
 
+def pulled_out(b: Arrays, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Expr | None:
+    """a b - a c as a (b - c): one pass for each term but the first saved; None where terms share no array."""
+    counts = [list(e.args[:e.attrs[1]]) if e.op == "product" else [] for e, _ in terms]
+    shared = [a for i, a in enumerate(counts[0]) if a.kind == kind and a not in counts[0][:i]
+              and all(a in factors for factors in counts)]
+    if not shared or kind != REAL:
+        return None
+    inner = []
+    for (e, by), factors in zip(terms, counts, strict=True):
+        for a in shared:
+            factors.remove(a)
+        inner.append((b.product(factors, e.args[e.attrs[1]:], e.attrs[0], kind), by))
+    return b.product([*shared, b.add(inner, kind)], [], ONE, kind)
+
+
 def _own_sums(b: Arrays, term: Term, needed: set[Any], kind: str) -> Term:
     """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
     if len(set(term.labels)) == len(term.labels) and needed.issuperset(term.labels):
@@ -92,12 +107,36 @@ def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: L
     shape = _Roles(
         tuple(sorted((x for x in one.labels if x in two.labels and x in needed), key=lambda x: place.get(x, 99))),
         tuple(left), tuple(right),
-        tuple(x for x in (one if len(one.terms) == 1 else two).labels if x in union and x not in needed))
+        _summed(one, two, [x for x in union if x not in needed]))
     ea, la = _written(b, one, (*shape.batch, *_sorted(left, place), *shape.summed), kind)
     eb, lb = _written(b, two, (*shape.batch, *shape.summed, *_sorted(right, place)), kind)
-    shape = shape._replace(left=tuple(x for x in la if x in left), right=tuple(x for x in lb if x in right))
+    shape = shape._replace(left=_merging(ea, la, left), right=_merging(eb, lb, right))
     e, labels = _contracted(b, ea, la, eb, lb, shape)
     return Chain([Term(e, labels)], labels)
+
+
+def _summed(one: Chain, two: Chain, summed: Collection[Any]) -> Labels:
+    """The labels to sum in the order of an operand that is there already; windows decide, for they are copied."""
+    lying = [(c.terms[0].e, c.labels) for c in (one, two) if len(c.terms) == 1]
+    for e, labels in lying:
+        order = _merging(e, labels, summed)
+        if order != tuple(x for x in labels if x in summed):
+            return order
+    return tuple(x for x in (lying[0][1] if lying else two.labels) if x in summed)
+
+
+def _merging(e: Expr, labels: Labels, group: Collection[Any]) -> Labels:
+    """The labels of a group in the order of `e`, offsets in windows first: short axes make slow inner loops."""
+    axes = {x: i for i, x in enumerate(labels)}
+    offsets = set()
+    while e.op in ("transpose", "windows"):
+        if e.op == "transpose":
+            axes = {x: e.attrs[0][i] for x, i in axes.items()}
+        else:
+            offsets |= {x for x, i in axes.items() if i == len(e.shape) - 1}
+            axes = {x: i for x, i in axes.items() if i < len(e.shape) - 1}
+        e = e.args[0]
+    return tuple(sorted((x for x in labels if x in group), key=lambda x: x not in offsets))
 
 
 class _Roles(NamedTuple):

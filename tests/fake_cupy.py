@@ -280,7 +280,7 @@ def full(shape, fill_value, dtype=None, order="C"):
 
 
 def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
-    return ndarray(np.zeros_like(a._a))
+    return ndarray(np.zeros_like(a._a, dtype, order, shape=shape))
 
 
 def full_like(a, fill_value, dtype=None, order="K", subok=None, shape=None):

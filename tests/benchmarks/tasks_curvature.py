@@ -81,9 +81,7 @@ def masked_symgrad(data, backend):
 
     n, k = sg.dims("n k")
     U, V, M, R = sg.parameter("U", (n, k)), sg.parameter("V", (n, k)), sg.data("M", (n, n)), sg.data("R", (n, n))
-    H = sg.hessian(sg.sum(M * (U @ V.T - R) ** 2), U)
-    if hasattr(sg, "structure"):
-        H = sg.structure(H).blocks()
+    H = sg.structure(sg.hessian(sg.sum(M * (U @ V.T - R) ** 2), U)).blocks()
     return outcome_by(function_case([U, V, M, R], {"H": H}, data, "float64", backend), "blocks", blocks)
 
 
