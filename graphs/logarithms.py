@@ -225,7 +225,7 @@ def _of_sum(inner: Node, depth: int) -> Parts | None:
     for parts in parted[1:]:
         largest = elementwise("maximum", [largest, _counting(parts)])
     top = _constant(largest)
-    return Parts(add([_rest(parts, top) for parts in parted]), top, True)
+    return Parts(add([_rest(parts, top) for parts in parted]), top, wild)
 
 
 def _counting(parts: Parts) -> Node:
@@ -292,7 +292,7 @@ def _of_product(inner: Node, depth: int) -> Parts | None:
     parts = Parts(_together(inside, full, size), exponent)
     top = _constant(reduction("max", _counting(parts), axes))
     mantissa = total(_rest(parts, broadcast(top, range(len(out)), shape)), axes)
-    return Parts(mantissa if common is None else product(mantissa, common), top, True)
+    return Parts(mantissa if common is None else product(mantissa, common), top, wild)
 
 
 def _together(factors: Sequence[tuple[Node, Sequence[Any]]], out: Sequence[Any], size: dict[Any, Any]) -> Node | None:

@@ -280,3 +280,11 @@ def test_meaning_is_kept(y):
 def test_polynomials_of_exponentials_stay_as_they_are():
     for y in ((z - sg.exp(t)) ** 2, (sg.exp(z) - 1) ** 2, sg.exp(z) * sg.sigmoid(t), (z - sg.exp(t)) * sg.sigmoid(t), sg.log(z + sg.exp(t))):
         assert stabilise([y.node]) == [y.node]
+
+
+def test_a_cell_of_an_lstm_is_left_as_it_is():
+    """Products of sigmoids with unknown factors are bounded: nothing in them can overflow."""
+    f, c, i, g, o = (sg.data(name, 3) for name in "fcigo")
+    new = sg.sigmoid(f) * c + sg.sigmoid(i) * sg.tanh(g)
+    y = sg.sum(new * sg.sigmoid(o) * sg.tanh(new))
+    assert stabilise([y.node]) == [y.node]
