@@ -9,7 +9,9 @@
 
 from symgrad.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
 
-from symgrad import losses, nn, optim
+from typing import TYPE_CHECKING, Any
+
+from symgrad import losses, nn
 from symgrad.align import constant
 from symgrad.composed import (
     flip,
@@ -40,12 +42,7 @@ from symgrad.contraction import (
     trace,
     zeros,
 )
-from symgrad.curvature import StationaryPoint, classify
-from symgrad.derivation import Derivation, derive
 from symgrad.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
-from symgrad.drawing import draw
-from symgrad.functions import function
-from symgrad.graphing import graph
 from symgrad.graphs.errors import (
     BackendError,
     DataError,
@@ -56,7 +53,6 @@ from symgrad.graphs.errors import (
     ShapeError,
     SymgradError,
 )
-from symgrad.history import History
 from symgrad.linear_algebra import (
     cholesky,
     cumsum,
@@ -68,8 +64,6 @@ from symgrad.linear_algebra import (
     solve_triangular,
     windows,
 )
-from symgrad.model import Model
-from symgrad.parser import parse
 from symgrad.pointwise import (
     abs,
     arctan,
@@ -127,14 +121,64 @@ from symgrad.reduction import (
     softmax,
     sum,
 )
-from symgrad.simplifying import simplify
-from symgrad.source import Source, generate
-from symgrad.stationary import solve_stationary
-from symgrad.structures import Structure, structure
 from symgrad.symbols import data, dim, dims, labels, parameter
-from symgrad.sympy_reading import from_sympy
-from symgrad.verdict import Verdict
-from symgrad.verification import verify
+
+# What writes code, draws, fits, reads or judges is imported when it is first asked for: formulas alone stay light.
+LATER = {
+    "StationaryPoint": "curvature",
+    "classify": "curvature",
+    "Derivation": "derivation",
+    "derive": "derivation",
+    "draw": "drawing",
+    "function": "functions",
+    "graph": "graphing",
+    "History": "history",
+    "Model": "model",
+    "parse": "parser",
+    "simplify": "simplifying",
+    "Source": "source",
+    "generate": "source",
+    "solve_stationary": "stationary",
+    "Structure": "structures",
+    "structure": "structures",
+    "from_sympy": "sympy_reading",
+    "Verdict": "verdict",
+    "verify": "verification",
+}
+
+if TYPE_CHECKING:
+    from symgrad import optim
+    from symgrad.curvature import StationaryPoint, classify
+    from symgrad.derivation import Derivation, derive
+    from symgrad.drawing import draw
+    from symgrad.functions import function
+    from symgrad.graphing import graph
+    from symgrad.history import History
+    from symgrad.model import Model
+    from symgrad.parser import parse
+    from symgrad.simplifying import simplify
+    from symgrad.source import Source, generate
+    from symgrad.stationary import solve_stationary
+    from symgrad.structures import Structure, structure
+    from symgrad.sympy_reading import from_sympy
+    from symgrad.verdict import Verdict
+    from symgrad.verification import verify
+
+
+def __getattr__(name: str) -> Any:
+    """A public name of a module that is imported now, or the module `optim` itself."""
+    from importlib import import_module
+
+    if name == "optim":
+        return import_module("symgrad.optim")
+    if name not in LATER:
+        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+    return getattr(import_module(f"symgrad.{LATER[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
 
 __version__ = "0.1.0"
 __all__ = [

@@ -104,7 +104,9 @@ class Tensor:
         >>> float(sg.sum(sg.data("x", 3)).eval(x=[1, 2, 3]))
         6.0
         """
-        return _functions.evaluate(self, values)
+        from symgrad.functions import evaluate  # brings the code generator
+
+        return evaluate(self, values)
 
     # how it prints --------------------------------------------------------------------------------
 
@@ -131,7 +133,9 @@ class Tensor:
 
     def to_sympy(self, **sizes: int) -> Any:
         """Explicit SymPy: a scalar, Matrix or Array of element symbols; symbolic sizes by name."""
-        return _to_sympy.to_sympy(self, sizes)
+        from symgrad.to_sympy import to_sympy
+
+        return to_sympy(self, sizes)
 
     # what Python must not do with it --------------------------------------------------------------
 
@@ -337,13 +341,11 @@ def _new(node: Node, over: Size | None) -> Tensor:
 import symgrad.composed as _composed  # noqa: E402
 import symgrad.contraction as _contraction  # noqa: E402
 import symgrad.formulas as _formulas  # noqa: E402
-import symgrad.functions as _functions  # noqa: E402
 import symgrad.indexing as _indexing  # noqa: E402
 import symgrad.numpy_protocol as _numpy  # noqa: E402
 import symgrad.pointwise as _pointwise  # noqa: E402
 import symgrad.rearrange as _rearrange  # noqa: E402
 import symgrad.reduction as _reduction  # noqa: E402
-import symgrad.to_sympy as _to_sympy  # noqa: E402
 
 for _method in (_pointwise.clip, _contraction.diagonal, _contraction.dot, _composed.std, _composed.take,
                 _contraction.trace, _composed.var):
