@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 from weakref import WeakValueDictionary
 
@@ -104,9 +105,7 @@ class Tensor:
         >>> float(sg.sum(sg.data("x", 3)).eval(x=[1, 2, 3]))
         6.0
         """
-        from symgrad.functions import evaluate  # brings the code generator
-
-        return evaluate(self, values)
+        return import_module("symgrad.functions").evaluate(self, values)  # brings the code generator
 
     # how it prints --------------------------------------------------------------------------------
 
@@ -133,9 +132,7 @@ class Tensor:
 
     def to_sympy(self, **sizes: int) -> Any:
         """Explicit SymPy: a scalar, Matrix or Array of element symbols; symbolic sizes by name."""
-        from symgrad.to_sympy import to_sympy
-
-        return to_sympy(self, sizes)
+        return import_module("symgrad.to_sympy").to_sympy(self, sizes)
 
     # what Python must not do with it --------------------------------------------------------------
 
