@@ -31,7 +31,7 @@ LIBM: Mapping[str, str] = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
     "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh",
     "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "erf": "erf",
-    "floor": "floor", "power": "pow", "abs": "fabs",
+    "floor": "floor", "power": "pow", "abs": "fabs", "fmax": "fmax",
 }
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
 # Small functions of our own, by row; written into the text where they are used.

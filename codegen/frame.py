@@ -91,6 +91,15 @@ def begin(params):
 ${states}    }
 '''
 
+CUT = '''\
+def cut(state):
+    """What `update` takes at a time: pieces of the vectors that lie in the cache together."""
+    vectors = (${vectors})
+    starts = range(0, vectors[0].size, PIECE)
+    state["pieces"] = [tuple(vector[i : i + PIECE] for vector in vectors) for i in starts]
+    return state["pieces"]
+'''
+
 STEP = '''\
 ${quiet}def step(state, batch, lr=LR):
     """One step of ${name} on a batch, in place; gives the loss before it${where}."""

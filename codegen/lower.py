@@ -19,7 +19,7 @@ from symgrad.codegen.grams import halves
 from symgrad.codegen.matrices import MATRICES
 from symgrad.codegen.products import Term, contract, pulled_out
 from symgrad.graphs.errors import BackendError
-from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, consumers, topological
+from symgrad.graphs.node import INTEGER, REAL, Node, consumers, topological
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.graphs.weights import ONE, Weight, joins, times, to_expr
@@ -325,11 +325,11 @@ def _softmax(c: Lowering, node: Node) -> Expr:
 
 
 def _logsumexp(c: Lowering, node: Node) -> Expr:
-    """Where the largest entry is infinite it is the result: x - largest would be NaN."""
+    """Where the largest entry is infinite it is the result: x - largest is NaN, which fmax passes over."""
     b, axes = c.b, node.attrs[0]
     top, _, total = _exponentials(c, node)
     safe = b.add([(top, ONE), (b.row("log", [total], REAL), ONE)], REAL)
-    e = b.row("where", [b.row("isinf", [top], BOOLEAN), top, safe], REAL)
+    e = b.row("fmax", [safe, top], REAL)
     return b.index(e, [("take", 0) if i in axes else ALL for i in range(len(e.shape))])
 
 

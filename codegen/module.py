@@ -28,8 +28,9 @@ from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.sizes import symbols_of
 
 Named = tuple[tuple[str, Node], ...]
-FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
-MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys time zipfile Path""".split()
+FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR PIECE cut
+views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys
+time zipfile Path""".split()
 NUMPY_LINE = "import numpy as np"
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 
@@ -78,6 +79,9 @@ class TrainingText:
 
     text: str
     functions: Mapping[str, Emitted | InPlaceFunction]
+
+
+PIECE = 1 << 16  # a few arrays of so many numbers lie in a cache of the second or third level
 
 
 def training_text(module: Module, net: Network) -> TrainingText:
@@ -167,6 +171,7 @@ def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
              + ("\nfrom pathlib import Path" if module.data else ""), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {net.rule.lr!r}  # the learning rate, unless another is given",
+                 *([] if module.backend.device else [f"PIECE = {PIECE}  # entries that an update takes at a time"]),
                  *_tables(net)]
     if module.data:
         constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{CONSTANTS}"))')
@@ -280,9 +285,16 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     passed = '*state["params"].values(), *batch, loss, *state["gradients"].values()'
     lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", "    ")
     lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
-    arguments = ", ".join(known.get(name, name) for name, _ in rule.inputs)
-    lines += wrap_line(f"update({arguments}{room.get('update', '')})", "    ")
-    return _frame(module, frame.STEP, name=rule.name, body="\n".join(lines))
+    arguments = [known.get(name, name) for name, _ in rule.inputs]
+    if module.backend.device:
+        lines += wrap_line(f"update({', '.join(arguments)}{room.get('update', '')})", "    ")
+    else:
+        lines.append('    for piece in state.get("pieces") or cut(state):')
+        lines += wrap_line(f"update({', '.join(['*piece', *arguments[len(known):]])}{room.get('update', '')})", "        ")
+    step = _frame(module, frame.STEP, name=rule.name, body="\n".join(lines))
+    if module.backend.device:
+        return step
+    return "\n\n\n".join([_frame(module, frame.CUT, vectors=", ".join(known.values())), step])
 
 
 def _compiled_step(net: Network, gradients: InPlaceCode, update: InPlaceCode) -> str:

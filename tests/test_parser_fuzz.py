@@ -1,6 +1,6 @@
 """Any text is a tensor or one of symgrad's errors, quickly: generated texts in great number, the same on every run.
 
-20,000 by default; SYMGRAD_FUZZ=100000 (or any number) for more.
+100,000 by default; SYMGRAD_FUZZ=1000 (or any number) for fewer or more.
 """
 
 import os
@@ -16,7 +16,7 @@ import symgrad as sg
 from symgrad.cli import cli
 from symgrad.vocabulary import parse_shapes, public_functions
 
-COUNT = int(os.environ.get("SYMGRAD_FUZZ", "20000"))
+COUNT = int(os.environ.get("SYMGRAD_FUZZ", "100000"))
 PARTS = 10
 SLOW = 2.0  # seconds of one text; an idle machine needs less than 0.4
 HANGS = 20  # seconds after which a text is interrupted
