@@ -28,9 +28,9 @@ from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.sizes import symbols_of
 
 Named = tuple[tuple[str, Node], ...]
-FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR PIECE cut
-views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE argparse math os sys
-time zipfile Path""".split()
+FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
+PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE
+argparse math os sys time zipfile Path""".split()
 NUMPY_LINE = "import numpy as np"
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 
