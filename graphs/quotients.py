@@ -7,9 +7,10 @@ exponential; here the exponents meet, and sigmoids and softmax are recognised in
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from symgrad.graphs.einsum import broadcast, contract, literal_value, scale
-from symgrad.graphs.logarithms import split
+from symgrad.graphs.logarithms import STRUCTURE, split
 from symgrad.graphs.node import Node
 from symgrad.graphs.patterns import exponential_sum, row_of, scaled, sum_of, terms
 from symgrad.graphs.primitives import add, elementwise, softmax
@@ -37,6 +38,27 @@ def inlined(node: Node) -> Node:
     return contract(operands, labels, out, dict(zip(out, node.shape, strict=True)))
 
 
+_grown: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
+GROWING = ("exp", "cosh", "reciprocal", "power")
+
+
+def may_grow(node: Node) -> bool:
+    """May the parts of `node` be wild, by a glance at its form? Each node is asked once, and nothing is built."""
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        row = top.attrs[0] if top.op == "elementwise" else None
+        looks_on = row in ("where", "sqrt") or top.op in ("add", "einsum", "named", "max", "min", *STRUCTURE)
+        inner = top.operands if looks_on else ()
+        unknown = [] if top in _grown else [o for o in inner if o not in _grown]
+        if unknown:
+            stack += unknown
+            continue
+        stack.pop()
+        _grown[top] = row in GROWING or top.op == "multiply" or any(_grown[o] for o in inner)
+    return _grown[node]
+
+
 def quotient(node: Node) -> Node:
     """Products and quotients of exponentials are the exponential of the sum of exponents.
 
@@ -44,6 +66,8 @@ def quotient(node: Node) -> Node:
     """
     if node.op != "einsum" or len(node.operands) < 2:
         return node
+    if not any(map(may_grow, node.operands)):
+        return node  # bounded: nothing overflows, and no parts are made
     inputs, out = node.attrs
     found = [split(operand) for operand in node.operands]
     wild = sum(parts is not None and parts.wild for parts in found)
