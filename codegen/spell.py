@@ -68,10 +68,7 @@ class Spelling:
     def text(self, e: Expr, args: Sequence[Code]) -> Code:
         """`e` written with its arguments as `args`."""
         ops = sum(a.ops for a in args) + (e.op not in SILENT)
-        rule = RULES.get(e.op)
-        if rule is None:
-            raise NotImplementedError(f"no spelling for {e.op}")
-        return rule(self, e, args)._replace(ops=ops)
+        return RULES[e.op](self, e, args)._replace(ops=ops)
 
 
 SILENT = ("transpose", "index", "reshape", "broadcast", "diagonal", "number", "input", "constant")
