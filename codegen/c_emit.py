@@ -16,29 +16,14 @@ import sympy as sp
 from symgrad.codegen import c_runtime
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.backends import NUMPY
-from symgrad.codegen.binding import bind_sizes
 from symgrad.codegen.c_function import Layout, c_text, dtype_text, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
 from symgrad.codegen.c_texts import LIBM
-from symgrad.codegen.emit import (
-    INDENT,
-    Comment,
-    Form,
-    Module,
-    Recorded,
-    _closure,
-    _constants,
-    _docstring,
-    _returned,
-    _size_lines,
-    _sizes_in,
-    _wanted,
-    _wishes,
-)
-from symgrad.codegen.identifiers import Scope, identifier
-from symgrad.codegen.lower import Lowering
+from symgrad.codegen.emit import Form, documented, returned
+from symgrad.codegen.identifiers import identifier
 from symgrad.codegen.plan import Plan, Step, Work, work_of
 from symgrad.codegen.planner import order
+from symgrad.codegen.shared import INDENT, Comment, Module, setting
 from symgrad.codegen.spell import Spelling
 from symgrad.codegen.storage import largest, reads
 from symgrad.codegen.texts import Code, size_text
@@ -80,19 +65,9 @@ def emit_compiled(
     doc: str | None = None,
 ) -> Compiled:
     """One function `name(inputs)` that computes `outputs` in C; the arguments are those of `emit_function`."""
-    nodes = [node for _, node in outputs]
-    wanted = _wanted(nodes, names or {}, comment)
-    lowering = Lowering(nodes, wanted)
-    scope = Scope(module.taken | {name, *RESERVED})
-    arguments = [scope.fresh(wish) for wish, _ in inputs]
-    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
-    constants = _constants(module, lowering, nodes, scope)
-    known = bind_sizes(shapes, sizes or {})
-    size_names = Recorded({s: scope.fresh(s.name) for s in dict.fromkeys((*known, *_sizes_in(nodes)))})
-    leaves = {lowering.b.leaf(node): a for a, (_, node) in zip(arguments, inputs, strict=True)}
-    wishes = _wishes(lowering, wanted)
-    roots = [lowering.exact(node) for node in nodes]
-    given = {**leaves, **constants}
+    begun = setting(module, name, inputs, outputs, sizes, names, comment, RESERVED)
+    arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
+    size_names = begun.sizes
     results = dict(zip(reversed(roots), reversed([identifier(wish) for wish, _ in outputs]), strict=True))
 
     def invent(e: Expr) -> str:
@@ -103,22 +78,22 @@ def emit_compiled(
     solid = [root for root in dict.fromkeys(roots) if root not in given]
     comments = {e: wish.comment.replace("*/", "* /") for e, wish in wishes.items() if wish.comment}
     plan = layout(solid, given, size_names, single, invent, comments)
-    used = _closure(size_names.used, known)
-    free = tuple(s for s in size_names if s in used and s not in known)
+    used = begun.used()
+    free = tuple(s for s in size_names if s in used and s not in begun.known)
     passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
     code = [room_text(name, plan, passed)]
     code += [c_text(name, plan, k, passed, comments) for k, part in enumerate(plan.segments) if part.outside is None]
     glue = _Glue(name, plan, passed, single, roots, given)
     steps = _steps(plan, comments)
-    shown = Plan(shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names),
+    shown = Plan(begun.shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names),
                  _room(plan))
     parameters = [*arguments, *(["*"] if free else []), *(size_names[s] for s in free)]
     lines = wrap_line(f"def {name}({', '.join(parameters)}):", "")
-    lines += _docstring(doc, inputs, arguments, outputs, shown)
-    lines += _size_lines({*used, *passed}, known, size_names, dict(shapes))
+    lines += documented(doc, inputs, arguments, outputs, shown)
+    lines += begun.size_lines({*used, *passed})
     lines += glue.lines()
     texts = shown.results
-    lines += wrap_line(f"return {', '.join(texts) if form is None else _returned(form, texts)}", INDENT)
+    lines += wrap_line(f"return {', '.join(texts) if form is None else returned(form, texts)}", INDENT)
     module.helpers.update(dict.fromkeys(glue.helpers))
     return Compiled(name, tuple(lines), tuple(code), tuple(plan.context.used), shown, free, tuple(glue.helpers))
 
@@ -151,18 +126,10 @@ def emit_compiled_inplace(
 
     None where a step needs NumPy, or a result cannot be where it should be.
     """
-    nodes = [node for _, node in outputs]
-    wanted = _wanted(nodes, names or {}, comment)
-    lowering = Lowering(nodes, wanted)
-    scope = Scope(module.taken | {name, *RESERVED})
-    arguments = [scope.fresh(wish) for wish, _ in inputs]
-    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
-    known = bind_sizes(shapes, sizes or {})
-    size_names = Recorded({s: scope.fresh(s.name) for s in dict.fromkeys((*known, *_sizes_in(nodes)))})
-    given = {lowering.b.leaf(node): a for a, (_, node) in zip(arguments, inputs, strict=True)}
+    begun = setting(module, name, inputs, outputs, sizes, names, comment, RESERVED)
+    arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
+    size_names = begun.sizes
     by_name = {a: e for e, a in given.items()}
-    wishes = _wishes(lowering, wanted)
-    roots = [lowering.exact(node) for node in nodes]
     if len(set(roots)) < len(roots) or set(roots) & set(given) or any(
             e.op == "constant" for root in roots for e in order([root])):
         return None
@@ -180,10 +147,10 @@ def emit_compiled_inplace(
     plan = layout(roots, given, size_names, module.dtype == "float32", invent, comments, covered)
     if len(plan.segments) != 1 or plan.segments[0].outside is not None or len(plan.over) < len(covered):
         return None
-    used = _closure(size_names.used, known)
+    used = begun.used()
     passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
     code = (room_text(name, plan, passed), c_text(name, plan, 0, passed, comments))
-    inside = {lowering.b.leaf(node): k for k, (_, node) in enumerate(inputs)}
+    inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(inputs)}
     taken = plan.over
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
               for e in plan.given(0) if e.shape or e.op != "input"]
@@ -191,12 +158,12 @@ def emit_compiled_inplace(
     places = {a: f"{{{k}}}" for k, a in enumerate(arguments)}
     shown = []
     for symbol, text in passed.items():
-        bound = known[symbol]
+        bound = begun.known[symbol]
         where = f"{places[bound.argument]}.shape[{bound.axis}]" if bound.argument else ""
         shown.append((text, size_text(bound.value, {**size_names, bound.unknown: where}).text))
     return InPlaceCode(
         name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers), tuple(shown),
-        Plan(shapes, _steps(plan, comments), tuple(name for name, _ in outputs), dict(size_names), _room(plan)))
+        Plan(begun.shapes, _steps(plan, comments), tuple(name for name, _ in outputs), dict(size_names), _room(plan)))
 
 
 def _free(e: Expr) -> set[Any]:

@@ -10,27 +10,14 @@ from math import prod
 import sympy as sp
 
 from symgrad.codegen.arrays import Expr
-from symgrad.codegen.binding import bind_sizes
 from symgrad.codegen.c_function import shape_py
-from symgrad.codegen.emit import (
-    INDENT,
-    Comment,
-    Module,
-    Recorded,
-    _closure,
-    _commented,
-    _constants,
-    _size_lines,
-    _sizes_in,
-    _wanted,
-    _wishes,
-)
-from symgrad.codegen.identifiers import Scope, identifier
+from symgrad.codegen.emit import commented
+from symgrad.codegen.identifiers import identifier
 from symgrad.codegen.inplace import FIXED, InPlace, first_only
-from symgrad.codegen.lower import Lowering
 from symgrad.codegen.order import typical
 from symgrad.codegen.plan import Plan, Step, work_of
 from symgrad.codegen.planner import WIDTH
+from symgrad.codegen.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.spell import Spelling
 from symgrad.codegen.storage import Storage, every_operation, largest, last_reads, reads, slots
 from symgrad.codegen.texts import size_text
@@ -61,22 +48,13 @@ def emit_inplace(
     doc: str,
 ) -> InPlaceFunction:
     """`name(inputs, outputs, rooms)`: outputs are arrays to be filled; `over` names outputs that overwrite an input."""
-    nodes = [node for _, node in outputs]
-    wanted = _wanted(nodes, names or {}, comment)
-    lowering = Lowering(nodes, wanted)
-    scope = Scope(module.taken | {name, "rooms"})
-    arguments = [scope.fresh(wish) for wish, _ in inputs]
+    begun = setting(module, name, inputs, outputs, sizes, names, comment, ["rooms"])
+    arguments, scope, arrays, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
+    size_names = begun.sizes
     called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
     over = {new: called[old] for new, old in (over or {}).items()}
-    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
-    constants = _constants(module, lowering, nodes, scope)
-    known = bind_sizes(shapes, sizes or {})
-    size_names = Recorded({s: scope.fresh(s.name) for s in dict.fromkeys((*known, *_sizes_in(nodes)))})
-    arrays = {**{lowering.b.leaf(node): a for a, (_, node) in zip(arguments, inputs, strict=True)}, **constants}
-    roots = [lowering.exact(node) for node in nodes]
     kept = every_operation([root for root in dict.fromkeys(roots) if root not in arrays])
     taken = _overwritten(kept, roots, [wish for wish, _ in outputs], over, arrays)
-    wishes = _wishes(lowering, wanted)
     results: dict[Expr, str] = {}
     given, copies = [], []
     for root, (wish, _) in zip(roots, outputs, strict=True):
@@ -123,7 +101,7 @@ def emit_inplace(
             continue
         lines = writer.lines(e)
         note = wishes[e].comment if e in wishes else None
-        body += _commented(lines, note)
+        body += commented(lines, note)
         size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
                                                                    "integer": 8}.get(e.kind, 1)
         seen.add(memory.get(e, e))
@@ -136,12 +114,12 @@ def emit_inplace(
     inside = [name for name, _ in tenants] + [arrays[e] for e in constant] + [writer.one_name(s) for s in ones]
     module.helpers.update(writer.helpers)
     room = _workspace(name, spelling, tenants, home, constant, ones)
-    used = {s for s in size_names if s in _closure({**size_names.used, **_free(kept)}, known)}
+    used = {s for s in size_names if s in closure({**size_names.used, **_free(kept)}, begun.known)}
     keys = [size_names[s] for s in size_names if s in used]
     key = f'("{name}", {", ".join(keys)})' if keys else f'"{name}"'
     lines = wrap_line(f"def {name}({', '.join([*arguments, *given, *(['rooms'] if inside else [])])}):", "")
     lines += documented(doc)
-    lines += _size_lines(used, known, size_names, dict(shapes))
+    lines += begun.size_lines(used)
     if inside:
         unpacked = ", ".join(inside) + ("," if len(inside) == 1 else "")
         lines += wrap_line(f"{unpacked} = rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})", INDENT)
@@ -149,7 +127,7 @@ def emit_inplace(
         room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
     rooms = tuple(({"real": 4 if module.dtype == "float32" else 8, "integer": 8}.get(e.kind, 1), e.shape)
                   for e in (*map(largest, found), *constant))
-    plan = Plan(shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names), rooms)
+    plan = Plan(begun.shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names), rooms)
     return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan)
 
 

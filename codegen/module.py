@@ -20,8 +20,9 @@ from symgrad.codegen import c_training, frame
 from symgrad.codegen.binding import index_inputs
 from symgrad.codegen.c_emit import InPlaceCode, emit_compiled_inplace
 from symgrad.codegen.c_training import c_blocks, compiled_step
-from symgrad.codegen.emit import Comment, Emitted, Module, emit_function
+from symgrad.codegen.emit import Emitted, emit_function
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
+from symgrad.codegen.shared import Comment, Module
 from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import INTEGER, REAL, Node

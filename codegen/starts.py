@@ -12,8 +12,8 @@ import sympy as sp
 
 from symgrad.codegen import frame
 from symgrad.codegen.binding import bind_sizes
-from symgrad.codegen.emit import Module
 from symgrad.codegen.identifiers import Scope
+from symgrad.codegen.shared import Module
 from symgrad.codegen.texts import number_text, shape_text, size_text
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.primitives import constant

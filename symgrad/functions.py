@@ -17,9 +17,10 @@ import sympy as sp
 from symgrad.align import as_tensor, describe
 from symgrad.codegen.c_emit import compiled_text, emit_compiled
 from symgrad.codegen.c_runtime import NO_COMPILER, compiler
-from symgrad.codegen.emit import emit_function, module_text, new_module
+from symgrad.codegen.emit import emit_function, module_text
 from symgrad.codegen.load import load
 from symgrad.codegen.plan import Plan
+from symgrad.codegen.shared import new_module
 from symgrad.devices import device_of, fetched, foreign
 from symgrad.feeding import Feed
 from symgrad.graphs.errors import DataError, SymgradError

@@ -18,8 +18,8 @@ import numpy as np
 
 from symgrad import fitting
 from symgrad.align import as_tensor, describe
-from symgrad.codegen.emit import new_module
 from symgrad.codegen.module import sum_of, training_text
+from symgrad.codegen.shared import new_module
 from symgrad.dataset import Dataset, checked, split
 from symgrad.devices import device_of, host
 from symgrad.feeding import Feed, evaluate_size

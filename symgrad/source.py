@@ -19,10 +19,10 @@ import numpy as np
 import sympy as sp
 
 from symgrad.align import as_tensor, describe
-from symgrad.codegen.emit import new_module
 from symgrad.codegen.load import load
 from symgrad.codegen.module import CONSTANTS, Named, Network, Rule, training_text
 from symgrad.codegen.plan import Plan
+from symgrad.codegen.shared import new_module
 from symgrad.devices import device_of
 from symgrad.files import write_whole
 from symgrad.formulas import render

@@ -20,10 +20,11 @@ from test_operations import ROWS
 from together import outputs_of
 
 import symgrad as sg
-from symgrad.codegen.emit import emit_function, module_text, new_module
+from symgrad.codegen.emit import emit_function, module_text
 from symgrad.codegen.frame import SLOT, filled
 from symgrad.codegen.inplace_emit import emit_inplace
 from symgrad.codegen.load import load
+from symgrad.codegen.shared import new_module
 from symgrad.graphs.rewrite import stabilise
 
 TOGETHER = 24

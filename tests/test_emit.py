@@ -16,9 +16,10 @@ import reference
 import sympy as sp
 
 import symgrad as sg
-from symgrad.codegen.emit import emit_function, module_text, new_module
+from symgrad.codegen.emit import emit_function, module_text
 from symgrad.codegen.identifiers import Scope, identifier
 from symgrad.codegen.load import load
+from symgrad.codegen.shared import new_module
 from symgrad.codegen.texts import number_text, quotient, size_text, weight_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs import linear, running
