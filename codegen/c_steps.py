@@ -11,7 +11,7 @@ from symgrad.codegen.c_loops import Body, Context, Writer, nest
 from symgrad.codegen.c_moves import write_concat, write_diag, write_gather, write_place
 from symgrad.codegen.c_products import write_dots, write_matmul
 from symgrad.codegen.c_reduce import write_argument, write_cumsum, write_reduction
-from symgrad.codegen.c_texts import TYPES
+from symgrad.codegen.c_texts import TYPES, bare
 
 
 def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = ()) -> list[str]:
@@ -22,7 +22,7 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
     lines = []
     for e in group:
         value = body.computed(e, index) if not _shared(e) else body.value(e.args[0], _below(e, index, rank))
-        value = value[1:-1] if value.startswith("(") and _closes(value) else value
+        value = bare(value)
         name = c.arrays[e]
         if len(group) > 1:
             lines.append(f"const {TYPES[e.kind]} {name}_ = {value};")
@@ -45,16 +45,6 @@ def _below(e: Expr, index: Index, rank: int) -> Index:
     inner = locate(e, index, rank, lambda x: x is not e)[1]
     assert not isinstance(inner, Form)
     return inner
-
-
-def _closes(text: str) -> bool:
-    """Is the first parenthesis closed by the last?"""
-    depth = 0
-    for i, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if not depth:
-            return i == len(text) - 1
-    return False
 
 
 def write_reshape(c: Context, e: Expr) -> list[str]:

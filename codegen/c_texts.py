@@ -101,10 +101,13 @@ def weight_c(by: Weight, names: Names) -> str:
     """A weight of a sum as a real number."""
     if by.factor is None:
         return number_c(by.number)
-    number = by.number
-    shown = f"{number.numerator}.0 / {number.denominator}.0 * " if isinstance(number, Fraction) else (
-        "" if number == 1 else f"{float(number)!r} * ")
-    return f"(real)({shown}{_double(by.factor, names)})"
+    above, below = sp.fraction(by.factor)
+    top, bottom = (by.number.numerator, by.number.denominator) if isinstance(by.number, Fraction) else (by.number, 1)
+    over = [repr(float(top))] if top != 1 or above == 1 else []
+    over += [] if above == 1 else [_double(above, names)]
+    under = [] if bottom == 1 else [f"{bottom}.0"]
+    under += [] if below == 1 else [_double(below, names)]
+    return f"(real)({' / '.join([' * '.join(over), *under])})"
 
 
 def _double(e: sp.Expr, names: Names) -> str:
@@ -123,6 +126,16 @@ def _double(e: sp.Expr, names: Names) -> str:
     if isinstance(e, (sp.log, sp.exp)):
         return f"{e.func.__name__}({_double(e.args[0], names)})"
     return f"(double)({_whole(e, names)})"
+
+
+def bare(text: str) -> str:
+    """A text without the parentheses around all of it, where it has such."""
+    depth = 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return text[1:-1] if text[0] == "(" and i == len(text) - 1 else text
+    return text
 
 
 def row_c(name: str, args: Sequence[str], kind: str, single: bool) -> str:
@@ -144,7 +157,7 @@ def row_c(name: str, args: Sequence[str], kind: str, single: bool) -> str:
         if name == "sign":
             return f"({args[0]} > 0) - ({args[0]} < 0)"
     if name in OWN:
-        return f"{name}({', '.join(args)})"
+        return f"{name}({', '.join(map(bare, args))})"
     if name in LIBM:
-        return f"{LIBM[name]}{'f' if single else ''}({', '.join(args)})"
+        return f"{LIBM[name]}{'f' if single else ''}({', '.join(map(bare, args))})"
     raise BackendError(f"the function {name} has no form in C")
