@@ -44,8 +44,7 @@ NUMPY = Backend("numpy", "np", (("", "import numpy as np"),), MappingProxyType({
                 '@np.errstate(all="ignore")')
 CUPY = Backend(
     "cupy", "cp",
-    (("", "import cupy as cp"), ("cupyx.scatter_add", "import cupyx"),
-     ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
+    (("", "import cupy as cp"), ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
     MappingProxyType({"erf": "cupyx.scipy.special.erf"}),
     MappingProxyType({**CALLS, "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, device=True)
 BACKENDS: Mapping[str, Backend] = MappingProxyType({"numpy": NUMPY, "c": NUMPY, "cupy": CUPY})  # C has NumPy around it

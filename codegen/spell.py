@@ -295,11 +295,7 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
                 lines.append(f"{place}[{joined(indices)}] {sign} {value.text}")
             else:
                 inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
-                if s.backend.device:
-                    minus = "-" if sign == "-=" else ""
-                    lines.append(f"cupyx.scatter_add({place}, {inner}, {minus}{value.at(UNARY) if minus else value.text})")
-                else:
-                    lines.append(f"np.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
+                lines.append(f"{s.np}.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
     return lines
 
 

@@ -149,7 +149,7 @@ def reduced(f, a, axis, out, keepdims):
 
 
 class ufunc:  # noqa: N801 - CuPy's name
-    """No reduce, no at."""
+    """No reduce; `at` for sums alone."""
 
     def __init__(self, f):
         self._f = f
@@ -162,6 +162,13 @@ class ufunc:  # noqa: N801 - CuPy's name
             assert out.shape == np.broadcast_shapes(out.shape, *map(np.shape, args))
             out._a[...] = self._f(*args).astype(out.dtype, casting=casting)
             return out
+
+    def at(self, a, indices, b):
+        if self._f not in (np.add, np.subtract):
+            raise NotImplementedError("this ufunc has no at")
+        if a.dtype.kind != "f":
+            raise TypeError("add.at only supports int32, float16, float32, float64, uint32, uint64, as data type")
+        self._f.at(a._a, tuple(a._index(indices)), np.broadcast_to(inner(b), a[indices].shape))
 
 
 def operator(f, back=False):
@@ -368,12 +375,6 @@ def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=Fa
     return ndarray(np.lib.stride_tricks.sliding_window_view(x._a, window_shape, axis))
 
 
-def scatter_add(a, slices, value):
-    if a.dtype.kind != "f":
-        raise TypeError("scatter_add only supports int32, float16, float32, float64, uint32, uint64, as data type")
-    np.add.at(a._a, tuple(a._index(slices)), np.broadcast_to(inner(value), a[slices].shape))
-
-
 def _erf(x):
     x = np.asarray(x)
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
@@ -402,6 +403,6 @@ def install(modules, available=True):
         lib=namespace("cupy.lib", stride_tricks=namespace("cupy.lib.stride_tricks", **TRICKS)),
         cuda=namespace("cupy.cuda", is_available=lambda: available),
         **{dtype: getattr(np, dtype) for dtype in ("float32", "float64", "int64", "bool_", "uint8")})
-    modules.update({"cupy": cupy, "cupyx": namespace("cupyx", scatter_add=scatter_add, scipy=scipy),
+    modules.update({"cupy": cupy, "cupyx": namespace("cupyx", scipy=scipy),
                     "cupyx.scipy": scipy, "cupyx.scipy.special": special})
     return cupy

@@ -6,14 +6,17 @@ returns when it is done, and the results by which candidates are compared.
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-ORDER = ("symgrad numpy", "symgrad c", "numpy by hand", "torch eager", "torch.compile", "jax.jit", "jax lax.scan")
-NEEDS = {"torch eager": "torch", "torch.compile": "torch", "jax.jit": "jax", "jax lax.scan": "jax"}
+OWN = ("symgrad numpy", "symgrad c")
+CARD = "symgrad cupy"  # what runs on a GPU
+ORDER = (CARD, *OWN, "numpy by hand", "torch eager", "torch.compile", "jax.jit", "jax lax.scan")
+NEEDS = {"torch eager": "torch", "torch.compile": "torch", "jax.jit": "jax", "jax lax.scan": "jax", CARD: "cupy"}
 DIGITS = {"float32": 1e-4, "float64": 1e-8}  # how far results may differ, measured against their largest entry
 
 
@@ -60,6 +63,11 @@ class Task:
         return found
 
 
+def on_gpu():
+    """Do the candidates of this process compute on a GPU?"""
+    return os.environ.get("RACE_DEVICE") == "gpu"
+
+
 def missing(name):
     """The package that a candidate needs and that is not installed, or None."""
     package = NEEDS.get(name)
@@ -67,8 +75,13 @@ def missing(name):
 
 
 def symgrad(build):
-    """The two candidates of symgrad: `build(data, backend)`."""
-    return {"symgrad numpy": partial(build, backend="numpy"), "symgrad c": partial(build, backend="c")}
+    """The candidates of symgrad: `build(data, backend)`."""
+    return {name: partial(build, backend=name.split()[1]) for name in (*OWN, CARD)}
+
+
+def here(array):
+    """A copy as NumPy's array, from wherever it is."""
+    return np.array(getattr(array, "get", getattr(array, "cpu", lambda: array))())
 
 
 def arrays_of(names, call):
@@ -76,7 +89,7 @@ def arrays_of(names, call):
     def outcome():
         results = call()
         results = results if isinstance(results, (tuple, list)) else (results,)
-        return {name: np.array(r) for name, r in zip(names, results, strict=True)}
+        return {name: here(r) for name, r in zip(names, results, strict=True)}
 
     return Case(call, outcome)
 
@@ -87,7 +100,12 @@ def function_case(inputs, outputs, data, dtype, backend):
 
     f = sg.function(inputs, list(outputs.values()), backend=backend, dtype=dtype)
     arguments = [data[name] for name in f.inputs]
-    return arrays_of(outputs, lambda: f(*arguments))
+    if backend != "cupy":
+        return arrays_of(outputs, lambda: f(*arguments))
+    import cupy
+
+    there = [cupy.asarray(a) for a in arguments]
+    return arrays_of(outputs, lambda: (f(*there), cupy.cuda.Device().synchronize())[0])
 
 
 # peers --------------------------------------------------------------------------------------------------------------
@@ -96,10 +114,19 @@ def function_case(inputs, outputs, data, dtype, backend):
 def torch_tensors(data, wanted):
     import torch
 
-    tensors = {name: torch.from_numpy(np.array(a)) for name, a in data.items() if isinstance(a, np.ndarray)}
+    place = "cuda" if on_gpu() else "cpu"
+    tensors = {name: torch.from_numpy(np.array(a)).to(place) for name, a in data.items() if isinstance(a, np.ndarray)}
     for name in wanted:
         tensors[name].requires_grad_()
     return tensors
+
+
+def torch_waits():
+    """Until a GPU has done what it was given."""
+    if on_gpu():
+        import torch
+
+        torch.cuda.synchronize()
 
 
 def torch_gradients(value, wanted, names, extra=False):
@@ -114,7 +141,9 @@ def torch_gradients(value, wanted, names, extra=False):
         def call():
             loss = forward(tensors)
             loss, first = loss if extra else (loss, loss)
-            return [first.detach(), *torch.autograd.grad(loss, leaves)]
+            results = [first.detach(), *torch.autograd.grad(loss, leaves)]
+            torch_waits()
+            return results
 
         return arrays_of(names, call)
 
@@ -127,7 +156,8 @@ def torch_function(make, names):
         import torch
 
         run = make(torch_tensors(data, ()))
-        return arrays_of(names, torch.compile(run) if compiled else run)
+        run = torch.compile(run) if compiled else run
+        return arrays_of(names, lambda: (run(), torch_waits())[0])
 
     return {"torch eager": partial(build, compiled=False), "torch.compile": partial(build, compiled=True)}
 
@@ -137,6 +167,8 @@ def jax_arrays(data):
 
     if any(a.dtype == np.float64 for a in data.values() if isinstance(a, np.ndarray)):
         jax.config.update("jax_enable_x64", True)
+    if on_gpu():  # as PyTorch and cuBLAS do: no TF32 behind float32
+        jax.config.update("jax_default_matmul_precision", "float32")
     return {name: jax.device_put(a) for name, a in data.items() if isinstance(a, np.ndarray)}
 
 

@@ -6,6 +6,7 @@ round; who is not at work waits on a pipe. Before, all must agree on the result.
 rounds, 95 % bootstrap intervals, and the ratio peer / symgrad: above 1, symgrad is faster. Rounds are resampled as
 a whole, because the candidates of one round share the mood of the machine (Efron 1979; paired). Peers that are not
 installed are named: `pip install 'symgrad[peers]'`. Trust the ratios of one table, not seconds across tables.
+With `--gpu` the same on an NVIDIA card: data lie there, a call ends when the card has done its work, no TF32 anywhere.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def cores():
     return len(pairs)
 
 
-def environment(threads, tiny=False):
+def environment(threads, tiny=False, gpu=False):
     """The environment of every candidate."""
     env = {key: value for key, value in os.environ.items() if key not in FORCED}
     env.update(dict.fromkeys(THREADS, str(threads)))
@@ -53,8 +54,10 @@ def environment(threads, tiny=False):
         env["XLA_FLAGS"] = (env.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false").strip()
     root = str(HERE.parents[1])
     env["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [env.get("PYTHONPATH")])])
-    env["JAX_PLATFORMS"] = "cpu"
-    env["CUDA_VISIBLE_DEVICES"] = ""
+    if gpu:
+        env.update(RACE_DEVICE="gpu", XLA_PYTHON_CLIENT_PREALLOCATE="false")
+    else:
+        env.update(JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="")
     if tiny:
         env["RACE_TINY"] = "1"
     return env
@@ -109,7 +112,7 @@ def prepare(name, task, wanted, folder, options):
         if package := missing(candidate):
             notes[candidate] = f"skipped: {package} is not installed"
             continue
-        runner = Runner(name, candidate, folder, environment(options.threads, options.tiny), options.threads)
+        runner = Runner(name, candidate, folder, environment(options.threads, options.tiny, options.gpu), options.threads)
         said = runner.read(options.compile_limit if candidate == "torch.compile" else PATIENCE)
         if "failed" in said:
             notes[candidate] = f"skipped: {said['failed'][:90]}"
@@ -162,7 +165,7 @@ def duration(value, low, high):
 
 def rows(task, seconds, notes):
     """Rows of the table: candidate, ready after, median, interval, and the ratio to each candidate of symgrad."""
-    own = [name for name in ("symgrad numpy", "symgrad c") if name in seconds]
+    own = [name for name in seconds if name.startswith("symgrad")]
     for name, note in notes.items():
         if name not in seconds:
             yield [name, note, "", "", "", ""]
@@ -172,29 +175,35 @@ def rows(task, seconds, notes):
         yield [name, note, *duration(*interval(seconds[name])), *cells, *[""] * (2 - len(own))]
 
 
-def machine():
+def machine(gpu=False):
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
+    cards = []
+    if gpu:
+        query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        cards = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")[:1]
     load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{model}, {cores()} cores{load}; Python {platform.python_version()} on {platform.system()}"
+    return f"{', '.join([*cards, model])}, {cores()} cores{load}; Python {platform.python_version()} on {platform.system()}"
 
 
 def table(name, task, found, notes, kernels, options):
     """Print what one task gave."""
+    from contest import CARD, OWN
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console(width=None if sys.stdout.isatty() else 140)
     shown = Table(title=f"{name}: {task.about} ({task.dtype})", box=box.SIMPLE, title_justify="left")
-    for title in ("candidate", "ready, s", "median", "95 %", "/ symgrad numpy", "/ symgrad c"):
+    own = [CARD] if options.gpu else OWN
+    for title in ("candidate", "ready, s", "median", "95 %", *(f"/ {name}" for name in own)):
         shown.add_column(title, justify="left" if title == "candidate" else "right", overflow="fold")
     for cells in rows(task, found, notes):
-        shown.add_row(*cells)
+        shown.add_row(*cells[:4 + len(own)])
     console.print(shown)
     many = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
     console.print(f"{many} each; {', '.join(kernels)}", style="dim", highlight=False)
@@ -207,6 +216,7 @@ def parsed(words, known):
     parser.add_argument("--turn", type=float, default=0.2, help="seconds of a turn (0.2)")
     parser.add_argument("--threads", type=int, default=cores(), help="threads of each candidate (physical cores)")
     parser.add_argument("--only", default="", help="candidates, by comma")
+    parser.add_argument("--gpu", action="store_true", help="on an NVIDIA card, with CuPy")
     parser.add_argument("--compile-limit", type=float, default=60, help="seconds that torch.compile may take (60)")
     parser.add_argument("--tiny", action="store_true", help="small sizes, to see that all works")
     parser.add_argument("--json", type=Path, help="write the seconds of all rounds here")
@@ -219,15 +229,17 @@ def parsed(words, known):
 
 def main(words=None):
     """Run the tasks that the command line asks for."""
-    from contest import ORDER
+    from contest import CARD, ORDER, OWN
 
     known = tasks()
     options, chosen = parsed(words, known)
-    print(machine())
+    print(machine(options.gpu))
     written, agreed = {}, True
     for name in chosen:
         task = known[name]
-        wanted = [c for c in ORDER if c in task.candidates and (not options.only or c in options.only.split(","))]
+        others = (*OWN, "numpy by hand") if options.gpu else (CARD,)
+        wanted = [c for c in ORDER if c in task.candidates and c not in others
+                  and (not options.only or c in options.only.split(","))]
         with tempfile.TemporaryDirectory() as folder:
             runners, notes, kernels = prepare(name, task, wanted, folder, options)
             try:
@@ -239,7 +251,7 @@ def main(words=None):
         agreed = agreed and not any(note.startswith("DISAGREES") for note in notes.values())
         written[name] = {"notes": notes, "seconds": {c: list(map(float, s)) for c, s in seconds.items()}}
         if options.json:
-            options.json.write_text(json.dumps({"machine": machine(), "threads": options.threads, "tasks": written},
+            options.json.write_text(json.dumps({"machine": machine(options.gpu), "threads": options.threads, "tasks": written},
                                                indent=1))
     return 0 if agreed else 1
 

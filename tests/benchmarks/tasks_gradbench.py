@@ -98,7 +98,8 @@ def gmm_value(lib, logsumexp, zeros, concatenate):
 def gmm_torch(a):
     import torch
 
-    return gmm_value(torch, torch.logsumexp, lambda k: torch.zeros((k, 1), dtype=torch.float64), torch.cat)(a)
+    zeros = torch.zeros((len(a["alpha"]), 1), dtype=torch.float64, device=a["x"].device)
+    return gmm_value(torch, torch.logsumexp, lambda k: zeros, torch.cat)(a)
 
 
 def gmm_jax(a):
@@ -185,7 +186,7 @@ def llsq_by_hand(data):
 def llsq_torch(a):
     import torch
 
-    powers = a["t"][:, None] ** torch.arange(len(a["x"]))
+    powers = a["t"][:, None] ** torch.arange(len(a["x"]), device=a["t"].device)
     return 0.5 * ((torch.sign(a["t"]) - powers @ a["x"]) ** 2).sum()
 
 

@@ -7,7 +7,7 @@ so the loss has a positive minimum, and however many steps are timed, no gradien
 from functools import partial
 
 import numpy as np
-from contest import Case, Task, jax_arrays, symgrad
+from contest import Case, Task, jax_arrays, symgrad, torch_tensors
 
 LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
 FIRST = 5  # steps whose losses are compared
@@ -139,8 +139,9 @@ def with_torch(data, compiled):
             linear.weight.copy_(torch.from_numpy(W))
             linear.bias.copy_(torch.from_numpy(b))
         parts += [linear, torch.nn.Tanh() if data["act"] == "tanh" else torch.nn.ReLU()]
-    net = torch.nn.Sequential(*parts[:-1])
-    x, t = torch.from_numpy(data["x"]), torch.from_numpy(data["t"])
+    tensors = torch_tensors({"x": data["x"], "t": data["t"]}, ())
+    x, t = tensors["x"], tensors["t"]
+    net = torch.nn.Sequential(*parts[:-1]).to(x.device)
     optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
 
     def loss_of(x, t):
