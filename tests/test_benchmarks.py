@@ -3,6 +3,7 @@
 Nothing is timed here.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ sys.path.append(str(Path(__file__).parent / "benchmarks"))
 
 import contest  # noqa: E402
 import race  # noqa: E402
+import summary  # noqa: E402
 import worker  # noqa: E402
 
 TASKS = race.tasks()
@@ -67,6 +69,16 @@ def test_processes_race(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "GradBench lse" in said and "numpy by hand" in said and "skipped" not in said and "1 thread" in said
     assert (tmp_path / "race.json").read_text().count('"seconds"') == 1
+
+
+def test_seconds_become_a_table(tmp_path, capsys):
+    seconds = {"symgrad numpy": [1.0, 1.0], "symgrad c": [0.5, 0.5], "torch eager": [3.0, 3.0]}
+    found = {"machine": "here", "threads": 2, "tasks": {"lse": {"notes": {}, "seconds": seconds},
+                                                        "none": {"notes": {}, "seconds": {}}}}
+    (tmp_path / "race.json").write_text(json.dumps(found))
+    summary.main([tmp_path / "race.json"])
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| numpy / c | torch eager |", "|---|---|", "| lse | 3.0 / 6.0 |"]
 
 
 def test_an_unknown_task_is_named(capsys):
