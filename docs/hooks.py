@@ -1,0 +1,183 @@
+"""MkDocs' hooks: what makes the site of the pages, at build time and without a network.
+
+- Fences with prompts are run (`fences.py`) and shown as code and, below it, its output, without the prompts; the
+  expressions named by `show=` become MathML and pictures.
+- `$...$` and `$$...$$` become MathML (latex2mathml), for which STIX Two Math is copied from ziamath: no script, no CDN.
+- `::: name` becomes an entry of the interface reference (`reference.py`), and `sg.name` in the text a link to it.
+- `{{ name }}` stands for text that is written elsewhere: ARCHITECTURE.md, the help of the command line.
+"""
+
+import html
+import importlib.util
+import re
+import sys
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+
+from latex2mathml.converter import convert
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fences  # noqa: E402
+import reference  # noqa: E402
+
+FONT = "STIXTwoMath-Regular.ttf"
+STASH = "symgradstash%dx"
+STASHED = re.compile(r"<p>symgradstash(\d+)x</p>|symgradstash(\d+)x")
+state = {"pieces": [], "links": {}, "pictures": {}, "pages": {}}
+
+
+def on_files(files, config):
+    """The font of formulas; where each name of the reference stands."""
+    ziamath = Path(importlib.util.find_spec("ziamath").origin).parent
+    files.append(File.generated(config, f"assets/{FONT}", abs_src_path=str(ziamath / "fonts" / FONT)))
+    state.update(pieces=[], pictures={})
+    state["links"] = {name: file.url for file in files.documentation_pages()
+                      for name in reference.names(file.content_string)}
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    markdown = re.sub(r"\{\{ (\w+) \}\}", lambda found: INCLUDES[found[1]](), markdown)
+    markdown = reference.expand(markdown)
+    outcome = fences.Outcome()
+    if re.search(r"^```python.*show=", markdown, re.M):
+        with tempfile.TemporaryDirectory() as folder, chdir(folder):
+            outcome = fences.run(markdown, page.file.src_uri, commands=False)
+        if outcome.wrong:
+            raise PluginError("an example does not print what it shows:\n" + "".join(outcome.wrong))
+    text, at, pictures = [], 0, 0
+    for fence in fences.fences(markdown):
+        text.append(formulas(markdown[at:fence.start]))
+        text.append(as_lines(shown(fence), fence.indent))
+        for expression, value in zip(fence.show, outcome.values.get(fence.start, ())):
+            if hasattr(value, "svg"):
+                pictures += 1
+                name = f"pictures/{Path(page.file.src_uri).stem}-{pictures}.svg"
+                state["pictures"][name] = picture_text(value)
+                depth = page.file.dest_uri.count("/")
+                piece = figure("../" * depth + name, expression, value)
+            else:
+                piece = formula(expression, value)
+            text.append(f"\n\n{fence.indent}{stash(piece)}\n\n")
+        at = fence.stop
+    return "".join([*text, formulas(markdown[at:])])
+
+
+def on_page_content(html, page, config, files):
+    html = STASHED.sub(lambda found: state["pieces"][int(found[1] or found[2])], html)
+    up = "../" * page.file.dest_uri.count("/")
+    return linked(html, up)
+
+
+def on_post_build(config):
+    for name, svg in state["pictures"].items():
+        path = Path(config.site_dir) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(svg, encoding="utf-8")
+
+
+def stash(piece):
+    """A word that stands for a piece of HTML until Markdown is done with the page."""
+    state["pieces"].append(piece)
+    return STASH % (len(state["pieces"]) - 1)
+
+
+# code ---------------------------------------------------------------------------------------------------------
+
+
+def shown(fence):
+    """A fence as Markdown: code without prompts, and the output below it."""
+    if fence.language == "console":
+        return "\n".join(block("console", f"$ {command}\n") + block("text", output, "output")
+                         for command, output in fences.prompts(fence.text))
+    if not fence.examples:
+        return block(fence.language or "text", fence.text)
+    blocks, code = [], ""
+    for example in fence.examples:
+        code += example.source
+        want = example.exc_msg or example.want
+        if want:
+            blocks += [block("python", code), block("text", re.sub(r"^<BLANKLINE>$", "", want, flags=re.M), "output")]
+            code = ""
+    return "\n".join(blocks + ([block("python", code)] if code else []))
+
+
+def block(language, text, *classes):
+    names = " ".join(f".{name}" for name in (language, *classes))
+    if not text.strip():
+        return ""
+    return f"\n```` {{ {names} }}\n{text.rstrip()}\n````\n"
+
+
+def as_lines(text, indent):
+    return re.sub(r"^(?=.)", indent, text, flags=re.M) if indent else text
+
+
+# formulas and pictures ----------------------------------------------------------------------------------------
+
+CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)|(?P<line>\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$)")
+
+
+def formulas(markdown):
+    """LaTeX between dollars as MathML; inline code is left alone."""
+    def convert_one(found):
+        if found["block"]:
+            return stash(f'<div class="formula">{convert(found["tex"].strip(), display="block")}</div>')
+        return stash(convert(found["inline"])) if found["line"] else found[0]
+
+    return CODE.sub(convert_one, markdown)
+
+
+def formula(expression, value):
+    """A value as HTML: a tensor, structure or update rule as MathML, a derivation as its table, else its text."""
+    if hasattr(value, "html"):
+        return f'<div class="derivation-box">{value.html()}</div>'
+    if hasattr(value, "latex"):
+        name = f'<span class="name">{html.escape(expression)}</span>' if expression.isidentifier() else ""
+        return f'<div class="formula">{name}{convert(value.latex(), display="block")}</div>'
+    return f'<pre class="shown"><code>{html.escape(str(value))}</code></pre>'
+
+
+def picture_text(value):
+    return value.svg() if callable(value.svg) else value.svg
+
+
+def figure(source, expression, value):
+    words = getattr(value, "words", f"{expression}: curves")
+    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)', picture_text(value))
+    size = f' style="--natural: {width[1]}px"' if width else ""
+    return (f'<figure class="drawing"{size}><a href="{source}" title="open the picture alone">'
+            f'<img src="{source}" alt="{html.escape(words[:2000])}"></a></figure>')
+
+
+# links --------------------------------------------------------------------------------------------------------
+
+SKIPPED = re.compile(r"(<(h[1-6]|a|pre)\b.*?</\2>)", re.S)
+NAME = re.compile(r"<code>(sg\.[\w.]*\w)((?:\([^<]*\))?)</code>")
+
+
+def linked(page, up):
+    """`sg.name` in the text leads to its entry in the reference."""
+    def link(found):
+        url = state["links"].get(found[1])
+        return f'<a class="name" href="{up}{url}#{found[1]}">{found[0]}</a>' if url else found[0]
+
+    parts = SKIPPED.split(page)
+    return "".join(part if i % 3 == 1 else NAME.sub(link, part) for i, part in enumerate(parts) if i % 3 != 2)
+
+
+# text that is written elsewhere -------------------------------------------------------------------------------
+
+
+def _document(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return text.partition("\n")[2]  # without its title: the page has its own
+
+
+INCLUDES = {"architecture": lambda: _document("ARCHITECTURE.md"), "changelog": lambda: _document("CHANGELOG.md"),
+            "speed": lambda: reference.section(ROOT / "README.md", "Speed"), "commands": lambda: reference.commands()}
