@@ -111,7 +111,8 @@ def _run_python(fence, test, namespace, outcome):
         for example in reversed(fence.examples):
             if example.lineno in runner.got:
                 start = example.lineno + example.source.count("\n")
-                lines[start:start + example.want.count("\n")] = runner.got[example.lineno].rstrip("\n").splitlines()
+                lines[start:start + example.want.count("\n")] = [
+                    line or "<BLANKLINE>" for line in runner.got[example.lineno].rstrip("\n").splitlines()]
         outcome.edits.append((fence, "\n".join(lines) + "\n"))
 
 
@@ -122,7 +123,7 @@ def _run_console(fence, place, outcome):
         got = invoke(command.replace("\\\n", " "))
         if not doctest.OutputChecker().check_output(shown, got, FLAGS):
             outcome.wrong.append(f"{place}\n$ {command}\nExpected:\n{shown}\nGot:\n{got}\n")
-            shown, changed = got, True
+            shown, changed = re.sub(r"[ ]+$", "", got, flags=re.M), True
         text += f"$ {command}\n{shown.rstrip()}\n"
     if changed:
         outcome.edits.append((fence, text))

@@ -102,7 +102,8 @@ def shown(fence):
         code += example.source
         want = example.exc_msg or example.want
         if want:
-            blocks += [block("python", code), block("text", re.sub(r"^<BLANKLINE>$", "", want, flags=re.M), "output")]
+            want = re.sub(r"^<BLANKLINE>$", "", want, flags=re.M)
+            blocks += [block("python", code), block(language_of(want), want, "output")]
             code = ""
     return "\n".join(blocks + ([block("python", code)] if code else []))
 
@@ -112,6 +113,21 @@ def block(language, text, *classes):
     if not text.strip():
         return ""
     return f"\n```` {{ {names} }}\n{text.rstrip()}\n````\n"
+
+
+def language_of(text):
+    """What printed text is: Python or C that symgrad wrote, or anything else."""
+    if re.match(r"\s*(import |def |@)", text):
+        return "python"
+    return "c" if re.match(r"\s*(for \(|static |void |#)", text) else "text"
+
+
+def highlighted(text):
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+
+    return highlight(text, get_lexer_by_name(language_of(text)), HtmlFormatter(cssclass="highlight output"))
 
 
 def as_lines(text, indent):
@@ -140,7 +156,7 @@ def formula(expression, value):
     if hasattr(value, "latex"):
         name = f'<span class="name">{html.escape(expression)}</span>' if expression.isidentifier() else ""
         return f'<div class="formula">{name}{convert(value.latex(), display="block")}</div>'
-    return f'<pre class="shown"><code>{html.escape(str(value))}</code></pre>'
+    return highlighted(str(value))
 
 
 def picture_text(value):
