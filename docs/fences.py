@@ -68,15 +68,24 @@ class Outcome:
     count: int = 0
 
 
+class Checker(doctest.OutputChecker):
+    """Doctest's checker, for which an error needs no module before its name."""
+
+    def check_output(self, want, got, optionflags):
+        return super().check_output(want, re.sub(r"^(?:[a-z_]\w*\.)+([A-Z]\w+: )", r"\1", got), optionflags)
+
+
 class Runner(doctest.DocTestRunner):
     """Doctest's runner, which remembers what examples print that print something else."""
 
     def __init__(self):
-        super().__init__(optionflags=FLAGS, verbose=False)
+        super().__init__(Checker(), optionflags=FLAGS, verbose=False)
         self.got = {}
 
     def report_failure(self, out, test, example, got):
-        self.got[example.lineno] = got
+        head, raised, tail = got.partition("Traceback (most recent call last):\n")
+        message = re.sub(r"\A(?: .*\n)+(?:\w+\.)*", "", tail)  # without the frames and the error's module
+        self.got[example.lineno] = f"{head}{raised}    ...\n{message}" if raised else got
         super().report_failure(out, test, example, got)
 
     def report_unexpected_exception(self, out, test, example, exc_info):

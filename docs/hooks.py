@@ -154,8 +154,9 @@ def formula(expression, value):
     if hasattr(value, "html"):
         return f'<div class="derivation-box">{value.html()}</div>'
     if hasattr(value, "latex"):
-        name = f'<span class="name">{html.escape(expression)}</span>' if expression.isidentifier() else ""
-        return f'<div class="formula">{name}{convert(value.latex(), display="block")}</div>'
+        named = expression.isidentifier()
+        name = f'<span class="name">{expression}</span>' if named else ""
+        return f'<div class="formula{" named" * named}">{name}{convert(value.latex(), display="block")}</div>'
     return highlighted(str(value))
 
 
