@@ -136,7 +136,8 @@ def as_lines(text, indent):
 
 # formulas and pictures ----------------------------------------------------------------------------------------
 
-CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)|(?P<line>\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$)")
+CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)"
+                  r"|(?P<line>\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$)")
 
 
 def formulas(markdown):

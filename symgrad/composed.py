@@ -34,17 +34,35 @@ def _triangle(operation: str, x: Any, k: int, lower: bool) -> Tensor:
 
 
 def tril(x: Any, k: int = 0) -> Tensor:
-    """The entries on and below diagonal `k` of the last two axes; zeros above."""
+    """The entries on and below diagonal `k` of the last two axes; zeros above.
+
+    >>> sg.tril(sg.ones((3, 3))).eval()
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]])
+    """
     return _triangle("tril", x, k, True)
 
 
 def triu(x: Any, k: int = 0) -> Tensor:
-    """The entries on and above diagonal `k` of the last two axes; zeros below."""
+    """The entries on and above diagonal `k` of the last two axes; zeros below.
+
+    >>> sg.triu(sg.ones((3, 3)), 1).eval()
+    array([[0., 1., 1.],
+           [0., 0., 1.],
+           [0., 0., 0.]])
+    """
     return _triangle("triu", x, k, False)
 
 
 def kron(a: Any, b: Any) -> Tensor:
-    """The Kronecker product of two vectors or two matrices."""
+    """The Kronecker product of two vectors or two matrices, of shape (m p, n q) for (m, n) and (p, q).
+
+    Raises ShapeError for other shapes.
+
+    >>> sg.kron(sg.data("A", (2, 3)), sg.data("B", (4, 5))).shape
+    (8, 15)
+    """
     left, right = as_tensor(a, "kron"), as_tensor(b, "kron")
     if left.ndim != right.ndim or left.ndim > 2:
         raise ShapeError(f"kron: {describe(left)} and {describe(right)} must be two vectors or two matrices")
@@ -54,7 +72,11 @@ def kron(a: Any, b: Any) -> Tensor:
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The mean of the squared deviations from the mean; `ddof` is taken off the count."""
+    """The mean of the squared deviations from the mean; `ddof` is taken off the count.
+
+    >>> sg.var(sg.data("x", 4)).eval(x=[1.0, 2.0, 3.0, 4.0])
+    np.float64(1.25)
+    """
     return _variance("var", x, axis, keepdims, ddof)
 
 
@@ -70,12 +92,21 @@ def _variance(operation: str, x: Any, axis: Axis, keepdims: bool, ddof: int) -> 
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The square root of `var`."""
+    """The square root of `var`.
+
+    >>> sg.std(sg.data("x", 4), ddof=1).eval(x=[1.0, 2.0, 3.0, 4.0]).round(3)
+    np.float64(1.291)
+    """
     return sqrt(_variance("std", x, axis, keepdims, ddof))
 
 
 def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The norm of all entries along `axis`: Euclidean (Frobenius), 1 (sum of |x|) or inf (largest |x|)."""
+    """The norm of all entries along `axis`: Euclidean (Frobenius), 1 (sum of |x|) or inf (largest |x|).
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.norm(x), "|", sg.gradient(sg.norm(x), x))
+    ‖x‖ | x/‖x‖
+    """
     t = as_tensor(x, "norm")
     as_axes(axis, t, "norm")
     if ord == 2 or ord == "fro":
@@ -88,7 +119,11 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Ten
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The entries at integer `indices` along `axis` (None: of all entries, flattened), as NumPy's take."""
+    """The entries at integer `indices` along `axis` (None: of all entries, flattened), as NumPy's take.
+
+    >>> sg.take(sg.data("x", 4), [3, 0]).eval(x=[1.0, 2.0, 3.0, 4.0])
+    array([4., 1.])
+    """
     t = as_tensor(x, "take")
     if axis is None:
         return take(reshape(t, (-1,)), indices, 0)
@@ -98,7 +133,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def pad(x: Any, width: Any, value: float = 0) -> Tensor:
-    """`x` with a border: `width` is a count, a pair (before, after), or one pair for each axis."""
+    """`x` with a border: `width` is a count, a pair (before, after), or one pair for each axis.
+
+    >>> sg.pad(sg.ones(2), (1, 2)).eval()
+    array([0., 1., 1., 0., 0.])
+    """
     t = as_tensor(x, "pad")
     pairs = _pairs(width, t)
     shape = tuple(canonical(s + a + b) for s, (a, b) in zip(t.shape, pairs, strict=True))
@@ -129,14 +168,22 @@ def _pairs(width: Any, t: Tensor) -> list[tuple[int, int]]:
 
 
 def flip(x: Any, axis: Axis = None) -> Tensor:
-    """The entries in reverse order along `axis` (None: all axes)."""
+    """The entries in reverse order along `axis` (None: all axes).
+
+    >>> sg.flip(sg.arange(4)).eval()
+    array([3, 2, 1, 0])
+    """
     t = as_tensor(x, "flip")
     axes = as_axes(axis, t, "flip")
     return t[tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(t.ndim))]
 
 
 def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
-    """The entries moved by `shift` along `axis` (None: of all, flattened); what leaves at one end enters at the other."""
+    """The entries moved by `shift` along `axis` (None: of all, flattened); what leaves at one end enters at the other.
+
+    >>> sg.roll(sg.arange(4), 1).eval()
+    array([3, 0, 1, 2])
+    """
     t, shift = as_tensor(x, "roll"), as_int(shift, "roll", "the shift")
     if axis is None:
         return roll(reshape(t, (-1,)), shift, 0).reshape(t.shape) if t.ndim else t
@@ -150,7 +197,12 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
 
 
 def one_hot(labels: Any, classes: Any) -> Tensor:
-    """1 at the label along a new last axis of `classes` entries, 0 elsewhere; of booleans as numbers."""
+    """1 at the label along a new last axis of `classes` entries, 0 elsewhere; of booleans as numbers.
+
+    >>> sg.one_hot(sg.data("t", 2, dtype="integer"), 3).eval(t=[2, 0])
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
     t = as_tensor(labels, "one_hot")
     if t.dtype != INTEGER:
         raise ShapeError(f"one_hot: {describe(t)} is {t.dtype}; labels are integers")
@@ -158,7 +210,11 @@ def one_hot(labels: Any, classes: Any) -> Tensor:
 
 
 def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """A list of pieces along `axis`: `parts` equal ones, or cut at the places in a list, as NumPy's split."""
+    """A list of pieces along `axis`: `parts` equal ones, or cut at the places in a list, as NumPy's split.
+
+    >>> [part.shape for part in sg.split(sg.data("x", 7), [2, 5])]
+    [(2,), (3,), (2,)]
+    """
     t = as_tensor(x, "split")
     place = as_axis(axis, t.ndim, "split", t)
     size = t.shape[place]

@@ -96,7 +96,11 @@ def _expand(part: str, tensor: Tensor | None, dots: int, text: str, widest: int)
 
 
 def matmul(a: Any, b: Any) -> Tensor:
-    """The matrix product `a @ b` with NumPy's rules for vectors and stacks of matrices."""
+    """The matrix product `a @ b` with NumPy's rules for vectors and stacks of matrices.
+
+    >>> sg.matmul(sg.data("A", (5, 2, 3)), sg.data("B", (3, 4))).shape
+    (5, 2, 4)
+    """
     left, right = as_tensor(a, "matmul"), as_tensor(b, "matmul")
     for t in (left, right):
         if t.ndim == 0:
@@ -137,7 +141,11 @@ def _hint(left: Tensor, right: Tensor) -> str:
 
 
 def dot(a: Any, b: Any) -> Tensor:
-    """NumPy's dot: the sum over the last axis of `a` and the last but one of `b`."""
+    """NumPy's dot: the sum over the last axis of `a` and the last but one of `b`.
+
+    >>> print(sg.dot(sg.data("u", 3), sg.data("v", 3)))
+    uᵀ v
+    """
     left, right = as_tensor(a, "dot"), as_tensor(b, "dot")
     if not left.ndim or not right.ndim:
         return left * right
@@ -145,14 +153,22 @@ def dot(a: Any, b: Any) -> Tensor:
 
 
 def outer(a: Any, b: Any) -> Tensor:
-    """All products of an entry of `a` with an entry of `b`; both are flattened as in NumPy."""
+    """All products of an entry of `a` with an entry of `b`; both are flattened as in NumPy.
+
+    >>> print(sg.outer(sg.data("u", 3), sg.data("v", 2)))
+    u vᵀ
+    """
     pair = [as_tensor(x, "outer") for x in (a, b)]
     over = common_over("outer", pair)
     return _contract([t.reshape((-1,)) for t in pair], [["i"], ["j"]], ["i", "j"], over)
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
-    """NumPy's tensordot: `axes` is a count, or a pair of axes or lists of axes."""
+    """NumPy's tensordot: `axes` is a count, or a pair of axes or lists of axes.
+
+    >>> sg.tensordot(sg.data("A", (2, 3, 4)), sg.data("B", (4, 3)), ([2, 1], [0, 1])).shape
+    (2,)
+    """
     left, right = as_tensor(a, "tensordot"), as_tensor(b, "tensordot")
     if isinstance(axes, (tuple, list)):
         if len(axes) != 2:
@@ -211,13 +227,22 @@ def _squared(a: Any, operation: str, offset: int, axis1: int, axis2: int) -> tup
 
 
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of the diagonal of two axes, as NumPy's trace. Raises ShapeError where two symbolic sizes differ."""
+    """The sum of the diagonal of two axes, as NumPy's trace. Raises ShapeError where two symbolic sizes differ.
+
+    >>> A = sg.data("A", (3, 3))
+    >>> print(sg.trace(A @ A.T), "|", sg.gradient(sg.trace(A @ A.T), A))
+    ‖A‖_F² | 2 A
+    """
     t, names = _squared(a, "trace", offset, axis1, axis2)
     return _contract([t], [names], [x for x in names if x != "i"], t.over)
 
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The diagonal of two axes as the last axis, as NumPy's diagonal."""
+    """The diagonal of two axes as the last axis, as NumPy's diagonal.
+
+    >>> sg.diagonal(sg.data("A", (5, 3, 3)), axis1=1, axis2=2).shape
+    (5, 3)
+    """
     return _diagonal("diagonal", a, offset, axis1, axis2)
 
 
@@ -227,7 +252,12 @@ def _diagonal(operation: str, a: Any, offset: int, axis1: int, axis2: int) -> Te
 
 
 def diag(a: Any, k: int = 0) -> Tensor:
-    """A vector as diagonal `k` of a matrix that is zero elsewhere; of a matrix, its diagonal `k`."""
+    """A vector as diagonal `k` of a matrix that is zero elsewhere; of a matrix, its diagonal `k`.
+
+    >>> sg.diag(sg.arange(1, 3)).eval()
+    array([[1, 0],
+           [0, 2]])
+    """
     t, k = as_tensor(a, "diag"), as_int(k, "diag", "the number k of a diagonal")
     if t.ndim == 2:
         return _diagonal("diag", t, k, 0, 1)
@@ -246,7 +276,12 @@ def _framed(t: Tensor, above: int, left: int, more: int) -> Tensor:
 
 
 def eye(n: Any, m: Any = None) -> Tensor:
-    """The identity matrix of size n; with `m` (ints then), of n rows and m columns."""
+    """The identity matrix of size n; with `m` (ints then), of n rows and m columns.
+
+    >>> sg.eye(2, 3).eval()
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
     size = as_size(n, "eye")
     width = size if m is None else as_size(m, "eye")
     if width == size:
@@ -258,17 +293,29 @@ def eye(n: Any, m: Any = None) -> Tensor:
 
 
 def zeros(shape: Any) -> Tensor:
-    """Zeros of `shape`."""
+    """Zeros of `shape`.
+
+    >>> sg.zeros((2, 3)).shape
+    (2, 3)
+    """
     return wrap(zeros_node(as_shape(shape, "zeros")))
 
 
 def ones(shape: Any) -> Tensor:
-    """Ones of `shape`."""
+    """Ones of `shape`.
+
+    >>> sg.ones(sg.dim("n")).shape
+    (n,)
+    """
     return wrap(ones_node(as_shape(shape, "ones")))
 
 
 def full(shape: Any, value: Any) -> Tensor:
-    """The scalar `value` at every entry of `shape`."""
+    """The scalar `value` at every entry of `shape`.
+
+    >>> sg.full(3, 2.5).eval()
+    array([2.5, 2.5, 2.5])
+    """
     t, sizes = as_tensor(value, "full"), as_shape(shape, "full")
     if t.ndim:
         raise ShapeError(f"full: the value must be a scalar, got {describe(t)}")
@@ -276,7 +323,11 @@ def full(shape: Any, value: Any) -> Tensor:
 
 
 def arange(start: Any, stop: Any = None, step: int = 1) -> Tensor:
-    """Integers from `start` (0) up to, not including, `stop`, as NumPy's arange; sizes may be symbolic."""
+    """Integers from `start` (0) up to, not including, `stop`, as NumPy's arange; sizes may be symbolic.
+
+    >>> sg.arange(2, 9, 3).eval()
+    array([2, 5, 8])
+    """
     low, high = (0, start) if stop is None else (start, stop)
     step = as_int(step, "arange", "the step")
     if step == 0:

@@ -36,6 +36,11 @@ class StationaryPoint:
 
     `kind` is "minimum", "maximum", "saddle" or "degenerate" by the signs of `eigenvalues` (of the Hessian, ascending,
     float64); `gradient` is the norm of the gradient there; `stationary`: is it zero, up to rounding?
+
+    >>> p = sg.parameter("p", 2)
+    >>> point = sg.classify(p[0] ** 2 - p[1] ** 2, p, {"p": [0.0, 0.0]})
+    >>> point.kind, point.stationary
+    ('saddle', True)
     """
 
     kind: str

@@ -189,6 +189,11 @@ def jacobian(y: Any, x: Any) -> Any:
     """The Jacobian, of shape `y.shape + x.shape` (numerator layout); a list or dict of variables is kept.
 
     Raises DifferentiationError for integer variables and for samples that are coupled.
+
+    >>> A, x = sg.data("A", (2, 3)), sg.data("x", 3)
+    >>> J = sg.jacobian(sg.tanh(A @ x), x)
+    >>> print(J, J.shape)
+    diag(1 - tanh(A x)^⊙2) A (2, 3)
     """
     target = ambient(as_tensor(y, "jacobian"))
     variables_of(x, "jacobian")
@@ -209,6 +214,10 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
     """Second derivatives of a scalar, of shape `x.shape + (z or x).shape`.
 
     A list or dict for `x` gives nested lists or dicts, one block per pair.
+
+    >>> X, w = sg.data("X", (5, 3)), sg.parameter("w", 3)
+    >>> print(sg.hessian(sg.sum(sg.exp(X @ w)), w))
+    Xᵀ diag(exp(X w)) X
     """
     target = _scalar(y, "hessian")
     variables_of([x, x if z is None else z], "hessian")
@@ -231,7 +240,12 @@ def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
 
 
 def vjp(y: Any, x: Any, u: Any) -> Any:
-    """u' J, in the form of `x`: the Jacobian of `y` by `x`, never formed, times `u` of the shape of `y`."""
+    """u' J, in the form of `x`: the Jacobian of `y` by `x`, never formed, times `u` of the shape of `y`.
+
+    >>> A, x, u = sg.data("A", (2, 3)), sg.data("x", 3), sg.data("u", 2)
+    >>> print(sg.vjp(A @ x, x, u))
+    Aᵀ u
+    """
     target, cotangent = ambient(as_tensor(y, "vjp")), as_tensor(u, "vjp")
     variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
@@ -267,7 +281,12 @@ def _pulled(y: Tensor, x: Tensor, root: Node, node: Node, u: Node) -> Tensor:
 
 
 def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
-    """J v: the directional derivative of `y` along `v` of the shape of `x`; nothing is formed."""
+    """J v: the directional derivative of `y` along `v` of the shape of `x`; nothing is formed.
+
+    >>> A, x, v = sg.data("A", (2, 3)), sg.data("x", 3), sg.data("v", 3)
+    >>> print(sg.jvp(A @ x, x, v))
+    A v
+    """
     target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
     _variable(x, "jvp")
     _same_shape("jvp", "v", direction, "x", x)
@@ -283,7 +302,12 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
 
 
 def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
-    """H v: the Hessian of a scalar, never formed, times `v` of the shape of `x`."""
+    """H v: the Hessian of a scalar, never formed, times `v` of the shape of `x`.
+
+    >>> X, w, v = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("v", 3)
+    >>> print(sg.hvp(sg.sum(sg.exp(X @ w)), w, v))
+    Xᵀ ((X v) ⊙ exp(X w))
+    """
     target, direction = _scalar(y, "hvp"), as_tensor(v, "hvp")
     _variable(x, "hvp")
     _same_shape("hvp", "v", direction, "x", x)

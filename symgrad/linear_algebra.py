@@ -49,7 +49,13 @@ def inv(a: Any) -> Tensor:
 
 
 def det(a: Any) -> Tensor:
-    """The determinant of the last two axes. Its derivatives are cofactors: right for singular matrices too."""
+    """The determinant of the last two axes. Its derivatives are cofactors: right for singular matrices too.
+
+    >>> A = sg.data("A", (2, 2))
+    >>> sg.gradient(sg.det(A), A).eval(A=[[1.0, 2.0], [2.0, 4.0]])
+    array([[ 4., -2.],
+           [-2.,  1.]])
+    """
     return _of_matrix("det", a, lambda node: linear.cofactor(node, 0))
 
 
@@ -68,6 +74,10 @@ def cholesky(a: Any) -> Tensor:
     """The lower triangular L with L Lᵀ = A. Of an A that is not symmetric, that of its symmetric part (A + Aᵀ)/2.
 
     Source of the derivative: Murray, Differentiation of the Cholesky decomposition (2016).
+
+    >>> sg.cholesky(sg.data("A", (2, 2))).eval(A=[[4.0, 2.0], [2.0, 5.0]])
+    array([[2., 0.],
+           [1., 2.]])
     """
     return _of_matrix("cholesky", a, linear.cholesky)
 
@@ -128,7 +138,12 @@ def _places(shape: tuple[Size, ...], stack: list[Size], over: Size | None) -> li
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = False, unit_diagonal: bool = False) -> Tensor:
-    """X with T X = B, T the upper (or lower) triangle of A, as SciPy's; the other triangle has no influence."""
+    """X with T X = B, T the upper (or lower) triangle of A, as SciPy's; the other triangle has no influence.
+
+    >>> T, b = sg.data("T", (2, 2)), sg.data("b", 2)
+    >>> sg.solve_triangular(T, b).eval(T=[[2.0, 1.0], [9.0, 4.0]], b=[3.0, 4.0])
+    array([1., 1.])
+    """
     t = _square(a, "solve_triangular")
     if unit_diagonal:
         triangle = (tril(t, -1) if lower else triu(t, 1)) + eye(t.shape[-1])
@@ -154,7 +169,12 @@ def _multiplied(t: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product over `axis` (None: all axes of one sample). Derivatives are right where entries are zero."""
+    """The product over `axis` (None: all axes of one sample). Derivatives are right where entries are zero.
+
+    >>> x = sg.data("x", 3)
+    >>> sg.gradient(sg.prod(x), x).eval(x=[0.0, 2.0, 3.0])
+    array([6., 0., 0.])
+    """
     t = as_tensor(x, "prod")
     return _multiplied(t, as_axes(axis, t, "prod"), keepdims)
 

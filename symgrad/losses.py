@@ -40,19 +40,31 @@ def squared_error(prediction: Any, target: Any) -> Tensor:
 
 
 def mse(prediction: Any, target: Any) -> Tensor:
-    """The mean of the squared differences."""
+    """The mean of the squared differences.
+
+    >>> print(sg.losses.mse(sg.data("p", 3), sg.data("t", 3)))
+    1/3 ‖p - t‖²
+    """
     p, t = _pair("mse", prediction, target)
     return mean((p - t) ** 2)
 
 
 def mae(prediction: Any, target: Any) -> Tensor:
-    """The mean of the absolute differences."""
+    """The mean of the absolute differences.
+
+    >>> print(sg.losses.mae(sg.data("p", 3), sg.data("t", 3)))
+    1/3 sum(|p - t|)
+    """
     p, t = _pair("mae", prediction, target)
     return mean(absolute(p - t))
 
 
 def huber(prediction: Any, target: Any, delta: float = 1.0) -> Tensor:
-    """The mean of d^2 / 2 for |d| <= delta, delta (|d| - delta/2) beyond (Huber 1964)."""
+    """The mean of d^2 / 2 for |d| <= delta, delta (|d| - delta/2) beyond (Huber 1964).
+
+    >>> sg.losses.huber(sg.data("p", 2), sg.data("t", 2)).eval(p=[0.5, 3.0], t=[0.0, 0.0])
+    np.float64(1.3125)
+    """
     p, t = _pair("huber", prediction, target)
     d = p - t
     return mean(where(absolute(d) <= delta, d ** 2 / 2, delta * (absolute(d) - delta / 2)))
@@ -63,6 +75,10 @@ def cross_entropy(logits: Any, target: Any) -> Tensor:
 
     Logits have the classes last; labels have one axis fewer, distributions the same shape.
     Raises ShapeError for other shapes.
+
+    >>> z, t = sg.data("z", 3), sg.labels("t", classes=3)
+    >>> print(sg.losses.cross_entropy(z, t), "|", sg.gradient(sg.losses.cross_entropy(z, t), z))
+    logsumexp(z) - z_t | softmax(z) - e_t
     """
     z, t = as_tensor(logits, "cross_entropy"), as_tensor(target, "cross_entropy")
     if t.dtype == REAL:
@@ -74,7 +90,11 @@ def cross_entropy(logits: Any, target: Any) -> Tensor:
 
 
 def nll(log_probabilities: Any, target: Any) -> Tensor:
-    """-log_probabilities at the target label, averaged: PyTorch's nll_loss."""
+    """-log_probabilities at the target label, averaged: PyTorch's nll_loss.
+
+    >>> print(sg.losses.nll(sg.data("p", 3), sg.labels("t", classes=3)))
+    -p_t
+    """
     p, t = as_tensor(log_probabilities, "nll"), as_tensor(target, "nll")
     if t.dtype != INTEGER:
         raise SymgradError(f"nll: the target {describe(t)} is {t.dtype}; it must hold integer labels (sg.labels)")
@@ -105,19 +125,33 @@ def _pick(name: str, scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Tensor:
-    """The mean of softplus(z) - t z: cross-entropy of sigmoid(z) with targets in [0, 1]."""
+    """The mean of softplus(z) - t z: cross-entropy of sigmoid(z) with targets in [0, 1].
+
+    >>> z, t = sg.data("z"), sg.data("t")
+    >>> print(sg.gradient(sg.losses.binary_cross_entropy_with_logits(z, t), z))
+    σ(z) - t
+    """
     z, t = _pair("binary_cross_entropy_with_logits", logits, target)
     return mean(softplus(z) - t * z)
 
 
 def kl_divergence(log_prediction: Any, target: Any) -> Tensor:
-    """The mean of t (log t - log_prediction): PyTorch's kl_div; terms with t = 0 are 0."""
+    """The mean of t (log t - log_prediction): PyTorch's kl_div; terms with t = 0 are 0.
+
+    >>> p, t = sg.data("p", 2), sg.data("t", 2)
+    >>> sg.losses.kl_divergence(p, t).eval(p=np.log([0.5, 0.5]), t=[1.0, 0.0]).round(4)
+    np.float64(0.3466)
+    """
     p, t = _pair("kl_divergence", log_prediction, target)
     return mean(where(t > 0, t * (log(where(t > 0, t, 1)) - p), 0))
 
 
 def hinge(prediction: Any, target: Any) -> Tensor:
-    """The mean of max(0, 1 - t p), for targets in {-1, 1}."""
+    """The mean of max(0, 1 - t p), for targets in {-1, 1}.
+
+    >>> sg.losses.hinge(sg.data("p", 2), sg.data("t", 2)).eval(p=[0.5, 3.0], t=[1.0, 1.0])
+    np.float64(0.25)
+    """
     p, t = _pair("hinge", prediction, target)
     return mean(relu(1 - t * p))
 

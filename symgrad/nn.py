@@ -22,7 +22,20 @@ from symgrad.tensor import Tensor
 
 
 class Module:
-    """A layer: callable on a tensor, with `.parameters()` in order and `.freeze()`."""
+    """A layer: callable on a tensor, with `.parameters()` in order and `.freeze()`. Subclass it for one of your own.
+
+    >>> class Scale(sg.nn.Module):
+    ...     def __init__(self):
+    ...         self.s = sg.parameter("s")
+    ...     def own(self):
+    ...         return [self.s]
+    ...     def __call__(self, x):
+    ...         return self.s * x
+    ...
+    >>> net = sg.nn.Sequential(sg.nn.Linear(3, 2), Scale())
+    >>> [p.name for p in net.parameters()]
+    ['W1', 'b1', 's']
+    """
 
     frozen: bool = False
 
@@ -112,7 +125,11 @@ class Linear(Module):
 
 @dataclass(repr=False, eq=False)
 class Activation(Module):
-    """A layer without parameters: one function, entry by entry or along an axis."""
+    """A layer without parameters: one function, entry by entry or along an axis.
+
+    >>> sg.nn.Activation("Sine", sg.sin)
+    Sine()
+    """
 
     name: str
     function: Callable[..., Tensor]
@@ -126,64 +143,112 @@ class Activation(Module):
 
 
 def Tanh() -> Activation:
-    """tanh."""
+    """tanh.
+
+    >>> print(sg.nn.Tanh()(sg.data("x", 3)))
+    tanh(x)
+    """
     return Activation("Tanh", ew.tanh)
 
 
 def ReLU() -> Activation:
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> print(sg.nn.ReLU()(sg.data("x", 3)))
+    relu(x)
+    """
     return Activation("ReLU", ew.relu)
 
 
 def LeakyReLU(negative_slope: float = 0.01) -> Activation:
-    """x where positive, else negative_slope x."""
+    """x where positive, else negative_slope x.
+
+    >>> print(sg.nn.LeakyReLU()(sg.data("x", 3)))
+    leaky_relu(x, 0.01)
+    """
     return Activation("LeakyReLU", ew.leaky_relu, {"negative_slope": negative_slope})
 
 
 def ELU(alpha: float = 1.0) -> Activation:
-    """x where positive, else alpha (exp(x) - 1)."""
+    """x where positive, else alpha (exp(x) - 1).
+
+    >>> print(sg.nn.ELU()(sg.data("x", 3)))
+    elu(x, 1)
+    """
     return Activation("ELU", ew.elu, {"alpha": alpha})
 
 
 def GELU() -> Activation:
-    """x Phi(x), exact."""
+    """x Phi(x), exact.
+
+    >>> print(sg.nn.GELU()(sg.data("x", 3)))
+    gelu(x)
+    """
     return Activation("GELU", ew.gelu)
 
 
 def SiLU() -> Activation:
-    """x sigmoid(x)."""
+    """x sigmoid(x).
+
+    >>> print(sg.nn.SiLU()(sg.data("x", 3)))
+    silu(x)
+    """
     return Activation("SiLU", ew.silu)
 
 
 def Sigmoid() -> Activation:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> print(sg.nn.Sigmoid()(sg.data("x", 3)))
+    σ(x)
+    """
     return Activation("Sigmoid", ew.sigmoid)
 
 
 def Softplus() -> Activation:
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    >>> print(sg.nn.Softplus()(sg.data("x", 3)))
+    softplus(x)
+    """
     return Activation("Softplus", ew.softplus)
 
 
 def Softmax(dim: int = -1) -> Activation:
-    """softmax along the axis `dim`."""
+    """softmax along the axis `dim`.
+
+    >>> print(sg.nn.Softmax()(sg.data("x", 3)))
+    softmax(x)
+    """
     return Activation("Softmax", softmax, {"axis": dim})
 
 
 def LogSoftmax(dim: int = -1) -> Activation:
-    """log softmax along the axis `dim`."""
+    """log softmax along the axis `dim`.
+
+    >>> print(sg.nn.LogSoftmax()(sg.data("x", 3)))
+    x - logsumexp(x)
+    """
     return Activation("LogSoftmax", log_softmax, {"axis": dim})
 
 
 class Identity(Module):
-    """The tensor itself."""
+    """The tensor itself.
+
+    >>> print(sg.nn.Identity()(sg.data("x", 3)))
+    x
+    """
 
     def __call__(self, x: Any) -> Tensor:
         return as_tensor(x, "Identity")
 
 
 class Flatten(Module):
-    """All axes of one sample along one; on an ordinary batch axis give `start_dim=1`, as in PyTorch."""
+    """All axes of one sample along one; on an ordinary batch axis give `start_dim=1`, as in PyTorch.
+
+    >>> sg.nn.Flatten()(sg.data("x", (2, 3), over=sg.dim("T"))).shape
+    (6,)
+    """
 
     def __init__(self, start_dim: int = 0) -> None:
         self.start_dim = start_dim

@@ -64,7 +64,18 @@ def Adam(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float
 
 def AdamW(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
           weight_decay: float = 1e-2, amsgrad: bool = False) -> Optimizer:
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
+
+    >>> print(AdamW(1e-3).formulas())
+    AdamW: Loshchilov and Hutter 2019, algorithm 2
+      θ ← θ - η λ θ
+      m ← β₁ m + (1 - β₁) g
+      v ← β₂ v + (1 - β₂) g²
+      m̂ ← m / (1 - β₁ᵗ)
+      v̂ ← v / (1 - β₂ᵗ)
+      θ ← θ - η m̂ / (√v̂ + ε)
+      with η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-08, λ = 0.01
+    """
     values = _moments("AdamW", lr, betas, eps, weight_decay)
     return _row("AdamW", ("theta = theta - lr*weight_decay*theta\n" if weight_decay else "") + _adam(amsgrad), values,
                 "Loshchilov and Hutter 2019, algorithm 2")
@@ -89,6 +100,12 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
     """Steps divided by a running root mean square of the gradient (Tieleman and Hinton 2012).
 
     `centered` divides by the deviation instead (Graves 2013, eq. 38 to 41).
+
+    >>> print(RMSprop(0.01).formulas())
+    RMSprop: Tieleman and Hinton 2012
+      v ← α v + (1 - α) g²
+      θ ← θ - η g / (√v + ε)
+      with η = 0.01, α = 0.99, ε = 1e-08
     """
     values = {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum, "weight_decay": weight_decay}
     values = {key: number("RMSprop", key, value, 0) for key, value in values.items()}
@@ -101,7 +118,14 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
 
 def Adagrad(lr: float = 0.01, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
             eps: float = 1e-10) -> Optimizer:
-    """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011)."""
+    """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
+
+    >>> print(Adagrad(0.01).formulas())
+    Adagrad: Duchi et al. 2011
+      s ← s + g²
+      θ ← θ - η g / (√s + ε)
+      with η = 0.01, ε = 1e-10
+    """
     given = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
     values = {key: number("Adagrad", key, value, 0) for key, value in given.items()}
     first = number("Adagrad", "initial_accumulator_value", initial_accumulator_value, 0)

@@ -125,53 +125,63 @@ def _truth(node: Node) -> Node:
     return node if node.dtype == BOOLEAN else elementwise_node("not_equal", [node, literal(0, node.shape)])
 
 
-def _unary(name: str, doc: str) -> Callable[[Any], Tensor]:
+EXAMPLE = """
+
+>>> x = sg.data("x", 3)
+>>> print(sg.{call}, "|", sg.gradient(sg.sum(sg.{call}), x))
+{shown}"""  # for a docstring: how the function prints, and its derivative
+
+
+def _unary(name: str, doc: str, shown: str = "") -> Callable[[Any], Tensor]:
     def function(x: Any) -> Tensor:
         return _row(name, x)
 
-    return _label(function, name, doc)
+    return _label(function, name, doc, EXAMPLE.format(call=f"{name}(x)", shown=shown) if shown else "")
 
 
-def _binary(name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+def _binary(name: str, doc: str, shown: str = "") -> Callable[[Any, Any], Tensor]:
     def function(a: Any, b: Any) -> Tensor:
         return _row(name, a, b)
 
-    return _label(function, name, doc)
+    return _label(function, name, doc, EXAMPLE.format(call=f"{name}(x, 2)", shown=shown) if shown else "")
 
 
-def _label(function: Callable[..., Tensor], name: str, doc: str) -> Callable[..., Tensor]:
+def _label(function: Callable[..., Tensor], name: str, doc: str, example: str) -> Callable[..., Tensor]:
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{doc}, entry by entry."
+    function.__doc__ = f"{doc}, entry by entry.{example}"
     return function
 
 
-exp = _unary("exp", "The exponential")
-log = _unary("log", "The natural logarithm")
-log1p = _unary("log1p", "log(1 + x), accurate for small x")
-expm1 = _unary("expm1", "exp(x) - 1, accurate for small x")
-sqrt = _unary("sqrt", "The square root")
-abs = _unary("abs", "The absolute value; derivative 0 at 0")
-sign = _unary("sign", "The sign; derivative 0")
-floor = _unary("floor", "The largest integer below; derivative 0")
-sin = _unary("sin", "The sine")
-cos = _unary("cos", "The cosine")
-tan = _unary("tan", "The tangent")
+exp = _unary("exp", "The exponential", "exp(x) | exp(x)")
+log = _unary("log", "The natural logarithm", "log(x) | 1/x")
+log1p = _unary("log1p", "log(1 + x), accurate for small x", "log(1 + x) | 1/(x + 1)")
+expm1 = _unary("expm1", "exp(x) - 1, accurate for small x", "exp(x) - 1 | exp(x)")
+sqrt = _unary("sqrt", "The square root", "√x | 1/(2 √x)")
+abs = _unary("abs", "The absolute value; derivative 0 at 0", "|x| | sign(x)")
+sign = _unary("sign", "The sign; derivative 0", "sign(x) | 0")
+floor = _unary("floor", "The largest integer below; derivative 0", "⌊x⌋ | 0")
+sin = _unary("sin", "The sine", "sin(x) | cos(x)")
+cos = _unary("cos", "The cosine", "cos(x) | -sin(x)")
+tan = _unary("tan", "The tangent", "tan(x) | tan(x)^⊙2 + 1")
 arcsin = _unary("arcsin", "The inverse sine")
 arccos = _unary("arccos", "The inverse cosine")
-arctan = _unary("arctan", "The inverse tangent")
-sinh = _unary("sinh", "The hyperbolic sine")
-cosh = _unary("cosh", "The hyperbolic cosine")
-tanh = _unary("tanh", "The hyperbolic tangent")
-erf = _unary("erf", "The error function")
-sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))")
-softplus = _unary("softplus", "log(1 + exp(x)), without overflow")
-relu = _unary("relu", "max(x, 0); derivative 0 at 0")
-gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact: x (1 + erf(x / sqrt(2))) / 2")
-silu = _unary("silu", "x sigmoid(x)")
-maximum = _binary("maximum", "The larger of two; ties share the derivative equally")
-minimum = _binary("minimum", "The smaller of two; ties share the derivative equally")
+arctan = _unary("arctan", "The inverse tangent", "arctan(x) | 1/(x^⊙2 + 1)")
+sinh = _unary("sinh", "The hyperbolic sine", "sinh(x) | cosh(x)")
+cosh = _unary("cosh", "The hyperbolic cosine", "cosh(x) | sinh(x)")
+tanh = _unary("tanh", "The hyperbolic tangent", "tanh(x) | 1 - tanh(x)^⊙2")
+erf = _unary("erf", "The error function", "erf(x) | 2/√π exp(-x^⊙2)")
+sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))", "σ(x) | σ(x) ⊙ (1 - σ(x))")
+softplus = _unary("softplus", "log(1 + exp(x)), without overflow", "softplus(x) | σ(x)")
+relu = _unary("relu", "max(x, 0); derivative 0 at 0", "relu(x) | [x > 0]")
+gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact: x (1 + erf(x / sqrt(2))) / 2",
+              "gelu(x) | √2/(2 √π) x ⊙ exp(-1/2 x^⊙2) + 1/2 erf(√2/2 x) + 1/2")
+silu = _unary("silu", "x sigmoid(x)", "silu(x) | σ(x) ⊙ (x ⊙ (1 - σ(x)) + 1)")
+maximum = _binary("maximum", "The larger of two; ties share the derivative equally",
+                  "max(x, 2) | {1 if x > 2, {1/2 if x = 2, 0 otherwise} otherwise}")
+minimum = _binary("minimum", "The smaller of two; ties share the derivative equally",
+                  "min(x, 2) | {1 if x < 2, {1/2 if x = 2, 0 otherwise} otherwise}")
 arctan2 = _binary("arctan2", "The angle of the point (b, a)")
-equal = _binary("equal", "Whether a and b are equal")
+equal = _binary("equal", "Whether a and b are equal", "[x = 2] | 0")
 not_equal = _binary("not_equal", "Whether a and b differ")
 less = _binary("less", "Whether a < b")
 less_equal = _binary("less_equal", "Whether a <= b")
@@ -180,7 +190,11 @@ greater_equal = _binary("greater_equal", "Whether a >= b")
 
 
 def square(x: Any) -> Tensor:
-    """x * x, entry by entry."""
+    """x * x, entry by entry.
+
+    >>> print(sg.square(sg.data("x", 3)))
+    x^⊙2
+    """
     return power(as_tensor(x, "square"), 2)
 
 
@@ -190,17 +204,29 @@ def reciprocal(x: Any) -> Tensor:
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Tensor:
-    """x where positive, else `negative_slope * x`; PyTorch's default slope."""
+    """x where positive, else `negative_slope * x`; PyTorch's default slope.
+
+    >>> print(sg.leaky_relu(sg.data("x", 3), 0.1).eval(x=[-1.0, 0.0, 2.0]))
+    [-0.1  0.   2. ]
+    """
     return _row("leaky_relu", x, negative_slope)
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Tensor:
-    """x where positive, else `alpha * (exp(x) - 1)` (Clevert et al. 2015)."""
+    """x where positive, else `alpha * (exp(x) - 1)` (Clevert et al. 2015).
+
+    >>> print(sg.elu(sg.data("x", 2)).eval(x=[-1.0, 2.0]).round(3))
+    [-0.632  2.   ]
+    """
     return _row("elu", x, alpha)
 
 
 def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
-    """x between `low` and `high`; the derivative is 1 in the closed interval, as in PyTorch."""
+    """x between `low` and `high`; the derivative is 1 in the closed interval, as in PyTorch.
+
+    >>> print(sg.clip(sg.data("x", 3), -1, 1).eval(x=[-3.0, 0.5, 2.0]))
+    [-1.   0.5  1. ]
+    """
     if low is None and high is None:
         raise TypeError("clip: give a lower bound, an upper bound or both")
     if low is None:
@@ -211,22 +237,42 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """`a` where `condition` holds, else `b`, entry by entry."""
+    """`a` where `condition` holds, else `b`, entry by entry.
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.gradient(sg.sum(sg.where(x > 0, sg.sqrt(x), 0)), x).eval(x=[-1.0, 0.0, 4.0]))
+    [0.   0.   0.25]
+    """
     return _row("where", condition, a, b)
 
 
 def logical_and(a: Any, b: Any) -> Tensor:
-    """Whether both hold; numbers count as true where not zero."""
+    """Whether both hold; numbers count as true where not zero.
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.logical_and(x > 0, x < 1).eval(x=[-1.0, 0.5, 2.0]))
+    [False  True False]
+    """
     return _row("logical_and", a, b)
 
 
 def logical_or(a: Any, b: Any) -> Tensor:
-    """Whether one holds; numbers count as true where not zero."""
+    """Whether one holds; numbers count as true where not zero.
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.logical_or(x < 0, x > 1).eval(x=[-1.0, 0.5, 2.0]))
+    [ True False  True]
+    """
     return _row("logical_or", a, b)
 
 
 def logical_not(a: Any) -> Tensor:
-    """Whether it does not hold; numbers count as true where not zero."""
+    """Whether it does not hold; numbers count as true where not zero.
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.logical_not(x < 0).eval(x=[-1.0, 0.5, 2.0]))
+    [False  True  True]
+    """
     return _row("logical_not", a)
 
 

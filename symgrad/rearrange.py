@@ -26,7 +26,11 @@ def _lead(t: Tensor) -> int:
 
 @operation
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
-    """Axis i of the result is axis `axes[i]` of `x`; all axes reversed without `axes`."""
+    """Axis i of the result is axis `axes[i]` of `x`; all axes reversed without `axes`.
+
+    >>> sg.transpose(sg.data("x", (2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
     t = as_tensor(x, "transpose")
     order = list(range(t.ndim))[::-1] if axes is None else [
         as_axis(a, t.ndim, "transpose", t) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))]
@@ -60,6 +64,10 @@ def reshape(x: Any, shape: Any) -> Tensor:
     """The same entries, in row-major order, in another shape; one -1 is worked out.
 
     Raises ShapeError where the numbers of entries differ.
+
+    >>> n = sg.dim("n")
+    >>> sg.reshape(sg.data("x", (n, 6)), (-1, 2)).shape
+    (3*n, 2)
     """
     t = as_tensor(x, "reshape")
     parts = list(shape) if isinstance(shape, (tuple, list)) else [shape]
@@ -92,7 +100,11 @@ def _quotient(t: Tensor, have: Size, rest: Size, parts: list[Any]) -> Size:
 
 @operation
 def expand_dims(x: Any, axis: Axis = 0) -> Tensor:
-    """New axes of size 1 at the places `axis` of the result."""
+    """New axes of size 1 at the places `axis` of the result.
+
+    >>> sg.expand_dims(sg.data("x", 3), 1).shape
+    (3, 1)
+    """
     t = as_tensor(x, "expand_dims")
     wanted = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = t.ndim + len(wanted)
@@ -115,7 +127,11 @@ def expand_dims(x: Any, axis: Axis = 0) -> Tensor:
 
 @operation
 def squeeze(x: Any, axis: Axis = None) -> Tensor:
-    """Without the axes `axis` (None: all) of size 1. Raises ShapeError for an axis of another size."""
+    """Without the axes `axis` (None: all) of size 1. Raises ShapeError for an axis of another size.
+
+    >>> sg.squeeze(sg.data("x", (1, 3, 1))).shape
+    (3,)
+    """
     t = as_tensor(x, "squeeze")
     axes = [i for i, s in enumerate(t.shape) if s == 1] if axis is None else as_axes(axis, t, "squeeze")
     for a in axes:
@@ -128,7 +144,11 @@ def squeeze(x: Any, axis: Axis = None) -> Tensor:
 
 @operation
 def broadcast_to(x: Any, shape: Any) -> Tensor:
-    """`x` repeated along its axes of size 1 and along new leading axes."""
+    """`x` repeated along its axes of size 1 and along new leading axes.
+
+    >>> sg.broadcast_to(sg.data("x", 3), (2, 3)).shape
+    (2, 3)
+    """
     t, sizes = as_tensor(x, "broadcast_to"), as_shape(shape, "broadcast_to")
     if isinstance(t.over, sp.Expr) and t.over in sizes:
         raise ShapeError(f"broadcast_to: {describe(t)} is one sample of {t.over}, which cannot be an ordinary axis of "
@@ -147,7 +167,12 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 @operation
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
-    """`tensors` joined along an existing axis."""
+    """`tensors` joined along an existing axis.
+
+    >>> n, m = sg.dims("n m")
+    >>> sg.concatenate([sg.data("x", n), sg.data("y", m)]).shape
+    (m + n,)
+    """
     parts = _several("concatenate", tensors)
     over = common_over("concatenate", parts)
     first = parts[0]
@@ -184,7 +209,11 @@ def _over(t: Tensor, over: Size | None) -> Node:
 
 
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
-    """`tensors` of one shape joined along a new axis."""
+    """`tensors` of one shape joined along a new axis.
+
+    >>> sg.stack([sg.data("x", 3), sg.data("y", 3)], axis=1).shape
+    (3, 2)
+    """
     parts = _several("stack", tensors)
     common_over("stack", parts)
     for other in parts[1:]:
@@ -196,7 +225,12 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 
 @operation
 def stop_gradient(x: Any) -> Tensor:
-    """The same value, a constant for differentiation."""
+    """The same value, a constant for differentiation.
+
+    >>> x = sg.data("x", 3)
+    >>> print(sg.gradient(sg.sum(sg.stop_gradient(x) * x), x))
+    sg(x)
+    """
     t = as_tensor(x, "stop_gradient")
     return wrap(stop(t.node), t.over)
 

@@ -57,7 +57,12 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
-    """The mean over `axis` (None: all axes of one sample), or over the samples (`over=T`)."""
+    """The mean over `axis` (None: all axes of one sample), or over the samples (`over=T`).
+
+    >>> T = sg.dim("T")
+    >>> print(sg.mean(sg.data("x", over=T), over=T))
+    1/T Σ_t x_t
+    """
 
     def rule(node: Node, axes: tuple[int, ...]) -> Node:
         return scale(total(node, axes), inverse(weight(product(node.shape[a] for a in axes))))
@@ -66,7 +71,12 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = 
 
 
 def empirical_risk(t: Tensor) -> Tensor:
-    """1/T times the sum over the samples of `t`: `sg.mean(t, over=t.over)`."""
+    """1/T times the sum over the samples of `t`: `sg.mean(t, over=t.over)`.
+
+    >>> x = sg.data("x", 3, over=sg.dim("T"))
+    >>> print(sg.empirical_risk(x @ x))
+    1/T Σ_t ‖x_t‖²
+    """
     t = as_tensor(t, "empirical_risk")
     if t.over is None:
         raise ShapeError(f"empirical_risk: {describe(t)} is not over a sample axis; "
@@ -75,12 +85,21 @@ def empirical_risk(t: Tensor) -> Tensor:
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
-    """The largest entry; ties share the derivative equally."""
+    """The largest entry; ties share the derivative equally.
+
+    >>> x = sg.data("x", 3)
+    >>> sg.gradient(sg.max(x), x).eval(x=[1.0, 2.0, 2.0])
+    array([0. , 0.5, 0.5])
+    """
     return _extremum("max", x, axis, keepdims, over)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
-    """The smallest entry; ties share the derivative equally."""
+    """The smallest entry; ties share the derivative equally.
+
+    >>> sg.min(sg.data("x", (2, 3)), axis=1).shape
+    (2,)
+    """
     return _extremum("min", x, axis, keepdims, over)
 
 
@@ -89,17 +108,32 @@ def _extremum(op: str, x: Any, axis: Axis, keepdims: bool, over: Size | None) ->
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
-    """log(sum(exp(x))), without overflow."""
+    """log(sum(exp(x))), without overflow.
+
+    >>> x = sg.data("x", 2)
+    >>> print(sg.gradient(sg.logsumexp(x), x))
+    softmax(x)
+    >>> sg.logsumexp(x).eval(x=[1000.0, 0.0])
+    np.float64(1000.0)
+    """
     return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction("logsumexp", node, axes))
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first largest entry along `axis` (None: of all entries, flattened)."""
+    """The position of the first largest entry along `axis` (None: of all entries, flattened).
+
+    >>> sg.argmax(sg.data("x", 3)).eval(x=[1.0, 3.0, 3.0])
+    np.int64(1)
+    """
     return _argument("argmax", x, axis, keepdims)
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first smallest entry along `axis` (None: of all entries, flattened)."""
+    """The position of the first smallest entry along `axis` (None: of all entries, flattened).
+
+    >>> sg.argmin(sg.data("x", (2, 3)), axis=1).shape
+    (2,)
+    """
     return _argument("argmin", x, axis, keepdims)
 
 
@@ -117,14 +151,23 @@ def _argument(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
 
 @operation
 def softmax(x: Any, axis: int = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    """exp(x) / sum(exp(x)) along `axis`, without overflow.
+
+    >>> z = sg.data("z", 3)
+    >>> print(sg.jacobian(sg.softmax(z), z))
+    diag(softmax(z)) - softmax(z) softmax(z)ᵀ
+    """
     t = as_tensor(x, "softmax")
     place = as_axis(axis, t.ndim, "softmax", t) + (0 if t.over is None else 1)
     return wrap(softmax_node(t.node, (place,)), t.over)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    """x - logsumexp(x) along `axis`: the logarithm of softmax, without overflow."""
+    """x - logsumexp(x) along `axis`: the logarithm of softmax, without overflow.
+
+    >>> sg.log_softmax(sg.data("z", 2)).eval(z=[1000.0, 0.0])
+    array([    0., -1000.])
+    """
     t = as_tensor(x, "log_softmax")
     as_axis(axis, t.ndim, "log_softmax", t)
     return t - logsumexp(t, axis, keepdims=True)

@@ -50,7 +50,7 @@ SHOWN = 24  # formulas in the head of a module
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a training module. `.save(path)` writes it, `.load()` gives it as a module."""
+    """The text of a training module, made by `sg.generate`. `.save(path)` writes it, `.load()` gives it as a module."""
 
     text: str
     plans: Mapping[str, Plan] = field(repr=False, compare=False)

@@ -33,6 +33,13 @@ class Structure:
     Its rows have the axes of `y` (for a Hessian of `x`), its columns those of `x`. Results are tensors. Over
     samples there is one matrix per sample. The parts of a structure may be stacks of matrices: those inside blocks
     have the axes of the blocks in front, the factors of `Σ_t A_t ⊗ B_t` an axis for t; `stack` are these sizes.
+
+    >>> x = sg.data("x", 3)
+    >>> J = sg.structure(sg.jacobian(sg.tanh(x), x))
+    >>> J.kind, J.formula
+    ('diagonal', 'diag(1 - tanh(x)^⊙2)')
+    >>> print(J.solve(sg.data("v", 3)))
+    v/(1 - tanh(x)^⊙2)
     """
 
     def __init__(self, form: Form, over: Size | None, names: Mapping[Node, str]) -> None:

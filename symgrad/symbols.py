@@ -94,7 +94,12 @@ def data(name: str, shape: Any = (), over: Any = None, dtype: str = "real", **fa
 
 
 def labels(name: str, classes: Any, over: Any = None, shape: Any = ()) -> Tensor:
-    """Integer class labels in 0..classes-1, checked at every call."""
+    """Integer class labels in 0..classes-1, checked at every call.
+
+    >>> t = sg.labels("t", classes=3, over=sg.dim("T"))
+    >>> t.dtype, t.shape, t.over
+    ('integer', (), T)
+    """
     count = as_size(classes, f"labels {name!r}, classes")
     return _symbol("labels", name, shape, over, INTEGER, {}, classes=count)
 
@@ -105,6 +110,9 @@ def parameter(name: str, shape: Any = (), init: Any = None, **facts: bool) -> Te
     `init` is a number, an array of the parameter's shape, or one of "zeros" "ones" "normal"
     "glorot_uniform" "glorot_normal" (Glorot and Bengio 2010, eq. 16) "he_uniform" "he_normal" (He et al.
     2015, eq. 10); None means glorot_uniform for two or more axes and zeros otherwise.
+
+    >>> sg.parameter("W", (2, 3), init="he_normal").shape
+    (2, 3)
     """
     return owned_parameter(name, shape, init, None, **facts)
 

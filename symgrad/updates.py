@@ -33,7 +33,13 @@ TAKEN = ("state", "batch", "params", "loss", "gradients", "np", "P")  # variable
 
 @dataclass(frozen=True)
 class Formulas:
-    """The equations of an optimiser, for people: `str` is Unicode, `.latex()` an aligned block."""
+    """The equations of an optimiser, for people: `str` is Unicode, `.latex()` an aligned block.
+
+    >>> print(sg.optim.SGD(0.1).formulas())
+    SGD: gradient descent
+      θ ← θ - η g
+      with η = 0.1
+    """
 
     name: str
     equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
@@ -70,7 +76,11 @@ class Update:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An update rule with its numbers. Made by `SGD`, `Adam`, ... or, from your own formulas, by `rule`."""
+    """An update rule with its numbers. Made by `SGD`, `Adam`, ... or, from your own formulas, by `rule`.
+
+    >>> sg.optim.SGD(0.1, momentum=0.9).states
+    {'v': 0.0}
+    """
 
     name: str
     equations: tuple[tuple[sp.Symbol, sp.Expr], ...]

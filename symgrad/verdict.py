@@ -73,6 +73,13 @@ class Verdict:
     | `shape`         | (shape of the claim, of the right formula); the first is None where it has none |
 
     `diagnoses` has them in words, with those that have no field; `counterexample` always has values.
+
+    >>> w = sg.parameter("w", 3)
+    >>> verdict = sg.verify("w", sg.gradient(w @ w, w))
+    >>> bool(verdict), verdict.factor
+    (False, Fraction(1, 2))
+    >>> print(verdict)
+    Not equal: the claim is 1/2 times the right formula; multiply it by 2.
     """
 
     equal: bool

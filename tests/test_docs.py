@@ -53,3 +53,143 @@ def test_the_side_of_pytorch_runs(name, request):
 
 def test_the_tour_of_the_readme_runs(request):
     assert check(ROOT / "README.md", request).count > 20
+
+
+# every public name ------------------------------------------------------------------------------------------
+
+
+def public_names():
+    """`sg.x` for all of `sg`, and what its modules `nn`, `losses` and `optim` define or pass on."""
+    for name in sg.__all__:
+        if name not in ("nn", "losses", "optim"):
+            yield f"sg.{name}"
+    for room in ("nn", "losses"):
+        module = getattr(sg, room)
+        yield from (f"sg.{room}.{name}" for name, value in vars(module).items()
+                    if not name.startswith("_") and callable(value) and value.__module__ == module.__name__)
+    source = inspect.getsource(sg.optim)  # what it imports `as` the same name is passed on
+    passed = re.findall(r"^from \S+ import (\w+) as \1$", source, re.M)
+    own = [name for name, value in vars(sg.optim).items()
+           if not name.startswith("_") and inspect.isfunction(value) and value.__module__ == "symgrad.optim"]
+    yield from (f"sg.optim.{name}" for name in (*passed, *own))
+
+
+NAMES = sorted(set(public_names()))
+ERRORS = [name for name in NAMES if inspect.isclass(reference.find(name)) and issubclass(reference.find(name), Exception)]
+
+
+def test_every_public_name_has_one_entry_in_the_reference():
+    entries = [name for page in PAGES for name in reference.names((DOCS / page).read_text(encoding="utf-8"))]
+    assert sorted(entries) == NAMES
+    assert len(NAMES) > 150 and "sg.optim.Adam" in NAMES and "sg.nn.Linear" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_says_what_it_is_and_shows_it(name):
+    doc = inspect.getdoc(reference.find(name)) or ""
+    assert doc.partition("\n")[0].strip(), f"{name} has no docstring"
+    if name in ERRORS:
+        assert f"::: {name}" in (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    elif ">>>" not in doc and (made := re.search(r"[Mm]ade by `(sg\.\w+)`", doc)):
+        assert ">>>" in inspect.getdoc(reference.find(made[1])), f"{made[1]}, which makes {name}, has no doctest"
+    else:
+        assert ">>>" in doc, f"{name} has no doctest"
+
+
+def test_every_error_is_shown_with_its_message():
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    shown = {f"sg.{kind}" for kind in re.findall(r"^(\w+): ", text, re.M)}
+    assert set(ERRORS) - shown == {"sg.SymgradError"}
+
+
+def test_every_page_is_in_the_contents():
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r": (\S+\.md)$", text, re.M)) == PAGES
+
+
+# fences -----------------------------------------------------------------------------------------------------
+
+
+PAGE = """
+```python
+>>> 1 + 1
+3
+>>> print("a\\n\\nb")
+>>> [][0]
+```
+
+Text.
+
+    ```console
+    $ symgrad info --nothing
+    Usage: ...
+    exit status 2
+    ```
+"""
+
+
+def test_a_wrong_output_is_found_and_can_be_rewritten():
+    outcome = fences.run(PAGE)
+    assert outcome.count == 4 and len(outcome.wrong) == 3
+    page = fences.updated(PAGE, outcome.edits)
+    assert ">>> 1 + 1\n2\n" in page and "a\n<BLANKLINE>\nb\n" in page
+    assert "Traceback (most recent call last):\n    ...\nIndexError: list index out of range\n" in page
+    assert page.endswith(PAGE[PAGE.index("Text."):]) and not fences.run(page).wrong
+
+
+def test_what_cannot_be_run_is_refused():
+    with pytest.raises(ValueError, match="runs symgrad alone"):
+        fences.run("```console\n$ rm x\n```\n")
+
+
+# the site ---------------------------------------------------------------------------------------------------
+
+LOADS = re.compile(r"""<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*?\b(?:src|data|srcset)=["']?(?:https?:)?//"""
+                   r"""|<link\b(?![^>]*rel=["']?(?:canonical|prev|next|author))[^>]*?href=["']?(?:https?:)?//""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as ./docs.sh builds it: 10 s, so the extra `test` holds the extra `docs`."""
+    if importlib.util.find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed: pip install '.[docs]'")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", folder],
+                          cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_site_has_every_page_formulas_and_pictures(site):
+    for name in PAGES:
+        assert (site / name).with_suffix(".html").exists()
+    assert len(list((site / "pictures").glob("gallery-*.svg"))) >= 12
+    lecture = (site / "lecture.html").read_text(encoding="utf-8")
+    assert lecture.count("<math") > 40 and "symgradstash" not in lecture
+    article = lecture.partition("<article")[2].partition("</article>")[0]
+    assert "$" not in re.sub(r"<[^>]*>", "", article)  # no formula is left as LaTeX
+    reference_page = (site / "reference" / "derivatives.html").read_text(encoding="utf-8")
+    assert 'id="sg.gradient"' in reference_page
+    assert 'href="reference/derivatives.html#sg.verify"' in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_links_within_the_site_lead_somewhere(site):
+    ids = {}
+    for page in site.rglob("*.html"):
+        ids[page] = set(re.findall(r'\bid="([^"]+)"', page.read_text(encoding="utf-8")))
+    for page in ids:
+        for target in re.findall(r'<a\b[^>]*?href="([^"]*)"', page.read_text(encoding="utf-8")):
+            if page.name == "404.html" or re.match(r"[a-z]+:", target):
+                continue
+            path, _, anchor = target.partition("#")
+            there = (page.parent / path).resolve() if path not in ("", ".") else page
+            assert there.exists(), f"{page.name}: {target}"
+            if anchor and there in ids:
+                assert anchor in ids[there] or anchor.startswith("__"), f"{page.name}: {target}"
+
+
+def test_the_site_loads_nothing_from_elsewhere(site):
+    for page in site.rglob("*.html"):
+        assert not LOADS.search(page.read_text(encoding="utf-8")), page.name
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"@import|url\([\"']?(?:https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
