@@ -104,13 +104,11 @@ def formula(latex: str, size: float) -> Formula | None:
             continue
         if element.tag == "use":
             symbol = symbols[str(element.get("href")).removeprefix("#")]
-            outline = symbol.find("path")
-            if outline is None:
-                continue
             left, top, width, _ = map(float, str(symbol.get("viewBox")).split())
             scale = float(element.get("width", "0")) / width if width else 1.0
             x, y = float(element.get("x", "0")), float(element.get("y", "0"))
-            glyphs.append(Glyph(_compact(str(outline.get("d"))), x - left * scale, y - top * scale, scale))
+            for outline in symbol.iter("path"):     # a tall bar or bracket is put together of several
+                glyphs.append(Glyph(_compact(str(outline.get("d"))), x - left * scale, y - top * scale, scale))
         elif element.tag == "path" and element.get("stroke") is None:
             glyphs.append(Glyph(_compact(str(element.get("d"))), 0.0, 0.0, 1.0))
         elif element.tag == "rect" and element.get("stroke") is None:

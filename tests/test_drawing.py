@@ -69,3 +69,10 @@ def test_bad_arguments_say_what_fits(tmp_path):
         sg.draw(loss, depth=0)
     with pytest.raises(sg.SymgradError, match="no folder"):
         sg.draw(loss, tmp_path / "missing" / "a.svg")
+
+
+def test_bars_that_are_put_together_of_pieces_are_drawn():
+    from symgrad.typeset import formula
+
+    inner, norm = formula(r"a^{2} - y", 13.0), formula(r"\left\lVert a^{2} - y \right\rVert", 13.0)
+    assert norm.width > inner.width + 4 and len(norm.glyphs) >= len(inner.glyphs) + 2
