@@ -75,6 +75,9 @@ def on_page_content(html, page, config, files):
 
 
 def on_post_build(config):
+    """Pictures; and the index of the search as a script, which a page that is opened from the disk may load."""
+    index = (Path(config.site_dir) / "search" / "search_index.json").read_text(encoding="utf-8")
+    (Path(config.site_dir) / "search" / "search_index.js").write_text(f"var __index = {index}", encoding="utf-8")
     for name, svg in state["pictures"].items():
         path = Path(config.site_dir) / name
         path.parent.mkdir(exist_ok=True)
