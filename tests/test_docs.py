@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +194,31 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not LOADS.search(page.read_text(encoding="utf-8")), page.name
     for sheet in site.rglob("*.css"):
         assert not re.search(r"@import|url\([\"']?(?:https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def opened(page, folder):
+    """Open a page from the disk in Chromium: (addresses that the page asked for, errors on its console)."""
+    log = folder / "net.json"
+    done = subprocess.run(
+        [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+         f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000", "--enable-logging=stderr",
+         f"--log-net-log={log}", "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180)
+    assert "</html>" in done.stdout, done.stderr
+    # One event a line. What Chromium itself asks for, such as updates, has no origin.
+    asked = re.findall(r'"initiator":"([^"]*)".*"url":"(https?:[^"]*)"', log.read_text(encoding="utf-8"))
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return {url for initiator, url in asked if initiator != "not an origin"}, console
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+def test_a_browser_asks_for_nothing_and_complains_of_nothing(site, tmp_path):
+    for name in ("lecture.html", "gallery.html"):
+        assert opened(site / name, tmp_path) == (set(), [])
+    bad = site / "bad.html"
+    bad.write_text('<html><script>null.x</script><img src="http://127.0.0.1:9/x.png"></html>', encoding="utf-8")
+    asked, console = opened(bad, tmp_path)
+    bad.unlink()
+    assert asked == {"http://127.0.0.1:9/x.png"} and "null" in console[0]

@@ -14,8 +14,8 @@ def test_the_picture_and_the_commands_are_there():
     assert (ROOT / "docs" / "graph.svg").stat().st_size < 100_000
     for command in re.findall(r"^    \./(\S+)", text, re.M):
         assert (ROOT / command).exists()
-    for path in re.findall(r"examples/\w+\.py", text):
-        assert (ROOT / path).exists()
+    for path in re.findall(r"examples/\w+\.py", text) + re.findall(r"\]\(([^)#:]+)", text):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_picture_is_that_of_the_tour():
