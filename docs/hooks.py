@@ -61,6 +61,9 @@ def on_page_markdown(markdown, page, config, files):
                 state["pictures"][name] = picture_text(value)
                 depth = page.file.dest_uri.count("/")
                 piece = figure("../" * depth + name, expression, value)
+            elif isinstance(value, str):
+                text.append(as_lines(block(language_of(value), value, "output"), fence.indent))
+                continue
             else:
                 piece = formula(expression, value)
             text.append(f"\n\n{fence.indent}{stash(piece)}\n\n")
@@ -122,15 +125,7 @@ def language_of(text):
     """What printed text is: Python or C that symgrad wrote, or anything else."""
     if re.match(r"\s*(import |def |@)", text):
         return "python"
-    return "c" if re.match(r"\s*(for \(|static |void |#)", text) else "text"
-
-
-def highlighted(text):
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_by_name
-
-    return highlight(text, get_lexer_by_name(language_of(text)), HtmlFormatter(cssclass="highlight output"))
+    return "c" if re.match(r"\s*(for \(|static |void |int |#)", text) else "text"
 
 
 def as_lines(text, indent):
@@ -154,14 +149,12 @@ def formulas(markdown):
 
 
 def formula(expression, value):
-    """A value as HTML: a tensor, structure or update rule as MathML, a derivation as its table, else its text."""
+    """A value as HTML: a derivation as its table; a tensor, structure or update rule as MathML."""
     if hasattr(value, "html"):
         return f'<div class="derivation-box">{value.html()}</div>'
-    if hasattr(value, "latex"):
-        named = expression.isidentifier()
-        name = f'<span class="name">{expression}</span>' if named else ""
-        return f'<div class="formula{" named" * named}">{name}{convert(value.latex(), display="block")}</div>'
-    return highlighted(str(value))
+    named = expression.isidentifier()
+    name = f'<span class="name">{expression}</span>' if named else ""
+    return f'<div class="formula{" named" * named}">{name}{convert(value.latex(), display="block")}</div>'
 
 
 def picture_text(value):

@@ -4,6 +4,8 @@ import inspect
 import re
 from pathlib import Path
 
+# Classes whose instances functions make: nobody calls them.
+MADE = "Tensor Derivation Formulas History Optimizer Source StationaryPoint Structure Verdict".split()
 ENTRY = re.compile(r"^::: (\S+)$", re.M)
 
 
@@ -30,7 +32,8 @@ def find(name):
 def entry(name):
     """Heading, signature, docstring; of a class also its public members."""
     value = find(name)
-    call = "" if inspect.isclass(value) and issubclass(value, Exception) else signature(value)
+    error = inspect.isclass(value) and issubclass(value, Exception)
+    call = "" if error or name.rpartition(".")[2] in MADE else signature(value)
     text = f"### `{name}` {{ #{name} }}\n\n"
     if call:
         text += f"```` {{ .python .signature }}\n{name}{call}\n````\n\n"
@@ -67,6 +70,7 @@ def prose(doc):
     blocks = []
     for part in re.split(r"\n\s*\n", doc.strip()):
         if part.startswith(">>>"):
+            part = re.sub(r"^>>> import symgrad as sg\n", "", part, flags=re.M)  # said once, on the first page
             blocks.append(f"```python\n{part}\n```")
         elif all(line.startswith("    ") for line in part.splitlines()):
             blocks.append(f"```text\n{inspect.cleandoc(part)}\n```")

@@ -23,7 +23,7 @@ class History:
     `loss` is the mean over the minibatches of an epoch, taken while the parameters still change, and so are
     the metrics without `val_`; `val_` curves are measured after the epoch. `seconds` is time since the start.
 
-    >>> history = History({"epoch": [1, 2], "loss": [0.5, 0.25]})
+    >>> history = sg.History({"epoch": [1, 2], "loss": [0.5, 0.25]})
     >>> history["loss"], len(history)
     ([0.5, 0.25], 2)
     """

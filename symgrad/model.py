@@ -50,7 +50,7 @@ class Model:
     >>> import symgrad as sg
     >>> T = sg.dim("T")
     >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
-    >>> model = Model(sg.losses.squared_error(w @ x, y), predict=w @ x, dtype="float64")
+    >>> model = sg.Model(sg.losses.squared_error(w @ x, y), predict=w @ x, dtype="float64")
     >>> X = np.random.default_rng(0).standard_normal((100, 2))
     >>> history = model.fit({"x": X, "y": X @ [1, -2]}, sg.optim.SGD(0.1), epochs=20, progress=False)
     >>> model.parameters["w"].round(3)

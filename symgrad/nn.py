@@ -75,7 +75,7 @@ class Linear(Module):
     W starts glorot-uniform, b at zero. Raises ShapeError where the last axis is not `in_features`.
 
     >>> import symgrad as sg
-    >>> layer = Linear(3, 2)
+    >>> layer = sg.nn.Linear(3, 2)
     >>> layer(sg.data("x", 3)).shape, [p.name for p in layer.parameters()]
     ((2,), ['W', 'b'])
     """
@@ -263,7 +263,7 @@ class Flatten(Module):
 class Sequential(Module):
     """Layers one after the other; the parameters of its unnamed layers are numbered from 1.
 
-    >>> net = Sequential(Linear(4, 3), Tanh(), Linear(3, 2))
+    >>> net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.Tanh(), sg.nn.Linear(3, 2))
     >>> [p.name for p in net.parameters()]
     ['W1', 'b1', 'W2', 'b2']
     """

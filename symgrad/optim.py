@@ -21,7 +21,7 @@ DECAY = "g = g + weight_decay*theta\n"  # L2 weight decay, as torch.optim adds i
 def SGD(lr: float = 1e-3, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0) -> Optimizer:
     """Gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
 
-    >>> print(SGD(0.01, momentum=0.9, nesterov=True).formulas())
+    >>> print(sg.optim.SGD(0.01, momentum=0.9, nesterov=True).formulas())
     SGD: gradient descent with Nesterov's momentum (Sutskever et al. 2013)
       v ← μ v + g
       θ ← θ - η (g + μ v)
@@ -48,7 +48,7 @@ def Adam(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float
          weight_decay: float = 0, amsgrad: bool = False) -> Optimizer:
     """Adam (Kingma and Ba 2015, algorithm 1); `amsgrad` (Reddi et al. 2018) keeps the largest v.
 
-    >>> print(Adam().formulas())
+    >>> print(sg.optim.Adam().formulas())
     Adam: Kingma and Ba 2015, algorithm 1
       m ← β₁ m + (1 - β₁) g
       v ← β₂ v + (1 - β₂) g²
@@ -66,7 +66,7 @@ def AdamW(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: floa
           weight_decay: float = 1e-2, amsgrad: bool = False) -> Optimizer:
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
 
-    >>> print(AdamW(1e-3).formulas())
+    >>> print(sg.optim.AdamW(1e-3).formulas())
     AdamW: Loshchilov and Hutter 2019, algorithm 2
       θ ← θ - η λ θ
       m ← β₁ m + (1 - β₁) g
@@ -101,7 +101,7 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
 
     `centered` divides by the deviation instead (Graves 2013, eq. 38 to 41).
 
-    >>> print(RMSprop(0.01).formulas())
+    >>> print(sg.optim.RMSprop(0.01).formulas())
     RMSprop: Tieleman and Hinton 2012
       v ← α v + (1 - α) g²
       θ ← θ - η g / (√v + ε)
@@ -120,7 +120,7 @@ def Adagrad(lr: float = 0.01, lr_decay: float = 0, weight_decay: float = 0, init
             eps: float = 1e-10) -> Optimizer:
     """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
 
-    >>> print(Adagrad(0.01).formulas())
+    >>> print(sg.optim.Adagrad(0.01).formulas())
     Adagrad: Duchi et al. 2011
       s ← s + g²
       θ ← θ - η g / (√s + ε)

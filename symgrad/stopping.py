@@ -20,7 +20,7 @@ class EarlyStopping:
     where the fit started and trains for that many on all samples, those of the validation part included.
     Raises SymgradError for a curve that the fit does not have.
 
-    >>> EarlyStopping(patience=5)
+    >>> sg.optim.EarlyStopping(patience=5)
     EarlyStopping(patience=5, monitor='val_loss', restore_best=True, min_delta=0.0, mode='auto', refit=False)
     """
 

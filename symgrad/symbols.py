@@ -25,7 +25,7 @@ INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_unifo
 def dim(name: str) -> sp.Symbol:
     """A symbolic axis size: a positive integer SymPy symbol.
 
-    >>> dim("n")
+    >>> sg.dim("n")
     n
     """
     if not isinstance(name, str) or not name.strip():
@@ -38,7 +38,7 @@ def dim(name: str) -> sp.Symbol:
 def dims(names: str) -> tuple[sp.Symbol, ...]:
     """Symbolic axis sizes, always a tuple.
 
-    >>> dims("n d")
+    >>> sg.dims("n d")
     (n, d)
     """
     if not isinstance(names, str) or not names.replace(",", " ").split():
@@ -83,8 +83,8 @@ def data(name: str, shape: Any = (), over: Any = None, dtype: str = "real", **fa
     `shape` is a tuple of sizes or a single size; `over=T` makes the symbol one sample of `T`.
     `dtype` is "real", "integer" or "boolean". Raises ShapeError, SymgradError.
 
-    >>> T = dim("T")
-    >>> x = data("x", 3, over=T)
+    >>> T = sg.dim("T")
+    >>> x = sg.data("x", 3, over=T)
     >>> x.shape, x.over
     ((3,), T)
     """

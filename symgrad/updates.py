@@ -185,7 +185,7 @@ def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, fl
     given; `values` are the hyperparameters, `lr` among them. States start at zero, or at `start[name]`.
     Raises ParseError for a formula that cannot be read, SymgradError for a name without a value.
 
-    >>> lion = rule("Lion", '''
+    >>> lion = sg.optim.rule("Lion", '''
     ...     c = beta1*m + (1 - beta1)*g
     ...     theta = theta - lr*sign(c)
     ...     m = beta2*m + (1 - beta2)*g
