@@ -15,7 +15,7 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
-from latex2mathml.converter import convert
+from latex2mathml import converter
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
@@ -136,6 +136,11 @@ def as_lines(text, indent):
 
 CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)"
                   r"|(?P<line>\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$)")
+
+
+def convert(tex, display="inline"):
+    """LaTeX as MathML, with the LaTeX as alternative text."""
+    return converter.convert(tex, display=display).replace("<math ", f'<math alttext="{html.escape(tex)}" ', 1)
 
 
 def formulas(markdown):

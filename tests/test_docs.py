@@ -56,6 +56,23 @@ def test_the_tour_of_the_readme_runs(request):
     assert check(ROOT / "README.md", request).count > 20
 
 
+def test_the_commands_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    commands = re.findall(r"^    (symgrad (?!train).*)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    for command in commands:  # training the digits is a test of its own
+        wrong = "X.T @ (X @ w - y)" in command  # a claim that lacks the factor 2
+        assert ("exit status" in fences.invoke(command)) == wrong, command
+    assert len(commands) >= 4 and (tmp_path / "net.svg").exists()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_example_of_a_page_is_left_out(name):
+    for fence in fences.fences((DOCS / name).read_text(encoding="utf-8")):
+        assert fence.language in ("python", "console", "sh"), fence.text
+        assert fence.language != "python" or fence.examples, f"no prompts, so it is not run:\n{fence.text}"
+
+
 # every public name ------------------------------------------------------------------------------------------
 
 
