@@ -109,7 +109,8 @@ def shown(fence):
         want = example.exc_msg or example.want
         if want:
             want = re.sub(r"^<BLANKLINE>$", "", want, flags=re.M)
-            blocks += [block("python", code), block(language_of(want), want, "output")]
+            error = ["error"] if example.exc_msg else []  # its lines are broken where they get long
+            blocks += [block("python", code), block(language_of(want), want, "output", *error)]
             code = ""
     return "\n".join(blocks + ([block("python", code)] if code else []))
 
@@ -199,4 +200,5 @@ def _document(name):
 
 
 INCLUDES = {"architecture": lambda: _document("ARCHITECTURE.md"), "changelog": lambda: _document("CHANGELOG.md"),
-            "speed": lambda: reference.section(ROOT / "README.md", "Speed"), "commands": lambda: reference.commands()}
+            "speed": lambda: reference.section(ROOT / "README.md", "Speed"), "commands": lambda: reference.commands(),
+            "missing": lambda: reference.section(ROOT / "README.md", "What is not there yet")}
