@@ -236,3 +236,18 @@ def steady(j: Node) -> Node | None:
     if out[0] in labels or out.count(out[0]) > 1:
         return None
     return contract(j.operands, [labels], out[1:], dict(zip(out[1:], j.shape[1:], strict=True)))
+
+
+def row_of(box: Box) -> str | None:
+    """The elementwise function that a box applies to the value of one other box, if it is that."""
+    local = box.local
+    if local.op == "elementwise" and len(local.operands) == 1 and box.operands and (
+            local.operands[0] is box.operands[0].leaf) and local.shape == box.operands[0].leaf.shape:
+        return str(local.attrs[0])
+    return None
+
+
+def passes_on(box: Box, operand: Box) -> bool:
+    """Is the operand a term of the sum that the box is? Then the gradient passes on to it unchanged."""
+    return box.local.op == "add" and any(
+        o is operand.leaf or o.op == "view" and o.operands == (operand.leaf,) for o in box.local.operands)

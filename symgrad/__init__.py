@@ -130,6 +130,8 @@ LATER = {
     "Derivation": "derivation",
     "derive": "derivation",
     "draw": "drawing",
+    "Explanation": "explaining",
+    "explain": "explaining",
     "function": "functions",
     "graph": "graphing",
     "History": "history",
@@ -151,6 +153,7 @@ if TYPE_CHECKING:
     from symgrad.curvature import StationaryPoint, classify
     from symgrad.derivation import Derivation, derive
     from symgrad.drawing import draw
+    from symgrad.explaining import Explanation, explain
     from symgrad.functions import function
     from symgrad.graphing import graph
     from symgrad.history import History
@@ -182,13 +185,13 @@ def __dir__() -> list[str]:
 
 __version__ = "0.1.0"
 __all__ = [
-    "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "History", "Model",
-    "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure", "SymgradError", "Tensor",
-    "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip",
+    "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
+    "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure", "SymgradError",
+    "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip",
     "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims",
-    "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "expm1",
-    "eye", "flip", "floor", "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "hessian",
-    "hvp", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax", "logdet",
+    "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "explain",
+    "expm1", "eye", "flip", "floor", "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph",
+    "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax", "logdet",
     "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min",
     "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu",
     "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve",

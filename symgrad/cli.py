@@ -1,4 +1,4 @@
-"""The command line: `symgrad derive|draw|generate|train|check|info`, on a model file or on a formula as text.
+"""The command line: `symgrad derive|explain|draw|generate|train|check|info`, on a model file or on a formula as text.
 
 Commands here read options and print; what they do stands in `commands.py` and `training.py`. Whatever goes wrong
 is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
@@ -113,6 +113,26 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
         form = form or FORMATS.get(Path(output).suffix.lower())
     text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode")
     _write(output, text)
+
+
+@cli.command()
+@on_target
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]),
+              help="What to write; otherwise by the suffix of -o, or text.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .md).")
+def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
+    """Explain a formula, or its gradient, in words.
+
+    \b
+      symgrad explain "sum((X @ w - y)**2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+      symgrad explain examples/lecture_backprop.py --wrt W^2
+
+    A formula that is not a number is read as it stands; with --wrt its Jacobian too."""
+    if output:
+        check_place(output)
+        form = form or ("markdown" if Path(output).suffix.lower() == ".md" else "text")
+    width = commands.WIDTH if output else min(terminal.console().width, commands.WIDTH)
+    _write(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
 
 
 @cli.command()

@@ -39,6 +39,13 @@ def derivation_text(on: Target, form: str) -> str:
     return text
 
 
+def explanation(on: Target, form: str, width: int, asked: bool) -> str:
+    """The formula or the gradient in words, as "text" or "markdown"; `asked`: variables were named."""
+    variables = list(on.wrt) if asked or not on.loss.ndim else []
+    found = sg.explain(on.loss, variables or None)
+    return found.markdown() if form == "markdown" else found.text(width)
+
+
 def draw(on: Target, path: str, forward: bool, direction: str, depth: int | None, formulas: bool) -> Path:
     """Draw the graph, forward and backward unless `forward` alone, to `path`."""
     shown = on.loss if forward else derivation(on)

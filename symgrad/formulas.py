@@ -48,12 +48,18 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
 def _written(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node], most: int | None,
              over: bool) -> tuple[Tree, Lines, bool]:
     """The main formula, the definitions it needs, and whether there are more of them."""
+    return presentation(node, mode, words, stop, most, over)[1:]
+
+
+def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] = frozenset(),
+                 most: int | None = None, over: bool = False) -> tuple[Writer, Tree, Lines, bool]:
+    """The writer of a formula, its main part, the definitions it needs, and whether there are more of them."""
     inside = node
     while inside.op == "named":
         inside = inside.operands[0]
     short = abbreviations(inside, words.texts, *([] if most is None else [most]))
     writer = Writer([node], words.extended(short), mode, stop, TERMS if most is None else None)
-    return _defined(writer, short, writer.formula(inside, over))
+    return writer, *_defined(writer, short, writer.formula(inside, over))
 
 
 def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapping[Node, str],

@@ -215,6 +215,11 @@ class Writer:
             found.append(self.sample_letter({*taken, *found}) if sample else next(free))
         return found
 
+    @property
+    def sample_letters(self) -> Sequence[Tree]:
+        """The letters that run over samples."""
+        return self._sample_letters
+
     def sample_letter(self, taken: AbstractSet[Tree]) -> Tree:
         """A fresh letter for a sample."""
         return next((x for x in self._sample_letters if x not in taken), name("τ"))
