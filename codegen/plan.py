@@ -13,6 +13,7 @@ import sympy as sp
 
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.order import typical
+from symgrad.codegen.tables import Table
 from symgrad.graphs.sizes import Shape, Size, size_key
 
 Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
@@ -43,7 +44,7 @@ class Step:
         return total(((self.itemsize, self.shape),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """The steps of one function. `print(plan)` shows them with their costs."""
 
@@ -83,21 +84,30 @@ class Plan:
             now -= ending.get(i, 0)
         return total((s.itemsize, s.shape) for s in self.steps[:when + 1] if last[s.target] >= when)
 
-    def __str__(self) -> str:
-        rows = [("step", "computes", "shape", "flops", "bytes")]
+    @property
+    def table(self) -> Table:
+        """The steps as rows."""
+        rows = []
         for step in self.steps:
             text = "; ".join(step.lines).removeprefix(f"{step.target} = ") or f"{step.op}({', '.join(step.operands)})"
             rows.append((step.target, text if len(text) <= 60 else text[:57] + "...", self._shape(step.shape),
                          self._size(step.flops), self._size(step.bytes)))
-        rows.append(("total", "", "", self._size(self.flops), self._size(self.bytes)))
-        rows.append(("peak", "", "", "", self._size(self.peak)))
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        lines = ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w)
-                           for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
-        lines.insert(1, "-" * max(map(len, lines)))
-        lines.insert(-2, lines[1])
-        lines.append("returns " + ", ".join(self.results))
-        return "\n".join(lines)
+        totals = [("total", "", "", self._size(self.flops), self._size(self.bytes)),
+                  ("peak", "", "", "", self._size(self.peak))]
+        return Table(("step", "computes", "shape", "flops", "bytes"), rows, totals, right=("flops", "bytes"),
+                     code=("computes",), note="returns " + ", ".join(self.results))
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.table.html()
+
+    def __rich__(self) -> Any:
+        return self.table
 
     def _size(self, size: Size) -> str:
         return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")

@@ -169,7 +169,9 @@ def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: 
     source = commands.source(_target(target, shapes, wrt), backend, dtype)
     if explain:
         for name, plan in source.plans.items():
-            terminal.say(f"{name}\n{plan}\n")
+            terminal.say(name, "bold")
+            terminal.show(plan)
+            terminal.say()
         if not output:
             return
     _write(output, source.text)

@@ -19,6 +19,7 @@ from symgrad.devices import gpu
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Symbol, topological
 from symgrad.source import Source, generate
+from symgrad.summary import start
 from symgrad.target import Target, kind_of, symbols_of, target
 from symgrad.verdict import Verdict, factor_text
 from symgrad.verification import judge
@@ -135,7 +136,7 @@ def symbol_rows(on: Target) -> list[tuple[str, ...]]:
         facts = [f"classes 0..{_less_one(symbol.classes)}"] if symbol.classes is not None else []
         facts += [*symbol.facts, *([] if tensor.dtype == "real" or symbol.classes is not None else [tensor.dtype])]
         if symbol.kind == "parameter":
-            facts.append(f"starts {start(tensor)}")
+            facts.append(f"starts {start(tensor.node)}")
         rows.append((symbol.name, symbol.kind, " × ".join(map(str, tensor.shape)) or "scalar",
                      "" if tensor.over is None else str(tensor.over), "" if entries is None else str(entries),
                      ", ".join(facts)))
@@ -145,14 +146,6 @@ def symbol_rows(on: Target) -> list[tuple[str, ...]]:
 def symbols(on: Target) -> list[sg.Tensor]:
     """The symbols of a model in the order of its file: data, then parameters."""
     return symbols_of(on.loss, on.file.tensors if on.file else on.wrt)
-
-
-def start(tensor: sg.Tensor) -> str:
-    """What a parameter starts from, as declared."""
-    init = tensor.node.attrs[0].init
-    if init is None:
-        return "glorot_uniform" if tensor.ndim > 1 else "zeros"
-    return str(init) if isinstance(init, str) else f"{init:g}" if isinstance(init, float) else "at given values"
 
 
 def count(tensor: sg.Tensor) -> int | None:

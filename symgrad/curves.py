@@ -20,6 +20,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58.0, 20.0, 62.0, 48.0  # around the frame
 SMALL, TITLE = 11.0, 14.0  # font sizes
 TRAINING, VALIDATION = ("#2563eb", "#60a5fa"), ("#d97706", "#fbbf24")  # on white paper, in dark mode
 GRID, FRAME = ("#e2e8f0", "#253349"), ("#94a3b8", "#64748b")
+UNDRAWN = ("epoch", "gradient_norm", "seconds")  # curves that have no panel
 DASHED = 'stroke-dasharray="3 3"'
 DOTS = 40  # epochs up to which every point is marked
 STEEP = 20  # ratio of the largest to the smallest value above which an axis is logarithmic
@@ -52,7 +53,7 @@ class Axis:
 
 def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = None, plain: bool = False) -> str:
     """The curves of a history as one SVG document; `plain` leaves out dark mode, for converters."""
-    panels = [name for name in curves if not name.startswith("val_") and name not in ("epoch", "seconds")]
+    panels = [name for name in curves if not name.startswith("val_") and name not in UNDRAWN]
     epochs = curves["epoch"]
     step = LEFT + WIDTH + RIGHT
     width, height = step * len(panels), TOP + HEIGHT + BOTTOM
@@ -66,7 +67,7 @@ def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = N
         body.append("</g>")
     words = f"{len(epochs)} epochs. " + ". ".join(
         f"{name.replace('_', ' ')} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in curves.items()
-        if name not in ("epoch", "seconds") and len(values))
+        if name not in UNDRAWN and len(values))
     size = f'viewBox="0 0 {_n(width)} {_n(height)}"'
     if not plain:
         size += f' width="{_n(width)}" height="{_n(height)}" style="max-width:100%;height:auto" role="img"'

@@ -5,6 +5,7 @@ CuPy is imported here and nowhere else, when a user first asks for it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,18 @@ def host(array: Any) -> np.ndarray:
     """An array as NumPy's; one on a GPU is copied."""
     result: np.ndarray = array.get() if foreign(array) else array
     return result
+
+
+def norm(vector: Any) -> float:
+    """The Euclidean norm of a vector, wherever it lies: one product, and a second one where squares leave the range."""
+    square = float(vector @ vector)
+    if 0 < square < math.inf or not vector.size:
+        return math.sqrt(square)
+    largest = float(abs(vector).max())
+    if not 0 < largest < math.inf:
+        return largest
+    scaled = vector / largest
+    return largest * math.sqrt(float(scaled @ scaled))
 
 
 def fetched(result: Any, get: Callable[[Any], Any]) -> Any:

@@ -45,6 +45,7 @@ class Plan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
     step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
+    norm: Callable[[], float]  # of the gradient that the last step found
     read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
     names: tuple[str, ...]  # of the arrays of a batch
     epochs: int
@@ -66,9 +67,9 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: Plan, step: Callable[[Sequence[Any]], Any], epochs: int) -> Plan:
+def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], float], epochs: int) -> Plan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
-    return replace(plan, step=step, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
+    return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
                    title="on all samples, epoch")
 
 
@@ -76,7 +77,7 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
     curves = ["epoch", "loss", *plan.metrics]
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
-    training = Training(model, plan.epochs, History({name: [] for name in (*curves, "seconds")}))
+    training = Training(model, plan.epochs, History({name: [] for name in (*curves, "gradient_norm", "seconds")}))
     history = training.history
     bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
     _each(plan.callbacks, "begin", training)
@@ -86,9 +87,10 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     try:
         for training.epoch in range(1, plan.epochs + 1):
             row = _epoch(model, data, plan, training.epoch, bar, good)
+            norm = plan.norm()
             if validation is not None:
                 row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
-            row["seconds"] = time.perf_counter() - start
+            row |= {"gradient_norm": norm, "seconds": time.perf_counter() - start}
             for name in history.curves:
                 history.curves[name].append(row[name])
             bar.epoch(training.epoch, row)
@@ -104,8 +106,8 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     except BaseException:
         bar.close()
         raise
-    _each(plan.callbacks, "finish", training)
     bar.close(last)
+    _each(plan.callbacks, "finish", training)
     return history
 
 

@@ -91,6 +91,12 @@ class Function:
         except np.linalg.LinAlgError as error:
             raise DataError(f"a matrix of this call cannot be inverted or factored: {error}") from error
 
+    def _repr_html_(self) -> str:
+        from symgrad.showing import source_html
+
+        language = "c" if self.backend == "c" and not self.plan.steps else "python"
+        return source_html(self.source, f"{repr(self)[1:-1]}, {self.backend}", language) + self.plan.table.html()
+
     def __repr__(self) -> str:
         return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"
 

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from symgrad.curves import curves_svg
+from symgrad.curves import UNDRAWN, curves_svg
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import BackendError, SymgradError
 
@@ -21,7 +21,8 @@ class History:
     """The course of a fit. `curves` maps "epoch", "loss", metrics, "val_loss", ... , "seconds" to lists.
 
     `loss` is the mean over the minibatches of an epoch, taken while the parameters still change, and so are
-    the metrics without `val_`; `val_` curves are measured after the epoch. `seconds` is time since the start.
+    the metrics without `val_`; `val_` curves are measured after the epoch. `gradient_norm` is that of the last
+    minibatch of the epoch, over all parameters; `seconds` is time since the start.
 
     >>> history = sg.History({"epoch": [1, 2], "loss": [0.5, 0.25]})
     >>> history["loss"], len(history)
@@ -42,7 +43,7 @@ class History:
         return self.curves[name]
 
     def __repr__(self) -> str:
-        ends = ", ".join(f"{name} {value:.4g}" for name, value in self.last.items() if name not in ("epoch", "seconds"))
+        ends = ", ".join(f"{name} {value:.4g}" for name, value in self.last.items() if name not in UNDRAWN)
         notes = [*(["interrupted"] if self.interrupted else []), *([self.stopped] if self.stopped else [])]
         count = f"{len(self)} epoch{'' if len(self) == 1 else 's'}"
         return f"<History of {'; '.join([f'{count}: {ends}' if ends else count, *notes])}>"
@@ -93,5 +94,7 @@ class History:
             svg_string=curves_svg(self.curves, self.best_epoch, plain=True), dpi=96, zoom=zoom,
             font_files=[str(FONT_FILE)], font_family=FONT_NAME, sans_serif_family=FONT_NAME, skip_system_fonts=True))
 
-    def _repr_svg_(self) -> str | None:
-        return self.svg() if len(self) else None
+    def _repr_html_(self) -> str | None:
+        from symgrad.showing import history_html
+
+        return history_html(self.svg(), self.curves, repr(self)[1:-1]) if len(self) else None

@@ -7,7 +7,6 @@ step is a few operations. This file checks, remembers and measures; the loop is 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -18,12 +17,13 @@ import numpy as np
 
 from symgrad import fitting
 from symgrad.align import as_tensor, describe
-from symgrad.codegen.module import sum_of, training_text
+from symgrad.codegen.module import training_text
 from symgrad.codegen.shared import new_module
 from symgrad.dataset import Dataset, checked, split
-from symgrad.devices import device_of, host
+from symgrad.devices import device_of, host, norm
 from symgrad.feeding import Feed, evaluate_size
 from symgrad.files import write_whole
+from symgrad.formulas import mathml
 from symgrad.functions import Function, dtype_name, function
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -34,6 +34,7 @@ from symgrad.names import display_names
 from symgrad.optim import Adam, Optimizer
 from symgrad.parameters import Parameters, npz, read_npz
 from symgrad.source import Source, closed, network, rule_of
+from symgrad.summary import Summary, summary
 from symgrad.tensor import Tensor, wrap
 from symgrad.threads import threads_for
 
@@ -144,14 +145,15 @@ class Model:
             self._flops[optimizer] = plans["backward"].flops
         return self._modules[optimizer]
 
-    def _steps(self, optimizer: Optimizer | None) -> Callable[[Any], Any]:
-        """A function of a batch that does one step and gives the loss before it, on the device."""
+    def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], float]]:
+        """A function of a batch that does one step and gives the loss before it, on the device; and one that gives the
+        norm of the gradient of the last step, which lies there as one vector."""
         chosen = Adam() if optimizer is None else optimizer
         module = self._module(chosen)
         state = module.begin(self._views)
         state["theta"], state["params"] = self._theta, self._views  # one vector, whoever trains it
         step, lr = module.step, chosen.lr
-        return lambda batch: step(state, batch, lr)
+        return lambda batch: step(state, batch, lr), lambda: norm(state["g"])
 
     def _feed(self, nodes: Iterable[Node]) -> Feed:
         key = tuple(nodes)
@@ -227,7 +229,7 @@ class Model:
         start, device = self.parameters, self._device
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         plan = fitting.Plan(
-            self._steps(optimizer), device.read if device.foreign else None, names, epochs, batch_size,
+            *self._steps(optimizer), device.read if device.foreign else None, names, epochs, batch_size,
             self._rng if shuffle else None, tuple(chosen),
             lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress)
@@ -235,7 +237,7 @@ class Model:
             history = fitting.run(self, train, held, plan)
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
-                again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
+                again = fitting.again(plan, *self._steps(optimizer), history.best_epoch)
                 history.interrupted = fitting.run(self, everything.moved(device.put), None, again).interrupted
         return history
 
@@ -254,7 +256,7 @@ class Model:
         """
         dataset = self._checked(batch, "batch", True)
         arrays = dataset.moved(self._device.put).pick([name for name, _ in self._net.data])
-        step = self._steps(optimizer)
+        step, _ = self._steps(optimizer)
         return lambda: float(step(arrays))
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
@@ -314,30 +316,19 @@ class Model:
             raise DataError(f"{os.fspath(path)!r}: {error}") from None
         return self
 
-    def summary(self) -> str:
-        """A table of the parameters: shapes, how many numbers, how they start."""
-        rows = [("parameter", "shape", "numbers", "starts")]
-        for name, node in self._net.parameters:
-            shape = self._views[name].shape if self._views else node.shape
-            init = node.attrs[0].init
-            start = init if isinstance(init, str) else ("glorot_uniform" if len(shape) > 1 else "zeros") if (
-                init is None) else f"{init:g}" if isinstance(init, (int, float)) else "given values"
-            rows.append((name, " x ".join(map(str, shape)) or "scalar", _count(shape), start))
-        total = f"{self._theta.size:,}" if self._theta is not None else sum_of(self._net.parameters)
-        rows.append(("total", "", total, ""))
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    def summary(self) -> Summary:
+        """A table of the parameters: shapes, how many numbers, how they start. A text, and a table in a notebook."""
+        return summary(self._net.parameters, self._views)
+
+    def _repr_html_(self) -> str:
+        from symgrad.showing import model_html
+
+        return model_html(mathml(self.loss), "" if self.prediction is None else mathml(self.prediction),
+                          self.summary().table, repr(self)[1:-1])
 
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self._net.parameters)
         return f"<Model of {names}: {len(topological([self._net.loss[1]]))} nodes, {self.dtype}>"
-
-
-def _count(shape: Iterable[Any]) -> str:
-    count = math.prod(shape)
-    return f"{count:,}" if isinstance(count, int) else str(count).replace("*", " ")
 
 
 def _whole(name: str, value: Any, least: int = 1) -> int:

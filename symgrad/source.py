@@ -79,6 +79,12 @@ class Source:
     def __str__(self) -> str:
         return self.text
 
+    def _repr_html_(self) -> str:
+        from symgrad.showing import source_html
+
+        lines = self.text.count("\n")
+        return source_html(self.text, f"a module of {lines} lines for {self.backend}, which trains without symgrad")
+
 
 def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None, backend: str = "numpy",
              dtype: Any = "float32", *, predict: Any = None, sizes: Mapping[Any, int] | None = None,

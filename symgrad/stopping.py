@@ -14,8 +14,8 @@ class EarlyStopping:
     """A callback of `Model.fit`: stop after `patience` epochs without a better `monitor`.
 
     `monitor` names a curve of the history (`val_loss`, `val_accuracy`, `loss`, ...). Smaller is better for
-    losses, larger for all others; `mode` ("min" or "max") says otherwise. An epoch counts as better by more
-    than `min_delta`. With `restore_best` the model ends with the parameters of the best epoch, however the
+    losses and `gradient_norm`, larger for all others; `mode` ("min" or "max") says otherwise. An epoch counts as
+    better by more than `min_delta`. With `restore_best` the model ends with the parameters of the best epoch, however the
     fit ended. With `refit`, the validation only chooses the number of epochs: the model then starts anew from
     where the fit started and trains for that many on all samples, those of the validation part included.
     Raises SymgradError for a curve that the fit does not have.
@@ -54,7 +54,7 @@ class EarlyStopping:
     def __call__(self, training: Any) -> None:
         """After each epoch."""
         value = training.history.curves[self.monitor][-1]
-        smaller = self.mode == "min" or (self.mode == "auto" and self.monitor.endswith("loss"))
+        smaller = self.mode == "min" or (self.mode == "auto" and self.monitor.endswith(("loss", "gradient_norm")))
         gain = self._best - value if smaller else value - self._best
         if math.isnan(self._best) or gain > self.min_delta:
             self._best, self._epoch = value, training.epoch

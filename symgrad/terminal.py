@@ -51,6 +51,11 @@ def derivation(text: str) -> None:
             say(found[1] + "\n" + " " * column + found[2])
 
 
+def show(renderable: Any) -> None:
+    """What knows how rich draws it: a plan, a summary."""
+    console().print(renderable)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (),
           fold: Sequence[str] = ()) -> None:
     """A table without vertical lines. Columns in `right` are numbers; those in `fold` give way when it is narrow."""

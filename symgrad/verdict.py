@@ -97,6 +97,14 @@ class Verdict:
     def __repr__(self) -> str:
         return f"<Verdict: {self.sentence}>"
 
+    def _repr_html_(self) -> str:
+        from symgrad.codegen.tables import Table
+        from symgrad.showing import rows_html
+
+        found = self.counterexample
+        tables = [] if found is None else [Table(("counterexample", "value"), found.rows(), code=("value",))]
+        return rows_html(self.sentence, self.equal, tables)
+
     @property
     def factor(self) -> Factor | None:
         """claim = factor * right."""

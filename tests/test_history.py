@@ -83,7 +83,7 @@ def test_places_that_cannot_be_written(tmp_path):
 
 def test_length_and_last_values():
     assert len(history()) == 30 and history().last["epoch"] == 30
-    assert history()._repr_svg_().startswith("<svg") and History()._repr_svg_() is None
+    assert history()._repr_html_().startswith("<svg") and History()._repr_html_() is None
 
 
 def test_in_a_notebook_it_is_one_line():

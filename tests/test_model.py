@@ -102,7 +102,7 @@ def test_a_stepper_and_fit_train_the_same_parameters():
 def test_validation_is_set_apart_by_the_seed():
     model = classifier(seed=4)
     history = model.fit(LABELLED, epochs=2, validation=0.25, metrics=["accuracy"], shuffle=False, progress=False)
-    assert list(history.curves) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert list(history.curves) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "gradient_norm", "seconds"]
     held = np.random.default_rng((4, 2)).permutation(60)[:15]
     part = model.evaluate({"x": X[held], "label": CLASSES[held]}, "accuracy")
     assert part["loss"] == pytest.approx(history["val_loss"][-1]) and part["accuracy"] == history["val_accuracy"][-1]
@@ -203,7 +203,7 @@ def test_progress_is_a_few_plain_lines_in_a_pipe(capsys):
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == "" and 10 <= len(lines) <= 12 and "\x1b" not in err
-    assert re.fullmatch(r"epoch 100/100  loss \S+  val_loss \S+  \d+\.\d s", lines[-1])
+    assert re.fullmatch(r"epoch 100/100  loss \S+ +val_loss \S+ +gradient_norm \S+ +\d+\.\d s", lines[-1])
     linear().fit(DATA, epochs=2, progress=False)
     assert capsys.readouterr() == ("", "")
 
