@@ -7,6 +7,7 @@ is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad u
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +38,24 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0].isalpha():
+                raise
+            raise click.UsageError(f"{args[0]!r} is a formula or a file, and no command; put one in front: symgrad "
+                                   f"explain {args[0]!r} ...", ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            extra = re.fullmatch(r"Got unexpected extra arguments? \((\w+=\S*).*\)", error.message)
+            if not extra:
+                raise
+            raise click.UsageError(f"{error.message}; every name has a --shape of its own: --shape {extra[1]}",
+                                   error.ctx) from error
         except SymgradError as error:
             raise Refused(str(error)) from None
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from symgrad.tree import Tree
 from symgrad.unicode import Unicode, indices
 
 FLAT = Unicode()
+TALL = {"⌊": "⎢", "⌋": "⎥"}  # above the last line
 SIDES = {"(": ("(", ")"), "[": ("[", "]"), "{": ("{", "}"), "|": ("|", "|")}
 
 
@@ -40,8 +41,8 @@ class Pretty:
             return self.row([prettyForm(left), inner, prettyForm(right)])
         if left in SIDES:
             return prettyForm(*inner.parens(*SIDES[left]))
-        bar = stringPict("\n".join([left] * inner.height()), inner.baseline)
-        end = stringPict("\n".join([right] * inner.height()), inner.baseline)
+        bar, end = (stringPict("\n".join([TALL.get(side, side)] * (inner.height() - 1) + [side]), inner.baseline)
+                    for side in (left, right))
         return prettyForm(*stringPict.next(bar, inner, end))
 
     def raised(self, base: prettyForm, exponent: prettyForm) -> prettyForm:
@@ -74,10 +75,11 @@ class Pretty:
         return self.row([prettyForm(picture, baseline=0), prettyForm(" "), body])
 
     def cases(self, rows: Sequence[tuple[prettyForm, prettyForm]], otherwise: prettyForm) -> prettyForm:
-        lines = [self.row([value, prettyForm("  if "), test]) for value, test in rows]
-        lines.append(self.row([otherwise, prettyForm("  otherwise")]))
+        wide = max(value.width() for value in (otherwise, *(value for value, _ in rows)))
+        lines = [self.row([_padded(value, wide), prettyForm("  if "), test]) for value, test in rows]
+        lines.append(self.row([_padded(otherwise, wide), prettyForm("  otherwise")]))
         width = max(line.width() for line in lines)
-        picture, _ = stringPict.stack(*(prettyForm(line.right(" " * (width - line.width()))[0]) for line in lines))
+        picture, _ = stringPict.stack(*(_padded(line, width) for line in lines))
         body = prettyForm(picture, baseline=(picture.count("\n")) // 2)
         return prettyForm(*body.left(stringPict(_brace(body.height()), body.baseline)))
 
@@ -88,6 +90,11 @@ class Pretty:
                 pieces += [prettyForm("; " if not j else ", ")] if i or j else []
                 pieces.append(entry)
         return self.enclosed("[", self.row(pieces), "]")
+
+
+def _padded(piece: prettyForm, width: int) -> prettyForm:
+    """A piece with blanks to the right."""
+    return prettyForm(*piece.right(" " * (width - piece.width())))
 
 
 def _brace(height: int) -> str:

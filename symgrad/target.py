@@ -13,7 +13,7 @@ from pathlib import Path
 
 from symgrad import modelfile
 from symgrad.graphs.errors import ParseError, SymgradError
-from symgrad.graphs.node import REAL, topological
+from symgrad.graphs.node import REAL, in_order_of_use, topological
 from symgrad.parser import parse_with_symbols
 from symgrad.symbols import parameter
 from symgrad.tensor import Tensor, wrap
@@ -37,6 +37,8 @@ def target(argument: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Targ
     Raises SymgradError: for a file that is not there or does not define a model, a text that is no formula,
     and names in `wrt` that do not occur.
     """
+    if not argument.strip():
+        raise SymgradError("the formula is empty; give a formula such as \"x**2\" with --shape x=, or a model file")
     if not is_file_name(argument) or (shapes and not argument.lower().endswith(".py")):
         return _from_text(argument, shapes, wrt)
     if shapes:
@@ -103,11 +105,16 @@ def _as_tensors(file: modelfile.ModelFile) -> Sequence[Tensor]:
 
 
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
-    """All symbols that occur: data, then parameters; those in `order` first and so, others by first use."""
+    """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
     nodes = [node for node in topological([loss.node]) if node.op == "input"]
-    found = [wrap(node, node.attrs[0].over) for node in nodes]
+    found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(loss.node, nodes)]
     place = {tensor: i for i, tensor in enumerate(order)}
-    return sorted(found, key=lambda s: (kind_of(s) == "parameter", place.get(s, len(place))))
+    kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}
+    return sorted(found, key=lambda s: (_fitted(s), place[s] if _fitted(s) in kinds else 0))
+
+
+def _fitted(symbol: Tensor) -> bool:
+    return kind_of(symbol) == "parameter"
 
 
 def kind_of(symbol: Tensor) -> str:

@@ -52,24 +52,33 @@ def derivation(text: str) -> None:
 
 
 def show(renderable: Any) -> None:
-    """What knows how rich draws it: a plan, a summary."""
-    console().print(renderable)
+    """What knows how rich draws it: a plan, a summary. In a pipe no line ends in blanks."""
+    to = console()
+    if to.is_terminal:
+        to.print(renderable)
+        return
+    with to.capture() as caught:
+        to.print(renderable)
+    to.print("\n".join(line.rstrip() for line in caught.get().splitlines()), soft_wrap=True)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (),
           fold: Sequence[str] = ()) -> None:
-    """A table without vertical lines. Columns in `right` are numbers; those in `fold` give way when it is narrow."""
+    """A table without vertical lines. Columns in `right` are numbers; those in `fold` give way when it is narrow, and
+    columns in which nothing stands are left out."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for name in header:
+    lines = [list(row) for row in rows]
+    kept = [i for i in range(len(header)) if not lines or any(line[i] for line in lines)]
+    for name in (header[i] for i in kept):
         made.add_column(name, justify="right" if name in right else "left", no_wrap=name not in fold,
                         overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell, MARKS.get(cell, "")) for cell in row))
-    console().print(made)
+    for line in lines:
+        made.add_row(*(Text(line[i], MARKS.get(line[i], "")) for i in kept))
+    show(made)
 
 
 MARKS = {"ok": "green", "FAILS": "bold red"}
