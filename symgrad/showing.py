@@ -11,6 +11,7 @@ from html import escape
 from symgrad.codegen.tables import Table
 
 SHOWN = 60  # lines of source that are open at once; longer ones fold
+PROGRAM = "font-family:monospace;line-height:1.3;margin:.5em 0 1em"
 EPOCHS = 5  # rows of the table of a history
 
 
@@ -26,7 +27,7 @@ def highlighted(text: str, language: str = "python") -> str:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
 
-    form = HtmlFormatter(noclasses=True, nobackground=True, style="friendly", prestyles="line-height:125%")
+    form = HtmlFormatter(noclasses=True, nobackground=True, style="friendly", prestyles=PROGRAM)
     return str(highlight(text, get_lexer_by_name(language), form))
 
 
@@ -39,7 +40,7 @@ def model_html(loss: str, prediction: str, table: Table, about: str) -> str:
 
 def history_html(svg: str, curves: Mapping[str, Sequence[float]], about: str) -> str:
     """The curves as a picture, and the first and last epochs as a table."""
-    from symgrad.progress import TITLES, number
+    from symgrad.progress import number
 
     names = list(curves)
     count = len(curves["epoch"])
@@ -47,7 +48,7 @@ def history_html(svg: str, curves: Mapping[str, Sequence[float]], about: str) ->
     rows = [[f"{curves[name][i]:.0f}" if name == "epoch" else number(curves[name][i]) for name in names] for i in places]
     if count > EPOCHS:
         rows.insert(1, ["…"] * len(names))
-    header = [TITLES.get(name, name.replace("_", " ")) for name in names]
+    header = [name.replace("_", " ") for name in names]
     return "\n".join([svg.strip(), Table(header, rows, right=header).html(), f"<p>{escape(about)}</p>"])
 
 
