@@ -103,7 +103,8 @@ class Progress:
         ahead = f", {_clock(left)} left" if self.done < self.epochs and self.done and left >= 1 else ""
         line = Table.grid(padding=(0, 1))
         line.add_row(f"{self.title} {min(int(self.done), self.epochs)}/{self.epochs}",
-                     ProgressBar(total=self.epochs, completed=self.done, width=min(24, max(options.max_width - 40, 8))),
+                     ProgressBar(total=self.epochs, completed=self.done, width=min(24, max(options.max_width - 40, 8)),
+                                 complete_style="cyan", finished_style="green"),
                      f"{_clock(elapsed)}{ahead}")
         yield line
 

@@ -123,7 +123,7 @@ def executed(path):
     for cell in again.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    nbclient.NotebookClient(again, timeout=300, kernel_name="python3", record_timing=False,
+    nbclient.NotebookClient(again, timeout=300, kernel_name="python3", record_timing=False, coalesce_streams=True,
                             resources={"metadata": {"path": str(path.parent)}}).execute()
     return stored, again
 
@@ -132,8 +132,9 @@ def said(cell):
     """The text that a cell gives: what it prints, and its value as text, LaTeX and Markdown."""
     parts = []
     for output in cell.outputs:
-        if output.output_type == "stream":
-            parts.append((output.name, output.text))
+        if output.output_type == "stream":  # what arrives in two pieces is one text
+            before = parts.pop()[1] if parts and parts[-1][0] == output.name else ""
+            parts.append((output.name, before + output.text))
         else:
             parts += [(kind, output.data[kind]) for kind in ("text/plain", "text/latex", "text/markdown")
                       if kind in output.get("data", {})]
