@@ -208,7 +208,8 @@ class Model:
         without a sample axis, or with `batch_size=None`, every step sees all data. `optimizer` is Adam() by
         default. `validation` is a dict of data, or a fraction of the samples that is set apart by chance
         before. `metrics`: names of tensors to measure after each epoch, or "accuracy". `callbacks`: see
-        `sg.optim.EarlyStopping`. Ctrl-C ends the fit and keeps what was learnt.
+        `sg.optim.EarlyStopping`. Ctrl-C ends the fit and keeps what was learnt. `progress` shows a live table on a
+        terminal and a line now and then elsewhere, each with the norm of the last gradient of its epoch.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
         chosen = self._metrics(metrics)

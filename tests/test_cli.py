@@ -176,7 +176,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: ascii(t[:24]))
-@pytest.mark.parametrize("command", ["derive", "check"])
+@pytest.mark.parametrize("command", ["derive", "explain", "check"])
 def test_hostile_text_is_refused_and_not_run(here, command, text):
     refused(call(command, "--shape", "w=3", "--", text))
     assert list(here.iterdir()) == []
@@ -197,6 +197,13 @@ def test_hostile_text_is_refused_and_not_run(here, command, text):
     (["derive", "sum(w)", "--shape", "w=3", "--format", "pdf"], ["'pdf'", "latex"]),
     (["derive", "sum(w)", "--shape", "w=3", "-o", "no/f.md"], ["'no/f.md'", "there is no folder 'no'"]),
     (["derive"], ["Missing argument"]),
+    (["derive", "sum(w)", "--shape", "w=3", "v=3"], ["every name has a --shape of its own: --shape v=3"]),
+    (["sum(w)", "--shape", "w=3"], ["'sum(w)' is a formula or a file, and no command", "symgrad explain 'sum(w)'"]),
+    (["derve", "sum(w)"], ["No such command 'derve'"]),
+    (["explain", ""], ["the formula is empty"]),
+    (["explain", "X @ w", "--shape", "X=n,d", "--shape", "w=d", "--wrt", "v"], ["--wrt v", "declared are X, w"]),
+    (["explain", "sum(w)", "--shape", "w=3", "-o", "no/f.md"], ["no folder 'no'"]),
+    (["generate", "sum(w)", "--shape", "w=3"], ["something to fit", "--wrt (w)"]),
     (["draw", "sum(w)", "--shape", "w=3"], ["Missing option '-o'"]),
     (["draw", "sum(w)", "--shape", "w=3", "-o", "g.gif"], [".gif", ".svg"]),
     (["draw", "sum(w)", "--shape", "w=3", "-o", "no/g.svg"], ["no folder 'no'"]),
@@ -387,7 +394,7 @@ def program(line, **options):
 
 
 def test_every_command_has_help():
-    for command in ("derive", "draw", "generate", "train", "check", "info"):
+    for command in ("derive", "explain", "draw", "generate", "train", "check", "info"):
         result = call(command, "--help")
         assert result.exit_code == 0 and "Usage" in result.output, command
         assert max(map(len, result.output.splitlines())) <= 100
@@ -402,6 +409,27 @@ def test_program_in_a_pipe_is_plain_text_and_quick_to_help():
             " print([m for m in ('rich', 'scipy', 'matplotlib', 'sklearn', 'wasmtime', 'ziamath') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize("line", [
+    "info", "info 'sum((X @ w - y)**2)' --shape X=n,d --shape w=d --shape y=n",
+    "check 'sum((X @ w - y)**2)' --shape X=n,d --shape w=d --shape y=n --wrt w",
+    "generate 'sum((X @ w - y)**2)' --shape X=n,d --shape w=d --shape y=n --wrt w --explain",
+    "explain 'sum((X @ w - y)**2)' --shape X=n,d --shape w=d --shape y=n --wrt w"], ids=lambda line: line.split()[0])
+def test_tables_fit_a_terminal(line, columns):
+    """A terminal of 60 or 100 columns, by FORCE_COLOR: nothing is wider, and columns in which nothing stands are not there."""
+    done = program(line, env={"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(columns)})
+    assert done.returncode == 0, done.stderr
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in done.stdout.splitlines()]
+    wide = [text for text in lines if len(text) > columns and not text.startswith(("returns", "loss", "all"))]
+    assert wide == []
+    assert not any("over" in text.split() and "symbol" in text for text in lines)
+
+
+def test_lines_of_a_pipe_do_not_end_in_blanks():
+    done = program("info 'sum((X @ w - y)**2)' --shape X=n,d --shape w=d --shape y=n")
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
 
 
 def test_colour_is_for_those_who_want_it():
