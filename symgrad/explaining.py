@@ -12,7 +12,7 @@ from typing import Any
 
 from symgrad.align import as_tensor
 from symgrad.derivation import Derivation, Step, derive
-from symgrad.derivation_text import function_name, show
+from symgrad.derivation_text import show
 from symgrad.derivatives import gradient, jacobian, variables_of
 from symgrad.graphs.boxes import LEAF, Box, passes_on, row_of
 from symgrad.graphs.formulas import lower
@@ -23,6 +23,7 @@ from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import Weight, to_expr
 from symgrad.phrases import listed
 from symgrad.sentences import sentence, spoken, symbol_sentences, words, wrapped
+from symgrad.spoken import ENTRYWISE
 from symgrad.tensor import Tensor
 
 WIDTH = 88  # columns of a text that nobody has asked to be narrower
@@ -249,8 +250,9 @@ def _reason(step: Step) -> tuple[str, str]:
         return "", ""
     if row is not None:
         slope = _slope(row)
-        return row, (f"{function_name(row, 'unicode')} acts on every entry by itself, so its Jacobian is diagonal and the "
-                     f"product is entry by entry{f'; the derivative of {slope}' if slope else ''}")
+        acts = ENTRYWISE.get(row, row.replace("_", " "))
+        return row, (f"{acts.replace('the ', 'The ', 1)} acts on every entry by itself, so its Jacobian is diagonal and "
+                     f"the product is entry by entry{f'; the derivative of {slope}' if slope else ''}")
     if user.kind == "affine" and passes_on(user, step.box):
         return "shift", "Adding a vector does not change the gradient: the Jacobian of a shift is the identity"
     entering = _input(user)
@@ -263,7 +265,7 @@ def _reason(step: Step) -> tuple[str, str]:
                           "the transpose of that matrix")
     if user.kind == "affine":
         return "bilinear", f"The layer {w} is linear in {v}, so its Jacobian does not depend on {v}"
-    return f"through {w}", f"By the chain rule through {w}"
+    return f"through {w}", f"This is the chain rule through {w}, the only use of {v}"
 
 
 def _slope(row: str) -> str:

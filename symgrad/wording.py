@@ -278,6 +278,9 @@ class Speech:
     def every(self, tree: Tree) -> str:
         """What a function of numbers is applied to."""
         found = self.noun(tree)
+        if found.level == PRODUCT and "," in found.text and tree.head == "product":  # its end could not be heard
+            front, rest = tree.args
+            found = Phrase(f"the product of {self.listed([*front, *([product((), rest)] if rest else [])])}")
         return found.text if found.each or self.kind(tree) == SCALAR else f"every entry of {found}"
 
     def of_every(self, word: str, tree: Tree) -> Phrase:
