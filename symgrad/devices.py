@@ -76,8 +76,11 @@ def host(array: Any) -> np.ndarray:
     return result
 
 
-def norm(vector: Any) -> float:
-    """The Euclidean norm of a vector, wherever it lies: one product, and a second one where squares leave the range."""
+def norm(vector: Any) -> Any:
+    """The Euclidean norm of a vector: one product, and a second one where squares leave the range. That of a vector on
+    a GPU stays there, an array without axes."""
+    if foreign(vector):
+        return (vector.astype("float64") ** 2).sum() ** 0.5
     square = float(vector @ vector)
     if 0 < square < math.inf or not vector.size:
         return math.sqrt(square)

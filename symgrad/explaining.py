@@ -94,7 +94,8 @@ def explain(t: Any, wrt: Any = None) -> Explanation:
 
     >>> import symgrad as sg
     >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
-    >>> print(*sg.explain(sg.sum((X @ w - y) ** 2)).answer[1:], sep="\n")
+    >>> for sentence in sg.explain(sg.sum((X @ w - y) ** 2)).answer[1:]:
+    ...     print(sentence)
     The gradient of L with respect to w is the transposed input X times the error G_a¹.
     Written out, that is twice X transposed times the difference X times w minus y.
     """

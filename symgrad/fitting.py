@@ -45,7 +45,7 @@ class Plan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
     step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
-    norm: Callable[[], float]  # of the gradient that the last step found
+    norm: Callable[[], Any]  # of the gradient that the last step found; read with the losses of its epoch
     read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
     names: tuple[str, ...]  # of the arrays of a batch
     epochs: int
@@ -67,7 +67,7 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], float], epochs: int) -> Plan:
+def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> Plan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
                    title="on all samples, epoch")
@@ -87,13 +87,12 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
     try:
         for training.epoch in range(1, plan.epochs + 1):
             row = _epoch(model, data, plan, training.epoch, bar, good)
-            norm = plan.norm()
             if validation is not None:
                 row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
-            row |= {"gradient_norm": norm, "seconds": time.perf_counter() - start}
-            for name in history.curves:
-                history.curves[name].append(row[name])
-            bar.epoch(training.epoch, row)
+            row["seconds"] = time.perf_counter() - start
+            for name, curve in history.curves.items():
+                curve.append(row[name])
+            bar.epoch(training.epoch, history.last)
             for callback in plan.callbacks:
                 callback(training)
             if history.stopped:
@@ -126,13 +125,15 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
 def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
     """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
     entered = model.parameters
-    total, seen, steps = 0.0, 0, _steps(data, plan)
+    total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
     pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
     for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
         pending.append((number, count, plan.step(batch)))
         if plan.read is None or number == steps:
             losses = [loss for *_, loss in pending]
-            for (at, size, _), loss in zip(pending, plan.read(losses) if plan.read else losses, strict=True):
+            if plan.read is not None:
+                *losses, norm = plan.read([*losses, plan.norm()])
+            for (at, size, _), loss in zip(pending, losses, strict=True):
                 if not math.isfinite(loss):
                     raise _diverged(model, good, f"the loss is {loss}", epoch, at)
                 if at == 1:
@@ -143,7 +144,8 @@ def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, g
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
     if broken:
         raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)
-    return {"epoch": epoch, "loss": total / seen, **plan.measure(data)}
+    norm = float(plan.norm()) if plan.read is None else norm
+    return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm, **plan.measure(data)}
 
 
 def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> DivergenceError:

@@ -145,7 +145,7 @@ class Model:
             self._flops[optimizer] = plans["backward"].flops
         return self._modules[optimizer]
 
-    def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], float]]:
+    def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
         """A function of a batch that does one step and gives the loss before it, on the device; and one that gives the
         norm of the gradient of the last step, which lies there as one vector."""
         chosen = Adam() if optimizer is None else optimizer
