@@ -22,11 +22,19 @@ class Form(NamedTuple):
 
     def plus(self, other: Form) -> Form:
         """The sum of two forms over the same counters."""
-        return Form(self.const + other.const, tuple(a + b for a, b in zip(self.steps, other.steps, strict=True)))
+        return Form(_sum(self.const, other.const), tuple(map(_sum, self.steps, other.steps)))
 
     def times(self, by: Size) -> Form:
         """A multiple."""
-        return Form(self.const * by, tuple(step * by for step in self.steps))
+        return Form(_multiple(self.const, by), tuple(_multiple(step, by) for step in self.steps))
+
+
+def _sum(a: Size, b: Size) -> Size:  # most are 0 or 1, and SymPy takes its time
+    return b if isinstance(a, int) and a == 0 else a if isinstance(b, int) and b == 0 else a + b
+
+
+def _multiple(a: Size, by: Size) -> Size:
+    return 0 if isinstance(a, int) and a == 0 else by if isinstance(a, int) and a == 1 else a * by
 
 
 Index = tuple[Form, ...]

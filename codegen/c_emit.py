@@ -16,7 +16,7 @@ import sympy as sp
 from symgrad.codegen import c_runtime
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.backends import NUMPY
-from symgrad.codegen.c_function import Layout, c_text, dtype_text, layout, room_text, shape_py
+from symgrad.codegen.c_function import Layout, c_texts, dtype_text, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
 from symgrad.codegen.c_texts import LIBM
 from symgrad.codegen.emit import Form, documented, returned
@@ -77,12 +77,13 @@ def emit_compiled(
     single = module.dtype == "float32"
     solid = [root for root in dict.fromkeys(roots) if root not in given]
     comments = {e: wish.comment.replace("*/", "* /") for e, wish in wishes.items() if wish.comment}
-    plan = layout(solid, given, size_names, single, invent, comments)
+    plan = layout(name, solid, given, size_names, single, scope, invent, comments)
     used = begun.used()
     free = tuple(s for s in size_names if s in used and s not in begun.known)
     passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
-    code = [room_text(name, plan, passed)]
-    code += [c_text(name, plan, k, passed, comments) for k, part in enumerate(plan.segments) if part.outside is None]
+    code = [room_text(name, plan, passed), *plan.nests]
+    code += [text for k, part in enumerate(plan.segments) if part.outside is None
+             for text in c_texts(name, plan, k, passed)]
     glue = _Glue(name, plan, passed, single, roots, given)
     steps = _steps(plan, comments)
     shown = Plan(begun.shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names),
@@ -144,12 +145,12 @@ def emit_compiled_inplace(
     called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
     over = {new: called[old] for new, old in (over or {}).items()}
     covered = {root: by_name[over[wish]] for root, (wish, _) in zip(roots, outputs, strict=True) if wish in over}
-    plan = layout(roots, given, size_names, module.dtype == "float32", invent, comments, covered)
+    plan = layout(name, roots, given, size_names, module.dtype == "float32", scope, invent, comments, covered)
     if len(plan.segments) != 1 or plan.segments[0].outside is not None or len(plan.over) < len(covered):
         return None
     used = begun.used()
     passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
-    code = (room_text(name, plan, passed), c_text(name, plan, 0, passed, comments))
+    code = (room_text(name, plan, passed), *plan.nests, *c_texts(name, plan, 0, passed))
     inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(inputs)}
     taken = plan.over
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
@@ -231,7 +232,7 @@ class _Glue:
             pointers = [f"{self.arrays[e]}.ctypes.data" for e in given if e.shape or e.op != "input"]
             pointers += [self.arrays[e] for e in given if not e.shape and e.op == "input"]
             call = f"_c.{self.name}_{k}({', '.join([*pointers, 'work', *self.sizes.values()])})"
-            if any("return 1" in line for line in part.lines):
+            if part.fails:
                 lines += wrap_line(f"failed = {call}", INDENT)
                 lines += [f"{INDENT}if failed:", f'{INDENT * 2}raise IndexError("an index is out of range")']
             else:
@@ -273,9 +274,11 @@ def compiled_text(module: Module, functions: Sequence[Compiled], doc: str | None
 
 
 def prototypes(code: Sequence[str]) -> list[str]:
-    """Result and argument types of C functions, read off their heads."""
+    """Result and argument types of C functions, read off their heads; those that only C calls have a comment first."""
     lines = []
     for text in code:
+        if text.startswith("/*"):
+            continue
         head, rest = text.split("(", 1)
         kinds = ["*" if "*" in part else part.split()[0] for part in rest.split(") {", 1)[0].split(",") if part != "void"]
         types = ["ctypes.c_void_p" if kind == "*" else f"ctypes.c_{kind.removesuffix('_t')}" for kind in kinds]

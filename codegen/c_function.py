@@ -7,31 +7,50 @@ arrays. Results are new arrays; what is needed in between lies in slots of one w
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.codegen.affine import Form, counters, strides
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_loops import Body, Context
+from symgrad.codegen.c_nests import Block, broken, share, wrapped
 from symgrad.codegen.c_products import fits_blas
 from symgrad.codegen.c_steps import write_scalar, writer
 from symgrad.codegen.c_texts import TYPES, size_c
+from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
 from symgrad.codegen.texts import size_text
-from symgrad.graphs.node import BOOLEAN, INTEGER
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import Shape
 
+WIDEST = (INTEGER, REAL, BOOLEAN)
+LONGEST = 80  # blocks in one C function
 VIEWS = ("transpose", "index", "broadcast", "diagonal", "windows", "reshape")
 
 
 @dataclass
 class Segment:
-    """Steps in a row that are all C (`lines`), or one of NumPy (`outside`)."""
+    """Steps in a row that are all C (`blocks`), or one of NumPy (`outside`)."""
 
-    lines: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     touched: dict[Expr, None] = field(default_factory=dict)
     outside: Expr | None = None
+
+    @property
+    def fails(self) -> bool:
+        """May an index be out of range?"""
+        return any("return 1" in line for block in self.blocks for line in block.lines)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Slots of one size, side by side in the workspace."""
+
+    name: str
+    size: str  # the name of the bytes of a slot
+    room: str  # and what they are
+    slots: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class Layout:
     home: Mapping[Expr, int]
     segments: list[Segment]
     context: Context
+    pools: list[Pool]
+    nests: list[str]  # functions for what occurs more than once
     over: Mapping[Expr, Expr] = field(default_factory=dict)  # results that overwrite an input
 
     def given(self, number: int) -> list[Expr]:
@@ -52,8 +73,8 @@ class Layout:
         return list(by_name.values())
 
 
-def layout(roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
-           invent: Callable[[Expr], str], comments: Mapping[Expr, str],
+def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
+           scope: Scope, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
            over: Mapping[Expr, Expr] | None = None) -> Layout:
     """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
     kept = storage(roots)
@@ -90,13 +111,14 @@ def layout(roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any,
 
     def flush() -> None:
         if group:
-            segment = current()
-            segment.lines += [f"  /* {comments[e]} */" for e in group if e in comments]
             passing = {e for e in group if e in home and all(x in group for x in readers[e])}
-            segment.lines += write_scalar(context, group, passing)
-            for e in group:
-                segment.touched.update(dict.fromkeys(x for x in (*reads(e, kept), e) if x not in passing))
+            add(group, write_scalar(context, group, passing), passing)
             group.clear()
+
+    def add(done: Sequence[Expr], lines: list[str], passing: Collection[Expr] = ()) -> None:
+        touched = dict.fromkeys(x for e in done for x in (*reads(e, kept), e) if x not in passing)
+        current().blocks.append(Block(lines, [comments[e] for e in done if e in comments], touched, tuple(done)))
+        current().touched.update(touched)
 
     for e in kept.stored:
         if _in_loops(e):
@@ -109,12 +131,25 @@ def layout(roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any,
         if write is None:
             segments.append(Segment(outside=e, touched=dict.fromkeys([*reads(e, kept), e])))
             continue
-        segment = current()
-        segment.lines += [f"  /* {comments[e]} */"] if e in comments else []
-        segment.lines += write(context, e)
-        segment.touched.update(dict.fromkeys([*reads(e, kept), e]))
+        add([e], write(context, e))
     flush()
-    return Layout(kept, found, home, segments, context, taken)
+    blocks = [block for segment in segments for block in segment.blocks]
+    nests = share(blocks, context.arrays, list(sizes.values()), lambda e: _memory(e, home, taken),
+                  lambda wish: scope.fresh(f"{function}_{wish}"))
+    return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken)
+
+
+def _memory(e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> Any:
+    """Where an array lies: two with equal answers share it."""
+    return ("slot", home[e]) if e in home else over.get(e, e)
+
+
+def pools_of(found: Sequence[Slot], sizes: Mapping[Any, str], scope: Scope) -> list[Pool]:
+    """The slots by their size."""
+    alike: dict[str, list[int]] = {}
+    for slot in found:
+        alike.setdefault(room(slot, sizes), []).append(slot.number)
+    return [Pool(scope.numbered("pool"), scope.numbered("room"), text, tuple(slots)) for text, slots in alike.items()]
 
 
 def may_overwrite(kept: Storage, root: Expr, old: Expr) -> bool:
@@ -137,17 +172,14 @@ def _joins(c: Context, group: Sequence[Expr], e: Expr, home: Mapping[Expr, int],
     """May `e` be computed in the loop of `group`? It reads what the loop writes only at the entry of its turn."""
     if e.shape != group[0].shape or e.op in VIEWS or group[0].op in VIEWS or len(group) > 8:
         return False
-
-    def memory(x: Expr) -> Any:
-        return ("slot", home[x]) if x in home else over.get(x, x)
-
-    written = {memory(x) for x in group}
-    if memory(e) in written:
+    written = {_memory(x, home, over) for x in group}
+    if _memory(e, home, over) in written:
         return False
     rank = len(e.shape)
     for x in (*group, e):
         for base, form in _loads(c, x):
-            shared = memory(base) in written or memory(base) == memory(e)
+            place = _memory(base, home, over)
+            shared = place in written or place == _memory(e, home, over)
             if shared and (base.shape != e.shape or form != _own(e, rank)):
                 return False
     return True
@@ -170,48 +202,91 @@ class _Anything(dict[Expr, str]):
         return "x"
 
 
-def c_text(name: str, plan: Layout, number: int, sizes: Mapping[Any, str], comments: Mapping[Expr, str]) -> str:
-    """The C function of a segment: arrays and the workspace by pointers, sizes by value."""
-    segment, c = plan.segments[number], plan.context
-    given = plan.given(number)
-    written = {c.arrays[e] for e in plan.storage.stored}
+def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> list[str]:
+    """The C function of a segment: arrays and the workspace by pointers, sizes by value; a long one in parts."""
+    head, blocks = f"{name}_{number}", plan.segments[number].blocks
+    if len(blocks) <= LONGEST:
+        return [_function(f"int {head}", plan, number, sizes, blocks)]
+    parts, calls = [], []
+    for k, start in enumerate(range(0, len(blocks), LONGEST), 1):
+        piece = blocks[start:start + LONGEST]
+        parts.append(f"/* Part {k} of {head}: a compiler takes more than twice as long for a text twice as long. */\n"
+                     + _function(f"NEST int {head}_part{k}", plan, number, sizes, piece))
+        arrays, numbers = _given(plan, number, piece)
+        names = [*map(plan.context.arrays.__getitem__, arrays), *(f"{plan.context.arrays[e]}_" for e in numbers)]
+        calls += textwrap.wrap(f"if ({head}_part{k}({', '.join([*names, 'work', *sizes.values()])})) return 1;", 110,
+                               initial_indent="  ", subsequent_indent="      ")
+    return [*parts, "\n".join([*_head(f"int {head}", plan, number, sizes, blocks), *calls, "  return 0;", "}"])]
+
+
+def _given(plan: Layout, number: int, blocks: Sequence[Block]) -> tuple[list[Expr], list[Expr]]:
+    """The arrays and the numbers that these blocks of a segment are handed."""
+    names = {plan.context.arrays[e] for block in blocks for e in block.touched}
+    given = [e for e in plan.given(number) if plan.context.arrays[e] in names]
     arrays = [e for e in given if e.shape or e.op != "input"]
-    numbers = [e for e in given if e not in arrays]
-    head = [f"{'' if c.arrays[e] in written else 'const '}{TYPES[e.kind]} *{c.arrays[e]}" for e in arrays]
-    head += [f"{'int64_t' if e.kind == INTEGER else 'double'} {c.arrays[e]}_" for e in numbers]
+    return arrays, [e for e in given if e not in arrays]
+
+
+def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> list[str]:
+    names = plan.context.arrays
+    arrays, numbers = _given(plan, number, blocks)
+    written = {names[e] for e in plan.storage.stored}
+    head = [f"{'' if names[e] in written else 'const '}{TYPES[e.kind]} *{names[e]}" for e in arrays]
+    head += [f"{'int64_t' if e.kind == INTEGER else 'double'} {names[e]}_" for e in numbers]
     head += ["char *work", *(f"int64_t {size}" for size in sizes.values())]
-    lines = textwrap.wrap(f"int {name}_{number}({', '.join(head)}) {{", 110, subsequent_indent="    ")
-    lines += [f"  const {TYPES[e.kind]} {c.arrays[e]}[1] = {{({TYPES[e.kind]}){c.arrays[e]}_}};" for e in numbers]
-    where = {}
-    for slot in plan.slots:
-        where[slot.number] = f"slot{slot.number}"
-    inside = [e for e in segment.touched if e in plan.home]
-    used = {plan.home[e] for e in inside}
-    place = "work"  # a slot begins after the last one that has a name: the text is linear in the slots
-    for slot in plan.slots:
-        if slot.number in used:
-            lines.append(f"  char *const {where[slot.number]} = {place};")
-            place = where[slot.number]
-        place += f" + {room(slot, sizes)}"
-    for e in inside:
-        lines.append(f"  {TYPES[e.kind]} *const {c.arrays[e]} = ({TYPES[e.kind]} *){where[plan.home[e]]};")
-    return "\n".join([*lines, *segment.lines, "  return 0;", "}"])
+    return wrapped(f"{kind}({', '.join(head)}) {{", 4)
+
+
+def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> str:
+    """One C function; an array of the workspace gets its name before the first block that touches it."""
+    names = plan.context.arrays
+    lines = _head(kind, plan, number, sizes, blocks)
+    for e in _given(plan, number, blocks)[1]:
+        lines.append(f"  const {TYPES[e.kind]} {names[e]}[1] = {{({TYPES[e.kind]}){names[e]}_}};")
+    place = {slot: (pool, k) for pool in plan.pools for k, slot in enumerate(pool.slots)}
+    touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)
+    lines += pool_lines(plan.pools, [place[plan.home[e]][0] for e in touched])
+    known: set[Expr] = set()
+    for block in blocks:
+        lines += [f"  /* {comment} */" for comment in block.comments]
+        for e in block.touched:
+            if e in plan.home and e not in known:
+                known.add(e)
+                pool, k = place[plan.home[e]]
+                where = f"({pool.name} + {k} * {pool.size})" if k else pool.name
+                lines.append(f"  {TYPES[e.kind]} *const {names[e]} = ({TYPES[e.kind]} *){where};")
+        lines += block.lines
+    return "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])
+
+
+def pool_lines(pools: Sequence[Pool], used: Sequence[Pool]) -> list[str]:
+    """The pools of the workspace as variables, each behind the one before, as far as they are used."""
+    lines, place = [], "work"
+    for pool in pools[:max([pools.index(pool) + 1 for pool in used], default=0)]:
+        if len(pool.slots) > 1:
+            lines.append(f"  const int64_t {pool.size} = {pool.room};")
+        lines.append(f"  char *const {pool.name} = {place};")
+        place = f"{pool.name} + {f'{len(pool.slots)} * {pool.size}' if len(pool.slots) > 1 else pool.room}"
+    return lines
 
 
 def room(slot: Slot, sizes: Mapping[Any, str]) -> str:
-    """The bytes of a slot, as C."""
-    counts = list(dict.fromkeys(size_c(entries(e.shape), sizes) for e in slot.tenants))
-    text = counts[0]
-    for other in counts[1:]:
+    """The bytes of a slot, as C: the most entries of the widest kind of its tenants."""
+    counts = [entries(e.shape) for e in slot.tenants]
+    fixed = [count for count in counts if isinstance(count, int)]
+    texts = list(dict.fromkeys(size_c(count, sizes) for count in counts if not isinstance(count, int)))
+    text, *others = [*texts, *([str(max(fixed))] if fixed else [])]
+    for other in others:
         text = f"LARGER({text}, {other})"
-    return f"ROOM({text}, {TYPES[slot.tenants[0].kind]})"
+    kinds = {e.kind for e in slot.tenants}
+    return f"ROOM({text}, {TYPES[min(kinds, key=WIDEST.index)]})"
 
 
 def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
     """The C function that tells how large the workspace must be."""
     head = ", ".join(f"int64_t {size}" for size in sizes.values()) or "void"
-    total = " + ".join(room(slot, sizes) for slot in plan.slots) or "0"
-    lines = textwrap.wrap(f"return {total};", 100, subsequent_indent="    ")
+    counted = [f"{len(pool.slots)} * {pool.room}" if len(pool.slots) > 1 else pool.room for pool in plan.pools]
+    lines = wrapped(f"return {' + '.join(counted) or '0'};", 4)
     return "\n".join([f"int64_t {name}_room({head}) {{", *(f"  {line}" for line in lines), "}"])
 
 

@@ -6,6 +6,7 @@ neighbouring axes merged wherever every array walks them as one, so that most lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +14,14 @@ import sympy as sp
 
 from symgrad.codegen.affine import Form, Index, flat, locate, spread, strides, zero
 from symgrad.codegen.arrays import Expr
-from symgrad.codegen.c_texts import LIBM, OWN, TYPES, Names, number_c, row_c, size_c, weight_c
+from symgrad.codegen.c_texts import LIBM, OWN, TYPES, Names, bare, row_c, size_c, small, weight_c
 from symgrad.codegen.storage import Storage
 from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import Weight, to_expr
 
 COUNTERS = "ijklpqrs"
+NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
 
 
 @dataclass
@@ -82,13 +84,15 @@ class Body:
         whole = e.kind != REAL and all(a.kind != REAL for a in e.args)
         args = [self._whole(a.attrs[0]) if whole and a.op == "number" and isinstance(a.attrs[0].number, int)
                 else self.value(a, spread(index, a.shape, self.rank)) for a in e.args]
+        if e.op in ("add", "product") and e.kind == REAL and any(a.kind == REAL for a in e.args):
+            args = [f"{a.attrs[0].number}" if a.op == "number" and small(a.attrs[0]) else arg
+                    for a, arg in zip(e.args, args, strict=True)]  # beside a real number 2 is as good as (real)2
         if e.op == "cast":
             return args[0] if e.kind == e.args[0].kind else f"({TYPES[e.kind]}){args[0]}"
         if e.op == "product":
             return self._product(e, args)
         if e.op == "add":
-            text = " ".join(f"{'+' if sign > 0 else '-'} {arg}" for sign, arg in zip(e.attrs[0], args, strict=True))
-            return f"({text.removeprefix('+ ')})"
+            return self._sum(e, args)
         (name,) = e.attrs
         kinds = {a.kind for a in e.args}
         if name in LIBM or (name in OWN and REAL in kinds | {e.kind}):
@@ -101,15 +105,35 @@ class Body:
         """A weight of integers."""
         return f"(int64_t)({size_c(to_expr(by), self.context.sizes)})"
 
+    def _sum(self, e: Expr, args: Sequence[str]) -> str:
+        terms = list(zip(e.attrs[0], e.args, args, strict=True))
+        if e.attrs[0] == (1, 1):  # either order is exactly the same sum
+            terms.sort(key=lambda term: self._alike(term[2], args))
+        text = ""
+        for sign, a, arg in terms:
+            arg = bare(arg) if a.op == "product" or (a.op == "add" and not text and sign > 0) else arg
+            text += f" {'+' if sign > 0 else '-'} {f'({arg})' if arg[0] == '-' else arg}"
+        return f"({text[3:] if text[1] == '+' else f'-{text[3:]}'})"
+
     def _product(self, e: Expr, args: Sequence[str]) -> str:
         by, count = e.attrs
-        above, below = list(args[:count]), list(args[count:])
+        factors = sorted(zip(e.args[:count], args, strict=False), key=lambda factor: self._alike(factor[1], args))
+        above = [arg for _, arg in factors]
         if by.factor is None and by.number == -1 and above:
             above[0] = f"-{above[0]}"
         elif by.number != 1 or by.factor is not None:
-            above.insert(0, weight_c(by, self.context.sizes) if e.kind == REAL else self._whole(by))
-        text = " * ".join(above) or number_c(1)
-        return f"({' / '.join([text, *below])})" if below or len(above) > 1 or text[0] == "-" else text
+            above.insert(0, self._whole(by) if e.kind != REAL else f"{by.number}" if small(by) and args
+                         else weight_c(by, self.context.sizes))
+        elif above and factors[0][0].op == "product" and above[0][1] != "-":
+            above[0] = bare(above[0])
+        text = " * ".join(above) or "1"
+        return f"({' / '.join([text, *args[count:]])})" if args[count:] or len(above) > 1 or text[0] == "-" else text
+
+    def _alike(self, text: str, args: Sequence[str]) -> tuple[str, int]:
+        """A key by which operands stand in one order whatever their arrays are called, so that nests are the same:
+        their text without names; where that is the same, how often it occurs in the others."""
+        places = [str(form) for form in self.places]
+        return NAMED.sub("@", filled(text, places)), sum(arg.count(text) for arg in args)
 
 
 def nest(context: Context, extents: Shape, places: Sequence[Form], statements: Sequence[str], depth: int = 1,

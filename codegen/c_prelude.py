@@ -14,6 +14,7 @@ HEAD = """\
 typedef {real} real;
 #define ROOM(count, type) (((count) * (int64_t)sizeof(type) + 63) / 64 * 64) /* bytes of an array in the workspace */
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
+#define NEST static __attribute__((noinline)) /* a loop nest that is needed more than once: compiled once */
 """
 
 BLAS = """\
@@ -35,7 +36,7 @@ typedef void (*blas_syrk)(const char *, const char *, const int *, const int *, 
                           const real *, real *, const int *);
 
 /* c = a b, of m x k and k x n; `ta`: a lies transposed, in rows of lda. */
-static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
+NEST void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
                  int64_t ldb, real *c) {
   if (m == 0 || n == 0 || k == 0) {
     memset(c, 0, m * n * sizeof *c);
@@ -56,7 +57,7 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a,
 }
 
 /* c = a a' of n x k, or (t) a' a of k x n: one triangle is computed, the other is its mirror image. */
-static void syrk(int t, int64_t n, int64_t k, const real *a, int64_t lda, real *c) {
+NEST void syrk(int t, int64_t n, int64_t k, const real *a, int64_t lda, real *c) {
   if (kind == 0 || n == 0 || k == 0) {
     gemm(t, !t, n, n, k, a, lda, a, lda, c);
     return;
@@ -73,7 +74,7 @@ static void syrk(int t, int64_t n, int64_t k, const real *a, int64_t lda, real *
 }
 
 /* y = a x, of rows x columns as a lies; `t`: y = a' x. */
-static void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda, const real *x, int64_t step,
+NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda, const real *x, int64_t step,
                  real *y) {
   const int64_t m = t ? columns : rows, n = t ? rows : columns;
   if (m == 0 || n == 0) {

@@ -86,7 +86,7 @@ def _whole(e: sp.Expr, names: Names) -> str:
 
 def number_c(value: Any) -> str:
     """A number as a constant of type real."""
-    if isinstance(value, Fraction):
+    if isinstance(value, Fraction) and value.denominator & (value.denominator - 1):
         return f"(real)({value.numerator}.0 / {value.denominator}.0)"
     if isinstance(value, int):
         return f"(real){value}" if abs(value) < 2**53 else f"(real){float(value)!r}"
@@ -95,6 +95,11 @@ def number_c(value: Any) -> str:
     if math.isinf(value):
         return "(real)INFINITY" if value > 0 else "(real)-INFINITY"
     return f"(real){float(value)!r}"
+
+
+def small(by: Weight) -> bool:
+    """Is it a whole number that stands for itself beside a real one?"""
+    return by.factor is None and isinstance(by.number, int) and abs(by.number) < 2**24
 
 
 def weight_c(by: Weight, names: Names) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 from symgrad.codegen.affine import STEPS, Form, counters, locate
 from symgrad.codegen.arrays import LEAVES, Expr
@@ -140,22 +141,25 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
     free: list[int] = []
     tenants: list[list[Expr]] = []
     home: dict[Expr, int] = {}
+    keys: list[tuple[str, frozenset[Any]]] = []  # of slots: the kind and the symbolic sizes of the first tenant
     for step, e in enumerate(of.stored):
         dying = [b for b in reads(e, of) if b in home and last[b] == step]
         for b in dying:
             if b.shape == e.shape and b.kind == e.kind and same_place(e, b, of):
                 free.append(home[b])
         if e not in fixed:
-            fitting = [s for s in free if tenants[s][0].kind == e.kind and _alike(tenants[s], e)]
-            spare = fitting or [s for s in free if all(isinstance(x, int) for x in e.shape)
-                                and all(isinstance(x, int) for t in tenants[s] for x in t.shape)]
-            if spare:
-                slot = spare[-1]
+            key = e.kind, _symbols(e)
+            spare = next((s for s in reversed(free) if keys[s] == key), None)  # one is not wasted on another for some batch
+            if spare is None and not key[1]:
+                spare = next((s for s in reversed(free) if not keys[s][1]), None)
+            if spare is not None:
+                slot = spare
                 free.remove(slot)
                 tenants[slot].append(e)
             else:
                 slot = len(tenants)
                 tenants.append([e])
+                keys.append(key)
             home[e] = slot
             if e not in last:
                 free.append(slot)
@@ -168,10 +172,9 @@ def largest(slot: Slot) -> Expr:
     return max(slot.tenants, key=lambda e: prod(map(typical, e.shape)))
 
 
-def _alike(tenants: Sequence[Expr], e: Expr) -> bool:
-    """Do two arrays depend on the same symbolic sizes? Then one is not wasted on the other for some batch."""
-    free = {s for x in e.shape if not isinstance(x, int) for s in x.free_symbols}
-    return free == {s for t in tenants[:1] for x in t.shape if not isinstance(x, int) for s in x.free_symbols}
+def _symbols(e: Expr) -> frozenset[Any]:
+    """The symbolic sizes on which the length of an array depends."""
+    return frozenset(s for x in e.shape if not isinstance(x, int) for s in x.free_symbols)
 
 
 Sharing = Callable[[Expr, Expr, Storage], bool]

@@ -1,0 +1,128 @@
+"""Loop nests in C: each distinct one once, called with other arrays; `restrict` only where it is true; slots of mixed kinds."""
+
+import re
+
+import numpy as np
+import pytest
+from checker import near
+
+import symgrad as sg
+from symgrad.codegen import c_runtime
+from symgrad.codegen.arrays import Arrays
+from symgrad.codegen.c_function import room
+from symgrad.codegen.c_nests import Block, share
+from symgrad.codegen.storage import Slot
+
+
+def recurrence(cells):
+    U, b, T = sg.parameter("U", (4, 4)), sg.parameter("b", 4), sg.dim("T")
+    h, x = sg.data("h", 4, over=T), sg.data("x", (cells, 4))
+    inputs, state = [U, b, h, x], h
+    for i in range(cells):
+        state = sg.tanh(U @ state + x[i] + b) * sg.sigmoid(state)
+    loss = sg.mean(sg.sum(state * state), over=T)
+    return inputs, [loss, *sg.gradient(loss, [U, b])]
+
+
+def code_of(f):
+    """The C of a function, without what stands in front of every C text."""
+    return f.source[f.source.index("int64_t f_room"):f.source.index("_c = compiled")]
+
+
+def test_a_nest_that_occurs_again_and_again_is_one_function(monkeypatch):
+    inputs, outputs = recurrence(12)
+    f = sg.function(inputs, outputs, backend="c")
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s) for s in ((4, 4), 4, (3, 4), (12, 4))]
+    for have, want in zip(f(*arrays), sg.function(inputs, outputs)(*arrays), strict=True):
+        near(have, want, 1e-12)
+    monkeypatch.setattr(c_runtime, "compiled", lambda text: None)
+    longer = code_of(sg.function(*recurrence(40), backend="c"))
+    assert longer.count("for (") <= code_of(f).count("for (") + 2, "the loops do not grow with the cells"
+    calls = re.findall(r"^  (f_tanh\w*)\(", longer, re.M)
+    assert len(calls) > 30 and len(set(calls)) <= 4
+    assert re.search(r"Needed \d+ times, first for v\d+", longer)
+
+
+def test_a_nest_is_handed_the_place_from_which_it_reads():
+    r, x, seen = sg.parameter("r"), sg.parameter("x", 8), sg.data("seen", (5, 8))
+    y, loss = x, 0
+    for t in range(5):
+        y = r * y * (1 - y)
+        loss = loss + sg.sum((y - seen[t]) ** 2)
+    f, g = (sg.function([r, x, seen], [loss, sg.gradient(loss, x)], backend=b) for b in ("c", "numpy"))
+    assert "seen + 8" in code_of(f) and "seen + 24" in code_of(f)
+    rng = np.random.default_rng(1)
+    arrays = [3.3, rng.random(8), rng.random((5, 8))]
+    for have, want in zip(f(*arrays), g(*arrays), strict=True):
+        near(have, want, 1e-12)
+
+
+def test_what_occurs_once_stays_where_it_is():
+    x = sg.data("x", 4)
+    assert "NEST" not in code_of(sg.function([x], [sg.tanh(x), sg.sum(x)], backend="c"))
+
+
+def test_gathers_that_may_fail_are_shared_too():
+    x, i = sg.data("x", (6, 5)), sg.data("i", (3, 4), dtype="integer")
+    y = x
+    for k in range(3):
+        y = sg.tanh(y[i[k] + 1]) if k == 0 else sg.concatenate([sg.tanh(y[i[k] + 1]), y], axis=0)
+    f, g = (sg.function([x, i], sum(sg.sum(x[i[k] + 1] ** 3) for k in range(3)), backend=b) for b in ("c", "numpy"))
+    assert re.search(r"if \(f_\w+\(.*\)\) return 1;", code_of(f))
+    a, at = np.random.default_rng(0).standard_normal((6, 5)), np.arange(12).reshape(3, 4) % 5
+    near(f(a, at), g(a, at), 1e-12)
+    with pytest.raises(sg.DataError, match="index is out of range"):
+        f(a, at + 3)
+
+
+def blocks_of(*names):
+    """Blocks that compute y[i] = x[i] * c[i], for names (x, c, y); and the names of all arrays."""
+    b, table, expr, blocks = Arrays(), {}, {}, []
+    for triple in names:
+        for name in triple:
+            if name not in expr:
+                expr[name] = b.make("row", (), (name,), (4,), "real")
+                table[expr[name]] = name
+        x, c, y = triple
+        lines = ["  for (int64_t i = 0; i < n; i++)", f"    {y}[i] = {x}[i] * {c}[i];"]
+        blocks.append(Block(lines, [], dict.fromkeys(expr[name] for name in triple), (expr[y],)))
+    return blocks, table
+
+
+def test_restrict_stands_only_where_no_call_shares_memory():
+    blocks, table = blocks_of(("x", "c", "y"), ("u", "c", "v"))
+    (text,) = share(blocks, table, ["n"], lambda e: table[e], lambda wish: f"f_{wish}")
+    assert "(const real *restrict x, const real *restrict c, real *restrict y, int64_t n)" in text
+    assert [b.lines for b in blocks] == [["  f_y(x, c, y, n);"], ["  f_y(u, c, v, n);"]]
+    blocks, table = blocks_of(("x", "c", "y"), ("u", "c", "v"))
+    same = {"v": "u"}  # the second writes in the place of what it reads
+    (text,) = share(blocks, table, ["n"], lambda e: same.get(table[e], table[e]), lambda wish: f"f_{wish}")
+    assert "(const real *x, const real *restrict c, real *y, int64_t n)" in text
+
+
+def test_arrays_that_are_one_are_no_two():
+    """x * x and x * c are different nests: equal names stay equal."""
+    blocks, table = blocks_of(("x", "x", "y"), ("u", "c", "v"))
+    assert share(blocks, table, ["n"], lambda e: table[e], str) == []
+
+
+def test_a_slot_is_large_enough_for_tenants_of_every_kind():
+    """A mask dies, and an array of real numbers with more entries takes its slot."""
+    b = Arrays()
+    mask, many, index = b.make("m", (), (), (8,), "boolean"), b.make("x", (), (), (100,), "real"), b.make("i", (), (), (3,), "integer")
+    assert room(Slot(0, (mask, many)), {}) == "ROOM(100, real)"
+    assert room(Slot(0, (many, index)), {}) == "ROOM(100, int64_t)"
+    assert room(Slot(0, (mask,)), {}) == "ROOM(8, uint8_t)"
+
+
+def test_equal_nests_are_found_whatever_the_order_of_their_operands():
+    """Operands of products have the order of their digests: the same formula with other names has another order."""
+    names = "abcdefgh"
+    x = {n: sg.data(n, 5) for n in names}
+    outputs = [sg.cumsum((1 - x[p]) * x[p] * x[q] + sg.tanh(x[q])) for p, q in zip(names, names[1:] + "a", strict=True)]
+    f, g = (sg.function(list(x.values()), outputs, backend=b) for b in ("c", "numpy"))
+    assert code_of(f).count("Needed 8 times") == 1 and code_of(f).count(" tanh(") == 1
+    arrays = np.random.default_rng(0).standard_normal((8, 5))
+    for have, want in zip(f(*arrays), g(*arrays), strict=True):
+        near(have, want, 1e-12)
