@@ -16,9 +16,10 @@ import sympy as sp
 from symgrad.codegen import c_runtime
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.backends import NUMPY
-from symgrad.codegen.c_function import Layout, c_texts, dtype_text, layout, room_text, shape_py
+from symgrad.codegen.c_function import Layout, c_texts, dtype_name, dtype_text, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
 from symgrad.codegen.c_texts import LIBM
+from symgrad.codegen.c_windows import arranged
 from symgrad.codegen.emit import Form, documented, returned
 from symgrad.codegen.identifiers import identifier
 from symgrad.codegen.plan import Plan, Step, Work, work_of
@@ -35,7 +36,9 @@ RESERVED = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while real int64_t "
     "uint8_t i j k l p q r s at at0 at1 at2 at3 best next total work kind bind gemm gemv syrk gemm_ gemv_ syrk_ main pow "
-    "memset isinf maximum minimum sign NAN INFINITY INT64_MIN INT64_MAX ROOM LARGER VECTOR_LIBM".split()
+    "solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST NULL "
+    "malloc free REAL DOUBLE WHOLE TRUTH memset isinf maximum minimum sign NAN INFINITY INT64_MIN INT64_MAX ROOM "
+    "LARGER VECTOR_LIBM".split()
     + [name + suffix for name in LIBM.values() for suffix in ("", "f")])
 
 
@@ -65,7 +68,7 @@ def emit_compiled(
     doc: str | None = None,
 ) -> Compiled:
     """One function `name(inputs)` that computes `outputs` in C; the arguments are those of `emit_function`."""
-    begun = setting(module, name, inputs, outputs, sizes, names, comment, RESERVED)
+    begun = arranged(setting(module, name, inputs, outputs, sizes, names, comment, RESERVED))
     arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
     size_names = begun.sizes
     results = dict(zip(reversed(roots), reversed([identifier(wish) for wish, _ in outputs]), strict=True))
@@ -127,7 +130,7 @@ def emit_compiled_inplace(
 
     None where a step needs NumPy, or a result cannot be where it should be.
     """
-    begun = setting(module, name, inputs, outputs, sizes, names, comment, RESERVED)
+    begun = arranged(setting(module, name, inputs, outputs, sizes, names, comment, RESERVED))
     arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
     size_names = begun.sizes
     by_name = {a: e for e, a in given.items()}
@@ -216,7 +219,7 @@ class _Glue:
     def lines(self) -> list[str]:
         plan, sizes = self.plan, ", ".join(self.sizes.values())
         touched = dict.fromkeys(e for part in plan.segments for e in part.touched)
-        lines = [f"{INDENT}{self.arrays[e]} = np.ascontiguousarray({self.arrays[e]})"
+        lines = [f"{INDENT}{self.arrays[e]} = _rows({self.arrays[e]}, {dtype_name(e.kind, self.single)})"
                  for e in touched if e.op == "input" and e.shape]
         for e in plan.storage.stored:
             if e not in plan.home:
@@ -232,11 +235,8 @@ class _Glue:
             pointers = [f"{self.arrays[e]}.ctypes.data" for e in given if e.shape or e.op != "input"]
             pointers += [self.arrays[e] for e in given if not e.shape and e.op == "input"]
             call = f"_c.{self.name}_{k}({', '.join([*pointers, 'work', *self.sizes.values()])})"
-            if part.fails:
-                lines += wrap_line(f"failed = {call}", INDENT)
-                lines += [f"{INDENT}if failed:", f'{INDENT * 2}raise IndexError("an index is out of range")']
-            else:
-                lines += wrap_line(call, INDENT)
+            lines += wrap_line(f"failed = {call}" if part.fails else call, INDENT)
+            lines += [f"{INDENT}_refuse(failed)"] if part.fails else []
         return lines
 
     def text(self, e: Expr, own: bool = False) -> Code:

@@ -6,7 +6,6 @@ arrays. Results are new arrays; what is needed in between lies in slots of one w
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from symgrad.codegen.affine import Form, counters, strides
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_loops import Body, Context
-from symgrad.codegen.c_nests import Block, broken, share, wrapped
+from symgrad.codegen.c_nests import Block, broken, may_fail, share, wrapped
 from symgrad.codegen.c_products import fits_blas
 from symgrad.codegen.c_steps import write_scalar, writer
 from symgrad.codegen.c_texts import TYPES, size_c
@@ -39,8 +38,8 @@ class Segment:
 
     @property
     def fails(self) -> bool:
-        """May an index be out of range?"""
-        return any("return 1" in line for block in self.blocks for line in block.lines)
+        """May an index be out of range, a matrix singular?"""
+        return any(may_fail(block.lines) for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -214,8 +213,7 @@ def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> l
                      + _function(f"NEST int {head}_part{k}", plan, number, sizes, piece))
         arrays, numbers = _given(plan, number, piece)
         names = [*map(plan.context.arrays.__getitem__, arrays), *(f"{plan.context.arrays[e]}_" for e in numbers)]
-        calls += textwrap.wrap(f"if ({head}_part{k}({', '.join([*names, 'work', *sizes.values()])})) return 1;", 110,
-                               initial_indent="  ", subsequent_indent="      ")
+        calls += wrapped(f"CHECKED({head}_part{k}({', '.join([*names, 'work', *sizes.values()])}));", 6, "  ")
     return [*parts, "\n".join([*_head(f"int {head}", plan, number, sizes, blocks), *calls, "  return 0;", "}"])]
 
 
@@ -293,6 +291,11 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
 def dtype_text(kind: str, single: bool) -> str:
     """The dtype of a kind of numbers."""
     return {INTEGER: "np.int64", BOOLEAN: "np.bool_"}.get(kind, "np.float32" if single else "np.float64")
+
+
+def dtype_name(kind: str, single: bool) -> str:
+    """The dtype of a kind of numbers, by its name in `c_runtime.py`."""
+    return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")
 
 
 def shape_py(shape: Shape, names: Mapping[Any, str]) -> str:

@@ -44,6 +44,11 @@ class Nest:
     offsets: tuple[str, ...]
 
 
+def may_fail(lines: Sequence[str]) -> bool:
+    """Do these lines of C refuse something?"""
+    return any("return 1;" in line or "CHECKED(" in line for line in lines)
+
+
 def share(blocks: Sequence[Block], names: Mapping[Expr, str], sizes: Sequence[str], memory: Callable[[Expr], Any],
           name: Callable[[str], str]) -> list[str]:
     """Functions for the nests that occur more than once among `blocks`, whose lines become calls of them.
@@ -118,7 +123,7 @@ def written(function: str, uses: Sequence[tuple[Block, Nest]], names: Mapping[Ex
     head = [f"{'' if result else 'const '}{TYPES[kind]} *{'restrict ' if free else ''}{array}"
             for array, (kind, result), free in zip(first.arrays, kinds, alone, strict=True)]
     head += [f"int64_t {size}" for size in passed]
-    fails = "return 1" in body
+    fails = may_fail(first.lines)
     kind = "int" if fails else "void"
     results = [array for array, (_, result) in zip(first.arrays, kinds, strict=True) if result]
     lines = [f"/* Needed {len(uses)} times, first for {', '.join(results)}. */"]
@@ -127,7 +132,7 @@ def written(function: str, uses: Sequence[tuple[Block, Nest]], names: Mapping[Ex
         given = [array if offset == "0" else f"{array} + {offset}"
                  for array, offset in zip(nest.arrays, nest.offsets, strict=True)]
         call = f"{function}({', '.join([*given, *passed])})"
-        call = f"if ({call}) return 1;" if fails else f"{call};"
+        call = f"CHECKED({call});" if fails else f"{call};"
         block.lines = wrapped(call, 6, "  ")
     lines += [part for line in first.lines for part in broken(line)]
     return "\n".join([*lines, *(["  return 0;"] if fails else []), "}"])

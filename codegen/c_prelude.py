@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from symgrad.codegen.c_linear import LAPACK
 from symgrad.codegen.c_texts import LIBM, OWN, VECTOR
 
 HEAD = """\
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef {real} real;
 #define ROOM(count, type) (((count) * (int64_t)sizeof(type) + 63) / 64 * 64) /* bytes of an array in the workspace */
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
+#define CHECKED(call) do {{ const int failed = call; if (failed) return failed; }} while (0)
 #define NEST static __attribute__((noinline)) /* a loop nest that is needed more than once: compiled once */
 """
 
@@ -98,6 +101,7 @@ NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda,
 
 def prelude(single: bool, used: Iterable[str]) -> str:
     """The head of a C text that uses these rows."""
+    used = set(used)
     parts = [HEAD.format(real="float" if single else "double")]
     names = sorted({LIBM[row] for row in used if row in LIBM and LIBM[row] in VECTOR})
     if names:
@@ -107,8 +111,10 @@ def prelude(single: bool, used: Iterable[str]) -> str:
             arguments = f"{real}, {real}" if name == "pow" else real
             lines.append(f'__attribute__((simd("notinbranch"))) extern {real} {name}{suffix}({arguments});')
         parts.append("\n".join([*lines, "#endif\n"]))
-    own = [OWN[row] for row in OWN if row in set(used)]
+    own = [OWN[row] for row in OWN if row in used]
     if own:
         parts.append("\n".join(own) + "\n")
     parts.append(BLAS)
+    if "lapack" in used:
+        parts.append(LAPACK)
     return "\n".join(parts)

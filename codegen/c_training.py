@@ -8,9 +8,13 @@ from collections.abc import Sequence
 
 from symgrad.codegen import c_runtime
 from symgrad.codegen.c_emit import InPlaceCode, prototypes
+from symgrad.codegen.c_function import dtype_name
 from symgrad.codegen.c_prelude import prelude
 from symgrad.codegen.identifiers import Scope
+from symgrad.codegen.texts import size_text
 from symgrad.codegen.wrapping import wrap_line
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
 
 LOAD = """
 try:
@@ -37,16 +41,16 @@ def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[
     return [body, f'C = r"""\n{code}"""\n' + LOAD + "\n".join(lines)]
 
 
-def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[str], vectors: Sequence[str],
-                  rates: Sequence[tuple[str, str]], numbers: Sequence[str], gradients: InPlaceCode,
-                  update: InPlaceCode) -> str:
+def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
+                  vectors: Sequence[str], rates: Sequence[tuple[str, str]], numbers: Sequence[str],
+                  gradients: InPlaceCode, update: InPlaceCode, single: bool) -> str:
     """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
 
     `rates` are numbers that depend on `lr` and `t`, as Python; `numbers` are the names of all.
     """
-    scope = Scope({"state", "batch", "lr", "t", "np", "work", "block", "failed", "hold", *numbers})
+    scope = Scope({*"state batch lr t np work block failed shapes wanted hold REAL DOUBLE WHOLE TRUTH".split(), *numbers})
     params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
-    arrays, moved = [scope.fresh(n) for n in data], [scope.fresh(n) for n in vectors]
+    arrays, moved = [scope.fresh(n) for n, _ in data], [scope.fresh(n) for n in vectors]
     kept = ", ".join(f'state["{name}"]' for name in vectors)
     lines = [
         "def hold(state):",
@@ -66,9 +70,11 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
         lines.append('    t = state["t"]')
     lines += wrap_line(f'{", ".join([*params, *out])} = state["held"]', "    ")
     lines += wrap_line(f'{", ".join(moved)} = state["moved"]', "    ")
-    lines += [f"    {array} = np.ascontiguousarray(batch[{k}])" for k, array in enumerate(arrays)]
+    lines += [f"    {array} = _rows(batch[{k}], {dtype_name(node.dtype, single)})"
+              for k, (array, (_, node)) in enumerate(zip(arrays, data, strict=True))]
     shown = [f'state["params"]["{name}"]' for name in parameters] + arrays
     lines += [f"    {name} = {text.format(*shown)}" for name, text in gradients.sizes]
+    lines += _shapes_checked(arrays, [node for _, node in data], gradients)
     key = ", ".join(name for name, _ in gradients.sizes)
     key = f"({key})" if len(gradients.sizes) != 1 else key
     sizes = [name for name, _ in gradients.sizes]
@@ -81,7 +87,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     given = [*params, *(f"{array}.ctypes.data" for array in arrays)]
     passed = [given[k] if kind == "in" else out[k] for kind, k in gradients.arrays]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
-    lines += ["    if failed:", '        raise IndexError("an index is out of range")']
+    lines.append("    _refuse(failed)")
     lines += [f"    {name} = {text}" for name, text in rates]
     all_numbers = [*moved, *numbers]
     passed = [moved[k] if k < len(moved) else all_numbers[k] for kind, k in update.arrays]
@@ -89,6 +95,28 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     entries = ['state["theta"].size' for _ in update.sizes]
     lines += wrap_line(f"_c.update_0({', '.join([*passed, 'None', *entries])})", "    ")
     return "\n".join([*lines, '    return state["loss"].item()'])
+
+
+def _shapes_checked(arrays: Sequence[str], nodes: Sequence[Node], gradients: InPlaceCode) -> list[str]:
+    """C reads as many entries as the sizes say: the shapes of a batch are compared before."""
+    known = {name for name, _ in gradients.sizes}
+    sizes = {symbol: name for symbol, name in gradients.plan.sizes.items() if name in known}
+
+    def text(array: str, axis: int, size: Size) -> str:
+        if isinstance(size, int) or all(symbol in sizes for symbol in size.free_symbols):
+            return size_text(size, sizes).text
+        return f"{array}.shape[{axis}]"
+
+    wanted = []
+    for array, node in zip(arrays, nodes, strict=True):
+        inner = ", ".join(text(array, axis, size) for axis, size in enumerate(node.shape))
+        wanted.append(f"({inner}{',' if len(node.shape) == 1 else ''})")
+    comma = "," if len(arrays) == 1 else ""
+    lines = wrap_line(f"shapes = ({', '.join(f'{array}.shape' for array in arrays)}{comma})", "    ")
+    lines += wrap_line(f"wanted = ({', '.join(wanted)}{comma})", "    ")
+    lines.append("    if shapes != wanted:")
+    lines.append('        raise ValueError(f"the batch has arrays of shapes {shapes}, but {wanted} are needed")')
+    return lines if arrays else []
 
 
 IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shutil", "subprocess", "tempfile")

@@ -141,7 +141,8 @@ def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | I
             _train(module, net), _frame(module, frame.FILES), _main(net)]
     if code:
         place = body.index(_checked(module, net))
-        body[place:place] = [*c_blocks(module.dtype == "float32", *code), _compiled_step(net, *code)]
+        single = module.dtype == "float32"
+        body[place:place] = [*c_blocks(single, *code), _compiled_step(net, single, *code)]
         body.append(c_training.LAST)
     blocks = [block.strip("\n") for block in body]
     text = "\n\n\n".join([_head(module, net, functions, "\n\n\n".join(blocks)), *blocks, frame.LAST.strip("\n")])
@@ -298,12 +299,12 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     return "\n\n\n".join([_frame(module, frame.CUT, vectors=", ".join(known.values())), step])
 
 
-def _compiled_step(net: Network, gradients: InPlaceCode, update: InPlaceCode) -> str:
+def _compiled_step(net: Network, single: bool, gradients: InPlaceCode, update: InPlaceCode) -> str:
     rates = [(name, rate_text(e)) for name, e in net.rule.rates if str(e) != name]
     moved = ("theta", "g", *net.rule.states)
     numbers = [name for name, _ in net.rule.inputs if name not in moved]
-    names = [[name for name, _ in part] for part in (net.parameters, (net.loss, *net.gradients), net.data)]
-    return compiled_step(names[0], names[1], names[2], moved, rates, numbers, gradients, update)
+    parameters, results = ([name for name, _ in part] for part in (net.parameters, (net.loss, *net.gradients)))
+    return compiled_step(parameters, results, net.data, moved, rates, numbers, gradients, update, single)
 
 
 def _checked(module: Module, net: Network) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_the_text_is_c_that_a_person_reads():
 
 
 def test_the_text_is_linear_in_the_cells_of_a_recurrence(monkeypatch):
-    monkeypatch.setattr(c_runtime, "compiled", lambda text: None)  # the text only: the compiler takes its time
+    monkeypatch.setattr("symgrad.functions.load", lambda *args: SimpleNamespace(f=None))  # the compiler takes its time
 
     def length(cells):
         U, x, T = sg.parameter("U", (4, 4)), sg.data("x", (cells, 4)), sg.dim("T")
@@ -63,19 +64,19 @@ def test_the_text_is_linear_in_the_cells_of_a_recurrence(monkeypatch):
         loss = sg.mean(sg.sum(h * h), over=T)
         return len(sg.function([U, x, sg.data("h", 4, over=T)], sg.gradient(loss, U), backend="c").source)
 
-    short, middle, long = map(length, (10, 30, 50))
+    short, middle, long = map(length, (40, 80, 120))
     assert long - middle < 1.2 * (middle - short)
 
 
 def test_hessians_and_determinants_mix_c_and_numpy():
     A, b = sg.data("A", (3, 3)), sg.data("b", 3)
     y = sg.logdet(A) + b @ sg.solve(A, b) + sg.sum(sg.tanh(b))
-    outputs = [y, sg.gradient(y, A), sg.hessian(y, b), sg.det(A), sg.hessian(sg.det(A), A)]
+    outputs = [y, sg.gradient(y, A), sg.hessian(y, b), sg.det(A), sg.sum(sg.hessian(sg.det(A), A) ** 2)]
     a = np.random.default_rng(0).standard_normal((3, 3)) + 4 * np.eye(3)
     f = sg.function([A, b], outputs, backend="c")
     for have, want in zip(f(a, a[0]), sg.function([A, b], outputs)(a, a[0]), strict=True):
         near(have, want, 1e-12)
-    assert "np.linalg.solve" in f.source and f.source.count("int f_") > 1
+    assert "np.linalg.solve" not in f.source and "_cofactor(" in f.source and f.source.count("int f_") > 1
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2])
@@ -89,9 +90,6 @@ def test_products_by_every_blas(kind, monkeypatch):
     n, m, k = sg.dims("n m k")
     A, B, v, u = sg.data("A", (n, m)), sg.data("B", (m, k)), sg.data("v", m), sg.data("u", n)
     outputs = [A @ B, A.T @ A, A @ A.T, A @ v, A.T @ u, v @ B, u @ A, B.T @ A.T, (A @ B) @ (A @ B).T, v @ v]
-    compiled = c_runtime.compiled
-    found = []
-    monkeypatch.setattr(c_runtime, "compiled", lambda text: found.append(compiled(text)) or found[-1])
     for sizes in ((4, 3, 5), (1, 1, 1), (1, 4, 1), (5, 1, 2)):
         rng = np.random.default_rng(sum(sizes))
         arrays = [rng.standard_normal(s) for s in ((sizes[0], sizes[1]), sizes[1:], sizes[1], sizes[0])]

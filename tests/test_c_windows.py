@@ -1,0 +1,70 @@
+"""Products with windows and their transposes in C: right for all ranks and steps, and walked in order of memory."""
+
+import numpy as np
+import pytest
+from checker import near
+
+import symgrad as sg
+
+
+def convolution(rank, step, padding, symbolic):
+    """K over windows of x, for images of `rank` axes; inputs, outputs and shapes."""
+    n = sg.dim("n") if symbolic else 3
+    side, spatial = 9, "uvw"[:rank]
+    x, K = sg.data("x", (n, 2, *[side] * rank)), sg.parameter("K", (5, 2, *[3] * rank))
+    tiles = sg.pad(x, [(0, 0), (0, 0), *[(padding, 1)] * rank]) if padding else x
+    for axis in range(rank):
+        tiles = sg.windows(tiles, 3, axis=2 + axis, step=step)
+    offsets = "ijk"[:rank]
+    y = sg.einsum(f"nc{spatial}{offsets},oc{offsets}->no{spatial}", tiles, K)
+    C = sg.data("C", y.shape)
+    loss = sg.sum(sg.tanh(y) * C)
+    return [x, K, C], [y, *sg.gradient(loss, [x, K])], loss
+
+
+@pytest.mark.parametrize("rank, step, padding, symbolic", [
+    (1, 1, 0, True), (1, 2, 1, False), (2, 1, 1, False), (2, 2, 0, True), (2, 3, 2, True), (3, 2, 1, False)])
+def test_convolutions_are_those_of_numpy(rank, step, padding, symbolic):
+    inputs, outputs, loss = convolution(rank, step, padding, symbolic)
+    x, K, C = inputs
+    outputs = [*outputs, sg.hvp(loss, x, sg.sin(x)), sg.hvp(loss, K, sg.cos(K))]
+    found, wanted = (sg.function(inputs, outputs, backend=backend) for backend in ("c", "numpy"))
+    rng = np.random.default_rng(rank + step)
+    arrays = [rng.standard_normal([s if isinstance(s, int) else 4 for s in t.shape]) for t in inputs]
+    for have, want in zip(found(*arrays), wanted(*arrays), strict=True):
+        near(have, want, 1e-12)
+    assert "_overlap" not in found.source and found.source.count("_c.f_0(") == 1, "C alone"
+
+
+def test_windows_are_copied_in_the_order_of_memory():
+    """A padded image lies with its channels last, so that a row of a window is one run, there and back."""
+    inputs, outputs, _ = convolution(2, 1, 1, False)
+    text = sg.function(inputs, outputs, backend="c").source
+    runs = [line for line in text.splitlines() if "< 6;" in line]  # 3 columns of 2 channels
+    assert len(runs) >= 2
+
+
+def test_windows_that_are_asked_for_or_added_alone():
+    x, C = sg.data("x", (2, 8)), sg.data("C", (2, 3, 4))
+    tiles = sg.windows(x, 4, axis=1, step=2)
+    outputs = [tiles, sg.gradient(sg.sum(tiles * C), x), sg.sum(tiles ** 2, axis=2), x + sg.gradient(sg.sum(tiles * C), x)]
+    rng = np.random.default_rng(0)
+    arrays = rng.standard_normal((2, 8)), rng.standard_normal((2, 3, 4))
+    found, wanted = (sg.function([x, C], outputs, backend=backend) for backend in ("c", "numpy"))
+    for have, want in zip(found(*arrays), wanted(*arrays), strict=True):
+        near(have, want, 1e-14)
+
+
+def test_a_network_with_a_convolution_trains_in_c():
+    """Gradients of windows are steps of C: the whole training step is."""
+    T = sg.dim("T")
+    x, t = sg.data("x", (2, 6), over=T), sg.labels("t", 3, over=T)
+    K, W = sg.parameter("K", (4, 2, 3)), sg.parameter("W", (3, 16))
+    y = sg.relu(sg.einsum("cwi,oci->ow", sg.windows(sg.pad(x, [(0, 0), (1, 1)]), 3, axis=1, step=2), K))
+    y = sg.concatenate([y, y[:, :1]], axis=1).reshape((16,))
+    loss = sg.empirical_risk(sg.losses.cross_entropy(W @ y, t))
+    rng = np.random.default_rng(0)
+    data = {"x": rng.standard_normal((20, 2, 6)), "t": rng.integers(0, 3, 20)}
+    models = [sg.Model(loss, backend=backend, dtype="float64", seed=1) for backend in ("numpy", "c")]
+    curves = [m.fit(data, sg.optim.Adam(0.01), epochs=3, batch_size=5, progress=False).curves["loss"] for m in models]
+    near(curves[1], curves[0], 1e-10)
