@@ -16,7 +16,7 @@ import sympy as sp
 from symgrad.codegen import c_runtime
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.backends import NUMPY
-from symgrad.codegen.c_function import Layout, c_texts, dtype_name, dtype_text, layout, room_text, shape_py
+from symgrad.codegen.c_function import Layout, c_texts, dtype_name, layout, room_text, shape_py
 from symgrad.codegen.c_prelude import prelude
 from symgrad.codegen.c_texts import LIBM
 from symgrad.codegen.c_windows import arranged
@@ -224,7 +224,7 @@ class _Glue:
         for e in plan.storage.stored:
             if e not in plan.home:
                 lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_py(e.shape, self.sizes)}, "
-                             f"{dtype_text(e.kind, self.single)})")
+                             f"{dtype_name(e.kind, self.single)})")
         if any(part.outside is None for part in plan.segments):
             lines.append(f"{INDENT}work = _workspace(_c.{self.name}_room({sizes}))")
         for k, part in enumerate(plan.segments):
@@ -232,7 +232,7 @@ class _Glue:
                 lines += wrap_line(f"{self.arrays[part.outside]}[...] = {self.text(part.outside, True).text}", INDENT)
                 continue
             given = plan.given(k)
-            pointers = [f"{self.arrays[e]}.ctypes.data" for e in given if e.shape or e.op != "input"]
+            pointers = [f"_address({self.arrays[e]})" for e in given if e.shape or e.op != "input"]
             pointers += [self.arrays[e] for e in given if not e.shape and e.op == "input"]
             call = f"_c.{self.name}_{k}({', '.join([*pointers, 'work', *self.sizes.values()])})"
             lines += wrap_line(f"failed = {call}" if part.fails else call, INDENT)

@@ -288,11 +288,6 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
     return "\n".join([f"int64_t {name}_room({head}) {{", *(f"  {line}" for line in lines), "}"])
 
 
-def dtype_text(kind: str, single: bool) -> str:
-    """The dtype of a kind of numbers."""
-    return {INTEGER: "np.int64", BOOLEAN: "np.bool_"}.get(kind, "np.float32" if single else "np.float64")
-
-
 def dtype_name(kind: str, single: bool) -> str:
     """The dtype of a kind of numbers, by its name in `c_runtime.py`."""
     return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")

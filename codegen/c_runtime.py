@@ -123,6 +123,17 @@ def _rows(array, dtype):
     return array.astype(dtype, "C", "same_kind")
 
 
+NOTHING = ctypes.c_char * 0
+
+
+def _address(array):
+    """Where the entries of an array in rows lie; `array.ctypes.data` in a third of the time."""
+    try:
+        return ctypes.addressof(NOTHING.from_buffer(array))
+    except TypeError:  # read-only
+        return array.ctypes.data
+
+
 def _refuse(failed):
     """Raises what a function in C has found."""
     if failed == 1:

@@ -84,7 +84,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
         f'        state["work"][{key}] = (block.ctypes.data + 63) // 64 * 64, block',
         f'    work, block = state["work"][{key}]',
     ]
-    given = [*params, *(f"{array}.ctypes.data" for array in arrays)]
+    given = [*params, *(f"_address({array})" for array in arrays)]
     passed = [given[k] if kind == "in" else out[k] for kind, k in gradients.arrays]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
     lines.append("    _refuse(failed)")
