@@ -157,8 +157,8 @@ def emit_compiled_inplace(
     inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(inputs)}
     taken = plan.over
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
-              for e in plan.given(0) if e.shape or e.op != "input"]
-    numbers = [inside[e] for e in plan.given(0) if not e.shape and e.op == "input"]
+              for e in plan.given(0) if e not in plan.context.by_value]
+    numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
     places = {a: f"{{{k}}}" for k, a in enumerate(arguments)}
     shown = []
     for symbol, text in passed.items():
@@ -232,8 +232,8 @@ class _Glue:
                 lines += wrap_line(f"{self.arrays[part.outside]}[...] = {self.text(part.outside, True).text}", INDENT)
                 continue
             given = plan.given(k)
-            pointers = [f"_address({self.arrays[e]})" for e in given if e.shape or e.op != "input"]
-            pointers += [self.arrays[e] for e in given if not e.shape and e.op == "input"]
+            pointers = [f"_address({self.arrays[e]})" for e in given if e not in self.plan.context.by_value]
+            pointers += [self.arrays[e] for e in given if e in self.plan.context.by_value]
             call = f"_c.{self.name}_{k}({', '.join([*pointers, 'work', *self.sizes.values()])})"
             lines += wrap_line(f"failed = {call}" if part.fails else call, INDENT)
             lines += [f"{INDENT}_refuse(failed)"] if part.fails else []

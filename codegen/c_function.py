@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
+
 from symgrad.codegen.affine import Form, counters, strides
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_loops import Body, Context
@@ -89,6 +91,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
                     kept.stored.insert(first, arg)
                     again = True
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
+    context.by_value = {e for e in names if e.op == "input" and not e.shape and e not in taken.values()}
     context.arrays.update({root: names[old] for root, old in taken.items()})
     for e in kept.stored:
         if e not in context.arrays:
@@ -134,7 +137,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     flush()
     blocks = [block for segment in segments for block in segment.blocks]
     nests = share(blocks, context.arrays, list(sizes.values()), lambda e: _memory(e, home, taken),
-                  lambda wish: scope.fresh(f"{function}_{wish}"))
+                  lambda wish: scope.fresh(f"{function}_{wish}"), context.by_value)
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken)
 
 
@@ -190,7 +193,7 @@ def _own(e: Expr, rank: int) -> Form:
 
 def _loads(c: Context, e: Expr) -> list[tuple[Expr, Form]]:
 
-    probe = Context(c.storage, _Anything(), c.sizes, c.single)
+    probe = Context(c.storage, _Anything(), c.sizes, c.single, c.by_value)
     body = Body(probe, len(e.shape))
     body.computed(e, counters(len(e.shape)))
     return body.loads
@@ -221,8 +224,7 @@ def _given(plan: Layout, number: int, blocks: Sequence[Block]) -> tuple[list[Exp
     """The arrays and the numbers that these blocks of a segment are handed."""
     names = {plan.context.arrays[e] for block in blocks for e in block.touched}
     given = [e for e in plan.given(number) if plan.context.arrays[e] in names]
-    arrays = [e for e in given if e.shape or e.op != "input"]
-    return arrays, [e for e in given if e not in arrays]
+    return [e for e in given if e not in plan.context.by_value], [e for e in given if e in plan.context.by_value]
 
 
 def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> list[str]:
@@ -240,7 +242,7 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
     names = plan.context.arrays
     lines = _head(kind, plan, number, sizes, blocks)
     for e in _given(plan, number, blocks)[1]:
-        lines.append(f"  const {TYPES[e.kind]} {names[e]}[1] = {{({TYPES[e.kind]}){names[e]}_}};")
+        lines.append(f"  const {TYPES[e.kind]} {names[e]} = ({TYPES[e.kind]}){names[e]}_;")
     place = {slot: (pool, k) for pool in plan.pools for k, slot in enumerate(pool.slots)}
     touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)
     lines += pool_lines(plan.pools, [place[plan.home[e]][0] for e in touched])
@@ -251,7 +253,7 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
             if e in plan.home and e not in known:
                 known.add(e)
                 pool, k = place[plan.home[e]]
-                where = f"({pool.name} + {k} * {pool.size})" if k else pool.name
+                where = f"({pool.name} + {f'{k} * ' if k > 1 else ''}{pool.size})" if k else pool.name
                 lines.append(f"  {TYPES[e.kind]} *const {names[e]} = ({TYPES[e.kind]} *){where};")
         lines += block.lines
     return "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])
@@ -270,10 +272,13 @@ def pool_lines(pools: Sequence[Pool], used: Sequence[Pool]) -> list[str]:
 
 def room(slot: Slot, sizes: Mapping[Any, str]) -> str:
     """The bytes of a slot, as C: the most entries of the widest kind of its tenants."""
-    counts = [entries(e.shape) for e in slot.tenants]
-    fixed = [count for count in counts if isinstance(count, int)]
-    texts = list(dict.fromkeys(size_c(count, sizes) for count in counts if not isinstance(count, int)))
-    text, *others = [*texts, *([str(max(fixed))] if fixed else [])]
+    most: dict[Any, int] = {}  # of each product of symbols, the largest multiple
+    for e in slot.tenants:
+        count = entries(e.shape)
+        number, rest = (count, 1) if isinstance(count, int) else sp.sympify(count).as_coeff_Mul()
+        most[rest] = max(most.get(rest, 0), int(number))
+    texts = [size_c(number if rest == 1 else number * rest, sizes) for rest, number in most.items()]
+    text, *others = texts
     for other in others:
         text = f"LARGER({text}, {other})"
     kinds = {e.kind for e in slot.tenants}
@@ -284,7 +289,7 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
     """The C function that tells how large the workspace must be."""
     head = ", ".join(f"int64_t {size}" for size in sizes.values()) or "void"
     counted = [f"{len(pool.slots)} * {pool.room}" if len(pool.slots) > 1 else pool.room for pool in plan.pools]
-    lines = wrapped(f"return {' + '.join(counted) or '0'};", 4)
+    lines = wrapped(f"return {' + '.join(counted) or '0'};".replace(", ", ",\0"), 4)
     return "\n".join([f"int64_t {name}_room({head}) {{", *(f"  {line}" for line in lines), "}"])
 
 

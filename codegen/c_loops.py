@@ -7,7 +7,7 @@ neighbouring axes merged wherever every array walks them as one, so that most lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -32,6 +32,7 @@ class Context:
     arrays: dict[Expr, str]
     sizes: Names
     single: bool
+    by_value: Collection[Expr] = ()  # numbers that are arguments
     used: dict[str, None] = field(default_factory=dict)  # rows with functions of our own, or of libm
 
 
@@ -53,6 +54,9 @@ class Body:
 
     def load(self, base: Expr, index: Index | Form) -> str:
         """An entry of a stored array."""
+        if base in self.context.by_value:
+            self.loads.append((base, zero(self.rank)))
+            return self.context.arrays[base]
         form = index if isinstance(index, Form) else flat(index, base.shape, self.rank)
         self.loads.append((base, form))
         if base in self.known and self.loads[-1][1] == self.own(base):
@@ -107,8 +111,8 @@ class Body:
 
     def _sum(self, e: Expr, args: Sequence[str]) -> str:
         terms = list(zip(e.attrs[0], e.args, args, strict=True))
-        if e.attrs[0] == (1, 1):  # either order is exactly the same sum
-            terms.sort(key=lambda term: self._alike(term[2], args))
+        if e.attrs[0] == (1, 1) and not any(a.op == "number" for a in e.args):  # either order is exactly the same sum
+            terms.sort(key=lambda term: term[2][0] != "(")
         text = ""
         for sign, a, arg in terms:
             arg = bare(arg) if a.op == "product" or (a.op == "add" and not text and sign > 0) else arg
@@ -129,11 +133,11 @@ class Body:
         text = " * ".join(above) or "1"
         return f"({' / '.join([text, *args[count:]])})" if args[count:] or len(above) > 1 or text[0] == "-" else text
 
-    def _alike(self, text: str, args: Sequence[str]) -> tuple[str, int]:
+    def _alike(self, text: str, args: Sequence[str]) -> tuple[bool, str, int]:
         """A key by which operands stand in one order whatever their arrays are called, so that nests are the same:
         their text without names; where that is the same, how often it occurs in the others."""
         places = [str(form) for form in self.places]
-        return NAMED.sub("@", filled(text, places)), sum(arg.count(text) for arg in args)
+        return "(" in text or " " in text, NAMED.sub("@", filled(text, places)), sum(arg.count(text) for arg in args)
 
 
 def nest(context: Context, extents: Shape, places: Sequence[Form], statements: Sequence[str], depth: int = 1,

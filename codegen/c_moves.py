@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from symgrad.codegen.affine import Form, Index, counters, flat, spread, zero
+from symgrad.codegen.affine import Form, Index, counters, flat, locate, spread, zero
 from symgrad.codegen.arrays import Expr, broadcast_shape
 from symgrad.codegen.c_loops import COUNTERS, Body, Context, filled, index_c, nest
 from symgrad.codegen.c_reduce import around
-from symgrad.codegen.c_texts import size_c
+from symgrad.codegen.c_texts import bare, size_c
 from symgrad.graphs.sizes import Shape, Size
 
 
@@ -24,7 +24,7 @@ def write_concat(c: Context, e: Expr) -> list[str]:
         value = body.value(arg, tuple(index))
         index[axis] = index[axis]._replace(const=start)
         lines += nest(c, arg.shape, [*body.places, flat(tuple(index), e.shape, rank)],
-                      [f"{c.arrays[e]}[#{len(body.places)}#] = {value};"])
+                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
         start = start + arg.shape[axis]
     return lines
 
@@ -36,7 +36,7 @@ def write_diag(c: Context, e: Expr) -> list[str]:
     body = Body(c, 1)
     value = body.value(arg, counters(1)) if arg.shape else body.value(arg, ())
     lines += nest(c, (e.shape[0],), [*body.places, flat((*counters(1), *counters(1)), e.shape, 1)],
-                  [f"{c.arrays[e]}[#{len(body.places)}#] = {value};"])
+                  [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
     return lines
 
 
@@ -45,7 +45,7 @@ def clear(c: Context, e: Expr) -> list[str]:
     total: Size = 1
     for size in e.shape:
         total = total * size
-    return [f"  memset({c.arrays[e]}, 0, ({size_c(total, c.sizes)}) * sizeof *{c.arrays[e]});"]
+    return [f"  memset({c.arrays[e]}, 0, {size_c(total, c.sizes)} * sizeof *{c.arrays[e]});"]
 
 
 def write_place(c: Context, e: Expr) -> list[str]:
@@ -58,7 +58,7 @@ def write_place(c: Context, e: Expr) -> list[str]:
         body = Body(c, rank)
         value = body.value(base, counters(rank))
         lines = nest(c, e.shape, [*body.places, flat(counters(rank), e.shape, rank)],
-                     [f"{c.arrays[e]}[#{len(body.places)}#] = {value};"])
+                     [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
     else:
         lines = clear(c, e)
     for how, where, direction, count in parts:
@@ -82,7 +82,7 @@ def write_place(c: Context, e: Expr) -> list[str]:
         body = Body(c, rank)
         value = body.value(value_e, spread(counters(rank), value_e.shape, rank))
         lines += nest(c, tuple(sizes), [*body.places, flat(tuple(target), e.shape, rank)],
-                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {value};"])
+                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"])
     return lines
 
 
@@ -93,6 +93,10 @@ def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: 
     names = {k: COUNTERS[k] for k in range(rank)}
     lines, found = [], []
     for k, (index, size) in enumerate(zip(indices, sizes, strict=True)):
+        own = _counting(c, index, size, shape)
+        if own is not None:
+            found.append(names[own])
+            continue
         body = Body(c, rank)
         text = body.value(index, spread(counters(rank), index.shape, rank))
         texts = [index_c(form, names, c.sizes) for form in body.places]
@@ -101,6 +105,15 @@ def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: 
                   f"if (at{k} < 0 || at{k} >= {end}) return 1;"]
         found.append(f"at{k}")
     return lines, found
+
+
+def _counting(c: Context, index: Expr, size: Size, shape: Shape) -> int | None:
+    """The counter that `index` is at every place of `shape`, where it is one that runs up to `size`."""
+    rank = len(shape)
+    base, at = locate(index, spread(counters(rank), index.shape, rank), rank, c.storage.__contains__)
+    if base.op != "arange" or base in c.storage or isinstance(at, Form):
+        return None
+    return next((k for k in range(rank) if at[0] == counters(rank)[k] and shape[k] == size), None)
 
 
 def _picked(c: Context, shape: Shape, order: Sequence[int], width: int, count: int, index_shape: Shape,
@@ -148,7 +161,7 @@ def write_gather(c: Context, e: Expr) -> list[str]:
     shape = e.shape
 
     def value(body: Body, at: Index, other: Index) -> str:
-        return f"{c.arrays[e]}[{body.place(flat(other, shape, body.rank))}] = {body.value(body_e, at)};"
+        return f"{c.arrays[e]}[{body.place(flat(other, shape, body.rank))}] = {bare(body.value(body_e, at))};"
 
     return _indexed(c, e, body_e, range(len(body_e.shape)), indices, value)
 
@@ -156,6 +169,6 @@ def write_gather(c: Context, e: Expr) -> list[str]:
 def _scatter(c: Context, e: Expr, order: Sequence[int], sign: str, value_e: Expr, indices: Sequence[Expr]) -> list[str]:
     def value(body: Body, at: Index, other: Index) -> str:
         text = body.value(value_e, spread(other, value_e.shape, body.rank))
-        return f"{c.arrays[e]}[{body.place(flat(at, e.shape, body.rank))}] {sign} {text};"
+        return f"{c.arrays[e]}[{body.place(flat(at, e.shape, body.rank))}] {sign} {bare(text)};"
 
     return _indexed(c, e, e, order, indices, value)

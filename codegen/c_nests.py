@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,25 +50,25 @@ def may_fail(lines: Sequence[str]) -> bool:
 
 
 def share(blocks: Sequence[Block], names: Mapping[Expr, str], sizes: Sequence[str], memory: Callable[[Expr], Any],
-          name: Callable[[str], str]) -> list[str]:
+          name: Callable[[str], str], by_value: Collection[Expr] = ()) -> list[str]:
     """Functions for the nests that occur more than once among `blocks`, whose lines become calls of them.
 
-    `memory(e)` says where an array lies; `name(wish)` gives a name that is not taken.
+    `memory(e)` says where an array lies; `name(wish)` gives a name that is not taken; `by_value` are no arrays.
     """
     found: dict[tuple[Any, ...], list[tuple[Block, Nest]]] = {}
     for block in blocks:
         if any("for (" in line for line in block.lines):
-            nest = bound(block, names)
+            nest = bound(block, names, by_value)
             found.setdefault(nest.key, []).append((block, nest))
     texts = []
     for uses in found.values():
         if len(uses) > 1:
             function = name(title(uses[0][0]))
-            texts.append(written(function, uses, names, sizes, memory))
+            texts.append(written(function, uses, names, sizes, memory, by_value))
     return texts
 
 
-def bound(block: Block, names: Mapping[Expr, str]) -> Nest:
+def bound(block: Block, names: Mapping[Expr, str], by_value: Collection[Expr]) -> Nest:
     """The nest of a block: its arrays numbered in the order in which they appear."""
     kinds = {names[e]: e.kind for e in block.touched}
     results = {names[e] for e in block.written}
@@ -93,7 +93,8 @@ def bound(block: Block, names: Mapping[Expr, str]) -> Nest:
         word = match[0]
         return f"@{places[word]}" if word in places else f"@_{locals_[word]}" if word in locals_ else word
 
-    key = (WORD.sub(unnamed, text), tuple((kinds[a], a in results) for a in arrays))
+    key = (WORD.sub(unnamed, text), tuple((kinds[a], a in results) for a in arrays),
+           tuple(places[names[e]] for e in block.touched if e in by_value and names[e] in places))
     return Nest(key, tuple(text.split("\n")), tuple(arrays), tuple(fixed.get(a, "0") for a in arrays))
 
 
@@ -108,7 +109,7 @@ def title(block: Block) -> str:
 
 
 def written(function: str, uses: Sequence[tuple[Block, Nest]], names: Mapping[Expr, str], sizes: Sequence[str],
-            memory: Callable[[Expr], Any]) -> str:
+            memory: Callable[[Expr], Any], by_value: Collection[Expr]) -> str:
     """The text of a function for all these blocks, whose lines become its calls."""
     first = uses[0][1]
     kinds = first.key[1]
@@ -120,7 +121,9 @@ def written(function: str, uses: Sequence[tuple[Block, Nest]], names: Mapping[Ex
             alone[k] &= not any(at[j] == at[k] and j != k and (result or other) for j, (_, other) in enumerate(kinds))
     body = "\n".join(first.lines)
     passed = [size for size in sizes if re.search(rf"\b{size}\b", body)]
-    head = [f"{'' if result else 'const '}{TYPES[kind]} *{'restrict ' if free else ''}{array}"
+    numbers = {names[e] for e in uses[0][0].touched if e in by_value}
+    head = [f"{TYPES[kind]} {array}" if array in numbers else
+            f"{'' if result else 'const '}{TYPES[kind]} *{'restrict ' if free else ''}{array}"
             for array, (kind, result), free in zip(first.arrays, kinds, alone, strict=True)]
     head += [f"int64_t {size}" for size in passed]
     fails = may_fail(first.lines)

@@ -9,7 +9,7 @@ from typing import Any
 from symgrad.codegen.affine import Form, counters, flat, zero
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_loops import COUNTERS, Body, Context, filled, index_c, nest
-from symgrad.codegen.c_texts import TYPES, size_c
+from symgrad.codegen.c_texts import TYPES, bare, size_c
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size
 
@@ -23,11 +23,11 @@ LEAST: Mapping[str, Mapping[str, str]] = MappingProxyType({  # what a reduction 
 def _joined(op: str, kind: str, total: str, value: str, c: Context) -> str:
     """The statement that takes one more value into a reduction."""
     if op in ("sum", "prod"):
-        return f"{total} {'+' if op == 'sum' else '*'}= {value};"
+        return f"{total} {'+' if op == 'sum' else '*'}= {bare(value)};"
     name = "maximum" if op == "max" else "minimum"
     if kind == REAL:
         c.used[name] = None
-        return f"{total} = {name}({total}, {value});"
+        return f"{total} = {name}({total}, {bare(value)});"
     return f"if ({value} {'>' if op == 'max' else '<'} {total}) {total} = {value};"
 
 
@@ -123,7 +123,8 @@ def write_cumsum(c: Context, e: Expr) -> list[str]:
     for k, a in enumerate([*kept, axis]):
         index[a] = counters(rank)[k]
     body = Body(c, rank)
-    text = f"{c.arrays[e]}[{body.place(flat(tuple(index), arg.shape, rank))}] = total += {body.value(arg, tuple(index))};"
+    place = body.place(flat(tuple(index), arg.shape, rank))
+    text = f"{c.arrays[e]}[{place}] = total += {bare(body.value(arg, tuple(index)))};"
     names = {k: COUNTERS[k] for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last = names[rank - 1]

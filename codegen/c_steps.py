@@ -56,7 +56,7 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     body = Body(c, rank)
     value = body.value(arg, counters(rank))
     place = body.place(flat(counters(rank), arg.shape, rank))
-    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {value};"])
+    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"])
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType({

@@ -17,6 +17,7 @@ from symgrad.codegen.affine import STEPS, Form, counters, flat, locate, zero
 from symgrad.codegen.arrays import Arrays, Expr
 from symgrad.codegen.c_loops import Body, Context, nest
 from symgrad.codegen.c_moves import clear
+from symgrad.codegen.c_texts import bare
 from symgrad.codegen.order import typical
 from symgrad.codegen.planner import order
 from symgrad.codegen.shared import Setting
@@ -136,4 +137,4 @@ def write_overlaps(c: Context, e: Expr) -> list[str]:
             form = form.plus(counters(rank)[k].times(step))
         target.append(form)
     place = body.place(flat(tuple(target), e.shape, rank))
-    return clear(c, e) + nest(c, operand.shape, body.places, [f"{c.arrays[e]}[{place}] += {value};"])
+    return clear(c, e) + nest(c, operand.shape, body.places, [f"{c.arrays[e]}[{place}] += {bare(value)};"])
