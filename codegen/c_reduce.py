@@ -132,3 +132,22 @@ def write_cumsum(c: Context, e: Expr) -> list[str]:
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++)",
              f"  {filled(text, texts)}"]
     return around(c, [arg.shape[a] for a in kept], lines)
+
+
+def write_leave_out(c: Context, e: Expr) -> list[str]:
+    """Products along the last axis without the entries at the last counters; 0 where two of these are the same."""
+    (arg,), (_, count) = e.args, e.attrs
+    rank = len(arg.shape) + count
+    body = Body(c, rank)
+    own = counters(rank)
+    text = bare(body.value(arg, (*own[:len(arg.shape) - 1], own[-1])))
+    place = body.place(flat(own[:-1], e.shape, rank))
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last, out = names[rank - 1], [names[k] for k in range(len(arg.shape) - 1, rank - 1)]
+    same = " || ".join(f"{a} == {b}" for k, a in enumerate(out) for b in out[:k])
+    lines = [f"real total = {f'{same} ? 0 : 1' if same else '1'};",
+             f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[-1], c.sizes)}; {last}++)",
+             f"  if ({' && '.join(f'{last} != {a}' for a in out)}) total *= {filled(text, texts)};",
+             filled(f"{c.arrays[e]}[{place}] = total;", texts)]
+    return around(c, e.shape, lines)

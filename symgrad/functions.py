@@ -110,6 +110,9 @@ def function(inputs: Inputs, outputs: Any, backend: str = "numpy", dtype: Any = 
     shows. Results share no memory with anything unless `copy=False`. `training` turns random operations and
     batch statistics on. Raises SymgradError for a symbol that is used and not an input, BackendError.
 
+    Arrays of any layout, address, byte order and real dtype are taken, and copied where they must be; what is no
+    number, or not whole where whole numbers are asked for, is refused by name. Threads may call one function at once.
+
     `backend="cupy"` computes on a GPU: where one of the inputs is a CuPy array the outputs are CuPy arrays,
     scalars too, else NumPy's. Labels, indices and facts are checked as ever, by a copy of the inputs that have
     them; an index that is computed is not checked and wraps, and a matrix without an inverse gives infinities or NaN.

@@ -86,6 +86,19 @@ def test_empty_matrices():
         near(have, want, 1e-12)
 
 
+def test_products_that_leave_entries_out_are_loops():
+    """The derivatives of a product with zeros, to second order."""
+    M, v = sg.data("M", (2, 4)), sg.data("v", 2)
+    y = sg.sum(sg.prod(M, axis=1) * v)
+    outputs = [sg.gradient(y, M), sg.hessian(y, M), sg.hvp(y, M, sg.sin(M)), sg.jacobian(sg.prod(M, axis=0), M)]
+    f, g = (sg.function([M, v], outputs, backend=backend) for backend in ("c", "numpy"))
+    assert "_leave_out" not in f.source and "_leave_out" in g.source
+    matrix = np.random.default_rng(0).standard_normal((2, 4))
+    matrix[0, 1] = matrix[1, :2] = 0
+    for have, want in zip(f(matrix, [1, 2]), g(matrix, [1, 2]), strict=True):
+        near(have, want, 1e-14)
+
+
 def test_a_gaussian_trains_in_c():
     """The log-likelihood with its logdet and solve is one function in C, in training steps too."""
     T = sg.dim("T")
