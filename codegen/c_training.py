@@ -86,6 +86,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     ]
     given = [*params, *(f"_address({array})" for array in arrays)]
     passed = [given[k] if kind == "in" else out[k] for kind, k in gradients.arrays]
+    passed += [f"{shown[k]}.item()" for k in gradients.numbers]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
     lines.append("    _refuse(failed)")
     lines += [f"    {name} = {text}" for name, text in rates]

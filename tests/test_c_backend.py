@@ -200,6 +200,24 @@ def test_training_is_that_of_numpy(rule):
     near(models[1].predict(DATA), models[0].predict(DATA), 1e-9)
 
 
+def test_numbers_without_axes_are_trained_and_given():
+    """Scalar parameters and scalar data: C takes numbers by value, and they change from step to step."""
+    T = sg.dim("T")
+    u, y, w = sg.data("u", 3, over=T), sg.data("y", over=T), sg.parameter("w", 3, init="ones")
+    a, b, lam = sg.parameter("a", init=1), sg.parameter("b"), sg.data("lam")
+    loss = sg.empirical_risk((a**2 * (w @ u) + b - y) ** 2) + lam * (w @ w + a * b)
+    rng = np.random.default_rng(0)
+    data = {"u": rng.standard_normal((12, 3)), "y": rng.standard_normal(12), "lam": 0.25}
+    models = [sg.Model(loss, backend=backend, dtype="float64") for backend in ("numpy", "c")]
+    histories = [m.fit(data, sg.optim.SGD(0.02, momentum=0.9), epochs=5, batch_size=4, progress=False) for m in models]
+    near(histories[1].curves["loss"], histories[0].curves["loss"], 1e-12)
+    assert histories[0].curves["loss"][-1] < histories[0].curves["loss"][0]
+    for name, value in models[0].parameters.items():
+        near(models[1].parameters[name], value, 1e-12)
+    steps = [m.stepper(data, sg.optim.Adam(0.01)) for m in models]
+    near([steps[1]() for _ in range(3)], [steps[0]() for _ in range(3)], 1e-12)
+
+
 def test_a_step_in_c_is_the_step_of_the_readable_functions():
     """`gradients` in place and in C against `backward`; `update` against the rule as printed."""
     loss, _ = network(sg.nn.GELU())
