@@ -35,6 +35,22 @@ def write_dots(c: Context, e: Expr) -> list[str]:
     return reduce_loops(c, e, tuple(size[x] for x in letters), range(len(out), len(letters)), value)
 
 
+def write_distances(c: Context, e: Expr) -> list[str]:
+    """|x_i - m_j|^2 of rows and columns: differences squared and added, nothing cancels, no array of pairs is made.
+
+    The innermost loop runs over the columns, so that it vectorises without a sum across a vector.
+    """
+    x, m = e.args
+
+    def value(body: Body, index: Index) -> str:
+        *front, i, k, j = index
+        return f"square({body.value(x, (*front, i, k))} - {body.value(m, (*front, k, j))})"
+
+    c.used["square"] = None
+    last = len(e.shape) - 1
+    return reduce_loops(c, e, (*e.shape[:-1], x.shape[-1], e.shape[-1]), [last], value)
+
+
 class Matrix:
     """A view of a stored array as BLAS takes it: pointer, leading dimension, transposed or not."""
 
@@ -75,6 +91,13 @@ def fits_blas(c: Context, e: Expr) -> bool:
         form = at if isinstance(at, Form) else flat(at, base.shape, 1)
         return _positive(form.steps[0]) or e.shape[0] == 1
     return Matrix(c, e, (rank - 2, rank - 1)).fits
+
+
+def unreadable(c: Context, e: Expr) -> list[Expr]:
+    """The operands of a product that BLAS cannot read where they lie, or a loop would read across."""
+    if e.op == "matmul" and e.kind == REAL:
+        return [arg for arg in e.args if not fits_blas(c, arg)]
+    return [arg for arg in e.args[1:] if e.attrs[0] == "distances" and arg.op == "transpose"] if e.op == "call" else []
 
 
 def write_matmul(c: Context, e: Expr) -> list[str]:

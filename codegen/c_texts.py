@@ -38,6 +38,7 @@ VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "
 OWN: Mapping[str, str] = {
     "maximum": "static inline real maximum(real a, real b) { return a > b || a != a ? a : b; }",
     "minimum": "static inline real minimum(real a, real b) { return a < b || a != a ? a : b; }",
+    "square": "static inline real square(real a) { return a * a; }",
     "sign": "static inline real sign(real a) { return a > 0 ? 1 : a < 0 ? -1 : a; }",
 }
 

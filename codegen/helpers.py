@@ -3,6 +3,13 @@
 erf after W. J. Cody, Rational Chebyshev approximation for the error function, Math. Comp. 23 (1969): his
 coefficients for |x| <= 0.46875 and for 0.46875 <= |x| <= 4, the second also beyond, where erfc is below
 1.6e-8 of the result. The relative error in float64 is below 5e-16; float32 stays float32.
+
+Squared distances of n and k points in d dimensions are a matrix product and two norms, about a common centre: the
+middle value of every coordinate, which no single far point moves, and with which whole numbers stay whole. They
+cancel where two points are near each other, measured against their distances from the centre; pairs whose result is
+below a sixteenth of |y|^2 + |p|^2 (few, unless the points form a few tight clusters) are subtracted first and then
+squared. So each distance has a relative error of at most 32 (d + 6) u, with u the unit roundoff; in tests 12 u at
+d = 16. Memory: n k, and d more for each pair that is computed again.
 """
 
 from __future__ import annotations
@@ -83,8 +90,29 @@ def _overlap(y, axis, step, length):
     return x
 '''
 
+DISTANCES = '''\
+def _distances(x, m):
+    """|x_i - m_j|^2 of rows and columns: |x|^2 - 2 x'm + |m|^2, again where that cancels."""
+    m = m.mT
+    k = m.shape[-2]
+    centre = np.partition(m, k // 2, axis=-2)[..., k // 2 : k // 2 + 1, :]  # moves no distance
+    y, p = x - centre, m - centre
+    yy, pp = np.einsum("...i,...i->...", y, y), np.einsum("...i,...i->...", p, p)
+    result = (-2 * p) @ y.mT
+    result += yy[..., None, :]
+    result += pp[..., None]
+    near = ~(result.min(axis=-2) > (yy + pp.max(axis=-1)[..., None]) / 16)  # also where NaN
+    if near.any():
+        *b, i = np.nonzero(near)
+        row, j = np.nonzero(~(result.mT[(*b, i)] > (yy[(*b, i)][:, None] + pp[tuple(b)]) / 16))
+        *b, i = (places[row] for places in (*b, i))
+        r = x[(*b, i)] - m[(*b, j)]
+        result[(*b, j, i)] = np.einsum("ij,ij->i", r, r)
+    return result.mT
+'''
+
 HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
-                                                "overlap": OVERLAP})
+                                                "overlap": OVERLAP, "distances": DISTANCES})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})
 
 DIAGONAL = '''\

@@ -15,28 +15,29 @@ import sympy as sp
 
 from symgrad.codegen import forms
 from symgrad.codegen.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
+from symgrad.codegen.factors import Uses
 from symgrad.codegen.grams import halves
 from symgrad.codegen.matrices import MATRICES
 from symgrad.codegen.products import Term, contract, pulled_out
+from symgrad.codegen.rearranging import rearranged
 from symgrad.graphs.errors import BackendError
-from symgrad.graphs.node import INTEGER, REAL, Node, consumers, topological
+from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.samples import counts_along
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.graphs.weights import ONE, Weight, joins, times, to_expr
 
-FACTORS = 8  # operands of a product up to which products inside are taken apart
 PLACED = ("pad", "scatter")  # zeros with something put into a part of them
 
 
-class Lowering:
+class Lowering(Uses):
     """The expressions of the nodes below `roots`; those in `keep` are computed as they are, not taken apart."""
 
     def __init__(self, roots: Sequence[Node], keep: Collection[Node] = ()) -> None:
+        self.now = rearranged(roots, keep)
+        super().__init__([self.now.get(node, node) for node in roots], [self.now.get(node, node) for node in keep])
         self.b = Arrays()
-        self.kept = {*roots, *keep}
-        self.uses = consumers(roots)
         self.made: dict[Node, Expr] = {}
-        for node in topological(roots):
+        for node in self.nodes:
             rule = RULES.get(node.op)
             if rule is None:
                 raise BackendError(f"no backend can compute {node.op!r} yet")
@@ -45,15 +46,11 @@ class Lowering:
 
     def loose(self, node: Node) -> Expr:
         """The expression of `node`, which broadcasts to its shape."""
-        return self.made[node]
+        return self.made[node if node in self.made else self.now[node]]
 
     def exact(self, node: Node, kind: str | None = None) -> Expr:
         """An array with exactly the shape of `node`."""
-        return self.b.filled(self.made[node], node.shape, kind or node.dtype)
-
-    def only_in(self, node: Node, user: Node) -> bool:
-        """Is `user` all that needs `node`, and that once?"""
-        return node not in self.kept and len(self.uses[node]) == 1 and user.operands.count(node) == 1
+        return self.b.filled(self.loose(node), node.shape, kind or node.dtype)
 
 
 Rule = Callable[[Lowering, Node], Expr]
@@ -79,7 +76,7 @@ def _elementwise(c: Lowering, node: Node) -> Expr:
 
 
 def _einsum(c: Lowering, node: Node) -> Expr:
-    factors, terms = _flattened(c, node), []
+    factors, terms = c.factors(node), []
     if gram := halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1]):
         return contract(c.b, gram, node.attrs[1], node.dtype)
     for operand, labels, user in factors:
@@ -89,39 +86,6 @@ def _einsum(c: Lowering, node: Node) -> Expr:
         below = e.op == "product" and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
         terms.append(Term(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
     return contract(c.b, terms, node.attrs[1], node.dtype)
-
-
-def _flattened(c: Lowering, node: Node) -> list[tuple[Node, tuple[Any, ...], Node]]:
-    """The factors of a product, those of products that only it uses included: (factor, labels, user)."""
-    inputs, out = node.attrs
-    done: list[tuple[Node, tuple[Any, ...], Node]] = []
-    stack = [(o, tuple(labels), node) for o, labels in zip(node.operands, inputs, strict=True)][::-1]
-    fresh = len(out) + sum(map(len, inputs))
-    while stack:
-        operand, labels, user = stack.pop()
-        if (operand.op != "einsum" or not c.only_in(operand, user) or len(stack) + len(done) >= FACTORS
-                or _pairs_wanted(operand, labels, out)):
-            done.append((operand, labels, user))
-            continue
-        inner, result = operand.attrs
-        known = dict(zip(result, labels, strict=True))
-        for label in (x for names in inner for x in names):
-            if label not in known:
-                known[label] = fresh
-                fresh += 1
-        stack += [(o, tuple(known[x] for x in names), operand)
-                  for o, names in zip(operand.operands[::-1], inner[::-1], strict=True)]
-    return done
-
-
-def _pairs_wanted(operand: Node, labels: Sequence[Any], out: Sequence[Any]) -> bool:
-    """All pairs x_j x_k of one operand, which the result keeps: formed once, for one matrix product with the rest."""
-    inner, result = operand.attrs
-    if len(inner) != 2 or operand.operands[0] is not operand.operands[1] or len(result) == len(inner[0]):
-        return False
-    outer = dict(zip(result, labels, strict=True))
-    apart = set(inner[0]) ^ set(inner[1])
-    return len(outer) == len(set(inner[0]) | set(inner[1])) and all(outer[x] in out for x in apart)
 
 
 def _view(c: Lowering, node: Node) -> Expr:
@@ -338,9 +302,16 @@ def _matrix(c: Lowering, node: Node) -> Expr:
     return MATRICES[node.op](c.b, node, [c.exact(o, kind) for o in node.operands])
 
 
+def _distances(c: Lowering, node: Node) -> Expr:
+    """Of the rows of x and the columns of m, as in x @ m."""
+    x, m = (c.exact(o) for o in node.operands)
+    axes = range(len(m.shape))
+    return c.b.call("distances", [x, c.b.transpose(m, (*axes[:-2], axes[-1], axes[-2]))], (), node.shape, REAL)
+
+
 RULES: Mapping[str, Rule] = MappingProxyType({
     "input": _leaf, "constant": _leaf, "iota": _iota, "named": _alias, "stop": _alias,
-    "add": _add, "einsum": _einsum, "view": _view, "elementwise": _elementwise,
+    "add": _add, "einsum": _einsum, "view": _view, "elementwise": _elementwise, "distances": _distances,
     "max": _reduction, "min": _reduction, "argmax": _reduction, "argmin": _reduction,
     "softmax": _softmax, "logsumexp": _logsumexp,
     "slice": _slice, "pad": _placed, "concat": _concat, "reshape": _reshape,

@@ -7,6 +7,7 @@ the entries of the result. Symbolic sizes count as `TYPICAL`. Ties keep the orde
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -87,7 +88,25 @@ def cost(a: frozenset[int], b: frozenset[int], result: frozenset[int], extent: M
     work = float(prod(extent[x] for x in union))
     if union - result and result - a and result - b:  # a matrix product, with free labels on both sides
         work *= GEMM
+        if a & b & result:  # a stack of small ones, whose operands are laid out for it first
+            work += prod(extent[x] for x in a) + prod(extent[x] for x in b)
     return work + prod(extent[x] for x in result)
+
+
+def price(inputs: Sequence[Labels], out: Labels, sizes: Mapping[int, Size]) -> float:
+    """What a product costs in the order of `pairs`, sums along labels of one operand included."""
+    extent = {label: typical(size) for label, size in sizes.items()}
+    holders = Counter(label for labels in inputs for label in set(labels))
+    spent, terms = 0.0, {}
+    for i, labels in enumerate(inputs):
+        terms[i] = frozenset(x for x in labels if holders[x] > 1 or x in out)
+        if terms[i] != frozenset(labels):
+            spent += prod(extent[x] for x in set(labels))
+    for fresh, (i, j) in enumerate(pairs([tuple(sorted(t)) for t in terms.values()], out, sizes), len(inputs)):
+        a, b = terms.pop(i), terms.pop(j)
+        terms[fresh] = (a | b) & _needed(out, terms.values())
+        spent += cost(a, b, terms[fresh], extent)
+    return spent
 
 
 def _greedy(terms: Mapping[int, frozenset[int]], out: Labels, extent: Mapping[int, int], i: int, j: int) -> float:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 from symgrad.codegen.arrays import ALL, NEW, Arrays, Expr
-from symgrad.codegen.order import pairs
+from symgrad.codegen.order import pairs, typical
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import Size, product
 from symgrad.graphs.weights import ONE, Weight
@@ -110,7 +111,9 @@ def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: L
         _summed(one, two, [x for x in union if x not in needed]))
     ea, la = _written(b, one, (*shape.batch, *_sorted(left, place), *shape.summed), kind)
     eb, lb = _written(b, two, (*shape.batch, *shape.summed, *_sorted(right, place)), kind)
-    shape = shape._replace(left=_merging(ea, la, left), right=_merging(eb, lb, right))
+    result = [(e.shape[labels.index(x)]) for e, labels, free in ((ea, la, (*shape.batch, *left)), (eb, lb, right))
+              for x in free]
+    shape = shape._replace(left=_laid(ea, la, left, place, result), right=_laid(eb, lb, right, place, result))
     e, labels = _contracted(b, ea, la, eb, lb, shape)
     return Chain([Term(e, labels)], labels)
 
@@ -123,6 +126,13 @@ def _summed(one: Chain, two: Chain, summed: Collection[Any]) -> Labels:
         if order != tuple(x for x in labels if x in summed):
             return order
     return tuple(x for x in (lying[0][1] if lying else two.labels) if x in summed)
+
+
+def _laid(e: Expr, labels: Labels, group: Collection[Any], place: Mapping[Any, int], result: Sequence[Size]) -> Labels:
+    """The labels of one side in the order of `e`, or of the result where that is larger: the smaller one is turned."""
+    if prod(map(typical, e.shape)) < prod(map(typical, result)) and e.op not in ("windows", "transpose"):
+        return tuple(_sorted([x for x in labels if x in group], place))
+    return _merging(e, labels, group)
 
 
 def _merging(e: Expr, labels: Labels, group: Collection[Any]) -> Labels:

@@ -314,6 +314,15 @@ def moveaxis(a, source, destination):
     return ndarray(np.moveaxis(a._a, source, destination))
 
 
+def partition(a, kth, axis=-1):
+    return ndarray(np.partition(a._a, kth, axis))
+
+
+def nonzero(a):
+    READS[0] += 1  # how many there are
+    return tuple(map(ndarray, np.nonzero(a._a)))
+
+
 def broadcast_to(array, shape):
     return ndarray(np.broadcast_to(array._a, shape))
 
@@ -388,7 +397,7 @@ def namespace(name, **content):
 
 FUNCTIONS = {f.__name__: f for f in (
     dot, matmul, vdot, einsum, copyto, concatenate, stack, where, sum, prod, max, min, argmax, argmin, zeros, ones, empty, full,
-    zeros_like, full_like, arange, eye, diag, indices, moveaxis, broadcast_to, array, asarray, asnumpy)}
+    zeros_like, full_like, arange, eye, diag, indices, moveaxis, partition, nonzero, broadcast_to, array, asarray, asnumpy)}
 LINALG = {f.__name__: f for f in (inv, solve, det, slogdet, cholesky, svd)}
 TRICKS = {f.__name__: f for f in (as_strided, sliding_window_view)}
 

@@ -113,6 +113,16 @@ def test_jacobians_hessians_and_determinants(cupy):
     assert "_diagonal(" in f.source and "cp.linalg.solve" in f.source and "np." not in f.source.replace("cp.", "")
 
 
+def test_distances_are_those_of_numpy(cupy):
+    x, m = sg.data("x", sg.dims("n d")), sg.data("m", sg.dims("k d"))
+    squares = sg.sum((x[:, None] - m) ** 2, axis=2)
+    at = np.random.default_rng(0).standard_normal((9, 4)), np.random.default_rng(1).standard_normal((5, 4))
+    at[0][:3] = at[1][:3]  # computed again
+    found, wanted = (sg.function([x, m], squares, backend=backend)(*at) for backend in ("cupy", "numpy"))
+    assert "_distances(x, m.T)" in sg.function([x, m], squares, backend="cupy").source and not found[range(3), range(3)].any()
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_arrays_come_back_as_they_went_in(cupy):
     n = sg.dim("n")
     x, w = sg.data("x", n), sg.data("w", n)

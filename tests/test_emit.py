@@ -274,7 +274,14 @@ def stencil():
                            sg.gradient(sg.sum(table[t] ** 2), table)]
 
 
-EXAMPLES = {f.__name__: f for f in (logistic, layers, attention, factorisation, stencil)}
+def means():
+    n, k, d = sg.dims("n k d")
+    points, centroids = sg.data("points", (n, d)), sg.parameter("centroids", (k, d))
+    cost = sg.sum(sg.min(sg.sum((points[:, None, :] - centroids) ** 2, axis=2), axis=1))
+    return [points, centroids], {"cost": cost, "gradient": sg.gradient(cost, centroids)}
+
+
+EXAMPLES = {f.__name__: f for f in (logistic, layers, attention, factorisation, stencil, means)}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
