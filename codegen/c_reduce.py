@@ -114,6 +114,21 @@ def write_argument(c: Context, e: Expr) -> list[str]:
     return around(c, sizes, lines)
 
 
+def write_powers(c: Context, e: Expr) -> list[str]:
+    """1, x, x^2, ... along a new last axis, as running products."""
+    (arg,) = e.args
+    rank = len(e.shape)
+    body = Body(c, rank)
+    index = counters(rank)
+    target, value = f"{c.arrays[e]}[{body.place(flat(index, e.shape, rank))}]", body.value(arg, index[:-1])
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last = names[rank - 1]
+    lines = ["real power = 1;", f"for (int64_t {last} = 0; {last} < {size_c(e.shape[-1], c.sizes)}; {last}++) {{",
+             filled(f"  {target} = power;", texts), filled(f"  power *= {value};", texts), "}"]
+    return around(c, e.shape[:-1], lines)
+
+
 def write_cumsum(c: Context, e: Expr) -> list[str]:
     """Running sums along an axis."""
     ((axis,), _), (arg,) = e.attrs, e.args

@@ -11,7 +11,7 @@ from symgrad.codegen.c_linear import LINEAR, write_linear
 from symgrad.codegen.c_loops import Body, Context, Writer, nest
 from symgrad.codegen.c_moves import write_concat, write_diag, write_gather, write_place
 from symgrad.codegen.c_products import write_distances, write_dots, write_matmul
-from symgrad.codegen.c_reduce import write_argument, write_cumsum, write_leave_out, write_reduction
+from symgrad.codegen.c_reduce import write_argument, write_cumsum, write_leave_out, write_powers, write_reduction
 from symgrad.codegen.c_texts import TYPES, bare
 from symgrad.codegen.c_windows import write_overlaps
 
@@ -68,7 +68,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType({
 CALLED: Mapping[str, Writer] = MappingProxyType({
     **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
     "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),
-    "distances": write_distances,
+    "distances": write_distances, "powers": write_powers,
 })
 
 

@@ -10,6 +10,8 @@ cancel where two points are near each other, measured against their distances fr
 below a sixteenth of |y|^2 + |p|^2 (few, unless the points form a few tight clusters) are subtracted first and then
 squared. So each distance has a relative error of at most 32 (d + 6) u, with u the unit roundoff; in tests 12 u at
 d = 16. Memory: n k, and d more for each pair that is computed again.
+
+Powers with the exponents 0, 1, 2, ... are running products: x^j has a relative error of at most j u.
 """
 
 from __future__ import annotations
@@ -111,8 +113,17 @@ def _distances(x, m):
     return result.mT
 '''
 
+POWERS = '''\
+def _powers(x, m):
+    """x^0, x^1, ..., x^(m - 1) along a new last axis, as running products."""
+    result = np.ones((m, *x.shape), x.dtype)
+    for j in range(1, m):
+        np.multiply(result[j - 1], x, out=result[j])
+    return np.moveaxis(result, 0, -1)
+'''
+
 HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
-                                                "overlap": OVERLAP, "distances": DISTANCES})
+                                                "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})
 
 DIAGONAL = '''\
@@ -124,6 +135,13 @@ def _diagonal(x, axes):
     return np.lib.stride_tricks.as_strided(x, tuple(shape.values()), tuple(strides.values()))
 '''
 
-# CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it.
+POWERS_AT_ONCE = '''\
+def _powers(x, m):
+    """x^0, x^1, ..., x^(m - 1) along a new last axis, in one kernel."""
+    return x[..., None] ** np.arange(m).astype(x.dtype)
+'''
+
+# CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it; every call is a kernel.
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
-    name: text.replace("np.", "cp.") for name, text in {**HELPERS, "diagonal": DIAGONAL}.items() if name != "erf"})
+    name: text.replace("np.", "cp.")
+    for name, text in {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE}.items() if name != "erf"})

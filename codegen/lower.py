@@ -69,7 +69,26 @@ def _iota(c: Lowering, node: Node) -> Expr:
 
 
 def _elementwise(c: Lowering, node: Node) -> Expr:
+    if node.attrs[0] == "power" and (found := _powers(c, node)):
+        return found
     return forms.elementwise(c.b, node.attrs[0], [c.loose(o) for o in node.operands], node.dtype)
+
+
+def _powers(c: Lowering, node: Node) -> Expr | None:
+    """x^0, x^1, x^2, ... along an axis on which x does not depend, of which each is made of the one before."""
+    x, exponent = node.operands
+    if node.dtype != REAL or x.op != "view" or not x.operands or exponent.op != "view" or (
+            not exponent.operands or exponent.operands[0].op != "iota"):
+        return None
+    (inner,), out = x.attrs
+    (label,), places = exponent.attrs[0][0], exponent.attrs[1]
+    axis = places.index(label)
+    if len(set(out)) < len(out) or len(set(inner)) < len(inner) or out[axis] in inner or places.count(label) > 1:
+        return None
+    held = [label for label in out if label in inner]
+    base = c.b.transpose(c.exact(x.operands[0], REAL), [inner.index(label) for label in held])
+    size = node.shape[axis]
+    return c.b.align(c.b.call("powers", [base], (size,), (*base.shape, size), REAL), [*held, out[axis]], out)
 
 
 # products and sums ------------------------------------------------------------------------------------

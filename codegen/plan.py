@@ -155,6 +155,8 @@ def work_of(e: Expr) -> Work:
     if e.op == "call" and e.attrs[0] in MATRIX:  # of order n^3 for each matrix of the stack
         a = e.args[0].shape
         return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
+    if e.op == "call" and e.attrs[0] == "powers":
+        return ((1, e.shape),)
     if e.op == "call" and e.attrs[0] == "distances":  # a product, two norms, their sum; the centre taken off
         x, m = (a.shape for a in e.args)
         return (2, (*e.shape, x[-1])), (2, e.shape), (3, x), (3, m)

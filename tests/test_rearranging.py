@@ -162,6 +162,40 @@ def test_what_is_cheaper_as_it_stands_stays():
     assert g(np.ones((5, 9)), np.ones((0, 9))).shape == (5, 0)
 
 
+# powers ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_powers_along_an_axis_are_running_products(dtype, backend):
+    t, c = sg.data("t", n), sg.parameter("c", k)
+    f = sg.function([t, c], [t[:, None] ** sg.arange(k), t[:, None] ** sg.arange(k) @ c], dtype=dtype, backend=backend)
+    assert f.plan.steps[0].op == "powers" and f.plan.steps[0].flops == n * k
+    at = np.array([0, -0.0, 1, -1, 0.5, -1.25, 3, 1e-3, np.inf, -np.inf, np.nan], dtype)
+    found, value = f(at, np.ones(70, dtype))
+    with np.errstate(all="ignore"):
+        exact = at.astype(np.longdouble)[:, None] ** np.arange(70)
+        normal = ~(np.abs(exact) < np.finfo(dtype).tiny)
+        want = np.where(normal, exact, 0).astype(dtype)
+        same = np.isnan(want) | np.isinf(want) | ~normal
+        assert found.dtype == dtype and (found[:, 0] == 1).all()
+        np.testing.assert_allclose(found[same], want[same], rtol=0, atol=np.finfo(dtype).tiny)
+        bound = np.arange(70) * np.finfo(dtype).eps / 2
+        assert (np.abs(found - exact) <= bound * np.abs(exact))[~same].all()
+        near(value[2:6], found[2:6].sum(axis=1), 1e-5 if dtype == "float32" else 1e-13)
+
+
+def test_powers_of_matrices_in_any_place():
+    X = sg.data("X", (n, d))
+    f = sg.function([X], [X ** sg.arange(k)[:, None, None], X[:, None] ** sg.arange(k)[:, None], X ** sg.arange(d)], sizes={k: 4})
+    at = RNG.standard_normal((5, 3))
+    one, two, three = f(at)
+    near(one, at ** np.arange(4)[:, None, None], 1e-13)
+    near(two, at[:, None] ** np.arange(4)[:, None], 1e-13)
+    near(three, at ** np.arange(3), 1e-13)  # every column to a power of its own
+    assert f.source.count("_powers(X, k)") == 1
+
+
 # the rewrites by themselves -------------------------------------------------------------------------------------------
 
 
