@@ -1,16 +1,18 @@
-"""In which order to multiply: products of many operands as a sequence of pairs.
+"""In which order to multiply: products of many operands as a sequence of pairs, found by opt_einsum.
 
-Exact search over all trees up to `EXACT` operands, greedy above. The cost of a pair is what NumPy pays:
-entries touched for elementwise work, a fraction of that per multiplication inside a matrix product, and
-the entries of the result. Symbolic sizes count as `TYPICAL`. Ties keep the order of the operands.
+Dynamic programming over all trees up to `EXACT` operands (Pfeifer, Haegeman and Verstraete, Phys. Rev. E 90, 033315),
+outer and entrywise products included, greedy above. What is least is multiplications plus `WRITTEN` for each entry of
+a result, which passes through memory. Symbolic sizes count as `TYPICAL`. opt_einsum is imported for three operands.
+
+`price` tells what a product costs, for those who choose between products: entries that pass through memory, and a
+fraction of that for each multiplication inside a matrix product.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations
 from math import prod
 
 import sympy as sp
@@ -19,7 +21,8 @@ from symgrad.graphs.sizes import Size
 
 TYPICAL = 64  # what a symbolic size counts as
 EXACT = 6  # operands up to which all orders are tried
-GEMM = 0.1  # a multiplication inside a matrix product, measured against one that passes through memory
+WRITTEN = 10  # an entry of a result, measured in multiplications inside a matrix product
+GEMM = 1 / WRITTEN  # the same the other way round: a multiplication, measured in entries that pass through memory
 
 Labels = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -36,7 +39,7 @@ def typical(size: Size) -> int:
 
 
 def pairs(inputs: Sequence[Labels], out: Labels, sizes: Mapping[int, Size]) -> Pairs:
-    """The pairs to multiply, in order; every result gets the next free number.
+    """The pairs to multiply, in order; every result gets the next free number. Labels of one operand are summed before.
 
     >>> pairs([(0, 1), (1, 2), (2,)], (0,), {0: 64, 1: 64, 2: 64})  # A (B v)
     ((1, 2), (0, 3))
@@ -47,26 +50,33 @@ def pairs(inputs: Sequence[Labels], out: Labels, sizes: Mapping[int, Size]) -> P
 
 @lru_cache(maxsize=4096)
 def _pairs(inputs: tuple[Labels, ...], out: Labels, sizes: Pairs) -> Pairs:
-    extent = dict(sizes)
-    terms = {i: frozenset(labels) for i, labels in enumerate(inputs)}
-    done: list[tuple[int, int]] = []
-    fresh = len(inputs)
+    held = Counter(label for labels in inputs for label in set(labels))
+    terms = [frozenset(x for x in labels if held[x] > 1 or x in out) for labels in inputs]
+    alive, done = list(range(len(terms))), []
 
     def merge(i: int, j: int) -> None:
-        nonlocal fresh
-        a, b = terms.pop(i), terms.pop(j)
-        terms[fresh] = (a | b) & _needed(out, terms.values())
+        alive[:] = [k for k in alive if k not in (i, j)]
+        terms.append((terms[i] | terms[j]) & _needed(out, [terms[k] for k in alive]))
+        alive.append(len(terms) - 1)
         done.append((i, j))
-        fresh += 1
 
-    while same := _same(terms):  # equal labels: nothing is gained by waiting
+    while same := _same({k: terms[k] for k in alive}):  # equal labels: nothing is gained by waiting
         merge(*same)
-    while len(terms) > EXACT:
-        best = min(combinations(sorted(terms), 2), key=lambda p: (_greedy(terms, out, extent, *p), p))
-        merge(*best)
-    if len(terms) > 1:
-        _follow(_search(terms, out, extent), merge, lambda: fresh - 1)
+    while len(alive) > 2:
+        for i, j in _path([terms[k] for k in alive], out, dict(sizes)):
+            merge(*sorted((alive[i], alive[j])))
+    if len(alive) == 2:
+        merge(*sorted(alive))
     return tuple(done)
+
+
+def _path(terms: list[frozenset[int]], out: Labels, extent: dict[int, int]) -> Sequence[tuple[int, int]]:
+    """opt_einsum's path: positions in a list from which a pair is taken and to whose end its product is put."""
+    from opt_einsum.paths import DynamicProgramming, greedy
+
+    find = DynamicProgramming(f"combo-{WRITTEN}", search_outer=True) if len(terms) <= EXACT else greedy
+    path: Sequence[tuple[int, int]] = find(terms, frozenset(out), extent)
+    return path
 
 
 def _needed(out: Labels, rest: Iterable[frozenset[int]]) -> frozenset[int]:
@@ -107,53 +117,3 @@ def price(inputs: Sequence[Labels], out: Labels, sizes: Mapping[int, Size]) -> f
         terms[fresh] = (a | b) & _needed(out, terms.values())
         spent += cost(a, b, terms[fresh], extent)
     return spent
-
-
-def _greedy(terms: Mapping[int, frozenset[int]], out: Labels, extent: Mapping[int, int], i: int, j: int) -> float:
-    rest = [labels for k, labels in terms.items() if k not in (i, j)]
-    result = (terms[i] | terms[j]) & _needed(out, rest)
-    gone = sum(prod(extent[x] for x in terms[k]) for k in (i, j))
-    return cost(terms[i], terms[j], result, extent) - gone
-
-
-Tree = int | tuple["Tree", "Tree"]
-
-
-def _search(terms: Mapping[int, frozenset[int]], out: Labels, extent: Mapping[int, int]) -> Tree:
-    """The cheapest tree: dynamic programming over subsets."""
-    ids = sorted(terms)
-    best: dict[tuple[int, ...], tuple[float, Tree, frozenset[int]]] = {
-        (i,): (0.0, i, terms[i]) for i in ids}
-    for size in range(2, len(ids) + 1):
-        for subset in combinations(ids, size):
-            rest = [terms[i] for i in ids if i not in subset]
-            needed = _needed(out, rest)
-            found: tuple[float, Tree, frozenset[int]] | None = None
-            for take in range(1, size):
-                for tail in combinations(subset[1:], take - 1):
-                    left = (subset[0], *tail)
-                    right = tuple(i for i in subset if i not in left)
-                    (ca, ta, la), (cb, tb, lb) = best[left], best[right]
-                    result = (la | lb) & needed
-                    total = ca + cb + cost(la, lb, result, extent)
-                    if found is None or total < found[0]:
-                        found = total, (ta, tb), result
-            assert found is not None
-            best[subset] = found
-    return best[tuple(ids)][1]
-
-
-def _follow(tree: Tree, merge: Callable[[int, int], None], last: Callable[[], int]) -> None:
-    """Merge a tree from its leaves; `last()` is the number of the newest result."""
-    stack: list[tuple[Tree, bool]] = [(tree, False)]
-    values: list[int] = []
-    while stack:
-        branch, ready = stack.pop()
-        if isinstance(branch, int):
-            values.append(branch)
-        elif ready:
-            right, left = values.pop(), values.pop()
-            merge(left, right)
-            values.append(last())
-        else:
-            stack.extend(((branch, True), (branch[1], False), (branch[0], False)))
