@@ -37,8 +37,8 @@ RESERVED = (
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while real int64_t "
     "uint8_t i j k l p q r s at at0 at1 at2 at3 best next total work kind bind gemm gemv syrk gemm_ gemv_ syrk_ main pow "
     "solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST NULL "
-    "malloc free REAL DOUBLE WHOLE TRUTH memset isinf maximum minimum sign NAN INFINITY INT64_MIN INT64_MAX ROOM "
-    "LARGER VECTOR_LIBM".split()
+    "malloc free REAL DOUBLE WHOLE TRUTH memset isinf maximum minimum sign square power NAN INFINITY INT64_MIN INT64_MAX "
+    "ROOM LARGER VECTOR_LIBM".split()
     + [name + suffix for name in LIBM.values() for suffix in ("", "f")])
 
 

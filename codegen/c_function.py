@@ -16,7 +16,7 @@ from symgrad.codegen.affine import Form, counters, strides
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_loops import Body, Context
 from symgrad.codegen.c_nests import Block, broken, may_fail, share, wrapped
-from symgrad.codegen.c_products import unreadable
+from symgrad.codegen.c_products import fits_blas
 from symgrad.codegen.c_steps import write_scalar, writer
 from symgrad.codegen.c_texts import TYPES, size_c
 from symgrad.codegen.identifiers import Scope
@@ -81,11 +81,11 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     kept = storage(roots)
     context = Context(kept, dict(names), sizes, single)
     again = True
-    while again:  # operands that are not read well where they lie are copied first
+    while again:  # operands that BLAS cannot read where they lie are copied first
         again = False
         for e in list(kept.stored):
-            for arg in unreadable(context, e):
-                if arg not in kept:
+            for arg in e.args if e.op == "matmul" else ():
+                if arg not in kept and e.kind == "real" and not fits_blas(context, arg):
                     kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
                     first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
                     kept.stored.insert(first, arg)

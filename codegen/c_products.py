@@ -93,13 +93,6 @@ def fits_blas(c: Context, e: Expr) -> bool:
     return Matrix(c, e, (rank - 2, rank - 1)).fits
 
 
-def unreadable(c: Context, e: Expr) -> list[Expr]:
-    """The operands of a product that BLAS cannot read where they lie, or a loop would read across."""
-    if e.op == "matmul" and e.kind == REAL:
-        return [arg for arg in e.args if not fits_blas(c, arg)]
-    return [arg for arg in e.args[1:] if e.attrs[0] == "distances" and arg.op == "transpose"] if e.op == "call" else []
-
-
 def write_matmul(c: Context, e: Expr) -> list[str]:
     """A matrix product by gemm, a stack of them in loops, matrix times vector by gemv, a dot product in a loop."""
     a, b = e.args

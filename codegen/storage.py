@@ -61,6 +61,8 @@ def storage(roots: Sequence[Expr]) -> Storage:
     for e in reversed(exprs):
         if e.op == "reshape" and e not in keep and _is_view(e.args[0]):
             keep.add(e.args[0])  # a copy, so that it lies in one piece
+        if e.attrs[:1] == ("distances",) and e.args[1].op == "transpose":
+            keep.add(e.args[1])  # loops run along its rows
         for arg in e.args:
             base = _base(arg, keep)
             if base.op in LEAVES or base in keep:
