@@ -109,8 +109,8 @@ def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: L
         tuple(sorted((x for x in one.labels if x in two.labels and x in needed), key=lambda x: place.get(x, 99))),
         tuple(left), tuple(right),
         _summed(one, two, [x for x in union if x not in needed]))
-    ea, la = _written(b, one, (*shape.batch, *_sorted(left, place), *shape.summed), kind)
-    eb, lb = _written(b, two, (*shape.batch, *shape.summed, *_sorted(right, place)), kind)
+    ea, la = _written(b, one, (*shape.batch, *_sorted(left, place), *shape.summed), shape, kind)
+    eb, lb = _written(b, two, (*shape.batch, *shape.summed, *_sorted(right, place)), shape, kind)
     result = [(e.shape[labels.index(x)]) for e, labels, free in ((ea, la, (*shape.batch, *left)), (eb, lb, right))
               for x in free]
     shape = shape._replace(left=_laid(ea, la, left, place, result), right=_laid(eb, lb, right, place, result))
@@ -166,9 +166,15 @@ def _sorted(labels: Sequence[Any], place: Mapping[Any, int]) -> list[Any]:
     return sorted(labels, key=lambda x: place.get(x, 99))
 
 
-def _written(b: Arrays, chain: Chain, order: Labels, kind: str) -> tuple[Expr, Labels]:
-    """A chain as an array: one that has to be computed takes the axes in the order that is wanted next."""
-    labels = chain.labels if len(chain.terms) == 1 else order
+def _written(b: Arrays, chain: Chain, order: Labels, roles: _Roles, kind: str) -> tuple[Expr, Labels]:
+    """A chain as an array: one that has to be computed lies as its factors do, which BLAS reads transposed as well.
+
+    Where the labels that are summed next would not lie side by side, it takes the axes in the order that is wanted.
+    """
+    labels = next((t.labels for t in chain.terms if len(t.labels) == len(chain.labels)), order)
+    ends = labels[:len(roles.summed)], labels[-len(roles.summed):]
+    if len(chain.terms) > 1 and (roles.batch or roles.summed not in ends):
+        labels = order
     return b.cast(chain.expr(b, labels, kind), kind), labels
 
 

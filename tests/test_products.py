@@ -96,3 +96,43 @@ def test_a_convolution_copies_its_windows_once_with_the_offsets_outside(backend)
     near(found[1], wanted, 1e-12)
     if backend == "numpy":
         assert f.source.count(".transpose(0, 2, 3, 4, 5, 1).reshape(50, 18)") == 1
+
+
+GRAMS = [
+    (lambda X, Y: X.T @ X, "X.T @ X"), (lambda X, Y: X @ X.T, "X @ X.T"),
+    (lambda X, Y: sg.einsum("nk,nj->jk", X, X), "X.T @ X"),
+    (lambda X, Y: sg.hessian(sg.mean((X @ w - y) ** 2), w), "2 / n * (X.T @ X)"),
+    (lambda X, Y: (X - sg.mean(X, axis=0)).T @ (X - sg.mean(X, axis=0)), "v1.T @ v1"),
+    (lambda X, Y: sg.einsum("btd,bte->de", Y, Y), "v1.T @ v1"),  # both axes merged: one product over the batch
+    (lambda X, Y: sg.einsum("btd,bud->tu", Y, Y), "v1.T @ v1"),
+]
+
+
+@pytest.mark.parametrize("gram, text", GRAMS, ids=[text for _, text in GRAMS])
+def test_a_gram_matrix_is_one_array_with_its_own_transpose(gram, text):
+    """NumPy sees that both lie in one place and computes half of it (syrk); in C it is asked for by name."""
+    Y = sg.data("Y", (4, 5, d))
+    symbols = [X, Y, y, w]
+    G = gram(X, Y)
+    f = sg.function(symbols, G)
+    assert text in f.source and f.source.count(" @ ") == 1
+    compiled = sg.function(symbols, G, backend="c")
+    assert "syrk(" in compiled.source.split("f_0(")[1] and "gemm(" not in compiled.source.split("f_0(")[1]
+    at = [ARRAYS[X], RNG.standard_normal((4, 5, 3)), ARRAYS[y], ARRAYS[w]]
+    near(compiled(*at), f(*at), 1e-12)
+    near(f(*at), f(*at).T, 0)
+
+
+@pytest.mark.parametrize("axes", [(), (5,), (5, 2)])
+def test_the_gradient_of_weights_is_one_product_over_all_samples(axes):
+    T = sg.dim("T")
+    x, W, b = sg.data("x", (*axes, 4), over=T), sg.parameter("W", (3, 4)), sg.parameter("b", 3)
+    loss = sg.empirical_risk(sg.sum(sg.tanh(x @ W.T + b) ** 2))
+    f = sg.function([x, W, b], sg.gradient(loss, W))
+    products = [step for step in f.plan.steps if any(" @ " in line for line in step.lines)]
+    assert len(products) == 2 and products[-1].shape == (3, 4)  # one forward, one back
+    assert products[-1].lines[0].count(" @ ") == 1 and ".T @ " in products[-1].lines[0]
+    assert "transpose(" not in f.source
+    at = [RNG.standard_normal((6, *axes, 4)), RNG.standard_normal((3, 4)), RNG.standard_normal(3)]
+    t = np.tanh(at[0] @ at[1].T + at[2])
+    near(f(*at), 2 / 6 * (t * (1 - t * t)).reshape(-1, 3).T @ at[0].reshape(-1, 4), 1e-12)
