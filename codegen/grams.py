@@ -47,11 +47,14 @@ def _is_gram(one: Labels, two: Labels, rest: Sequence[Factor], out: Labels) -> b
 
 
 def _not_negative(node: Node) -> bool:
-    """By form or declared; also 1 - p of a probability p, alone or in a product."""
+    """By form or declared; also 1 - p of a probability p, alone or in products and sums."""
     stack: list[Any] = [node]
     while stack:
         n = bare(stack.pop())
         if nonnegative(n, Facts(True)) or _complement(n):
+            continue
+        if n.op == "add" and all(by.number >= 0 and (by.factor is None or by.factor.is_nonnegative) for by in n.attrs[0]):
+            stack += n.operands
             continue
         if n.op != "einsum":
             return False

@@ -54,10 +54,14 @@ def shared(graph: Uses) -> dict[Node, Node]:
         for term, own in factors.items():
             for factor in dict.fromkeys(f.node for f in own):
                 holders.setdefault(factor, []).append(term)
+        summed = any(user.op == "einsum" and graph.only_in(node, user) and any(
+            x >= len(user.shape) for labels in user.attrs[0] for x in labels) for user in graph.uses[node])
         pairs = dict.fromkeys(pair for group in holders.values() for pair in pairwise(group))
         for one, two in pairs:
             if one not in terms or two not in terms:
                 continue
+            if not summed and all(x < len(node.shape) for f in (*factors[one], *factors[two]) for x in f.labels):
+                continue  # entry by entry, and nothing is summed after
             joined = _joined(one, factors[one], two, factors[two]) or _joined(two, factors[two], one, factors[one])
             if joined is not None:
                 terms[terms.index(one)] = (joined, ONE)
@@ -70,8 +74,6 @@ def shared(graph: Uses) -> dict[Node, Node]:
 def _joined(one: Term, first: list[Factor], two: Term, second: list[Factor]) -> Node | None:
     """Both products as one, where that costs less; labels that `two` sums may be labels of the result in `one`."""
     out: Labels = one[0].attrs[1]
-    if all(x in out for f in second for x in f.labels):  # entry by entry
-        return None
     first = [f._replace(labels=tuple(x if x in out else ("own", x) for x in f.labels)) for f in first]
     rest, common = list(first), []
     for f in second:
