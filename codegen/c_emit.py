@@ -280,7 +280,7 @@ def prototypes(code: Sequence[str]) -> list[str]:
         if text.startswith("/*"):
             continue
         head, rest = text.split("(", 1)
-        kinds = ["*" if "*" in part else part.split()[0] for part in rest.split(") {", 1)[0].split(",") if part != "void"]
+        kinds = ["*" if "*" in part else part.split()[0] for part in rest.partition(")")[0].split(",") if part != "void"]
         types = ["ctypes.c_void_p" if kind == "*" else f"ctypes.c_{kind.removesuffix('_t')}" for kind in kinds]
         name = head.split()[-1]
         lines += wrap_line(f"_c.{name}.argtypes = [{', '.join(types)}]", "")
