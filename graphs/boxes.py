@@ -8,7 +8,7 @@ boxes, so that formulas, local derivatives and drawings are all read from small 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.graphs.einsum import contract, literal_value
@@ -42,10 +42,16 @@ def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] 
     `names` gives the display names of inputs; nodes in `keep` become boxes in any case. Afterwards: every
     leaf of a local formula is the leaf of one of the operands, a number, or a count.
     """
-    order = topological([root])
-    chosen = _choose(root, order, set(keep))
-    samples = sample_axes([root])
-    taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {output}
+    return joint_boxes({root: output}, names, keep)
+
+
+def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Sequence[Node] = ()) -> list[Box]:
+    """The boxes of several outputs with their names, operands first; what they share is one box."""
+    roots = list(outputs)
+    order = topological(roots)
+    chosen = _choose(roots, order, set(keep))
+    samples = sample_axes(roots)
+    taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {*outputs.values()}
     count = {"a": 0, "x": 0, "v": 0}
     made: list[Box] = []
     places: dict[Node, list[int]] = {}  # of the boxes of a leaf
@@ -68,8 +74,8 @@ def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] 
         if kind is None:
             local[node] = formula
             continue
-        if node is root:
-            name, kind = output if node.op not in ("input", "named") else _own(node, names), "output"
+        if node in outputs:
+            name, kind = outputs[node] if node.op not in ("input", "named") else _own(node, names), "output"
         elif node.op in ("input", "constant", "named"):
             name = _own(node, names)
         elif kind == "affine":
@@ -103,7 +109,7 @@ def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:
 
 def affine_nodes(root: Node) -> set[Node]:
     """The affine layers below `root`."""
-    return {n for n, kind in _choose(root, topological([root]), set()).items() if kind == "affine"}
+    return {n for n, kind in _choose([root], topological([root]), set()).items() if kind == "affine"}
 
 
 def _own(node: Node, names: dict[Node, str]) -> str:
@@ -112,18 +118,18 @@ def _own(node: Node, names: dict[Node, str]) -> str:
     return str(node.attrs[0]) if node.op == "named" else str(node.attrs[0].name or "C")
 
 
-def _choose(root: Node, order: Sequence[Node], keep: set[Node]) -> dict[Node, str]:
+def _choose(roots: Sequence[Node], order: Sequence[Node], keep: set[Node]) -> dict[Node, str]:
     """Which nodes become boxes, and of which kind."""
-    uses = consumers([root])
+    uses = consumers(roots)
     parameters = {n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"}
-    weighted = depends([root], parameters)
-    samples = sample_axes([root])
+    weighted = depends(roots, parameters)
+    samples = sample_axes(roots)
     chosen: dict[Node, str] = {}
     width: dict[Node, int] = {}
     for node in order:
         width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
         kind = _kind(node, parameters, uses, chosen)
-        if node is root:
+        if node in roots:
             kind = kind or "operation"
         elif any(user.op == "named" for user in uses[node]) and len(uses[node]) == 1 and node.op != "input":
             kind = None  # the name is the box

@@ -246,15 +246,15 @@ def _backward(found: Sequence[Box], wrt: Sequence[Tensor], loss: str, over: Size
 def _gradient_step(number: int, box: Box, users: Sequence[Box], root: Box, loss: str, over: Size | None,
                    weight: Weight | None) -> Step:
     name = f"G_{{{box.name}}}"
-    sample = add([_flow(user, box, root, over, False) for user in users])
+    sample = add([flow(user, box, root, over, False) for user in users])
     batch = None
     if over is not None and sample.shape != box.leaf.shape:  # per sample for the formula, summed over the batch
-        batch = add([_flow(user, box, root, over, True) for user in users])
+        batch = add([flow(user, box, root, over, True) for user in users])
         batch = scale(batch, weight) if weight is not None else batch
     return Step(number, "backward", name, sample, box, tuple(users), batch, loss)
 
 
-def _flow(user: Box, box: Box, root: Box, over: Size | None, summed: bool) -> Node:
+def flow(user: Box, box: Box, root: Box, over: Size | None, summed: bool) -> Node:
     """The part of G_v that comes through one box that uses v."""
     u = ones(root.leaf.shape) if user is root else cotangent_leaf(user)
     per_sample = over is not None and box.leaf not in sample_axes([box.leaf])

@@ -57,6 +57,7 @@ class Latex:
 
     def raised(self, base: str, exponent: str) -> str:
         closed = base.endswith((")", "]", r"\rVert", r"\rVert_{F}", r"\rvert")) or "^" not in base
+        closed = closed and not base.endswith(r"\end{bmatrix}")  # latex2mathml would raise the last bracket only
         return f"{base}^{{{exponent}}}" if closed else f"{{{base}}}^{{{exponent}}}"
 
     def lowered(self, base: str, subs: Sequence[str]) -> str:
