@@ -157,7 +157,8 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
 @click.option("--forward", is_flag=True, help="Draw the computation alone, without its gradients.")
 @click.option("--direction", type=click.Choice(["LR", "TB", "RL", "BT"]), default="LR", show_default=True,
               help="Left to right, top to bottom, ...")
-@click.option("--depth", type=click.IntRange(min=1), help="Fold layers that are nested deeper than this.")
+@click.option("--depth", type=click.IntRange(min=0),
+              help="2: every box; 1: a box for each layer; 0: for each run of alike layers. Default: what stays readable.")
 @click.option("--formulas/--no-formulas", default=True, show_default=True, help="Formulas in the boxes, or names alone.")
 def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str,
          depth: int | None, formulas: bool) -> None:

@@ -7,62 +7,69 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.derivation import Derivation, derive
+from symgrad.condense import Parts, condensed
+from symgrad.derivation import Derivation, Step, derive, flow
 from symgrad.derivation_text import formula, gradient_name, show
-from symgrad.derivatives import gradient_of
-from symgrad.formulas import render as formula_text
+from symgrad.derivatives import gradient_of, jacobian
 from symgrad.graphing import flat
-from symgrad.graphs.boxes import Box as Step
-from symgrad.graphs.boxes import boxes
+from symgrad.graphs.boxes import Box as Value
+from symgrad.graphs.boxes import joint_boxes
 from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrite import stabilise
+from symgrad.homes import Homes
+from symgrad.lines import break_line
 from symgrad.names import display_names
-from symgrad.picture import Arrow, Box, Cluster, Picture
+from symgrad.palette import BOX_SIZE
+from symgrad.picture import DIRECTIONS, Arrow, Box, Picture
 from symgrad.render import Drawing, render
 from symgrad.tensor import Tensor
 
 KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affine": "operation",
          "activation": "activation", "operation": "operation", "output": "loss"}
-DIRECTIONS = ("LR", "TB", "RL", "BT")
+NOUNS = {"affine": "affine layer", "activation": "activation", "operation": "", "output": "loss"}
+WIDEST, MOST_LINES = 270.0, 3       # of a formula in a box: points, lines
+SEVERAL = 3                         # uses of a shared parameter from which on each has its part of the gradient
 
 
 def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None, direction: str = "LR",
          depth: int | None = None, formulas: bool = True) -> Drawing:
     """Draw tensors, or a derivation with its gradients; write to `path` (.svg .png .pdf .dot) if given.
 
-    Gradients among the outputs are drawn as the derivation of the loss they belong to. `depth=1` folds each
-    layer into one box; `formulas=False` leaves names only. Works with the `dot` program and without.
-    Raises SymgradError for an unknown suffix or direction.
+    Gradients among the outputs are drawn as the derivation of the loss they belong to. `depth=2` shows every
+    box, `depth=1` one for each layer, `depth=0` one for each run of alike layers; None takes the largest that
+    stays readable. `formulas=False` leaves names only. Works with the `dot` program and without. Boxes of a
+    derivation link to `#step-1`, `#step-2`, ..., the numbers of its steps. Raises SymgradError for an unknown
+    suffix, direction or depth.
 
     >>> import symgrad as sg
     >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
-    >>> "<svg" in sg.draw(sg.derive(w @ x)).svg
-    True
+    >>> print(sg.draw(sg.derive(w @ x)).alt)
+    x (3) gives the loss L = wᵀ x with the parameter w (3). Backward, step by step: G_w = x.
     """
     if direction not in DIRECTIONS:
         raise SymgradError(f"draw: direction must be one of {', '.join(DIRECTIONS)}, not {direction!r}")
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise SymgradError(f"draw: depth must be a whole number from 1, not {depth!r}")
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
+        raise SymgradError(f"draw: depth must be a whole number from 0, not {depth!r}")
     return render(picture(outputs_or_derivation, direction, depth, formulas), path)
 
 
 def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas: bool = True) -> Picture:
     """The abstract picture behind `draw`."""
     derivation = what if isinstance(what, Derivation) else _as_derivation(flat([what]))
-    if derivation is not None:
-        found = list(derivation.graph)
-        boxes_, arrows = _forward(found, formulas)
-        more, back = _backward(derivation, formulas)
-        boxes_, arrows = boxes_ + more, arrows + back
-    else:
-        tensors = flat([what])
-        boxes_, arrows, found = _plain(tensors, formulas)
-    clusters = _clusters(found)
-    if depth == 1:
-        boxes_, arrows, clusters = _fold(boxes_, arrows, clusters)
-    keys = {c.key for c in clusters}
-    boxes_ = [b if b.cluster in keys or b.cluster is None else replace(b, cluster=None) for b in boxes_]
-    return Picture(tuple(boxes_), tuple(arrows), tuple(clusters), direction)
+    parts, notes = _derived(derivation, formulas) if derivation is not None else _plain(flat([what]), formulas)
+    parts, level = condensed(parts, depth)
+    if level < 2 and any(box.kind == "layer" for box in parts.boxes):
+        alike = any(box.label.startswith("layers ") for box in parts.boxes)
+        notes = [*notes, "alike layers folded: depth=1 shows each" if alike else "folded: depth=2 shows every box"]
+    keys = {c.key for c in parts.clusters}
+    boxes = [replace(b, cluster=b.cluster if b.cluster in keys else None, latex=_broken(b.latex)) for b in parts.boxes]
+    return Picture(tuple(boxes), parts.arrows, parts.clusters, direction, legend=True, notes=tuple(notes))
+
+
+def _broken(latex: str) -> str:
+    """Formulas that fit into a box: long ones in several lines."""
+    return "\n".join(break_line(line, BOX_SIZE, WIDEST, MOST_LINES) for line in latex.split("\n"))
 
 
 def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
@@ -76,108 +83,135 @@ def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
     return derive(gradients[0][0], [x for _, x in gradients])
 
 
-def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[list[Box], list[Arrow], list[Step]]:
-    """Forward boxes of several outputs, drawn once where they share."""
+def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
+    homes = Homes(d.graph)
+    numbers = {step.box: step.number for step in d.steps if step.kind == "forward"}
+    boxes, arrows = _forward(d.graph, homes, formulas, numbers)
+    more, back = _backward(d, homes, formulas)
+    notes = []
+    if d.weight is not None and d.over is not None:
+        notes.append(f"{show(d.graph[-1].leaf, 'unicode')} is the loss of one sample; "
+                     f"the last step averages over {d.over}")
+    return Parts((*boxes, *more), (*arrows, *back), tuple(homes.clusters)), notes
+
+
+def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
+    """Boxes of several outputs, drawn once where they share; derivatives among them by their names."""
     nodes = stabilise([t.node for t in tensors])
     names = display_names(nodes)
-    found: dict[str, Step] = {}
+    taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op == "named")}
+    outputs: dict[Node, str] = {}
+    derived: set[Node] = set()
     for number, (tensor, node) in enumerate(zip(tensors, nodes, strict=True), start=1):
-        name = tensor.name or ("L" if len(tensors) == 1 and not tensor.shape else f"y_{number}")
-        for box in boxes(node, names, name):
-            found.setdefault(box.name if box.node in names else f"{number}:{box.name}", box)
-    seen: dict[Any, Step] = {}
-    for box in found.values():
-        seen.setdefault(box.node, box)
-    result = _forward(list(seen.values()), formulas, {box.node: box for box in seen.values()})
-    return (*result, list(seen.values()))
+        derivative = _derivative_name(tensor, names)
+        scalars = sum(not t.shape and _derivative_name(t, names) is None for t in tensors)
+        usual = tensor.name or derivative or ("L" if not tensor.shape and scalars == 1 else f"y_{number}")
+        name = usual if usual not in taken or node in names else f"y_{number}"
+        if node not in outputs:
+            outputs[node] = name
+            taken.add(name)
+            derived |= {node} if derivative is not None else set()
+    found = joint_boxes(outputs, names)
+    homes = Homes(found)
+    boxes, arrows = _forward(found, homes, formulas, {}, derived)
+    return Parts(tuple(boxes), tuple(arrows), tuple(homes.clusters)), []
 
 
-def _key(box: Step) -> str:
-    return f"v {box.name}"
+def _derivative_name(t: Tensor, names: dict[Node, str]) -> str | None:
+    """`G_{w}` of a gradient by w, `H_{w}` or `H_{w,v}` of a second derivative."""
+    pair = gradient_of(t.node)
+    if pair is not None:
+        return f"G_{{{_name(pair[1], names)}}}"
+    made = t.recipe
+    if made is None or made.function is not jacobian or not isinstance(made.args[0], Tensor):
+        return None
+    first = gradient_of(made.args[0].node)
+    if first is None:
+        return None
+    x, z = _name(first[1], names), _name(made.args[1], names)
+    return f"H_{{{x}}}" if x == z else f"H_{{{x},{z}}}"
 
 
-def _forward(found: Sequence[Step], formulas: bool,
-             same: dict[Any, Step] | None = None) -> tuple[list[Box], list[Arrow]]:
+def _name(x: Tensor, names: dict[Node, str]) -> str:
+    return names.get(x.node) or x.name or "x"
+
+
+def _forward(found: Sequence[Value], homes: Homes, formulas: bool, numbers: dict[Value, int],
+             derived: set[Node] | frozenset[Node] = frozenset()) -> tuple[list[Box], list[Arrow]]:
     drawn, arrows = [], []
-    for box in found:
-        name = show(box.leaf, "unicode")
-        leaf = box.kind in ("data", "parameter", "constant")
-        label, tex = name, show(box.leaf, "latex")
-        if not leaf and formulas:
-            label = f"{name} = {formula_text(box.local)}"
-            tex = f"{tex} = {formula_text(box.local, style='latex')}"
-        drawn.append(Box(_key(box), label, KINDS[box.kind], cluster=_cluster(box, found), tooltip=label, latex=tex))
-        for operand in box.operands:
-            tail = same[operand.node] if same is not None else operand
-            arrows.append(Arrow(_key(tail), _key(box), _shape(operand)))
+    outputs = [v for v in found if v.kind == "output" and v.node not in derived]
+    for value in found:
+        name, shape = show(value.leaf, "unicode"), _shape(value)
+        back = value.node in derived
+        if value.kind in ("data", "parameter", "constant"):
+            more = f"{value.kind} of shape {shape}" if shape else f"{value.kind}, a scalar"
+            for key, cluster in homes.places(value):
+                shared = value in homes.spread and value.kind == "parameter"
+                drawn.append(Box(key, name, "shared" if shared else KINDS[value.kind], f"{name}\n{more}", cluster,
+                                 show(value.leaf, "latex"), noun=value.kind, shape=shape))
+            continue
+        label, tex = name, show(value.leaf, "latex")
+        whole = f"{name} = {show(value.local, 'unicode')}"
+        if formulas:
+            label = whole
+            tex = f"{tex} = {show(value.local, 'latex')}"
+        number = numbers.get(value)
+        noun = NOUNS[value.kind] if value.kind != "output" or numbers or len(outputs) == 1 and not shape else "output"
+        rule = f"({number}) {noun or 'definition'}" if number else noun
+        tip = "\n".join(filter(None, (whole, f"shape {shape}" if shape else "a scalar", rule)))
+        kind = "derivative" if back else KINDS[value.kind]
+        drawn.append(Box(homes.key(value), label, kind, tip, homes.cluster(value), tex,
+                         link=f"step-{number}" if number else "", noun="derivative" if back else noun, shape=shape))
+        arrows += [Arrow(homes.key(operand, value), homes.key(value), _shape(operand), derivative=back)
+                   for operand in value.operands]
     return drawn, arrows
 
 
-def _shape(box: Step) -> str:
+def _shape(value: Value) -> str:
     """The shape on an edge: `T × 128`; a scalar has none."""
-    return " × ".join(map(str, box.leaf.shape))
+    return " × ".join(str(size).replace("*", "·") for size in value.leaf.shape)
 
 
-def _cluster(box: Step, found: Sequence[Step]) -> str | None:
-    if box.kind == "parameter":
-        users = [b for b in found if box in b.operands]
-        layers = {b.layer for b in users if b.kind == "affine"}
-        return f"layer {layers.pop()}" if len(layers) == 1 and len(users) == 1 else None
-    return f"layer {box.layer}" if box.kind in ("affine", "activation") else None
-
-
-def _clusters(found: Sequence[Step]) -> list[Cluster]:
-    rows: dict[int, list[Step]] = {}
-    for box in found:
-        if box.kind in ("affine", "activation"):
-            rows.setdefault(box.layer, []).append(box)
-    titles = []
-    for number, members in sorted(rows.items()):
-        functions = [str(b.local.attrs[0]) if b.local.op == "elementwise" else b.local.op
-                     for b in members if b.kind == "activation"]
-        titles.append(Cluster(f"layer {number}", ", ".join([f"layer {number}: affine", *functions])))
-    return titles if len(titles) > 1 or any(len(m) > 1 for m in rows.values()) else []
-
-
-def _backward(d: Derivation, formulas: bool) -> tuple[list[Box], list[Arrow]]:
+def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], list[Arrow]]:
     drawn, arrows = [], []
     for step in d.steps:
         if step.kind != "backward":
             continue
-        name = gradient_name(step.box, "unicode")
-        label = formula(step, "unicode", "sample") if formulas else name
-        tex = formula(step, "latex", "sample") if formulas else gradient_name(step.box, "latex")
-        kind = "parameter_gradient" if step.box.kind in ("parameter", "data", "constant") else "gradient"
-        drawn.append(Box(f"g {step.box.name}", label, kind, tooltip=f"({step.number}) {step.rule}",
-                         cluster=_cluster(step.box, d.graph), latex=tex, beside=_key(step.box)))
+        value, name = step.box, gradient_name(step.box, "unicode")
+        shape = _shape(value)
+        whole = formula(step, "unicode", "sample")
+        tip = "\n".join(filter(None, (whole, f"shape {shape}" if shape else "a scalar", f"({step.number}) {step.rule}")))
+        tex = gradient_name(value, "latex")
+        if formulas:
+            tex = formula(step, "latex", "sample")
+        leaf = value.kind in ("parameter", "data", "constant")
+        key, cluster = _gradient_key(homes.key(value)), homes.cluster(value)
+        drawn.append(Box(key, whole if formulas else name, "parameter_gradient" if leaf else "gradient", tip, cluster,
+                         tex, beside=homes.key(value), link=f"step-{step.number}",
+                         noun=show(value.leaf, "unicode"), shape=shape))
+        apart = value in homes.spread and len(step.consumers) >= SEVERAL
         for user in step.consumers:
-            tail = _key(user) if user.kind == "output" else f"g {user.name}"
-            arrows.append(Arrow(tail, f"g {step.box.name}", backward=True))
+            tail = homes.key(user) if user.kind == "output" else _gradient_key(homes.key(user))
+            place = homes.key(value, user)
+            if apart and place != homes.key(value):
+                drawn.append(_part(step, user, place, homes, d, formulas))
+                arrows.append(Arrow(tail, _gradient_key(place), backward=True))
+            else:
+                arrows.append(Arrow(tail, key, backward=True))
     return drawn, arrows
 
 
-def _fold(boxes_: list[Box], arrows: list[Arrow],
-          clusters: list[Cluster]) -> tuple[list[Box], list[Arrow], list[Cluster]]:
-    """Each layer as one box, its gradients as another."""
-    home = {box.key: (box.cluster, box.key.startswith("g ")) for box in boxes_}
-    titles = {c.key: c.title for c in clusters}
-    folded: dict[str, Box] = {}
-    place: dict[str, str] = {}
-    for box in boxes_:
-        cluster, back = home[box.key]
-        if cluster not in titles:
-            folded[box.key], place[box.key] = box, box.key
-            continue
-        key = f"{'gradients of ' if back else ''}{cluster}"
-        place[box.key] = key
-        title = f"gradients of {cluster}" if back else titles[cluster]
-        known = folded.get(key)
-        tooltip = box.label if known is None else f"{known.tooltip}\n{box.label}"
-        folded[key] = Box(key, title, "gradient" if back else "operation", tooltip,
-                          beside=cluster if back else None)
-    seen: dict[tuple[str, str], Arrow] = {}
-    for arrow in arrows:
-        tail, head = place[arrow.tail], place[arrow.head]
-        if tail != head:
-            seen.setdefault((tail, head), Arrow(tail, head, arrow.label, arrow.backward))
-    return list(folded.values()), list(seen.values()), []
+def _part(step: Step, user: Value, place: str, homes: Homes, d: Derivation, formulas: bool) -> Box:
+    """What one use of a shared parameter adds to its gradient."""
+    term = flow(user, step.box, d.graph[-1], d.over, False)
+    name = gradient_name(step.box, "unicode")
+    whole = f"{name} += {show(term, 'unicode')}"
+    tex = gradient_name(step.box, "latex") + r" \; {+}{=} \; " + show(term, "latex") if formulas else ""
+    return Box(_gradient_key(place), whole if formulas else name, "parameter_gradient",
+               f"{whole}\nthe part of ({step.number}) that comes from {show(user.leaf, 'unicode')}",
+               homes.cluster(user), tex, beside=place,
+               link=f"step-{step.number}", noun="part")
+
+
+def _gradient_key(key: str) -> str:
+    return f"g{key.removeprefix('v')}"

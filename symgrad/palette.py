@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BOX_SIZE, LABEL_SIZE, TITLE_SIZE = 13.0, 10.5, 12.0     # font sizes, in points
+BOX_SIZE, LABEL_SIZE, TITLE_SIZE, LEGEND_SIZE = 13.0, 10.5, 12.0, 10.0      # font sizes, in points
 PAD_X, PAD_Y = 11.0, 8.0                                # between a label and the outline of its box
 
 
@@ -18,6 +18,7 @@ class Style:
     rounded: bool = False
     dashed: bool = False
     backward: bool = False
+    double: bool = False        # a second outline
 
 
 _DATA = (("#dbeafe", "#1d4ed8"), ("#172554", "#60a5fa"))
@@ -30,13 +31,24 @@ _GRADIENT = (("#fff1f2", "#dc2626"), ("#3b1219", "#f87171"))
 STYLES: dict[str, Style] = {
     "data": Style("box", *_DATA),
     "parameter": Style("ellipse", *_PARAMETER),
+    "shared": Style("ellipse", *_PARAMETER, double=True),
     "constant": Style("box", *_CONSTANT),
     "operation": Style("box", *_PLAIN, rounded=True),
     "activation": Style("box", *_PLAIN, rounded=True),
     "loss": Style("octagon", *_LOSS),
-    "gradient": Style("box", *_GRADIENT, rounded=True, backward=True),
+    "gradient": Style("box", *_GRADIENT, rounded=True, dashed=True, backward=True),
     "parameter_gradient": Style("box", (_PARAMETER[0][0], "#dc2626"), (_PARAMETER[1][0], "#f87171"),
                                 dashed=True, backward=True),
+    "derivative": Style("box", (_PARAMETER[0][0], "#dc2626"), (_PARAMETER[1][0], "#f87171"),
+                        dashed=True, backward=True),
+    "layer": Style("box", ("#f8fafc", "#334155"), ("#1e293b", "#94a3b8"), rounded=True, double=True),
+    "layer_gradients": Style("box", *_GRADIENT, rounded=True, backward=True, double=True),
+}
+LEGEND = {                              # what a sample of each kind says, in the order of the legend
+    "data": "data", "parameter": "parameter", "shared": "shared parameter, at each use", "constant": "constant",
+    "operation": "value", "layer": "folded layer", "loss": "loss", "output": "output", "gradient": "gradient",
+    "layer_gradients": "folded gradients", "parameter_gradient": "gradient asked for", "derivative": "derivative",
+    "forward": "forward", "backward": "backward", "into": "into a derivative",
 }
 CLUSTER = Style("box", ("#f8fafc", "#cbd5e1"), ("#162033", "#334155"), rounded=True)
 INK = ("#0f172a", "#e2e8f0")            # texts in boxes; here and below: on white paper, in dark mode

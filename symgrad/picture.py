@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import symgrad.palette as look
 from symgrad.graphs.errors import SymgradError
+from symgrad.lines import block
 from symgrad.ranks import enclosing, steering
-from symgrad.typeset import ASCENT, DESCENT, FONT_NAME, LINE, formula, text_width
+from symgrad.typeset import ASCENT, DESCENT, FONT_NAME, LINE, text_width
 
 if TYPE_CHECKING:
     import graphviz
@@ -34,7 +35,8 @@ class Box:
     """A box: `label` is Unicode text, possibly of several lines; `latex`, if given, is set in its place.
 
     `beside` is the key of the box whose rank it shares: a gradient stands beside its value. `tooltip` is the
-    label, if not given; `cluster` is the key of the innermost cluster that holds the box.
+    label, if not given; `cluster` is the key of the innermost cluster that holds the box; `link` is the id of
+    an element of the page around the picture. `noun` and `shape` say in words what it is.
     """
 
     key: str
@@ -44,13 +46,17 @@ class Box:
     cluster: str | None = None
     latex: str = ""
     beside: str | None = None
+    link: str = ""
+    noun: str = ""
+    shape: str = ""
 
 
 @dataclass(frozen=True)
 class Arrow:
     """An arrow from `tail` to `head`, the way of the computation, with a text such as the shape 'n × 8'.
 
-    A `backward` arrow is dashed red. `weight` straightens it: None lets the picture choose.
+    A `backward` arrow is dashed red and mirrors the forward half; one into a `derivative` of what is drawn is
+    dashed red too, and runs forward. `weight` straightens it: None lets the picture choose.
     """
 
     tail: str
@@ -58,6 +64,7 @@ class Arrow:
     label: str = ""
     backward: bool = False
     weight: int | None = None
+    derivative: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class Cluster:
 class Picture:
     """Boxes, arrows and clusters, checked: keys are unique, every name that is used is there.
 
+    `legend` explains the kinds of boxes and arrows below the picture, `notes` stand there too.
+
     >>> Picture((Box("x", "x", "data"),), (Arrow("x", "z"),))
     Traceback (most recent call last):
         ...
@@ -84,9 +93,11 @@ class Picture:
     clusters: tuple[Cluster, ...] = ()
     direction: str = "LR"
     title: str = ""
+    legend: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("boxes", "arrows", "clusters"):
+        for name in ("boxes", "arrows", "clusters", "notes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check(self)
 
@@ -130,7 +141,7 @@ def _unique(what: str, keys: Iterable[str]) -> set[str]:
 
 def box_size(box: Box) -> tuple[float, float]:
     """Width and height of a box in points, from its text and shape."""
-    typeset = formula(box.latex, look.BOX_SIZE) if box.latex else None
+    typeset = block(box.latex, look.BOX_SIZE) if box.latex else None
     if typeset is not None:
         width, height = typeset.width, typeset.ascent + typeset.descent
     else:
@@ -150,8 +161,10 @@ def to_dot(picture: Picture) -> graphviz.Digraph:
     return _build(picture, lambda text, size: text, FONT_NAME, labels=True)
 
 
-def layout_dot(picture: Picture) -> graphviz.Digraph:
+def layout_dot(picture: Picture, turned: Collection[int] = ()) -> graphviz.Digraph:
     """The same source for layout only: boxes empty, and stand-ins for the texts on arrows and clusters.
+
+    `turned` are the numbers of the pairs of a column (`symgrad.ranks`) that dot is to be told in the other order.
 
     A stand-in is a row of letters of Courier, as long as the text: every build of graphviz knows these to be
     0.6 font sizes wide, and none can guess the width of Unicode text.
@@ -160,10 +173,11 @@ def layout_dot(picture: Picture) -> graphviz.Digraph:
         row = "x" * max(1, math.ceil(text_width(text, size) / (0.6 * size)))
         return "\n".join(row for _ in text.split("\n"))
 
-    return _build(replace(picture, title=""), stand_in, "Courier", labels=False)
+    return _build(replace(picture, title=""), stand_in, "Courier", labels=False, turned=turned)
 
 
-def _build(picture: Picture, text: Callable[[str, float], str], font: str, labels: bool) -> graphviz.Digraph:
+def _build(picture: Picture, text: Callable[[str, float], str], font: str, labels: bool,
+           turned: Collection[int] = ()) -> graphviz.Digraph:
     """Graphviz source; `text` maps what stands on arrows and clusters.
 
     Number i of the picture's boxes, clusters and arrows has the id `box{i}`, `cluster{i}`, `arrow{i}`; past a
@@ -171,7 +185,7 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
     """
     import graphviz
 
-    names = _identifiers(box.key for box in picture.boxes)
+    names = identifiers(box.key for box in picture.boxes)
     steer = steering(picture)
     graph = graphviz.Digraph("picture")
     graph.attr("graph", rankdir=picture.direction, newrank="true", nodesep="0.22", ranksep="0.3",
@@ -196,7 +210,8 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
             box = picture.boxes[number]
             where.node(names[box.key], id=f"box{number}", **_box_attributes(box, labels))
         for number in doors.get(key, ()) if key is not None else ():
-            where.node(_door(number), label="", shape="point", style="invis", width="0.01", height="0.01")
+            where.node(_door(number), id=_door(number), label="", shape="point", style="invis", width="0.01",
+                       height="0.01")
         for number, cluster in enumerate(picture.clusters):
             if cluster.parent == key:
                 with where.subgraph(name=f"cluster_{number}") as inner:
@@ -215,12 +230,13 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
             for end in group:
                 same.node(name(end))
     upright = picture.direction in ("TB", "BT")
-    for upper, lower in steer.stacks:   # within a rank, dot puts the head of an edge above in LR, right in TB
-        tail, head = (upper, lower) if upright else (lower, upper)
+    for number, (upper, lower) in enumerate(steer.stacks):  # dot puts the head of an edge above in LR, right in TB
+        tail, head = (upper, lower) if upright != (number in turned) else (lower, upper)
         graph.edge(name(tail), name(head), style="invis")
     for number, (arrow, course) in enumerate(zip(picture.arrows, steer.courses)):
         start, end = (names[key] for key in course.written)
         style = {"dir": "back", "style": "dashed", "color": look.BACKWARD[0]} if arrow.backward else {}
+        style |= {"style": "dashed", "color": look.BACKWARD[0]} if arrow.derivative else {}
         style |= {"weight": str(course.weight)} if course.weight != 1 else {}
         label = {"label": graphviz.escape(text(arrow.label, look.LABEL_SIZE))} if arrow.label else {}
         if course.door is None:
@@ -242,7 +258,8 @@ def _box_attributes(box: Box, labels: bool) -> dict[str, str]:
     width, height = box_size(replace(box, latex="") if labels else box)
     shown = {"label": box.label, "tooltip": box.tooltip or box.label} if labels else {"label": ""}
     drawn = ["filled", *(["rounded"] if style.rounded else []), *(["dashed"] if style.dashed else [])]
-    return {key: graphviz.escape(value) for key, value in shown.items()} | {
+    double = {"peripheries": "2"} if style.double and labels else {}
+    return {key: graphviz.escape(value) for key, value in shown.items()} | double | {
         "shape": style.shape, "style": ",".join(drawn), "fillcolor": style.light[0], "color": style.light[1],
         "width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
 
@@ -251,7 +268,7 @@ def _door(number: int) -> str:
     return f"door{number}"
 
 
-def _identifiers(keys: Iterable[str]) -> dict[str, str]:
+def identifiers(keys: Iterable[str]) -> dict[str, str]:
     """A plain identifier for every key, so that no key (a port 'a:b', a keyword) means something to dot."""
     names: dict[str, str] = {}
     taken: set[str] = set()

@@ -59,7 +59,7 @@ def steering(picture: Picture) -> Steering:
         cluster = boxes[head].cluster
         to_gradient, from_gradient = (STYLES[boxes[end].kind].backward for end in (head, tail))
         # A forward value that a gradient reads may stand to its right: such an arrow must not push.
-        loose = to_gradient and not from_gradient and not arrow.backward
+        loose = to_gradient and not from_gradient and not arrow.backward and not arrow.derivative
         enters = cluster is not None and cluster not in inside[tail] and not loose and any(
             cluster in inside[other] for other in into[head])
         leaves = bool(inside[tail] - inside[head]) and not loose and any(

@@ -16,28 +16,42 @@ from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.layout import Scene, lay_out
 from symgrad.palette import PAPER
-from symgrad.picture import Arrow, Box, Picture, to_dot
-from symgrad.svg import svg
+from symgrad.picture import Picture, to_dot
+from symgrad.svg import box_ids, svg
+from symgrad.telling import heading, told
 from symgrad.typeset import FONT_FILE, FONT_NAME, covers
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 ZOOM = 2.0                                      # pixels of a PNG per point
 MOST_PIXELS, MOST_SIDE = 60_000_000, 32_000     # a larger picture is drawn at a smaller scale
 MOST_PAGE = 14_400                              # points: the largest page of a PDF
-MOST_WORDS = 60                                 # boxes that the text alternative of an SVG tells of
 
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
-    """A laid-out picture: texts `.svg`, `.dot` and `.words`, bytes `.png()` and `.pdf()`, files by `.save(path)`."""
+    """A laid-out picture: texts `.svg` and `.dot`, bytes `.png()` and `.pdf()`, files by `.save(path)`.
+
+    `.title` and `.alt` say in words what is drawn, the second in the order of the computation.
+    """
 
     svg: str
     dot: str
-    words: str
+    title: str
+    alt: str
     scene: Scene = field(compare=False)
 
     def __repr__(self) -> str:
-        return f"<Drawing: {self.words.splitlines()[0].rstrip('.')}>"
+        return f"<Drawing: {self.title}>"
+
+    @property
+    def anchors(self) -> dict[str, str]:
+        """For every link, such as "step-3", the id of the box that bears it: for links from a page into the drawing."""
+        ids = box_ids(self.scene)
+        found: dict[str, str] = {}
+        for box, _ in self.scene.boxes:
+            if box.link:
+                found.setdefault(box.link, ids[box.key])
+        return found
 
     def png(self, zoom: float = ZOOM) -> bytes:
         """PNG bytes, `zoom` pixels for a point of the layout (fewer where nothing could open the result)."""
@@ -63,7 +77,7 @@ class Drawing:
         scale = min(1.0, MOST_PAGE / max(width, height))
         page = fpdf.FPDF(unit="pt", format=(width * scale, height * scale))
         page.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))    # equal drawings, equal bytes
-        page.set_title(self.scene.picture.title or "graph")
+        page.set_title(self.title)
         page.set_margin(0)
         page.set_auto_page_break(False)
         page.add_font(FONT_NAME, fname=str(FONT_FILE))
@@ -90,7 +104,7 @@ class Drawing:
         return self.svg
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": self.words}
+        return {"image/svg+xml": self.svg, "text/plain": self.alt}
 
 
 def render(picture: Picture, path: str | os.PathLike[str] | None = None) -> Drawing:
@@ -104,8 +118,8 @@ def render(picture: Picture, path: str | os.PathLike[str] | None = None) -> Draw
     """
     if path is not None:
         checked_path(path)
-    scene, words = lay_out(picture), in_words(picture, MOST_WORDS)
-    drawing = Drawing(svg(scene, words), to_dot(picture).source, words, scene)
+    scene, title, alt = lay_out(picture), heading(picture), told(picture)
+    drawing = Drawing(svg(scene, title, alt), to_dot(picture).source, title, alt, scene)
     if path is not None:
         drawing.save(path)
     return drawing
@@ -120,32 +134,6 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return check_place(path)
 
 
-def in_words(picture: Picture, most: int | None = None) -> str:
-    """The picture as sentences, one for each of the first `most` boxes: what it is, where it comes from."""
-    label = {box.key: _one_line(box.label) for box in picture.boxes}
-    arriving: dict[str, list[Arrow]] = {box.key: [] for box in picture.boxes}
-    for arrow in picture.arrows:
-        arriving[arrow.head].append(arrow)
-    title = _one_line(picture.title)
-    count = f"{len(picture.boxes)} boxes and {len(picture.arrows)} arrows"
-    lines = [f"{title}: a graph of {count}." if title else f"A graph of {count}."]
-    shown = picture.boxes if most is None else picture.boxes[:most]
-    lines += [_sentence(box, arriving[box.key], label) for box in shown]
-    if len(shown) < len(picture.boxes):
-        lines.append(f"And {len(picture.boxes) - len(shown)} more boxes.")
-    return "\n".join(lines)
-
-
-def _sentence(box: Box, arrows: list[Arrow], label: dict[str, str]) -> str:
-    sources = [label[a.tail] + (f" ({_one_line(a.label)})" if a.label else "") for a in arrows]
-    origin = f", from {'; '.join(sources)}" if sources else ""
-    return f"{box.kind.replace('_', ' ').capitalize()} {label[box.key]}{origin}."
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _all_text(picture: Picture) -> str:
-    texts = [picture.title, *(box.label for box in picture.boxes), *(arrow.label for arrow in picture.arrows)]
-    return "".join([*texts, *(cluster.title for cluster in picture.clusters)])
+    texts = [picture.title, *picture.notes, *(c.title for c in picture.clusters)]
+    return "".join([*texts, *(box.label for box in picture.boxes), *(arrow.label for arrow in picture.arrows)])

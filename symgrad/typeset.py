@@ -85,12 +85,13 @@ def formula(latex: str, size: float) -> Formula | None:
     import xml.etree.ElementTree as ElementTree
 
     import ziamath
+    from ziamath.tex import tex2mml
 
     canvas = ElementTree.Element("svg")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            math = ziamath.Latex(latex, size=size)
+            math = ziamath.Math(_shallow(ElementTree.fromstring(tex2mml(latex))), size=size)
             math.drawon(canvas, 0, 0, halign="left", valign="base")
     # latex2mathml and ziamath raise whatever they stumble over (IndexError, KeyError, ...); a label must not.
     except Exception:
@@ -119,6 +120,26 @@ def formula(latex: str, size: float) -> Formula | None:
     return Formula(box.xmax, max(box.ymax, 0.0), max(-box.ymin, 0.0), tuple(glyphs), tuple(rules))
 
 
+def _shallow(math: Any) -> Any:
+    """MathML without rows of one element: ziamath lays every row out twice, rows in rows four times."""
+    if len(math) == 1 and _tag(math[0]) == "mrow":
+        row = math[0]
+        math.remove(row)
+        math.extend(list(row))
+    for parent in math.iter():
+        if _tag(parent) in ("msub", "msup", "msubsup"):
+            for place, child in enumerate(list(parent)):
+                while _tag(child) == "mrow" and len(child) == 1:
+                    child = child[0]
+                parent[place] = child
+    return math
+
+
+def _tag(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+@lru_cache(maxsize=4096)
 def _compact(outline: str) -> str:
     """The same outline with two decimals and no needless blanks (a third of the bytes)."""
     def number(match: re.Match[str]) -> str:

@@ -48,7 +48,9 @@ def test_folding_and_plain_names():
     d = sg.derive(net(3))
     folded = picture(d, depth=1)
     assert len(folded.boxes) < len(picture(d).boxes) and not folded.clusters
-    assert "layer 2: affine, tanh" in {b.label for b in folded.boxes}
+    assert "layer 2: affine, tanh\na² = W₂ x¹ + b₂\nx² = tanh(a²)" in {b.label for b in folded.boxes}
+    names = picture(d, depth=1, formulas=False)
+    assert "layer 2: affine, tanh" in {b.label for b in names.boxes}
     assert "a¹" in {b.label for b in picture(d, formulas=False).boxes}
 
 
@@ -66,7 +68,7 @@ def test_bad_arguments_say_what_fits(tmp_path):
     with pytest.raises(sg.SymgradError, match="direction must be one of LR"):
         sg.draw(loss, direction="left")
     with pytest.raises(sg.SymgradError, match="depth must be a whole number"):
-        sg.draw(loss, depth=0)
+        sg.draw(loss, depth=-1)
     with pytest.raises(sg.SymgradError, match="no folder"):
         sg.draw(loss, tmp_path / "missing" / "a.svg")
 

