@@ -1,0 +1,35 @@
+"""Every printed formula of the suite as MathML: well-formed, nothing left of LaTeX in what a reader sees."""
+
+import re
+from xml.etree import ElementTree
+
+import printed
+
+from symgrad.derivation_documents import mathml_of
+
+ANNOTATION = "{http://www.w3.org/1998/Math/MathML}annotation"
+
+
+def seen(element):
+    """The text nodes of MathML, without its annotations."""
+    if not element.tag.endswith("annotation"):
+        yield element.text or ""
+        for child in element:
+            yield from seen(child)
+            yield child.tail or ""
+
+
+def test_every_formula_becomes_mathml():
+    found = printed.formulas()
+    assert len(found) > 1000
+    wrong = []
+    for place, text in found:
+        try:
+            root = ElementTree.fromstring(mathml_of(text))
+        except Exception as error:  # all of them, in one list
+            wrong.append(f"{place}: {text}: {error}")
+            continue
+        left = "".join(seen(root))
+        if re.search(r"[\\&$]", left):
+            wrong.append(f"{place}: {text}: shows {left!r}")
+    assert not wrong, f"{len(wrong)} of {len(found)}:\n" + "\n".join(wrong[:20])
