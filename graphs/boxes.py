@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad.graphs.einsum import contract, literal_value
-from symgrad.graphs.node import REAL, Node, Symbol, consumers, depends, topological, transform
+from symgrad.graphs.choosing import choose
+from symgrad.graphs.einsum import contract
+from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
 from symgrad.graphs.picking import unpicked
 from symgrad.graphs.primitives import input_node, rebuild
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.samples import sample_axes
 
-WIDEST = 14  # nodes written inside one box
 LEAF = -2  # the owner of the leaves that stand for boxes
-NONLINEAR = ("elementwise", "softmax", "logsumexp", "max", "min")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +48,7 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
     """The boxes of several outputs with their names, operands first; what they share is one box."""
     roots = list(outputs)
     order = topological(roots)
-    chosen = _choose(roots, order, set(keep))
+    chosen = choose(roots, order, set(keep))
     samples = sample_axes(roots)
     taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {*outputs.values()}
     count = {"a": 0, "x": 0, "v": 0}
@@ -109,97 +108,13 @@ def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:
 
 def affine_nodes(root: Node) -> set[Node]:
     """The affine layers below `root`."""
-    return {n for n, kind in _choose([root], topological([root]), set()).items() if kind == "affine"}
+    return {n for n, kind in choose([root], topological([root]), set()).items() if kind == "affine"}
 
 
 def _own(node: Node, names: dict[Node, str]) -> str:
     if node in names:
         return names[node]
     return str(node.attrs[0]) if node.op == "named" else str(node.attrs[0].name or "C")
-
-
-def _choose(roots: Sequence[Node], order: Sequence[Node], keep: set[Node]) -> dict[Node, str]:
-    """Which nodes become boxes, and of which kind."""
-    uses = consumers(roots)
-    parameters = {n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"}
-    weighted = depends(roots, parameters)
-    samples = sample_axes(roots)
-    chosen: dict[Node, str] = {}
-    width: dict[Node, int] = {}
-    for node in order:
-        width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
-        kind = _kind(node, parameters, uses, chosen)
-        if node in roots:
-            kind = kind or "operation"
-        elif any(user.op == "named" for user in uses[node]) and len(uses[node]) == 1 and node.op != "input":
-            kind = None  # the name is the box
-        elif kind is None and (node in keep or _shared(node, uses, chosen) or width[node] > WIDEST):
-            kind = "operation" if _solid(node) or node in keep else None
-        if kind is not None and node.op != "input" and samples.get(node, 0) != 0 and node not in keep:
-            kind = None  # a value whose sample axis is not in front is not one a user wrote
-        if kind is not None:
-            chosen[node] = kind
-            width[node] = 1
-    return {n: k if n in weighted or k != "affine" else "operation" for n, k in chosen.items()}
-
-
-def _kind(node: Node, parameters: set[Node], uses: dict[Node, list[Node]],
-          chosen: dict[Node, str]) -> str | None:
-    if node.op == "input":
-        return "parameter" if node in parameters else "data"
-    if node.op == "constant":
-        return "constant"
-    if node.op == "named":
-        inner = node.operands[0]
-        if _affine(inner, parameters):
-            return "affine"
-        return "activation" if _activates(inner, chosen) else "operation"
-    if _affine(node, parameters) and not any(u.op == "add" and _affine(u, parameters) for u in uses[node]):
-        return "affine"
-    if _activates(node, chosen):
-        return "activation"
-    return None
-
-
-def _affine(node: Node, parameters: set[Node]) -> bool:
-    """W x, or W x + b: a contraction with a parameter matrix, alone or as a term of a sum of what is not made of it."""
-    if node.op == "add":
-        linear = [o for o in node.operands if o.op == "einsum" and _affine(o, parameters)]
-        return len(node.operands) > 1 and bool(linear) and not any(_made_of(o, linear) for o in node.operands)
-    if node.op != "einsum" or node.dtype != REAL or not node.shape or len(node.operands) != 2:
-        return False
-    summed = {x for names in node.attrs[0] for x in names} - set(node.attrs[1])
-    return bool(summed) and any(o in parameters for o in node.operands)
-
-
-def _made_of(node: Node, linear: list[Node], depth: int = 3) -> bool:
-    """Is a term such as logsumexp(W x), beside W x, a function of one of `linear`? A few operations are looked through."""
-    return depth > 0 and any(o in linear or _made_of(o, linear, depth - 1) for o in node.operands)
-
-
-def _activates(node: Node, chosen: dict[Node, str]) -> bool:
-    """A nonlinear function of an affine box and nothing else."""
-    if node.op not in ("elementwise", "softmax") or node.dtype != REAL or not node.shape:
-        return False
-    solid = [o for o in node.operands if literal_value(o) is None]
-    return len(solid) == 1 and chosen.get(solid[0]) == "affine"
-
-
-def _solid(node: Node) -> bool:
-    """Worth a name: not a number, a count, a rearrangement or a truth value."""
-    if node.op in ("view", "iota") or literal_value(node) is not None or node.dtype != REAL:
-        return False
-    return not (node.op == "add" and len(node.operands) == 1 or node.op == "elementwise" and node.attrs[0] == "real")
-
-
-def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -> bool:
-    """Used by several nodes, and more than a sum of boxes and numbers."""
-    if len(uses[node]) < 2:
-        return False
-    simple = node.op == "add" and len(node.operands) <= 2 and all(
-        o in chosen or literal_value(o) is not None or o.op == "view" and all(b in chosen for b in o.operands)
-        for o in node.operands)
-    return not simple
 
 
 def cotangent_leaf(box: Box) -> Node:

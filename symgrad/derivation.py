@@ -22,7 +22,8 @@ from symgrad.graphs.primitives import add
 from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
-from symgrad.graphs.weights import ONE, Weight, times
+from symgrad.graphs.tidy import mirrored
+from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.names import display_names
 from symgrad.tensor import Tensor, wrap
 
@@ -148,6 +149,9 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     loss, weight, over = (root, None, target.over) if target.over is not None else _mean_of(root)
     if weight is not None and _coupled(loss):
         loss, weight, over = root, None, None
+    if weight is not None and weight.number < 0:  # the sign belongs to the loss of a sample
+        loss, weight = scale(loss, MINUS), times(weight, MINUS)
+    (loss,) = mirrored([loss], [x.node for x in variables])
     names = display_names([root])
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables])
