@@ -18,6 +18,7 @@ from symgrad.graphs.picking import unpicked
 from symgrad.graphs.primitives import input_node, rebuild
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.sizes import Size
 
 LEAF = -2  # the owner of the leaves that stand for boxes
 
@@ -35,32 +36,34 @@ class Box:
     layer: int  # 0: before the first layer; the layer of what follows the last is its number + 1
 
 
-def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = ()) -> list[Box]:
+def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = (), letter: str = "") -> list[Box]:
     """The boxes of `root`, operands first; the last one is `root` itself, named `output`.
 
-    `names` gives the display names of inputs; nodes in `keep` become boxes in any case. Afterwards: every
-    leaf of a local formula is the leaf of one of the operands, a number, or a count.
+    `names` gives the display names of inputs; nodes in `keep` become boxes in any case. Other values are named
+    a^i, x^i, v_i, or by `letter` and a number. Afterwards: every leaf of a local formula is the leaf of one of the
+    operands, a number, or a count.
     """
-    return joint_boxes({root: output}, names, keep)
+    return joint_boxes({root: output}, names, keep, letter)
 
 
-def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Sequence[Node] = ()) -> list[Box]:
+def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Sequence[Node] = (),
+                letter: str = "") -> list[Box]:
     """The boxes of several outputs with their names, operands first; what they share is one box."""
     roots = list(outputs)
     order = topological(roots)
     chosen = choose(roots, order, set(keep))
     samples = sample_axes(roots)
     taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {*outputs.values()}
-    count = {"a": 0, "x": 0, "v": 0}
+    count = {"a": 0, "x": 0, letter or "v": 0}
     made: list[Box] = []
     places: dict[Node, list[int]] = {}  # of the boxes of a leaf
     local: dict[Node, Node] = {}
     layer = layers(order, {n for n, kind in chosen.items() if kind == "affine"})
 
-    def fresh(letter: str, number: int | None = None) -> str:
+    def fresh(first: str, number: int | None = None) -> str:
         while True:
-            count[letter] = number if number is not None else count[letter] + 1
-            name = f"{letter}^{count[letter]}" if letter != "v" else f"v_{count[letter]}"
+            count[first] = number if number is not None else count[first] + 1
+            name = f"{first}^{count[first]}" if first in "ax" else f"{first}_{count[first]}"
             if name not in taken:
                 taken.add(name)
                 return name
@@ -77,12 +80,10 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
             name, kind = outputs[node] if node.op not in ("input", "named") else _own(node, names), "output"
         elif node.op in ("input", "constant", "named"):
             name = _own(node, names)
-        elif kind == "affine":
-            name = fresh("a", below)
-        elif kind == "activation":
-            name = fresh("x", below)
+        elif letter or kind not in ("affine", "activation"):
+            name = fresh(letter or "v")
         else:
-            name = fresh("v")
+            name = fresh("a" if kind == "affine" else "x", below)
         over = node.shape[0] if samples.get(node) == 0 else None
         leaf = node if node.op in ("input", "constant") else input_node(
             Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
@@ -117,10 +118,14 @@ def _own(node: Node, names: dict[Node, str]) -> str:
     return str(node.attrs[0]) if node.op == "named" else str(node.attrs[0].name or "C")
 
 
-def cotangent_leaf(box: Box) -> Node:
-    """The leaf that stands for G_v in the formulas of other steps."""
+def cotangent_leaf(box: Box, samples: Size | None = None) -> Node:
+    """The leaf that stands for G_v in the formulas of other steps.
+
+    Where the loss is one of each of `samples`, so is G_v, even of a value that is the same for all.
+    """
     over = box.leaf.attrs[0].over if box.leaf.op == "input" else None
-    return input_node(Symbol("data", f"G_{{{box.name}}}", over, owner=LEAF), box.leaf.shape, REAL)
+    shape = box.leaf.shape if over is not None or samples is None else (samples, *box.leaf.shape)
+    return input_node(Symbol("data", f"G_{{{box.name}}}", over if over is not None else samples, owner=LEAF), shape, REAL)
 
 
 def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Node]:

@@ -36,7 +36,7 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
             kind = None  # the name is the box
         elif kind is None and (node in keep or _shared(node, uses, chosen) or width[node] > WIDEST
                                or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES):
-            kind = "operation" if _solid(node) or node in keep else None
+            kind = "operation" if solid(node) or node in keep else None
         if kind is not None and node.op != "input" and samples.get(node, 0) != 0 and node not in keep:
             kind = None  # a value whose sample axis is not in front is not one a user wrote
         if kind is not None:
@@ -128,7 +128,7 @@ def _weights(node: Node) -> bool:
     return node.op == "softmax" and node.dtype == REAL
 
 
-def _solid(node: Node) -> bool:
+def solid(node: Node) -> bool:
     """Worth a name: not a number, a count, a rearrangement or a truth value."""
     if node.op in ("view", "iota") or literal_value(node) is not None or node.dtype != REAL:
         return False

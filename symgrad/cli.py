@@ -127,7 +127,8 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
     if output:
         check_place(output)
         form = form or FORMATS.get(Path(output).suffix.lower())
-    text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode")
+    width = 100 if output else min(100, terminal.console().width)
+    text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode", bool(output), width)
     _write(output, text)
 
 

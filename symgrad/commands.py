@@ -34,10 +34,17 @@ def derivation(on: Target) -> Derivation:
     return sg.derive(on.loss, list(on.wrt) or None)
 
 
-def derivation_text(on: Target, form: str) -> str:
-    """The derivation as "unicode", "latex", "markdown" or "html"."""
-    text: str = getattr(derivation(on), form)()
-    return text
+def derivation_text(on: Target, form: str, document: bool = False, width: int = 100) -> str:
+    """The derivation as "unicode", "latex", "markdown" or "html"; LaTeX and HTML as a fragment or a `document`."""
+    made = derivation(on)
+    match form:
+        case "latex":
+            return made.latex(document)
+        case "html":
+            return made.html(document)
+        case "unicode":
+            return made.unicode(width)
+    return made.markdown()
 
 
 def explanation(on: Target, form: str, width: int, asked: bool) -> str:

@@ -2,7 +2,7 @@
 
 The graph is cut into boxes (`graphs/boxes.py`). Each backward step applies the transposed Jacobian of one
 box to the gradient of its value, G_v = (dr/dv)'. For a mean over samples, G_v belongs to the loss of one
-sample, and the last step averages. Steps hold small graphs; text is made from them when it is asked for.
+sample, and the last step averages.
 """
 
 from __future__ import annotations
@@ -14,66 +14,19 @@ from typing import Any
 
 from symgrad.align import as_tensor, describe
 from symgrad.derivatives import variables_of
-from symgrad.graphs.boxes import Box, boxes, cotangent_leaf, local_cotangents
+from symgrad.graphs.boxes import Box, boxes
 from symgrad.graphs.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
-from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological
-from symgrad.graphs.primitives import add
+from symgrad.graphs.node import REAL, Node, in_order_of_use, topological, transform
+from symgrad.graphs.primitives import rebuild
 from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.tidy import mirrored
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.names import display_names
+from symgrad.steps import Step, World, backward, forward
 from symgrad.tensor import Tensor, wrap
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One numbered step. `node` is its right-hand side over the leaves of other steps."""
-
-    number: int
-    kind: str  # "forward", "backward" or "mean"
-    name: str
-    node: Node
-    box: Box
-    consumers: tuple[Box, ...] = ()
-    batch: Node | None = None  # the same over the whole batch, where that is another formula
-    loss: str = ""
-    steps: tuple[Step, ...] = ()
-    weight: Weight | None = None
-
-    @property
-    def formula(self) -> str:
-        """The formula of one sample, in Unicode."""
-        return _text.formula(self, "unicode", "sample")
-
-    @property
-    def batch_formula(self) -> str:
-        """The formula over the whole batch, samples as rows, in Unicode."""
-        return _text.formula(self, "unicode", "batch")
-
-    def latex(self, mode: str = "sample") -> str:
-        """The formula in LaTeX, of one sample or over the "batch"."""
-        return _text.formula(self, "latex", mode)
-
-    @property
-    def law(self) -> str:
-        """The general law of which the formula is an instance, in Unicode."""
-        return _text.law(self, "unicode")
-
-    @property
-    def rule(self) -> str:
-        """Why the step holds, in words."""
-        return _text.rule(self)
-
-    @property
-    def local_jacobian(self) -> str:
-        """What SymPy derived: the Jacobian of each box that uses the value."""
-        return _text.jacobians(self, "unicode")
-
-    def __str__(self) -> str:
-        return f"({self.number}) {self.formula}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +40,30 @@ class Derivation:
     weight: Weight | None  # y = weight * sum over samples of loss; None where y is the loss itself
     over: Size | None
     graph: tuple[Box, ...] = field(repr=False)
+    written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
 
-    def latex(self) -> str:
-        """A LaTeX fragment: numbered equations with the rule of each."""
-        return _documents.document(self, "latex")
+    def latex(self, document: bool = False, unfold: bool = False, label: str = "step") -> str:
+        """LaTeX, numbered equations with the rule of each: a fragment that needs amsmath and amssymb, or a `document`.
 
-    def markdown(self) -> str:
-        """Markdown with LaTeX blocks, as GitHub renders them."""
-        return _documents.document(self, "markdown")
+        `unfold` writes the inner steps too. Equations have the labels `step-1`, `step-2`, ...; `label` is another word,
+        where two derivations stand in one text.
+        """
+        return _latex.latex(self, document, unfold, label)
 
-    def unicode(self) -> str:
-        """Plain text for a terminal."""
-        return _documents.document(self, "unicode")
+    def markdown(self, unfold: bool = False) -> str:
+        """Markdown with LaTeX blocks, as GitHub renders them; `unfold` writes the inner steps too."""
+        return _documents.markdown(self, unfold)
 
-    def html(self) -> str:
-        """An HTML fragment with MathML."""
-        return _documents.document(self, "html")
+    def unicode(self, width: int = 100, unfold: bool = False) -> str:
+        """Plain text for a terminal of `width` columns; `unfold` writes the inner steps too."""
+        return _documents.unicode(self, width, unfold)
+
+    def html(self, document: bool = False) -> str:
+        """HTML with MathML, light or dark as the reader's screen is: a fragment with its style, or a `document`.
+
+        Steps have the ids `step-1`, `step-2`, ... and unfold.
+        """
+        return _html.html(self, document)
 
     def check(self, seed: int = 0) -> Any:
         """Confirm every step numerically at random values; the result is true if all hold and says which fail."""
@@ -113,6 +74,16 @@ class Derivation:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.unicode(), "text/markdown": self.markdown(), "text/latex": self.latex(),
+                "text/html": self.html()}
 
     @cached_property
     def outputs(self) -> tuple[Step, ...]:
@@ -146,24 +117,45 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     variables = _wanted(target, wrt)
     (root,) = stabilise([target.node], keep=[x.node for x in variables if x.node.op not in ("input", "constant")])
-    loss, weight, over = (root, None, target.over) if target.over is not None else _mean_of(root)
-    if weight is not None and _coupled(loss):
-        loss, weight, over = root, None, None
-    if weight is not None and weight.number < 0:  # the sign belongs to the loss of a sample
-        loss, weight = scale(loss, MINUS), times(weight, MINUS)
+    loss, weight, over = _split(root, target)
     (loss,) = mirrored([loss], [x.node for x in variables])
     names = display_names([root])
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables])
-    steps = _forward(found, name)
-    steps += _backward(found, variables, name, over, weight, len(steps))
+    world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
+                  over if found[-1].leaf.shape else None)
+    steps = forward(found, world)
+    steps += backward(found, variables, world, steps)
     means = [s for s in steps if s.kind == "backward" and s.batch is not None]
     if weight is not None and means:
         place = {x.node: i for i, x in enumerate(variables)}
         inner = tuple(sorted((s for s in means if s.box.node in place), key=lambda s: place[s.box.node]))
-        steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, steps=inner,
+        steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
                           weight=weight))
-    return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found))
+    return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
+                      _as_written(target, loss, found))
+
+
+def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:
+    """The loss of one sample, the weight of the sum over samples, and the samples."""
+    if y.over is not None:
+        return root, None, y.over
+    loss, weight, over = _mean_of(root)
+    if weight is not None and _coupled(loss):
+        return root, None, None
+    if weight is not None and weight.number < 0:  # the sign belongs to the loss of a sample
+        return scale(loss, MINUS), times(weight, MINUS), over
+    return loss, weight, over
+
+
+def _as_written(y: Tensor, loss: Node, found: Sequence[Box]) -> Node | None:
+    """The loss as the user wrote it, over the boxes that stand there too; None where that is what is derived."""
+    written, _, _ = _split(y.node, y)
+    if written is loss or written.shape != loss.shape:
+        return None
+    memo = {box.node: box.leaf for box in found[:-1]}
+    (local,) = transform([written], rebuild, memo)
+    return None if local is found[-1].local else local
 
 
 def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
@@ -213,62 +205,7 @@ def _loss_name(root: Node, y: Tensor, per_sample: bool, names: Mapping[Node, str
     return next(n for n in (*wanted, *(f"r_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
 
 
-def _forward(found: Sequence[Box], loss: str) -> list[Step]:
-    inner = [box for box in found if box.leaf is not box.node or box.kind == "output"]
-    return [Step(i, "forward", box.name, box.local, box, loss=loss) for i, box in enumerate(inner, start=1)]
-
-
-def _backward(found: Sequence[Box], wrt: Sequence[Tensor], loss: str, over: Size | None,
-              weight: Weight | None, number: int) -> list[Step]:
-    """Steps in the lecture's order: from the loss backward; of one layer, the input, then b, then W."""
-    root = found[-1]
-    wanted = {x.node for x in wrt}
-    live = depends([root.node], wanted)
-    users: dict[Box, list[Box]] = {box: [] for box in found}
-    for box in found:
-        for operand in box.operands:
-            users[operand].append(box)
-    order = {box: i for i, box in enumerate(found)}
-    waiting = {box: len(users[box]) for box in found if box.node in live}
-    steps: list[Step] = []
-    ready = [root]
-    while ready:
-        box = ready.pop(0)
-        inputs = [o for o in box.operands if o.node in live]
-        for operand in inputs:
-            waiting[operand] -= 1
-        free = [o for o in inputs if waiting[o] == 0]
-        inner = sorted((o for o in free if o.kind != "parameter"), key=lambda o: -order[o])
-        params = sorted((o for o in free if o.kind == "parameter"), key=lambda o: (len(o.node.shape), o.name))
-        for operand in (*inner, *params):
-            number += 1
-            steps.append(_gradient_step(number, operand, users[operand], root, loss, over, weight))
-        ready = sorted({*ready, *inner}, key=lambda o: -order[o])
-    return steps
-
-
-def _gradient_step(number: int, box: Box, users: Sequence[Box], root: Box, loss: str, over: Size | None,
-                   weight: Weight | None) -> Step:
-    name = f"G_{{{box.name}}}"
-    sample = add([flow(user, box, root, over, False) for user in users])
-    batch = None
-    if over is not None and sample.shape != box.leaf.shape:  # per sample for the formula, summed over the batch
-        batch = add([flow(user, box, root, over, True) for user in users])
-        batch = scale(batch, weight) if weight is not None else batch
-    return Step(number, "backward", name, sample, box, tuple(users), batch, loss)
-
-
-def flow(user: Box, box: Box, root: Box, over: Size | None, summed: bool) -> Node:
-    """The part of G_v that comes through one box that uses v."""
-    u = ones(root.leaf.shape) if user is root else cotangent_leaf(user)
-    per_sample = over is not None and box.leaf not in sample_axes([box.leaf])
-    if per_sample and not summed and u.shape and (user is root or u in sample_axes([u])):
-        labels = range(len(u.shape))
-        u = contract([u], [labels], (0, *labels), dict(zip(labels, u.shape, strict=True)))
-    (part,) = local_cotangents(user, u, [box.leaf])
-    return part
-
-
-import symgrad.derivation_documents as _documents  # noqa: E402 - text and proof are written in steps
-import symgrad.derivation_text as _text  # noqa: E402
+import symgrad.derivation_documents as _documents  # noqa: E402 - documents and proof are written in terms of steps
+import symgrad.derivation_html as _html  # noqa: E402
+import symgrad.derivation_latex as _latex  # noqa: E402
 import symgrad.proof as _proof  # noqa: E402

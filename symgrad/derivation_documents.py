@@ -1,18 +1,73 @@
-"""A derivation as a document: Unicode for the terminal, Markdown as GitHub renders it, LaTeX, HTML."""
+"""A derivation as text: Unicode for the terminal, Markdown as GitHub renders it; what all documents say."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from symgrad.derivation_text import formula, gradient_name, jacobians, law, nabla, show, slope, weight_text
+from symgrad.breaking import aligned, unicode_lines
+from symgrad.derivation_text import (
+    by_indices,
+    derived,
+    formula,
+    gradient_name,
+    law,
+    nabla,
+    references,
+    show,
+    slope,
+    weight_text,
+    words,
+)
 from symgrad.graphs.boxes import local_jacobian, steady
 from symgrad.graphs.einsum import transpose
+from symgrad.laws import CHAIN_RULE, DERIVED, laws
 
 if TYPE_CHECKING:
-    from symgrad.derivation import Derivation, Step
+    from symgrad.derivation import Derivation
+    from symgrad.steps import Step
 
 LAYOUT = "G_v = (∂{r}/∂v)ᵀ has the shape of v; Jacobians are in numerator layout."
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
+CHAIN = "The whole chain, read from the right"
+STABLE = "the form derived here is the same, and stable"
+
+
+def sections(d: Derivation) -> list[tuple[str, list[Step]]]:
+    """Titles and their steps."""
+    return [(title, [s for s in d.steps if s.kind == kind]) for kind, title in TITLES.items()
+            if any(s.kind == kind for s in d.steps)]
+
+
+def subject(d: Derivation, style: str) -> tuple[str, str]:
+    """What is derived, and by what."""
+    return "L" if d.weight is not None else show(d.graph[-1].leaf, style), ", ".join(
+        show(s.box.leaf, style) for s in d.asked)
+
+
+def total(d: Derivation, style: str) -> str:
+    """L as the weighted sum over samples."""
+    r, sum_ = show(d.graph[-1].leaf, style), "Σ_t" if style == "unicode" else r"\sum_t"
+    return f"L = {weight_text(d.weight, style)}{sum_} {r}_t"
+
+
+def written(d: Derivation, style: str) -> str:
+    """The loss as the user wrote it, where another form of it is derived; else an empty text."""
+    if d.written is None:
+        return ""
+    text = show(d.written, style)
+    return f"{show(d.graph[-1].leaf, style)} = {text}" if len(text) < 200 else ""
+
+
+def laws_told(d: Derivation, math: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Titles and sentences of the laws, in LaTeX within a text: an operation, then what it does to gradients."""
+    found = []
+    for title, formulas in laws(d.steps, "latex"):
+        texts = [math(text) for text in formulas]
+        named = len(texts) > 1 and title != DERIVED
+        told = f"{texts[0]}: {', '.join(texts[1:])}" if named else ", ".join(texts)
+        found.append((title, told + f" over all {math('u')} that use {math('v')}" * (title == CHAIN_RULE)))
+    return found
 
 
 def chain(derivation: Derivation, style: str) -> str:
@@ -41,136 +96,146 @@ def chain(derivation: Derivation, style: str) -> str:
                 last = show(current.consumers[0].leaf, style)
                 return f"{gradient_name(step.box, style)} = {' '.join(factors)} {nabla(v, last, style)}"
     return ""
-def document(derivation: Derivation, style: str) -> str:
-    """All steps as a document: "unicode", "latex", "markdown" or "html"."""
-    return {"unicode": _unicode, "latex": _latex, "markdown": _markdown, "html": _html}[style](derivation)
 
 
-def _sections(d: Derivation) -> list[tuple[str, list[Step]]]:
-    return [(title, [s for s in d.steps if s.kind == kind]) for kind, title in TITLES.items()
-            if any(s.kind == kind for s in d.steps)]
+def batch(d: Derivation, style: str) -> tuple[str, list[tuple[Step, str]]]:
+    """A title and the steps over the whole batch, samples as rows. What is a matrix for each sample stays as it is."""
+    if d.over is None:
+        return "", []
+    steps = [s for s in d.steps if s.kind in ("forward", "backward") and s.box.kind != "output"]
+    found = [(s, formula(s, style, "batch")) for s in steps]
+    rows = [(s, text) for s, text in found if not by_indices(text.partition(" = ")[2])
+            and (s.batch is not None or s.box.leaf.attrs[0].over is None or len(s.box.leaf.shape) < 3)]
+    return "Over the batch" + (", one sample a row" if len(rows) == len(found) else
+                               "; matrices of one sample stay as they are"), rows
 
 
-def _title(d: Derivation, style: str) -> str:
-    names = ", ".join(show(s.box.leaf, style) for s in d.asked)
-    total = "L" if d.weight is not None else show(d.graph[-1].leaf, style)
-    return f"{total} by {names}" if style == "unicode" else f"${total}$ by ${names}$"
-
-
-def _total(d: Derivation, style: str) -> str:
-    r = show(d.graph[-1].leaf, style)
-    sum_ = r"\sum_t" if style == "latex" else "Σ_t"
-    return f"L = {weight_text(d.steps[-1], style)}{sum_} {r}_t"
-
-
-def _line(step: Step) -> str:
-    """Law and instance on one line where the law says more."""
-    text = formula(step, "unicode", "sample")
-    if step.kind == "backward" and slope(step, "unicode"):
-        g = gradient_name(step.consumers[0], "unicode")
+def short(step: Step, style: str) -> str:
+    """The formula; where a slope says more, with it: G_a = tanh'(a) ⊙ G_x = ..."""
+    text = formula(step, style, "sample")
+    if step.kind == "backward" and slope(step, style):
         left, _, right = text.partition(" = ")
-        return f"{left} = {slope(step, 'unicode')} ⊙ {g} = {right}"
+        had = r"\odot" if style == "latex" else "⊙"
+        return f"{left} = {slope(step, style)} {had} {gradient_name(step.consumers[0], style)} = {right}"
     return text
 
 
-def _unicode(d: Derivation) -> str:
+def full(step: Step) -> str:
+    """The law for the values of this step, and what it gives, in LaTeX."""
+    text = formula(step, "latex", "sample")
+    return f"{law(step, 'latex')} = {text.partition(' = ')[2]}" if step.kind == "backward" else text
+
+
+def unfolded(step: Step) -> tuple[Step, ...]:
+    """The inner steps that a document writes."""
+    return () if step.kind in ("mean", "forward") else step.steps
+
+
+def unicode(d: Derivation, width: int = 100, unfold: bool = False) -> str:
+    """Plain text, formulas and reasons side by side where both fit."""
+    what, by = subject(d, "unicode")
     loss = show(d.graph[-1].leaf, "unicode")
-    lines = [f"Gradient of {_title(d, 'unicode')}", LAYOUT.format(r=loss)]
+    lines = [*_wrapped(f"Gradient of {what} by ", by, width), LAYOUT.format(r=loss)]
     if d.weight is not None:
-        lines.append(f"{_total(d, 'unicode')};  G belongs to the loss {loss} of one sample.")
-    width = max(len(_line(s)) for s in d.steps)
-    width = min(width, 72)
-    for title, steps in _sections(d):
+        lines.append(f"{total(d, 'unicode')};  G belongs to the loss {loss} of one sample.")
+    if written(d, "unicode"):
+        lines += _wrapped("As written, ", f"{written(d, 'unicode')},", width)
+        lines.append(f"{STABLE}.")
+    lines += ["", "Laws"]
+    found = laws(d.steps, "unicode")
+    for title, formulas in found:
+        colon = f"{formulas[0]}:  " if len(formulas) > 1 and title != DERIVED else ""
+        rest = formulas[1:] if colon else formulas
+        lines += _wrapped(f"      {title:<{max(len(t) for t, _ in found)}}  ", f"{colon}{',  '.join(rest)}", width)
+    rows = [(title, [row for s in steps for row in _rows(s, unfold)]) for title, steps in sections(d)]
+    reasons = [len(reason) for _, found in rows for _, _, reason in found]
+    sizes = [len(text) for _, found in rows for _, text, _ in found]
+    column = min(max(sizes), max(width - 9 - max(reasons, default=0), 30))
+    for title, found_rows in rows:
         lines += ["", title]
-        for step in steps:
-            number, text = f"({step.number})", _line(step)
-            lines.append(f"{number:>5} {text:<{width}}  {step.rule}".rstrip())
+        for label, text, reason in found_rows:
+            lines += _row(label, text, reason, column, width)
     whole = chain(d, "unicode")
     if whole:
-        lines += ["", "The whole chain, read from the right", f"      {whole}"]
-    batch = _batch(d, "unicode")
-    if batch:
-        lines += ["", "Over the batch, one sample a row", *(f"      {text}" for text in batch)]
-    return "\n".join(lines) + "\n"
+        lines += ["", CHAIN, *_wrapped("      ", whole, width)]
+    title, found_batch = batch(d, "unicode")
+    if found_batch:
+        lines += ["", title]
+        for step, text in found_batch:
+            lines += _wrapped(f"{f'({step.number}′)':>6} ", text, width)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _batch(d: Derivation, style: str) -> list[str]:
-    if d.over is None:
-        return []
-    return [formula(s, style, "batch") for s in d.steps if s.kind != "mean" and s.box.kind != "output"]
+def _rows(step: Step, unfold: bool) -> list[tuple[str, str, str]]:
+    """Number, formula and reason of a step, and of those inside."""
+    reason = words(step, "unicode", lambda text: text)
+    by = references(step)
+    found = [(f"({step.label})", short(step, "unicode"), f"{reason}, {by}" if by else reason)]
+    if unfold:
+        for inner in unfolded(step):
+            found += [(label, f"  {text}", why) for label, text, why in _rows(inner, False)]
+    return found
 
 
-def _aligned(text: str) -> str:
-    left, _, right = text.partition(" = ")
-    return f"{left} &= {right}"
+def _row(label: str, text: str, reason: str, column: int, width: int) -> list[str]:
+    """A step on one line where it fits; else the formula is broken, and the reason stands below in its column."""
+    if max(len(text), column) + len(reason) + 9 <= width:
+        return [f"{label:>6} {text:<{column}}  {reason}"]
+    lines = _wrapped(f"{label:>6} ", text, width)
+    indent = min(column + 9, width - len(reason))
+    if len(lines[-1]) + 2 <= indent:
+        return [*lines[:-1], f"{lines[-1]:<{indent}}{reason}"]
+    return [*lines, f"{'':<{indent}}{reason}"]
 
 
-def _full(step: Step) -> str:
-    text = formula(step, "latex", "sample")
-    if step.kind == "backward":
-        return f"{law(step, 'latex')} = {text.partition(' = ')[2]}"
-    return text
+def _wrapped(before: str, text: str, width: int) -> list[str]:
+    first, *rest = unicode_lines(text, width - len(before))
+    return [before + first, *(" " * len(before) + line for line in rest)]
 
 
-def _latex(d: Derivation) -> str:
-    parts = [rf"% {LAYOUT.format(r=d.graph[-1].name)}"]
-    if d.weight is not None:
-        parts.append(f"\\[ {_total(d, 'latex')} \\]")
-    for title, steps in _sections(d):
-        rows = " \\\\\n".join(f"  {_aligned(_full(s))} \\tag{{{s.number}}}" for s in steps)
-        parts.append(f"\\paragraph{{{title}}}\n\\begin{{align*}}\n{rows}\n\\end{{align*}}")
-    batch = _batch(d, "latex")
-    if batch:
-        rows = " \\\\\n".join(f"  {_aligned(text)}" for text in batch)
-        parts.append(f"\\paragraph{{Over the batch, one sample a row}}\n\\begin{{align*}}\n{rows}\n\\end{{align*}}")
-    return "\n\n".join(parts) + "\n"
+def block(text: str) -> str:
+    """A displayed formula in Markdown, over several lines where it is long."""
+    lines = aligned(text)
+    if len(lines) == 1:
+        return f"$$\n{text}\n$$"
+    rows = " \\\\\n".join(lines)
+    return f"$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$"
 
 
-def _block(text: str) -> str:
-    return f"$$\n{text}\n$$"
-
-
-def _markdown(d: Derivation) -> str:
+def markdown(d: Derivation, unfold: bool = False) -> str:
+    """Markdown; each step has an anchor, and names the steps it uses by links."""
     loss = show(d.graph[-1].leaf, "latex")
-    parts = [f"# Gradient of {_title(d, 'latex')}",
+    what, by = subject(d, "latex")
+    parts = [f"# Gradient of ${what}$ by ${by}$",
              rf"$G_v = \left(\frac{{\partial {loss}}}{{\partial v}}\right)^{{\top}}$ has the shape of $v$; "
              "Jacobians are in numerator layout."]
     if d.weight is not None:
-        parts += [_block(_total(d, "latex")), f"$G$ belongs to the loss ${loss}$ of one sample."]
-    for title, steps in _sections(d):
+        parts += [block(total(d, "latex")), f"$G$ belongs to the loss ${loss}$ of one sample."]
+    if written(d, "latex"):
+        parts += ["As written,", block(written(d, "latex")), f"{STABLE}."]
+    parts.append("## Laws")
+    parts += [f"*{title}*. {told}" for title, told in laws_told(d, lambda text: f"${text}$")]
+    for title, steps in sections(d):
         parts.append(f"## {title}")
         for step in steps:
-            parts.append(f"**({step.number})** {step.rule}")
-            parts.append(_block(_full(step)))
-            local = jacobians(step, "latex")
-            if local:
-                parts.append(f"with ${local}$")
+            parts += _markdown_step(step)
+            if unfold:
+                for inner in unfolded(step):
+                    parts += ["> " + part.replace("\n", "\n> ") for part in _markdown_step(inner)]
     whole = chain(d, "latex")
     if whole:
-        parts += ["## The whole chain, read from the right", _block(whole)]
-    batch = _batch(d, "latex")
-    if batch:
-        parts.append("## Over the batch, one sample a row")
-        parts += [_block(text) for text in batch]
+        parts += [f"## {CHAIN}", block(whole)]
+    title, found = batch(d, "latex")
+    if found:
+        parts.append(f"## {title}")
+        parts += [block(text + rf" \tag{{{step.number}'}}") for step, text in found]
     return "\n\n".join(parts) + "\n"
 
 
-def mathml_of(latex: str) -> str:
-    """LaTeX as MathML for a page."""
-    from latex2mathml.converter import convert
-
-    return str(convert(latex))
-
-
-def _html(d: Derivation) -> str:
-    rows = []
-    for title, steps in _sections(d):
-        rows.append(f'<tr><th colspan="3">{title}</th></tr>')
-        for s in steps:
-            rows.append(f'<tr id="step-{s.number}"><td>({s.number})</td><td>{mathml_of(_full(s))}</td>'
-                        f"<td>{s.rule}</td></tr>")
-    for text in _batch(d, "latex"):
-        rows.append(f"<tr><td></td><td>{mathml_of(text)}</td><td>over the batch</td></tr>")
-    caption = LAYOUT.format(r=show(d.graph[-1].leaf, "unicode"))
-    body = "\n".join(rows)
-    return f'<table class="derivation">\n<caption>{caption}</caption>\n{body}\n</table>\n'
+def _markdown_step(step: Step) -> Sequence[str]:
+    reason = words(step, "latex", lambda text: f"${text}$")
+    by = references(step, lambda n: f"[({n})](#step-{n})")
+    anchor = "" if step.inside else f'<a id="step-{step.number}"></a>'
+    parts = [f"{anchor}**({step.label})** {reason}{', ' + by if by else ''}", block(full(step))]
+    local = derived(step, "latex")
+    return [*parts, f"with ${local}$"] if local else parts

@@ -6,6 +6,7 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -13,14 +14,13 @@ import sympy as sp
 from symgrad.formulas import render
 from symgrad.graphs.boxes import LEAF, Box, cotangent_leaf, local_jacobian, steady
 from symgrad.graphs.formulas import lower
-from symgrad.graphs.node import REAL, Node, Symbol
+from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.primitives import elementwise, input_node
 from symgrad.graphs.rows import X0, Y, partial
-from symgrad.graphs.weights import ONE, to_expr
+from symgrad.graphs.weights import ONE, Weight, to_expr
 
 if TYPE_CHECKING:
-    from symgrad.derivation import Step
-
+    from symgrad.steps import Step
 
 
 def show(node: Node, style: str, mode: str = "sample") -> str:
@@ -44,9 +44,23 @@ def formula(step: Step, style: str, mode: str) -> str:
     """The formula of a step."""
     if step.kind == "mean":
         return _mean(step, style, mode)
+    if step.kind == "use":
+        return f"{_transposed(step.consumers[0], step, style)} = {show(step.node, style, mode)}"
     if mode == "sample" or step.batch is None:
         return f"{name_of(step, style, mode)} = {show(step.node, style, mode)}"
-    return f"{nabla(show(step.box.leaf, style), 'L', style)} = {show(step.batch, style, mode)}"
+    total = f"{nabla(show(step.box.leaf, style), 'L', style)} = "
+    text = show(step.batch, style, mode)
+    if by_indices(text) and step.world is not None:  # matrices of samples: the sum over samples says it better
+        sum_ = r"\sum_t" if style == "latex" else "Σ_t"
+        inner = show(step.node, style, "sample")
+        inner = f"({inner})" if step.node.op == "add" and len(step.node.operands) > 1 else inner
+        return f"{total}{weight_text(step.world.weight, style)}{sum_} {inner}"
+    return total + text
+
+
+def by_indices(text: str) -> bool:
+    """Is a formula written entry by entry, as [...]_ij?"""
+    return text.startswith("[") or text.startswith(r"\left[")
 
 
 def nabla(v: str, of: str, style: str) -> str:
@@ -54,14 +68,14 @@ def nabla(v: str, of: str, style: str) -> str:
 
 
 def _mean(step: Step, style: str, mode: str) -> str:
-    names = ", ".join(show(s.box.leaf, style) for s in step.steps)
+    names = ", ".join(show(s.box.leaf, style) for s in step.parts)
     if style == "latex":
-        return rf"\nabla_{{\theta}} L = {weight_text(step, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
-    return f"∇_θ L = {weight_text(step, style)}Σ_t G_θ,  θ = {names}"
+        return rf"\nabla_{{\theta}} L = {weight_text(step.weight, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
+    return f"∇_θ L = {weight_text(step.weight, style)}Σ_t G_θ,  θ = {names}"
 
 
-def weight_text(step: Step, style: str) -> str:
-    by = step.weight
+def weight_text(by: Weight | None, style: str) -> str:
+    """A weight in front of a sum."""
     if by is None or by == ONE:
         return ""
     text = sp.latex(to_expr(by)) if style == "latex" else str(to_expr(by)).replace("*", " ")
@@ -73,21 +87,15 @@ def _partial(a: str, b: str, style: str) -> str:
 
 
 def law(step: Step, style: str) -> str:
-    """The general law: for a gradient, the sum over all uses of the transposed Jacobian times G."""
-    if step.kind == "forward":
+    """The law for the values of a step: the sum over all uses of the transposed Jacobian times G."""
+    if step.kind in ("forward", "use"):
         return ""
-    t, had = (r"^{\top}", r"\odot") if style == "latex" else ("ᵀ", "⊙")
+    had = r"\odot" if style == "latex" else "⊙"
     if step.kind == "mean":
         return formula(step, style, "sample")
     v = show(step.box.leaf, style)
-    terms = []
-    for user in step.consumers:
-        if user.kind == "output":
-            terms.append(nabla(v, show(user.leaf, style), style))
-        else:
-            left, right = (r"\left(", r"\right)") if style == "latex" else ("(", ")")
-            d = _partial(show(user.leaf, style), v, style)
-            terms.append(f"{left}{d}{right}{t} {gradient_name(user, style)}")
+    terms = [nabla(v, show(user.leaf, style), style) if user.kind == "output" else _transposed(user, step, style)
+             for user in step.consumers]
     text = f"{gradient_name(step.box, style)} = {' + '.join(terms)}"
     derivative = slope(step, style)
     if derivative:
@@ -97,7 +105,16 @@ def law(step: Step, style: str) -> str:
     return text
 
 
-def _row(box: Box) -> str | None:
+def _transposed(user: Box, step: Step, style: str) -> str:
+    """(∂u/∂v)ᵀ G_u."""
+    v = show(step.box.leaf, style)
+    if user.kind == "output":
+        return nabla(v, show(user.leaf, style), style)
+    left, right, t = (r"\left(", r"\right)", r"^{\top}") if style == "latex" else ("(", ")", "ᵀ")
+    return f"{left}{_partial(show(user.leaf, style), v, style)}{right}{t} {gradient_name(user, style)}"
+
+
+def row_of_box(box: Box) -> str | None:
     """The elementwise function of one operand that a box is, if it is one."""
     if box.local.op == "elementwise" and len(box.local.operands) == 1 and box.operands and (
             box.local.operands[0] is box.operands[0].leaf) and box.local.shape == box.operands[0].leaf.shape:
@@ -107,7 +124,7 @@ def _row(box: Box) -> str | None:
 
 def slope(step: Step, style: str) -> str:
     """tanh'(a), where the only use of a is an activation."""
-    row = _row(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
+    row = row_of_box(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
     return "" if row is None else f"{function_name(row, style)}'({show(step.box.leaf, style)})"
 
 
@@ -123,32 +140,65 @@ def function_name(row: str, style: str) -> str:
 
 def rule(step: Step) -> str:
     """Why a step holds, in words."""
+    return words(step, "unicode", lambda text: text)
+
+
+def words(step: Step, style: str, math: Callable[[str], str]) -> str:
+    """Why a step holds; `math` sets a formula of `style` within a sentence."""
     box = step.box
+
+    def name(node: Node) -> str:
+        return math(show(node, style))
+
     if step.kind == "mean":
         return "by linearity: the mean of the gradients"
+    if step.kind == "use":
+        return f"by way of {name(step.consumers[0].leaf)}"
     if step.kind == "forward":
-        if box.kind == "affine":
-            return "affine layer"
-        if box.kind == "activation":
-            row = _row(box)
-            return f"activation, {row} entry by entry" if row else "activation"
-        return "loss" if box.kind == "output" else "definition"
+        return _forward_words(box)
     users = step.consumers
     if len(users) > 1:
-        return f"sum over the {len(users)} uses of {show(box.leaf, 'unicode')}"
-    if users[0].kind == "output":
+        return f"sum over the {len(users)} uses of {name(box.leaf)}"
+    (user,) = users
+    if user.kind == "output":
         return "gradient of the loss"
-    if (row := _row(users[0])) is not None:
-        return f"through {function_name(row, 'unicode')}, whose Jacobian is diagonal"
-    if users[0].kind == "affine":
-        if _shift(users[0], box):
+    if (row := row_of_box(user)) is not None:
+        return f"through {row.replace('_', ' ')}: diagonal Jacobian"
+    if user.kind == "affine":
+        if _shift(user, box):
             return "the Jacobian of a shift is the identity"
-        if box.kind != "parameter" or len(box.node.shape) == 1:
+        x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
+        if x is None or len(x.shape) != 1 + _samples(user):
             return "through the affine layer"
-        other = [o for o in users[0].operands if o is not box and o.kind != "parameter"]
-        x = show(other[0].leaf, "unicode") if len(other) == 1 else "input"
-        return f"outer product: column d is {x}_d {gradient_name(users[0], 'unicode')}"
-    return f"chain rule through {show(users[0].leaf, 'unicode')}"
+        d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
+        return f"outer product: column {math('d')} is {math(f'{text}{d} {gradient_name(user, style)}')}"
+    return "through softmax" if user.local.op == "softmax" else f"chain rule through {name(user.leaf)}"
+
+
+def _multiplied(user: Box, box: Box) -> Node | None:
+    """What an affine layer multiplies a parameter with."""
+    for n in topological([user.local]):
+        if n.op == "einsum" and box.leaf in n.operands and len(n.operands) == 2:
+            return next((o for o in n.operands if o is not box.leaf), None)
+    return None
+
+
+def _forward_words(box: Box) -> str:
+    if box.kind == "affine":
+        return "affine layer"
+    if box.kind == "activation":
+        row = row_of_box(box)
+        return f"activation, {row.replace('_', ' ')} entry by entry" if row else "activation"
+    if box.kind == "output":
+        return "loss"
+    return "softmax of each row" if box.local.op == "softmax" and len(box.leaf.shape) > 1 + _samples(box) else "definition"
+
+
+def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") -> str:
+    """`by (7), (13)`: the steps that a backward step uses."""
+    if step.kind != "backward" or not step.by or step.inside:
+        return ""
+    return "by " + ", ".join(map(show_one, step.by))
 
 
 def _shift(user: Box, box: Box) -> bool:
@@ -169,9 +219,19 @@ def jacobians(step: Step, style: str) -> str:
         if j is not None and rank == axes == 1:  # of higher order or a row: the formula itself says more
             left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
             texts.append(f"{left} = {show(steady(j) or j, style)}")
-        if (row := _row(user)) is not None:
+        if (row := row_of_box(user)) is not None:
             texts.append(scalar_derivative(row, style))
     return ("; " if style == "unicode" else r",\quad ").join(texts)
+
+
+def derived(step: Step, style: str) -> str:
+    """What SymPy derived, as a document says it: the derivative of an activation, or else Jacobians in matrix notation."""
+    if step.kind != "backward" or len(step.consumers) > 1:
+        return ""
+    if slope(step, style):
+        return scalar_derivative(str(row_of_box(step.consumers[0])), style)
+    text = jacobians(step, style)
+    return "" if by_indices(text.partition(" = ")[2]) or text.endswith("= I") else text
 
 
 def _samples(*found: Box) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgrad.condense import Parts, condensed
-from symgrad.derivation import Derivation, Step, derive, flow
+from symgrad.derivation import Derivation, derive
 from symgrad.derivation_text import formula, gradient_name, show
 from symgrad.derivatives import gradient_of, jacobian
 from symgrad.graphing import flat
@@ -23,6 +23,7 @@ from symgrad.names import display_names
 from symgrad.palette import BOX_SIZE
 from symgrad.picture import DIRECTIONS, Arrow, Box, Picture
 from symgrad.render import Drawing, render
+from symgrad.steps import Step, flow
 from symgrad.tensor import Tensor
 
 KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affine": "operation",
@@ -203,7 +204,7 @@ def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], l
 
 def _part(step: Step, user: Value, place: str, homes: Homes, d: Derivation, formulas: bool) -> Box:
     """What one use of a shared parameter adds to its gradient."""
-    term = flow(user, step.box, d.graph[-1], d.over, False)
+    term = flow(user, step.box, step.world, False)
     name = gradient_name(step.box, "unicode")
     whole = f"{name} += {show(term, 'unicode')}"
     tex = gradient_name(step.box, "latex") + r" \; {+}{=} \; " + show(term, "latex") if formulas else ""

@@ -164,10 +164,10 @@ def latex(t: Tensor) -> str:
 
 
 def mathml(t: Tensor) -> str:
-    """The formula as presentation MathML."""
-    from latex2mathml.converter import convert
+    """The formula as presentation MathML, with its LaTeX in an annotation."""
+    from symgrad.mathml import mathml_of
 
-    return str(convert(latex(t)))
+    return mathml_of(latex(t))
 
 
 def pretty(t: Tensor) -> str:
@@ -177,8 +177,3 @@ def pretty(t: Tensor) -> str:
     main, definitions, more = _tree_of(t)
     blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions), *["…"] * more]
     return ("\n\n" if definitions else "").join(blocks) if len(blocks) > 1 else blocks[0]
-
-
-def repr_latex(t: Tensor) -> str:
-    """What Jupyter shows."""
-    return f"$\\displaystyle {latex(t)}$"

@@ -78,14 +78,17 @@ def check(derivation: Derivation, seed: int = 0) -> Check:
         world = _World(derivation, inputs, values, sizes)
         if all(np.all(np.isfinite(v)) for v in world.values.values()):
             break
-    rows = [_row(step, *_step(step, world, rng)) for step in derivation.steps]
+    rows = [_row(step, _step(step, world, rng)) for step in derivation.steps]
     return Check(tuple(rows), {s.name: n for s, n in sizes.items()})
 
 
-def _row(step: Step, got: Any, wanted: Any) -> Row:
-    got, wanted = np.asarray(got, float), np.asarray(wanted, float)
-    scale = max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
-    error = float(np.max(np.abs(got - wanted), initial=0.0)) / scale
+def _row(step: Step, pairs: Sequence[tuple[Any, Any]]) -> Row:
+    """The row of a step that says `got` where it should say `wanted`, in each of the pairs."""
+    error = 0.0
+    for got, wanted in pairs:
+        got, wanted = np.asarray(got, float), np.asarray(wanted, float)
+        scale = max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
+        error = float(np.maximum(error, np.max(np.abs(got - wanted), initial=0.0) / scale))  # NaN stays
     return Row(step.number, step.name, step.formula, error, bool(error <= TOLERANCE))
 
 
@@ -116,22 +119,38 @@ class _World:
         return {name: n for name, n in self.sizes.items() if name not in bound}
 
 
-def _step(step: Step, world: _World, rng: np.random.Generator) -> tuple[Any, Any]:
-    """What the step says, and what the numbers say."""
+def _step(step: Step, world: _World, rng: np.random.Generator) -> list[tuple[Any, Any]]:
+    """What the step and the steps inside it say, and what the numbers say."""
     box = step.box
     if step.kind == "forward":
-        return world.evaluate([step.node], world.values)[0], world.values[box.leaf]
+        return [(world.evaluate([step.node], world.values)[0], world.values[box.leaf])]
     if step.kind == "mean":
-        return _mean(step, world)
+        return [_mean(step, world)]
     known = {**world.values, **world.gradients}
     (got,) = world.evaluate([step.node], known)
     got = np.asarray(got)
-    if step.node.shape == box.leaf.shape:
-        world.gradients[cotangent_leaf(box)] = got
+    inner = _inside(step, world, known)
+    world.gradients[cotangent_leaf(box, step.world.samples if step.world else None)] = got
     entries, wanted = _differences(world, box, rng)
     per_sample = np.ndim(wanted[0]) == 1  # a row of differences for each sample
     rows = got.reshape(got.shape[0] if per_sample else 1, -1)
-    return rows[:, entries], np.stack([np.atleast_1d(w) for w in wanted], axis=1)
+    pairs = [(rows[:, entries], np.stack([np.atleast_1d(w) for w in wanted], axis=1))]
+    return pairs if inner is None else [*pairs, (inner, got)]
+
+
+def _inside(step: Step, world: _World, known: dict[Node, Any]) -> Any:
+    """The gradient as the inner steps find it, one after the other; None where there are none."""
+    known, total, value = dict(known), 0.0, None
+    for inner in step.steps:
+        (value,) = world.evaluate([inner.node], known)
+        if inner.kind == "use":
+            total = total + value
+            value = total
+        elif inner.kind == "forward":
+            known[inner.box.leaf] = value
+        else:
+            known[cotangent_leaf(inner.box, inner.world.samples if inner.world else None)] = value
+    return value
 
 
 def _sampled(box: Box) -> bool:

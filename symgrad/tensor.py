@@ -17,6 +17,7 @@ import sympy as sp
 
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size
+from symgrad.shown import Shown
 
 Axis = int | Sequence[int] | None
 births = itertools.count(1)  # tensors are numbered, only to tell which of two is older
@@ -32,7 +33,7 @@ class Recipe(NamedTuple):
     ambient: Node | None = None  # of a derivative: its node before declared facts simplified it
 
 
-class Tensor:
+class Tensor(Shown):
     """An immutable symbolic tensor. Made by `sg.data`, `sg.parameter`, ... and by operations on those.
 
     >>> import symgrad as sg
@@ -126,9 +127,6 @@ class Tensor:
     def pretty(self) -> str:
         """The formula as Unicode over several lines."""
         return _formulas.pretty(self)
-
-    def _repr_latex_(self) -> str:
-        return _formulas.repr_latex(self)
 
     def to_sympy(self, **sizes: int) -> Any:
         """Explicit SymPy: a scalar, Matrix or Array of element symbols; symbolic sizes by name."""

@@ -71,7 +71,7 @@ def train(path: str, plan: Plan) -> int:
         say(line)
     say()
     if not plan.quiet:
-        terminal.derivation(derivation.unicode().rstrip())
+        terminal.derivation(derivation.unicode(min(100, terminal.console().width)).rstrip())
         say(f"\nChecked by numbers: {proof.sentence}.\n", "" if proof.good else "bold red")
     _write_formulas(results, on, derivation, proof.sentence)
     history = _fit(model, file, options, results, not plan.quiet)

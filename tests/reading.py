@@ -16,6 +16,13 @@ FUNCTIONS = {"tanh": np.tanh, "exp": np.exp, "σ": lambda x: 1 / (1 + np.exp(-x)
              "logsumexp": lambda x: np.log(np.sum(np.exp(x)))}
 
 
+def seen(element):
+    """The text of MathML or HTML that a reader sees: without the LaTeX in annotations."""
+    if element.tag.endswith("annotation") or element.tag == "style":
+        return ""
+    return (element.text or "") + "".join(seen(child) + (child.tail or "") for child in element)
+
+
 class Ones:
     """A column of ones whose length the text leaves open; `row` is its transpose."""
 

@@ -71,7 +71,7 @@ def refused(result, *words):
 
 @pytest.mark.parametrize("form, words", [
     ("unicode", ["Backward", "G_w = Xᵀ G_"]),
-    ("latex", [r"\begin{align*}", r"X^{\top}"]),
+    ("latex", [r"\begin{align}", r"X^{\top}"]),
     ("markdown", ["$$", "## Backward"]),
     ("html", ["<math"]),
 ])
@@ -297,7 +297,7 @@ def test_a_device_is_not_replaced_by_a_file():
 
 def test_commands_on_a_model_file(model):
     text = call("derive", model).stdout
-    assert "G_w" in text and "G_b" in text and "G_x " not in text
+    assert ") G_w" in text and ") G_b" in text and ") G_x" not in text
     assert call("check", model).exit_code == 0
     text = call("info", model).stdout
     assert "Points on a line" in text and "2 parameters, 3 numbers" in text and "glorot" not in text

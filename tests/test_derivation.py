@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import derived
 import numpy as np
 import pytest
 
@@ -23,10 +24,8 @@ def lsq():
     return X, y, w, sg.sum((X @ w - y) ** 2)
 
 
-@pytest.mark.parametrize("style", ["unicode", "latex", "markdown", "html"])
-def test_the_lecture_line_for_line(lecture, golden, style):
-    golden(f"lecture_backprop.{ {'unicode': 'txt', 'latex': 'tex', 'markdown': 'md', 'html': 'html'}[style] }",
-           getattr(lecture, style)())
+def test_the_lecture_line_for_line(lecture, golden):
+    golden("lecture_backprop.txt", lecture.unicode())
 
 
 def test_the_order_of_the_lecture(lecture):
@@ -143,7 +142,7 @@ def test_rules_and_local_jacobians_are_said():
     d = sg.derive(sg.empirical_risk(sg.losses.squared_error(sg.tanh(W @ x), sg.data("y", 2, over=T))))
     step = next(s for s in d.steps if s.name == "G_{a^1}")
     assert "tanh'(a) = 1 - tanh(a)²" in step.local_jacobian and "∂x¹/∂a¹ = diag(" in step.local_jacobian
-    assert "diagonal" in step.rule
+    assert "diagonal" in step.rule and step.general == "x = f(a): G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"
     assert step.law == "G_a¹ = (∂x¹/∂a¹)ᵀ G_x¹ = diag[tanh'(a¹)] G_x¹ = tanh'(a¹) ⊙ G_x¹"
 
 
@@ -152,3 +151,94 @@ def test_same_text_whatever_the_seed_of_values(lecture):
     np.random.default_rng(3)
     lecture.check(3)
     assert lecture.unicode() == before
+
+
+# what is inside a step --------------------------------------------------------------------------------------
+
+
+def test_a_step_unfolds_into_single_operations(lecture):
+    step = next(s for s in lecture.steps if s.name == "G_{x^4}")
+    assert [str(s) for s in step.steps] == [
+        "(10.1) u₁ = x⁴ - y", "(10.2) u₂ = u₁^⊙2", "(10.3) r = sum(u₂)", "(10.4) G_u₂ = 1",
+        "(10.5) G_u₁ = 2 G_u₂ ⊙ u₁", "(10.6) G_x⁴ = G_u₁"]
+    assert step.by == (9,) and lecture.steps[10].by == (8, 10)
+    assert all(s.steps == () for s in lecture.steps if s.kind == "forward")
+
+
+def test_a_sum_over_uses_unfolds_into_its_terms():
+    step = next(s for s in derived.derivation("recurrent").steps if s.name == "G_{U}")
+    assert step.general == "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v" and step.by == (11, 13, 15, 17)
+    assert [s.formula for s in step.steps][:2] == ["(∂a¹/∂U)ᵀ G_a¹ = G_a¹ h₀ᵀ", "(∂a²/∂U)ᵀ G_a² = G_a² h₁ᵀ"]
+
+
+@pytest.mark.parametrize("name", derived.MODELS)
+def test_ten_derivations_hold(name):
+    result = derived.derivation(name).check(1)
+    assert result, str(result)
+
+
+def test_a_wrong_inner_step_is_found():
+    from dataclasses import replace
+
+    d = sg.derive(derived.logistic()[0])
+    at = next(i for i, s in enumerate(d.steps) if s.name == "G_{a^1}")
+    inner = d.steps[at].steps
+    broken = replace(d.steps[at])
+    broken.__dict__["steps"] = (*inner[:-1], replace(inner[-1], node=(2 * sg.tensor.wrap(inner[-1].node)).node))
+    assert inner and d.check()
+    result = replace(d, steps=(*d.steps[:at], broken, *d.steps[at + 1:])).check()
+    assert [row.name for row in result.failed] == ["G_{a^1}"]
+
+
+def test_nan_is_no_proof():
+    result = sg.derive(sg.sum(sg.log(sg.data("x", 3) - 5))).check()
+    assert not result and len(result.failed) == 2
+
+
+# what a reader is told --------------------------------------------------------------------------------------
+
+
+def test_the_loss_of_a_probability_is_derived_as_a_textbook_does():
+    d = derived.derivation("logistic")
+    assert [s.formula for s in d.steps if s.kind != "mean"] == [
+        "a¹ = wᵀ x + b", "r = softplus(a¹) - a¹ y", "G_a¹ = σ(a¹) - y", "G_b = G_a¹", "G_w = G_a¹ x"]
+    assert "As written, r = -(y log(σ(a¹)) + (1 - y) log(1 - σ(a¹)))," in d.unicode()
+    assert "As written" not in derived.derivation("lecture").unicode()
+
+
+def test_attention_names_scores_and_weights():
+    d = derived.derivation("attention")
+    assert [s.formula for s in d.steps if s.kind == "forward"][3:] == [
+        "v₁ = 1/√2 a³ a²ᵀ", "v₂ = softmax(v₁)", "r = ‖v₂ a¹ - y‖_F²"]
+    assert "∇_W_Q L = 1/T Σ_t xᵀ G_a³" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
+
+
+def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():
+    T = sg.dim("T")
+    x, s = sg.data("x", 3, over=T), sg.parameter("s", 3)
+    scale = sg.tanh(s)  # shared by all samples, used twice
+    d = sg.derive(sg.mean(sg.sum(sg.sin(scale * x) + scale**2), over=T))
+    assert [step.name for step in d.steps] == ["v_1", "r", "G_{v_1}", "G_{s}", "∇L"]
+    assert d.check(), str(d.check())
+
+
+def test_laws_are_derived_by_the_engine():
+    from symgrad.laws import OPERATIONS
+    from symgrad.laws import derived as law
+
+    found = {name: law(name, "unicode") for name in OPERATIONS}
+    assert found == {
+        "softmax": ("y = softmax(x)", "G_x = G_y ⊙ y - (G_yᵀ y) y"),
+        "logsumexp": ("y = logsumexp(x)", "G_x = G_y softmax(x)"),
+        "squares": ("y = ‖x‖²", "G_x = 2 G_y x"),
+        "inverse": ("Y = X⁻¹", "G_X = -Yᵀ G_Y Yᵀ"),
+        "logdet": ("y = logdet(X)", "G_X = G_y X⁻ᵀ"),
+        "det": ("y = det(X)", found["det"][1]),
+    }
+
+
+def test_a_notebook_shows_a_derivation(lecture):
+    shown = lecture._repr_mimebundle_()
+    assert shown["text/plain"] == lecture.unicode() and shown["text/html"] == lecture._repr_html_() == lecture.html()
+    assert shown["text/latex"] == lecture._repr_latex_() == lecture.latex()
+    assert shown["text/markdown"] == lecture._repr_markdown_()

@@ -4,19 +4,9 @@ import re
 from xml.etree import ElementTree
 
 import printed
+from reading import seen
 
-from symgrad.derivation_documents import mathml_of
-
-ANNOTATION = "{http://www.w3.org/1998/Math/MathML}annotation"
-
-
-def seen(element):
-    """The text nodes of MathML, without its annotations."""
-    if not element.tag.endswith("annotation"):
-        yield element.text or ""
-        for child in element:
-            yield from seen(child)
-            yield child.tail or ""
+from symgrad.mathml import mathml_of
 
 
 def test_every_formula_becomes_mathml():
@@ -29,7 +19,7 @@ def test_every_formula_becomes_mathml():
         except Exception as error:  # all of them, in one list
             wrong.append(f"{place}: {text}: {error}")
             continue
-        left = "".join(seen(root))
+        left = seen(root)
         if re.search(r"[\\&$]", left):
             wrong.append(f"{place}: {text}: shows {left!r}")
     assert not wrong, f"{len(wrong)} of {len(found)}:\n" + "\n".join(wrong[:20])

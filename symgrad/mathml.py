@@ -1,0 +1,40 @@
+"""Formulas as MathML for a page, with their LaTeX in an annotation for whoever copies or reads them aloud.
+
+latex2mathml writes the elements. What browsers know of mathematics is in their operator dictionary, so that spaces that
+would be wrong are said: the name of a function has one in front only, a sign behind = or ( is a prefix, and ⊙ in an
+exponent has none. MathML Core has no bold letters: a style makes them.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+TIDY = [(re.compile(pattern), new) for pattern, new in (
+    (r'<(mi|mn|mo) mathvariant="bold">', r'<\1 style="font-weight:bold">'),
+    (r"<mo>([A-Za-z]\w+)</mo>", r'<mo form="prefix" lspace="0.17em" rspace="0em">\1</mo>'),
+    (r"((?:&#x0003D;|&#x00028;|&#x0005B;|,)</mo>)<mo>(&#x02212;|\+)</mo>", r'\1<mo form="prefix">\2</mo>'),
+    (r"<mrow><mo>&#x02299;</mo>", r'<mrow><mo lspace="0em" rspace="0em">&#x02299;</mo>'),
+)]
+
+
+def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
+    """LaTeX as one `<math>` element; `block` sets it on a line of its own, `large` as it would be there, in the line.
+
+    >>> mathml_of("x")[-74:]
+    '<annotation encoding="application/x-tex">x</annotation></semantics></math>'
+    """
+    from latex2mathml.converter import convert
+
+    text = str(convert(latex, display="block" if block else "inline"))
+    for pattern, new in TIDY:
+        text = pattern.sub(new, text)
+    start, end = text.index(">") + 1, text.rindex("</math>")
+    inner = text[start:end]
+    if not (inner.startswith("<mrow>") and inner.count("<mrow>") == inner.count("</mrow>")):
+        inner = f"<mrow>{inner}</mrow>"
+    if large:
+        text = text[:start - 1] + ' displaystyle="true">' + text[start:]
+        start = text.index(">") + 1
+    note = f'<annotation encoding="application/x-tex">{escape(latex, quote=False)}</annotation>'
+    return f"{text[:start]}<semantics>{inner}{note}</semantics></math>"
