@@ -88,12 +88,7 @@ class _Reader:
 
     def atom(self, part: str) -> Token:
         if part == r"\begin{":
-            inside = part
-            while not inside.endswith(r"\end{"):
-                if not self.next():
-                    return Token(inside, 5.0, "atom")
-                inside += self.take() if not inside.endswith(r"\end") else "{" * bool(self.take())
-            inside += self.take() + "".join(iter(self.take, "}")) + "}"
+            inside = part + self.until_end()
             rows = re.split(r"\\\\", re.sub(r"\\(begin|end)\{\w+\}", "", inside))
             return Token(inside, max(latex_width(row.replace("&", " ")) for row in rows) + 2.0, "atom")
         if part == "{":
@@ -110,6 +105,19 @@ class _Reader:
             letters = 0.6 * (len(part) - 1) if part[1:] in NAMED else GLYPHS.get(part, 0.7)
             return Token(part, letters, "atom")
         return Token(part, 0.5 * len(part) if part[0].isdigit() else 0.8 if part.isupper() else 0.58, "atom")
+
+    def until_end(self) -> str:
+        """The rest of an environment, with those inside it."""
+        depth, inside = 1, ""
+        while depth and self.next():
+            part = self.take()
+            inside += part
+            depth += (part == r"\begin{") - (part == r"\end")
+        while self.next():  # the name of what ends
+            inside += self.take()
+            if inside.endswith("}"):
+                break
+        return inside
 
     def group(self) -> tuple[str, float]:
         """The argument that follows: in braces, or one token."""

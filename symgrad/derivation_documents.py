@@ -41,8 +41,16 @@ def sections(d: Derivation) -> list[tuple[str, list[Step]]]:
 
 def subject(d: Derivation, style: str) -> tuple[str, str]:
     """What is derived, and by what."""
+    leaf = {box.node: box.leaf for box in d.graph}
     return "L" if d.weight is not None else show(d.graph[-1].leaf, style), ", ".join(
-        show(s.box.leaf, style) for s in d.asked)
+        show(leaf.get(x.node, x.node), style) for x in d.wrt)
+
+
+def constant(d: Derivation, style: str, math: Callable[[str], str]) -> str:
+    """What the loss does not depend on, as a sentence; else an empty text."""
+    found = {s.box.node for s in d.outputs}
+    names = [math(show(x.node, style)) for x in d.wrt if x.node not in found]
+    return f"It does not depend on {', '.join(names)}: that gradient is zero." if names else ""
 
 
 def total(d: Derivation, style: str) -> str:
@@ -141,6 +149,8 @@ def unicode(d: Derivation, width: int = 100, unfold: bool = False) -> str:
     if written(d, "unicode"):
         lines += _wrapped("As written, ", f"{written(d, 'unicode')},", width)
         lines.append(f"{STABLE}.")
+    if constant(d, "unicode", str):
+        lines.append(constant(d, "unicode", str))
     lines += ["", "Laws"]
     found = laws(d.steps, "unicode")
     for title, formulas in found:
@@ -168,7 +178,7 @@ def unicode(d: Derivation, width: int = 100, unfold: bool = False) -> str:
 
 def _rows(step: Step, unfold: bool) -> list[tuple[str, str, str]]:
     """Number, formula and reason of a step, and of those inside."""
-    reason = words(step, "unicode", lambda text: text)
+    reason = words(step, "unicode", str)
     by = references(step)
     found = [(f"({step.label})", short(step, "unicode"), f"{reason}, {by}" if by else reason)]
     if unfold:
@@ -193,6 +203,11 @@ def _wrapped(before: str, text: str, width: int) -> list[str]:
     return [before + first, *(" " * len(before) + line for line in rest)]
 
 
+def dollars(text: str) -> str:
+    """LaTeX within a sentence."""
+    return f"${text}$"
+
+
 def block(text: str) -> str:
     """A displayed formula in Markdown, over several lines where it is long."""
     lines = aligned(text)
@@ -213,8 +228,10 @@ def markdown(d: Derivation, unfold: bool = False) -> str:
         parts += [block(total(d, "latex")), f"$G$ belongs to the loss ${loss}$ of one sample."]
     if written(d, "latex"):
         parts += ["As written,", block(written(d, "latex")), f"{STABLE}."]
+    if constant(d, "latex", dollars):
+        parts.append(constant(d, "latex", dollars))
     parts.append("## Laws")
-    parts += [f"*{title}*. {told}" for title, told in laws_told(d, lambda text: f"${text}$")]
+    parts += [f"*{title}*. {told}" for title, told in laws_told(d, dollars)]
     for title, steps in sections(d):
         parts.append(f"## {title}")
         for step in steps:
@@ -233,7 +250,7 @@ def markdown(d: Derivation, unfold: bool = False) -> str:
 
 
 def _markdown_step(step: Step) -> Sequence[str]:
-    reason = words(step, "latex", lambda text: f"${text}$")
+    reason = words(step, "latex", dollars)
     by = references(step, lambda n: f"[({n})](#step-{n})")
     anchor = "" if step.inside else f'<a id="step-{step.number}"></a>'
     parts = [f"{anchor}**({step.label})** {reason}{', ' + by if by else ''}", block(full(step))]

@@ -11,7 +11,20 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from symgrad.breaking import latex_lines
-from symgrad.derivation_documents import CHAIN, STABLE, batch, chain, full, laws_told, sections, short, subject, total, written
+from symgrad.derivation_documents import (
+    CHAIN,
+    STABLE,
+    batch,
+    chain,
+    constant,
+    full,
+    laws_told,
+    sections,
+    short,
+    subject,
+    total,
+    written,
+)
 from symgrad.derivation_text import derived, formula, references, show, words
 from symgrad.laws import DERIVED, general
 from symgrad.mathml import mathml_of
@@ -96,6 +109,8 @@ def _body(d: Derivation) -> str:
                      "of one sample.</p>")
     if written(d, "latex"):
         parts.append(f"<p>As written, {formula_of(written(d, 'latex'))}{STABLE}.</p>")
+    if constant(d, "latex", mathml_of):
+        parts.append(f"<p>{constant(d, 'latex', mathml_of)}</p>")
     parts.append('<h3>Laws</h3>\n<dl class="sg-laws">')
     parts += [f"<dt>{escape(title)}</dt><dd>{told}</dd>"
               for title, told in laws_told(d, lambda text: mathml_of(text, large=True))]

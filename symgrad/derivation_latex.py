@@ -12,6 +12,8 @@ from symgrad.derivation_documents import (
     STABLE,
     batch,
     chain,
+    constant,
+    dollars,
     full,
     laws_told,
     sections,
@@ -61,6 +63,8 @@ def _body(d: Derivation, width: float, unfold: bool) -> str:
         parts[-1] += f" $G$ belongs to the loss ${loss}$ of one sample:\n{_display(total(d, 'latex'), width)}"
     if written(d, "latex"):
         parts.append(f"\\noindent As written,\n{_display(written(d, 'latex'), width)}\n\\noindent {STABLE}.")
+    if constant(d, "latex", dollars):
+        parts.append(rf"\noindent {constant(d, 'latex', dollars)}")
     parts += [_laws(d), SPACING]
     for title, steps in sections(d):
         parts.append(f"\\subsection*{{{title}}}\n{_steps(steps, width, unfold)}")
@@ -76,7 +80,7 @@ def _body(d: Derivation, width: float, unfold: bool) -> str:
 
 
 def _laws(d: Derivation) -> str:
-    items = [rf"\item[{title}] {told}" for title, told in laws_told(d, lambda text: f"${text}$")]
+    items = [rf"\item[{title}] {told}" for title, told in laws_told(d, dollars)]
     return "\\subsection*{Laws}\n\\begin{description}\\itemsep0pt\n" + "\n".join(items) + "\n\\end{description}"
 
 
@@ -102,7 +106,7 @@ def _steps(steps: Sequence[Step], width: float, unfold: bool) -> str:
         *shown, *(full_inside(inner) for step in steps for inner in unfolded(step) if unfold)])
     for step, text in zip(steps, shown, strict=True):
         lines = aligned(text, width, left)
-        reason = words(step, "latex", lambda text: f"${text}$")
+        reason = words(step, "latex", dollars)
         number = rf"\tag{{\ref{{step-{step.inside}}}.{step.number}}}" if step.inside else rf"\label{{step-{step.number}}}"
         room = width - max(latex_width(line) for line in lines)
         if step.kind == "forward" and room > 0.5 * len(reason) + 4:

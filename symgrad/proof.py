@@ -132,6 +132,8 @@ def _step(step: Step, world: _World, rng: np.random.Generator) -> list[tuple[Any
     inner = _inside(step, world, known)
     world.gradients[cotangent_leaf(box, step.world.samples if step.world else None)] = got
     entries, wanted = _differences(world, box, rng)
+    if not wanted:
+        return []
     per_sample = np.ndim(wanted[0]) == 1  # a row of differences for each sample
     rows = got.reshape(got.shape[0] if per_sample else 1, -1)
     pairs = [(rows[:, entries], np.stack([np.atleast_1d(w) for w in wanted], axis=1))]

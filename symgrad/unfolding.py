@@ -12,6 +12,7 @@ from symgrad.derivation_text import row_of_box
 from symgrad.graphs.boxes import boxes, cotangent_leaf
 from symgrad.graphs.choosing import solid
 from symgrad.graphs.node import depends, topological
+from symgrad.graphs.samples import sample_axes
 from symgrad.steps import Step, World, backward, flow, forward
 from symgrad.tensor import wrap
 
@@ -30,7 +31,9 @@ def inside(step: Step) -> tuple[Step, ...]:
         return ()
     leaf = step.box.leaf
     live = depends([user.local], {leaf})
-    between = [n for n in topological([user.local]) if n in live and n not in (leaf, user.local) and solid(n)]
+    samples = sample_axes([user.local])
+    between = [n for n in topological([user.local]) if n in live and n not in (leaf, user.local) and solid(n)
+               and samples.get(n, 0) == 0]  # a value with its samples elsewhere is not one a user wrote
     if not between:
         return ()
     found = boxes(user.local, {}, user.name, keep=between, letter="u")
