@@ -14,7 +14,7 @@ from symgrad.graphs.node import REAL, Node, consumers, depends
 from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
-SCORES = 3  # nodes written inside a softmax
+SCORES = 2  # nodes written inside a softmax
 
 
 def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node]) -> dict[Node, str]:

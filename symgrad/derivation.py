@@ -29,7 +29,7 @@ from symgrad.steps import Step, World, backward, forward
 from symgrad.tensor import Tensor, wrap
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     """The derivative of a scalar, step by step. Made by `sg.derive`."""
 
@@ -71,6 +71,10 @@ class Derivation:
 
     def __str__(self) -> str:
         return self.unicode()
+
+    def __repr__(self) -> str:
+        what, by = _documents.subject(self, "unicode")
+        return f"<Derivation of {what} by {by}: {len(self.steps)} steps>"
 
     def _repr_markdown_(self) -> str:
         return self.markdown()

@@ -192,7 +192,7 @@ def _row(label: str, text: str, reason: str, column: int, width: int) -> list[st
     if max(len(text), column) + len(reason) + 9 <= width:
         return [f"{label:>6} {text:<{column}}  {reason}"]
     lines = _wrapped(f"{label:>6} ", text, width)
-    indent = min(column + 9, width - len(reason))
+    indent = max(min(column + 9, width - len(reason)), 7)
     if len(lines[-1]) + 2 <= indent:
         return [*lines[:-1], f"{lines[-1]:<{indent}}{reason}"]
     return [*lines, f"{'':<{indent}}{reason}"]

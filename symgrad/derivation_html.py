@@ -108,7 +108,7 @@ def _body(d: Derivation) -> str:
         parts.append(f"<p>{mathml_of(total(d, 'latex'))}; {mathml_of('G')} belongs to the loss {mathml_of(loss)} "
                      "of one sample.</p>")
     if written(d, "latex"):
-        parts.append(f"<p>As written, {formula_of(written(d, 'latex'))}{STABLE}.</p>")
+        parts.append(f"<p>As written,</p>\n{formula_of(written(d, 'latex'))}\n<p>{STABLE}.</p>")
     if constant(d, "latex", mathml_of):
         parts.append(f"<p>{constant(d, 'latex', mathml_of)}</p>")
     parts.append('<h3>Laws</h3>\n<dl class="sg-laws">')
@@ -139,7 +139,7 @@ def formula_of(latex: str) -> str:
     pieces = latex_lines(latex, PIECE)
     texts = [pieces[0], *(piece if piece.startswith("=") else f"{{}} {piece}" for piece in pieces[1:])]
     inner = "".join(f'<span class="sg-piece">{mathml_of(text, large=True)}</span>' for text in texts)
-    return f'<div class="sg-formula">{inner}</div>'
+    return f'<span class="sg-formula">{inner}</span>'
 
 
 def _step(step: Step, over_batch: str) -> str:

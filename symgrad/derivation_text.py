@@ -19,6 +19,8 @@ from symgrad.graphs.primitives import elementwise, input_node
 from symgrad.graphs.rows import X0, Y, partial
 from symgrad.graphs.weights import ONE, Weight, to_expr
 
+MOST = 6  # references of one step
+
 if TYPE_CHECKING:
     from symgrad.steps import Step
 
@@ -198,7 +200,8 @@ def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") 
     """`by (7), (13)`: the steps that a backward step uses."""
     if step.kind != "backward" or not step.by or step.inside:
         return ""
-    return "by " + ", ".join(map(show_one, step.by))
+    shown = [show_one(n) for n in (step.by if len(step.by) <= MOST else (*step.by[:2], step.by[-1]))]
+    return "by " + ", ".join(shown if len(step.by) <= MOST else [*shown[:2], "…", shown[-1]])
 
 
 def _shift(user: Box, box: Box) -> bool:

@@ -12,7 +12,7 @@ from html import escape
 
 TIDY = [(re.compile(pattern), new) for pattern, new in (
     (r'<(mi|mn|mo) mathvariant="bold">', r'<\1 style="font-weight:bold">'),
-    (r"<mo>([A-Za-z]\w+)</mo>", r'<mo form="prefix" lspace="0.17em" rspace="0em">\1</mo>'),
+    (r"<m[io]>((?!if|otherwise)[A-Za-z]\w+)</m[io]>", r'<mo form="prefix" lspace="0.17em" rspace="0em">\1</mo>'),
     (r"((?:&#x0003D;|&#x00028;|&#x0005B;|,)</mo>)<mo>(&#x02212;|\+)</mo>", r'\1<mo form="prefix">\2</mo>'),
     (r"<mrow><mo>&#x02299;</mo>", r'<mrow><mo lspace="0em" rspace="0em">&#x02299;</mo>'),
 )]

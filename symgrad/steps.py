@@ -17,11 +17,12 @@ from symgrad.graphs.primitives import add
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import Weight
+from symgrad.shown import Shown
 from symgrad.tensor import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
+@dataclass(frozen=True, eq=False, repr=False)
+class Step(Shown):
     """One numbered step. `node` is its right-hand side over the leaves of other steps."""
 
     number: int
@@ -84,6 +85,9 @@ class Step:
 
     def __str__(self) -> str:
         return f"({self.label}) {self.formula}"
+
+    def __repr__(self) -> str:
+        return f"<Step {self}>"
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,3 +104,36 @@ def test_losses_by_hand_stay_one_box(kind):
         loss = sg.losses.squared_error(sg.tanh(z), sg.data("y", 3, over=T))
     names = [box.name for box in cut(loss) if box.kind not in ("data", "parameter")]
     assert names == (["a^1", "r"] if kind == "softmax" else ["a^1", "x^1", "r"])
+
+
+def test_a_bias_belongs_to_its_layer_however_the_sum_is_nested():
+    T = sg.dim("T")
+    W, U, b = sg.parameter("W", (3, 4)), sg.parameter("U", (3, 3)), sg.parameter("b", 3)
+    a = W @ sg.data("x", 4, over=T) + U @ sg.data("h", 3, over=T) + b
+    found = {box.name: box for box in cut(sg.sum(sg.tanh(a) ** 2))}
+    assert sorted(o.name for o in found["a^1"].operands) == ["U", "W", "b", "h", "x"] and "x^1" in found
+
+
+@pytest.mark.parametrize("activation, names", [
+    (lambda a: a * sg.sigmoid(a), ["a^1", "x^1", "a^2", "r"]),  # all of it is the activation
+    (lambda a: sg.where(a > 0, a, 0.1 * a), ["a^1", "x^1", "a^2", "r"]),
+    (lambda a: sg.tanh(a) ** 2, ["a^1", "x^1", "a^2", "r"]),
+])
+def test_activations_are_as_large_as_they_can_be(activation, names):
+    T = sg.dim("T")
+    x, W, V = sg.data("x", 3, over=T), sg.parameter("W", (3, 3)), sg.parameter("V", (2, 3))
+    found = cut(sg.sum((V @ activation(W @ x)) ** 2))
+    assert [box.name for box in found if box.kind not in ("data", "parameter")] == names
+
+
+def test_weights_of_a_softmax_and_what_they_are_made_from_are_boxes():
+    Q, K, V = (sg.data(name, (4, 3)) for name in "QKV")
+    found = cut(sg.sum((sg.softmax(Q @ K.T) @ V) ** 2), "L")
+    assert [box.name for box in found if box.kind == "operation"] == ["v_1", "v_2"]
+
+
+def test_a_loss_with_its_argument_beside_it_has_no_activation():
+    T = sg.dim("T")
+    z = sg.parameter("w", 3) @ sg.data("x", 3, over=T)
+    found = cut(sg.softplus(z) - sg.data("y", over=T) * z)
+    assert [box.name for box in found if box.kind not in ("data", "parameter")] == ["a^1", "r"]

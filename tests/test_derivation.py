@@ -237,8 +237,40 @@ def test_laws_are_derived_by_the_engine():
     }
 
 
+def test_what_the_loss_does_not_depend_on_is_said():
+    x, y = sg.data("x", 3), sg.data("y", 3)
+    d = sg.derive(sg.sum(sg.exp(x)), [y, x])
+    assert d.unicode().startswith("Gradient of L by y, x\n")
+    for text in (d.unicode(), d.latex(), d.markdown(), d.html()):
+        assert "It does not depend on" in text and "that gradient is zero." in text
+    assert d.check()
+
+
+def test_many_references_are_cut():
+    T, d, k = sg.dims("T d k")
+    W, U, h = sg.parameter("W", (k, d)), sg.parameter("U", (k, k)), sg.data("h_0", k, over=T)
+    for i in range(40):
+        h = sg.tanh(W @ sg.data(f"x_{i}", d, over=T) + U @ h)
+    derivation = sg.derive(sg.empirical_risk(sg.sum(h**2)))
+    step = next(s for s in derivation.steps if s.name == "G_{U}")
+    assert len(step.by) == 40 and f"uses of U, by ({step.by[0]}), ({step.by[1]}), …, ({step.by[-1]})" in derivation.unicode(80)
+    assert max(map(len, derivation.unicode(80).splitlines())) <= 80
+
+
 def test_a_notebook_shows_a_derivation(lecture):
     shown = lecture._repr_mimebundle_()
     assert shown["text/plain"] == lecture.unicode() and shown["text/html"] == lecture._repr_html_() == lecture.html()
     assert shown["text/latex"] == lecture._repr_latex_() == lecture.latex()
     assert shown["text/markdown"] == lecture._repr_markdown_()
+    assert repr(lecture) == "<Derivation of L by x⁰, b¹, W¹, b², W², b³, W³, b⁴, W⁴: 27 steps>"
+    step = lecture.steps[0]._repr_mimebundle_()
+    assert step["text/plain"] == "<Step (1) a¹ = W¹ x⁰ + b¹>"
+    assert step["text/latex"] == r"$\displaystyle a^{1} = W^{1} x^{0} + b^{1}$" and step["text/html"].startswith("<math")
+
+
+def test_a_notebook_shows_a_tensor():
+    t = sg.exp(sg.data("x", 3)) * 2
+    shown = t._repr_mimebundle_()
+    assert set(shown) == {"text/plain", "text/latex", "text/html"} and shown["text/latex"] == t._repr_latex_()
+    assert shown["text/html"] == t._repr_html_() and 'display="block"' in t._repr_html_()
+    assert '<annotation encoding="application/x-tex">2 \\exp(x)</annotation>' in t._repr_html_()
