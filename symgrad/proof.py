@@ -1,8 +1,8 @@
 """The proof of a derivation by numbers: every step at random values, in float64, with random unequal sizes.
 
-A forward step must give the value that the whole graph has. A gradient must equal central differences of
-the loss as a function of that one value, everything above it computed anew (fourth order: Fornberg 1988,
-table 1). Kinks are not met at random points.
+A forward step must give the value that the whole graph has, and the last one the value of what the user wrote. A
+gradient must equal central differences of the loss as a function of that one value, everything above it computed anew
+(fourth order: Fornberg 1988, table 1), and what its inner steps give. Kinks are not met at random points.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from symgrad.functions import function
 from symgrad.graphs.boxes import Box, cotangent_leaf
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.primitives import rebuild
-from symgrad.graphs.weights import to_expr
+from symgrad.graphs.weights import Weight, to_expr
 from symgrad.points import random_sizes, random_value
 from symgrad.tensor import Tensor, wrap
 
@@ -114,6 +114,10 @@ class _World:
             *(at[n] for n in needed))
         return result
 
+    def number(self, weight: Weight) -> float:
+        """A weight at the sizes of this point."""
+        return float(to_expr(weight).subs({s: self.sizes[s.name] for s in to_expr(weight).free_symbols}))
+
     def unbound(self, needed: Sequence[Node]) -> dict[str, int]:
         bound = {s.name for n in needed for s in n.shape if isinstance(s, sp.Symbol)}
         return {name: n for name, n in self.sizes.items() if name not in bound}
@@ -123,7 +127,8 @@ def _step(step: Step, world: _World, rng: np.random.Generator) -> list[tuple[Any
     """What the step and the steps inside it say, and what the numbers say."""
     box = step.box
     if step.kind == "forward":
-        return [(world.evaluate([step.node], world.values)[0], world.values[box.leaf])]
+        pairs = [(world.evaluate([step.node], world.values)[0], world.values[box.leaf])]
+        return [*pairs, _whole(world)] if box.kind == "output" else pairs
     if step.kind == "mean":
         return [_mean(step, world)]
     known = {**world.values, **world.gradients}
@@ -138,6 +143,13 @@ def _step(step: Step, world: _World, rng: np.random.Generator) -> list[tuple[Any
     rows = got.reshape(got.shape[0] if per_sample else 1, -1)
     pairs = [(rows[:, entries], np.stack([np.atleast_1d(w) for w in wanted], axis=1))]
     return pairs if inner is None else [*pairs, (inner, got)]
+
+
+def _whole(world: _World) -> tuple[Any, Any]:
+    """The loss that is derived, weighted and added up, and what the user wrote."""
+    derivation = world.derivation
+    loss, written = world.evaluate([derivation.loss, derivation.y.node], world.inputs_at)
+    return (loss if derivation.weight is None else world.number(derivation.weight) * np.sum(loss)), written
 
 
 def _inside(step: Step, world: _World, known: dict[Node, Any]) -> Any:
@@ -192,7 +204,7 @@ def _mean(step: Step, world: _World) -> tuple[Any, Any]:
     got, wanted = [], []
     weight = step.weight
     assert weight is not None
-    by = float(to_expr(weight).subs({s: world.sizes[s.name] for s in to_expr(weight).free_symbols}))
+    by = world.number(weight)
     known = {**world.values, **world.gradients}
     for inner in step.steps:
         (sample,) = world.evaluate([inner.node], known)

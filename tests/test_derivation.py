@@ -156,6 +156,15 @@ def test_same_text_whatever_the_seed_of_values(lecture):
 # what is inside a step --------------------------------------------------------------------------------------
 
 
+def test_a_loss_that_is_not_what_was_written_is_found():
+    from dataclasses import replace
+
+    d = sg.derive(derived.logistic()[0])
+    other = sg.derive(2 * derived.logistic()[0])
+    result = replace(d, y=other.y).check()
+    assert [row.name for row in result.failed] == ["r"]
+
+
 def test_a_step_unfolds_into_single_operations(lecture):
     step = next(s for s in lecture.steps if s.name == "G_{x^4}")
     assert [str(s) for s in step.steps] == [
