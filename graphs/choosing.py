@@ -65,12 +65,22 @@ def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dic
     for node in order:
         if node.op == "add":
             linear = [o for o in node.operands if o in parts and (o.op == "einsum" or len(uses[o]) == 1)]
-            if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands):
+            whole = any(o.op == "add" for o in linear)  # a layer that is complete takes another bias, and no target
+            rest = [o for o in node.operands if o not in linear]
+            if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and (
+                    not whole or all(_bias(o, parameters) for o in rest)):
                 parts.add(node)
         elif _contraction(node, parameters):
             parts.add(node)
     return {n for n in parts if not any(u.op == "add" and u in parts and (n.op == "einsum" or len(uses[n]) == 1)
                                         for u in uses[n])}
+
+
+def _bias(node: Node, parameters: Collection[Node]) -> bool:
+    """A parameter, repeated perhaps along an axis."""
+    while node.op == "view":
+        (node,) = node.operands
+    return node in parameters
 
 
 def _contraction(node: Node, parameters: Collection[Node]) -> bool:

@@ -64,6 +64,8 @@ def written(d: Derivation, style: str) -> str:
     if d.written is None:
         return ""
     text = show(d.written, style)
+    if text == show(d.graph[-1].local, style):  # another graph, the same formula
+        return ""
     return f"{show(d.graph[-1].leaf, style)} = {text}" if len(text) < 200 else ""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from symgrad.formulas import render
-from symgrad.graphs.boxes import LEAF, Box, cotangent_leaf, local_jacobian, steady
+from symgrad.graphs.boxes import LEAF, Box, cotangent_leaf, local_jacobian, passes_on, row_of, steady
 from symgrad.graphs.formulas import lower
 from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.primitives import elementwise, input_node
@@ -116,17 +116,9 @@ def _transposed(user: Box, step: Step, style: str) -> str:
     return f"{left}{_partial(show(user.leaf, style), v, style)}{right}{t} {gradient_name(user, style)}"
 
 
-def row_of_box(box: Box) -> str | None:
-    """The elementwise function of one operand that a box is, if it is one."""
-    if box.local.op == "elementwise" and len(box.local.operands) == 1 and box.operands and (
-            box.local.operands[0] is box.operands[0].leaf) and box.local.shape == box.operands[0].leaf.shape:
-        return str(box.local.attrs[0])
-    return None
-
-
 def slope(step: Step, style: str) -> str:
     """tanh'(a), where the only use of a is an activation."""
-    row = row_of_box(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
+    row = row_of(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
     return "" if row is None else f"{function_name(row, style)}'({show(step.box.leaf, style)})"
 
 
@@ -164,10 +156,10 @@ def words(step: Step, style: str, math: Callable[[str], str]) -> str:
     (user,) = users
     if user.kind == "output":
         return "gradient of the loss"
-    if (row := row_of_box(user)) is not None:
+    if (row := row_of(user)) is not None:
         return f"through {row.replace('_', ' ')}: diagonal Jacobian"
     if user.kind == "affine":
-        if _shift(user, box):
+        if passes_on(user, box):
             return "the Jacobian of a shift is the identity"
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
         if x is None or len(x.shape) != 1 + _samples(user):
@@ -189,7 +181,7 @@ def _forward_words(box: Box) -> str:
     if box.kind == "affine":
         return "affine layer"
     if box.kind == "activation":
-        row = row_of_box(box)
+        row = row_of(box)
         return f"activation, {row.replace('_', ' ')} entry by entry" if row else "activation"
     if box.kind == "output":
         return "loss"
@@ -204,12 +196,6 @@ def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") 
     return "by " + ", ".join(shown if len(step.by) <= MOST else [*shown[:2], "…", shown[-1]])
 
 
-def _shift(user: Box, box: Box) -> bool:
-    """Is the value a term of the sum that the box is?"""
-    return user.local.op == "add" and any(
-        o is box.leaf or o.op == "view" and o.operands == (box.leaf,) for o in user.local.operands)
-
-
 def jacobians(step: Step, style: str) -> str:
     """The local Jacobians that the step applies, and the scalar derivative behind an activation."""
     if step.kind != "backward":
@@ -222,7 +208,7 @@ def jacobians(step: Step, style: str) -> str:
         if j is not None and rank == axes == 1:  # of higher order or a row: the formula itself says more
             left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
             texts.append(f"{left} = {show(steady(j) or j, style)}")
-        if (row := row_of_box(user)) is not None:
+        if (row := row_of(user)) is not None:
             texts.append(scalar_derivative(row, style))
     return ("; " if style == "unicode" else r",\quad ").join(texts)
 
@@ -232,7 +218,7 @@ def derived(step: Step, style: str) -> str:
     if step.kind != "backward" or len(step.consumers) > 1:
         return ""
     if slope(step, style):
-        return scalar_derivative(str(row_of_box(step.consumers[0])), style)
+        return scalar_derivative(str(row_of(step.consumers[0])), style)
     text = jacobians(step, style)
     return "" if by_indices(text.partition(" = ")[2]) or text.endswith("= I") else text
 

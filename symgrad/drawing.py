@@ -204,6 +204,7 @@ def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], l
 
 def _part(step: Step, user: Value, place: str, homes: Homes, d: Derivation, formulas: bool) -> Box:
     """What one use of a shared parameter adds to its gradient."""
+    assert step.world is not None
     term = flow(user, step.box, step.world, False)
     name = gradient_name(step.box, "unicode")
     whole = f"{name} += {show(term, 'unicode')}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from symgrad.graphs.boxes import LEAF, Box, cotangent_leaf, local_cotangents
+from symgrad.graphs.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
 from symgrad.graphs.primitives import input_node
 from symgrad.linear_algebra import det, inv, logdet
@@ -90,13 +90,13 @@ def _square(node: Node) -> bool:
 
 def laws(steps: Sequence[Step], style: str) -> list[tuple[str, list[str]]]:
     """The laws that the backward steps use: a title and formulas, each once, in the order of first use."""
-    from symgrad.derivation_text import row_of_box, scalar_derivative
+    from symgrad.derivation_text import scalar_derivative
 
     found: dict[str, list[str]] = {CHAIN_RULE: [CHAIN[style]]}
     slopes: dict[str, None] = {}
     for step in steps:
         for user in step.consumers if step.kind == "backward" else ():
-            row = row_of_box(user)
+            row = row_of(user)
             if user.kind == "affine":
                 rows = of_rows(user)
                 found.setdefault("Affine layer of rows" if rows else "Affine layer", (ROWS if rows else AFFINE)[style])
@@ -118,8 +118,6 @@ def of_rows(user: Box) -> bool:
 
 def general(step: Step, style: str) -> str:
     """The general law of which a backward step is an instance."""
-    from symgrad.derivation_text import row_of_box
-
     if step.kind == "mean":
         return ""
     if step.kind != "backward" or len(step.consumers) > 1:
@@ -127,7 +125,7 @@ def general(step: Step, style: str) -> str:
     (user,) = step.consumers
     if user.kind == "affine":
         text = (ROWS if of_rows(user) else AFFINE)[style]
-    elif row_of_box(user) is not None:
+    elif row_of(user) is not None:
         text = ENTRYWISE[style]
     else:
         found = set(operations(user.local, step.box.leaf))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.derivation_text import row_of_box
-from symgrad.graphs.boxes import boxes, cotangent_leaf
+from symgrad.graphs.boxes import boxes, cotangent_leaf, row_of
 from symgrad.graphs.choosing import solid
 from symgrad.graphs.node import depends, topological
 from symgrad.graphs.samples import sample_axes
@@ -27,7 +26,7 @@ def inside(step: Step) -> tuple[Step, ...]:
                  inside=step.label, world=step.world)
             for i, user in enumerate(step.consumers, start=1))
     (user,) = step.consumers
-    if user.kind == "affine" or row_of_box(user) is not None:
+    if user.kind == "affine" or row_of(user) is not None:
         return ()
     leaf = step.box.leaf
     live = depends([user.local], {leaf})

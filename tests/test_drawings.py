@@ -197,7 +197,7 @@ def test_a_shared_parameter_is_drawn_at_each_use():
 def test_a_hessian_is_drawn_with_its_loss():
     p = picture(drawn.curvature())
     labels = {b.label for b in p.boxes}
-    assert {"G_w = Xᵀ (x² - y)", "H_w = Xᵀ diag(x² ⊙ (1 - x²)) X"} <= labels and sum("X w" in x for x in labels) == 1
+    assert {"v₁ = σ(a¹)", "G_w = Xᵀ (v₁ - y)", "H_w = Xᵀ diag(v₁ ⊙ (1 - v₁)) X"} <= labels and sum("X w" in x for x in labels) == 1
     assert {a.head for a in p.arrows if a.derivative} == {"v G_{w}", "v H_{w}"}
     n = sg.dim("n")
     u, v = sg.parameter("u", n), sg.parameter("v", n)

@@ -24,4 +24,4 @@ def test_the_picture_is_that_of_the_tour():
     net = sg.nn.Sequential(sg.nn.Linear(4, 8), sg.nn.Tanh(), sg.nn.Linear(8, 3))
     drawing = sg.draw(sg.derive(sg.empirical_risk(sg.losses.cross_entropy(net(x), t))))
     text = (ROOT / "docs" / "graph.svg").read_text(encoding="utf-8")
-    assert html.unescape(re.search("<desc>(.*?)</desc>", text, re.S)[1]) == drawing.words, "draw docs/graph.svg anew"
+    assert html.unescape(re.search("<desc[^>]*>(.*?)</desc>", text, re.S)[1]) == drawing.alt, "draw docs/graph.svg anew"
