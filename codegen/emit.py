@@ -15,7 +15,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.identifiers import identifier
-from symgrad.codegen.plan import Plan
+from symgrad.codegen.plan import Mark, Plan, Step
 from symgrad.codegen.planner import WIDTH, Planner, aliased
 from symgrad.codegen.shared import INDENT, Comment, Module, setting
 from symgrad.codegen.spell import Spelling
@@ -36,6 +36,7 @@ class Emitted:
     lines: tuple[str, ...]
     plan: Plan
     free_sizes: tuple[sp.Symbol, ...]  # sizes that no input shows: keyword arguments of the function
+    marks: tuple[Mark, ...] = ()  # which of the lines write which step
 
 
 def emit_function(
@@ -75,10 +76,9 @@ def emit_function(
     lines += wrap_line(f"def {name}({parameters}):", "")
     lines += documented(doc, inputs, arguments, outputs, plan)
     lines += given.size_lines(used)
-    for step in plan.steps:
-        lines += commented(step.lines, step.comment)
+    marks = write_steps(lines, plan.steps)
     lines += wrap_line(f"return {', '.join(texts) if form is None else returned(form, texts)}", INDENT)
-    return Emitted(name, tuple(lines), plan, free)
+    return Emitted(name, tuple(lines), plan, free, marks)
 
 
 def returned(form: Form, texts: Sequence[str]) -> str:
@@ -130,6 +130,22 @@ def commented(statements: Sequence[str], comment: str | None) -> list[str]:
     if len(lines) == 1 and len(lines[0]) + len(comment) + 4 <= WIDTH:
         return [f"{lines[0]}  # {comment}"]
     return [*(f"{INDENT}# {part}" for part in textwrap.wrap(comment, WIDTH - 6)), *lines]
+
+
+def write_steps(lines: list[str], steps: Sequence[Step]) -> tuple[Mark, ...]:
+    """Steps behind the `lines` of a function, each beside its formula, and where they stand."""
+    marks = []
+    for step in steps:
+        written = commented(step.lines, step.comment)
+        marks.append(Mark(len(lines) + 1, len(lines) + len(written), step))
+        lines += written
+    return tuple(marks)
+
+
+def marks_in(text: str, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """The marks of a function of these lines within the text of its module."""
+    before = text[:text.index("\n".join(lines))].count("\n")
+    return tuple(mark.moved(before) for mark in marks)
 
 
 def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None) -> str:

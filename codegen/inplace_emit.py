@@ -11,12 +11,12 @@ import sympy as sp
 
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.c_function import shape_py
-from symgrad.codegen.emit import commented
+from symgrad.codegen.emit import write_steps
 from symgrad.codegen.identifiers import identifier
 from symgrad.codegen.inplace import FIXED, InPlace, first_only
 from symgrad.codegen.order import typical
-from symgrad.codegen.plan import Plan, Step, work_of
-from symgrad.codegen.planner import WIDTH
+from symgrad.codegen.plan import Mark, Plan, Step, work_of
+from symgrad.codegen.planner import WIDTH, Wish
 from symgrad.codegen.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.spell import Spelling
 from symgrad.codegen.storage import Storage, every_operation, largest, last_reads, reads, slots
@@ -33,6 +33,7 @@ class InPlaceFunction:
     lines: tuple[str, ...]
     workspace: tuple[str, ...]
     plan: Plan
+    marks: tuple[Mark, ...] = ()
 
 
 def emit_inplace(
@@ -93,21 +94,20 @@ def emit_inplace(
 
     spelling = Spelling(module.backend, module.dtype, size_names)
     writer = InPlace(kept, spelling, arrays, shares)
-    body: list[str] = []
     steps: list[Step] = []
     seen: set[object] = set()
     for e in kept.stored:
         if e in constant:
             continue
         lines = writer.lines(e)
-        note = wishes[e].comment if e in wishes else None
-        body += commented(lines, note)
+        asked = wishes.get(e, Wish(None))
         size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
                                                                    "integer": 8}.get(e.kind, 1)
         seen.add(memory.get(e, e))
         operands = tuple(arrays[b] for b in reads(e, kept))
-        steps.append(Step(arrays[e], e.op, operands, tuple(lines), note, e.shape, e.kind, size, work_of(e)))
-    body += [f"{INDENT}{spelling.np}.copyto({target}, {writer.text(root).text})" for target, root in copies]
+        steps.append(Step(arrays[e], e.op, operands, tuple(lines), asked.comment, e.shape, e.kind, size, work_of(e),
+                          asked.nodes))
+    body = [f"{INDENT}{spelling.np}.copyto({target}, {writer.text(root).text})" for target, root in copies]
     tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
     tenants.sort(key=lambda tenant: -prod(map(typical, tenant[1].shape)))  # a slot is made in its full size
     ones = list(writer.ones)
@@ -128,7 +128,8 @@ def emit_inplace(
     rooms = tuple(({"real": 4 if module.dtype == "float32" else 8, "integer": 8}.get(e.kind, 1), e.shape)
                   for e in (*map(largest, found), *constant))
     plan = Plan(begun.shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names), rooms)
-    return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan)
+    marks = write_steps(lines, steps)
+    return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan, marks)
 
 
 def documented(doc: str) -> list[str]:

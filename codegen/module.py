@@ -20,8 +20,9 @@ from symgrad.codegen import c_training, frame
 from symgrad.codegen.binding import index_inputs
 from symgrad.codegen.c_emit import InPlaceCode, emit_compiled_inplace
 from symgrad.codegen.c_training import c_blocks, compiled_step
-from symgrad.codegen.emit import Emitted, emit_function
+from symgrad.codegen.emit import Emitted, emit_function, marks_in
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
+from symgrad.codegen.plan import Mark
 from symgrad.codegen.shared import Comment, Module
 from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
@@ -72,14 +73,20 @@ class Network:
     names: Mapping[Node, str] = field(default_factory=dict)
     comment: Comment | None = None
     sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
+    meaning: Mapping[Node, tuple[str, Node]] = field(default_factory=dict)  # "forward" or "backward", and of which value
 
 
 @dataclass(frozen=True)
 class TrainingText:
-    """The functions of a training module and its whole text."""
+    """The functions of a training module and its whole text, with the places of their steps in it."""
 
     text: str
     functions: Mapping[str, Emitted | InPlaceFunction]
+
+    @property
+    def marks(self) -> dict[str, tuple[Mark, ...]]:
+        """For each function the lines of the text on which its steps are written."""
+        return {name: marks_in(self.text, f.lines, f.marks) for name, f in self.functions.items()}
 
 
 PIECE = 1 << 16  # a few arrays of so many numbers lie in a cache of the second or third level

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -14,6 +14,7 @@ import sympy as sp
 from symgrad.codegen.arrays import Expr
 from symgrad.codegen.order import typical
 from symgrad.codegen.tables import Table
+from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size, size_key
 
 Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
@@ -32,6 +33,7 @@ class Step:
     kind: str
     itemsize: int
     work: Work
+    nodes: tuple[Node, ...] = field(default=(), repr=False)  # those with a name or formula whose value it is
 
     @property
     def flops(self) -> Size:
@@ -114,6 +116,19 @@ class Plan:
 
     def _shape(self, shape: Shape) -> str:
         return "scalar" if not shape else " x ".join(self._size(s) for s in shape)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a step is written: the lines from `first` to `last` of a text, counted from 1, its formula among them."""
+
+    first: int
+    last: int
+    step: Step
+
+    def moved(self, lines: int) -> Mark:
+        """The same in a text that has so many lines in front."""
+        return replace(self, first=self.first + lines, last=self.last + lines)
 
 
 def total(work: Iterable[tuple[int, Shape]]) -> Size:

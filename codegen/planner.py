@@ -14,7 +14,7 @@ from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.plan import Step, Work, work_of
 from symgrad.codegen.spell import Spelling, helpers_of, place_lines
 from symgrad.codegen.texts import Code
-from symgrad.graphs.node import BOOLEAN, REAL
+from symgrad.graphs.node import BOOLEAN, REAL, Node
 
 WIDTH = 100  # columns of a line of emitted code
 OPS = 9  # operations a reader takes in at once
@@ -24,10 +24,11 @@ WORDS = ("exp", "log", "tanh", "sin", "cos", "sqrt", "erf", "abs", "log1p", "exp
 
 @dataclass(frozen=True)
 class Wish:
-    """A variable that must be: its name and, where there is one, its formula."""
+    """A variable that must be: its name and, where there is one, its formula; the nodes that it is for."""
 
     name: str | None
     comment: str | None = None
+    nodes: tuple[Node, ...] = ()
 
 
 def order(roots: Sequence[Expr]) -> list[Expr]:
@@ -136,7 +137,8 @@ class Planner:
             base = base.args[0]
         memory = 0 if base is not e and base in self.variables else itemsize
         self.steps.append(Step(target, e.attrs[0] if e.op in ("row", "call") else e.op, self.reads[e], tuple(lines),
-                               wish.comment if wish else None, e.shape, e.kind, memory, self.work[e]))
+                               wish.comment if wish else None, e.shape, e.kind, memory, self.work[e],
+                               wish.nodes if wish else ()))
         self.variables[e] = target
         self.code[e] = Code(target)
         self.reads[e] = (target,)

@@ -164,7 +164,7 @@ def wanted_of(nodes: Sequence[Node], names: Mapping[Node, str], comment: Comment
         name = names.get(node) or (node.attrs[0] if node.op == "named" else None)
         formula = comment(node) if comment is not None else None
         if name is not None or formula is not None:
-            wanted[node] = Wish(name, formula)
+            wanted[node] = Wish(name, formula, (node,))
     return wanted
 
 
@@ -174,7 +174,7 @@ def wishes_of(lowering: Lowering, wanted: Mapping[Node, Wish]) -> dict[Expr, Wis
         e = lowering.loose(node)
         if e.op not in LEAVES:
             known = wishes.get(e, Wish(None))
-            wishes[e] = Wish(known.name or wish.name, known.comment or wish.comment)
+            wishes[e] = Wish(known.name or wish.name, known.comment or wish.comment, known.nodes + wish.nodes)
     return wishes
 
 

@@ -1,4 +1,4 @@
-"""The command line: `symgrad derive|explain|draw|generate|train|check|info`, on a model file or on a formula as text.
+"""The command line: `symgrad derive|explain|draw|generate|train|check|report|info`, on a model file or a formula as text.
 
 Commands here read options and print; what they do stands in `commands.py` and `training.py`. Whatever goes wrong
 is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
@@ -17,6 +17,7 @@ import click
 
 import symgrad
 from symgrad import commands, terminal
+from symgrad.arguments import Claim, names_of, shapes_of
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import SymgradError
 from symgrad.render import checked_path
@@ -71,29 +72,10 @@ class Commands(click.Group):
                           "report it; SYMGRAD_TRACEBACK=1 shows where it happened") from None
 
 
-def _shapes(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    shapes: dict[str, str] = {}
-    for value in values:
-        name, sign, sizes = value.partition("=")
-        if not sign or not name.strip():
-            raise click.BadParameter(f"{value!r} is not NAME=SIZES, such as X=n,d or c= for a scalar", ctx, option)
-        if name.strip() in shapes:
-            raise click.BadParameter(f"{name.strip()} is declared twice", ctx, option)
-        shapes[name.strip()] = sizes
-    return shapes
-
-
-def _names(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    names = [name.strip() for value in values for name in value.split(",")]
-    if not all(names):
-        raise click.BadParameter("a name is missing", ctx, option)
-    return tuple(dict.fromkeys(names))
-
-
-SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=_shapes,
+SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=shapes_of,
                      help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
                           "sample of T, 'y=n: integer' for whole numbers. Once for each name.")
-WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=_names,
+WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
                    help="Differentiate with respect to these; otherwise all parameters.")
 
 
@@ -226,27 +208,6 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
     click.get_current_context().exit(status)
 
 
-class Claim(click.Command):
-    """A command whose argument may begin with a minus: `-X.T @ y` is a formula and no option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        options = {name: p for p in self.get_params(ctx) if isinstance(p, click.Option) for name in p.opts}
-        rest, formulas = list(args), []
-        kept: list[str] = []
-        while rest:
-            arg = rest.pop(0)
-            if arg == "--":
-                formulas += rest
-                break
-            if arg.startswith("-") and not arg.startswith("--") and arg not in options:
-                formulas.append(arg)
-                continue
-            kept.append(arg)
-            if arg in options and not options[arg].is_flag and rest:
-                kept.append(rest.pop(0))
-        return super().parse_args(ctx, [*kept, "--", *formulas] if formulas else kept)
-
-
 @cli.command(cls=Claim)
 @click.argument("target", metavar="MODEL.py|FORMULA|CLAIM")
 @SHAPE
@@ -295,6 +256,28 @@ def _check_claim(claim: str, derivative: str, of: str, shapes: dict[str, str], w
         terminal.say()
         terminal.table(("counterexample", "value"), verdict.counterexample.rows(), fold=("value",))
     return verdict.equal
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="PAGE.html", help="Where the page goes; otherwise the name of the model and .html.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data; otherwise as the file says.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples in one step; otherwise as the file says.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the first weights and the order of the samples.")
+@click.option("--train/--no-train", "fit", default=True, show_default=True, help="Train a model file that has data first.")
+@click.option("--date", is_flag=True, help="Write the day on the page (that of SOURCE_DATE_EPOCH, where it is set).")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of the training.")
+def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, epochs: int | None,
+           batch_size: int | None, seed: int | None, fit: bool, date: bool, quiet: bool) -> None:
+    """Write one page about a model.
+
+    Shapes, drawing, derivation and program, in which each formula leads to the line that computes it, and back; what a
+    training brought: curves, confusion matrix, norms of gradients. One HTML file that needs no network and no script;
+    equal models give equal bytes. A formula, or a model file without `data`, gives the page without a training."""
+    from symgrad import training
+
+    plan = training.Plan(None, epochs, batch_size, seed, quiet)
+    click.get_current_context().exit(training.report(target, shapes, wrt, output, plan, fit, date))
 
 
 @cli.command()

@@ -23,6 +23,7 @@ GRID, FRAME = ("#e2e8f0", "#253349"), ("#94a3b8", "#64748b")
 UNDRAWN = ("epoch", "gradient_norm", "seconds")  # curves that have no panel
 DASHED = 'stroke-dasharray="3 3"'
 DOTS = 40  # epochs up to which every point is marked
+MOST = 3  # lines that a legend names one by one
 STEEP = 20  # ratio of the largest to the smallest value above which an axis is logarithmic
 
 
@@ -68,13 +69,37 @@ def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = N
     words = f"{len(epochs)} epochs. " + ". ".join(
         f"{name.replace('_', ' ')} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in curves.items()
         if name not in UNDRAWN and len(values))
+    return _document(body, width, height, words, plain, "sg-curves", (TRAINING, VALIDATION))
+
+
+def bundle_svg(title: str, epochs: Sequence[float], curves: Mapping[str, Sequence[float]]) -> str:
+    """One panel with a curve for each of `curves`, coloured in their order from blue to red."""
+    shades = [_shade(i / max(1, len(curves) - 1)) for i in range(len(curves))]
+    lines = [Line(name, shade, values) for (name, values), shade in zip(curves.items(), shades, strict=True)]
+    body = [f'<g transform="translate({_n(LEFT)} {_n(TOP)})">', *_panel(title, epochs, lines, None), "</g>"]
+    words = f"{title}, {len(epochs)} epochs. " + ". ".join(
+        f"{name} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in curves.items())
+    return _document(body, LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM, words, False, "sg-bundle", shades)
+
+
+def _shade(place: float) -> tuple[str, str]:
+    """A colour between those of the ends, on white paper and in dark mode."""
+    def mixed(a: str, b: str) -> str:
+        pairs = [(int(a[i:i + 2], 16), int(b[i:i + 2], 16)) for i in (1, 3, 5)]
+        return "#" + "".join(f"{round(x + place * (y - x)):02x}" for x, y in pairs)
+
+    return mixed(TRAINING[0], look.BACKWARD[0]), mixed(TRAINING[1], look.BACKWARD[1])
+
+
+def _document(body: Sequence[str], width: float, height: float, words: str, plain: bool, name: str,
+              colours: Sequence[tuple[str, str]]) -> str:
     size = f'viewBox="0 0 {_n(width)} {_n(height)}"'
     if not plain:
         size += f' width="{_n(width)}" height="{_n(height)}" style="max-width:100%;height:auto" role="img"'
         size += f" aria-label={quoted(words)}"
-    head = [f'<svg xmlns="http://www.w3.org/2000/svg" class="sg-curves" {size} font-family="{FONT_STACK}">']
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" class="{name}" {size} font-family="{FONT_STACK}">']
     if not plain:
-        head.append(f"<style>{_dark_mode()}</style>")
+        head.append(f"<style>{_dark_mode(name, colours)}</style>")
     head.append(f'<rect class="paper" width="{_n(width)}" height="{_n(height)}" fill="{look.PAPER[0]}"/>')
     return "\n".join([*head, *body, "</svg>"]) + "\n"
 
@@ -98,11 +123,11 @@ def _panel(name: str, epochs: Sequence[float], lines: Sequence[Line], best_epoch
         parts.append(f'<path class="frame" d="M{_n(WIDTH * x.place(best_epoch))} 0V{_n(HEIGHT)}" '
                      f'stroke="{FRAME[0]}" {DASHED}/>')
     for number, line in enumerate(lines):
-        parts.append(_curve(number, line, epochs, x, y))
+        parts.append(_curve(number, line, epochs, x, y, thin=len(lines) > MOST))
     return parts + _legend(lines, best_epoch)
 
 
-def _curve(number: int, line: Line, epochs: Sequence[float], x: Axis, y: Axis) -> str:
+def _curve(number: int, line: Line, epochs: Sequence[float], x: Axis, y: Axis, thin: bool) -> str:
     points = [(WIDTH * x.place(e), HEIGHT * (1 - y.place(v))) if math.isfinite(v) else None
               for e, v in zip(epochs, line.values, strict=True)]
     pieces, pen = [], "M"
@@ -110,9 +135,9 @@ def _curve(number: int, line: Line, epochs: Sequence[float], x: Axis, y: Axis) -
         if point is not None:
             pieces.append(f"{pen}{_n(point[0])} {_n(point[1])}")
         pen = "M" if point is None else "L"
-    parts = [f'<path d="{"".join(pieces)}" fill="none" stroke-width="2" stroke-linejoin="round" '
+    parts = [f'<path d="{"".join(pieces)}" fill="none" stroke-width="{1.2 if thin else 2}" stroke-linejoin="round" '
              'stroke-linecap="round"/>']
-    if len(points) <= DOTS:
+    if len(points) <= DOTS and not thin:
         parts += [f'<circle cx="{_n(p[0])}" cy="{_n(p[1])}" r="2.4" stroke="none"/>' for p in points if p is not None]
     colour = line.colour[0]
     return f'<g class="line{number}" stroke="{colour}" fill="{colour}">{"".join(parts)}</g>'
@@ -122,6 +147,8 @@ def _legend(lines: Sequence[Line], best_epoch: int | None) -> list[str]:
     """One row above the frame: a stroke, the name and the last value of each line; the best epoch."""
     parts, left = [], 0.0
     for number, line in enumerate(lines):
+        if len(lines) > MOST and 0 < number < len(lines) - 1:  # of many lines, the first and the last
+            continue
         words = f"{line.label} {line.values[-1]:.4g}"
         parts.append(f'<g class="line{number}" stroke="{line.colour[0]}"><path d="M{_n(left)} -16h18" '
                      'stroke-width="2.5" stroke-linecap="round"/></g>')
@@ -177,12 +204,12 @@ def _text(words: str, x: float, y: float, size: float, colour: str, name: str, a
             f'text-anchor="{anchor}"{bold}>{clean(words)}</text>')
 
 
-def _dark_mode() -> str:
+def _dark_mode(name: str, colours: Sequence[tuple[str, str]]) -> str:
     fills = {"paper": look.PAPER[1], "ink": look.INK[1], "muted": look.MUTED[1]}
-    strokes = {"grid": GRID[1], "frame": FRAME[1], "line0": TRAINING[1], "line1": VALIDATION[1]}
-    rules = [f".sg-curves .{k}{{fill:{v}}}" for k, v in fills.items()]
-    rules += [f".sg-curves .{k}{{stroke:{v}}}" for k, v in strokes.items()]
-    rules += [f".sg-curves .{k} circle{{fill:{strokes[k]}}}" for k in ("line0", "line1")]
+    strokes = {"grid": GRID[1], "frame": FRAME[1], **{f"line{i}": dark for i, (_, dark) in enumerate(colours)}}
+    rules = [f".{name} .{k}{{fill:{v}}}" for k, v in fills.items()]
+    rules += [f".{name} .{k}{{stroke:{v}}}" for k, v in strokes.items()]
+    rules += [f".{name} .{k} circle{{fill:{v}}}" for k, v in strokes.items() if k.startswith("line")]
     return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"
 
 

@@ -21,6 +21,8 @@ from symgrad.progress import Progress
 
 if TYPE_CHECKING:
     from symgrad.model import Model
+    from symgrad.tensor import Tensor
+    from symgrad.updates import Optimizer
 
 Callback = Callable[["Training"], Any]
 Measure = Callable[[Dataset], Mapping[str, float]]
@@ -56,7 +58,26 @@ class Plan:
     evaluate: Measure  # the loss and the metrics
     callbacks: Sequence[Callback]
     progress: bool
+    gradients: Mapping[str, np.ndarray] = field(default_factory=dict)  # by parameter, written by every step; none on a GPU
     title: str = "epoch"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit that is over: what was asked for, its course, and the data, which are not copied, for a report."""
+
+    optimizer: Optimizer
+    epochs: int
+    batch_size: int | None
+    history: History
+    train: Dataset  # what the parameters were last trained on
+    metrics: Mapping[str, Tensor]
+    held: Dataset | None  # what they were not trained on, where there was a validation and no refit on all samples
+
+    @property
+    def refitted(self) -> bool:
+        """Whether the validation only chose the number of epochs, for which the model was then trained on all samples."""
+        return self.held is None and "val_loss" in self.history.curves
 
 
 @dataclass
@@ -70,7 +91,7 @@ class Good:
 def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> Plan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
-                   title="on all samples, epoch")
+                   gradients={}, title="on all samples, epoch")
 
 
 def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
@@ -92,6 +113,8 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
             row["seconds"] = time.perf_counter() - start
             for name, curve in history.curves.items():
                 curve.append(row[name])
+            for name, norm in _norms(plan).items():
+                history.norms.setdefault(name, []).append(norm)
             bar.epoch(training.epoch, history.last)
             for callback in plan.callbacks:
                 callback(training)
@@ -113,6 +136,11 @@ def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> 
 def _steps(data: Dataset, plan: Plan) -> int:
     """The number of minibatches of an epoch."""
     return math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
+
+
+def _norms(plan: Plan) -> dict[str, float]:
+    """The norm of each gradient as the last step left it."""
+    return {name: math.sqrt(np.vdot(g, g)) for name, g in plan.gradients.items()}
 
 
 def _each(callbacks: Sequence[Callback], method: str, training: Training) -> None:
@@ -153,6 +181,13 @@ def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> Div
     kept = f"those after epoch {good.epoch}" if good.epoch else "those the fit began with"
     return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "
                            "A smaller learning rate may help.", epoch, step)
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; a SymgradError for what is no whole number from `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SymgradError(f"{name} must be a whole number from {least}, not {value!r}")
+    return int(value)
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:

@@ -33,6 +33,7 @@ class History:
     interrupted: bool = False  # by Ctrl-C
     stopped: str = ""  # why the fit ended before its last epoch
     best_epoch: int | None = None  # the epoch whose parameters early stopping went back to
+    norms: dict[str, list[float]] = field(default_factory=dict)  # of the last gradients of each epoch
 
     def __len__(self) -> int:
         return len(self.curves.get("epoch", ()))

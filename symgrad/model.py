@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import numpy as np
 
 from symgrad import fitting
 from symgrad.align import as_tensor, describe
-from symgrad.codegen.module import training_text
 from symgrad.codegen.shared import new_module
 from symgrad.dataset import Dataset, checked, split
 from symgrad.devices import device_of, host, norm
@@ -33,7 +31,7 @@ from symgrad.metrics import Metrics, metric_tensors
 from symgrad.names import display_names
 from symgrad.optim import Adam, Optimizer
 from symgrad.parameters import Parameters, npz, read_npz
-from symgrad.source import Source, closed, network, rule_of
+from symgrad.source import closed, network, rule_of, written
 from symgrad.summary import Summary, summary
 from symgrad.tensor import Tensor, wrap
 from symgrad.threads import threads_for
@@ -61,7 +59,7 @@ class Model:
     def __init__(self, loss: Any, predict: Any = None, backend: str = "numpy", dtype: Any = "float32",
                  seed: int = 0) -> None:
         self.dtype = new_module(backend, dtype_name(dtype)).dtype  # refuses what no backend can do
-        self.backend, self.seed = backend, _whole("seed", seed, 0)
+        self.backend, self.seed = backend, fitting.whole("seed", seed, 0)
         self._device = device_of(backend)
         self.loss = closed(loss)
         self._net = network(self.loss, predict, {})
@@ -74,6 +72,8 @@ class Model:
         self._rng = np.random.default_rng((seed, 1))
         self._functions: dict[tuple[Tensor, ...], Function] = {}
         self._feeds: dict[tuple[Node, ...], Feed] = {}
+        self._slopes: dict[str, Any] = {}  # the gradients that the last steps write
+        self.fitted: fitting.Fitted | None = None  # the last fit, with its data
         if all(isinstance(s, int) for _, node in self._net.parameters for s in node.shape):
             self._create(None)
 
@@ -138,11 +138,9 @@ class Model:
     def _module(self, optimizer: Optimizer) -> Any:
         """The training module with this optimiser."""
         if optimizer not in self._modules:
-            module = new_module(self.backend, self.dtype)
-            done = training_text(module, replace(self._net, rule=rule_of(optimizer)))
-            plans = {name: f.plan for name, f in done.functions.items()}
-            self._modules[optimizer] = Source(done.text, plans, module.data).load()
-            self._flops[optimizer] = plans["backward"].flops
+            source = written(self._net, rule_of(optimizer), self.backend, self.dtype)
+            self._modules[optimizer] = source.load()
+            self._flops[optimizer] = source.plans["backward"].flops
         return self._modules[optimizer]
 
     def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
@@ -152,7 +150,7 @@ class Model:
         module = self._module(chosen)
         state = module.begin(self._views)
         state["theta"], state["params"] = self._theta, self._views  # one vector, whoever trains it
-        step, lr = module.step, chosen.lr
+        step, lr, self._slopes = module.step, chosen.lr, state["gradients"]
         return lambda batch: step(state, batch, lr), lambda: norm(state["g"])
 
     def _feed(self, nodes: Iterable[Node]) -> Feed:
@@ -213,9 +211,9 @@ class Model:
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
         chosen = self._metrics(metrics)
-        _whole("epochs", epochs)
+        fitting.whole("epochs", epochs)
         if batch_size is not None:
-            _whole("batch_size", batch_size)
+            fitting.whole("batch_size", batch_size)
         functions = fitting.check_callbacks(callbacks)
         everything = self._checked(data, "data", True, chosen)
         train, held = everything, None
@@ -226,20 +224,21 @@ class Model:
         refit = any(getattr(callback, "refit", False) for callback in functions)
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
-        names = tuple(name for name, _ in self._net.data)
-        start, device = self.parameters, self._device
+        start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         plan = fitting.Plan(
-            *self._steps(optimizer), device.read if device.foreign else None, names, epochs, batch_size,
-            self._rng if shuffle else None, tuple(chosen),
+            *self._steps(optimizer), device.read if device.foreign else None, tuple(dict(self._net.data)), epochs,
+            batch_size, self._rng if shuffle else None, tuple(chosen),
             lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
-            progress)
+            progress, {} if device.foreign else self._slopes)
         with threads_for(self._operations(optimizer, everything, batch_size)):
             history = fitting.run(self, train, held, plan)
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
                 again = fitting.again(plan, *self._steps(optimizer), history.best_epoch)
                 history.interrupted = fitting.run(self, everything.moved(device.put), None, again).interrupted
+                own, apart = everything, None
+        self.fitted = fitting.Fitted(optimizer or Adam(), epochs, batch_size, history, own, chosen, apart)
         return history
 
     def _operations(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> int:
@@ -327,12 +326,16 @@ class Model:
         return model_html(mathml(self.loss), "" if self.prediction is None else mathml(self.prediction),
                           self.summary().table, repr(self)[1:-1])
 
+    def report(self, path: str | os.PathLike[str], data: Mapping[str, Any] | None = None, title: str = "",
+               date: bool | str = False) -> Path:
+        """Write one HTML page to `path`: formulas, drawing, code, training. It is measured on `data`, or on the
+        validation data of the last fit, or on what it was trained on. Equal models give equal bytes; `date` adds the
+        day, or that text. Raises SymgradError for a place that cannot be written, DataError for data that do not fit.
+        """
+        from symgrad.reporting import of_model, write_report
+        write_report(of_model(self, data, title, date), path)
+        return Path(path)
+
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self._net.parameters)
         return f"<Model of {names}: {len(topological([self._net.loss[1]]))} nodes, {self.dtype}>"
-
-
-def _whole(name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SymgradError(f"{name} must be a whole number from {least}, not {value!r}")
-    return int(value)

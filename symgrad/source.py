@@ -19,9 +19,10 @@ import numpy as np
 import sympy as sp
 
 from symgrad.align import as_tensor, describe
+from symgrad.codegen.emit import emit_function, marks_in, module_text
 from symgrad.codegen.load import load
 from symgrad.codegen.module import CONSTANTS, Named, Network, Rule, training_text
-from symgrad.codegen.plan import Plan
+from symgrad.codegen.plan import Mark, Plan
 from symgrad.codegen.shared import new_module
 from symgrad.devices import device_of
 from symgrad.files import write_whole
@@ -49,13 +50,34 @@ SHOWN = 24  # formulas in the head of a module
 
 
 @dataclass(frozen=True)
+class Line:
+    """Lines of a module, from `first` to `last` and counted from 1, on which `function` computes one formula.
+
+    `kind` is "forward" for the value `node`, "loss" for the loss, "backward" for the gradient by `node`, "update" for
+    a formula of the optimiser, the one numbered `number` of those that are computed. `target` is the variable.
+    """
+
+    function: str
+    first: int
+    last: int
+    target: str
+    kind: str
+    node: Node | None = field(default=None, repr=False)
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class Source:
-    """The text of a training module, made by `sg.generate`. `.save(path)` writes it, `.load()` gives it as a module."""
+    """The text of a training module, made by `sg.generate`. `.save(path)` writes it, `.load()` gives it as a module.
+
+    `lines` says which of its lines computes which value, gradient, and formula of the optimiser.
+    """
 
     text: str
     plans: Mapping[str, Plan] = field(repr=False, compare=False)
     constants: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     backend: str = "numpy"
+    lines: tuple[Line, ...] = field(default=(), repr=False, compare=False)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module; constant arrays that are too large for the text go into a file beside it.
@@ -106,15 +128,49 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     """
     if outputs is not None and predict is not None:
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
-    module = new_module(backend, dtype_name(dtype))
+    new_module(backend, dtype_name(dtype))  # refuses what no backend can do
     target = closed(loss)
     wanted = outputs if outputs is not None else _prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
     rule = rule_of(Adam() if optimizer is None else optimizer)
-    net = replace(net, rule=rule, title=title or f"The loss {net.loss[0]}, minimised by {rule.name}.")
-    done = training_text(module, net)
-    return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data,
-                  backend)
+    return written(replace(net, title=title), rule, backend, dtype_name(dtype))
+
+
+def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
+    """The training module of `net` with this update rule; where it has no title, it says what it does."""
+    module = new_module(backend, dtype)
+    title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
+    done = training_text(module, replace(net, rule=rule, title=title))
+    return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data, backend,
+                  _lines(done.marks, net, rule))
+
+
+def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule) -> tuple[Line, ...]:
+    """What the marked lines compute, told by the nodes of their steps."""
+    updates = {node: number for number, node in enumerate(rule.comments)}
+    lines = []
+    for function, found in marks.items():
+        for mark in found:
+            place = (function, mark.first, mark.last, mark.step.target)
+            for node in mark.step.nodes:
+                if function == "update" and node in updates:
+                    lines.append(Line(*place, "update", number=updates[node]))
+                elif node in net.meaning:
+                    lines.append(Line(*place, *net.meaning[node]))
+    return tuple(lines)
+
+
+def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", dtype: str = "float64") -> Source:
+    """A module with one function, `backward`: the loss and its gradients by `wrt`, symbols or tensors within it."""
+    module = new_module(backend, dtype_name(dtype))
+    net = network(loss, None, {}, wrt=[x.node for x in wrt])
+    keys = [name.removeprefix("G_") for name, _ in net.gradients]
+    done = emit_function(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
+                         form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names, comment=net.comment,
+                         doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}.")
+    text = module_text(module, [done], f"The loss {net.loss[0]} and its gradients.")
+    marks = {"backward": marks_in(text, done.lines, done.marks)}
+    return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net, net.rule))
 
 
 def closed(loss: Any) -> Tensor:
@@ -126,20 +182,25 @@ def closed(loss: Any) -> Tensor:
     return tensor if tensor.over is None else empirical_risk(tensor)
 
 
-def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str = "") -> Network:
+def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str = "",
+            wrt: Sequence[Node] | None = None) -> Network:
     """The loss, its gradients and what goes with them, named and commented, for the text of a module.
 
+    Gradients are those by all parameters, or by `wrt`, where that is given, whether they are to be trained or not.
     Its rule is Adam's until another one is put in its place.
     """
     target = closed(loss)
     tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
     names = display_names([t.node for t in tensors])
-    roots = stabilise([t.node for t in tensors])
+    inner = [n for n in wrt or () if n.op not in ("input", "constant")]
+    roots = stabilise([t.node for t in tensors], keep=inner)
     root = roots[0]
-    parameters = _parameters(roots, names)
-    data = [n for n in topological([root]) if n.op == "input" and n.attrs[0].kind != "parameter"]
+    variables = _parameters(roots, names) if wrt is None else list(wrt)
+    parameters = [n for n in variables if n.op == "input"]
+    data = [n for n in topological([root]) if n.op == "input" and n not in parameters and (
+        wrt is not None or n.attrs[0].kind != "parameter")]
     data = in_order_of_use(root, data)
-    found = boxes(root, names, _free("L", names))
+    found = boxes(root, names, _free("L", names), keep=inner)
     table = {box.node: box.name for box in found if box.node.op != "input"}
     display = {**table, **names}
     for node, name in table.items():  # what a name stands for prints as that name too
@@ -153,8 +214,9 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
         return u if name is None or node is root else named(u, f"G_{{{name}}}")
 
     below = set(topological([root]))
-    grads = cotangents(root, delta_seed(()), [p for p in parameters if p in below], wrapped)
-    gradients = unpicked([as_real(grads[p]) if p in grads else zeros(p.shape) for p in parameters])
+    grads = cotangents(root, delta_seed(()), [p for p in variables if p in below], wrapped)
+    grads = dict(zip(grads, unpicked(list(grads.values())), strict=True))
+    gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in variables]
     leaves = _gradient_leaves(root, grads, own)
     rows = [(names[p], p) for p in parameters]
     prediction = None
@@ -167,9 +229,12 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     name = display[root] if root in table else "L"
     net = Network(title, _formulas(found), tuple(rows),
                   tuple((names[n], n) for n in data), inputs, (name, root),
-                  tuple((f"G_{names[p]}", g) for p, g in zip(parameters, gradients, strict=True)), prediction,
-                  rule_of(Adam()), table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes)
-    _check_sizes(net)
+                  tuple((f"G_{own.get(p, 'v')}", g) for p, g in zip(variables, gradients, strict=True)), prediction,
+                  rule_of(Adam()), table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes,
+                  {**{node: ("loss" if node is root else "forward", node) for node in table},
+                   **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}})
+    if wrt is None:
+        _check_sizes(net)
     return net
 
 

@@ -1,4 +1,4 @@
-"""`symgrad train`: from a model file to a folder with formulas, picture, code, curves and weights.
+"""`symgrad train`: from a model file to a folder with formulas, picture, code, curves and weights; `symgrad report`.
 
 What follows from the formulas alone is written before the training, what it learnt afterwards; each file is whole or
 not there. The test data are checked at the start and measured once, at the very end.
@@ -6,8 +6,8 @@ not there. The test data are checked at the start and measured once, at the very
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from symgrad.history import History
 from symgrad.model import Model
 from symgrad.modelfile import ModelFile, ModelFileError
 from symgrad.optim import Adam, Optimizer
-from symgrad.target import Target, from_file
+from symgrad.reporting import Subject, day, of_model, write_report
+from symgrad.target import Target, from_file, target
 
 FIT = ("optimizer", "epochs", "batch_size", "validation", "metrics", "callbacks")  # handed to Model.fit as they are
 INTERRUPTED = 130
@@ -83,6 +84,48 @@ def train(path: str, plan: Plan) -> int:
     if proof.good is False:
         terminal.say(f"The derivation does not hold: {proof.sentence}; see symgrad check {path}", "bold red")
     return INTERRUPTED if history.interrupted else 1 if proof.good is False else 0
+
+
+def report(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], output: str | None, plan: Plan, fit: bool,
+           date: bool) -> int:
+    """Write the page about a model file, which is trained first where it has data and `fit` is true, or a formula;
+    the exit status is that of `train`.
+
+    Raises SymgradError as `train` does, and for what is neither a model file nor a formula.
+    """
+    here = Path.cwd()  # before the model file can move us
+    if output:
+        check_place(output)
+    on = target(argument, shapes, wrt)
+    place = check_place(here / (output or f"{on.name}.html"))
+    subject, interrupted = _subject(on, plan, fit)
+    proof = write_report(replace(subject, title=on.title, date=day() if date else ""), place)
+    terminal.say(f"Wrote {output or place.name}")
+    if proof.good is False:
+        terminal.say(f"The derivation does not hold: {proof.sentence}", "bold red")
+    return INTERRUPTED if interrupted else 1 if proof.good is False else 0
+
+
+def _subject(on: Target, plan: Plan, fit: bool) -> tuple[Subject, bool]:
+    """What a page is to be about, after the training; whether Ctrl-C ended that."""
+    file = on.file
+    if not fit or file is None or "data" not in file.given:
+        seed = plan.seed if plan.seed is not None else file.get("seed", 0) if file else 0
+        try:
+            model = Model(on.loss, predict=file.get("predict") if file else None, seed=seed)
+        except SymgradError as error:  # a formula without parameters, or with sizes that no data show
+            return Subject(on.loss, on.wrt, why=str(error)), False
+        return replace(of_model(model), wrt=on.wrt), False
+    model, options = _model(on, file, plan)
+    try:
+        history = model.fit(file.given["data"], progress=not plan.quiet, **options)
+    except DivergenceError as error:
+        error.args = (f"{file.path}: {error}",)
+        raise
+    found = replace(of_model(model, file.get("test_data")), wrt=on.wrt)
+    if found.measured is not None and file.get("test_data") is not None:
+        found = replace(found, measured=("the test data", found.measured[1]))
+    return found, history.interrupted
 
 
 def _nothing(text: str = "", style: str = "") -> None:

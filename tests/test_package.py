@@ -92,7 +92,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     expected = {
         f"{target}/{file.relative_to(ROOT / room)}"
         for room, target in ROOMS.items()
-        for pattern in ("*.py", "py.typed", "fonts/*")
+        for pattern in ("*.py", "py.typed", "fonts/*", "templates/*")
         for file in (ROOT / room).glob(pattern)
     }
     with zipfile.ZipFile(wheel) as archive:
@@ -111,6 +111,7 @@ def test_wheel_runs_beside_a_users_own_graphs_and_codegen(installed, folder):
 
 def test_command_is_installed(installed, folder):
     assert "derive" in run(installed.with_name("symgrad"), "--help", cwd=folder)
+    assert "Wrote p.html" in run(installed.with_name("symgrad"), "report", "sum(w**2)", "--shape", "w=3", "-o", "p.html", cwd=folder)
 
 
 def test_checkout_and_installation_mean_the_same_modules(tmp_path):
