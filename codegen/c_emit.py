@@ -89,8 +89,7 @@ def emit_compiled(
              for text in c_texts(name, plan, k, passed)]
     glue = _Glue(name, plan, passed, single, roots, given)
     steps = _steps(plan, comments)
-    shown = Plan(begun.shapes, steps, tuple(glue.result(root, roots[:i]) for i, root in enumerate(roots)), dict(size_names),
-                 _room(plan))
+    shown = begun.plan(steps, [glue.result(root, roots[:i]) for i, root in enumerate(roots)], _room(plan))
     parameters = [*arguments, *(["*"] if free else []), *(size_names[s] for s in free)]
     lines = wrap_line(f"def {name}({', '.join(parameters)}):", "")
     lines += documented(doc, inputs, arguments, outputs, shown)
@@ -167,7 +166,7 @@ def emit_compiled_inplace(
         shown.append((text, size_text(bound.value, {**size_names, bound.unknown: where}).text))
     return InPlaceCode(
         name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers), tuple(shown),
-        Plan(begun.shapes, _steps(plan, comments), tuple(name for name, _ in outputs), dict(size_names), _room(plan)))
+        begun.plan(_steps(plan, comments), [name for name, _ in outputs], _room(plan)))
 
 
 def _free(e: Expr) -> set[Any]:

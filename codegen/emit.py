@@ -68,7 +68,7 @@ def emit_function(
     module.helpers.update(planner.helpers())
     used = given.used()
     free = tuple(s for s in size_names if s in used and s not in given.known)
-    plan = Plan(given.shapes, tuple(planner.steps), texts, dict(size_names))
+    plan = given.plan(planner.steps, texts)
     lines = []
     if module.backend.quiet and any(step.work for step in plan.steps):
         lines.append(module.backend.quiet)

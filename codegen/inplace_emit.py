@@ -1,4 +1,8 @@
-"""A function whose results go into arrays that are given, and whose workspace is made once for each batch size."""
+"""A function whose intermediate arrays lie in a workspace that is made once for each batch size.
+
+Its results go into arrays that are given, as in a training step, or into new ones that it returns (`form`). A result
+that is a product in another shape is computed where it is returned, not copied there.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,19 @@ from math import prod
 
 import sympy as sp
 
-from symgrad.codegen.arrays import Expr
+from symgrad.codegen.arrays import Expr, base_of
 from symgrad.codegen.c_function import shape_py
-from symgrad.codegen.emit import write_steps
+from symgrad.codegen.emit import Form, returned, write_steps
+from symgrad.codegen.frame import SLOT, filled
 from symgrad.codegen.identifiers import identifier
 from symgrad.codegen.inplace import FIXED, InPlace, first_only
 from symgrad.codegen.order import typical
 from symgrad.codegen.plan import Mark, Plan, Step, work_of
-from symgrad.codegen.planner import WIDTH, Wish
+from symgrad.codegen.planner import WIDTH, Wish, aliased
 from symgrad.codegen.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.spell import Spelling
 from symgrad.codegen.storage import Storage, every_operation, largest, last_reads, reads, slots
-from symgrad.codegen.texts import size_text
+from symgrad.codegen.texts import ATOM, size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import Node
 
@@ -46,19 +51,30 @@ def emit_inplace(
     sizes: Mapping[sp.Symbol, int] | None = None,
     names: Mapping[Node, str] | None = None,
     comment: Comment | None = None,
+    form: Form = None,
     doc: str,
 ) -> InPlaceFunction:
-    """`name(inputs, outputs, rooms)`: outputs are arrays to be filled; `over` names outputs that overwrite an input."""
+    """`name(inputs, outputs, rooms)`: outputs are arrays to be filled; `over` names outputs that overwrite an input.
+
+    With a `form`, which nests the positions of the outputs, it is `name(inputs, rooms)` and returns new arrays.
+    """
     begun = setting(module, name, inputs, outputs, sizes, names, comment, ["rooms"])
     arguments, scope, arrays, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
     size_names = begun.sizes
     called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
     over = {new: called[old] for new, old in (over or {}).items()}
-    kept = every_operation([root for root in dict.fromkeys(roots) if root not in arrays])
+    wanted = roots if form is None else [base_of(root) for root in roots]  # of new arrays, views are returned
+    kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
     taken = _overwritten(kept, roots, [wish for wish, _ in outputs], over, arrays)
     results: dict[Expr, str] = {}
-    given, copies = [], []
-    for root, (wish, _) in zip(roots, outputs, strict=True):
+    given: list[str] = []
+    copies = []
+    for e, root, (wish, _) in zip(wanted, roots, outputs, strict=True):
+        if form is not None:
+            if e not in arrays and e not in results:
+                name_of = identifier(wish) if e is root else wishes[e].name if e in wishes else None
+                results[e] = scope.fresh(name_of) if name_of else scope.numbered("v")
+            continue
         if wish in over:
             target = over[wish]
         else:
@@ -69,7 +85,9 @@ def emit_inplace(
         else:
             results[root] = target
     constant = [e for e in kept.stored if e.op in FIXED and e not in results]
-    found, home = slots(kept, {*results, *constant}, first_only)
+    lent = {root.args[0]: root for root in results if root.op == "reshape" and root not in taken
+            and root.args[0] in kept.keep and root.args[0] not in {*results, *constant, *arrays}}
+    found, home = slots(kept, {*results, *constant, *lent}, first_only)
     heirs = _heirs(kept, home)
     for e in reversed(kept.stored):
         wanted_name: str | None = wishes[e].name if e in wishes else None
@@ -96,10 +114,17 @@ def emit_inplace(
     writer = InPlace(kept, spelling, arrays, shares)
     steps: list[Step] = []
     seen: set[object] = set()
+    views = []
+    for base, root in lent.items():
+        shape = ", ".join(size_text(size, size_names).text for size in base.shape) or "()"
+        views.append(f"{INDENT}{arrays[base]} = {arrays[root]}.reshape({shape})")
     for e in kept.stored:
-        if e in constant:
+        if e in constant or e.args and lent.get(e.args[0]) is e:
             continue
         lines = writer.lines(e)
+        if form is not None and e in results:
+            lines = _made(lines, results[e], f"{spelling.np}.empty({shape_py(e.shape, size_names)}, "
+                                             f"{spelling.dtype_text(e.kind)})")
         asked = wishes.get(e, Wish(None))
         size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
                                                                    "integer": 8}.get(e.kind, 1)
@@ -108,6 +133,11 @@ def emit_inplace(
         steps.append(Step(arrays[e], e.op, operands, tuple(lines), asked.comment, e.shape, e.kind, size, work_of(e),
                           asked.nodes))
     body = [f"{INDENT}{spelling.np}.copyto({target}, {writer.text(root).text})" for target, root in copies]
+    if form is not None:
+        codes = zip(map(writer.text, roots), roots, aliased(roots), strict=True)
+        texts = [f"{code.at(ATOM)}.copy()" if alias else code.text if root.shape else f"{code.at(ATOM)}[()]"
+                 for code, root, alias in codes]
+        body += wrap_line(f"return {returned(form, texts)}", INDENT)
     tenants = list({arrays[e]: (arrays[e], e) for e in kept.stored if e in home}.values())
     tenants.sort(key=lambda tenant: -prod(map(typical, tenant[1].shape)))  # a slot is made in its full size
     ones = list(writer.ones)
@@ -117,7 +147,8 @@ def emit_inplace(
     used = {s for s in size_names if s in closure({**size_names.used, **_free(kept)}, begun.known)}
     keys = [size_names[s] for s in size_names if s in used]
     key = f'("{name}", {", ".join(keys)})' if keys else f'"{name}"'
-    lines = wrap_line(f"def {name}({', '.join([*arguments, *given, *(['rooms'] if inside else [])])}):", "")
+    lines = [module.backend.quiet] if form is not None and module.backend.quiet else []
+    lines += wrap_line(f"def {name}({', '.join([*arguments, *given, *(['rooms'] if inside else [])])}):", "")
     lines += documented(doc)
     lines += begun.size_lines(used)
     if inside:
@@ -127,9 +158,18 @@ def emit_inplace(
         room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
     rooms = tuple(({"real": 4 if module.dtype == "float32" else 8, "integer": 8}.get(e.kind, 1), e.shape)
                   for e in (*map(largest, found), *constant))
-    plan = Plan(begun.shapes, tuple(steps), tuple(name for name, _ in outputs), dict(size_names), rooms)
+    lines += views
+    plan = begun.plan(steps, [name for name, _ in outputs], rooms)
     marks = write_steps(lines, steps)
     return InPlaceFunction(name, (*lines, *body), tuple(room) if inside else (), plan, marks)
+
+
+def _made(lines: list[str], name: str, empty: str) -> list[str]:
+    """The statements that fill an array, which they make first."""
+    put = f"{name}[...] = "
+    if lines[0].startswith(put):
+        return [f"{name} = {lines[0].removeprefix(put)}", *lines[1:]]
+    return [f"{name} = {empty}", *lines]
 
 
 def documented(doc: str) -> list[str]:
@@ -187,3 +227,11 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
     for size in ones:
         lines.append(f"{INDENT * 2}{spelling.np}.ones({size_text(size, sizes).text}, {spelling.dtype_text('real')}),")
     return [*lines, f"{INDENT})"]
+
+
+def inplace_text(module: Module, function: InPlaceFunction) -> str:
+    """The text of a module with one function and what makes its workspace."""
+    blocks = ["\n".join(module.constant_lines()), *(module.backend.helpers[row].rstrip() for row in module.helpers)]
+    blocks += [filled(SLOT, np=module.backend.np).rstrip(), "\n".join(function.lines), "\n".join(function.workspace)]
+    body = "\n\n\n".join(filter(None, blocks))
+    return f"import math\n\n{module.backend.import_lines(body)}\n\n\n{body}\n"

@@ -34,6 +34,8 @@ FRAME = """forward backward predict update init flat begin step checked batches 
 PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE
 argparse math os sys time zipfile Path""".split()
 NUMPY_LINE = "import numpy as np"
+ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THREADS=1 in the environment (for other "
+         "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 
 
@@ -166,6 +168,7 @@ def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
              f"{count} parameters; {_count(flops)} operations for the loss and all gradients. G_v is the gradient "
              f"of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs {needs}.", "",
              "    python thisfile.py data.npz --epochs 10 --output model.npz", "",
+             *([ALONE, ""] if functions["backward"].plan.wants_one_thread({}) and not module.backend.device else []),
              f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
     doc = []
     for line in lines:

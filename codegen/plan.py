@@ -11,12 +11,14 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.arrays import Expr
+from symgrad.codegen.arrays import LEAVES, Expr, base_of, is_view
 from symgrad.codegen.order import typical
 from symgrad.codegen.tables import Table
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size, size_key
 
+WAKING = 2_000_000  # operations of a matrix product from which a second thread is worth waking
+SINGLE = 250_000  # operations up to which a BLAS does not think of waking one
 Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of shapes
 
 
@@ -55,6 +57,8 @@ class Plan:
     results: tuple[str, ...]
     sizes: Mapping[Any, str] = field(repr=False)
     workspace: Work | None = None  # bytes of slots that are made once; None where every step makes its array
+    products: Work = field(default=(), repr=False)  # each matrix product once, as one of a stack counts
+    made: tuple[Shape, ...] = field(default=(), repr=False)  # what operations make, views and results apart
 
     @cached_property
     def flops(self) -> Size:
@@ -66,10 +70,25 @@ class Plan:
         """The memory of all variables together."""
         return total((step.itemsize, step.shape) for step in self.steps)
 
+    def largest_product(self, sizes: Mapping[Any, int]) -> int:
+        """The operations of the largest matrix product at these sizes; others count as typical."""
+        return max((entries_at(shape, sizes) * count for count, shape in self.products), default=0)
+
+    def wants_one_thread(self, sizes: Mapping[Any, int]) -> bool:
+        """Is one thread to be asked for: are products too small for two, and large enough for a BLAS to take two?"""
+        return SINGLE < self.largest_product(sizes) < WAKING
+
+    def largest_array(self, sizes: Mapping[Any, int]) -> int:
+        """The entries of the largest array that an operation makes and that is not returned, at these sizes."""
+        return max((entries_at(shape, sizes) for shape in self.made), default=0)
+
+    def _returned(self) -> set[str]:
+        return set(re.findall(r"[^\W\d]\w*", " ".join(self.results)))
+
     @cached_property
     def peak(self) -> Size:
         """The memory at the step that needs most: arrays still to be read, or the workspace, and the results."""
-        returned = set(re.findall(r"[^\W\d]\w*", " ".join(self.results)))
+        returned = self._returned()
         if self.workspace is not None:
             own = [(step.itemsize, step.shape) for step in self.steps if step.target in returned]
             return total([*self.workspace, *own])
@@ -131,6 +150,11 @@ class Mark:
         return replace(self, first=self.first + lines, last=self.last + lines)
 
 
+def entries_at(shape: Shape, sizes: Mapping[Any, int]) -> int:
+    """The number of entries where sizes have these values, and others typical ones."""
+    return prod(s if isinstance(s, int) else typical(s.subs(sizes)) for s in shape)
+
+
 def total(work: Iterable[tuple[int, Shape]]) -> Size:
     """The sum of counts times products of sizes, as an int or a SymPy polynomial."""
     whole = 0
@@ -148,6 +172,25 @@ def total(work: Iterable[tuple[int, Shape]]) -> Size:
 
 
 MATRIX = {"inverse": 2, "solve": 1, "det": 1, "logdet": 1, "cholesky": 1, "cofactor": 12}
+
+
+def products_of(exprs: Iterable[Expr]) -> Work:
+    """The matrix products among expressions, and what LAPACK does with them, each by its own size."""
+    found: dict[tuple[int, Shape], None] = {}
+    for e in exprs:
+        a = e.args[0].shape if e.args else ()
+        if e.op == "matmul":
+            free = sum(len(arg.shape) > 1 for arg in e.args)  # a vector has no axis that stays
+            found[2, (*e.shape[len(e.shape) - free:], a[-1])] = None
+        elif e.op == "call" and e.attrs[0] in MATRIX:
+            found[MATRIX[e.attrs[0]], (a[-1], a[-1], a[-1])] = None
+    return tuple(found)
+
+
+def made_by(exprs: Iterable[Expr], roots: Iterable[Expr]) -> tuple[Shape, ...]:
+    """The shapes of what expressions make that is no view and not part of a result, each once."""
+    returned = set(map(base_of, roots))
+    return tuple(dict.fromkeys(e.shape for e in exprs if e.op not in LEAVES and not is_view(e) and e not in returned))
 
 
 def work_of(e: Expr) -> Work:

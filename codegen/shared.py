@@ -18,7 +18,8 @@ from symgrad.codegen.backends import BACKENDS, Backend
 from symgrad.codegen.binding import Bound, bind_sizes
 from symgrad.codegen.identifiers import Scope
 from symgrad.codegen.lower import Lowering
-from symgrad.codegen.planner import Wish
+from symgrad.codegen.plan import Plan, Step, Work, made_by, products_of
+from symgrad.codegen.planner import Wish, order
 from symgrad.codegen.spell import Spelling, literal_array
 from symgrad.codegen.texts import size_text
 from symgrad.codegen.wrapping import wrap_line
@@ -96,6 +97,12 @@ class Setting:
     def used(self) -> set[Any]:
         """The sizes that the text has asked for, and those they are worked out from."""
         return closure(self.sizes.used, self.known)
+
+    def plan(self, steps: Sequence[Step], results: Sequence[str], workspace: Work | None = None) -> Plan:
+        """The plan of these steps."""
+        exprs = order(self.roots)
+        return Plan(self.shapes, tuple(steps), tuple(results), dict(self.sizes), workspace, products_of(exprs),
+                    made_by(exprs, self.roots))
 
     def size_lines(self, used: Collection[Any]) -> list[str]:
         """`n, d = X.shape` and the like."""

@@ -7,7 +7,8 @@ checks of the arrays (`feeding.py`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,13 +23,15 @@ from symgrad.codegen.load import load
 from symgrad.codegen.plan import Plan
 from symgrad.codegen.shared import new_module
 from symgrad.devices import device_of, fetched, foreign
-from symgrad.feeding import Feed
+from symgrad.feeding import REMEMBERED, Feed
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.names import describe_symbol, display_names
 from symgrad.tensor import Tensor
+from symgrad.threads import threads_for, within
+from symgrad.workspaces import in_workspace, large
 from symgrad.written import written_symbols
 
 
@@ -47,7 +50,9 @@ SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
 class Function:
     """A compiled function of arrays; made by `sg.function`.
 
-    Called by position or by name. `source` is the text of its module, `plan` its steps with their costs.
+    Called by position or by name. `source` is the text of its module, `plan` its steps with their costs. Where its
+    intermediate arrays are large, NumPy computes them in a workspace that is kept for the next call, by a second text
+    of the same plan, `in_workspace[0]`.
     """
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
@@ -65,11 +70,13 @@ class Function:
         self.plan: Plan = emitted.plan
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
         self.backend, self.dtype = backend, dtype
+        self._made = inputs, outputs, form, dtype, sizes
         self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes, self.device.foreign)
         self.unbound = emitted.free_sizes
         self.module = load(self.source, {name: self.device.put(a) for name, a in module.data.items()},
                            "symgrad function")
         self.run = self.module.f
+        self.calls: dict[tuple[int, ...], Callable[..., Any]] = {}  # `run` by sizes, in as many threads as are good
 
     def __call__(self, *arrays: Any, **named: Any) -> Any:
         """The outputs for these arrays. Raises DataError for values that do not fit."""
@@ -84,12 +91,27 @@ class Function:
             result = self.run(*(self.device.put(array) for array in checked))
             return result if any(map(foreign, checked)) else fetched(result, self.device.get)
         try:
-            return self.run(*checked)
+            return (self.calls.get(tuple(sizes.values())) or self._call(sizes))(*checked)
         except IndexError as error:
             self.feed.check_indices(checked, sizes)
             raise DataError(f"an index is out of range: {error}") from error
         except np.linalg.LinAlgError as error:
             raise DataError(f"a matrix of this call cannot be inverted or factored: {error}") from error
+
+    def _call(self, sizes: Mapping[sp.Symbol, int]) -> Callable[..., Any]:
+        """What computes arrays of these sizes."""
+        if len(self.calls) >= REMEMBERED:
+            self.calls.clear()
+        run = self.run
+        if self.backend == "numpy" and large(self.plan, sizes):
+            run = self.in_workspace[1]
+        call = self.calls[tuple(sizes.values())] = within(threads_for(self.plan, sizes), run)
+        return call
+
+    @cached_property
+    def in_workspace(self) -> tuple[str, Callable[..., Any]]:
+        """What computes large arrays: its text, and a function like `run`."""
+        return in_workspace(*self._made)
 
     def _repr_html_(self) -> str:
         from symgrad.showing import source_html

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from symgrad import fitting
 from symgrad.align import as_tensor, describe
+from symgrad.codegen.plan import Plan
 from symgrad.codegen.shared import new_module
 from symgrad.dataset import Dataset, checked, split
 from symgrad.devices import device_of, host, norm
@@ -34,7 +36,7 @@ from symgrad.parameters import Parameters, npz, read_npz
 from symgrad.source import closed, network, rule_of, written
 from symgrad.summary import Summary, summary
 from symgrad.tensor import Tensor, wrap
-from symgrad.threads import threads_for
+from symgrad.threads import threads_for, within
 
 
 class Model:
@@ -66,7 +68,7 @@ class Model:
         self.prediction = None if predict is None else as_tensor(predict, "predict")
         self._names = {node: name for name, node in (*self._net.parameters, *self._net.data, *self._net.inputs)}
         self._modules: dict[Optimizer, Any] = {}
-        self._flops: dict[Optimizer, Any] = {}  # the operations of a loss with its gradients
+        self._plans: dict[Optimizer, Plan] = {}  # of a loss with its gradients
         self._theta: np.ndarray | None = None
         self._views: dict[str, np.ndarray] = {}
         self._rng = np.random.default_rng((seed, 1))
@@ -140,7 +142,7 @@ class Model:
         if optimizer not in self._modules:
             source = written(self._net, rule_of(optimizer), self.backend, self.dtype)
             self._modules[optimizer] = source.load()
-            self._flops[optimizer] = source.plans["backward"].flops
+            self._plans[optimizer] = source.plans["backward"]
         return self._modules[optimizer]
 
     def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
@@ -231,7 +233,7 @@ class Model:
             batch_size, self._rng if shuffle else None, tuple(chosen),
             lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress, {} if device.foreign else self._slopes)
-        with threads_for(self._operations(optimizer, everything, batch_size)):
+        with self._threads(optimizer, everything, batch_size):
             history = fitting.run(self, train, held, plan)
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
@@ -241,13 +243,12 @@ class Model:
         self.fitted = fitting.Fitted(optimizer or Adam(), epochs, batch_size, history, own, chosen, apart)
         return history
 
-    def _operations(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> int:
-        """The arithmetic of one step."""
+    def _threads(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> AbstractContextManager[None]:
         sizes = dict(data.sizes)
         if batch_size is not None and data.divisible:
             over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
             sizes[over] = min(batch_size, data.count)
-        return evaluate_size(self._flops[Adam() if optimizer is None else optimizer], sizes) or 0
+        return threads_for(self._plans[Adam() if optimizer is None else optimizer], sizes)
 
     def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.
@@ -257,7 +258,7 @@ class Model:
         dataset = self._checked(batch, "batch", True)
         arrays = dataset.moved(self._device.put).pick([name for name, _ in self._net.data])
         step, _ = self._steps(optimizer)
-        return lambda: float(step(arrays))
+        return within(self._threads(optimizer, dataset, None), lambda: float(step(arrays)))
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""

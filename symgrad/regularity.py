@@ -21,7 +21,7 @@ from symgrad.graphs.primitives import input_node
 from symgrad.graphs.sizes import product
 from symgrad.points import number, random_value, size_symbols
 from symgrad.tensor import Tensor, wrap
-from symgrad.threads import threads_for
+from symgrad.threads import alone
 
 SIZES_TRIED = 120  # in search of sizes at which a matrix is regular
 LARGEST = 40_000  # entries of a tensor that is tried
@@ -57,7 +57,7 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
             continue
         values = [_value(n, at, rng, top) for n in inputs]
         try:
-            with threads_for(0):
+            with alone:
                 found = [f(*values) for f in versions]
                 regular = [_is_regular(h, rest, stack) for h, *rest, (_, stack) in zip(*found, asked, strict=True)]
         except DataError:  # sizes that do not fit, or an inverse inside that does not exist at these

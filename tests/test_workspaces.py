@@ -1,0 +1,131 @@
+"""Functions in a workspace: every operation as the plain function has it, memory of results, threads at once."""
+
+import threading
+
+import numpy as np
+import pytest
+from checker import near
+from test_c_backend import groups
+from together import outputs_of
+
+import symgrad as sg
+from symgrad import workspaces
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """All arrays count as large."""
+    monkeypatch.setattr(workspaces, "LARGE", 0)
+
+
+def attention(batch=4, time=80, heads=2, width=8):
+    e = heads * width
+    x, maps = sg.data("x", (batch, time, e)), [sg.parameter(f"W{i}", (heads, width, e)) for i in range(3)]
+    q, k, v = (sg.einsum("bte,hde->bhtd", x, W) for W in maps)
+    y = sg.einsum("bhts,bhsd->bthd", sg.softmax(sg.einsum("bhtd,bhsd->bhts", q, k)), v)
+    return [x, *maps], {"y": y, "grads": sg.gradient(sg.sum(y * y), [x, *maps]), "total": sg.sum(y)}
+
+
+def values(symbols, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(s.shape) for s in symbols]
+
+
+def flat(result):
+    return [result["y"], *result["grads"], result["total"]]
+
+
+@pytest.mark.parametrize("rows, setting", list(groups()))
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 3e-4)])
+def test_operations_are_those_of_the_plain_function(rows, setting, dtype, tolerance, always):
+    outputs, at = outputs_of(rows, setting)
+    f = sg.function(list(at), outputs, dtype=dtype)
+    found, (checked, _) = f(*at.values()), f.feed.arrays(list(at.values()))
+    assert "in_workspace" in vars(f)
+    for a, b in zip(found, f.run(*checked), strict=True):
+        assert type(a) is type(b) and a.dtype == b.dtype
+        near(a, b, tolerance)
+
+
+def test_large_arrays_are_computed_in_a_workspace_and_small_ones_are_not():
+    for time, kept in ((8, False), (80, True)):
+        symbols, outputs = attention(time=time)
+        f = sg.function(symbols, outputs)
+        arrays = values(symbols)
+        found, wanted = f(*arrays), f.run(*arrays)
+        assert ("in_workspace" in vars(f)) is kept
+        for a, b in zip(flat(found), flat(wanted), strict=True):
+            near(a, b, 1e-12)
+    text, _ = f.in_workspace
+    assert "np.exp(v4, out=v4)" in text and "def f_workspace(rooms):" in text and "rooms" not in f.source
+
+
+def test_a_size_decides_when_it_comes():
+    n = sg.dim("n")
+    x = sg.data("x", n)
+    f = sg.function(x, sg.sum(sg.exp(sg.sin(x))))
+    for length in (10, workspaces.LARGE, 10, 2 * workspaces.LARGE):
+        a = np.linspace(0, 1, length)
+        near(f(a), np.exp(np.sin(a)).sum(), 1e-12)
+        assert ("in_workspace" in vars(f)) is (length >= workspaces.LARGE or 10 < max(f.calls)[0])
+
+
+def test_results_share_memory_with_nothing(always):
+    n = sg.dim("n")
+    x = sg.data("x", (n, 3))
+    y = sg.exp(x)
+    f = sg.function(x, [y, y.T, sg.reshape(y, (3, n)), y[1:, 0], x, x.T, sg.sum(x), y + 1, sg.eye(n), sg.sin(y).T])
+    a = np.arange(12.0).reshape(4, 3)
+    first = f(a)
+    kept = [np.array(r) for r in first]
+    second = f(a + 1)
+    for r, k in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(r, k)
+    arrays = [r for r in (*first, *second) if np.ndim(r)]
+    for i, r in enumerate(arrays):
+        assert r.flags.writeable and not np.shares_memory(r, a)
+        assert not any(np.shares_memory(r, s) for s in arrays[:i])
+
+
+def test_a_result_in_another_shape_is_computed_where_it_is_returned():
+    symbols, outputs = attention()
+    text, _ = sg.function(symbols, outputs).in_workspace
+    assert "copyto(y" not in text and "copyto(grads" not in text
+
+
+def test_threads_have_workspaces_of_their_own():
+    symbols, outputs = attention()
+    f = sg.function(symbols, outputs)
+    wanted = {seed: flat(f.run(*values(symbols, seed))) for seed in range(3)}
+    wrong = []
+
+    def work(seed):
+        arrays = values(symbols, seed)
+        for _ in range(20):
+            if not all(np.allclose(a, b, rtol=1e-12) for a, b in zip(flat(f(*arrays)), wanted[seed], strict=True)):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in wanted]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert wrong == []
+
+
+def test_an_error_inside_leaves_the_function_as_it_was(always):
+    n = sg.dim("n")
+    A = sg.data("A", (n, n))
+    f = sg.function(A, sg.sum(sg.inv(A) * sg.exp(A)))
+    good = f(np.eye(2))
+    with pytest.raises(sg.DataError, match="cannot be inverted"):
+        f(np.zeros((2, 2)))
+    assert f(np.eye(2)) == good
+
+
+def test_arrays_of_any_layout(always):
+    symbols, outputs = attention(2, 3)
+    f = sg.function(symbols, outputs)
+    arrays = values(symbols)
+    odd = [np.asfortranarray(a) if i % 2 else np.repeat(a, 2, axis=0)[::2] for i, a in enumerate(arrays)]
+    odd[0].flags.writeable = False
+    for a, b in zip(flat(f(*odd)), flat(f(*arrays)), strict=True):
+        near(a, b, 1e-12)
