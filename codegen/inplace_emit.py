@@ -87,12 +87,14 @@ def emit_inplace(
     constant = [e for e in kept.stored if e.op in FIXED and e not in results]
     lent = {root.args[0]: root for root in results if root.op == "reshape" and root not in taken
             and root.args[0] in kept.keep and root.args[0] not in {*results, *constant, *arrays}}
-    found, home = slots(kept, {*results, *constant, *lent}, first_only)
+    found, home = slots(kept, {*results, *constant, *lent, *taken}, first_only)
     heirs = _heirs(kept, home)
     for e in reversed(kept.stored):
         wanted_name: str | None = wishes[e].name if e in wishes else None
         if e in results:
             arrays[e] = results[e]
+        elif e in taken:
+            arrays[e] = arrays[taken[e]]
         elif wanted_name is None and e in heirs and heirs[e] in arrays:
             arrays[e] = arrays[heirs[e]]
         elif wanted_name:
@@ -112,6 +114,7 @@ def emit_inplace(
 
     spelling = Spelling(module.backend, module.dtype, size_names)
     writer = InPlace(kept, spelling, arrays, shares)
+    itemsize = {"real": 4 if module.dtype == "float32" else 8, "integer": 8}
     steps: list[Step] = []
     seen: set[object] = set()
     views = []
@@ -126,8 +129,7 @@ def emit_inplace(
             lines = _made(lines, results[e], f"{spelling.np}.empty({shape_py(e.shape, size_names)}, "
                                              f"{spelling.dtype_text(e.kind)})")
         asked = wishes.get(e, Wish(None))
-        size = 0 if memory.get(e, e) in seen or e in results else {"real": 4 if module.dtype == "float32" else 8,
-                                                                   "integer": 8}.get(e.kind, 1)
+        size = 0 if memory.get(e, e) in seen or e in results or e in taken else itemsize.get(e.kind, 1)
         seen.add(memory.get(e, e))
         operands = tuple(arrays[b] for b in reads(e, kept))
         steps.append(Step(arrays[e], e.op, operands, tuple(lines), asked.comment, e.shape, e.kind, size, work_of(e),
@@ -156,8 +158,7 @@ def emit_inplace(
         lines += wrap_line(f"{unpacked} = rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})", INDENT)
         room = [f"def {name}_workspace({', '.join(['rooms', *keys])}):", *room]
         room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
-    rooms = tuple(({"real": 4 if module.dtype == "float32" else 8, "integer": 8}.get(e.kind, 1), e.shape)
-                  for e in (*map(largest, found), *constant))
+    rooms = tuple((itemsize.get(e.kind, 1), e.shape) for e in (*map(largest, found), *constant))
     lines += views
     plan = begun.plan(steps, [name for name, _ in outputs], rooms)
     marks = write_steps(lines, steps)
@@ -209,6 +210,10 @@ def _overwritten(kept: Storage, roots: Sequence[Expr], wishes: Sequence[str],
         when = last.get(old, -1)
         if when < place[root] or (when == place[root] and first_only(root, old, kept)):
             taken[root] = old
+            for e in root.args:  # what only this result is computed from may be there before
+                if e in place and last[e] == place[root] and place[e] == when and e not in roots and (
+                        first_only(root, e, kept) and first_only(e, old, kept)):
+                    taken[e] = old
     return taken
 
 

@@ -273,7 +273,7 @@ def rate_text(expr: sp.Expr) -> str:
     '1 / (1 - 0.9**t)'
     """
     text = str(_Python({"standard": "python3"}).doprint(expr))
-    return re.sub(r"\((\d+\.\d+)\)", r"\1", text).replace("/", " / ")
+    return re.sub(r"(?<!\w)\((\d+(?:\.\d+)?(?:e-?\d+)?)\)", r"\1", text).replace("/", " / ")
 
 
 def _begin(module: Module, net: Network) -> str:

@@ -43,7 +43,6 @@ from symgrad.notation import Lexicon, lexicon
 from symgrad.optim import Adam, Optimizer
 from symgrad.parameters import npz
 from symgrad.reduction import empirical_risk
-from symgrad.scalars import line
 from symgrad.tensor import Tensor, wrap
 
 SHOWN = 24  # formulas in the head of a module
@@ -300,10 +299,8 @@ def rule_of(optimizer: Optimizer) -> Rule:
     if not isinstance(optimizer, Optimizer):
         raise SymgradError(f"the optimizer must be one of sg.optim, such as sg.optim.Adam(), not {optimizer!r}")
     update = optimizer.update((dim("P"),))
-    formulas = [f"{line(left)} ← {line(right)}" for left, right in optimizer.equations]
     title = f"{optimizer.name} ({optimizer.about})" if optimizer.about else optimizer.name
-    comments = {node: formula for node, formula in zip(update.values, formulas, strict=True) if node is not None}
-    return Rule(optimizer.name, title, update.inputs, update.outputs, update.rates, optimizer.states, comments,
+    return Rule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
                 optimizer.lr)
 
 

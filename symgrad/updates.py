@@ -11,7 +11,7 @@ from __future__ import annotations
 import keyword
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from numbers import Real
 from typing import Any
 from unicodedata import combining
@@ -25,6 +25,7 @@ from symgrad.graphs.formulas import lower
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.primitives import input_node, named
 from symgrad.graphs.sizes import Shape
+from symgrad.passes import LR, T, few_passes
 from symgrad.scalars import SYMBOL, decimal, floats, latex, line, scalar
 
 GIVEN = ("theta", "g", "lr", "t")
@@ -66,12 +67,16 @@ class Formulas:
 
 @dataclass(frozen=True)
 class Update:
-    """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name."""
+    """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name.
+
+    `notes` are the formulas that a node computes; `start` the values of the states at the start, as they are kept.
+    """
 
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]
     rates: tuple[tuple[str, sp.Expr], ...]
-    values: tuple[Node | None, ...]
+    notes: Mapping[Node, str]
+    start: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -114,19 +119,19 @@ class Optimizer:
         """The rule lowered to nodes, for parameters of `shape` (a symbolic size serves all of them).
 
         What depends on `lr` and `t` only is a rate: a Python number, computed once a step in double
-        precision, since 1 - 0.999**t has no digits to lose.
+        precision, since 1 - 0.999**t has no digits to lose. Scalars go together, for few passes over the vectors.
         """
         numbers = {sp.Symbol(k): decimal(float(v)) for k, v in self.values.items() if k != "lr"}
         rates: dict[str, sp.Expr] = {}
         leaves: dict[str, Node] = {name: _leaf(name, shape) for name in ("theta", "g", *self.start)}
         env: dict[Any, Node] = {sp.Symbol(name): node for name, node in leaves.items()}
-        values: list[Node | None] = []
-        for left, right in self.equations:
-            formula = right.doit().subs(numbers)
+        assignments, units = few_passes([(left, right.doit().subs(numbers)) for left, right in self.equations],
+                                        list(self.start))
+        notes: dict[Node, str] = {}
+        for left, formula, places in map(astuple, assignments):
             if formula.free_symbols and formula.free_symbols <= {LR, T, *map(sp.Symbol, rates)}:
                 rates[left.name] = formula.subs({sp.Symbol(k): v for k, v in rates.items()})
                 env[left] = broadcast(_leaf(left.name, ()), (), shape)
-                values.append(None)
                 continue
             formula = _take_rates(formula, rates, {s.name for s, _ in self.equations} | set(self.start))
             for symbol in sorted(formula.free_symbols, key=str):
@@ -135,16 +140,16 @@ class Optimizer:
                     rates.setdefault(symbol.name, symbol)
             kept = f"new_{left.name}" if left.name in leaves else left.name
             env[left] = named(lower(floats(formula), env, shape), kept)
-            values.append(env[left])
+            told = [f"{line(self.equations[i][0])} ← {line(self.equations[i][1])}" for i in places]
+            told += [f"{line(left)} / {float(units[left.name]):g} is kept"] if left.name in units else []
+            notes[env[left]] = ", ".join(told)
         outputs = tuple((name, env[sp.Symbol(name)]) for name in ("theta", *self.start))
         scalars = tuple((name, _leaf(name, ())) for name in rates)
-        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), tuple(values))
+        start = {name: value / float(units.get(name, 1)) for name, value in self.start.items()}
+        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), notes, start)
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in self.values.items())})"
-
-
-LR, T = sp.symbols("lr t")
 
 
 def _leaf(name: str, shape: Shape) -> Node:
@@ -169,9 +174,12 @@ def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str]) ->
         if e.free_symbols and e.free_symbols <= known:
             return symbol(e)
         if e.is_Mul or e.is_Add:
-            own = [a for a in e.args if a.free_symbols and a.free_symbols <= known]
+            sign = sp.S.NegativeOne if e.is_Mul and e.could_extract_minus_sign() else sp.S.One
+            e = sign * e if e.is_Mul else e
+            own = [a for a in e.args if a.free_symbols <= known]
+            own = own if any(a.free_symbols for a in own) else []  # numbers alone are no rate
             rest = [walk(a) for a in e.args if a not in own]
-            return e.func(*rest, *([symbol(e.func(*own))] if own else []))
+            return sign * e.func(*rest, *([symbol(e.func(*own))] if own else []))
         return e.func(*map(walk, e.args)) if e.args else e
 
     return walk(formula)
