@@ -28,6 +28,8 @@ def first_only(e: Expr, b: Expr, of: Storage) -> bool:
         return False
     if e.op == "place":
         return same_place(e, b, of)
+    if len(e.args) == 2 and e.args[0] is e.args[1] is b:  # one ufunc, which reads an entry before it writes it
+        return same_place(e, b, of)
     if sum(base_of(arg) is b or arg is b for arg in e.args) != 1 or not same_place(e, b, of):
         return False
     place = next(i for i, arg in enumerate(e.args) if arg is b) if b in e.args else None

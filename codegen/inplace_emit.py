@@ -24,7 +24,7 @@ from symgrad.codegen.plan import Mark, Plan, Step, work_of
 from symgrad.codegen.planner import WIDTH, Wish, aliased
 from symgrad.codegen.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.spell import Spelling
-from symgrad.codegen.storage import Storage, every_operation, largest, last_reads, reads, slots
+from symgrad.codegen.storage import Storage, by_memory, every_operation, largest, last_reads, reads, slots
 from symgrad.codegen.texts import ATOM, size_text
 from symgrad.codegen.wrapping import wrap_line
 from symgrad.graphs.node import Node
@@ -65,6 +65,8 @@ def emit_inplace(
     over = {new: called[old] for new, old in (over or {}).items()}
     wanted = roots if form is None else [base_of(root) for root in roots]  # of new arrays, views are returned
     kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
+    if not over:  # else the order of the formulas, in which a state is read before it is overwritten
+        kept.stored = by_memory(kept)
     taken = _overwritten(kept, roots, [wish for wish, _ in outputs], over, arrays)
     results: dict[Expr, str] = {}
     given: list[str] = []
@@ -155,7 +157,12 @@ def emit_inplace(
     lines += begun.size_lines(used)
     if inside:
         unpacked = ", ".join(inside) + ("," if len(inside) == 1 else "")
-        lines += wrap_line(f"{unpacked} = rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})", INDENT)
+        found_or_made = f"rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})"
+        if len(unpacked) > WIDTH - 12:
+            names_of = textwrap.wrap(f"{unpacked},", WIDTH - 8)
+            lines += [f"{INDENT}(", *(INDENT * 2 + part for part in names_of), f"{INDENT}) = {found_or_made}"]
+        else:
+            lines += wrap_line(f"{unpacked} = {found_or_made}", INDENT)
         room = [f"def {name}_workspace({', '.join(['rooms', *keys])}):", *room]
         room.append(f"{INDENT}return rooms.setdefault({key}, arrays)")
     rooms = tuple((itemsize.get(e.kind, 1), e.shape) for e in (*map(largest, found), *constant))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from math import prod
 from typing import Any
 
@@ -17,6 +18,7 @@ from symgrad.codegen.affine import STEPS, Form, counters, locate
 from symgrad.codegen.arrays import LEAVES, Expr
 from symgrad.codegen.order import typical
 from symgrad.codegen.planner import order
+from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import Shape, Size
 
 SCALAR = ("row", "product", "add", "cast", "full", "arange", "eye", "broadcast")  # computed entry by entry
@@ -135,6 +137,48 @@ def last_reads(of: Storage) -> dict[Expr, int]:
         for base in reads(e, of):
             last[base] = step
     return last
+
+
+def by_memory(of: Storage) -> list[Expr]:
+    """The steps in an order in which little is kept: always the step after which least is held, of those that can be.
+
+    List scheduling, greedy, at typical sizes; among equals results come first, then the order stays. Results take
+    memory in any case, so the gradient by a parameter comes as soon as it can, and what it was computed from is free
+    for the next layer.
+    """
+    place = {e: i for i, e in enumerate(of.stored)}
+    needs = {e: [b for b in reads(e, of) if b in place] for e in of.stored}
+    readers: dict[Expr, dict[Expr, None]] = {e: {} for e in of.stored}
+    for e, bases in needs.items():
+        for b in bases:
+            readers[b][e] = None
+    waiting = {e: len(bases) for e, bases in needs.items()}
+    results = set(of.roots)
+    size = {e: 0 if e in results else (1 if e.kind == BOOLEAN else 8) * prod(map(typical, e.shape)) for e in of.stored}
+
+    def rank(e: Expr) -> tuple[int, bool, int]:
+        return size[e] - sum(size[b] for b in needs[e] if len(readers[b]) == 1), e not in results, place[e]
+
+    heap = [rank(e) for e in of.stored if not waiting[e]]
+    heapify(heap)
+    done: dict[Expr, None] = {}
+    while heap:
+        entry = heappop(heap)
+        e = of.stored[entry[-1]]
+        if e in done or entry != rank(e):  # there is a better entry for it
+            continue
+        done[e] = None
+        for b in needs[e]:
+            del readers[b][e]
+            if len(readers[b]) == 1:
+                (last,) = readers[b]
+                if not waiting[last]:
+                    heappush(heap, rank(last))
+        for reader in readers[e]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heappush(heap, rank(reader))
+    return list(done)
 
 
 def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot], dict[Expr, int]]:
