@@ -74,6 +74,7 @@ def storage(roots: Sequence[Expr]) -> Storage:
                 keep.add(base)
     _cut(exprs, keep)
     result.stored = [e for e in exprs if e in keep and e.op not in ("input", "constant")]
+    result.stored = by_memory(result)
     return result
 
 
@@ -154,7 +155,7 @@ def by_memory(of: Storage) -> list[Expr]:
             readers[b][e] = None
     waiting = {e: len(bases) for e, bases in needs.items()}
     results = set(of.roots)
-    size = {e: 0 if e in results else (1 if e.kind == BOOLEAN else 8) * prod(map(typical, e.shape)) for e in of.stored}
+    size = {e: 0 if e in results else bytes_of(e) for e in of.stored}
 
     def rank(e: Expr) -> tuple[int, bool, int]:
         return size[e] - sum(size[b] for b in needs[e] if len(readers[b]) == 1), e not in results, place[e]
@@ -215,7 +216,12 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
 
 def largest(slot: Slot) -> Expr:
     """The tenant that needs most room, at typical sizes."""
-    return max(slot.tenants, key=lambda e: prod(map(typical, e.shape)))
+    return max(slot.tenants, key=bytes_of)
+
+
+def bytes_of(e: Expr) -> int:
+    """The memory of an array at typical sizes, in double precision."""
+    return (1 if e.kind == BOOLEAN else 8) * prod(map(typical, e.shape))
 
 
 def _symbols(e: Expr) -> frozenset[Any]:

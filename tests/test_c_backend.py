@@ -17,6 +17,9 @@ from together import outputs_of
 
 import symgrad as sg
 from symgrad.codegen import c_runtime
+from symgrad.codegen.arrays import Expr
+from symgrad.codegen.c_function import room
+from symgrad.codegen.storage import Slot, largest
 
 TOGETHER = 24
 SETTINGS = ("concrete", "symbolic", "samples", "empty")
@@ -271,3 +274,10 @@ def test_two_processes_may_compile_at_once(tmp_path):
 def test_a_broken_text_is_refused_with_what_the_compiler_said():
     with pytest.raises(OSError, match="could not compile"):
         c_runtime.compiled("int f( {")
+
+
+def test_a_slot_has_room_for_tenants_of_several_types():
+    """A mask and real numbers may share a slot, one after the other: what counts is bytes."""
+    mask, few, many = (Expr("row", (), (), (size,), kind) for size, kind in ((99, "boolean"), (7, "real"), (20, "real")))
+    assert room(Slot(0, (mask, few, many)), {}) == "ROOM(99, real)"
+    assert largest(Slot(0, (mask, few, many))) is many
