@@ -24,10 +24,10 @@ AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 @cache
 def counts() -> tuple[Count, ...]:
-    """What reads and what sets the number of threads, for each BLAS that is loaded.
+    """What reads and what sets the number of threads, for each BLAS that is loaded when this is first asked.
 
-    threadpoolctl finds the libraries. OpenBLAS is asked by its own functions: a call takes a microsecond, and
-    the limits that other threads of the user set by threadpoolctl stay theirs.
+    NumPy's is among them, which is the one that computes. threadpoolctl finds the libraries. OpenBLAS is asked by its
+    own functions: a call takes a microsecond, and limits that the user sets by threadpoolctl in other threads stay.
     """
     from threadpoolctl import ThreadpoolController  # searches the loaded libraries: not with `import symgrad`
 
@@ -52,7 +52,7 @@ class Alone:
     def __enter__(self) -> None:
         with self.lock:
             if not self.inside:
-                self.before = [(put, number) for get, put in counts() if (number := get()) > 1]
+                self.before = [(put, number) for get, put in counts() if (number := get() or 1) > 1]
                 for put, _ in self.before:
                     put(1)
             self.inside += 1
