@@ -7,14 +7,12 @@ symbols can clash with nothing. The result imports the array module and the stan
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
 
 from symgrad.codegen import c_training, frame
 from symgrad.codegen.binding import index_inputs
@@ -23,6 +21,7 @@ from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Emitted, emit_function, marks_in
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.plan import Mark
+from symgrad.codegen.rates import rate_text
 from symgrad.codegen.shared import Comment, Module
 from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
@@ -254,26 +253,6 @@ def _lengths(net: Network) -> dict[str, int]:
 
 
 # one step, the loop, the command line ------------------------------------------------------------------------
-
-
-class _Python(PythonCodePrinter):
-    """Rates as Python floats: 9/10 is 0.9."""
-
-    def _print_Rational(self, expr: sp.Rational) -> str:
-        return repr(float(expr))
-
-    def _print_Float(self, expr: sp.Float) -> str:
-        return repr(float(expr))
-
-
-def rate_text(expr: sp.Expr) -> str:
-    """A scalar formula in `lr` and `t` as Python.
-
-    >>> rate_text(1 / (1 - sp.Rational(9, 10) ** sp.Symbol("t")))
-    '1 / (1 - 0.9**t)'
-    """
-    text = str(_Python({"standard": "python3"}).doprint(expr))
-    return re.sub(r"(?<!\w)\((\d+(?:\.\d+)?(?:e-?\d+)?)\)", r"\1", text).replace("/", " / ")
 
 
 def _begin(module: Module, net: Network) -> str:

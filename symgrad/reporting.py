@@ -304,13 +304,13 @@ def _update(optimizer: Optimizer, source: Source) -> dict[str, Any]:
     """The formulas of the optimiser, each with its lines; what is a number of a step has none."""
     lines: dict[int, Line] = {each.number: each for each in source.lines if each.kind == "update"}
     rows: list[dict[str, Any]] = []
-    number = 0
-    for (left, right), value in zip(optimizer.equations, optimizer.update((dim("P"),)).values, strict=True):
+    notes = optimizer.update((dim("P"),)).places
+    for at, (left, right) in enumerate(optimizer.equations):
         row: dict[str, Any] = {"latex": rf"{latex(left)} \leftarrow {latex(right)}", "line": None, "id": None}
-        if value is not None:
-            place = lines.get(number)
-            row |= {"line": None if place is None else place.first, "id": f"update-{number + 1}"}
-            number += 1
+        for number, places in enumerate(notes):  # what is computed together leads to one line, that to its first
+            if at in places:
+                row["line"] = lines[number].first if number in lines else None
+                row["id"] = f"update-{number + 1}" if at == places[0] else None
         rows.append(row)
     numbers = [(latex(sp.Symbol(name)), f"{value:g}") for name, value in optimizer.values.items()]
     return {"rows": rows, "numbers": numbers, "name": optimizer.name, "about": optimizer.about}

@@ -69,13 +69,15 @@ class Formulas:
 class Update:
     """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name.
 
-    `notes` are the formulas that a node computes; `start` the values of the states at the start, as they are kept.
+    `notes` are the formulas that a node computes, `places` where these stand in the rule, note by note; `start` the
+    values of the states at the start, as they are kept.
     """
 
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]
     rates: tuple[tuple[str, sp.Expr], ...]
     notes: Mapping[Node, str]
+    places: tuple[tuple[int, ...], ...]
     start: Mapping[str, float]
 
 
@@ -128,6 +130,7 @@ class Optimizer:
         assignments, units = few_passes([(left, right.doit().subs(numbers)) for left, right in self.equations],
                                         list(self.start))
         notes: dict[Node, str] = {}
+        found: dict[Node, tuple[int, ...]] = {}
         for left, formula, places in map(astuple, assignments):
             if formula.free_symbols and formula.free_symbols <= {LR, T, *map(sp.Symbol, rates)}:
                 rates[left.name] = formula.subs({sp.Symbol(k): v for k, v in rates.items()})
@@ -142,11 +145,12 @@ class Optimizer:
             env[left] = named(lower(floats(formula), env, shape), kept)
             told = [f"{line(self.equations[i][0])} ← {line(self.equations[i][1])}" for i in places]
             told += [f"{line(left)} / {float(units[left.name]):g} is kept"] if left.name in units else []
-            notes[env[left]] = ", ".join(told)
+            notes[env[left]], found[env[left]] = ", ".join(told), places
         outputs = tuple((name, env[sp.Symbol(name)]) for name in ("theta", *self.start))
         scalars = tuple((name, _leaf(name, ())) for name in rates)
         start = {name: value / float(units.get(name, 1)) for name, value in self.start.items()}
-        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), notes, start)
+        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), notes,
+                      tuple(found.values()), start)
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in self.values.items())})"
