@@ -3,7 +3,7 @@
 - Fences with prompts are run (`fences.py`) and shown as code and, below it, its output, without the prompts; the
   expressions named by `show=` become MathML and pictures.
 - `$...$` and `$$...$$` become MathML (latex2mathml), for which STIX Two Math is copied from ziamath: no script, no CDN.
-- `::: name` becomes an entry of the interface reference (`reference.py`), and `sg.name` in the text a link to it.
+- `::: name` becomes an entry of the interface reference (`listing.py`), and `sg.name` in the text a link to it.
 - `{{ name }}` stands for text that is written elsewhere: ARCHITECTURE.md, the help of the command line.
 """
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fences  # noqa: E402
-import reference  # noqa: E402
+import listing  # noqa: E402
 
 FONT = "STIXTwoMath-Regular.ttf"
 STASH = "symgradstash%dx"
@@ -37,13 +37,13 @@ def on_files(files, config):
     files.append(File.generated(config, f"assets/{FONT}", abs_src_path=str(ziamath / "fonts" / FONT)))
     state.update(pieces=[], pictures={})
     state["links"] = {name: file.url for file in files.documentation_pages()
-                      for name in reference.names(file.content_string)}
+                      for name in listing.names(file.content_string)}
     return files
 
 
 def on_page_markdown(markdown, page, config, files):
     markdown = re.sub(r"\{\{ (\w+) \}\}", lambda found: INCLUDES[found[1]](), markdown)
-    markdown = reference.expand(markdown)
+    markdown = listing.expand(markdown)
     outcome = fences.Outcome()
     if re.search(r"^```python.*show=", markdown, re.M):
         with tempfile.TemporaryDirectory() as folder, chdir(folder):
@@ -200,5 +200,5 @@ def _document(name):
 
 
 INCLUDES = {"architecture": lambda: _document("ARCHITECTURE.md"), "changelog": lambda: _document("CHANGELOG.md"),
-            "speed": lambda: reference.section(ROOT / "README.md", "Speed"), "commands": lambda: reference.commands(),
-            "missing": lambda: reference.section(ROOT / "README.md", "What is not there yet")}
+            "speed": lambda: listing.section(ROOT / "README.md", "Speed"), "commands": lambda: listing.commands(),
+            "missing": lambda: listing.section(ROOT / "README.md", "What is not there yet")}

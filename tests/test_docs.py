@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
 import fences  # noqa: E402
-import reference  # noqa: E402
+import listing  # noqa: E402
 
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 TORCH = importlib.util.find_spec("torch") is not None
@@ -93,23 +93,23 @@ def public_names():
 
 
 NAMES = sorted(set(public_names()))
-ERRORS = [name for name in NAMES if inspect.isclass(reference.find(name)) and issubclass(reference.find(name), Exception)]
+ERRORS = [name for name in NAMES if inspect.isclass(listing.find(name)) and issubclass(listing.find(name), Exception)]
 
 
 def test_every_public_name_has_one_entry_in_the_reference():
-    entries = [name for page in PAGES for name in reference.names((DOCS / page).read_text(encoding="utf-8"))]
+    entries = [name for page in PAGES for name in listing.names((DOCS / page).read_text(encoding="utf-8"))]
     assert sorted(entries) == NAMES
     assert len(NAMES) > 150 and "sg.optim.Adam" in NAMES and "sg.nn.Linear" in NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_says_what_it_is_and_shows_it(name):
-    doc = inspect.getdoc(reference.find(name)) or ""
+    doc = inspect.getdoc(listing.find(name)) or ""
     assert doc.partition("\n")[0].strip(), f"{name} has no docstring"
     if name in ERRORS:
         assert f"::: {name}" in (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
     elif ">>>" not in doc and (made := re.search(r"[Mm]ade by `(sg\.\w+)`", doc)):
-        assert ">>>" in inspect.getdoc(reference.find(made[1])), f"{made[1]}, which makes {name}, has no doctest"
+        assert ">>>" in inspect.getdoc(listing.find(made[1])), f"{made[1]}, which makes {name}, has no doctest"
     else:
         assert ">>>" in doc, f"{name} has no doctest"
 
