@@ -43,10 +43,11 @@ def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[
 
 def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
                   vectors: Sequence[str], rates: Sequence[tuple[str, str]], numbers: Sequence[str],
-                  gradients: InPlaceCode, update: InPlaceCode, single: bool) -> str:
+                  gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool = False) -> str:
     """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
 
-    `rates` are numbers that depend on `lr` and `t`, as Python; `numbers` are the names of all.
+    `rates` are numbers that depend on `lr` and `t`, as Python; `numbers` are the names of all. Of what is `frozen`,
+    `state["count"]` says where it begins.
     """
     scope = Scope({*"state batch lr t np work block failed shapes wanted hold REAL DOUBLE WHOLE TRUTH".split(), *numbers})
     params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
@@ -93,7 +94,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     all_numbers = [*moved, *numbers]
     passed = [moved[k] if k < len(moved) else all_numbers[k] for kind, k in update.arrays]
     passed += [all_numbers[k] for k in update.numbers]
-    entries = ['state["theta"].size' for _ in update.sizes]
+    entries = ['state["count"]' if frozen else 'state["theta"].size' for _ in update.sizes]
     lines += wrap_line(f"_c.update_0({', '.join([*passed, 'None', *entries])})", "    ")
     return "\n".join([*lines, '    return state["loss"].item()'])
 

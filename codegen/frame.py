@@ -95,8 +95,8 @@ CUT = '''\
 def cut(state):
     """What `update` takes at a time: pieces of the vectors that lie in the cache together."""
     vectors = (${vectors})
-    starts = range(0, vectors[0].size, PIECE)
-    state["pieces"] = [tuple(vector[i : i + PIECE] for vector in vectors) for i in starts]
+    starts = range(0, ${count}, PIECE)
+    state["pieces"] = [tuple(vector[i : ${end}] for vector in vectors) for i in starts]
     return state["pieces"]
 '''
 

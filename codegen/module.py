@@ -75,6 +75,7 @@ class Network:
     comment: Comment | None = None
     sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
     meaning: Mapping[Node, tuple[str, Node]] = field(default_factory=dict)  # "forward" or "backward", and of which value
+    frozen: int = 0  # so many parameters, the last ones, are not trained: they have no gradient
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,9 @@ def _begin(module: Module, net: Network) -> str:
     values = {name: f"{xp}.full_like(theta, {value!r})" if value else f"{xp}.zeros_like(theta)"
               for name, value in rule.states.items()}
     lines = [f'        "{name}": {value},' for name, value in values.items()]
+    if net.frozen:
+        still = ", ".join(quoted(name) for name, _ in net.parameters[-net.frozen:])
+        lines.insert(0, f'        "count": theta.size - sum(params[name].size for name in [{still}]),  # are trained')
     kept = f", and what {rule.name} keeps" if rule.states else ""
     return _frame(module, frame.BEGIN, kept=kept, states="\n".join(lines) + "\n" if lines else "")
 
@@ -267,6 +271,9 @@ def _begin(module: Module, net: Network) -> str:
 def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction]) -> str:
     rule = net.rule
     known = {name: f'state["{name}"]' for name in ("theta", "g", *rule.states)}
+    vectors = ", ".join(known.values())
+    if net.frozen and module.backend.device:
+        known = {name: f'{text}[: state["count"]]' for name, text in known.items()}
     rates = dict(rule.rates)
     lines = ['    state["t"] += 1']
     if any(sp.Symbol("t") in e.free_symbols for e in rates.values()):
@@ -285,7 +292,8 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     step = _frame(module, frame.STEP, name=rule.name, body="\n".join(lines))
     if module.backend.device:
         return step
-    return "\n\n\n".join([_frame(module, frame.CUT, vectors=", ".join(known.values())), step])
+    count, end = ('state["count"]', 'min(i + PIECE, state["count"])') if net.frozen else ("vectors[0].size", "i + PIECE")
+    return "\n\n\n".join([_frame(module, frame.CUT, vectors=vectors, count=count, end=end), step])
 
 
 def _compiled_step(net: Network, single: bool, gradients: InPlaceCode, update: InPlaceCode) -> str:
@@ -293,7 +301,7 @@ def _compiled_step(net: Network, single: bool, gradients: InPlaceCode, update: I
     moved = ("theta", "g", *net.rule.states)
     numbers = [name for name, _ in net.rule.inputs if name not in moved]
     parameters, results = ([name for name, _ in part] for part in (net.parameters, (net.loss, *net.gradients)))
-    return compiled_step(parameters, results, net.data, moved, rates, numbers, gradients, update, single)
+    return compiled_step(parameters, results, net.data, moved, rates, numbers, gradients, update, single, bool(net.frozen))
 
 
 def _checked(module: Module, net: Network) -> str:

@@ -101,11 +101,12 @@ def page(subject: Subject, derivation: Derivation, proof: commands.Proof) -> str
     layers, listings = layers_of(derivation), _listings(subject, derivation)
     links = _links(derivation, listings)
     model, optimizer, symbols = subject.model, _optimizer(subject), _symbols(subject, derivation)
+    drawing = _drawing(derivation)
     return rendered(
         "report.html.j2", title=subject.title, date=subject.date, math=mathml_of, model=model, why=subject.why,
         loss=_loss(derivation), symbols=symbols, texts={row["name"]: row["latex"] for row in symbols if row["latex"]},
         layers=layers, facts=_facts(subject, derivation),
-        drawing=_drawing(derivation), derivation=with_notes(derivation.html(), _notes(links), "sg-rule"), proof=proof,
+        drawing=drawing, derivation=with_notes(derivation.html(), _notes(links, drawing["boxes"]), "sg-rule"), proof=proof,
         steps=len(derivation.steps), over=derivation.over is not None,
         unlinked=[step for step in derivation.steps if not links[step.number]],
         listings=[_listing(each, derivation) for each in listings],
@@ -210,7 +211,8 @@ def _drawing(derivation: Derivation) -> dict[str, Any]:
     pictures = [("whole", whole)]
     if whole.scene.width > WIDE:
         pictures.insert(0, ("folded", draw(derivation, depth=1)))
-    return {"words": described(whole.svg), "pictures": [
+    boxes = {step: f"#whole-{box}" for step, box in whole.anchors.items()}
+    return {"words": described(whole.svg), "boxes": boxes, "pictures": [
         {"name": name, "svg": embedded(each.svg, f"{name}-"), "width": each.scene.width} for name, each in pictures]}
 
 
@@ -277,9 +279,11 @@ def _rank(function: str) -> int:
     return FUNCTIONS.index(function) if function in FUNCTIONS else len(FUNCTIONS)
 
 
-def _notes(links: Links) -> dict[str, str]:
-    """The links of each step to its lines, as HTML, by the id of the step."""
-    return {f"step-{number}": rendered("lines.html.j2", places=places) for number, places in links.items() if places}
+def _notes(links: Links, boxes: Mapping[str, str]) -> dict[str, str]:
+    """The links of each step to its lines and to its box in the drawing, as HTML, by the id of the step."""
+    steps = {f"step-{number}": places for number, places in links.items()}
+    return {step: rendered("lines.html.j2", places=places, box=boxes.get(step)) for step, places in steps.items()
+            if places or step in boxes}
 
 
 def _listing(listing: Listing, derivation: Derivation) -> dict[str, Any]:

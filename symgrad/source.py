@@ -215,6 +215,8 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     below = set(topological([root]))
     grads = cotangents(root, delta_seed(()), [p for p in variables if p in below], wrapped)
     grads = dict(zip(grads, unpicked(list(grads.values())), strict=True))
+    if wrt is None:  # what nothing moves stands last, where an update does not come
+        variables = parameters = sorted(parameters, key=lambda p: p not in grads)
     gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in variables]
     leaves = _gradient_leaves(root, grads, own)
     rows = [(names[p], p) for p in parameters]
@@ -231,7 +233,8 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
                   tuple((f"G_{own.get(p, 'v')}", g) for p, g in zip(variables, gradients, strict=True)), prediction,
                   rule_of(Adam()), table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes,
                   {**{node: ("loss" if node is root else "forward", node) for node in table},
-                   **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}})
+                   **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}},
+                  sum(p not in grads for p in parameters))
     if wrt is None:
         _check_sizes(net)
     return net

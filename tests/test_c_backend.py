@@ -221,6 +221,26 @@ def test_numbers_without_axes_are_trained_and_given():
     near([steps[1]() for _ in range(3)], [steps[0]() for _ in range(3)], 1e-12)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_what_is_frozen_does_not_decay(backend):
+    frozen_layers_stay(backend)
+
+
+def frozen_layers_stay(backend):
+    """Weight decay moves what has a gradient, as in PyTorch; the rest stays to the last bit."""
+    first, second = sg.nn.Linear(5, 4), sg.nn.Linear(4, 3)
+    first.freeze()
+    loss = sg.empirical_risk(sg.losses.cross_entropy(second(sg.tanh(first(x))), t))
+    model = sg.Model(loss, backend=backend, dtype="float64", seed=1)
+    model.fit(DATA, sg.optim.SGD(0.1), epochs=1, progress=False)
+    start = {name: value.copy() for name, value in model.parameters.items()}
+    assert list(start) == ["W2", "b2", "W1", "b1"]
+    rule = sg.optim.AdamW(0.05, weight_decay=0.5)
+    model.fit(DATA, rule, epochs=3, batch_size=8, progress=False)
+    moved = {name: float(np.abs(value - start[name]).max()) for name, value in model.parameters.items()}
+    assert moved["W1"] == moved["b1"] == 0 and min(moved["W2"], moved["b2"]) > 0.01
+
+
 def test_a_step_in_c_is_the_step_of_the_readable_functions():
     """`gradients` in place and in C against `backward`; `update` against the rule as printed."""
     loss, _ = network(sg.nn.GELU())

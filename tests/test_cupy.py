@@ -15,7 +15,7 @@ import fake_cupy
 import numpy as np
 import pytest
 from checker import near
-from test_c_backend import RULES, network
+from test_c_backend import RULES, frozen_layers_stay, network
 from test_operations import ROWS
 from together import outputs_of
 
@@ -199,6 +199,10 @@ def same_training(rule, tolerance, dtype="float64"):
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_training_is_that_of_numpy(rule, cupy):
     same_training(rule, 1e-9)
+
+
+def test_what_is_frozen_does_not_decay(cupy):
+    frozen_layers_stay("cupy")
 
 
 def test_training_in_single_precision(cupy):

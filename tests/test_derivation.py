@@ -1,6 +1,7 @@
 """`sg.derive`: the lecture's formulas line for line, and their proof."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import derived
@@ -49,8 +50,6 @@ def test_the_lecture_holds(lecture):
 
 
 def test_a_wrong_step_is_found(lecture):
-    from dataclasses import replace
-
     wrong = list(lecture.steps)
     at = next(i for i, s in enumerate(wrong) if s.name == "G_{a^2}")
     wrong[at] = replace(wrong[at], node=(2 * sg.tensor.wrap(wrong[at].node)).node)
@@ -157,8 +156,6 @@ def test_same_text_whatever_the_seed_of_values(lecture):
 
 
 def test_a_loss_that_is_not_what_was_written_is_found():
-    from dataclasses import replace
-
     d = sg.derive(derived.logistic()[0])
     other = sg.derive(2 * derived.logistic()[0])
     result = replace(d, y=other.y).check()
@@ -187,8 +184,6 @@ def test_ten_derivations_hold(name):
 
 
 def test_a_wrong_inner_step_is_found():
-    from dataclasses import replace
-
     d = sg.derive(derived.logistic()[0])
     at = next(i for i, s in enumerate(d.steps) if s.name == "G_{a^1}")
     inner = d.steps[at].steps
@@ -283,3 +278,16 @@ def test_a_notebook_shows_a_tensor():
     assert set(shown) == {"text/plain", "text/latex", "text/html"} and shown["text/latex"] == t._repr_latex_()
     assert shown["text/html"] == t._repr_html_() and 'display="block"' in t._repr_html_()
     assert '<annotation encoding="application/x-tex">2 \\exp(x)</annotation>' in t._repr_html_()
+
+
+def test_many_layers_are_confirmed_and_a_wrong_step_is_found():
+    """Thirty layers at random values: differences are only right where the net is not chaotic."""
+    T = sg.dim("T")
+    x, t = sg.data("x", 6, over=T), sg.labels("t", classes=6, over=T)
+    layers = [layer for _ in range(30) for layer in (sg.nn.Linear(6, 6), sg.nn.Tanh())]
+    derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(sg.nn.Sequential(*layers)(x), t)))
+    assert derivation.check(), str(derivation.check())
+    middle = next(s for s in derivation.steps if s.name == "G_{x^25}")
+    wrong = replace(middle, node=(2 * sg.tensor.wrap(middle.node)).node)
+    found = replace(derivation, steps=tuple(wrong if s is middle else s for s in derivation.steps)).check()
+    assert not found and found.failed[0].number == middle.number
