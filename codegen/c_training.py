@@ -42,11 +42,11 @@ def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[
 
 
 def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
-                  vectors: Sequence[str], rates: Sequence[tuple[str, str]], numbers: Sequence[str],
+                  vectors: Sequence[str], rates: Sequence[str], numbers: Sequence[str],
                   gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool = False) -> str:
     """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
 
-    `rates` are numbers that depend on `lr` and `t`, as Python; `numbers` are the names of all. Of what is `frozen`,
+    `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of all. Of what is `frozen`,
     `state["count"]` says where it begins.
     """
     scope = Scope({*"state batch lr t np work block failed shapes wanted hold REAL DOUBLE WHOLE TRUTH".split(), *numbers})
@@ -67,7 +67,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
         "        hold(state)",
         '    state["t"] += 1',
     ]
-    if any(re.search(r"\bt\b", text) for _, text in rates):
+    if any(re.search(r"\bt\b", text.split("#")[0]) for text in rates):
         lines.append('    t = state["t"]')
     lines += wrap_line(f'{", ".join([*params, *out])} = state["held"]', "    ")
     lines += wrap_line(f'{", ".join(moved)} = state["moved"]', "    ")
@@ -90,7 +90,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     passed += [f"{shown[k]}.item()" for k in gradients.numbers]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
     lines.append("    _refuse(failed)")
-    lines += [f"    {name} = {text}" for name, text in rates]
+    lines += rates
     all_numbers = [*moved, *numbers]
     passed = [moved[k] if k < len(moved) else all_numbers[k] for kind, k in update.arrays]
     passed += [all_numbers[k] for k in update.numbers]

@@ -156,7 +156,7 @@ def emit_inplace(
     lines += documented(doc)
     lines += begun.size_lines(used)
     if inside:
-        unpacked = ", ".join(inside) + ("," if len(inside) == 1 else "")
+        unpacked = ", ".join(inside) if len(inside) > 1 else f"({inside[0]},)"
         found_or_made = f"rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})"
         if len(unpacked) > WIDTH - 12:
             names_of = textwrap.wrap(f"{unpacked},", WIDTH - 8)

@@ -21,7 +21,7 @@ from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Emitted, emit_function, marks_in
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.plan import Mark
-from symgrad.codegen.rates import rate_text
+from symgrad.codegen.rates import rate_lines
 from symgrad.codegen.shared import Comment, Module
 from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
@@ -50,6 +50,7 @@ class Rule:
     states: Mapping[str, float]
     comments: Mapping[Node, str]
     lr: float
+    meanings: Mapping[str, str] = field(default_factory=dict)  # of rates, for people
 
     @property
     def overwritten(self) -> Mapping[str, str]:
@@ -282,7 +283,7 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     room = {f.name: ', state["rooms"]' for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
     passed = '*state["params"].values(), *batch, loss, *state["gradients"].values()'
     lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", "    ")
-    lines += [f"    {name} = {rate_text(e)}" for name, e in rates.items() if str(e) != name]
+    lines += rate_lines(rule.rates, rule.meanings)
     arguments = [known.get(name, name) for name, _ in rule.inputs]
     if module.backend.device:
         lines += wrap_line(f"update({', '.join(arguments)}{room.get('update', '')})", "    ")
@@ -293,15 +294,16 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     if module.backend.device:
         return step
     count, end = ('state["count"]', 'min(i + PIECE, state["count"])') if net.frozen else ("vectors[0].size", "i + PIECE")
-    return "\n\n\n".join([_frame(module, frame.CUT, vectors=vectors, count=count, end=end), step])
+    return "\n\n\n".join([_frame(module, frame.CUT, vectors=vectors, count=count, end=end).rstrip(), step])
 
 
 def _compiled_step(net: Network, single: bool, gradients: InPlaceCode, update: InPlaceCode) -> str:
-    rates = [(name, rate_text(e)) for name, e in net.rule.rates if str(e) != name]
-    moved = ("theta", "g", *net.rule.states)
-    numbers = [name for name, _ in net.rule.inputs if name not in moved]
+    rule = net.rule
+    moved = ("theta", "g", *rule.states)
+    numbers = [name for name, _ in rule.inputs if name not in moved]
     parameters, results = ([name for name, _ in part] for part in (net.parameters, (net.loss, *net.gradients)))
-    return compiled_step(parameters, results, net.data, moved, rates, numbers, gradients, update, single, bool(net.frozen))
+    return compiled_step(parameters, results, net.data, moved, rate_lines(rule.rates, rule.meanings), numbers, gradients,
+                         update, single, bool(net.frozen))
 
 
 def _checked(module: Module, net: Network) -> str:

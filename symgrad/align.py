@@ -230,9 +230,3 @@ def as_axes(axis: Any, tensor: Tensor, operation: str) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ShapeError(f"{operation}: axis {axis} of {describe(tensor)} names an axis twice.")
     return found
-
-
-def need_real(tensor: Tensor, operation: str) -> None:
-    """Refuse booleans and integers where only real numbers have a meaning."""
-    if tensor.dtype != REAL:
-        raise SymgradError(f"{operation}: {describe(tensor)} is {tensor.dtype}, not real")

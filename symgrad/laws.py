@@ -42,11 +42,6 @@ OPERATIONS: dict[str, tuple[str, int, Callable[[Tensor], Tensor]]] = {
 }
 
 
-def chain_rule(style: str) -> str:
-    """The sum over all uses."""
-    return CHAIN[style]
-
-
 @lru_cache
 def derived(operation: str, style: str) -> tuple[str, str]:
     """An operation and what it makes of a gradient, as two formulas."""

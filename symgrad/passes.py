@@ -8,8 +8,8 @@ m / (1 - β), which needs no product with g. What is computed stays the same up 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -28,8 +28,10 @@ class Assignment:
 
 
 def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[str],
-               ) -> tuple[list[Assignment], dict[str, sp.Expr]]:
+               numbers: Mapping[sp.Symbol, sp.Expr] | None = None) -> tuple[list[Assignment], dict[str, sp.Expr]]:
     """The rule in as few passes as are found, and the units of the states that are kept in other units than 1.
+
+    Hyperparameters may stay symbols, with the `numbers` that they are, so that what becomes of them can be told.
 
     >>> m, g, theta = sp.symbols("m g theta")
     >>> rule = [(m, m * sp.Rational(9, 10) + g / 10), (theta, theta - LR * m)]
@@ -37,9 +39,9 @@ def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[
     ([Assignment(left=m, right=g + 9*m/10, places=(0,)), Assignment(left=theta, right=-lr*m/10 + theta, places=(1,))],
      {'m': 1/10})
     """
-    scalars = Scalars({})
+    scalars = Scalars({}, numbers or {})
     for left, right in equations:
-        if right.free_symbols and scalars.holds(right):
+        if right.free_symbols - set(scalars.numbers) and scalars.holds(right):
             scalars.meaning[left] = right
     rule = [Assignment(left, right, (i,)) for i, (left, right) in enumerate(equations)]
     best = scalars.least(_inlined(rule, scalars, states), rule)
@@ -54,22 +56,27 @@ def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[
 
 @dataclass(frozen=True)
 class Scalars:
-    """What is a number once a step: `lr`, `t`, and the names that are given a `meaning` in these."""
+    """What is a number once a step: `lr`, `t`, names with a `meaning` in these, and names of fixed `numbers`."""
 
     meaning: dict[sp.Symbol, sp.Expr]
+    numbers: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
     def holds(self, e: sp.Expr) -> bool:
         """Is `e` a scalar?"""
-        return bool(e.free_symbols <= {LR, T, *self.meaning})
+        return bool(e.free_symbols <= {LR, T, *self.meaning, *self.numbers})
+
+    def fixed(self, e: sp.Expr) -> bool:
+        """Is `e` one number in all steps?"""
+        return bool(e.free_symbols <= set(self.numbers))
 
     def positive(self, e: sp.Expr) -> bool:
         """Is this scalar above zero for certain?"""
-        if e.is_number or e == T:
-            return e == T or bool(e.is_positive)
+        if self.fixed(e) or e == T:
+            return e == T or bool(e.subs(self.numbers).is_positive)
         if e.is_Symbol:
             return e in self.meaning and self.positive(self.meaning[e])
         if e.is_Add and len(e.args) == 2 and e.args[0] == 1:  # 1 - β^t
-            power = -e.args[1]
+            power = (-e.args[1]).subs(self.numbers)
             return power.is_Pow and power.exp == T and power.base.is_number and bool(0 <= power.base < 1)
         return (e.is_Mul or e.is_Pow and self.holds(e.exp)) and all(map(self.positive, e.args[: 1 if e.is_Pow else None]))
 
@@ -114,7 +121,7 @@ class Scalars:
 
     def least(self, rule: list[Assignment], other: list[Assignment]) -> list[Assignment]:
         """`rule` with scalars pulled together, if it takes fewer passes than `other`; else that."""
-        rule = [a if self.holds(a.right) else replace(a, right=_decimals(self.pulled(a.right))) for a in rule]
+        rule = [a if self.holds(a.right) else replace(a, right=decimals(self.pulled(a.right))) for a in rule]
         count = [sum(self.passes(a.right) for a in each) for each in (rule, other)]
         return rule if count[0] < count[1] else other
 
@@ -128,11 +135,11 @@ def power(by: sp.Expr, exponent: sp.Expr | int) -> sp.Expr:
     return sp.Pow(by, exponent)
 
 
-def _decimals(e: sp.Expr) -> sp.Expr:
+def decimals(e: sp.Expr) -> sp.Expr:
     """`e` with decimals for the roots of numbers."""
     if e.is_number:
         return e if e.is_Rational else decimal(float(e))
-    return e.func(*map(_decimals, e.args)) if e.args else e
+    return e.func(*map(decimals, e.args)) if e.args else e
 
 
 def _inlined(rule: list[Assignment], scalars: Scalars, states: Sequence[str]) -> list[Assignment]:
@@ -159,9 +166,9 @@ def _in_units(rule: list[Assignment], state: sp.Symbol, scalars: Scalars) -> tup
     found = [a for a in rule if a.left == state]
     terms = found[0].right.args if len(found) == 1 and found[0].right.is_Add else ()
     own = sp.Add(*(e for e in terms if state in e.free_symbols))
-    units = {e.as_coeff_Mul()[0] for e in terms if state not in e.free_symbols}
+    units = {sp.Mul(*filter(scalars.fixed, sp.Mul.make_args(e))) for e in terms if state not in e.free_symbols}
     unit = units.pop() if len(units) == 1 else sp.S.One
-    if not unit.is_positive or unit == 1 or not scalars.holds(own / state):
+    if not scalars.positive(unit) or unit == 1 or not scalars.holds(own / state):
         return sp.S.One, rule
     other = sp.Add(*(e / unit for e in terms if state not in e.free_symbols))
     return unit, [replace(a, right=own + other if a is found[0] else a.right.xreplace({state: unit * state}))

@@ -304,7 +304,7 @@ def rule_of(optimizer: Optimizer) -> Rule:
     update = optimizer.update((dim("P"),))
     title = f"{optimizer.name} ({optimizer.about})" if optimizer.about else optimizer.name
     return Rule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
-                optimizer.lr)
+                optimizer.lr, update.meanings)
 
 
 # formulas ---------------------------------------------------------------------------------------------------

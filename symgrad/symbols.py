@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.align import as_shape, as_size, describe, shape_text
+from symgrad.align import as_shape, as_size, shape_text
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
 from symgrad.graphs.primitives import input_node
@@ -144,11 +144,3 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
     value = np.array(value)
     value.flags.writeable = False
     return Array(blake2b(f"{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest(), None, value)
-
-
-def symbol_of(tensor: Tensor) -> Symbol:
-    """What a symbol tensor declares; raises SymgradError for other expressions."""
-    if tensor.node.op != "input":
-        raise SymgradError(f"{describe(tensor)} is not a symbol")
-    symbol: Symbol = tensor.node.attrs[0]
-    return symbol

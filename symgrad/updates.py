@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, field
 from numbers import Real
 from typing import Any
@@ -25,7 +25,7 @@ from symgrad.graphs.formulas import lower
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.primitives import input_node, named
 from symgrad.graphs.sizes import Shape
-from symgrad.passes import LR, T, few_passes
+from symgrad.passes import LR, T, decimals, few_passes
 from symgrad.scalars import SYMBOL, decimal, floats, latex, line, scalar
 
 GIVEN = ("theta", "g", "lr", "t")
@@ -70,7 +70,7 @@ class Update:
     """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name.
 
     `notes` are the formulas that a node computes, `places` where these stand in the rule, note by note; `start` the
-    values of the states at the start, as they are kept.
+    values of the states at the start, as they are kept; `meanings` the formulas of the rates, for people.
     """
 
     inputs: tuple[tuple[str, Node], ...]
@@ -79,6 +79,7 @@ class Update:
     notes: Mapping[Node, str]
     places: tuple[tuple[int, ...], ...]
     start: Mapping[str, float]
+    meanings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -124,19 +125,27 @@ class Optimizer:
         precision, since 1 - 0.999**t has no digits to lose. Scalars go together, for few passes over the vectors.
         """
         numbers = {sp.Symbol(k): decimal(float(v)) for k, v in self.values.items() if k != "lr"}
+        gone = {symbol: value for symbol, value in numbers.items() if value in (0, 1)}  # what they scale is simpler
+        numbers = {symbol: value for symbol, value in numbers.items() if symbol not in gone}
+
+        def valued(e: sp.Expr) -> sp.Expr:
+            return decimals(e.subs(numbers))
+
         rates: dict[str, sp.Expr] = {}
         leaves: dict[str, Node] = {name: _leaf(name, shape) for name in ("theta", "g", *self.start)}
         env: dict[Any, Node] = {sp.Symbol(name): node for name, node in leaves.items()}
-        assignments, units = few_passes([(left, right.doit().subs(numbers)) for left, right in self.equations],
-                                        list(self.start))
+        assignments, units = few_passes([(left, right.doit().subs(gone)) for left, right in self.equations],
+                                        list(self.start), numbers)
+        units = {name: unit.subs(numbers) for name, unit in units.items()}
         notes: dict[Node, str] = {}
         found: dict[Node, tuple[int, ...]] = {}
         for left, formula, places in map(astuple, assignments):
-            if formula.free_symbols and formula.free_symbols <= {LR, T, *map(sp.Symbol, rates)}:
+            varying = formula.free_symbols - set(numbers)
+            if varying and varying <= {LR, T, *map(sp.Symbol, rates)}:
                 rates[left.name] = formula.subs({sp.Symbol(k): v for k, v in rates.items()})
                 env[left] = broadcast(_leaf(left.name, ()), (), shape)
                 continue
-            formula = _take_rates(formula, rates, {s.name for s, _ in self.equations} | set(self.start))
+            formula = valued(_take_rates(formula, rates, {s.name for s, _ in self.equations} | set(self.start), numbers))
             for symbol in sorted(formula.free_symbols, key=str):
                 if symbol not in env:
                     env[symbol] = broadcast(_leaf(symbol.name, ()), (), shape)
@@ -149,8 +158,9 @@ class Optimizer:
         outputs = tuple((name, env[sp.Symbol(name)]) for name in ("theta", *self.start))
         scalars = tuple((name, _leaf(name, ())) for name in rates)
         start = {name: value / float(units.get(name, 1)) for name, value in self.start.items()}
-        return Update((*leaves.items(), *scalars), outputs, tuple(rates.items()), notes,
-                      tuple(found.values()), start)
+        meanings = {name: line(rate) for name, rate in rates.items() if str(rate) != name}
+        return Update((*leaves.items(), *scalars), outputs, tuple((name, valued(rate)) for name, rate in rates.items()),
+                      notes, tuple(found.values()), start, meanings)
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in self.values.items())})"
@@ -160,12 +170,15 @@ def _leaf(name: str, shape: Shape) -> Node:
     return input_node(Symbol("parameter" if name == "theta" else "data", name), shape, REAL)
 
 
-def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str]) -> sp.Expr:
-    """`formula` with its largest parts in `lr` and `t` alone as symbols, which join `rates`."""
-    known = {LR, T, *map(sp.Symbol, rates)}
+def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str], numbers: Collection[sp.Symbol]) -> sp.Expr:
+    """`formula` with its largest parts in `lr`, `t` and `numbers` alone as symbols, which join `rates`."""
+    known = {LR, T, *numbers, *map(sp.Symbol, rates)}
+
+    def varies(e: sp.Expr) -> bool:
+        return not e.free_symbols <= set(numbers)
 
     def symbol(part: sp.Expr) -> sp.Expr:
-        if part.is_Symbol or not part.free_symbols:
+        if part.is_Symbol or not varies(part):
             return part
         for name, value in rates.items():
             if value == part:
@@ -175,15 +188,17 @@ def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str]) ->
         return sp.Symbol(f"c{number}")
 
     def walk(e: sp.Expr) -> sp.Expr:
-        if e.free_symbols and e.free_symbols <= known:
+        if not varies(e):
+            return e
+        if e.free_symbols <= known:
             return symbol(e)
+        if e.is_Mul and e.could_extract_minus_sign():
+            return -walk(-e)
         if e.is_Mul or e.is_Add:
-            sign = sp.S.NegativeOne if e.is_Mul and e.could_extract_minus_sign() else sp.S.One
-            e = sign * e if e.is_Mul else e
             own = [a for a in e.args if a.free_symbols <= known]
-            own = own if any(a.free_symbols for a in own) else []  # numbers alone are no rate
+            own = own if any(map(varies, own)) else []  # numbers alone are no rate
             rest = [walk(a) for a in e.args if a not in own]
-            return sign * e.func(*rest, *([symbol(e.func(*own))] if own else []))
+            return e.func(*rest, *([symbol(e.func(*own))] if own else []))
         return e.func(*map(walk, e.args)) if e.args else e
 
     return walk(formula)

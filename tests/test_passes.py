@@ -109,3 +109,40 @@ def test_the_update_of_adam_as_it_is_written():
         "np.multiply(m, 0.9, out=m)", "np.add(g, m, out=m)", "np.multiply(g, g, out=v1)", "np.multiply(v, 0.999, out=v)",
         "np.add(v1, v, out=v)", "np.sqrt(v, out=v2)", "np.add(c1, v2, out=v2)", "np.multiply(m, c2, out=v3)",
         "np.divide(v3, v2, out=v3)", "np.subtract(theta, v3, out=theta)"]
+
+
+def test_the_numbers_of_a_step_stand_with_their_formulas():
+    x, w = sg.data("x", 3), sg.parameter("w", 3)
+    for backend in ("numpy", "c"):
+        text = str(sg.generate(sg.sum((w - x) ** 2), optimizer=optim.AdamW(), backend=backend))
+        assert text.count("    c1 = 0.01 * lr  # η λ\n") == (1 if backend == "numpy" else 2)
+        assert "* math.sqrt(1 - 0.999**t)  # ε √(1 - β₂ᵗ) / √(1 - β₂)\n" in text
+        assert "    # η √(1 - β₂ᵗ) (1 - β₁) / (√(1 - β₂) (1 - β₁ᵗ))\n    c3 = " in text
+
+
+def test_hyperparameters_as_symbols_give_the_same_rule_as_their_numbers():
+    for optimizer, _, after in RULES:
+        numbers = {sp.Symbol(k): decimal(float(v)) for k, v in optimizer.values.items() if k != "lr" and v}
+        gone = {sp.Symbol(k): 0 for k, v in optimizer.values.items() if not v}
+        written = [(left, right.doit().subs(gone)) for left, right in optimizer.equations]
+        found, units = few_passes(written, list(optimizer.start), numbers)
+        plain, same = few_passes(numbered(optimizer), list(optimizer.start))
+        assert {name: unit.subs(numbers) for name, unit in units.items()} == same
+        assert [(a.left, a.places) for a in found] == [(a.left, a.places) for a in plain]
+        values = {s: 0.3 + i / 7 for i, s in enumerate(sorted({s for a in plain for s in a.right.free_symbols}, key=str))}
+        for a, b in zip(found, plain, strict=True):
+            given = {**numbers, **values}
+            assert float(a.right.subs(given)) == pytest.approx(float(b.right.subs(given)), rel=1e-12)
+
+
+def test_a_state_alone_may_be_the_step():
+    rule = optim.rule("r", "m = 0.9*m + lr*g\ntheta = theta - m", lr=0.1)
+    w, c = sg.parameter("w", 2, init=[1.0, -2.0]), sg.data("c", 2)
+    model = sg.Model(sg.sum((w - c) ** 2) / 2, dtype="float64")
+    step = model.stepper({"c": [3.0, 1.0]}, rule)
+    at, m = np.array([1.0, -2.0]), 0.0
+    for _ in range(3):
+        m = 0.9 * m + 0.1 * (at - [3.0, 1.0])
+        at = at - m
+        step()
+    np.testing.assert_allclose(model.parameters["w"], at, rtol=1e-14)
