@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from symgrad.graphs.einsum import contract, product, scale, transpose
+from symgrad.graphs.einsum import contract, product, scale
+from symgrad.graphs.linear import swapped
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.primitives import add, rebuild
 from symgrad.graphs.terms import is_clear, replaced
@@ -103,11 +104,11 @@ def _changes(node: Node) -> list[Small]:
         return _of_view(node)
     if node.op == "solve":
         a, b = node.operands
-        swapped = rebuild(node, (_swapped(a), b))
+        moved = rebuild(node, (swapped(a), b))
         rest = tuple(range(len(a.shape) - 2))
         columns = ("k",) * (len(b.shape) - len(rest) - 1)  # none: the right side is a vector
         times = contract([a, b], [(*rest, "i", "j"), (*rest, "j", *columns)], (*rest, "i", *columns))
-        return [("transpose", a, swapped, None), ("function", a, times, "inverse")]
+        return [("transpose", a, moved, None), ("function", a, times, "inverse")]
     inner = node.operands[0] if node.operands else node
     alone = node.op in ("softmax", "inverse", "cholesky", "cumsum") or (
         node.op == "elementwise" and len(node.operands) < 3)
@@ -148,8 +149,8 @@ def _of_product(node: Node) -> list[Small]:
         for a in range(len(own)):
             for b in range(a + 1, len(own)):
                 if factor.shape[a] == factor.shape[b] and own[a] != own[b]:
-                    swapped = (*own[:a], own[b], *own[a + 1:b], own[a], *own[b + 1:])
-                    new = contract(factors, [*labels[:i], swapped, *labels[i + 1:]], out, sizes)
+                    turned = (*own[:a], own[b], *own[a + 1:b], own[a], *own[b + 1:])
+                    new = contract(factors, [*labels[:i], turned, *labels[i + 1:]], out, sizes)
                     found.append(("transpose", factor, new, None))
         for j in range(i + 1, len(factors)):
             if factor.shape == factors[j].shape and len(factor.shape) > 1 and factor is not factors[j]:
@@ -198,8 +199,3 @@ def _of_view(node: Node) -> list[Small]:
     if sorted(labels) == sorted(out) == list(straight):
         return [("transpose", base, base, None)]
     return []
-
-
-def _swapped(a: Node) -> Node:
-    last = len(a.shape) - 1
-    return transpose(a, (*range(last - 1), last, last - 1))

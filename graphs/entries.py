@@ -66,7 +66,8 @@ def uniform(node: Node, shape: Shape) -> Node | None:
     return zeros(shape, node.dtype) if value.number == 0 else literal(value, shape)
 
 
-def _is_zero(node: Node) -> bool:
+def is_zero(node: Node) -> bool:
+    """Is `node` the literal zero?"""
     return node.op == "add" and not node.operands
 
 
@@ -77,7 +78,7 @@ def slices(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shap
 
 def pad(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with entry i of `node` at `start + i * step`, per axis."""
-    return zeros(shape, node.dtype) if _is_zero(node) else _affine("pad", node, starts, steps, shape)
+    return zeros(shape, node.dtype) if is_zero(node) else _affine("pad", node, starts, steps, shape)
 
 
 def _affine(op: str, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
@@ -166,7 +167,7 @@ def _counts(index: Node, size: Size) -> int | None:
 
 def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with `node` added at `indices` of its `axes`: the transpose of `gather`."""
-    if _is_zero(node):
+    if is_zero(node):
         return zeros(shape)
     width = len(indices[0].shape)
     counted = {_counts(index, shape[a]): a for a, index in zip(axes, indices, strict=True)}

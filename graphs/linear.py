@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from symgrad.graphs.einsum import contract, scale, transpose, zeros
-from symgrad.graphs.entries import under
+from symgrad.graphs.entries import is_zero, under
 from symgrad.graphs.node import REAL, Node, make
 from symgrad.graphs.sizes import Shape
 from symgrad.graphs.weights import MINUS, ONE, Weight
@@ -49,7 +49,7 @@ def solve(a: Node, b: Node) -> Node:
         return scale(solve(base, b), one_over(by))
     if _is_identity(a):
         return b
-    if _is_zero(b):
+    if is_zero(b):
         return zeros(b.shape)
     by, base = _unscaled(b)
     if by != ONE:
@@ -109,10 +109,6 @@ def swapped(a: Node) -> Node:
 
 def _unscaled(a: Node) -> tuple[Weight, Node]:
     return (a.attrs[0][0], a.operands[0]) if a.op == "add" and len(a.operands) == 1 else (ONE, a)
-
-
-def _is_zero(node: Node) -> bool:
-    return node.op == "add" and not node.operands
 
 
 def _is_identity(a: Node) -> bool:

@@ -21,6 +21,7 @@ from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
 from symgrad.graphs.primitives import constant as constant_node
 from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.names import shape_text
 from symgrad.tensor import Tensor, wrap
 
 
@@ -108,11 +109,6 @@ def describe(tensor: Tensor) -> str:
     """A tensor in an error message: as written, with its shape."""
     over = "" if tensor.over is None else f" over {tensor.over}"
     return f"{short(tensor)} of shape {shape_text(tensor.shape)}{over}"
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as Python writes it."""
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 class Aligned(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symgrad.align import as_axes, as_axis, as_tensor, common_over, describe, shape_text
+from symgrad.align import as_axes, as_axis, as_tensor, common_over, describe
 from symgrad.composed import tril, triu
 from symgrad.contraction import eye
 from symgrad.graphs import linear, running
@@ -16,6 +16,7 @@ from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size, canonical
+from symgrad.names import shape_text
 from symgrad.tensor import Axis, Tensor, wrap
 from symgrad.written import operation
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.align import as_tensor, common_over, describe, shape_text
+from symgrad.align import as_tensor, common_over, describe
 from symgrad.contraction import arange
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
+from symgrad.names import shape_text
 from symgrad.pointwise import abs as absolute
 from symgrad.pointwise import log, relu, softplus, where
 from symgrad.reduction import log_softmax, logsumexp, mean

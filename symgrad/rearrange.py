@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.align import as_axes, as_axis, as_name, as_shape, as_tensor, common_over, describe, shape_text
+from symgrad.align import as_axes, as_axis, as_name, as_shape, as_tensor, common_over, describe
 from symgrad.graphs.einsum import contract
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
@@ -16,6 +16,7 @@ from symgrad.graphs.primitives import concat, stop
 from symgrad.graphs.primitives import named as named_node
 from symgrad.graphs.primitives import reshape as reshape_node
 from symgrad.graphs.sizes import Size, canonical, product
+from symgrad.names import shape_text
 from symgrad.tensor import Axis, Tensor, wrap
 from symgrad.written import operation
 

@@ -23,6 +23,7 @@ from symgrad.graphs.rewrite import stabilise
 from symgrad.graphs.simplification import tidied
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.structure import structure_of
+from symgrad.names import shape_text
 from symgrad.structure_text import formula as formula_of
 from symgrad.tensor import Tensor, wrap
 
@@ -71,7 +72,7 @@ class Structure:
         return self.formula
 
     def __repr__(self) -> str:
-        return f"<Structure {self.kind} {_text(self.rows)} x {_text(self.columns)}: {self.formula}>"
+        return f"<Structure {self.kind} {shape_text(self.rows)} x {shape_text(self.columns)}: {self.formula}>"
 
     @property
     def stack(self) -> Shape:
@@ -118,8 +119,8 @@ class Structure:
 
     def _square(self, operation: str) -> None:
         if not self._form.square:
-            raise ShapeError(f"{operation}: the matrix is not square: rows {_text(self.rows)}, "
-                             f"columns {_text(self.columns)}")
+            raise ShapeError(f"{operation}: the matrix is not square: rows {shape_text(self.rows)}, "
+                             f"columns {shape_text(self.columns)}")
 
     def _done(self, node: Node) -> Tensor:
         return wrap(node, self.over)
@@ -130,7 +131,7 @@ class Structure:
         wanted = (*self.stack, *axes)
         if vector.shape != wanted or (self.over is not None and vector.over not in (None, self.over)):
             over = f" over {self.over}" if self.over is not None else ""
-            raise ShapeError(f"{operation}: {describe(vector)} must have the shape {_text(wanted)}{over}")
+            raise ShapeError(f"{operation}: {describe(vector)} must have the shape {shape_text(wanted)}{over}")
         node, rank = vector.node, len(wanted)
         if self.over is not None:
             if vector.over is None:
@@ -143,10 +144,6 @@ class Structure:
         last = len(self.stack) + count
         result = contract([result], [range(last + 1)], (last, *range(last)))
         return wrap(result, vector.over)
-
-
-def _text(shape: Shape) -> str:
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def structure(H: Any, rows: int | None = None) -> Structure:

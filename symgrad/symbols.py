@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.align import as_shape, as_size, shape_text
+from symgrad.align import as_shape, as_size
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
 from symgrad.graphs.primitives import input_node
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
+from symgrad.names import shape_text
 from symgrad.tensor import Tensor, wrap
 
 FACTS = ("symmetric", "positive_definite", "nonnegative", "orthogonal", "diagonal", "lower_triangular", "simplex")

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 import sympy as sp
 
-from symgrad.align import as_tensor, describe, shape_text
+from symgrad.align import as_tensor, describe
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.sizes import Size, canonical, dim
 from symgrad.labelled import Label, Value
+from symgrad.names import shape_text
 from symgrad.rearrange import expand_dims, squeeze
 from symgrad.symbols import data
 from symgrad.tensor import Tensor
