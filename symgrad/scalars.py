@@ -109,6 +109,10 @@ class _Line(StrPrinter):
     def _print_Rational(self, expr: sp.Rational) -> str:
         return repr(float(expr)) if expr.q != 1 else str(expr.p)
 
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        written = [sp.Symbol(repr(float(a))) if a.is_Rational and a.q > 1 and 10**12 % a.q == 0 else a for a in expr.args]
+        return str(super()._print_Mul(sp.Mul(*written, evaluate=False)))  # 0.9 m, where SymPy has 9 m / 10
+
     def _print_Abs(self, expr: sp.Abs) -> str:
         return f"|{self._print(expr.args[0])}|"
 
@@ -141,6 +145,8 @@ def line(expr: sp.Expr) -> str:
 
     >>> line(scalar("theta - lr*mhat / (sqrt(vhat) + eps)"))
     'θ - η m̂ / (√v̂ + ε)'
+    >>> line(scalar("0.9*m + g/4"))
+    '0.9 m + g / 4'
     """
     text = re.sub(r"\((√[^\s()]+)\)", r"\1", str(_LINE.doprint(expr)).replace("*", " "))
     return re.sub(r"\s*/\s*", " / ", text)

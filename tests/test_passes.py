@@ -96,7 +96,7 @@ def test_states_start_in_the_units_in_which_they_are_kept():
         step()
     np.testing.assert_allclose(model.parameters["theta"], at, rtol=1e-14)
     text = str(sg.generate(model.loss, optimizer=rule))
-    assert "np.add(g, m, out=m)  # m ← m / 2 + g / 4, m / 0.25 is kept" in text
+    assert "np.add(g, m, out=m)  # m ← 0.5 m + 0.25 g, m / 0.25 is kept" in text
     assert '"m": np.full' in text and math.isclose(rule.update((2,)).start["m"], 8)
 
 
