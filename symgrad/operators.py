@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 Operator = Callable[["Writer", Node, "Index", frozenset[Tree]], Tree]
 RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}
+OPPOSITE = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
 LOGIC = {"logical_and": "∧", "logical_or": "∨"}
 RENAMED = {"maximum": "max", "minimum": "min"}
 
@@ -145,19 +146,25 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
     if row == "expm1":
         return sum_of([(1, call("exp", first)), (-1, UNIT)])
     if row == "log_or_zero":
+        if first.head == "num" and first != num(0):  # a negative number is no num
+            return call("log", first)
         return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
     if row in ("abs", "floor"):
         return Tree("bars" if row == "abs" else "floor", (first,))
     if row == "where" and args[1:] == [UNIT, ZERO]:
         return first
     if row == "where":
-        return Tree("cases", (((args[1], condition(first)),), args[2]))
+        rows, last = args[2].args if args[2].head == "cases" else ((), args[2])  # a choice of choices is one
+        return Tree("cases", (((args[1], condition(first)), *rows), last))
     if row in RELATIONS:
         return Tree("bracket", (Tree("relation", (RELATIONS[row], first, args[1])),))
     if row in LOGIC:
         return Tree("bracket", (Tree("logic", (LOGIC[row], *map(condition, args))),))
     if row == "logical_not":
-        return Tree("bracket", (Tree("not", (condition(first),)),))
+        test = condition(first)
+        if test.head == "relation":
+            return Tree("bracket", (Tree("relation", (OPPOSITE[test.args[0]], *test.args[1:])),))
+        return Tree("bracket", (Tree("not", (test,)),))
     return call(RENAMED.get(row, row), *args)
 
 

@@ -317,7 +317,11 @@ def elementwise(f: Any, *tensors: Any) -> Tensor:
 def _called(f: Callable[..., Any], dummies: builtins.list[sp.Dummy]) -> sp.Basic:
     """The formula that a callable makes of SymPy scalars."""
     try:
-        formula = sp.sympify(f(*dummies))
+        formula = f(*dummies)
+        if isinstance(formula, Tensor):
+            raise SymgradError("elementwise: the callable is written with symgrad's own functions: "
+                               "call it with the tensors themselves, f(x), without elementwise")
+        formula = sp.sympify(formula)
     except (TypeError, ValueError, AttributeError, sp.SympifyError) as error:
         raise SymgradError(f"elementwise: the callable is called with SymPy scalars and must return a SymPy formula "
                            f"(sympy.tanh, sympy.Piecewise), but it raised {type(error).__name__}: {error}") from error

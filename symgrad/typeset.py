@@ -22,6 +22,7 @@ FONT_STACK = "'DejaVu Sans', Verdana, 'Segoe UI', sans-serif"
 LINE = 1.3      # distance of baselines, in font sizes
 ASCENT = 0.82   # of a line, in font sizes; capitals (0.73) then stand near the middle, superscripts fit
 DESCENT = 0.22
+LIMITS = "\N{N-ARY SUMMATION}\N{N-ARY PRODUCT}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,11 @@ def formula(latex: str, size: float) -> Formula | None:
 
 
 def _shallow(math: Any) -> Any:
-    """MathML without rows of one element: ziamath lays every row out twice, rows in rows four times."""
+    """MathML without rows of one element: ziamath lays every row out twice, rows in rows four times.
+
+    Indices of a sum stand below and above it between brackets, too: as subscripts they make ziamath's bracket a
+    hundred lines tall.
+    """
     if len(math) == 1 and _tag(math[0]) == "mrow":
         row = math[0]
         math.remove(row)
@@ -132,6 +137,8 @@ def _shallow(math: Any) -> Any:
                 while _tag(child) == "mrow" and len(child) == 1:
                     child = child[0]
                 parent[place] = child
+            if parent[0].text and parent[0].text in LIMITS:
+                parent.tag = parent.tag.replace("sub", "under").replace("sup", "over")
     return math
 
 

@@ -75,11 +75,11 @@ def test_entropy_with_zeros():
 
 def test_the_structure_of_a_hessian_survives_a_choice():
     H = sg.hessian(total(where(x > 0, log(x), x**2)), x)
-    assert str(H) == "diag({-1/x^⊙2 if x > 0, 0 otherwise} + 2 [¬(x > 0)])"
+    assert str(H) == "diag({-1/x^⊙2 if x > 0, 0 otherwise} + 2 [x ≤ 0])"
 
 
 def test_no_condition_where_nothing_is_infinite():
-    assert str(sg.gradient(total(where(x > 0, sg.tanh(x), x**2)), x)) == "[x > 0] ⊙ (1 - tanh(x)^⊙2) + 2 x ⊙ [¬(x > 0)]"
+    assert str(sg.gradient(total(where(x > 0, sg.tanh(x), x**2)), x)) == "[x > 0] ⊙ (1 - tanh(x)^⊙2) + 2 x ⊙ [x ≤ 0]"
     assert str(sg.gradient(total(where(x > 0, log(x), 0)), x)) == "{1/x if x > 0, 0 otherwise}"
 
 
@@ -159,3 +159,22 @@ def test_derivatives_are_real():
             assert part.dtype == "float32"
     assert str(sg.gradient(total(sg.relu(x)), x)) == "[x > 0]"
     near(run(sg.gradient(sg.gradient(total(sg.relu(x)), x) @ x, x), {x: AT[x]}), [1, 0, 0, 1])
+
+
+def test_a_choice_of_choices_prints_as_one():
+    steps = where(x < 0, 1, where(x < 1, 2, where(x < 2, x, 4)))
+    assert str(steps) == "{1 if x < 0, 2 if x < 1, x if x < 2, 4 otherwise}"
+    assert steps.latex().count("cases") == 2 and steps.latex().count(r"\\") == 3
+    y = sg.data("y", 4)
+    margin = sg.gradient(total(sg.maximum(0, y - x)), x)
+    assert str(margin) == "-{1 if 0 < y - x, 1/2 if 0 = y - x, 0 otherwise}"
+
+
+def test_what_does_not_hold_prints_as_the_opposite():
+    assert str(where(sg.logical_not(x < 1), x, 0)) == "{x if x ≥ 1, 0 otherwise}"
+    assert str(where(sg.logical_not(sg.equal(x, 1)), x, 0)) == "{x if x ≠ 1, 0 otherwise}"
+    assert "¬(" in str(sg.logical_not(sg.logical_and(x < 1, x > 0)))
+
+
+def test_a_power_of_a_number_has_no_condition():
+    assert str(sg.gradient(total(2**x), x)) == "log(2) 2^⊙x"

@@ -238,6 +238,7 @@ WRONG_KIND = {  # dtypes, formulas, counts of operands: no question of shape
     "sg.elementwise(lambda p, q: p, v)": ["callable takes 2", "1 tensors"], "sg.elementwise(sp.Lambda((s, t), s), v)": ["Lambda takes 2"],
     "sg.elementwise(sp.gamma(s), v)": ["no row for gamma", "known are"], "sg.elementwise(sp.Function('f')(s), v)": ["no row for f"],
     "sg.elementwise(lambda p: np.tanh(p), v)": ["callable", "sympy.tanh"], "sg.elementwise(lambda p: p if p > 0 else 1, v)": ["Piecewise"],
+    "sg.elementwise(lambda p: p * sg.tanh(p), v)": ["written with symgrad's own functions", "f(x)"],
     "sg.elementwise(lambda p: None, v)": ["callable must return a SymPy formula", "NoneType"],
 }
 

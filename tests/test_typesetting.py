@@ -89,3 +89,11 @@ def test_long_formulas_break_at_operators(latex, most, lines):
 def test_what_no_box_can_hold_is_left_out():
     huge = "+".join("abcdefgh" * 100)
     assert break_line(rf"G = \frac{{{huge}}}{{b}} + c", SIZE, 120.0, 3) == r"G = \cdots + c"
+
+
+@pytest.mark.parametrize("inner", [r"\sum_{k} x_{ik}", r"\frac{1}{2} \prod_{k} x_{ik}", r"\sum_{k}^{n} x_{k}^{2}"])
+def test_brackets_around_a_sum_are_as_tall_as_the_sum(inner):
+    bare = formula(inner, SIZE)
+    for left, right in ("()", "[]", (r"\lVert", r"\rVert")):
+        inside = formula(rf"\left{left} {inner} \right{right}", SIZE)
+        assert inside.ascent + inside.descent < 1.5 * (bare.ascent + bare.descent)
