@@ -174,6 +174,7 @@ def row_of(box: Box) -> str | None:
 
 
 def passes_on(box: Box, operand: Box) -> bool:
-    """Is the operand a term of the sum that the box is? Then the gradient passes on to it unchanged."""
-    return box.local.op == "add" and any(
-        o is operand.leaf or o.op == "view" and o.operands == (operand.leaf,) for o in box.local.operands)
+    """Is the operand one term of the sum that the box is, and in no other? Then the gradient passes on to it unchanged."""
+    used = [o for o in box.local.operands if operand.leaf in topological([o])]
+    return box.local.op == "add" and len(used) == 1 and (
+        used[0] is operand.leaf or used[0].op == "view" and used[0].operands == (operand.leaf,))

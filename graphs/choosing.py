@@ -14,6 +14,7 @@ from symgrad.graphs.node import REAL, Node, consumers, depends
 from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
+SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})
 SCORES = 2  # nodes written inside a softmax
 
 
@@ -62,6 +63,8 @@ def _kind(node: Node, parameters: Collection[Node], affine: Collection[Node],
 def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dict[Node, list[Node]]) -> set[Node]:
     """W x, or W x + b: contractions with a parameter matrix, alone or as terms of a sum of what is not made of them."""
     parts: set[Node] = set()
+    neurons = {o for n in order if _squashes(n) for o in n.operands}  # each with what its sum adds up
+    neurons |= {o for n in neurons if n.op == "add" for o in n.operands}
     for node in order:
         if node.op == "add":
             linear = [o for o in node.operands if o in parts and (o.op == "einsum" or len(uses[o]) == 1)]
@@ -70,7 +73,7 @@ def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dic
             if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and (
                     not whole or all(_bias(o, parameters) for o in rest)):
                 parts.add(node)
-        elif _contraction(node, parameters):
+        elif _contraction(node, parameters) or node in neurons and _product(node, parameters):
             parts.add(node)
     return {n for n in parts if not any(u.op == "add" and u in parts and (n.op == "einsum" or len(uses[n]) == 1)
                                         for u in uses[n])}
@@ -88,6 +91,17 @@ def _contraction(node: Node, parameters: Collection[Node]) -> bool:
         return False
     summed = {x for names in node.attrs[0] for x in names} - set(node.attrs[1])
     return bool(summed) and any(o in parameters for o in node.operands)
+
+
+def _squashes(node: Node) -> bool:
+    """The activation of a neuron: of one number, or one number a sample."""
+    return node.op == "elementwise" and node.attrs[0] in SQUASHING and node.dtype == REAL
+
+
+def _product(node: Node, parameters: Collection[Node]) -> bool:
+    """w x, or the inner product of both, for a neuron: its weights are parameters and x is none."""
+    return node.op == "einsum" and node.dtype == REAL and len(node.operands) == 2 and (
+        sum(o in parameters for o in node.operands) == 1)
 
 
 def _made_of(node: Node, linear: list[Node], depth: int = 3) -> bool:
@@ -115,7 +129,7 @@ def _activations(order: Sequence[Node], affine: Collection[Node], uses: dict[Nod
     for node in reversed(order):
         if any(u in affine or u in deep for u in uses[node]):
             deep.add(node)
-    largest = [n for n, a in source.items() if n.dtype == REAL and n.shape and n.op not in ("add", "named")
+    largest = [n for n, a in source.items() if n.dtype == REAL and n.op not in ("add", "named")
                and not _plain(n, affine) and any(source.get(u) is not a or u.op == "named" for u in uses[n])]
     count = Counter(source[n] for n in largest)
     return {n for n in largest if n in deep or source[n] not in shared and count[source[n]] == 1}

@@ -11,6 +11,7 @@ from symgrad.derivation_text import (
     derived,
     formula,
     gradient_name,
+    is_number,
     law,
     nabla,
     references,
@@ -125,8 +126,8 @@ def short(step: Step, style: str) -> str:
     text = formula(step, style, "sample")
     if step.kind == "backward" and slope(step, style):
         left, _, right = text.partition(" = ")
-        had = r"\odot" if style == "latex" else "⊙"
-        return f"{left} = {slope(step, style)} {had} {gradient_name(step.consumers[0], style)} = {right}"
+        had = "" if is_number(step.box) else r"\odot " if style == "latex" else "⊙ "
+        return f"{left} = {slope(step, style)} {had}{gradient_name(step.consumers[0], style)} = {right}"
     return text
 
 

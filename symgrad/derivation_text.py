@@ -103,8 +103,14 @@ def law(step: Step, style: str) -> str:
     if derivative:
         g = gradient_name(step.consumers[0], style)
         diag = r"\operatorname{diag}" if style == "latex" else "diag"
-        text += f" = {diag}[{derivative}] {g} = {derivative} {had} {g}"
+        entries = f"{diag}[{derivative}] {g} = {derivative} {had}"
+        text += f" = {derivative if is_number(step.box) else entries} {g}"
     return text
+
+
+def is_number(box: Box) -> bool:
+    """Is the value a number, for each sample if there are samples?"""
+    return len(box.leaf.shape) == _samples(box)
 
 
 def _transposed(user: Box, step: Step, style: str) -> str:
@@ -157,7 +163,7 @@ def words(step: Step, style: str, math: Callable[[str], str]) -> str:
     if user.kind == "output":
         return "gradient of the loss"
     if (row := row_of(user)) is not None:
-        return f"through {row.replace('_', ' ')}: diagonal Jacobian"
+        return f"through {row.replace('_', ' ')}: {'times its derivative' if is_number(box) else 'diagonal Jacobian'}"
     if user.kind == "affine":
         if passes_on(user, box):
             return "the Jacobian of a shift is the identity"
@@ -182,7 +188,7 @@ def _forward_words(box: Box) -> str:
         return "affine layer"
     if box.kind == "activation":
         row = row_of(box)
-        return f"activation, {row.replace('_', ' ')} entry by entry" if row else "activation"
+        return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
     if box.kind == "output":
         return "loss"
     return "softmax of each row" if box.local.op == "softmax" and len(box.leaf.shape) > 1 + _samples(box) else "definition"

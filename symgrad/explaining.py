@@ -252,6 +252,9 @@ def _reason(step: Step) -> tuple[str, str]:
     if row is not None:
         slope = _slope(row)
         acts = ENTRYWISE.get(row, row.replace("_", " "))
+        if not _order(step.box):
+            return f"{row} of a number", (f"{acts.replace('the ', 'The ', 1)} is a function of one number: the gradient is "
+                                          f"multiplied by its derivative{f'; the derivative of {slope}' if slope else ''}")
         return row, (f"{acts.replace('the ', 'The ', 1)} acts on every entry by itself, so its Jacobian is diagonal and "
                      f"the product is entry by entry{f'; the derivative of {slope}' if slope else ''}")
     if user.kind == "affine" and passes_on(user, step.box):

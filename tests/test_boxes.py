@@ -137,3 +137,36 @@ def test_a_loss_with_its_argument_beside_it_has_no_activation():
     z = sg.parameter("w", 3) @ sg.data("x", 3, over=T)
     found = cut(sg.softplus(z) - sg.data("y", over=T) * z)
     assert [box.name for box in found if box.kind not in ("data", "parameter")] == ["a^1", "r"]
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_neuron_of_numbers_is_a_layer(sampled):
+    over = {"over": sg.dim("T")} if sampled else {}
+    x, y = sg.data("x", **over), sg.data("y", **over)
+    w, b, c, e = (sg.parameter(name) for name in "wbce")
+    loss = (sg.sigmoid(c * sg.tanh(w * x + b) + e) - y) ** 2
+    found = cut(loss)
+    assert [(box.name, box.kind) for box in found if box.kind not in ("data", "parameter")] == [
+        ("a^1", "affine"), ("x^1", "activation"), ("a^2", "affine"), ("x^2", "activation"), ("r", "output")]
+    derivation = sg.derive(sg.empirical_risk(loss) if sampled else loss)
+    assert derivation.check()
+    assert ["G_a² = G_x² x² (1 - x²)", "G_x¹ = G_a² c", "G_c = G_a² x¹", "G_e = G_a²"] == [
+        str(step).partition(") ")[2] for step in derivation.steps[6:10]]
+    assert derivation.steps[1].rule == "activation, tanh"
+    assert derivation.steps[6].rule == "through sigmoid: times its derivative"
+    assert derivation.steps[6].law == "G_a² = (∂x²/∂a²)ᵀ G_x² = σ'(a²) G_x²"
+    assert "⊙" not in derivation.unicode().partition("Forward")[2].partition("Over the batch")[0]
+    assert "is a function of one number" in str(sg.explain(sg.empirical_risk(loss) if sampled else loss)).replace("\n      ", " ")
+
+
+def test_what_squashes_no_weighted_input_is_no_layer():
+    x, g, b = sg.data("x"), sg.parameter("g"), sg.parameter("b")
+    found = cut(sg.exp(-g * x) * sg.relu(b) + sg.tanh(b * g) * g**2)
+    assert {box.kind for box in found} == {"data", "parameter", "output"}
+
+
+def test_a_parameter_that_also_multiplies_is_no_shift():
+    x, v = sg.data("x", 3), sg.parameter("v", 3)
+    derivation = sg.derive(sg.sum((sg.tanh(v * x + v) - 1) ** 2))
+    assert str(derivation.steps[-1]).endswith("G_v = G_a¹ ⊙ x + G_a¹")
+    assert derivation.steps[-1].rule == "through the affine layer"
