@@ -27,6 +27,15 @@ INTERRUPTED = 130
 FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
 
 
+def _form(output: str, known: dict[str, str]) -> str | None:
+    """What a file holds, by its suffix; None where it has none."""
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in known:
+        raise Refused(f"cannot write {output!r}: {suffix} is no format of this command; known: {' '.join(known)}, "
+                      "or choose one with --format")
+    return known.get(suffix)
+
+
 class Refused(click.ClickException):
     """Bad input: `Error: message` on standard error, exit status 2."""
 
@@ -108,7 +117,7 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
     """Derive the gradient, step by step."""
     if output:
         check_place(output)
-        form = form or FORMATS.get(Path(output).suffix.lower())
+        form = form or _form(output, FORMATS)
     width = 100 if output else min(100, terminal.console().width)
     text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode", bool(output), width)
     _write(output, text)
@@ -129,7 +138,7 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
     A formula that is not a number is read as it stands; with --wrt its Jacobian too."""
     if output:
         check_place(output)
-        form = form or ("markdown" if Path(output).suffix.lower() == ".md" else "text")
+        form = form or _form(output, {".md": "markdown", ".txt": "text"})
     width = commands.WIDTH if output else min(terminal.console().width, commands.WIDTH)
     _write(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
 

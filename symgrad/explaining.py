@@ -90,7 +90,7 @@ def explain(t: Any, wrt: Any = None) -> Explanation:
     """A formula in words; of a scalar with parameters, its gradient too, step by step as in `sg.derive`.
 
     `wrt` is a tensor, list or dict; None means all parameters. Of a tensor that is no scalar, `wrt` asks for its
-    Jacobian. Raises DifferentiationError where `sg.gradient` would.
+    Jacobian. A derivation is told as it is. Raises DifferentiationError where `sg.gradient` would.
 
     >>> import symgrad as sg
     >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
@@ -99,6 +99,8 @@ def explain(t: Any, wrt: Any = None) -> Explanation:
     The gradient of L with respect to w is the transposed input X times the error G_a¹.
     Written out, that is twice X transposed times the difference X times w minus y.
     """
+    if isinstance(t, Derivation):
+        return _derivative(t)
     target = as_tensor(t, "explain")
     order = topological([target.node])
     if target.ndim or target.dtype != REAL:

@@ -156,7 +156,7 @@ def test_a_neuron_of_numbers_is_a_layer(sampled):
     assert derivation.steps[6].rule == "through sigmoid: times its derivative"
     assert derivation.steps[6].law == "G_a² = (∂x²/∂a²)ᵀ G_x² = σ'(a²) G_x²"
     assert "⊙" not in derivation.unicode().partition("Forward")[2].partition("Over the batch")[0]
-    assert "is a function of one number" in str(sg.explain(sg.empirical_risk(loss) if sampled else loss)).replace("\n      ", " ")
+    assert "is a function of one number" in str(sg.explain(derivation)).replace("\n      ", " ")
 
 
 def test_what_squashes_no_weighted_input_is_no_layer():

@@ -455,3 +455,10 @@ def test_ctrl_c_ends_with_130(here):
     Path("m.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(5)\n")
     done = program("derive m.py")
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("command, file", [("derive", "d.pdf"), ("explain", "d.html")])
+def test_a_format_that_the_command_does_not_write_is_refused(tmp_path, command, file):
+    result = CliRunner().invoke(cli, [command, *LEAST_SQUARES, "--wrt", "w", "-o", str(tmp_path / file)])
+    assert result.exit_code == 2 and not (tmp_path / file).exists()
+    assert f"{Path(file).suffix} is no format of this command; known: .md" in result.output
