@@ -8,7 +8,7 @@ What rounding does, u being the unit roundoff (Higham, Accuracy and Stability, 2
 contraction is a matrix product, so its error is at most a few n u sum |w| (|x| + |mu|), where the direct one has
 |x - mu| in place of |x| + |mu|. Of a difference, a common centre is taken off both sides first, which changes nothing:
 |x - c| + |mu - c| is the spread of the data, however far from zero they lie. What is left is as if each point had been
-rounded once at the size of that spread.
+rounded once at the size of that spread. c is a mean: a centre that lies far from all others widens the spread for all.
 
 Squared distances cancel by the square of that, which is too much: `distances` (helpers.py) keeps them accurate.
 """

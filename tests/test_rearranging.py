@@ -236,6 +236,56 @@ def test_rewrites_keep_values(drawn):
         near(have, want, 1e-10)
 
 
+NUMBERS = {dim(x): count for x, count in zip("bnkdT", (2, 3, 2, 4, 2), strict=True)}
+
+
+@st.composite
+def differences(draw):
+    """Functions of x - m and their gradients: axes in any order, stacks, weights, a sample axis."""
+    size = {x: dim(x) for x in "bnkd"}
+    full = "".join(draw(st.permutations("bnkd" if draw(st.booleans()) else "nkd")))
+    symbols = []
+
+    def leaf(axes, samples=False):
+        shape = tuple(size[x] for x in axes)
+        symbols.append(sg.data(f"u{len(symbols)}", shape, over=dim("T") if samples and draw(st.booleans()) else None))
+        order = sorted(range(len(axes)), key=lambda i: full.index(axes[i]))
+        where = tuple(slice(None) if x in axes else None for x in full)
+        return sg.transpose(symbols[-1], order)[where]
+
+    def side(other):
+        left_out = {other, draw(st.sampled_from(["b", other]))}
+        return leaf(draw(st.permutations([x for x in full if x not in left_out])), samples=True)
+
+    pairs = sg.broadcast_to(draw(st.sampled_from([1, -2])) * (side("k") - side("n")), tuple(size[x] for x in full))
+    weights = leaf(draw(st.permutations("nk")))
+    kept = full.replace("d", "")
+    squares = sg.einsum(f"{full},{full}->{kept}", pairs, pairs)
+    which = draw(st.sampled_from(["moments", "kernel", "weighted", "soft"]))
+    if which == "moments":
+        value = sg.sum(sg.sin(sg.sum(weights * pairs, axis=[full.index(x) for x in full if x not in "kd"])))
+    elif which == "soft":
+        value = sg.sum(sg.logsumexp(-0.5 * squares, axis=kept.index("k")))
+    else:
+        weighted = sg.sum(weights * pairs * pairs, axis=full.index("d")) if which == "weighted" else squares
+        value = sg.sum(sg.exp(-0.1 * weighted))
+    value = value if value.over is None else sg.mean(value, over=value.over)
+    return symbols, [value, *sg.gradient(value, symbols)] if draw(st.booleans()) else [value]
+
+
+@settings(max_examples=60, deadline=None)
+@given(differences())
+def test_functions_of_differences_keep_values_however_far_from_zero(drawn):
+    symbols, outputs = drawn
+    f = sg.function(symbols, outputs, sizes=NUMBERS)
+    for far in (0, 1e9):
+        at = [RNG.standard_normal([NUMBERS.get(s, s) for s in t.node.shape]) for t in symbols]
+        at[:2] = [a + far for a in at[:2]]
+        names = {t.name: a for t, a in zip(symbols, at, strict=True)}
+        for have, want in zip(f(*at), reference.values([y.node for y in outputs], names, NUMBERS), strict=True):
+            near(have, want, 1e-11)
+
+
 def test_products_that_share_a_factor_are_one():
     A, B, C = sg.data("A", (n, d)), sg.data("B", (n, d)), sg.data("C", (d, k))
     f = sg.function([A, B, C], A @ C - 3 * (B @ C))
