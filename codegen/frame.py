@@ -79,6 +79,7 @@ def slot(rooms, number, shape, dtype):
 BEGIN = '''\
 def begin(params):
     """What `step` works on: parameters, gradients (views of vectors)${kept}."""
+    params = fitted(params, PARAMETERS)
     theta, g = flat(params), flat(params)
     return {
         "t": 0,
@@ -115,27 +116,36 @@ INDICES = '''
         if name in LENGTHS and not np.all((-LENGTHS[name] <= array) & (array < LENGTHS[name])):
             raise ValueError(f"{name}: an index is out of range for an axis of length {LENGTHS[name]}")'''
 
-CHECKED = '''\
-def checked(data, names):
-    """The named arrays of `data`, converted; raises ValueError for what does not fit."""
+FITTED = '''\
+def fitted(given, names):
+    """The named arrays, converted; raises ValueError for kinds and shapes that do not fit."""
     arrays, sizes = {}, {}
     for name in names:
-        if name not in data:
-            raise ValueError(f"there is no array {name!r}; there are {', '.join(data)}")
-        array, wanted = ${read}(data[name]), ${dtype}
+        if name not in given:
+            raise ValueError(f"there is no array {name!r}; there are {', '.join(given)}")
+        array, wanted = ${read}(given[name]), ${dtype}
         if not np.can_cast(array.dtype, wanted, "same_kind"):
             raise ValueError(f"{name}: {array.dtype} values, but {np.dtype(wanted)} is needed")
         if len(array.shape) != len(ARRAYS[name]):
             raise ValueError(f"{name}: shape {array.shape}, but {ARRAYS[name]} is needed")
-        if not array.size:
-            raise ValueError(f"{name}: the array is empty")
         for axis, (size, length) in enumerate(zip(ARRAYS[name], array.shape)):
             if sizes.setdefault(size, size if isinstance(size, int) else length) != length:
                 raise ValueError(f"{name}: axis {axis} has length {length}, not {sizes[size]}")
+        arrays[name] = ${array}
+    return arrays
+'''
+
+CHECKED = '''\
+def checked(data, names):
+    """The same, of data; raises ValueError for values that cannot be, too."""
+    arrays = fitted(data, names)
+    for name in names:
+        array = ${read}(data[name])
+        if not array.size:
+            raise ValueError(f"{name}: the array is empty")
         if not np.all(np.isfinite(array)):
             where = np.argwhere(~np.isfinite(array))[0].tolist()
             raise ValueError(f"{name}: NaN or infinity at {where}")${labels}
-        arrays[name] = ${array}
     return arrays
 '''
 
@@ -191,8 +201,11 @@ ${loop}    except KeyboardInterrupt:
 FILES = '''\
 def load(path):
     """The arrays of an .npz file by name; nothing in it is run."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    with open(path, "rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise ValueError(f"{path}: one array without a name; an .npz file holds arrays by name")
+        return dict(arrays)
 
 
 def save(path, arrays):
@@ -210,12 +223,11 @@ def save(path, arrays):
 
 
 def resumed(path):
-    """The parameters that `save` wrote, in order; raises ValueError where one is missing."""
-    arrays = load(path)
-    missing = [name for name in PARAMETERS if name not in arrays]
-    if missing:
-        raise ValueError(f"{path}: there is no array {missing[0]!r}")
-    return {name: arrays[name].astype(DTYPE) for name in PARAMETERS}
+    """The parameters that `save` wrote; raises ValueError where one is missing or does not fit."""
+    try:
+        return fitted(load(path), PARAMETERS)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 '''
 
 MAIN = '''\

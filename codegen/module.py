@@ -29,7 +29,7 @@ from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.sizes import symbols_of
 
 Named = tuple[tuple[str, Node], ...]
-FRAME = """forward backward predict update init flat begin step checked batches train load save resumed main DTYPE LR
+FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE LR
 PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE
 argparse math os sys time zipfile Path""".split()
 NUMPY_LINE = "import numpy as np"
@@ -222,8 +222,8 @@ def _tables(net: Network) -> list[str]:
 
     both = {**dict(net.data), **dict(net.inputs)}
     sampled = [name for name, node in net.data if node.attrs[0].over is not None]
-    lines = ["ARRAYS = {  # shapes of the data; what is a text here is a size that the data show"]
-    lines += [f"    {quoted(name)}: {shape(node)}," for name, node in both.items()]
+    lines = ["ARRAYS = {  # their shapes; what is a text here is a size that the arrays show"]
+    lines += [f"    {quoted(name)}: {shape(node)}," for name, node in (*net.parameters, *both.items())]
     lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
               row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
     if net.prediction is not None:
@@ -281,6 +281,12 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
         lines.append('    t = state["t"]')
     lines.append('    loss = state["loss"]')
     room = {f.name: ', state["rooms"]' for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
+    if any(node.dtype != REAL for _, node in net.data):
+        wanted, each = "KINDS.get(name, DTYPE)", "name, array in zip(DATA, batch)"
+    else:
+        wanted, each = "DTYPE", "array in batch"
+    cast = f'.astype({wanted}, copy=False, casting="same_kind")'
+    lines += wrap_line(f"batch = [{module.backend.np}.asarray(array){cast} for {each}]", "    ")
     passed = '*state["params"].values(), *batch, loss, *state["gradients"].values()'
     lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", "    ")
     lines += rate_lines(rule.rates, rule.meanings)
@@ -310,9 +316,11 @@ def _checked(module: Module, net: Network) -> str:
     nodes = [node for _, node in (*net.data, *net.inputs)]
     kinds = any(node.dtype != REAL for node in nodes)
     classes = any(isinstance(node.attrs[0].classes, int) for node in nodes)
-    return _frame(module, frame.CHECKED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
-                  labels=(frame.LABELS if classes else "") + (frame.INDICES if _lengths(net) else ""),
-                  array=frame.put("array.astype(wanted, copy=False)", module.backend.device))
+    fitted = _frame(module, frame.FITTED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
+                    array=frame.put("array.astype(wanted, copy=False)", module.backend.device))
+    checked = _frame(module, frame.CHECKED, labels=(frame.LABELS if classes else "")
+                     + (frame.INDICES if _lengths(net) else ""))
+    return "\n\n\n".join([fitted.strip("\n"), checked])
 
 
 def _divisible(net: Network) -> bool:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -253,12 +254,17 @@ class Model:
     def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.
 
-        The batch is checked here, once; the function itself checks nothing.
+        The batch is checked here, once; the function itself checks nothing. Threads that call it at once take turns.
         """
         dataset = self._checked(batch, "batch", True)
         arrays = dataset.moved(self._device.put).pick([name for name, _ in self._net.data])
-        step, _ = self._steps(optimizer)
-        return within(self._threads(optimizer, dataset, None), lambda: float(step(arrays)))
+        (step, _), turn = self._steps(optimizer), Lock()
+
+        def one() -> float:
+            with turn:
+                return float(step(arrays))
+
+        return within(self._threads(optimizer, dataset, None), one)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""

@@ -1,6 +1,7 @@
 """Generated training modules: they run alone, equal the model, read well, and do not depend on the session."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,64 @@ def test_program_says_what_is_wrong_with_the_data(data, words, tmp_path):
     assert words in said and "Traceback" not in said
     assert not (tmp_path / "model.npz").exists()
     assert "train.py: " in run(path, "none.npz", status=1)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize(("parameters", "words"), [
+    ({"W": np.ones((3, 3)), "u": np.ones(3)}, "W: axis 0 has length 3, not 4"),  # C would read beyond its end
+    ({"W": np.ones((4, 3)), "u": np.ones(2)}, "u: axis 0 has length 2, not 3"),
+    ({"W": np.ones((4, 3)), "u": np.ones((3, 1))}, "u: shape (3, 1), but ('d',) is needed"),
+    ({"W": np.ones((4, 3)), "u": np.ones(3) * 1j}, "u: complex128 values, but float32 is needed"),
+    ({"W": np.ones((4, 3))}, "there is no array 'u'; there are W"),
+])
+def test_parameters_to_start_from_are_checked(backend, parameters, words, tmp_path):
+    d = sg.dim("d")
+    W, u = sg.parameter("W", (4, d)), sg.parameter("u", d)
+    x, y = sg.data("x", d, over=T), sg.data("y", over=T)
+    loss = sg.losses.squared_error(sg.sum(sg.tanh(W @ x)) + u @ x, y)
+    source = generate(loss, optimizer=optim.SGD(0.1), backend=backend)
+    module = source.load()
+    data = {"x": X, "y": Y[:, 0]}
+    with pytest.raises(ValueError, match=re.escape(words)):
+        module.train(data, params=parameters)
+    np.savez(tmp_path / "start.npz", **parameters)
+    np.savez(tmp_path / "data.npz", **data)
+    told = run(source.save(tmp_path / "train.py"), "data.npz", "--start", "start.npz", status=1)
+    assert told.strip() == f"train.py: start.npz: {words}"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_parameters_to_start_from_may_be_of_another_kind_and_order(backend):
+    loss, _ = network()
+    module = generate(loss, optimizer=optim.SGD(0.1), backend=backend).load()
+    start = {name: R.standard_normal(array.shape).round(3) for name, array in module.init(0).items()}
+    single = {name: array.astype(np.float32) for name, array in start.items()}
+    data = {"x^0": X, "y": Y}
+    wanted = module.train(data, params=single, log=lambda line: None)
+    found = module.train(data, params=dict(reversed(start.items())), log=lambda line: None)
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == np.float32
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_a_step_converts_the_batch(backend):
+    loss, _ = network()
+    module = generate(loss, optimizer=optim.SGD(0.1), backend=backend).load()
+    taken = []
+    for batch in ([X, Y], [X.astype("f"), Y.astype("f")], [np.asfortranarray(X), Y.tolist()]):
+        state = module.begin(module.init(0))
+        taken.append([module.step(state, batch) for _ in range(3)])
+    np.testing.assert_array_equal(taken, [taken[1]] * 3)
+    with pytest.raises(TypeError, match="complex128"):
+        module.step(module.begin(module.init(0)), [X * 1j, Y])
+
+
+def test_one_array_is_no_npz_file(tmp_path):
+    path = generate(network()[0], optimizer=optim.SGD(0.1)).save(tmp_path / "train.py")
+    np.save(tmp_path / "data.npy", X)
+    told = run(path, "data.npy", status=1)
+    assert told.strip() == "train.py: data.npy: one array without a name; an .npz file holds arrays by name"
 
 
 def test_labels_are_checked(tmp_path):
