@@ -14,7 +14,7 @@ import sympy as sp
 
 from symgrad.codegen.affine import Form, Index, flat, locate, spread, strides, zero
 from symgrad.codegen.arrays import Expr
-from symgrad.codegen.c_texts import LIBM, OWN, TYPES, Names, bare, row_c, size_c, small, weight_c
+from symgrad.codegen.c_texts import LIBM, OWN, TYPES, Names, bare, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.storage import Storage
 from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
@@ -103,7 +103,7 @@ class Body:
             c.used[name] = None
         kind = e.kind if e.kind != BOOLEAN else REAL if REAL in kinds else "integer"
         text = row_c(name, args, kind, c.single)
-        return text if text.endswith(")") and text[0].isalpha() else f"({text})"
+        return text if is_call(text) else f"({text})"
 
     def _whole(self, by: Weight) -> str:
         """A weight of integers."""

@@ -144,6 +144,16 @@ def bare(text: str) -> str:
     return text
 
 
+def is_call(text: str) -> bool:
+    """Is a text one call, which needs no parentheses?
+
+    >>> is_call("pow(x, (y + 1))"), is_call("b[0] ? (real)0 : pow(x, y)"), is_call("b[0] < (x + y)")
+    (True, False, False)
+    """
+    name = text.partition("(")[0]
+    return name.isidentifier() and bare(text[len(name):]) != text[len(name):]
+
+
 def row_c(name: str, args: Sequence[str], kind: str, single: bool) -> str:
     """An elementwise function of C expressions in parentheses where they need them."""
     if name in INFIX:

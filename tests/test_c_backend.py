@@ -46,6 +46,42 @@ def test_operations_are_those_of_numpy(rows, setting, dtype, tolerance):
         near(a, b, tolerance)
 
 
+def test_operators_inside_one_another_stand_in_parentheses():
+    """Each two-place operation with each as its first and as its second operand, on names and on sums."""
+    n = sg.dim("n")
+    x, y, b, i = sg.data("x", n), sg.data("y", n), sg.data("b", n, dtype="boolean"), sg.data("i", n, dtype="integer")
+    s = sg.parameter("s")
+    inner = [sg.where(b, 0, s * (1 + x)), sg.where(b, x, sg.exp(y)), sg.where(x < (y + s), x, (x + y)), 1.0 * (x < (y + s)),
+             1.0 * (i < (i + 1) * 2), sg.abs(i) * 1.0, sg.maximum(i, 2 * i + 1) * 1.0, sg.sign(i - 1) * 1.0, -(x + y), x - y,
+             x / (y + 3), sg.maximum(x, (y + s)), (x * x) ** (s + 1), sg.logical_not(b) * (x + y), sg.logical_and(b, x < (y)) * x,
+             sg.logical_or(x > (y + 1), b) * (x + 1), sg.clip(x, -1, 1)]
+    outer = [lambda e: 2 * x * e, lambda e: e * y * (x + 1), lambda e: x - e, lambda e: e - (x + y), lambda e: y / (e + 9),
+             lambda e: e / (y * y + 1), lambda e: sg.where(e > (x + y), e, -e), lambda e: sg.where(b, e, (e + 1)),
+             lambda e: -e, lambda e: (e < (x * y)) * y, lambda e: sg.abs(e) ** 1.5, lambda e: sg.sum(e * y * e) + e]
+    outputs = [f(e) for e in inner for f in outer]
+    R = np.random.default_rng(4)
+    arrays = [R.standard_normal(9), R.standard_normal(9), R.random(9) < 0.5, R.integers(-3, 4, 9), np.array(0.4)]
+    inputs = [x, y, b, i, s]
+    for wanted, found, formula in zip(sg.function(inputs, outputs)(*arrays), sg.function(inputs, outputs, backend="c")(*arrays),
+                                      outputs, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-13, err_msg=str(formula))
+
+
+def test_powers_by_a_parameter_and_elu_have_their_gradients():
+    """Where a `?:` that begins with a name and ends with a call is a factor."""
+    n, k = sg.dims("n k")
+    X, A, s = sg.data("X", (n, k)), sg.parameter("A", (k, 3)), sg.parameter("s")
+    R = np.random.default_rng(4)
+    arrays = [R.standard_normal((5, 4)), R.standard_normal((4, 3)), np.array(0.4)]
+    for loss in (sg.sum((1 + sg.tanh(X @ A + s) ** 2) ** s), sg.sum(sg.elu(X @ A) * sg.silu(sg.tanh(X @ A + s) * s))):
+        value, *slopes = sg.function([X, A, s], [loss, *sg.gradient(loss, [A, s])], backend="c")(*arrays)
+        f, h = sg.function([X, A, s], loss), 1e-6
+        for at in (1, 2):
+            way = R.standard_normal(arrays[at].shape)
+            ends = [f(*[a + by * way if j == at else a for j, a in enumerate(arrays)]) for by in (h, -h)]
+            assert np.sum(slopes[at - 1] * way) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6)
+
+
 def test_the_text_is_c_that_a_person_reads():
     n, d = sg.dims("n d")
     X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
