@@ -132,3 +132,22 @@ def test_large_products_and_tiny_ones_are_left_as_they_are():
 def test_a_generated_program_says_when_one_thread_is_best(width, told):
     m, _ = model(width)
     assert ("OPENBLAS_NUM_THREADS=1" in str(sg.generate(m.loss))) is told
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_threads_that_call_one_stepper_take_turns(backend):
+    T, rng = sg.dim("T"), np.random.default_rng(0)
+    x, y = sg.data("x", 40, over=T), sg.data("y", over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(40, 150), sg.nn.Tanh(), sg.nn.Linear(150, 1))
+    data = {"x": rng.standard_normal((100, 40)), "y": rng.standard_normal(100)}
+    models = [sg.Model(sg.losses.squared_error(net(x)[0], y), backend=backend, dtype="float64") for _ in range(2)]
+    one, several = (model.stepper(data) for model in models)
+    together: list[float] = []
+    workers = [threading.Thread(target=lambda: together.extend(several() for _ in range(15))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(together) == sorted(one() for _ in range(60))
+    for name, array in models[0].parameters.items():
+        np.testing.assert_array_equal(models[1].parameters[name], array)
