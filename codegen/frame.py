@@ -123,7 +123,7 @@ def fitted(given, names):
     for name in names:
         if name not in given:
             raise ValueError(f"there is no array {name!r}; there are {', '.join(given)}")
-        array, wanted = ${read}(given[name]), ${dtype}
+        array, wanted = ${np}.asarray(given[name]), ${dtype}
         if not np.can_cast(array.dtype, wanted, "same_kind"):
             raise ValueError(f"{name}: {array.dtype} values, but {np.dtype(wanted)} is needed")
         if len(array.shape) != len(ARRAYS[name]):
@@ -131,7 +131,7 @@ def fitted(given, names):
         for axis, (size, length) in enumerate(zip(ARRAYS[name], array.shape)):
             if sizes.setdefault(size, size if isinstance(size, int) else length) != length:
                 raise ValueError(f"{name}: axis {axis} has length {length}, not {sizes[size]}")
-        arrays[name] = ${array}
+        arrays[name] = array.astype(wanted, copy=False)
     return arrays
 '''
 

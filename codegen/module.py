@@ -316,8 +316,7 @@ def _checked(module: Module, net: Network) -> str:
     nodes = [node for _, node in (*net.data, *net.inputs)]
     kinds = any(node.dtype != REAL for node in nodes)
     classes = any(isinstance(node.attrs[0].classes, int) for node in nodes)
-    fitted = _frame(module, frame.FITTED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE",
-                    array=frame.put("array.astype(wanted, copy=False)", module.backend.device))
+    fitted = _frame(module, frame.FITTED, dtype="KINDS.get(name, DTYPE)" if kinds else "DTYPE")
     checked = _frame(module, frame.CHECKED, labels=(frame.LABELS if classes else "")
                      + (frame.INDICES if _lengths(net) else ""))
     return "\n\n\n".join([fitted.strip("\n"), checked])
