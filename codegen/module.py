@@ -21,7 +21,7 @@ from symgrad.codegen.c_training import c_blocks, compiled_step
 from symgrad.codegen.emit import Emitted, emit_function, marks_in
 from symgrad.codegen.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.plan import Mark
-from symgrad.codegen.rates import rate_lines
+from symgrad.codegen.rates import converted, rate_lines
 from symgrad.codegen.shared import Comment, Module
 from symgrad.codegen.starts import init_text, quoted, start
 from symgrad.codegen.wrapping import wrap_line
@@ -281,12 +281,7 @@ def _step(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
         lines.append('    t = state["t"]')
     lines.append('    loss = state["loss"]')
     room = {f.name: ', state["rooms"]' for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
-    if any(node.dtype != REAL for _, node in net.data):
-        wanted, each = "KINDS.get(name, DTYPE)", "name, array in zip(DATA, batch)"
-    else:
-        wanted, each = "DTYPE", "array in batch"
-    cast = f'.astype({wanted}, copy=False, casting="same_kind")'
-    lines += wrap_line(f"batch = [{module.backend.np}.asarray(array){cast} for {each}]", "    ")
+    lines += converted(module, [node for _, node in net.data])
     passed = '*state["params"].values(), *batch, loss, *state["gradients"].values()'
     lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", "    ")
     lines += rate_lines(rule.rates, rule.meanings)

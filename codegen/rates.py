@@ -1,4 +1,4 @@
-"""Numbers of a step, which depend on the learning rate and on the number of the step alone, as Python."""
+"""What a step prepares: numbers that depend on the learning rate and on its own number alone, and the arrays of a batch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from symgrad.codegen.planner import WIDTH
+from symgrad.codegen.shared import Module
+from symgrad.graphs.node import INTEGER, REAL, Node
 
 
 class _Python(PythonCodePrinter):
@@ -42,3 +44,15 @@ def rate_lines(rates: Sequence[tuple[str, sp.Expr]], meanings: Mapping[str, str]
             text, told = f"    {name} = {rate_text(e)}", f"# {meanings[name]}"
             lines += [f"{text}  {told}"] if len(text) + len(told) + 2 <= WIDTH else [f"    {told}", text]
     return lines
+
+
+def converted(module: Module, data: Sequence[Node]) -> list[str]:
+    """The statement that brings the arrays of a batch to the kinds that the functions compute with."""
+    kinds = [{REAL: "DTYPE", INTEGER: "np.int64"}.get(node.dtype, "np.bool_") for node in data]
+    same = len(set(kinds)) < 2
+    kind, each = (kinds[0] if kinds else "DTYPE", "array in batch") if same else (
+        "kind", f"array, kind in zip(batch, ({', '.join(kinds)}))")
+    cast = f"cp.asarray(array, {kind})" if module.backend.device else (
+        f'np.asarray(array).astype({kind}, copy=False, casting="same_kind")')
+    line = f"    batch = [{cast} for {each}]"
+    return [line] if len(line) <= 100 else ["    batch = [", f"        {cast}", f"        for {each}", "    ]"]

@@ -295,6 +295,8 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
                 lines.append(f"{place}[{joined(indices)}] {sign} {value.text}")
             else:
                 inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
+                if s.backend.device and sign == "-=":  # CuPy subtracts at repeated places from whole numbers alone
+                    sign, value = "+=", Code(f"-{value.at(UNARY)}")
                 lines.append(f"{s.np}.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
     return lines
 

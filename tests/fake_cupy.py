@@ -105,6 +105,8 @@ class ndarray:  # noqa: N801 - CuPy's name
         return ndarray(self._a.cumsum(axis))
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
+        if casting is not None:
+            raise TypeError("casting is not supported yet")
         return ndarray(self._a.astype(dtype, copy=copy))
 
     def transpose(self, *axes):
@@ -149,7 +151,7 @@ def reduced(f, a, axis, out, keepdims):
 
 
 class ufunc:  # noqa: N801 - CuPy's name
-    """No reduce; `at` for sums alone."""
+    """No reduce; `at` for sums of real numbers alone."""
 
     def __init__(self, f):
         self._f = f
@@ -164,8 +166,8 @@ class ufunc:  # noqa: N801 - CuPy's name
             return out
 
     def at(self, a, indices, b):
-        if self._f not in (np.add, np.subtract):
-            raise NotImplementedError("this ufunc has no at")
+        if self._f is not np.add:
+            raise TypeError("cupy.subtract.at only supports int32, uint32, as data type")
         if a.dtype.kind != "f":
             raise TypeError("add.at only supports int32, float16, float32, float64, uint32, uint64, as data type")
         self._f.at(a._a, tuple(a._index(indices)), np.broadcast_to(inner(b), a[indices].shape))
