@@ -112,8 +112,10 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
     >>> for step in sg.derive(sg.tanh(w @ x)).steps:
     ...     print(step)
-    (1) L = tanh(wᵀ x)
-    (2) G_w = (1 - L²) x
+    (1) a¹ = wᵀ x
+    (2) L = tanh(a¹)
+    (3) G_a¹ = 1 - L²
+    (4) G_w = G_a¹ x
     """
     target = as_tensor(y, "derive")
     if target.ndim:

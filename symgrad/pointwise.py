@@ -177,9 +177,9 @@ gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016
               "gelu(x) | √2/(2 √π) x ⊙ exp(-1/2 x^⊙2) + 1/2 erf(√2/2 x) + 1/2")
 silu = _unary("silu", "x sigmoid(x)", "silu(x) | σ(x) ⊙ (x ⊙ (1 - σ(x)) + 1)")
 maximum = _binary("maximum", "The larger of two; ties share the derivative equally",
-                  "max(x, 2) | {1 if x > 2, {1/2 if x = 2, 0 otherwise} otherwise}")
+                  "max(x, 2) | {1 if x > 2, 1/2 if x = 2, 0 otherwise}")
 minimum = _binary("minimum", "The smaller of two; ties share the derivative equally",
-                  "min(x, 2) | {1 if x < 2, {1/2 if x = 2, 0 otherwise} otherwise}")
+                  "min(x, 2) | {1 if x < 2, 1/2 if x = 2, 0 otherwise}")
 arctan2 = _binary("arctan2", "The angle of the point (b, a)")
 equal = _binary("equal", "Whether a and b are equal", "[x = 2] | 0")
 not_equal = _binary("not_equal", "Whether a and b differ")
