@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -23,9 +24,16 @@ def program():
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+@cache
 def missing():
     """Why no page can be opened: a sentence, or an empty text."""
-    return "" if program() else "no chromium on the PATH (Debian: apt-get install chromium)"
+    if not program():
+        return "no chromium on the PATH (Debian: apt-get install chromium)"
+    try:
+        subprocess.run([program(), "--version"], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"the chromium on the PATH does not start: {str(error)[:200]}"
+    return ""
 
 
 @dataclass

@@ -8,11 +8,11 @@ import importlib.util
 import inspect
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import pytest
 
 import symgrad as sg
@@ -213,14 +213,13 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not re.search(r"@import|url\([\"']?(?:https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def opened(page, folder):
     """Open a page from the disk in Chromium: (addresses that the page asked for, errors on its console)."""
     log = folder / "net.json"
     done = subprocess.run(
-        [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+        [browser.program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
          f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000", "--enable-logging=stderr",
          f"--log-net-log={log}", "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180)
     assert "</html>" in done.stdout, done.stderr
@@ -230,7 +229,7 @@ def opened(page, folder):
     return {url for initiator, url in asked if initiator != "not an origin"}, console
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+@pytest.mark.skipif(bool(browser.missing()), reason=browser.missing() or "there is a browser")
 def test_a_browser_asks_for_nothing_and_complains_of_nothing(site, tmp_path):
     for name in ("lecture.html", "gallery.html"):
         assert opened(site / name, tmp_path) == (set(), [])
