@@ -13,7 +13,7 @@ import sympy as sp
 
 from symgrad.codegen.arrays import LEAVES, Expr, base_of, is_view
 from symgrad.codegen.order import typical
-from symgrad.codegen.tables import Table
+from symgrad.codegen.tables import Table, Tabled
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size, size_key
 
@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class Plan:
+class Plan(Tabled):
     """The steps of one function. `print(plan)` shows them with their costs."""
 
     inputs: tuple[tuple[str, Shape], ...]
@@ -120,15 +120,6 @@ class Plan:
 
     def __str__(self) -> str:
         return str(self.table)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return self.table.html()
-
-    def __rich__(self) -> Any:
-        return self.table
 
     def _size(self, size: Size) -> str:
         return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")

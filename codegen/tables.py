@@ -69,3 +69,18 @@ class Table:
                 made.add_section()
             made.add_row(*map(Text, row), style="bold" if i >= len(self.rows) else "")
         return Group(made, Text(self.note, "dim")) if self.note else made
+
+
+class Tabled:
+    """What has a `table` and is read as that: in an interactive Python, in a notebook, and by rich."""
+
+    table: Any  # a Table, kept or made when it is asked for
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.table.html()
+
+    def __rich__(self) -> Any:
+        return self.table

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.codegen.module import Named, sum_of
-from symgrad.codegen.tables import Table
+from symgrad.codegen.tables import Table, Tabled
 from symgrad.graphs.node import Node
 
 HEADER = ("parameter", "shape", "numbers", "starts")
 
 
-class Summary(str):
+class Summary(Tabled, str):
     """The text of the table; a notebook and rich show the table itself, and so does an interactive Python."""
 
     table: Table
@@ -24,15 +24,6 @@ class Summary(str):
         made = super().__new__(cls, str(table))
         made.table = table
         return made
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return self.table.html()
-
-    def __rich__(self) -> Any:
-        return self.table
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Summary, (self.table,)
