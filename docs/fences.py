@@ -160,7 +160,7 @@ def invoke(command):
     """What a command prints, and a line with its exit status where that is not 0."""
     from click.testing import CliRunner
 
-    from symgrad.cli import cli
+    from symgrad.shell.cli import cli
 
     result = CliRunner().invoke(cli, shlex.split(command)[1:], prog_name="symgrad")
     return result.output + (f"exit status {result.exit_code}\n" if result.exit_code else "")

@@ -96,7 +96,7 @@ def commands():
     """Each command of `symgrad` with its own help."""
     import click
 
-    from symgrad.cli import cli
+    from symgrad.shell.cli import cli
 
     text = []
     for name, command in [("", cli), *cli.commands.items()]:

@@ -7,27 +7,25 @@
 2 Xᵀ (X w - y)
 """
 
-from symgrad.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
+from symgrad.language.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
 
 from typing import TYPE_CHECKING, Any
 
 from symgrad import losses, nn
-from symgrad.align import constant
-from symgrad.composed import (
-    flip,
-    kron,
-    norm,
-    one_hot,
-    pad,
-    roll,
-    split,
-    std,
-    take,
-    tril,
-    triu,
-    var,
+from symgrad.calculus.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
+from symgrad.graphs.errors import (
+    BackendError,
+    DataError,
+    DifferentiationError,
+    DivergenceError,
+    NoClosedForm,
+    ParseError,
+    ShapeError,
+    SymgradError,
 )
-from symgrad.contraction import (
+from symgrad.language.align import constant
+from symgrad.language.composed import flip, kron, norm, one_hot, pad, roll, split, std, take, tril, triu, var
+from symgrad.language.contraction import (
     arange,
     diag,
     diagonal,
@@ -42,29 +40,8 @@ from symgrad.contraction import (
     trace,
     zeros,
 )
-from symgrad.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
-from symgrad.graphs.errors import (
-    BackendError,
-    DataError,
-    DifferentiationError,
-    DivergenceError,
-    NoClosedForm,
-    ParseError,
-    ShapeError,
-    SymgradError,
-)
-from symgrad.linear_algebra import (
-    cholesky,
-    cumsum,
-    det,
-    inv,
-    logdet,
-    prod,
-    solve,
-    solve_triangular,
-    windows,
-)
-from symgrad.pointwise import (
+from symgrad.language.linear_algebra import cholesky, cumsum, det, inv, logdet, prod, solve, solve_triangular, windows
+from symgrad.language.pointwise import (
     abs,
     arctan,
     clip,
@@ -99,7 +76,7 @@ from symgrad.pointwise import (
     tanh,
     where,
 )
-from symgrad.rearrange import (
+from symgrad.language.rearrange import (
     broadcast_to,
     concatenate,
     expand_dims,
@@ -109,63 +86,52 @@ from symgrad.rearrange import (
     stop_gradient,
     transpose,
 )
-from symgrad.reduction import (
-    argmax,
-    argmin,
-    empirical_risk,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    softmax,
-    sum,
-)
-from symgrad.symbols import data, dim, dims, labels, parameter
+from symgrad.language.reduction import argmax, argmin, empirical_risk, log_softmax, logsumexp, max, mean, min, softmax, sum
+from symgrad.language.symbols import data, dim, dims, labels, parameter
 
 # What writes code, draws, fits, reads or judges is imported when it is first asked for: formulas alone stay light.
 LATER = {
-    "StationaryPoint": "curvature",
-    "classify": "curvature",
-    "Derivation": "derivation",
-    "derive": "derivation",
-    "draw": "drawing",
-    "Explanation": "explaining",
-    "explain": "explaining",
-    "function": "functions",
-    "graph": "graphing",
-    "History": "history",
-    "Model": "model",
-    "parse": "parser",
-    "simplify": "simplifying",
-    "Source": "source",
-    "generate": "source",
-    "solve_stationary": "stationary",
-    "Structure": "structures",
-    "structure": "structures",
-    "from_sympy": "sympy_reading",
-    "Verdict": "verdict",
-    "verify": "verification",
+    "StationaryPoint": "minimising.curvature",
+    "classify": "minimising.curvature",
+    "Derivation": "derivations.derivation",
+    "derive": "derivations.derivation",
+    "draw": "drawing.drawing",
+    "Explanation": "derivations.explaining",
+    "explain": "derivations.explaining",
+    "function": "computing.functions",
+    "graph": "drawing.graphing",
+    "History": "training.history",
+    "Model": "training.model",
+    "parse": "reading.parser",
+    "simplify": "calculus.simplifying",
+    "Source": "training.source",
+    "generate": "training.source",
+    "solve_stationary": "minimising.stationary",
+    "Structure": "calculus.structures",
+    "structure": "calculus.structures",
+    "from_sympy": "exchange.from_sympy",
+    "Verdict": "verifying.verdict",
+    "verify": "verifying.verification",
 }
 
 if TYPE_CHECKING:
     from symgrad import optim
-    from symgrad.curvature import StationaryPoint, classify
-    from symgrad.derivation import Derivation, derive
-    from symgrad.drawing import draw
-    from symgrad.explaining import Explanation, explain
-    from symgrad.functions import function
-    from symgrad.graphing import graph
-    from symgrad.history import History
-    from symgrad.model import Model
-    from symgrad.parser import parse
-    from symgrad.simplifying import simplify
-    from symgrad.source import Source, generate
-    from symgrad.stationary import solve_stationary
-    from symgrad.structures import Structure, structure
-    from symgrad.sympy_reading import from_sympy
-    from symgrad.verdict import Verdict
-    from symgrad.verification import verify
+    from symgrad.calculus.simplifying import simplify
+    from symgrad.calculus.structures import Structure, structure
+    from symgrad.computing.functions import function
+    from symgrad.derivations.derivation import Derivation, derive
+    from symgrad.derivations.explaining import Explanation, explain
+    from symgrad.drawing.drawing import draw
+    from symgrad.drawing.graphing import graph
+    from symgrad.exchange.from_sympy import from_sympy
+    from symgrad.minimising.curvature import StationaryPoint, classify
+    from symgrad.minimising.stationary import solve_stationary
+    from symgrad.reading.parser import parse
+    from symgrad.training.history import History
+    from symgrad.training.model import Model
+    from symgrad.training.source import Source, generate
+    from symgrad.verifying.verdict import Verdict
+    from symgrad.verifying.verification import verify
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,5 @@
 """`python -m symgrad` is the program `symgrad`."""
 
-from symgrad.cli import main
+from symgrad.shell.cli import main
 
 main()

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.align import as_tensor, common_over, describe
-from symgrad.contraction import arange
+from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
-from symgrad.names import shape_text
-from symgrad.pointwise import abs as absolute
-from symgrad.pointwise import log, relu, softplus, where
-from symgrad.reduction import log_softmax, logsumexp, mean
-from symgrad.reduction import sum as total
-from symgrad.tensor import Tensor
+from symgrad.language.align import as_tensor, common_over, describe
+from symgrad.language.contraction import arange
+from symgrad.language.pointwise import abs as absolute
+from symgrad.language.pointwise import log, relu, softplus, where
+from symgrad.language.reduction import log_softmax, logsumexp, mean
+from symgrad.language.reduction import sum as total
+from symgrad.language.tensor import Tensor
 
 
 def _pair(name: str, prediction: Any, target: Any) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.graphs.boxes import boxes, cotangent_leaf, row_of
-from symgrad.graphs.choosing import solid
+from symgrad.derivations.steps import Step, World, backward, flow, forward
+from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import depends, topological
-from symgrad.graphs.samples import sample_axes
-from symgrad.steps import Step, World, backward, flow, forward
-from symgrad.tensor import wrap
+from symgrad.graphs.pieces.boxes import boxes, cotangent_leaf, row_of
+from symgrad.graphs.pieces.choosing import solid
+from symgrad.language.tensor import wrap
 
 
 def inside(step: Step) -> tuple[Step, ...]:

@@ -1,7 +1,7 @@
 """The formulas that a textbook has: tensors by title, for golden files and for runs under other hash seeds."""
 
 import symgrad as sg
-from symgrad.formulas import render
+from symgrad.formulas.rendering import render
 
 OPERATIONS = """
 s + r; s - r; r - s; -s; 2 * s * r; s / r; 2 / s; s**2; s**3; s**-1; s**-2; s**0.5; s**1.5; s**r;

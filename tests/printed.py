@@ -12,7 +12,7 @@ import identities
 import test_operations as operations
 
 import symgrad as sg
-from symgrad.derivation_text import jacobians, law
+from symgrad.derivations.text import jacobians, law
 
 
 def of_operations():

@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
-from symgrad.graphs import primitives as pr
-from symgrad.graphs.einsum import contract, literal, ones, zeros
+from symgrad.graphs.algebra import primitives as pr
+from symgrad.graphs.algebra.einsum import contract, literal, ones, zeros
+from symgrad.graphs.algebra.rows import ROWS
 from symgrad.graphs.node import Array, Symbol
-from symgrad.graphs.rows import ROWS
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import weight
 

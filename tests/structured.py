@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from symgrad.graphs import primitives as pr
-from symgrad.graphs.einsum import contract
+from symgrad.graphs.algebra import primitives as pr
+from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.node import Symbol
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import weight

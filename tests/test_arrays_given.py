@@ -7,7 +7,7 @@ import pytest
 from checker import near
 
 import symgrad as sg
-from symgrad.codegen import c_runtime
+from symgrad.codegen.c import runtime as c_runtime
 
 BACKENDS = ["numpy", "c"]
 n, d = sg.dims("n d")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.graphs.boxes import boxes, local_jacobian
 from symgrad.graphs.node import topological
-from symgrad.graphs.rewrite import stabilise
+from symgrad.graphs.pieces.boxes import boxes, local_jacobian
+from symgrad.graphs.rewrites.stable import stabilise
 
 
 def cut(loss, output="r", **kwargs):
@@ -74,17 +74,17 @@ def test_local_jacobians_multiply_to_the_gradient():
     found = {box.name: box for box in cut(r)}
     order = ["x", "a^1", "x^1", "a^2", "x^2", "r"]
     pairs = list(zip(order, order[1:], strict=False))
-    tensors = [sg.tensor.wrap(local_jacobian(found[b], found[a]), r.over) for a, b in pairs]
+    tensors = [sg.language.tensor.wrap(local_jacobian(found[b], found[a]), r.over) for a, b in pairs]
     rng = np.random.default_rng(0)
     inputs = [box for box in found.values() if box.kind in ("data", "parameter")]
     values = {box.name: rng.standard_normal([7 if s == r.over else s for s in box.node.shape]) for box in inputs}
-    symbols = [sg.tensor.wrap(box.node, box.node.attrs[0].over) for box in inputs]
-    middle = [sg.tensor.wrap(found[name].node, r.over) for name in order[1:-1]]
+    symbols = [sg.language.tensor.wrap(box.node, box.node.attrs[0].over) for box in inputs]
+    middle = [sg.language.tensor.wrap(found[name].node, r.over) for name in order[1:-1]]
     known = sg.function(symbols, dict(zip(order[1:-1], middle, strict=True)))(**values) | values
     product = np.eye(5)[None].repeat(7, 0)
     for (_, b), j in zip(pairs, tensors, strict=True):
         leaves = [n for n in topological([j.node]) if n.op == "input"]
-        f = sg.function([sg.tensor.wrap(n, n.attrs[0].over) for n in leaves], j,
+        f = sg.function([sg.language.tensor.wrap(n, n.attrs[0].over) for n in leaves], j,
                         sizes={"T": 7} if not any(n.attrs[0].over for n in leaves) else None)
         value = f(*(known[n.attrs[0].name] for n in leaves))
         value = value[:, None] if b == "r" else value

@@ -3,7 +3,7 @@
 import printed
 import pytest
 
-from symgrad.breaking import PAGE, aligned, latex_lines, latex_tokens, latex_width, unicode_lines
+from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_lines, latex_tokens, latex_width, unicode_lines
 
 SUM = r"f = \left(\frac{a}{b} + " + " + ".join(rf"x_{{{i}}}" for i in range(30)) + r"\right) y"
 

@@ -16,10 +16,10 @@ from test_operations import ROWS
 from together import outputs_of
 
 import symgrad as sg
-from symgrad.codegen import c_runtime
-from symgrad.codegen.arrays import Expr
-from symgrad.codegen.c_function import room
-from symgrad.codegen.storage import Slot, largest
+from symgrad.codegen.c import runtime as c_runtime
+from symgrad.codegen.c.function import room
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.plan.storage import Slot, largest
 
 TOGETHER = 24
 SETTINGS = ("concrete", "symbolic", "samples", "empty")
@@ -93,7 +93,7 @@ def test_the_text_is_c_that_a_person_reads():
 
 
 def test_the_text_is_linear_in_the_cells_of_a_recurrence(monkeypatch):
-    monkeypatch.setattr("symgrad.functions.load", lambda *args: SimpleNamespace(f=None))  # the compiler takes its time
+    monkeypatch.setattr("symgrad.computing.functions.load", lambda *args: SimpleNamespace(f=None))  # the compiler takes its time
 
     def length(cells):
         U, x, T = sg.parameter("U", (4, 4)), sg.data("x", (cells, 4)), sg.dim("T")

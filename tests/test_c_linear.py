@@ -7,7 +7,7 @@ import pytest
 from checker import near
 
 import symgrad as sg
-from symgrad.codegen import c_runtime
+from symgrad.codegen.c import runtime as c_runtime
 
 n, k = sg.dims("n k")
 A, B, b = sg.data("A", (n, n)), sg.data("B", (n, k)), sg.data("b", n)

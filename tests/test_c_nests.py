@@ -8,10 +8,10 @@ import pytest
 from checker import near
 
 import symgrad as sg
-from symgrad.codegen.arrays import Arrays
-from symgrad.codegen.c_function import room
-from symgrad.codegen.c_nests import Block, share
-from symgrad.codegen.storage import Slot
+from symgrad.codegen.c.function import room
+from symgrad.codegen.c.nests import Block, share
+from symgrad.codegen.lowering.arrays import Arrays
+from symgrad.codegen.plan.storage import Slot
 
 
 def recurrence(cells):
@@ -36,7 +36,7 @@ def test_a_nest_that_occurs_again_and_again_is_one_function(monkeypatch):
     arrays = [rng.standard_normal(s) for s in ((4, 4), 4, (3, 4), (12, 4))]
     for have, want in zip(f(*arrays), sg.function(inputs, outputs)(*arrays), strict=True):
         near(have, want, 1e-12)
-    monkeypatch.setattr("symgrad.functions.load", lambda *args: SimpleNamespace(f=None))  # the text only
+    monkeypatch.setattr("symgrad.computing.functions.load", lambda *args: SimpleNamespace(f=None))  # the text only
     longer = code_of(sg.function(*recurrence(40), backend="c"))
     assert longer.count("for (") <= code_of(f).count("for (") + 2, "the loops do not grow with the cells"
     calls = re.findall(r"^  (f_tanh\w*)\(", longer, re.M)

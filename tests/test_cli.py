@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from symgrad import commands
-from symgrad.cli import cli
-from symgrad.derivation import Derivation
+from symgrad.derivations.derivation import Derivation
+from symgrad.shell import commands
+from symgrad.shell.cli import cli
 
 ROOT = Path(__file__).parents[1]
 LEAST_SQUARES = ["sum((X @ w - y)**2)", "--shape", "X=n,d", "--shape", "w=d", "--shape", "y=n"]
@@ -404,7 +404,7 @@ def test_every_command_has_help():
 def test_program_in_a_pipe_is_plain_text_and_quick_to_help():
     done = program("check 'sum(w**2)' --shape w=n")
     assert done.returncode == 0 and "\x1b" not in done.stdout and done.stderr == ""
-    code = ("import sys; sys.argv = ['symgrad', '--help']\nfrom symgrad.cli import main\ntry: main()\nexcept SystemExit:"
+    code = ("import sys; sys.argv = ['symgrad', '--help']\nfrom symgrad.shell.cli import main\ntry: main()\nexcept SystemExit:"
             " print([m for m in ('rich', 'scipy', 'matplotlib', 'sklearn', 'wasmtime', 'ziamath') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

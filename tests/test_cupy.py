@@ -20,12 +20,12 @@ from test_operations import ROWS
 from together import outputs_of
 
 import symgrad as sg
-from symgrad.codegen.emit import emit_function, module_text
-from symgrad.codegen.frame import SLOT, filled
-from symgrad.codegen.inplace_emit import emit_inplace
-from symgrad.codegen.load import load
-from symgrad.codegen.shared import new_module
-from symgrad.graphs.rewrite import stabilise
+from symgrad.codegen.program.frame import SLOT, filled
+from symgrad.codegen.python.emit import emit_function, module_text
+from symgrad.codegen.python.inplace_emit import emit_inplace
+from symgrad.codegen.python.load import load
+from symgrad.codegen.python.shared import new_module
+from symgrad.graphs.rewrites.stable import stabilise
 
 TOGETHER = 24
 SETTINGS = ("concrete", "symbolic", "samples", "empty", "ones")
@@ -214,7 +214,7 @@ def test_data_are_moved_once_and_losses_read_once_for_each_epoch(cupy):
     model = sg.Model(loss, predict, backend="cupy")
     model.fit(DATA, epochs=1, batch_size=8, progress=False)
     moves, move = [], cupy.asarray
-    model._device = sg.devices.Device(lambda a: moves.append(a) or move(a), model._device.get, model._device.read, True)
+    model._device = sg.computing.devices.Device(lambda a: moves.append(a) or move(a), model._device.get, model._device.read, True)
     fake_cupy.READS[0] = 0
     model.fit(DATA, epochs=3, batch_size=4, progress=False)
     assert len(moves) == len(DATA) + 3  # and the order of the samples in each epoch

@@ -5,9 +5,9 @@ import pytest
 from checker import differences, near, run
 
 import symgrad as sg
+from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import topological, transform
-from symgrad.graphs.primitives import rebuild
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 n, d, T = sg.dims("n d T")
 x, b, mu, A, B = sg.parameter("x", d), sg.data("b", d), sg.parameter("mu", d), sg.data("A", (d, d)), sg.data("B", (n, d))

@@ -52,7 +52,7 @@ def test_the_lecture_holds(lecture):
 def test_a_wrong_step_is_found(lecture):
     wrong = list(lecture.steps)
     at = next(i for i, s in enumerate(wrong) if s.name == "G_{a^2}")
-    wrong[at] = replace(wrong[at], node=(2 * sg.tensor.wrap(wrong[at].node)).node)
+    wrong[at] = replace(wrong[at], node=(2 * sg.language.tensor.wrap(wrong[at].node)).node)
     result = replace(lecture, steps=tuple(wrong)).check()
     assert not result and "G_{a^2}" in {row.name for row in result.failed}
     assert "fail" in str(result) and f"({wrong[at].number})" in str(result)
@@ -188,7 +188,7 @@ def test_a_wrong_inner_step_is_found():
     at = next(i for i, s in enumerate(d.steps) if s.name == "G_{a^1}")
     inner = d.steps[at].steps
     broken = replace(d.steps[at])
-    broken.__dict__["steps"] = (*inner[:-1], replace(inner[-1], node=(2 * sg.tensor.wrap(inner[-1].node)).node))
+    broken.__dict__["steps"] = (*inner[:-1], replace(inner[-1], node=(2 * sg.language.tensor.wrap(inner[-1].node)).node))
     assert inner and d.check()
     result = replace(d, steps=(*d.steps[:at], broken, *d.steps[at + 1:])).check()
     assert [row.name for row in result.failed] == ["G_{a^1}"]
@@ -227,8 +227,8 @@ def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():
 
 
 def test_laws_are_derived_by_the_engine():
-    from symgrad.laws import OPERATIONS
-    from symgrad.laws import derived as law
+    from symgrad.derivations.laws import OPERATIONS
+    from symgrad.derivations.laws import derived as law
 
     found = {name: law(name, "unicode") for name in OPERATIONS}
     assert found == {
@@ -288,6 +288,6 @@ def test_many_layers_are_confirmed_and_a_wrong_step_is_found():
     derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(sg.nn.Sequential(*layers)(x), t)))
     assert derivation.check(), str(derivation.check())
     middle = next(s for s in derivation.steps if s.name == "G_{x^25}")
-    wrong = replace(middle, node=(2 * sg.tensor.wrap(middle.node)).node)
+    wrong = replace(middle, node=(2 * sg.language.tensor.wrap(middle.node)).node)
     found = replace(derivation, steps=tuple(wrong if s is middle else s for s in derivation.steps)).check()
     assert not found and found.failed[0].number == middle.number

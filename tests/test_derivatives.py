@@ -396,7 +396,7 @@ def test_a_vector_has_no_gradient():
 
 def test_an_operation_without_a_rule_raises():
     from symgrad.graphs.node import make
-    from symgrad.tensor import wrap
+    from symgrad.language.tensor import wrap
 
     x = sg.data("x", 3)
     odd = wrap(make("odd", (x.node,), (), (3,), "real"))

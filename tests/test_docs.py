@@ -81,15 +81,12 @@ def public_names():
     for name in sg.__all__:
         if name not in ("nn", "losses", "optim"):
             yield f"sg.{name}"
-    for room in ("nn", "losses"):
-        module = getattr(sg, room)
-        yield from (f"sg.{room}.{name}" for name, value in vars(module).items()
-                    if not name.startswith("_") and callable(value) and value.__module__ == module.__name__)
-    source = inspect.getsource(sg.optim)  # what it imports `as` the same name is passed on
-    passed = re.findall(r"^from \S+ import (\w+) as \1$", source, re.M)
-    own = [name for name, value in vars(sg.optim).items()
-           if not name.startswith("_") and inspect.isfunction(value) and value.__module__ == "symgrad.optim"]
-    yield from (f"sg.optim.{name}" for name in (*passed, *own))
+    module = sg.losses
+    yield from (f"sg.losses.{name}" for name, value in vars(module).items()
+                if not name.startswith("_") and callable(value) and value.__module__ == module.__name__)
+    for room in (sg.nn, sg.optim):  # what it imports `as` the same name is passed on
+        passed = re.findall(r"^from \S+ import (\w+) as \1$", inspect.getsource(room), re.M)
+        yield from (f"{room.__name__.replace('symgrad', 'sg')}.{name}" for name in passed)
 
 
 NAMES = sorted(set(public_names()))

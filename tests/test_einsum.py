@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
-from symgrad.graphs.einsum import (
+from symgrad.graphs.algebra.einsum import (
     broadcast,
     contract,
     joint_dtype,
@@ -26,7 +26,7 @@ from symgrad.graphs.einsum import (
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, topological
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import Weight, weight
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 SIZE = {"a": 2, "b": 3, "c": 4, "d": 2, "e": 1, "f": 3}
 LETTERS = "abcdef"

@@ -16,19 +16,19 @@ import reference
 import sympy as sp
 
 import symgrad as sg
-from symgrad.codegen.emit import emit_function, module_text
-from symgrad.codegen.identifiers import Scope, identifier
-from symgrad.codegen.load import load
-from symgrad.codegen.shared import new_module
-from symgrad.codegen.texts import number_text, quotient, size_text, weight_text
-from symgrad.codegen.wrapping import wrap_line
-from symgrad.graphs import linear, running
+from symgrad.codegen.python.emit import emit_function, module_text
+from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.load import load
+from symgrad.codegen.python.shared import new_module
+from symgrad.codegen.python.texts import number_text, quotient, size_text, weight_text
+from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.graphs.algebra import linear, running
+from symgrad.graphs.algebra.primitives import add, elementwise, named, scatter
+from symgrad.graphs.algebra.rows import ROWS
 from symgrad.graphs.errors import BackendError, SymgradError
-from symgrad.graphs.primitives import add, elementwise, named, scatter
-from symgrad.graphs.rows import ROWS
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import weight
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,7 +83,7 @@ def test_random_graphs_mean_what_the_reference_says(seed):
 @pytest.mark.parametrize("seed", range(30))
 def test_gradients_of_random_graphs_mean_what_the_reference_says(seed):
     """Backward graphs have pads, scatters and deltas inside sums: those are added in place."""
-    from symgrad.graphs.reverse import reverse
+    from symgrad.graphs.derivative.reverse import reverse
 
     make = randoms.Maker(1000 + seed, symbolic=seed % 2 == 0)
     for _ in range(25):

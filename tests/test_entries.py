@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
-from symgrad.graphs.einsum import contract, literal, literal_value, scale, zeros
-from symgrad.graphs.entries import concat, gather, pad, reshape, scatter, slices
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale, zeros
+from symgrad.graphs.algebra.entries import concat, gather, pad, reshape, scatter, slices
+from symgrad.graphs.algebra.primitives import iota
 from symgrad.graphs.node import topological
-from symgrad.graphs.primitives import iota
 from symgrad.graphs.weights import weight
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 SIZE = {"a": 2, "b": 3, "c": 4}
 x = sg.data("x", (2, 3))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from symgrad.cli import cli
+from symgrad.shell.cli import cli
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # One line that only a right result prints, for each example that is a script.

@@ -7,11 +7,11 @@ from click.testing import CliRunner
 from test_operations import ROWS, operands
 
 import symgrad as sg
-from symgrad.cli import cli
-from symgrad.kinds import kind_of
-from symgrad.notation import lexicon
-from symgrad.phrases import listed
-from symgrad.sentences import sentence, spoken, words
+from symgrad.derivations.sentences import sentence, spoken, words
+from symgrad.formulas.notation.writer import lexicon
+from symgrad.formulas.words.kinds import kind_of
+from symgrad.formulas.words.phrases import listed
+from symgrad.shell.cli import cli
 
 n, d, k, T = sg.dims("n d k T")
 RAW = re.compile(r"einsum|elementwise|logsumexp|Tensor|None|Tree|_\w*\(|axis=|⊙|⊗|Σ_|ᵀ|⁻¹|‖|√|\[|\]|  |,,|\.\.")
@@ -139,7 +139,7 @@ def test_kinds_decide_what_a_product_is():
 
 
 def lexicon_tree(u, v):
-    from symgrad.notation import SAMPLE, Writer
+    from symgrad.formulas.notation.writer import SAMPLE, Writer
 
     t = sg.outer(u, v)
     return Writer([t.node], lexicon([t.node]), SAMPLE).formula(t.node)

@@ -43,7 +43,7 @@ from sympy.tensor.array.expressions import (
 import symgrad as sg
 from symgrad.graphs.node import topological
 from symgrad.graphs.sizes import symbols_of
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 n, m = sp.symbols("n m")
 i, j, k = sp.symbols("i j k")

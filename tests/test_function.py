@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.feeding import requirements
-from symgrad.functions import Function, evaluate
-from symgrad.names import display_names
+from symgrad.computing.feeding import requirements
+from symgrad.computing.functions import Function, evaluate
+from symgrad.formulas.names import display_names
 
 n, d = sg.dims("n d")
 T = sg.dim("T")

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import symgrad as sg
-from symgrad.curves import curves_svg
-from symgrad.history import History
+from symgrad.drawing.pictures.curves import curves_svg
+from symgrad.training.history import History
 
 SVG = "{http://www.w3.org/2000/svg}"
 

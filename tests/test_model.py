@@ -9,7 +9,7 @@ import pytest
 
 import symgrad as sg
 from symgrad import optim
-from symgrad.model import Model
+from symgrad.training.model import Model
 
 R = np.random.default_rng(0)
 T = sg.dim("T")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from reading import read
 
-from symgrad.formulas import render
-from symgrad.graphs.einsum import contract, literal, scale
+from symgrad.formulas.rendering import render
+from symgrad.graphs.algebra.einsum import contract, literal, scale
+from symgrad.graphs.algebra.primitives import add, elementwise, input_node
 from symgrad.graphs.node import Symbol, topological
-from symgrad.graphs.primitives import add, elementwise, input_node
 from symgrad.graphs.weights import to_expr, weight
 
 SIZES = {"p": 2, "q": 3, "r": 4}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.codegen.tables import Table
-from symgrad.history import History
-from symgrad.summary import Summary
+from symgrad.codegen.plan.tables import Table
+from symgrad.training.history import History
+from symgrad.training.summary import Summary
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))

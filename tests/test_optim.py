@@ -6,8 +6,8 @@ import sympy as sp
 
 import symgrad as sg
 from symgrad import optim
-from symgrad.model import Model
-from symgrad.scalars import line, scalar
+from symgrad.optim.scalars import line, scalar
+from symgrad.training.model import Model
 
 A, C = np.array([1.0, 10.0]), np.array([3.0, 1.0])
 

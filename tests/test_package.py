@@ -93,7 +93,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
         f"{target}/{file.relative_to(ROOT / room)}"
         for room, target in ROOMS.items()
         for pattern in ("*.py", "py.typed", "fonts/*", "templates/*")
-        for file in (ROOT / room).glob(pattern)
+        for file in (ROOT / room).rglob(pattern)
+        if "__pycache__" not in file.parts
     }
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}

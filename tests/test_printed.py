@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import printed
 from reading import seen
 
-from symgrad.mathml import mathml_of
+from symgrad.formulas.spelling.mathml import mathml_of
 
 
 def test_every_formula_becomes_mathml():

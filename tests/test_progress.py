@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.devices import norm
-from symgrad.progress import ROWS, SHARE, Progress, columns, number
+from symgrad.computing.devices import norm
+from symgrad.training.progress import ROWS, SHARE, Progress, columns, number
 
 T = sg.dim("T")
 x, y = sg.data("x", 3, over=T), sg.data("y", over=T)

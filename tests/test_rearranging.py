@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
-from symgrad.codegen.rearranging import rearranged
+from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs.sizes import dim
 
 n, k, d = sg.dims("n k d")

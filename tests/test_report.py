@@ -14,14 +14,14 @@ from browser import Browser, missing
 from click.testing import CliRunner
 
 import symgrad as sg
-from symgrad.cli import cli
-from symgrad.dataset import Dataset
-from symgrad.derivation import Derivation
-from symgrad.highlighting import Link, highlighted
-from symgrad.measures import Confusion, confusion, gradient_norms
-from symgrad.page import embedded
-from symgrad.reporting import of_model
-from symgrad.source import derivative_source, generate
+from symgrad.derivations.derivation import Derivation
+from symgrad.reports.highlighting import Link, highlighted
+from symgrad.reports.measures import Confusion, confusion, gradient_norms
+from symgrad.reports.page import embedded
+from symgrad.reports.report import of_model
+from symgrad.shell.cli import cli
+from symgrad.training.dataset import Dataset
+from symgrad.training.source import derivative_source, generate
 
 ROOT = Path(__file__).parents[1]
 T = sg.dim("T")

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
+from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import topological
-from symgrad.graphs.primitives import rebuild
-from symgrad.graphs.rewrite import settled, stabilise
-from symgrad.tensor import wrap
+from symgrad.graphs.rewrites.stable import settled, stabilise
+from symgrad.language.tensor import wrap
 
 z, t = sg.parameter("z", 3), sg.data("t", 3)
 Z, Y = sg.parameter("Z", (2, 3)), sg.data("Y", (2, 3))

@@ -12,10 +12,10 @@ import sympy as sp
 from checker import near, run
 
 import symgrad as sg
+from symgrad.graphs.algebra.primitives import elementwise
+from symgrad.graphs.algebra.rows import ROWS, Y, partial
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
-from symgrad.graphs.primitives import elementwise
-from symgrad.graphs.rows import ROWS, Y, partial
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 MP = {"sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
       "expm1": mpmath.expm1, "mask": lambda x: mpmath.mpf(bool(x)), "asin": mpmath.asin, "acos": mpmath.acos,

@@ -11,12 +11,13 @@ from reference import number, values
 from structured import Matrix
 
 import symgrad as sg
-from symgrad.graphs import linear, maps
-from symgrad.graphs import primitives as pr
-from symgrad.graphs.einsum import contract, literal_value
+from symgrad.graphs.algebra import linear
+from symgrad.graphs.algebra import primitives as pr
+from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.node import Symbol, topological
-from symgrad.graphs.simplification import factored, merged, simplified, tidied
-from symgrad.graphs.structure import structure_of
+from symgrad.graphs.rewrites.simplification import factored, merged, simplified, tidied
+from symgrad.graphs.structure import maps
+from symgrad.graphs.structure.reading import structure_of
 
 
 def close(actual, expected, tolerance=1e-9):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.graphs.affine import degrees, positive_sign, terms, tidy, total
+from symgrad.graphs.derivative.reverse import delta_seed, reverse
 from symgrad.graphs.node import topological
-from symgrad.graphs.reverse import delta_seed, reverse
-from symgrad.tensor import wrap
+from symgrad.graphs.stationary.affine import degrees, positive_sign, terms, tidy, total
+from symgrad.language.tensor import wrap
 
 n, d, k, m, T = sg.dims("n d k m T")
 SIZES = {n: 9, d: 4, k: 3, m: 2, T: 11}

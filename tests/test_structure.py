@@ -253,7 +253,7 @@ def symbols(H):
 
 def evaluate(outputs, H, at, numbers, **vectors):
     """Outputs at arrays; `vectors` are further symbols with their arrays."""
-    from symgrad.tensor import wrap
+    from symgrad.language.tensor import wrap
 
     found = {name: node for out in outputs.values() for name, node in symbols(out).items()}
     inputs = [wrap(node, node.attrs[0].over) for node in found.values()]
@@ -350,7 +350,7 @@ def test_axes_of_size_one(name):
 
 def used(outputs):
     """The input symbols of outputs, as tensors."""
-    from symgrad.tensor import wrap
+    from symgrad.language.tensor import wrap
 
     found = {name: node for out in outputs for name, node in symbols(out).items()}
     return [wrap(node, node.attrs[0].over) for node in found.values()]

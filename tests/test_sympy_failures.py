@@ -11,7 +11,7 @@ from checker import differences, near, run
 
 import symgrad as sg
 from symgrad.graphs.node import topological
-from symgrad.tensor import wrap
+from symgrad.language.tensor import wrap
 
 n, m, k = sg.dims("n m k")
 SIZES = {n: 3, m: 4, k: 2}

@@ -7,8 +7,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import symgrad as sg
-from symgrad import threads
-from symgrad.threads import AS_IT_IS, alone, counts, threads_for
+from symgrad.computing import threads
+from symgrad.computing.threads import AS_IT_IS, alone, counts, threads_for
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
-from symgrad.graphs import linear, running
-from symgrad.tensor import wrap
+from symgrad.graphs.algebra import linear, running
+from symgrad.language.tensor import wrap
 
 n, d, T = sg.dims("n d T")
 

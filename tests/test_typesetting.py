@@ -10,8 +10,8 @@ from test_identities import TABLE, made
 from test_operations import ROWS, operands
 
 import symgrad as sg
-from symgrad.lines import block, break_line
-from symgrad.typeset import formula
+from symgrad.drawing.pictures.lines import block, break_line
+from symgrad.drawing.pictures.typeset import formula
 
 SIZE = 13.0
 

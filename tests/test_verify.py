@@ -16,13 +16,13 @@ from randoms import NUMBERS, Maker
 from reference import values
 
 import symgrad as sg
-from symgrad.cli import cli
-from symgrad.graphs.edits import edits
+from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import topological
-from symgrad.graphs.primitives import add
-from symgrad.graphs.terms import levels
-from symgrad.ratios import recover
-from symgrad.tensor import wrap
+from symgrad.graphs.pieces.edits import edits
+from symgrad.graphs.pieces.terms import levels
+from symgrad.language.tensor import wrap
+from symgrad.shell.cli import cli
+from symgrad.verifying.ratios import recover
 
 ROOT = Path(__file__).parents[1]
 FIELDS = ("factor", "transposed", "missing", "surplus", "sign", "shape")

@@ -10,9 +10,9 @@ from test_c_backend import groups
 from together import outputs_of
 
 import symgrad as sg
-from symgrad import workspaces
-from symgrad.codegen.lower import Lowering
-from symgrad.codegen.storage import by_memory, every_operation, reads
+from symgrad.codegen.lowering.lower import Lowering
+from symgrad.codegen.plan.storage import by_memory, every_operation, reads
+from symgrad.computing import workspaces
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def measure(family, size):
 def symbols(loss):
     """The symbols below a tensor."""
     from symgrad.graphs.node import topological
-    from symgrad.tensor import wrap
+    from symgrad.language.tensor import wrap
 
     return [wrap(n, n.attrs[0].over) for n in topological([loss.node]) if n.op == "input"]
 

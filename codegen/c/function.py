@@ -1,0 +1,328 @@
+"""A function as C and the Python around it: arrays checked and made, pointers handed over.
+
+Steps that C computes are gathered into C functions; between them stand NumPy's (an inverse, say) on the same
+arrays. Results are new arrays; what is needed in between lies in slots of one workspace for each thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.c.loops import Body, Context
+from symgrad.codegen.c.nests import Block, broken, may_fail, share, wrapped
+from symgrad.codegen.c.products import fits_blas
+from symgrad.codegen.c.steps import write_scalar, writer
+from symgrad.codegen.c.texts import TYPES, size_c
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.plan.indices import Form, counters, strides
+from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
+from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.texts import size_text
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
+from symgrad.graphs.sizes import Shape
+
+WIDEST = (INTEGER, REAL, BOOLEAN)
+LONGEST = 80  # blocks in one C function
+VIEWS = ("transpose", "index", "broadcast", "diagonal", "windows", "reshape")
+
+
+@dataclass
+class Segment:
+    """Steps in a row that are all C (`blocks`), or one of NumPy (`outside`)."""
+
+    blocks: list[Block] = field(default_factory=list)
+    touched: dict[Expr, None] = field(default_factory=dict)
+    outside: Expr | None = None
+
+    @property
+    def fails(self) -> bool:
+        """May an index be out of range, a matrix singular?"""
+        return any(may_fail(block.lines) for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Slots of one size, side by side in the workspace."""
+
+    name: str
+    size: str  # the name of the bytes of a slot
+    room: str  # and what they are
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything about the memory of a function that its text needs."""
+
+    storage: Storage
+    slots: list[Slot]
+    home: Mapping[Expr, int]
+    segments: list[Segment]
+    context: Context
+    pools: list[Pool]
+    nests: list[str]  # functions for what occurs more than once
+    over: Mapping[Expr, Expr] = field(default_factory=dict)  # results that overwrite an input
+
+    def given(self, number: int) -> list[Expr]:
+        """The arrays that a segment is handed by pointers: each once; what overwrites an input stands for it."""
+        outside = [e for e in self.segments[number].touched if e not in self.home]
+        by_name = {self.context.arrays[e]: e for e in sorted(outside, key=lambda e: e in self.storage.keep)}
+        return list(by_name.values())
+
+
+def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
+           scope: Scope, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
+           over: Mapping[Expr, Expr] | None = None) -> Layout:
+    """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
+    kept = storage(roots)
+    context = Context(kept, dict(names), sizes, single)
+    again = True
+    while again:  # operands that BLAS cannot read where they lie are copied first
+        again = False
+        for e in list(kept.stored):
+            for arg in e.args if e.op == "matmul" else ():
+                if arg not in kept and e.kind == "real" and not fits_blas(context, arg):
+                    kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
+                    first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
+                    kept.stored.insert(first, arg)
+                    again = True
+    if not over:
+        scheduled(kept)
+    taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
+    context.by_value = {e for e in names if e.op == "input" and not e.shape and e not in taken.values()}
+    context.arrays.update({root: names[old] for root, old in taken.items()})
+    for e in kept.stored:
+        if e not in context.arrays:
+            context.arrays[e] = invent(e)
+    readers: dict[Expr, list[Expr]] = {}
+    for e in kept.stored:
+        for b in reads(e, kept):
+            readers.setdefault(b, []).append(e)
+    apart = [e for e in kept.stored if not _in_c(e)]
+    shared = {*roots, *apart, *(b for e in apart for b in reads(e, kept))}  # arrays that NumPy sees too
+    found, home = slots(kept, shared, same_place)
+    segments: list[Segment] = []
+    group: list[Expr] = []
+
+    def current() -> Segment:
+        if not segments or segments[-1].outside is not None:
+            segments.append(Segment())
+        return segments[-1]
+
+    def flush() -> None:
+        if group:
+            passing = {e for e in group if e in home and all(x in group for x in readers[e])}
+            add(group, write_scalar(context, group, passing), passing)
+            group.clear()
+
+    def add(done: Sequence[Expr], lines: list[str], passing: Collection[Expr] = ()) -> None:
+        touched = dict.fromkeys(x for e in done for x in (*reads(e, kept), e) if x not in passing)
+        current().blocks.append(Block(lines, [comments[e] for e in done if e in comments], touched, tuple(done)))
+        current().touched.update(touched)
+
+    for e in kept.stored:
+        if _in_loops(e):
+            if group and not _joins(context, group, e, home, taken):
+                flush()
+            group.append(e)
+            continue
+        flush()
+        write = writer(e)
+        if write is None:
+            segments.append(Segment(outside=e, touched=dict.fromkeys([*reads(e, kept), e])))
+            continue
+        add([e], write(context, e))
+    flush()
+    blocks = [block for segment in segments for block in segment.blocks]
+    nests = share(blocks, context.arrays, list(sizes.values()), lambda e: _memory(e, home, taken),
+                  lambda wish: scope.fresh(f"{function}_{wish}"), context.by_value)
+    return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken)
+
+
+def scheduled(kept: Storage) -> None:
+    """Steps in an order in which what is needed is computed shortly before: of its operands, the deepest first.
+
+    An unrolled recurrence then does cell after cell the same, in less memory, and not all products with data first.
+    """
+    needs = {e: [b for b in reads(e, kept) if b.op not in ("input", "constant")] for e in kept.stored}
+    depth: dict[Expr, int] = {}
+    for e in kept.stored:
+        depth[e] = 1 + max((depth[b] for b in needs[e]), default=0)
+    done: dict[Expr, None] = {}
+    for root in kept.stored:
+        stack = [root] if root in kept.roots else []
+        while stack:
+            e = stack[-1]
+            waiting = [b for b in needs[e] if b not in done]
+            if waiting:
+                stack.append(max(waiting, key=depth.__getitem__))
+                continue
+            done[stack.pop()] = None
+    kept.stored[:] = done
+
+
+def _memory(e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> Any:
+    """Where an array lies: two with equal answers share it."""
+    return ("slot", home[e]) if e in home else over.get(e, e)
+
+
+def pools_of(found: Sequence[Slot], sizes: Mapping[Any, str], scope: Scope) -> list[Pool]:
+    """The slots by their size."""
+    alike: dict[str, list[int]] = {}
+    for slot in found:
+        alike.setdefault(room(slot, sizes), []).append(slot.number)
+    return [Pool(scope.numbered("pool"), scope.numbered("room"), text, tuple(slots)) for text, slots in alike.items()]
+
+
+def may_overwrite(kept: Storage, root: Expr, old: Expr) -> bool:
+    """Is `old` read by no later step than that of `root`, and there only at the entry that is written?"""
+    if root not in kept.stored:
+        return False
+    last, place = last_reads(kept).get(old, -1), kept.stored.index(root)
+    return last < place or (last == place and same_place(root, old, kept))
+
+
+def _in_loops(e: Expr) -> bool:
+    return e.op in SCALAR or (e.op in VIEWS and e.op != "reshape")
+
+
+def _in_c(e: Expr) -> bool:
+    return _in_loops(e) or writer(e) is not None
+
+
+def _joins(c: Context, group: Sequence[Expr], e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> bool:
+    """May `e` be computed in the loop of `group`? It reads what the loop writes only at the entry of its turn."""
+    if e.shape != group[0].shape or e.op in VIEWS or group[0].op in VIEWS or len(group) > 8:
+        return False
+    written = {_memory(x, home, over) for x in group}
+    if _memory(e, home, over) in written:
+        return False
+    rank = len(e.shape)
+    for x in (*group, e):
+        for base, form in _loads(c, x):
+            place = _memory(base, home, over)
+            shared = place in written or place == _memory(e, home, over)
+            if shared and (base.shape != e.shape or form != _own(e, rank)):
+                return False
+    return True
+
+
+def _own(e: Expr, rank: int) -> Form:
+    return Form(0, strides(e.shape))
+
+
+def _loads(c: Context, e: Expr) -> list[tuple[Expr, Form]]:
+
+    probe = Context(c.storage, _Anything(), c.sizes, c.single, c.by_value)
+    body = Body(probe, len(e.shape))
+    body.computed(e, counters(len(e.shape)))
+    return body.loads
+
+
+class _Anything(dict[Expr, str]):
+    def __missing__(self, e: Expr) -> str:
+        return "x"
+
+
+def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> list[str]:
+    """The C function of a segment: arrays and the workspace by pointers, sizes by value; a long one in parts."""
+    head, blocks = f"{name}_{number}", plan.segments[number].blocks
+    if len(blocks) <= LONGEST:
+        return [_function(f"int {head}", plan, number, sizes, blocks)]
+    parts, calls = [], []
+    for k, start in enumerate(range(0, len(blocks), LONGEST), 1):
+        piece = blocks[start:start + LONGEST]
+        parts.append(f"/* Part {k} of {head}: a compiler takes more than twice as long for a text twice as long. */\n"
+                     + _function(f"NEST int {head}_part{k}", plan, number, sizes, piece))
+        arrays, numbers = _given(plan, number, piece)
+        names = [*map(plan.context.arrays.__getitem__, arrays), *(f"{plan.context.arrays[e]}_" for e in numbers)]
+        calls += wrapped(f"CHECKED({head}_part{k}({', '.join([*names, 'work', *sizes.values()])}));", 6, "  ")
+    return [*parts, "\n".join([*_head(f"int {head}", plan, number, sizes, blocks), *calls, "  return 0;", "}"])]
+
+
+def _given(plan: Layout, number: int, blocks: Sequence[Block]) -> tuple[list[Expr], list[Expr]]:
+    """The arrays and the numbers that these blocks of a segment are handed."""
+    names = {plan.context.arrays[e] for block in blocks for e in block.touched}
+    given = [e for e in plan.given(number) if plan.context.arrays[e] in names]
+    return [e for e in given if e not in plan.context.by_value], [e for e in given if e in plan.context.by_value]
+
+
+def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> list[str]:
+    names = plan.context.arrays
+    arrays, numbers = _given(plan, number, blocks)
+    written = {names[e] for e in plan.storage.stored}
+    head = [f"{'' if names[e] in written else 'const '}{TYPES[e.kind]} *{names[e]}" for e in arrays]
+    head += [f"{'int64_t' if e.kind == INTEGER else 'double'} {names[e]}_" for e in numbers]
+    head += ["char *work", *(f"int64_t {size}" for size in sizes.values())]
+    return wrapped(f"{kind}({', '.join(head)}) {{", 4)
+
+
+def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> str:
+    """One C function; an array of the workspace gets its name before the first block that touches it."""
+    names = plan.context.arrays
+    lines = _head(kind, plan, number, sizes, blocks)
+    for e in _given(plan, number, blocks)[1]:
+        lines.append(f"  const {TYPES[e.kind]} {names[e]} = ({TYPES[e.kind]}){names[e]}_;")
+    place = {slot: (pool, k) for pool in plan.pools for k, slot in enumerate(pool.slots)}
+    touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)
+    lines += pool_lines(plan.pools, [place[plan.home[e]][0] for e in touched])
+    known: set[Expr] = set()
+    for block in blocks:
+        lines += [f"  /* {comment} */" for comment in block.comments]
+        for e in block.touched:
+            if e in plan.home and e not in known:
+                known.add(e)
+                pool, k = place[plan.home[e]]
+                where = f"({pool.name} + {f'{k} * ' if k > 1 else ''}{pool.size})" if k else pool.name
+                lines.append(f"  {TYPES[e.kind]} *const {names[e]} = ({TYPES[e.kind]} *){where};")
+        lines += block.lines
+    return "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])
+
+
+def pool_lines(pools: Sequence[Pool], used: Sequence[Pool]) -> list[str]:
+    """The pools of the workspace as variables, each behind the one before, as far as they are used."""
+    lines, place = [], "work"
+    for pool in pools[:max([pools.index(pool) + 1 for pool in used], default=0)]:
+        if len(pool.slots) > 1:
+            lines.append(f"  const int64_t {pool.size} = {pool.room};")
+        lines.append(f"  char *const {pool.name} = {place};")
+        place = f"{pool.name} + {f'{len(pool.slots)} * {pool.size}' if len(pool.slots) > 1 else pool.room}"
+    return lines
+
+
+def room(slot: Slot, sizes: Mapping[Any, str]) -> str:
+    """The bytes of a slot, as C: the most entries of the widest kind of its tenants."""
+    most: dict[Any, int] = {}  # of each product of symbols, the largest multiple
+    for e in slot.tenants:
+        count = entries(e.shape)
+        number, rest = (count, 1) if isinstance(count, int) else sp.sympify(count).as_coeff_Mul()
+        most[rest] = max(most.get(rest, 0), int(number))
+    texts = [size_c(number if rest == 1 else number * rest, sizes) for rest, number in most.items()]
+    text, *others = texts
+    for other in others:
+        text = f"LARGER({text}, {other})"
+    kinds = {e.kind for e in slot.tenants}
+    return f"ROOM({text}, {TYPES[min(kinds, key=WIDEST.index)]})"
+
+
+def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
+    """The C function that tells how large the workspace must be."""
+    head = ", ".join(f"int64_t {size}" for size in sizes.values()) or "void"
+    counted = [f"{len(pool.slots)} * {pool.room}" if len(pool.slots) > 1 else pool.room for pool in plan.pools]
+    lines = wrapped(f"return {' + '.join(counted) or '0'};".replace(", ", ",\0"), 4)
+    return "\n".join([f"int64_t {name}_room({head}) {{", *(f"  {line}" for line in lines), "}"])
+
+
+def dtype_name(kind: str, single: bool) -> str:
+    """The dtype of a kind of numbers, by its name in `c_runtime.py`."""
+    return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")
+
+
+def shape_py(shape: Shape, names: Mapping[Any, str]) -> str:
+    """A shape as Python."""
+    inner = ", ".join(size_text(s, names).text for s in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"

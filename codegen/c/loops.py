@@ -1,0 +1,202 @@
+"""Loop nests: what runs entry by entry, as C.
+
+`Body` writes scalar expressions and remembers what they load; `nest` puts loops around statements, with
+neighbouring axes merged wherever every array walks them as one, so that most loops are flat and vectorise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, is_call, row_c, size_c, small, weight_c
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.plan.indices import Form, Index, flat, locate, spread, strides, zero
+from symgrad.codegen.plan.storage import Storage
+from symgrad.graphs.node import BOOLEAN, REAL
+from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.weights import Weight, to_expr
+
+COUNTERS = "ijklpqrs"
+NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
+
+
+@dataclass
+class Context:
+    """What all loops of a function share: names of arrays and sizes, what is stored, which functions are used."""
+
+    storage: Storage
+    arrays: dict[Expr, str]
+    sizes: Names
+    single: bool
+    by_value: Collection[Expr] = ()  # numbers that are arguments
+    used: dict[str, None] = field(default_factory=dict)  # rows with functions of our own, or of libm
+
+
+@dataclass
+class Body:
+    """Scalar expressions over `rank` counters, and the places they touch. A place is `[#k]` until loops are known."""
+
+    context: Context
+    rank: int
+    places: list[Form] = field(default_factory=list)
+    loads: list[tuple[Expr, Form]] = field(default_factory=list)
+    known: dict[Expr, str] = field(default_factory=dict)  # stored at the entry of this very loop: a local variable
+
+    def place(self, form: Form) -> str:
+        """The text of an index, filled in when the loops are merged."""
+        if form not in self.places:
+            self.places.append(form)
+        return f"#{self.places.index(form)}#"
+
+    def load(self, base: Expr, index: Index | Form) -> str:
+        """An entry of a stored array."""
+        if base in self.context.by_value:
+            self.loads.append((base, zero(self.rank)))
+            return self.context.arrays[base]
+        form = index if isinstance(index, Form) else flat(index, base.shape, self.rank)
+        self.loads.append((base, form))
+        if base in self.known and self.loads[-1][1] == self.own(base):
+            return self.known[base]
+        return f"{self.context.arrays[base]}[{self.place(form)}]"
+
+    def own(self, e: Expr) -> Form:
+        """The place of an entry of `e` where the loops run over its shape."""
+        return Form(0, strides(e.shape)) if len(e.shape) == self.rank else zero(self.rank)
+
+    def value(self, e: Expr, index: Index) -> str:
+        """The entry of `e` at `index`; in parentheses where it is more than a call."""
+        base, at = locate(e, index, self.rank, self.context.storage.__contains__)
+        if base in self.context.storage or isinstance(at, Form):
+            return self.load(base, at)
+        return self.computed(base, at)
+
+    def computed(self, e: Expr, index: Index) -> str:
+        """The entry of a scalar operation, from those of its operands."""
+        c = self.context
+        if e.op == "number":
+            return weight_c(e.attrs[0], c.sizes)
+        if e.op == "full":
+            return weight_c(e.attrs[0], c.sizes) if e.kind == REAL else self._whole(e.attrs[0])
+        if e.op == "arange":
+            return f"(int64_t){self.place(index[0])}"
+        if e.op == "eye":
+            return f"({self.place(index[0])} == {self.place(index[1])})"
+        whole = e.kind != REAL and all(a.kind != REAL for a in e.args)
+        args = [self._whole(a.attrs[0]) if whole and a.op == "number" and isinstance(a.attrs[0].number, int)
+                else self.value(a, spread(index, a.shape, self.rank)) for a in e.args]
+        if e.op in ("add", "product") and e.kind == REAL and any(a.kind == REAL for a in e.args):
+            args = [f"{a.attrs[0].number}" if a.op == "number" and small(a.attrs[0]) else arg
+                    for a, arg in zip(e.args, args, strict=True)]  # beside a real number 2 is as good as (real)2
+        if e.op == "cast":
+            return args[0] if e.kind == e.args[0].kind else f"({TYPES[e.kind]}){args[0]}"
+        if e.op == "product":
+            return self._product(e, args)
+        if e.op == "add":
+            return self._sum(e, args)
+        (name,) = e.attrs
+        kinds = {a.kind for a in e.args}
+        if name in LIBM or (name in OWN and REAL in kinds | {e.kind}):
+            c.used[name] = None
+        kind = e.kind if e.kind != BOOLEAN else REAL if REAL in kinds else "integer"
+        text = row_c(name, args, kind, c.single)
+        return text if is_call(text) else f"({text})"
+
+    def _whole(self, by: Weight) -> str:
+        """A weight of integers."""
+        return f"(int64_t)({size_c(to_expr(by), self.context.sizes)})"
+
+    def _sum(self, e: Expr, args: Sequence[str]) -> str:
+        terms = list(zip(e.attrs[0], e.args, args, strict=True))
+        if e.attrs[0] == (1, 1) and not any(a.op == "number" for a in e.args):  # either order is exactly the same sum
+            terms.sort(key=lambda term: term[2][0] != "(")
+        text = ""
+        for sign, a, arg in terms:
+            arg = bare(arg) if a.op == "product" or (a.op == "add" and not text and sign > 0) else arg
+            text += f" {'+' if sign > 0 else '-'} {f'({arg})' if arg[0] == '-' else arg}"
+        return f"({text[3:] if text[1] == '+' else f'-{text[3:]}'})"
+
+    def _product(self, e: Expr, args: Sequence[str]) -> str:
+        by, count = e.attrs
+        factors = sorted(zip(e.args[:count], args, strict=False), key=lambda factor: self._alike(factor[1], args))
+        above = [arg for _, arg in factors]
+        if by.factor is None and by.number == -1 and above:
+            above[0] = f"-{above[0]}"
+        elif by.number != 1 or by.factor is not None:
+            above.insert(0, self._whole(by) if e.kind != REAL else f"{by.number}" if small(by) and args
+                         else weight_c(by, self.context.sizes))
+        elif above and factors[0][0].op == "product" and above[0][1] != "-":
+            above[0] = bare(above[0])
+        text = " * ".join(above) or "1"
+        return f"({' / '.join([text, *args[count:]])})" if args[count:] or len(above) > 1 or text[0] == "-" else text
+
+    def _alike(self, text: str, args: Sequence[str]) -> tuple[bool, str, int]:
+        """A key by which operands stand in one order whatever their arrays are called, so that nests are the same:
+        their text without names; where that is the same, how often it occurs in the others."""
+        places = [str(form) for form in self.places]
+        return "(" in text or " " in text, NAMED.sub("@", filled(text, places)), sum(arg.count(text) for arg in args)
+
+
+def nest(context: Context, extents: Shape, places: Sequence[Form], statements: Sequence[str], depth: int = 1,
+         simd: bool = True, reduction: str = "", fixed: int = 0) -> list[str]:
+    """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already."""
+    axes = [a for a in range(fixed, len(extents)) if extents[a] != 1]
+    sizes = {a: extents[a] for a in axes}
+    steps = [dict(enumerate(form.steps)) for form in places]
+    i = 0
+    while i + 1 < len(axes):
+        outer, inner = axes[i], axes[i + 1]
+        if all(_equal(s[outer], s[inner] * sizes[inner]) for s in steps):
+            sizes[inner] = sizes[outer] * sizes[inner]
+            del axes[i]
+            i = max(i - 1, 0)
+        else:
+            i += 1
+    names = {a: COUNTERS[a] for a in (*range(fixed), *axes)}
+    texts = [index_c(form, names, context.sizes) for form in places]
+    body = [filled(text, texts) for text in statements]
+    lines: list[str] = []
+    for k, axis in enumerate(axes):
+        pad = "  " * (depth + k)
+        if simd and k == len(axes) - 1:
+            lines.append(f"{pad}#pragma omp simd{reduction}")
+        end = size_c(sizes[axis], context.sizes)
+        lines.append(f"{pad}for (int64_t {names[axis]} = 0; {names[axis]} < {end}; {names[axis]}++)"
+                     + (" {" if k < len(axes) - 1 or len(body) > 1 else ""))
+    pad = "  " * (depth + len(axes))
+    braces = 0 if not axes else len(axes) if len(body) > 1 else len(axes) - 1
+    if not axes and len(body) > 1:
+        lines += ["  " * depth + "{", *(f"{pad}  {text}" for text in body), "  " * depth + "}"]
+        return lines
+    lines += [f"{pad}{text}" for text in body]
+    lines += ["  " * (depth + k) + "}" for k in reversed(range(braces))]
+    return lines
+
+
+def _equal(a: Size, b: Size) -> bool:
+    return bool(a == b) or (not (isinstance(a, int) and isinstance(b, int)) and sp.expand(a - b) == 0)
+
+
+def filled(text: str, places: Sequence[str]) -> str:
+    """A text with its places put in."""
+    parts = text.split("#")
+    return "".join(places[int(part)] if k % 2 else part for k, part in enumerate(parts))
+
+
+def index_c(form: Form, names: dict[int, str], sizes: Names) -> str:
+    """A place as C: `i * 128 + j`."""
+    terms = []
+    for axis, step in enumerate(form.steps):
+        if axis in names and step != 0:
+            text = size_c(step, sizes)
+            text = text if isinstance(step, int) or step.is_Symbol or not step.is_Add else f"({text})"
+            terms.append(names[axis] if text == "1" else f"-{names[axis]}" if text == "-1" else f"{names[axis]} * {text}")
+    if form.const != 0 or not terms:
+        terms.append(size_c(form.const, sizes))
+    return " + ".join(terms).replace("+ -", "- ")
+
+
+Writer = Callable[[Context, Expr], list[str]]

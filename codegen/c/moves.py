@@ -1,0 +1,174 @@
+"""Steps that move entries, as C: joining, placing, picking by index; every index is checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
+from symgrad.codegen.c.reduce import around
+from symgrad.codegen.c.texts import bare, size_c
+from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
+from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate, spread, zero
+from symgrad.graphs.sizes import Shape, Size
+
+
+def write_concat(c: Context, e: Expr) -> list[str]:
+    """The parts one after the other along an axis."""
+    (axis,), start, lines = e.attrs, 0, []
+    for arg in e.args:
+        rank = len(arg.shape)
+        index = list(counters(rank))
+        body = Body(c, rank)
+        value = body.value(arg, tuple(index))
+        index[axis] = index[axis]._replace(const=start)
+        lines += nest(c, arg.shape, [*body.places, flat(tuple(index), e.shape, rank)],
+                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
+        start = start + arg.shape[axis]
+    return lines
+
+
+def write_diag(c: Context, e: Expr) -> list[str]:
+    """A diagonal matrix."""
+    (arg,) = e.args
+    lines = clear(c, e)
+    body = Body(c, 1)
+    value = body.value(arg, counters(1)) if arg.shape else body.value(arg, ())
+    lines += nest(c, (e.shape[0],), [*body.places, flat((*counters(1), *counters(1)), e.shape, 1)],
+                  [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
+    return lines
+
+
+def clear(c: Context, e: Expr) -> list[str]:
+    """Zeros."""
+    total: Size = 1
+    for size in e.shape:
+        total = total * size
+    return [f"  memset({c.arrays[e]}, 0, {size_c(total, c.sizes)} * sizeof *{c.arrays[e]});"]
+
+
+def write_place(c: Context, e: Expr) -> list[str]:
+    """Zeros or a first sum, and parts added at slices, on diagonals or at indices."""
+    has_base, parts = e.attrs
+    rest = list(e.args)
+    if has_base:
+        base = rest.pop(0)
+        rank = len(e.shape)
+        body = Body(c, rank)
+        value = body.value(base, counters(rank))
+        lines = nest(c, e.shape, [*body.places, flat(counters(rank), e.shape, rank)],
+                     [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
+    else:
+        lines = clear(c, e)
+    for how, where, direction, count in parts:
+        value_e, *indices = rest[:count]
+        del rest[:count]
+        sign = "+=" if direction > 0 else "-="
+        if how == "scatter":
+            lines += _scatter(c, e, where[0], sign, value_e, indices)
+            continue
+        if how == "slice":
+            sizes = [item[4] if item[0] == "slice" else size for item, size in zip(where, e.shape, strict=True)]
+            target: list[Form] = []
+            for item, form in zip(where, counters(len(sizes)), strict=True):
+                if item[0] == "slice":
+                    form = form.times(item[3])._replace(const=item[1] or 0)
+                target.append(form)
+        else:
+            sizes = [e.shape[where.index(k)] for k in range(max(where, default=-1) + 1)]
+            target = [counters(len(sizes))[k] for k in where]
+        rank = len(sizes)
+        body = Body(c, rank)
+        value = body.value(value_e, spread(counters(rank), value_e.shape, rank))
+        lines += nest(c, tuple(sizes), [*body.places, flat(tuple(target), e.shape, rank)],
+                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"])
+    return lines
+
+
+def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: Shape) -> tuple[list[str], list[str]]:
+    """Lines that read checked indices at the outer counters, and the names they give them."""
+
+    rank = len(shape)
+    names = {k: COUNTERS[k] for k in range(rank)}
+    lines, found = [], []
+    for k, (index, size) in enumerate(zip(indices, sizes, strict=True)):
+        own = _counting(c, index, size, shape)
+        if own is not None:
+            found.append(names[own])
+            continue
+        body = Body(c, rank)
+        text = body.value(index, spread(counters(rank), index.shape, rank))
+        texts = [index_c(form, names, c.sizes) for form in body.places]
+        end = size_c(size, c.sizes)
+        lines += [f"int64_t at{k} = {filled(text, texts)};", f"if (at{k} < 0) at{k} += {end};",
+                  f"if (at{k} < 0 || at{k} >= {end}) return 1;"]
+        found.append(f"at{k}")
+    return lines, found
+
+
+def _counting(c: Context, index: Expr, size: Size, shape: Shape) -> int | None:
+    """The counter that `index` is at every place of `shape`, where it is one that runs up to `size`."""
+    rank = len(shape)
+    base, at = locate(index, spread(counters(rank), index.shape, rank), rank, c.storage.__contains__)
+    if base.op != "arange" or base in c.storage or isinstance(at, Form):
+        return None
+    return next((k for k in range(rank) if at[0] == counters(rank)[k] and shape[k] == size), None)
+
+
+def _picked(c: Context, shape: Shape, order: Sequence[int], width: int, count: int, index_shape: Shape,
+            whole: Shape) -> tuple[int, Index]:
+    """Counters of index axes, indices, and the other axes; and the index of the tensor that is picked from.
+
+    The counters at the places width .. width + count - 1 stand for the indices.
+    """
+    rest = len(whole) - count
+    rank = width + count + rest
+    own = counters(rank)
+    result = [zero(rank)] * len(whole)
+    for k, axis in enumerate(order):
+        result[axis] = own[width + k]
+    return rank, tuple(result)
+
+
+def _indexed(c: Context, e: Expr, picked: Expr, order: Sequence[int], indices: Sequence[Expr], value: Any) -> list[str]:
+    """Loops over index axes and the others around `value(body, index in picked, index in the result)`."""
+    from symgrad.codegen.c.loops import COUNTERS
+
+    index_shape = broadcast_shape(i.shape for i in indices)
+    width, count = len(index_shape), len(indices)
+    rank, at = _picked(c, e.shape, order, width, count, index_shape, picked.shape)
+    rest = [picked.shape[a] for a in order[count:]]
+    lines, names = _dynamic(c, indices, [picked.shape[a] for a in order[:count]], index_shape)
+    own = counters(rank)
+    other = (*own[:width], *own[width + count:])
+    body = Body(c, rank)
+    text = value(body, at, other)
+    extents = (*index_shape, *[2] * count, *rest)
+    inner = nest(c, extents, body.places, [text], 0, True, "", width + count)
+    for k, name in enumerate(names):  # the indices stand where counters would
+        inner = [_renamed(line, COUNTERS[width + k], name) for line in inner]
+    return around(c, index_shape, [*lines, *inner])
+
+
+def _renamed(line: str, old: str, new: str) -> str:
+    return re.sub(rf"(?<![\w.]){old}(?!\w)", new, line)
+
+
+def write_gather(c: Context, e: Expr) -> list[str]:
+    """Entries at indices of the first axes."""
+    body_e, *indices = e.args
+    shape = e.shape
+
+    def value(body: Body, at: Index, other: Index) -> str:
+        return f"{c.arrays[e]}[{body.place(flat(other, shape, body.rank))}] = {bare(body.value(body_e, at))};"
+
+    return _indexed(c, e, body_e, range(len(body_e.shape)), indices, value)
+
+
+def _scatter(c: Context, e: Expr, order: Sequence[int], sign: str, value_e: Expr, indices: Sequence[Expr]) -> list[str]:
+    def value(body: Body, at: Index, other: Index) -> str:
+        text = body.value(value_e, spread(other, value_e.shape, body.rank))
+        return f"{c.arrays[e]}[{body.place(flat(at, e.shape, body.rank))}] {sign} {bare(text)};"
+
+    return _indexed(c, e, e, order, indices, value)

@@ -1,0 +1,168 @@
+"""Reductions along axes as C: sums, products, extrema, positions of extrema, running sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
+from symgrad.codegen.c.texts import TYPES, bare, size_c
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.plan.indices import Form, counters, flat, zero
+from symgrad.graphs.node import REAL
+from symgrad.graphs.sizes import Shape, Size
+
+LEAST: Mapping[str, Mapping[str, str]] = MappingProxyType({  # what a reduction starts from
+    "sum": {REAL: "0", "integer": "0"}, "prod": {REAL: "1", "integer": "1"},
+    "max": {REAL: "-INFINITY", "integer": "INT64_MIN", "boolean": "0"},
+    "min": {REAL: "INFINITY", "integer": "INT64_MAX", "boolean": "1"},
+})
+
+
+def _joined(op: str, kind: str, total: str, value: str, c: Context) -> str:
+    """The statement that takes one more value into a reduction."""
+    if op in ("sum", "prod"):
+        return f"{total} {'+' if op == 'sum' else '*'}= {bare(value)};"
+    name = "maximum" if op == "max" else "minimum"
+    if kind == REAL:
+        c.used[name] = None
+        return f"{total} = {name}({total}, {bare(value)});"
+    return f"if ({value} {'>' if op == 'max' else '<'} {total}) {total} = {value};"
+
+
+def write_reduction(c: Context, e: Expr) -> list[str]:
+    """sum, prod, max, min over axes: accumulated in the result where the last axis stays, else in a variable."""
+    axes, keepdims = e.attrs
+    (arg,) = e.args
+    return reduce_loops(c, e, arg.shape, axes, lambda body, index: body.value(arg, index), keepdims)
+
+
+def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: Any, keepdims: bool = False) -> list[str]:
+    """Loops over `shape` that reduce `axes` of `value(body, index)` into `e`."""
+    op, kind, out = e.op if e.op in LEAST else "sum", e.kind, c.arrays[e]
+    kept = [a for a in range(len(shape)) if a not in axes]
+    solid = [a for a in range(len(shape)) if shape[a] != 1]
+    start = LEAST[op][kind if kind in LEAST[op] else "integer"]
+    rank = len(shape)
+    sizes = [shape[a] for a in kept]
+    if solid and solid[-1] in kept and any(a in axes for a in solid):
+        body = Body(c, rank)
+        index = counters(rank)
+        place = flat(tuple(index[a] for a in kept), tuple(sizes), rank)
+        total: Size = 1
+        for size in sizes:
+            total = total * size
+        lines = nest(c, (total,), [Form(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
+        text = value(body, index)
+        target = f"{out}[{body.place(place)}]"
+        return lines + nest(c, shape, body.places, [_joined(op, kind, target, text, c)])
+    order = [*kept, *axes]
+    body = Body(c, rank)
+    turned = [zero(rank)] * rank
+    for k, a in enumerate(order):
+        turned[a] = counters(rank)[k]
+    text = value(body, tuple(turned))
+    place = flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank)
+    target = body.place(place)
+    extents = tuple(shape[a] for a in order)
+    wide = "double" if kind == REAL and op == "sum" else TYPES[kind]
+    simd = f" reduction({'+' if op == 'sum' else '*'}:total)" if op in ("sum", "prod") else ""
+    inner = nest(c, extents, body.places, [_joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
+    texts = [index_c(form, {k: COUNTERS[k] for k in range(len(kept))}, c.sizes) for form in body.places]
+    lines = [f"{wide} total = {start};", *inner, filled(f"{out}[{target}] = total;", texts)]
+    return around(c, [shape[a] for a in kept], lines)
+
+
+def around(c: Context, sizes: Sequence[Size], lines: Sequence[str], depth: int = 1) -> list[str]:
+    """Plain loops over the first counters around finished lines."""
+    result: list[str] = []
+    for k, size in enumerate(sizes):
+        name = COUNTERS[k]
+        result.append("  " * (depth + k) + f"for (int64_t {name} = 0; {name} < {size_c(size, c.sizes)}; {name}++) {{")
+    if not sizes:
+        result.append("  " * depth + "{")
+    inner = depth + max(len(sizes), 1)
+    result += ["  " * inner + line for line in lines]
+    result += ["  " * (depth + k) + "}" for k in reversed(range(max(len(sizes), 1)))]
+    return result
+
+
+def write_argument(c: Context, e: Expr) -> list[str]:
+    """argmax and argmin: the first best position; a NaN is best of all, as in NumPy."""
+    ((axis,), _), (arg,) = e.attrs, e.args
+    kept = [a for a in range(len(arg.shape)) if a != axis]
+    rank = len(arg.shape)
+    order = [*kept, axis]
+    index = [zero(rank)] * rank
+    for k, a in enumerate(order):
+        index[a] = counters(rank)[k]
+    body = Body(c, rank)
+    text = body.value(arg, tuple(index))
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last, sign = names[rank - 1], ">" if e.op == "argmax" else "<"
+    kind = TYPES[arg.kind]
+    sizes = [arg.shape[a] for a in kept]
+    place = index_c(flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank), names, c.sizes)
+    lines = [f"{kind} best = 0;", "int64_t at = 0;",
+             f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++) {{",
+             f"  const {kind} next = {filled(text, texts)};",
+             f"  if ({last} == 0 || next {sign} best || (next != next && best == best)) {{",
+             "    best = next;", f"    at = {last};", "  }", "}",
+             f"{c.arrays[e]}[{place}] = at;"]
+    return around(c, sizes, lines)
+
+
+def write_powers(c: Context, e: Expr) -> list[str]:
+    """1, x, x^2, ... along a new last axis, as running products."""
+    (arg,) = e.args
+    rank = len(e.shape)
+    body = Body(c, rank)
+    index = counters(rank)
+    target, value = f"{c.arrays[e]}[{body.place(flat(index, e.shape, rank))}]", body.value(arg, index[:-1])
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last = names[rank - 1]
+    lines = ["real power = 1;", f"for (int64_t {last} = 0; {last} < {size_c(e.shape[-1], c.sizes)}; {last}++) {{",
+             filled(f"  {target} = power;", texts), filled(f"  power *= {value};", texts), "}"]
+    return around(c, e.shape[:-1], lines)
+
+
+def write_cumsum(c: Context, e: Expr) -> list[str]:
+    """Running sums along an axis."""
+    ((axis,), _), (arg,) = e.attrs, e.args
+    kept = [a for a in range(len(arg.shape)) if a != axis]
+    rank = len(arg.shape)
+    index = [zero(rank)] * rank
+    for k, a in enumerate([*kept, axis]):
+        index[a] = counters(rank)[k]
+    body = Body(c, rank)
+    place = body.place(flat(tuple(index), arg.shape, rank))
+    text = f"{c.arrays[e]}[{place}] = total += {bare(body.value(arg, tuple(index)))};"
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last = names[rank - 1]
+    lines = [f"{'double' if e.kind == REAL else 'int64_t'} total = 0;",
+             f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++)",
+             f"  {filled(text, texts)}"]
+    return around(c, [arg.shape[a] for a in kept], lines)
+
+
+def write_leave_out(c: Context, e: Expr) -> list[str]:
+    """Products along the last axis without the entries at the last counters; 0 where two of these are the same."""
+    (arg,), (_, count) = e.args, e.attrs
+    rank = len(arg.shape) + count
+    body = Body(c, rank)
+    own = counters(rank)
+    text = bare(body.value(arg, (*own[:len(arg.shape) - 1], own[-1])))
+    place = body.place(flat(own[:-1], e.shape, rank))
+    names = {k: COUNTERS[k] for k in range(rank)}
+    texts = [index_c(form, names, c.sizes) for form in body.places]
+    last, out = names[rank - 1], [names[k] for k in range(len(arg.shape) - 1, rank - 1)]
+    same = " || ".join(f"{a} == {b}" for k, a in enumerate(out) for b in out[:k])
+    lines = [f"real total = {f'{same} ? 0 : 1' if same else '1'};",
+             f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[-1], c.sizes)}; {last}++)",
+             f"  if ({' && '.join(f'{last} != {a}' for a in out)}) total *= {filled(text, texts)};",
+             filled(f"{c.arrays[e]}[{place}] = total;", texts)]
+    return around(c, e.shape, lines)

@@ -1,0 +1,80 @@
+"""One step of the plan as C: scalar functions in a loop, and the writers of all other operations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from symgrad.codegen.c.linear import LINEAR, write_linear
+from symgrad.codegen.c.loops import Body, Context, Writer, nest
+from symgrad.codegen.c.moves import write_concat, write_diag, write_gather, write_place
+from symgrad.codegen.c.products import write_distances, write_dots, write_matmul
+from symgrad.codegen.c.reduce import write_argument, write_cumsum, write_leave_out, write_powers, write_reduction
+from symgrad.codegen.c.texts import TYPES, bare
+from symgrad.codegen.c.windows import write_overlaps
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate
+
+
+def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = ()) -> list[str]:
+    """Scalar functions over one shape, in one loop: read again from their variables, stored unless only passing."""
+    rank = len(group[0].shape)
+    body = Body(c, rank)
+    index = counters(rank)
+    lines = []
+    for e in group:
+        value = body.computed(e, index) if not _shared(e) else body.value(e.args[0], _below(e, index, rank))
+        value = bare(value)
+        name = c.arrays[e]
+        if len(group) > 1:
+            lines.append(f"const {TYPES[e.kind]} {name}_ = {value};")
+            if e not in passing:
+                lines.append(f"{name}[{body.place(flat(index, e.shape, rank))}] = {name}_;")
+            body.known[e] = f"{name}_"
+        else:
+            lines.append(f"{name}[{body.place(flat(index, e.shape, rank))}] = {value};")
+    return nest(c, group[0].shape, body.places, lines)
+
+
+def _shared(e: Expr) -> bool:
+    return e.op in ("broadcast", "transpose", "index", "diagonal", "windows", "reshape")
+
+
+def _below(e: Expr, index: Index, rank: int) -> Index:
+    """The index of the operand of a view that is stored: a copy."""
+    if e.op == "reshape":
+        raise AssertionError("a reshape is no loop")
+    inner = locate(e, index, rank, lambda x: x is not e)[1]
+    assert not isinstance(inner, Form)
+    return inner
+
+
+def write_reshape(c: Context, e: Expr) -> list[str]:
+    """A reshape that is stored: its operand, entry by entry in row-major order."""
+    (arg,) = e.args
+    rank = len(arg.shape)
+    body = Body(c, rank)
+    value = body.value(arg, counters(rank))
+    place = body.place(flat(counters(rank), arg.shape, rank))
+    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"])
+
+
+WRITERS: Mapping[str, Writer] = MappingProxyType({
+    **dict.fromkeys(("sum", "prod", "max", "min"), write_reduction),
+    **dict.fromkeys(("argmax", "argmin"), write_argument),
+    "cumsum": write_cumsum, "concat": write_concat, "place": write_place, "gather": write_gather,
+    "matmul": write_matmul, "reshape": write_reshape,
+})
+CALLED: Mapping[str, Writer] = MappingProxyType({
+    **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
+    "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),
+    "distances": write_distances, "powers": write_powers,
+})
+
+
+def writer(e: Expr) -> Writer | None:
+    """What writes the step of `e`; None where only NumPy can do it."""
+    if e.op == "call":
+        return CALLED.get(e.attrs[0])
+    return WRITERS.get(e.op)
+

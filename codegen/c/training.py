@@ -1,0 +1,124 @@
+"""The training step of a module in C: two C functions on arrays that stay where they are, and the Python between."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+
+from symgrad.codegen.c import runtime as c_runtime
+from symgrad.codegen.c.emit import InPlaceCode, prototypes
+from symgrad.codegen.c.function import dtype_name
+from symgrad.codegen.c.prelude import prelude
+from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.texts import size_text
+from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
+
+LOAD = """
+try:
+    _c = compiled(C)
+except OSError as error:
+    print(f"{error}; NumPy computes instead", file=sys.stderr)
+    _c = None
+else:
+"""
+
+LAST = """\
+if _c is not None:
+    step = compiled_step
+"""
+
+
+def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[str]:
+    """The runtime, the C text and its prototypes."""
+    runtime = inspect.getsource(c_runtime)
+    body = runtime[runtime.index("\nFLAGS"):runtime.index("\n\n\n_local")].strip()
+    used = dict.fromkeys((*gradients.used, *update.used))
+    code = "\n".join([prelude(single, used), "\n\n".join((*gradients.code, *update.code))])
+    lines = [f"    {line}" for line in prototypes([*gradients.code, *update.code])]
+    return [body, f'C = r"""\n{code}"""\n' + LOAD + "\n".join(lines)]
+
+
+def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
+                  vectors: Sequence[str], rates: Sequence[str], numbers: Sequence[str],
+                  gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool = False) -> str:
+    """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
+
+    `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of all. Of what is `frozen`,
+    `state["count"]` says where it begins.
+    """
+    scope = Scope({*"state batch lr t np work block failed shapes wanted hold REAL DOUBLE WHOLE TRUTH".split(), *numbers})
+    params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
+    arrays, moved = [scope.fresh(n) for n, _ in data], [scope.fresh(n) for n in vectors]
+    kept = ", ".join(f'state["{name}"]' for name in vectors)
+    lines = [
+        "def hold(state):",
+        '    """Addresses of the arrays that stay where they are; rooms for what is computed in between."""',
+        '    arrays = (*state["params"].values(), state["loss"], *state["gradients"].values())',
+        '    state["work"] = {}',
+        '    state["held"] = tuple(array.ctypes.data for array in arrays)',
+        f'    state["moved"] = tuple(array.ctypes.data for array in ({kept}))',
+        "", "",
+        "def compiled_step(state, batch, lr=LR):",
+        '    """The same step by the functions in C."""',
+        '    if "held" not in state:',
+        "        hold(state)",
+        '    state["t"] += 1',
+    ]
+    if any(re.search(r"\bt\b", text.split("#")[0]) for text in rates):
+        lines.append('    t = state["t"]')
+    lines += wrap_line(f'{", ".join([*params, *out])} = state["held"]', "    ")
+    lines += wrap_line(f'{", ".join(moved)} = state["moved"]', "    ")
+    lines += [f"    {array} = _rows(batch[{k}], {dtype_name(node.dtype, single)})"
+              for k, (array, (_, node)) in enumerate(zip(arrays, data, strict=True))]
+    shown = [f'state["params"]["{name}"]' for name in parameters] + arrays
+    lines += [f"    {name} = {text.format(*shown)}" for name, text in gradients.sizes]
+    lines += _shapes_checked(arrays, [node for _, node in data], gradients)
+    key = ", ".join(name for name, _ in gradients.sizes)
+    key = f"({key})" if len(gradients.sizes) != 1 else key
+    sizes = [name for name, _ in gradients.sizes]
+    lines += [
+        f"    if {key} not in state[\"work\"]:",
+        f"        block = np.empty(_c.gradients_room({', '.join(sizes)}) + 64, np.uint8)",
+        f'        state["work"][{key}] = (block.ctypes.data + 63) // 64 * 64, block',
+        f'    work, block = state["work"][{key}]',
+    ]
+    given = [*params, *(f"_address({array})" for array in arrays)]
+    passed = [given[k] if kind == "in" else out[k] for kind, k in gradients.arrays]
+    passed += [f"{shown[k]}.item()" for k in gradients.numbers]
+    lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
+    lines.append("    _refuse(failed)")
+    lines += rates
+    all_numbers = [*moved, *numbers]
+    passed = [moved[k] if k < len(moved) else all_numbers[k] for kind, k in update.arrays]
+    passed += [all_numbers[k] for k in update.numbers]
+    entries = ['state["count"]' if frozen else 'state["theta"].size' for _ in update.sizes]
+    lines += wrap_line(f"_c.update_0({', '.join([*passed, 'None', *entries])})", "    ")
+    return "\n".join([*lines, '    return state["loss"].item()'])
+
+
+def _shapes_checked(arrays: Sequence[str], nodes: Sequence[Node], gradients: InPlaceCode) -> list[str]:
+    """C reads as many entries as the sizes say: the shapes of a batch are compared before."""
+    known = {name for name, _ in gradients.sizes}
+    sizes = {symbol: name for symbol, name in gradients.plan.sizes.items() if name in known}
+
+    def text(array: str, axis: int, size: Size) -> str:
+        if isinstance(size, int) or all(symbol in sizes for symbol in size.free_symbols):
+            return size_text(size, sizes).text
+        return f"{array}.shape[{axis}]"
+
+    wanted = []
+    for array, node in zip(arrays, nodes, strict=True):
+        inner = ", ".join(text(array, axis, size) for axis, size in enumerate(node.shape))
+        wanted.append(f"({inner}{',' if len(node.shape) == 1 else ''})")
+    comma = "," if len(arrays) == 1 else ""
+    lines = wrap_line(f"shapes = ({', '.join(f'{array}.shape' for array in arrays)}{comma})", "    ")
+    lines += wrap_line(f"wanted = ({', '.join(wanted)}{comma})", "    ")
+    lines.append("    if shapes != wanted:")
+    lines.append('        raise ValueError(f"the batch has arrays of shapes {shapes}, but {wanted} are needed")')
+    return lines if arrays else []
+
+
+IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shutil", "subprocess", "tempfile")

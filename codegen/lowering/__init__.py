@@ -1,0 +1,1 @@
+"""Nodes to array expressions; no text."""

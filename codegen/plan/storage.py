@@ -1,0 +1,288 @@
+"""What is kept in memory: which expressions are arrays of their own, how long they live, who shares a slot.
+
+A backend that writes loops computes scalar functions inside the loop that needs them. An expression is stored
+where it is needed twice, where a library call reads it, where it would be computed again for every entry it is
+broadcast to, and where a chain gets long. Lives are intervals of steps; slots are coloured greedily, and a loop
+that reads a dying array only at the entry it writes may write in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from math import prod
+from typing import Any
+
+from symgrad.codegen.lowering.arrays import LEAVES, Expr
+from symgrad.codegen.lowering.order import typical
+from symgrad.codegen.plan.indices import STEPS, Form, counters, locate
+from symgrad.codegen.python.planner import order
+from symgrad.graphs.node import BOOLEAN
+from symgrad.graphs.sizes import Shape, Size
+
+SCALAR = ("row", "product", "add", "cast", "full", "arange", "eye", "broadcast")  # computed entry by entry
+REDUCING = ("sum", "max", "min", "prod", "argmax", "argmin", "cumsum")
+TRIVIAL = ("full", "arange", "eye", "number")
+CALLS = ("matmul", "call")  # operands are arrays in memory
+LONGEST = 24  # operations in one loop body
+
+
+@dataclass
+class Storage:
+    """The arrays of a function: `stored` in the order of their steps."""
+
+    roots: tuple[Expr, ...]
+    stored: list[Expr] = field(default_factory=list)
+    keep: set[Expr] = field(default_factory=set)
+
+    def __contains__(self, e: Expr) -> bool:
+        return e in self.keep or e.op in ("input", "constant")
+
+
+def every_operation(roots: Sequence[Expr]) -> Storage:
+    """All operations stored but views: for a backend that does one at a time."""
+    exprs = order(roots)
+    keep = {e for e in exprs if e in roots or (e.op not in LEAVES and e.op not in STEPS)}
+    keep |= {e.args[0] for e in exprs if e.op == "reshape" and _is_view(e.args[0])}
+    return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in ("input", "constant")], keep)
+
+
+def storage(roots: Sequence[Expr]) -> Storage:
+    """Which expressions below `roots` are stored by a backend that fuses scalar functions into loops."""
+    result = Storage(tuple(roots))
+    exprs = order(roots)
+    keep = result.keep
+    keep.update(root for root in roots)
+    uses = _uses(exprs, roots)
+    for e in exprs:
+        if e.op in LEAVES or e.op in TRIVIAL:
+            continue
+        if e.op not in STEPS and (e.op not in SCALAR or uses[e] > 1):
+            keep.add(e)
+    for e in reversed(exprs):
+        if e.op == "reshape" and e not in keep and _is_view(e.args[0]):
+            keep.add(e.args[0])  # a copy, so that it lies in one piece
+        if e.attrs[:1] == ("distances",) and e.args[1].op == "transpose":
+            keep.add(e.args[1])  # loops run along its rows
+        for arg in e.args:
+            base = _base(arg, keep)
+            if base.op in LEAVES or base in keep:
+                continue
+            if e.op in CALLS or e.op == "reshape" or (
+                    base.op not in TRIVIAL and sorted(map(str, base.shape)) != sorted(map(str, _visited(e, arg)))):
+                keep.add(base)
+    _cut(exprs, keep)
+    result.stored = [e for e in exprs if e in keep and e.op not in ("input", "constant")]
+    result.stored = by_memory(result)
+    return result
+
+
+def _is_view(e: Expr) -> bool:
+    return e.op in STEPS and e.op != "reshape"
+
+
+def _base(e: Expr, keep: set[Expr]) -> Expr:
+    while e.op in STEPS and e not in keep:
+        e = e.args[0]
+    return e
+
+
+def _visited(e: Expr, arg: Expr) -> Shape:
+    """The shape of the loops in which `e` reads `arg`."""
+    if e.op in REDUCING or e.op in ("place", "concat", "gather"):
+        return arg.shape
+    return e.shape
+
+
+def _uses(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:
+    """How often each expression would be computed if nothing were stored but what is no scalar function."""
+    count = dict.fromkeys(exprs, 0)
+    for root in roots:
+        count[root] += 1
+    for e in reversed(exprs):
+        for arg in e.args:
+            count[arg] += count[e] if e.op in STEPS else 1
+    return count
+
+
+def _cut(exprs: Sequence[Expr], keep: set[Expr]) -> None:
+    """Long chains are stored in between, so that loop bodies (and the recursion that writes them) stay short."""
+    length: dict[Expr, int] = {}
+    for e in exprs:
+        length[e] = 1 + sum(0 if a in keep else length[a] for a in e.args)
+        while length[e] > LONGEST and e.op not in STEPS:
+            open_args = [b for a in e.args if (b := _base(a, keep)) not in keep and b.op not in LEAVES and length[b] > 1]
+            if not open_args:
+                break
+            longest = max(open_args, key=lambda a: length[a])
+            keep.add(longest)
+            length[e] = 1 + sum(0 if _base(a, keep) in keep else length[a] for a in e.args)
+
+
+# lives and slots ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A piece of the workspace: large enough for each of its tenants, one after the other."""
+
+    number: int
+    tenants: tuple[Expr, ...]
+
+
+def last_reads(of: Storage) -> dict[Expr, int]:
+    """The step that reads each array last."""
+    last: dict[Expr, int] = {}
+    for step, e in enumerate(of.stored):
+        for base in reads(e, of):
+            last[base] = step
+    return last
+
+
+def by_memory(of: Storage) -> list[Expr]:
+    """The steps in an order in which little is kept: always the step after which least is held, of those that can be.
+
+    List scheduling, greedy, at typical sizes; among equals results come first, then the order stays. Results take
+    memory in any case, so the gradient by a parameter comes as soon as it can, and what it was computed from is free
+    for the next layer.
+    """
+    place = {e: i for i, e in enumerate(of.stored)}
+    needs = {e: [b for b in reads(e, of) if b in place] for e in of.stored}
+    readers: dict[Expr, dict[Expr, None]] = {e: {} for e in of.stored}
+    for e, bases in needs.items():
+        for b in bases:
+            readers[b][e] = None
+    waiting = {e: len(bases) for e, bases in needs.items()}
+    results = set(of.roots)
+    size = {e: 0 if e in results else bytes_of(e) for e in of.stored}
+
+    def rank(e: Expr) -> tuple[int, bool, int]:
+        return size[e] - sum(size[b] for b in needs[e] if len(readers[b]) == 1), e not in results, place[e]
+
+    heap = [rank(e) for e in of.stored if not waiting[e]]
+    heapify(heap)
+    done: dict[Expr, None] = {}
+    while heap:
+        entry = heappop(heap)
+        e = of.stored[entry[-1]]
+        if e in done or entry != rank(e):  # there is a better entry for it
+            continue
+        done[e] = None
+        for b in needs[e]:
+            del readers[b][e]
+            if len(readers[b]) == 1:
+                (last,) = readers[b]
+                if not waiting[last]:
+                    heappush(heap, rank(last))
+        for reader in readers[e]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heappush(heap, rank(reader))
+    return list(done)
+
+
+def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot], dict[Expr, int]]:
+    """The slots of the workspace and who lives in which; `fixed` have memory of their own (results)."""
+    last = last_reads(of)
+    free: list[int] = []
+    tenants: list[list[Expr]] = []
+    home: dict[Expr, int] = {}
+    keys: list[tuple[str, frozenset[Any]]] = []  # of slots: the kind and the symbolic sizes of the first tenant
+    for step, e in enumerate(of.stored):
+        dying = [b for b in reads(e, of) if b in home and last[b] == step]
+        for b in dying:
+            if b.shape == e.shape and b.kind == e.kind and same_place(e, b, of):
+                free.append(home[b])
+        if e not in fixed:
+            key = e.kind, _symbols(e)
+            spare = next((s for s in reversed(free) if keys[s] == key), None)  # one is not wasted on another for some batch
+            if spare is None and not key[1]:
+                spare = next((s for s in reversed(free) if not keys[s][1]), None)
+            if spare is not None:
+                slot = spare
+                free.remove(slot)
+                tenants[slot].append(e)
+            else:
+                slot = len(tenants)
+                tenants.append([e])
+                keys.append(key)
+            home[e] = slot
+            if e not in last:
+                free.append(slot)
+        free += [home[b] for b in dying if home[b] not in free and home[b] != home.get(e)]
+    return [Slot(i, tuple(t)) for i, t in enumerate(tenants)], home
+
+
+def largest(slot: Slot) -> Expr:
+    """The tenant that needs most room, at typical sizes."""
+    return max(slot.tenants, key=bytes_of)
+
+
+def bytes_of(e: Expr) -> int:
+    """The memory of an array at typical sizes, in double precision."""
+    return (1 if e.kind == BOOLEAN else 8) * prod(map(typical, e.shape))
+
+
+def _symbols(e: Expr) -> frozenset[Any]:
+    """The symbolic sizes on which the length of an array depends."""
+    return frozenset(s for x in e.shape if not isinstance(x, int) for s in x.free_symbols)
+
+
+Sharing = Callable[[Expr, Expr, Storage], bool]
+
+
+def reads(e: Expr, of: Storage) -> list[Expr]:
+    """The stored arrays that the step of `e` reads, each once."""
+    found: dict[Expr, None] = {}
+    stack = list(e.args)
+    while stack:
+        arg = stack.pop()
+        if arg in of:
+            found[arg] = None
+        else:
+            stack += arg.args
+    return list(found)
+
+
+def same_place(e: Expr, b: Expr, of: Storage) -> bool:
+    """Does the loop of `e` read `b` only at the entry that it writes, so that it may write in the place of `b`?"""
+    if e.op == "place" and e.attrs[0] and e.args[0] is b:  # a sum that parts are added to
+        return b.shape == e.shape and not any(b in _below(arg, of) for arg in e.args[1:])
+    if e.op not in SCALAR or e.kind != b.kind or e.shape != b.shape:
+        return False
+    rank = len(e.shape)
+    own = counters(rank)
+    stack = [(arg, own[rank - len(arg.shape):] if arg.shape == e.shape else None) for arg in e.args]
+    while stack:
+        arg, index = stack.pop()
+        if arg in of:
+            if arg is b and index != own:
+                return False
+            continue
+        if index is None:
+            if b in _below(arg, of):
+                return False
+            continue
+        if arg.op in STEPS:
+            inner, place = locate(arg, index, rank, of.__contains__)
+            if isinstance(place, Form):
+                if inner is b:
+                    return False
+                continue
+            stack.append((inner, place))
+            continue
+        stack += [(a, index if a.shape == arg.shape else None) for a in arg.args]
+    return True
+
+
+def _below(e: Expr, of: Storage) -> set[Expr]:
+    return {e} if e in of else set(reads(e, of))
+
+
+def entries(shape: Shape) -> Size:
+    """The number of entries."""
+    total: Size = 1
+    for size in shape:
+        total = total * size
+    return total

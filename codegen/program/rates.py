@@ -1,0 +1,58 @@
+"""What a step prepares: numbers that depend on the learning rate and on its own number alone, and the arrays of a batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
+
+from symgrad.codegen.python.planner import WIDTH
+from symgrad.codegen.python.shared import Module
+from symgrad.graphs.node import INTEGER, REAL, Node
+
+
+class _Python(PythonCodePrinter):
+    """Rates as Python floats: 9/10 is 0.9."""
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr))
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+
+def rate_text(expr: sp.Expr) -> str:
+    """A scalar formula in `lr` and `t` as Python.
+
+    >>> rate_text(1 / (1 - sp.Rational(9, 10) ** sp.Symbol("t")))
+    '1 / (1 - 0.9**t)'
+    >>> rate_text(sp.Symbol("lr") / 100)
+    '0.01 * lr'
+    """
+    text = str(_Python({"standard": "python3"}).doprint(expr))
+    text = re.sub(r"(?<!\w)\((\d+(?:\.\d+)?(?:e-?\d+)?)\)", r"\1", text)
+    return re.sub(r"(?<!\*)[*/](?!\*)", r" \g<0> ", text)
+
+
+def rate_lines(rates: Sequence[tuple[str, sp.Expr]], meanings: Mapping[str, str]) -> list[str]:
+    """The lines of a step that compute its numbers, each with its formula for people."""
+    lines = []
+    for name, e in rates:
+        if str(e) != name:
+            text, told = f"    {name} = {rate_text(e)}", f"# {meanings[name]}"
+            lines += [f"{text}  {told}"] if len(text) + len(told) + 2 <= WIDTH else [f"    {told}", text]
+    return lines
+
+
+def converted(module: Module, data: Sequence[Node]) -> list[str]:
+    """The statement that brings the arrays of a batch to the kinds that the functions compute with."""
+    kinds = [{REAL: "DTYPE", INTEGER: "np.int64"}.get(node.dtype, "np.bool_") for node in data]
+    same = len(set(kinds)) < 2
+    kind, each = (kinds[0] if kinds else "DTYPE", "array in batch") if same else (
+        "kind", f"array, kind in zip(batch, ({', '.join(kinds)}))")
+    cast = f"cp.asarray(array, {kind})" if module.backend.device else (
+        f'np.asarray(array).astype({kind}, copy=False, casting="same_kind")')
+    line = f"    batch = [{cast} for {each}]"
+    return [line] if len(line) <= 100 else ["    batch = [", f"        {cast}", f"        for {each}", "    ]"]

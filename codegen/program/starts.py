@@ -1,0 +1,77 @@
+"""The initial values of parameters in a training module, as text.
+
+Random numbers are NumPy's in every backend, so that a training starts from the same numbers wherever it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.plan.binding import bind_sizes
+from symgrad.codegen.program import frame
+from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.shared import Module
+from symgrad.codegen.python.texts import number_text, shape_text, size_text
+from symgrad.graphs.algebra.primitives import constant
+from symgrad.graphs.node import REAL, Node, Symbol
+from symgrad.graphs.sizes import Shape, symbols_of
+
+Named = Sequence[tuple[str, Node]]
+
+
+def quoted(name: str) -> str:
+    """A text as a Python literal."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def start(module: Module, name: str, node: Node, taken: Collection[str]) -> tuple[str, str]:
+    """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
+    symbol: Symbol = node.attrs[0]
+    xp = module.backend.np
+    if symbol.init is None:
+        kind = "glorot_uniform" if len(node.shape) > 1 else "zeros"
+    elif isinstance(symbol.init, str):
+        kind = symbol.init
+    elif isinstance(symbol.init, (int, float)):
+        return "number", f"{xp}.full({{}}, {number_text(symbol.init).text}, DTYPE)"
+    else:
+        leaf = constant(symbol.init, symbol.init.value.shape, REAL)
+        if leaf not in module.constants:
+            module.constants[leaf] = Scope(module.taken | set(taken)).fresh(f"start_{name}")
+            module.taken.add(module.constants[leaf])
+        return "array", f"{module.constants[leaf]}.copy()"
+    if kind in ("zeros", "ones"):
+        return kind, f"{xp}.{kind}({{}}, DTYPE)"
+    return kind, frame.put(f"{kind}(rng, {{}})", module.backend.device)
+
+
+def _shape_argument(shape: Shape, names: Mapping[Any, str]) -> str:
+    return size_text(shape[0], names).text if len(shape) == 1 else shape_text(shape, names)
+
+
+def init_text(module: Module, parameters: Named, data: Named, sizes: Mapping[sp.Symbol, int],
+              starts: Sequence[tuple[str, str]]) -> str:
+    """The function that makes the parameters; sizes that are not in `sizes` are those of the batch."""
+    shapes = tuple((name, node.shape) for name, node in parameters)
+    free = symbols_of([s for _, shape in shapes for s in shape if s not in sizes])
+    names: dict[Any, str] = {s: f"size_{s}" if str(s) in ("rng", "seed", "batch", "np", "cp") else str(s) for s in free}
+    names |= {s: str(n) for s, n in sizes.items()}
+    known = bind_sizes([(name, node.shape) for name, node in data], {})
+    lines = [f"def init(seed=0{', batch=()' if free else ''}):",
+             '    """The parameters at the start of a training: random numbers in double precision, rounded.'
+             + (" Their\n    sizes are those of the batch." if free else "") + '"""']
+    for size in free:
+        bound = known[size]
+        place = next(i for i, (name, _) in enumerate(data) if name == bound.argument)
+        length = f"batch[{place}].shape[{bound.axis}]"
+        lines.append(f"    {names[size]} = {size_text(bound.value, {**names, bound.unknown: length}).text}")
+    if any(kind in frame.INITIALS for kind, _ in starts):
+        lines.append("    rng = np.random.default_rng(seed)")
+    lines.append("    return {")
+    for (name, node), (_, text) in zip(parameters, starts, strict=True):
+        value = text.format(_shape_argument(node.shape, names))
+        lines.append(f"        {quoted(name)}: {value},")
+    return "\n".join([*lines, "    }"])

@@ -1,0 +1,1 @@
+"""The primitives: how each is made and brought into normal form."""

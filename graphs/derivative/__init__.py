@@ -1,0 +1,1 @@
+"""One rule per primitive, the reverse pass, which entries a derivative needs."""

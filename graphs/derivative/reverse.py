@@ -1,0 +1,78 @@
+"""Reverse mode on the graph: cotangents of nodes are nodes, and so are the results.
+
+One pass, `cotangents`, gives everything. A gradient seeds it with one; a Jacobian with a delta over the
+axes of its numerator, which disappears by renaming where it meets a product; a forward product is the
+transpose of the transposed one, so no operation needs a second rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from symgrad.graphs.algebra.einsum import contract, zeros
+from symgrad.graphs.algebra.primitives import add, as_real, input_node
+from symgrad.graphs.derivative.demand import chooses, demands, either, may_be_infinite
+from symgrad.graphs.derivative.rules import pull_back
+from symgrad.graphs.node import Node, Symbol, depends, topological
+from symgrad.graphs.sizes import Shape
+
+Wrap = Callable[[Node, Node], Node]
+
+
+def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = None) -> dict[Node, Node]:
+    """The cotangent of every node between `wrt` and `root`, in the order in which they are found.
+
+    `seed` has the axes of `root` behind any number of seed axes. `wrap(node, cotangent)` may replace each
+    finished cotangent (give it a name, say) before it flows on.
+    """
+    lead = len(seed.shape) - len(root.shape)
+    live = depends([root], wrt)
+    parts: dict[Node, list[Node]] = {root: [seed]}
+    done: dict[Node, Node] = {}
+    needed: dict[Node, list[Node | None]] = {}
+    choosing = chooses(live)
+    risky = may_be_infinite([root]) if choosing else set()
+    for node in reversed(topological([root], enter=lambda n: n in live)):
+        if node not in live or node not in parts:
+            continue
+        u = add(parts.pop(node)[::-1])  # in the order in which the terms were written
+        done[node] = u = wrap(node, u) if wrap is not None else u
+        if not any(o in live for o in node.operands):
+            continue
+        demand = either(needed.pop(node, [None]))
+        pulled = pull_back(node, u, lead, live, demand if node in risky else None)
+        below = demands(node, demand) if choosing else [None] * len(pulled)
+        for operand, part, entries in zip(node.operands, pulled, below, strict=True):
+            if part is not None and operand in live:
+                parts.setdefault(operand, []).append(part)
+                needed.setdefault(operand, []).append(entries)
+    return done
+
+
+def reverse(root: Node, seed: Node, wrt: Sequence[Node]) -> list[Node]:
+    """The cotangents of `wrt`: zeros where `root` does not depend on them."""
+    lead = len(seed.shape) - len(root.shape)
+    found = cotangents(root, seed, wrt)
+    return [as_real(found[v]) if v in found else zeros((*seed.shape[:lead], *v.shape)) for v in wrt]
+
+
+def delta_seed(shape: Shape, free: Sequence[int] = ()) -> Node:
+    """A seed for the Jacobian of a tensor of `shape`: deltas over its axes, ones along the axes `free`.
+
+    The seed axes are the axes of `shape` that are not free.
+    """
+    axes = range(len(shape))
+    return contract([], [], [*(a for a in axes if a not in free), *axes], dict(zip(axes, shape, strict=True)))
+
+
+def push_forward(root: Node, wrt: Node, direction: Node) -> Node:
+    """The Jacobian of `root` by `wrt` times `direction`: reverse mode, twice."""
+    u = input_node(Symbol("data", "transpose", owner=TRANSPOSE), root.shape, root.dtype)
+    (g,) = reverse(root, u, [wrt])
+    axes = range(len(wrt.shape))
+    inner = contract([g, direction], [axes, axes], ())
+    (result,) = reverse(inner, contract([], [], ()), [u])
+    return result
+
+
+TRANSPOSE = -1  # the owner of the one dummy of push_forward, which never survives it

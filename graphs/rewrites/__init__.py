@@ -1,0 +1,1 @@
+"""Graphs into stable and shorter graphs."""

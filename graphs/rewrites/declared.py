@@ -1,0 +1,285 @@
+"""Declared facts as rewrites, for what is not differentiated any more.
+
+`simplified` is a pure function graph -> graph, right where the declared facts hold. What holds afterwards: a
+symmetric tensor (declared, or by form: an inverse of one, X'X) stands with its last two axes in canonical order, so
+that `S x + S' x` has merged; no orthogonal matrix meets its own transpose; no simplex or softmax is summed along its
+axis, nor padding; a tensor that is not negative has no absolute value; a diagonal matrix has no transpose, a lower
+triangular one no tril. Derivatives are ambient (entries independent): nothing declared may come before differentiating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value
+from symgrad.graphs.algebra.linear import swapped
+from symgrad.graphs.algebra.primitives import pad, rebuild
+from symgrad.graphs.node import BOOLEAN, Node, topological, transform
+from symgrad.graphs.rewrites.patterns import bare, positive, row_of
+
+SYMMETRIC = frozenset({"symmetric", "positive_definite", "diagonal"})
+NONNEGATIVE = frozenset({"nonnegative", "simplex"})
+
+
+class Facts:
+    """What is known of the nodes of one graph; `declared` false leaves only what their form says."""
+
+    def __init__(self, declared: bool) -> None:
+        self.declared = declared
+        self.symmetric: dict[Node, bool] = {}
+
+    def of(self, node: Node) -> tuple[str, ...]:
+        """What is declared of a symbol."""
+        node = bare(node)
+        found: tuple[str, ...] = node.attrs[0].facts if self.declared and node.op == "input" else ()
+        return found
+
+
+def simplified(roots: Sequence[Node], declared: bool) -> list[Node]:
+    """`roots`, simplified by what their form says and, if `declared`, by the facts that are declared of symbols."""
+    below = topological(roots)
+    if not any(n.op == "input" and n.attrs[0].facts if declared else n.op in ("softmax", "inverse", "pad") for n in below):
+        return list(roots)
+    facts = Facts(declared)
+    return transform(roots, lambda n, operands: _simple(rebuild(n, operands), facts), {})
+
+
+def _simple(node: Node, facts: Facts) -> Node:
+    if node.op in ("einsum", "view"):
+        return _product(node, facts)
+    if node.op == "elementwise" and facts.declared:
+        return _function(node, facts)
+    if node.op in ("inverse", "solve", "logdet") and _orthogonal(node.operands[0], facts):
+        q = node.operands[0]
+        if node.op == "logdet":
+            return literal(0, node.shape)
+        turned = swapped(q) if node.op == "inverse" else _turned(q, node.operands[1])
+        return _product(turned, facts) if turned.op in ("einsum", "view") else turned
+    return node
+
+
+def _orthogonal(node: Node, facts: Facts) -> bool:
+    """Declared orthogonal, or the transpose of such a matrix."""
+    if node.op == "view" and node.operands and node.shape == node.operands[0].shape:
+        (names,), out = node.attrs
+        if names in (out, (*out[:-2], out[-1], out[-2])):
+            node = node.operands[0]
+    return "orthogonal" in facts.of(node)
+
+
+def _turned(q: Node, b: Node) -> Node:
+    """Q' B, in the axes of a solve."""
+    rank = len(q.shape) - 2
+    stack = tuple(range(rank))
+    columns = tuple(f"c{i}" for i in range(len(b.shape) - rank - 1))
+    return contract([q, b], [(*stack, "k", "i"), (*stack, "k", *columns)], (*stack, "i", *columns))
+
+
+# products ---------------------------------------------------------------------------------------------------------
+
+
+def _product(node: Node, facts: Facts) -> Node:
+    inputs, out = node.attrs
+    operands, labels = list(node.operands), [tuple(names) for names in inputs]
+    inlined = _inlined(node, facts)
+    if inlined is not None and _whole(*inlined, out, facts) is not None:
+        operands, labels = inlined
+    sizes = dict(zip(out, node.shape, strict=True))
+    for operand, names in zip(operands, labels, strict=True):
+        sizes.update(zip(names, operand.shape, strict=True))
+    changed = _unpadded(operands, labels, out, sizes)
+    while (found := _whole(operands, labels, out, facts)) is not None:
+        operands, labels, gone = found
+        sizes.pop(gone, None)
+        changed = True
+    for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
+        if len(names) > 1 and names[-2] > names[-1] and symmetric(operand, facts):
+            labels[i] = (*names[:-2], names[-1], names[-2])
+            changed = True
+    if node.op == "view" and operands and _repeats(facts.of(operands[0]), labels[0], out):
+        return operands[0]
+    return contract(operands, labels, out, sizes) if changed else node
+
+
+def _unpadded(operands: list[Node], labels: Sequence[tuple[Any, ...]], out: Sequence[Any], sizes: dict[Any, Any]) -> bool:
+    """Zeros that are only summed go: the sum of pad(x) is that of x. Tells whether there were any."""
+    every, changed = [*out, *(x for names in labels for x in names)], False
+    for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
+        if operand.op != "pad":
+            continue
+        inner, (spec,) = operand.operands[0], operand.attrs
+        alone = [every.count(x) == 1 for x in names]
+        if not any(one and place != (0, 1) or one and a != b for one, place, a, b in zip(
+                alone, spec, operand.shape, inner.shape, strict=True)):
+            continue
+        places = [(0, 1) if one else place for one, place in zip(alone, spec, strict=True)]
+        shape = tuple(inner.shape[a] if one else operand.shape[a] for a, one in enumerate(alone))
+        operands[i] = pad(inner, [start for start, _ in places], [step for _, step in places], shape)
+        sizes.update(zip(names, shape, strict=True))
+        changed = True
+    return changed
+
+
+def _inlined(node: Node, facts: Facts) -> tuple[list[Node], list[tuple[Any, ...]]] | None:
+    """The factors, with those of products inside, if some may meet their like there: Q (Q' x)."""
+    inner = [o for o in node.operands if o.op == "einsum"]
+    every = [*node.operands, *(o for product in inner for o in product.operands)]
+    if not facts.declared or not inner or not any(_orthogonal(o, facts) or row_of(o, "sign") for o in every):
+        return None
+    operands: list[Node] = []
+    labels: list[tuple[Any, ...]] = []
+    for i, (operand, names) in enumerate(zip(node.operands, node.attrs[0], strict=True)):
+        if operand.op != "einsum":
+            operands.append(operand)
+            labels.append(tuple(names))
+            continue
+        known = dict(zip(operand.attrs[1], names, strict=True))
+        operands += operand.operands
+        labels += [tuple(known.get(x, 1000 * (i + 1) + x) for x in each) for each in operand.attrs[0]]
+    return operands, labels
+
+
+Factors = tuple[list[Node], list[tuple[Any, ...]], Any]  # with the label that is summed no more
+
+
+def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[Any],
+           facts: Facts) -> Factors | None:
+    """The factors without a pair Q'Q (the identity instead), a simplex that is summed (one), x sign(x) (x)."""
+    count: dict[Any, int] = dict.fromkeys(out, 2)  # a label of the result is not summed
+    for names in labels:
+        for x in names:
+            count[x] = count.get(x, 0) + 1
+    for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
+        axis = _simplex_axis(operand, facts)
+        if axis is not None and count[names[axis]] == 1:
+            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], names[axis]
+        x = row_of(operand, "sign")
+        if x is not None and (x, names) in zip(operands, labels, strict=True) and nonnegative(x, facts):
+            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], None
+        if "orthogonal" not in facts.of(operand):
+            continue
+        for j in range(i + 1, len(operands)):
+            if operands[j] is not operand or names[:-2] != labels[j][:-2]:
+                continue
+            for one, other in ((-2, -1), (-1, -2)):
+                if names[one] == labels[j][one] and count[names[one]] == 2 and names[other] != names[one]:
+                    ends = (names[other], labels[j][other])
+                    unit = contract([], [], (0, 0), {0: operand.shape[-1]})
+                    rest = [k for k in range(len(operands)) if k not in (i, j)]
+                    return [*(operands[k] for k in rest), unit], [*(labels[k] for k in rest), ends], names[one]
+    return None
+
+
+def _simplex_axis(node: Node, facts: Facts) -> int | None:
+    """The axis along which the entries of a node sum to one."""
+    node = bare(node)
+    if node.op == "softmax" and len(node.attrs[0]) == 1:
+        return int(node.attrs[0][0])
+    return len(node.shape) - 1 if "simplex" in facts.of(node) else None
+
+
+def _repeats(declared: Sequence[str], names: tuple[Any, ...], out: tuple[Any, ...]) -> bool:
+    """Is a view diag(diag(A)) of a diagonal matrix?"""
+    return "diagonal" in declared and names == out and len(names) > 1 and names[-2] == names[-1]
+
+
+def symmetric(node: Node, facts: Facts) -> bool:
+    """Symmetric in the last two axes: declared, or by form."""
+    stack, known = [node], facts.symmetric
+    while stack:
+        n = stack[-1]
+        if n in known:
+            stack.pop()
+            continue
+        parts = _halves(n)
+        open_parts = [part for part in parts or () if part not in known]
+        if open_parts:
+            stack += open_parts
+            continue
+        known[stack.pop()] = all(known[part] for part in parts) if parts is not None else _mirrored(n, facts)
+    return known[node]
+
+
+def _halves(node: Node) -> Sequence[Node] | None:
+    """The nodes that have to be symmetric for `node` to be; None where its form decides."""
+    if node.op in ("named", "stop", "inverse"):
+        return node.operands
+    if node.op == "add" and len(node.shape) > 1 and node.operands:
+        return node.operands
+    return None
+
+
+def _mirrored(node: Node, facts: Facts) -> bool:
+    """Declared symmetric, or a product or view that its transpose is, too."""
+    if len(node.shape) < 2 or node.shape[-1] != node.shape[-2]:
+        return False
+    if node.op in ("einsum", "view"):
+        inputs, out = node.attrs
+        turned = (*out[:-2], out[-1], out[-2])
+        return contract(node.operands, inputs, turned, dict(zip(out, node.shape, strict=True))) is node
+    return bool(SYMMETRIC & set(facts.of(node)))
+
+
+# scalar functions -------------------------------------------------------------------------------------------------
+
+
+def _function(node: Node, facts: Facts) -> Node:
+    row, x = node.attrs[0], node.operands[0]
+    if row in ("abs", "relu") and nonnegative(x, facts):
+        return x
+    if row == "maximum":
+        for a, b in (node.operands, node.operands[::-1]):
+            value = literal_value(b)
+            if value is not None and value.number == 0 and nonnegative(a, facts):
+                return a
+    if row == "sqrt" and (root := _root(x, facts)) is not None:
+        return root
+    if row == "where" and "lower_triangular" in facts.of(node.operands[1]) and _is_lower(node):
+        return node.operands[1]
+    return node
+
+
+def nonnegative(node: Node, facts: Facts) -> bool:
+    """Declared so, or by form."""
+    stack = [bare(node)]
+    while stack:
+        n = stack.pop()
+        if NONNEGATIVE & set(facts.of(n)) or n.dtype == BOOLEAN or positive(n):
+            continue
+        if n.op in ("view", "slice", "gather", "reshape", "named"):
+            stack += n.operands[:1]
+        elif n.op == "einsum" and not _is_square(n):
+            stack += n.operands
+        elif not (n.op == "einsum" or row_of(n, "abs") or row_of(n, "relu") or row_of(n, "sqrt")):
+            return False
+    return True
+
+
+def _is_square(node: Node) -> bool:
+    inputs = node.attrs[0]
+    return len(node.operands) == 2 and node.operands[0] is node.operands[1] and inputs[0] == inputs[1]
+
+
+def _root(x: Node, facts: Facts) -> Node | None:
+    """x where this is x * x, entry by entry, and x is not negative."""
+    x = bare(x)
+    if x.op == "einsum" and _is_square(x) and x.attrs[0][0] == x.attrs[1] and nonnegative(x.operands[0], facts):
+        return x.operands[0]
+    return None
+
+
+def _is_lower(node: Node) -> bool:
+    """Does this `where` choose the entries on and below the diagonal, zeros elsewhere?"""
+    condition, _, other = node.operands
+    value = literal_value(other)
+    order = {"greater_equal": (0, 1), "less_equal": (1, 0)}  # row >= column
+    if value is None or value.number != 0 or condition.op != "elementwise" or condition.attrs[0] not in order:
+        return False
+    for side, axis in zip(condition.operands, order[condition.attrs[0]], strict=True):
+        if side.op != "view" or not side.operands or side.operands[0].op != "iota":
+            return False
+        (names,), out = side.attrs
+        if out[axis] != names[0]:
+            return False
+    return True

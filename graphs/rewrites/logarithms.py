@@ -1,0 +1,333 @@
+"""Quantities as mantissa times exponential, before exponentials overflow or vanish.
+
+`split` reads a node as `mantissa * exp(exponent)`, as floating-point numbers are written, but exactly and by
+form: exp, sigmoid, softmax and their products, powers, quotients, choices and sums of any signs have such a
+form. The logarithm of a node is then `log(mantissa) + exponent`, a quotient the difference of exponents.
+
+A sum takes its largest exponent out (a constant for differentiation: what it adds cancels). Where all
+mantissas are one, that is logsumexp or softplus. Factors of unknown sign stay mantissas; entries whose factor
+is zero do not count for the largest exponent and never give 0 * infinity (the row `times_exp`).
+None stands for "the form says nothing".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakSet
+
+import sympy as sp
+
+from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
+from symgrad.graphs.algebra.primitives import add, elementwise, rebuild, reduction, stop
+from symgrad.graphs.algebra.running import multiply
+from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, positive, scaled, shifted
+from symgrad.graphs.weights import MINUS, ONE, Weight, weight
+
+DEEPEST = 32  # forms inside forms that are looked into
+LOWEST = -1e30  # below every exponent that matters: no infinity is subtracted from another
+STRUCTURE = ("view", "gather", "slice", "reshape", "concat")
+
+
+class Parts(NamedTuple):
+    """mantissa * exp(exponent), the mantissa None for one. `wild`: the whole may overflow although it is not large."""
+
+    mantissa: Node | None
+    exponent: Node
+    wild: bool = False
+
+
+def logarithm(node: Node) -> Node:
+    """`node`, a logarithm, in its stable form."""
+    return log_of(node.operands[0]) or node
+
+
+def log_of(argument: Node) -> Node | None:
+    """The stable logarithm of `argument`."""
+    parts = split(argument)
+    if parts is None:
+        return None
+    if parts.mantissa is None:
+        return parts.exponent
+    return add([elementwise("log", [parts.mantissa]), parts.exponent])
+
+
+def split(node: Node, depth: int = DEEPEST) -> Parts | None:
+    """`node` as mantissa times exponential."""
+    if depth == 0 or node in _silent:
+        return None
+    parts = _split(node, depth)
+    if parts is None and depth == DEEPEST:
+        _silent.add(node)
+    return parts
+
+
+_silent: WeakSet[Node] = WeakSet()  # forms that say nothing: asked once, since x (1 - x) asks twice about x at each level
+
+
+def _split(node: Node, depth: int) -> Parts | None:
+    by, inner = scaled(node)
+    if by != ONE:
+        parts = split(inner, depth - 1)
+        return None if parts is None else _scaled(parts, by)
+    if inner.op == "softmax":
+        scores, axes = inner.operands[0], inner.attrs[0]
+        kept = tuple(i for i in range(len(inner.shape)) if i not in axes)
+        norm = broadcast(reduction("logsumexp", scores, axes), kept, inner.shape)
+        return Parts(None, add([scores, norm], [ONE, MINUS]))
+    found = exponential_sum(inner)
+    if found is not None and found[2] == ONE:
+        return Parts(None, shifted(reduction("logsumexp", found[0], found[1])), True)
+    if (z := one_plus_exp(inner)) is not None:
+        return Parts(None, elementwise("softplus", [z]), True)
+    if inner.op == "elementwise":
+        return _of_row(inner, depth)
+    if inner.op in STRUCTURE or _squeezes(inner):
+        return _of_entries(inner, depth)
+    if inner.op in ("max", "min"):
+        parts = split(inner.operands[0], depth - 1)
+        plain = parts is not None and parts.mantissa is None
+        return Parts(None, reduction(inner.op, parts.exponent, inner.attrs[0]), parts.wild) if parts and plain else None
+    if inner.op == "multiply" and inner.attrs[1] == 0:  # a product along an axis
+        parts = split(inner.operands[0], depth - 1)
+        if parts is None:
+            return None
+        axis = inner.attrs[0]
+        mantissa = None if parts.mantissa is None else multiply(parts.mantissa, axis)
+        return Parts(mantissa, total(parts.exponent, (axis,)), True)
+    if inner.op == "add":
+        return _of_sum(inner, depth)
+    return _of_product(inner, depth) if inner.op == "einsum" else None
+
+
+def _scaled(parts: Parts, by: Weight) -> Parts:
+    """A positive weight goes into the exponent, another into the mantissa."""
+    if is_positive(by):
+        return parts._replace(exponent=add([parts.exponent, _log(literal(by, parts.exponent.shape))]))
+    mantissa = literal(1, parts.exponent.shape) if parts.mantissa is None else parts.mantissa
+    return parts._replace(mantissa=scale(mantissa, by))
+
+
+def _log(node: Node) -> Node:
+    return elementwise("log", [node])
+
+
+def _of_row(node: Node, depth: int) -> Parts | None:
+    row, x = node.attrs[0], node.operands[0]
+    if row == "exp":
+        return Parts(None, x, True)
+    if row == "sigmoid":
+        return Parts(None, scale(elementwise("softplus", [scale(x, MINUS)]), MINUS))
+    if row == "cosh":  # (exp(x) + exp(-x)) / 2
+        tail = elementwise("softplus", [scale(x, weight(-2))])
+        half = _log(literal(sp.Rational(1, 2), x.shape))
+        return Parts(None, add([x, tail, half]), True)
+    if row == "where":
+        return _of_choice(node, depth)
+    if row in ("reciprocal", "sqrt", "power"):
+        parts = split(x, depth - 1)
+        if parts is None:
+            return None
+        mantissa = None if parts.mantissa is None else elementwise(row, [parts.mantissa, *node.operands[1:]])
+        if row == "power":
+            exponent = product(node.operands[1], parts.exponent)
+        else:
+            exponent = scale(parts.exponent, MINUS if row == "reciprocal" else weight(sp.Rational(1, 2)))
+        return Parts(mantissa, exponent, parts.wild or row != "sqrt")
+    return None
+
+
+def _of_choice(node: Node, depth: int) -> Parts | None:
+    """Both branches as parts; a branch that says nothing is its own mantissa."""
+    condition, *branches = node.operands
+    known = [split(branch, depth - 1) for branch in branches]
+    if all(parts is None for parts in known):
+        return None
+    both = [_as_parts(branch) if parts is None else parts for branch, parts in zip(branches, known, strict=True)]
+    mantissas = [literal(1, node.shape) if parts.mantissa is None else parts.mantissa for parts in both]
+    plain = all(parts.mantissa is None for parts in both)
+    return Parts(None if plain else elementwise("where", [condition, *mantissas]),
+                 elementwise("where", [condition, *(parts.exponent for parts in both)]),
+                 any(parts.wild for parts in both))
+
+
+def _as_parts(node: Node) -> Parts:
+    value = literal_value(node)
+    if value is not None and is_positive(value):
+        return Parts(None, _log(node))
+    return Parts(node, literal(0, node.shape))
+
+
+def _squeezes(node: Node) -> bool:
+    """Is `node` the sum of one operand over axes of size 1?"""
+    if node.op != "einsum" or len(node.operands) != 1:
+        return False
+    (labels,), out = node.attrs
+    sizes = zip(labels, node.operands[0].shape, strict=True)
+    return len(set(labels)) == len(labels) and all(size == 1 for label, size in sizes if label not in out)
+
+
+def _of_entries(inner: Node, depth: int) -> Parts | None:
+    """Picked or rearranged entries: so are the parts (no deltas: a zero is no exponential)."""
+    if inner.op == "view" and len(set(inner.attrs[1])) != len(inner.attrs[1]) or not inner.operands:
+        return None
+    tensors = inner.operands if inner.op == "concat" else inner.operands[:1]
+    known = [split(operand, depth - 1) for operand in tensors]
+    if all(parts is None for parts in known):
+        return None
+    every = [_as_parts(node) if parts is None else parts for node, parts in zip(tensors, known, strict=True)]
+    rest = inner.operands[len(every):]
+    mantissa = None
+    if any(parts.mantissa is not None for parts in every):
+        ones = [literal(1, parts.exponent.shape) if parts.mantissa is None else parts.mantissa for parts in every]
+        mantissa = rebuild(inner, (*ones, *rest))
+    exponent = rebuild(inner, (*(parts.exponent for parts in every), *rest))
+    return Parts(mantissa, exponent, any(parts.wild for parts in every))
+
+
+# sums ---------------------------------------------------------------------------------------------------------
+
+
+def _of_sum(inner: Node, depth: int) -> Parts | None:
+    """log(a + b) -> log a + softplus(log b - log a) where both are positive; else the largest exponent is taken out."""
+    if not inner.operands:
+        return None
+    parted, known = [], 0
+    for by, term in zip(inner.attrs[0], inner.operands, strict=True):
+        parts = split(scale(term, by), depth - 1)
+        known += parts is not None
+        if parts is None and literal_value(term) is None:
+            return None
+        parted.append(_as_parts(scale(term, by)) if parts is None else parts)
+    wild = any(parts.wild for parts in parted)
+    if all(parts.mantissa is None for parts in parted):
+        if not known:
+            return None
+        first, *rest = sorted(parted, key=lambda parts: literal_value(parts.exponent) is None)
+        log = first.exponent
+        for parts in rest:
+            log = add([log, elementwise("softplus", [add([parts.exponent, log], [ONE, MINUS])])])
+        return Parts(None, log, wild)
+    negative = any(parts.mantissa is not None and literal_value(parts.mantissa) is not None for parts in parted)
+    if not known or not wild and negative:
+        return None
+    largest = _counting(parted[0])
+    for parts in parted[1:]:
+        largest = elementwise("maximum", [largest, _counting(parts)])
+    top = _constant(largest)
+    return Parts(add([_rest(parts, top) for parts in parted]), top, wild)
+
+
+def _counting(parts: Parts) -> Node:
+    """The exponents that count: minus infinity where the mantissa is zero."""
+    if parts.mantissa is None or literal_value(parts.mantissa) is not None:
+        return parts.exponent
+    zero = literal(0, parts.exponent.shape)
+    counts = elementwise("not_equal", [parts.mantissa, zero])
+    return elementwise("where", [counts, parts.exponent, literal(-math.inf, zero.shape)])
+
+
+def _constant(largest: Node) -> Node:
+    return stop(elementwise("maximum", [largest, literal(LOWEST, largest.shape)]))
+
+
+def _rest(parts: Parts, top: Node) -> Node:
+    """The parts without exp(top)."""
+    mantissa = literal(1, top.shape) if parts.mantissa is None else parts.mantissa
+    return elementwise("times_exp", [mantissa, add([parts.exponent, top], [ONE, MINUS])])
+
+
+# products -----------------------------------------------------------------------------------------------------
+
+
+def _of_product(inner: Node, depth: int) -> Parts | None:
+    """Products add exponents; a sum of products takes its largest exponent out, or is a logsumexp.
+
+    One of the factors must have all the axes, so that no larger tensor is made than there was.
+    """
+    inputs, out = inner.attrs
+    longest = max(inputs, key=len)
+    if any(len(set(names)) != len(names) for names in inputs):
+        return None
+    found = [split(operand, depth - 1) for operand in inner.operands]
+    if all(parts is None for parts in found):
+        return None
+    if any(set(names) - set(longest) for names in inputs):
+        return _shifted_factors(inner, found)
+    summed = [x for x in longest if x not in out]
+    full = (*out, *summed)
+    size = {x: s for names, o in zip(inputs, inner.operands, strict=True) for x, s in zip(names, o.shape, strict=True)}
+    shape = tuple(size[x] for x in full)
+    factors: list[tuple[Node, Sequence[Any]]] = []  # of unknown sign
+    exponents: list[tuple[Node, Sequence[Any]]] = []
+    for operand, names, parts in zip(inner.operands, inputs, found, strict=True):
+        log = parts.exponent if parts is not None else _log_of_choice(operand)
+        if log is None and positive(operand):
+            log = _log(operand)
+        if log is not None:
+            exponents.append((log, names))
+        mantissa = parts.mantissa if parts is not None else operand if log is None else None
+        if mantissa is not None:
+            factors.append((mantissa, names))
+    wild = any(parts.wild for parts in found if parts is not None)
+    exponent = add([contract([log], [names], full, dict(zip(full, shape, strict=True))) for log, names in exponents])
+    outside = [(node, names) for node, names in factors if not set(names) & set(summed)] if summed else factors
+    inside = [pair for pair in factors if pair not in outside]
+    common = _together(outside, out, size)
+    axes = tuple(range(len(out), len(full)))
+    if not axes:
+        return Parts(common, exponent, wild)
+    if not inside:
+        return Parts(common, shifted(reduction("logsumexp", exponent, axes)), wild)
+    parts = Parts(_together(inside, full, size), exponent)
+    top = _constant(reduction("max", _counting(parts), axes))
+    mantissa = total(_rest(parts, broadcast(top, range(len(out)), shape)), axes)
+    return Parts(mantissa if common is None else product(mantissa, common), top, wild)
+
+
+def _together(factors: Sequence[tuple[Node, Sequence[Any]]], out: Sequence[Any], size: dict[Any, Any]) -> Node | None:
+    if not factors:
+        return None
+    nodes, names = [node for node, _ in factors], [labels for _, labels in factors]
+    return contract(nodes, names, out, {x: size[x] for x in out})
+
+
+def _shifted_factors(inner: Node, found: Sequence[Parts | None]) -> Parts | None:
+    """A @ exp(Z): each exponential is scaled by its largest entry along the summed axes, and the product stays one."""
+    inputs, out = inner.attrs
+    if not any(parts is not None and parts.wild for parts in found):
+        return None
+    sizes = dict(zip(out, inner.shape, strict=True))
+    factors, tops = [], []
+    for operand, names, parts in zip(inner.operands, inputs, found, strict=True):
+        if parts is None or parts.mantissa is not None:
+            factors.append(operand)
+            continue
+        axes = [i for i, x in enumerate(names) if x not in out]
+        kept = [i for i in range(len(names)) if i not in axes]
+        top = _constant(reduction("max", parts.exponent, axes))
+        factors.append(_rest(parts, broadcast(top, kept, operand.shape)))
+        tops.append(contract([top], [[names[i] for i in kept]], out, sizes))
+    return Parts(contract(factors, inputs, out, sizes), add(tops), True) if tops else None
+
+
+def _log_of_choice(node: Node) -> Node | None:
+    """log of truth values, or of literals chosen by a condition: minus infinity for what is not chosen."""
+    node = bare(node)
+    shape, minus_infinity = node.shape, literal(-math.inf, node.shape)
+    if node.dtype == BOOLEAN:
+        return elementwise("where", [node, literal(0, shape), minus_infinity])
+    if node.op != "elementwise" or node.attrs[0] != "where":
+        return None
+    values = [literal_value(branch) for branch in node.operands[1:]]
+    if not all(value is not None and (value.number == 0 or is_positive(value)) for value in values):
+        return None
+    logs = [_log_literal(branch) for branch in node.operands[1:]]
+    return elementwise("where", [node.operands[0], *logs])
+
+
+def _log_literal(node: Node) -> Node:
+    value = literal_value(node)
+    return literal(-math.inf, node.shape) if value is None or value.number == 0 else _log(node)

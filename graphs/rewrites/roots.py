@@ -1,0 +1,64 @@
+"""Powers of roots: (√u)² is u where u is a sum of squares.
+
+`norm(r)**2` is how least squares are written; by the chain rule its derivative is 2 |r| (r / |r|), which is no
+number at r = 0, and whose Hessian no reader recognises. Differentiated as r' r it is 2 r.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import sympy as sp
+
+from symgrad.graphs.algebra.einsum import contract, literal_value
+from symgrad.graphs.algebra.formulas import lower
+from symgrad.graphs.algebra.rows import X0
+from symgrad.graphs.node import Node
+from symgrad.graphs.rewrites.patterns import bare, is_positive, positive, row_of
+
+SEEN = 32  # pieces of a sum that are looked at
+
+
+def power_of_root(node: Node) -> Node:
+    """`node`, a product or a power, with each pair of equal roots of what is not negative as their square."""
+    if node.op == "elementwise":
+        base, exponent = node.operands
+        u, by = row_of(base, "sqrt"), literal_value(exponent)
+        if u is None or by is None or by.factor is not None or not not_negative(u):
+            return node
+        return lower(X0 ** (sp.sympify(by.number) / 2), {X0: u}, node.shape)
+    inputs, out = node.attrs
+    factors = list(zip(node.operands, inputs, strict=True))
+    pairs = [factor for factor, times in Counter(factors).items() if times > 1]
+    for operand, labels in pairs:
+        u = row_of(operand, "sqrt")
+        if u is not None and not_negative(u):
+            for _ in range(factors.count((operand, labels)) // 2):
+                factors.remove((operand, labels))
+                factors[factors.index((operand, labels))] = (u, labels)
+    if len(factors) == len(node.operands):
+        return node
+    return contract([n for n, _ in factors], [labels for _, labels in factors], out,
+                    dict(zip(out, node.shape, strict=True)))
+
+
+def not_negative(node: Node) -> bool:
+    """Not negative by form: squares, what is positive by form, and sums of such with positive weights."""
+    stack, seen = [node], 0
+    while stack:
+        node = bare(stack.pop())
+        seen += 1
+        if seen > SEEN:
+            return False
+        if node.op == "add":
+            if not all(map(is_positive, node.attrs[0])):
+                return False
+            stack += [operand for operand in node.operands if literal_value(operand) is None]
+        elif node.op == "einsum":
+            times = Counter(zip(node.operands, node.attrs[0], strict=True))
+            stack += [operand for (operand, _), count in times.items() if count % 2]
+        elif node.op == "elementwise" and node.attrs[0] in ("abs", "sqrt"):
+            continue
+        elif not positive(node):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Gradients, Jacobians, Hessians; their structure; shorter forms."""

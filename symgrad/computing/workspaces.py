@@ -1,0 +1,49 @@
+"""Functions on large arrays: where intermediate arrays lie, from one call to the next.
+
+An array that is made anew in each call has to be given its memory page by page by the operating system, which may
+take longer than the arithmetic (up to 19 times, for arrays of a megabyte). So a function whose intermediate arrays
+are large computes as a training step does: the same plan, written with `out=` into a workspace that stays. Results
+are new arrays. A call takes a workspace that no other call uses, so that several threads may call one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.plan.plan import Plan
+from symgrad.codegen.python.emit import Form
+from symgrad.codegen.python.inplace_emit import emit_inplace, inplace_text
+from symgrad.codegen.python.load import load
+from symgrad.codegen.python.shared import new_module
+from symgrad.graphs.node import Node
+
+LARGE = 1 << 15  # entries of an array from which a workspace pays
+
+
+def large(plan: Plan, sizes: Mapping[sp.Symbol, int]) -> bool:
+    """Is one of the arrays that a plan makes and does not return large, at these sizes?"""
+    return plan.largest_array(sizes) >= LARGE
+
+
+def in_workspace(inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Form, dtype: str,
+                 sizes: Mapping[sp.Symbol, int]) -> tuple[str, Callable[..., Any]]:
+    """The text of a function that computes in a workspace, and the function of the arrays alone."""
+    module = new_module("numpy", dtype)
+    emitted = emit_inplace(module, "f", inputs, outputs, sizes=sizes, form=form,
+                           doc="As the plain function; what lies between arguments and results, in a workspace.")
+    text = inplace_text(module, emitted)
+    run = load(text, module.data, "symgrad function").f
+    if not emitted.workspace:
+        return text, run
+    idle: list[dict[Any, Any]] = []
+
+    def call(*arrays: Any) -> Any:
+        rooms = idle.pop() if idle else {}
+        result = run(*arrays, rooms)
+        idle.append(rooms)
+        return result
+
+    return text, call

@@ -1,0 +1,217 @@
+"""`sg.derive`: forward and backward, one numbered step per box, as a lecture derives backpropagation.
+
+The graph is cut into boxes (`graphs/boxes.py`). Each backward step applies the transposed Jacobian of one
+box to the gradient of its value, G_v = (dr/dv)'. For a mean over samples, G_v belongs to the loss of one
+sample, and the last step averages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from symgrad.calculus.derivatives import variables_of
+from symgrad.derivations.steps import Step, World, backward, forward
+from symgrad.formulas.names import display_names
+from symgrad.graphs.algebra.einsum import contract, ones, scale
+from symgrad.graphs.algebra.primitives import rebuild
+from symgrad.graphs.algebra.samples import sample_axes
+from symgrad.graphs.errors import DifferentiationError
+from symgrad.graphs.node import REAL, Node, in_order_of_use, topological, transform
+from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.rewrites.both_signs import mirrored
+from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.weights import MINUS, ONE, Weight, times
+from symgrad.language.align import as_tensor, describe
+from symgrad.language.tensor import Tensor, wrap
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivation:
+    """The derivative of a scalar, step by step. Made by `sg.derive`."""
+
+    y: Tensor
+    wrt: tuple[Tensor, ...]
+    steps: tuple[Step, ...]
+    loss: Node  # the scalar that is derived: of one sample, where y is a mean over samples
+    weight: Weight | None  # y = weight * sum over samples of loss; None where y is the loss itself
+    over: Size | None
+    graph: tuple[Box, ...] = field(repr=False)
+    written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
+
+    def latex(self, document: bool = False, unfold: bool = False, label: str = "step") -> str:
+        """LaTeX, numbered equations with the rule of each: a fragment that needs amsmath and amssymb, or a `document`.
+
+        `unfold` writes the inner steps too. Equations have the labels `step-1`, `step-2`, ...; `label` is another word,
+        where two derivations stand in one text.
+        """
+        return _latex.latex(self, document, unfold, label)
+
+    def markdown(self, unfold: bool = False) -> str:
+        """Markdown with LaTeX blocks, as GitHub renders them; `unfold` writes the inner steps too."""
+        return _documents.markdown(self, unfold)
+
+    def unicode(self, width: int = 100, unfold: bool = False) -> str:
+        """Plain text for a terminal of `width` columns; `unfold` writes the inner steps too."""
+        return _documents.unicode(self, width, unfold)
+
+    def html(self, document: bool = False) -> str:
+        """HTML with MathML, light or dark as the reader's screen is: a fragment with its style, or a `document`.
+
+        Steps have the ids `step-1`, `step-2`, ... and unfold.
+        """
+        return _html.html(self, document)
+
+    def check(self, seed: int = 0) -> Any:
+        """Confirm every step numerically at random values; the result is true if all hold and says which fail."""
+        return _proof.check(self, seed)
+
+    def __str__(self) -> str:
+        return self.unicode()
+
+    def __repr__(self) -> str:
+        what, by = _documents.subject(self, "unicode")
+        return f"<Derivation of {what} by {by}: {len(self.steps)} steps>"
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.unicode(), "text/markdown": self.markdown(), "text/latex": self.latex(),
+                "text/html": self.html()}
+
+    @cached_property
+    def outputs(self) -> tuple[Step, ...]:
+        """The backward steps of the variables that were asked for."""
+        wanted = {x.node for x in self.wrt}
+        return tuple(s for s in self.steps if s.kind == "backward" and s.box.node in wanted)
+
+    @cached_property
+    def asked(self) -> tuple[Step, ...]:
+        """The same in the order in which they were asked for."""
+        place = {x.node: i for i, x in enumerate(self.wrt)}
+        return tuple(sorted(self.outputs, key=lambda s: place[s.box.node]))
+
+
+def derive(y: Any, wrt: Any = None) -> Derivation:
+    """The derivative of a scalar `y` as numbered steps, forward and backward.
+
+    `wrt` is a tensor, list or dict; None means all parameters, or all real data where there are none.
+    Raises DifferentiationError for a `y` that is no scalar.
+
+    >>> import symgrad as sg
+    >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
+    >>> for step in sg.derive(sg.tanh(w @ x)).steps:
+    ...     print(step)
+    (1) a¹ = wᵀ x
+    (2) L = tanh(a¹)
+    (3) G_a¹ = 1 - L²
+    (4) G_w = G_a¹ x
+    """
+    target = as_tensor(y, "derive")
+    if target.ndim:
+        raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
+                                   "close it with sg.sum or sg.mean, or ask sg.jacobian")
+    variables = _wanted(target, wrt)
+    (root,) = stabilise([target.node], keep=[x.node for x in variables if x.node.op not in ("input", "constant")])
+    loss, weight, over = _split(root, target)
+    (loss,) = mirrored([loss], [x.node for x in variables])
+    names = display_names([root])
+    name = _loss_name(root, target, weight is not None or target.over is not None, names)
+    found = boxes(loss, names, name, keep=[x.node for x in variables])
+    world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
+                  over if found[-1].leaf.shape else None)
+    steps = forward(found, world)
+    steps += backward(found, variables, world, steps)
+    means = [s for s in steps if s.kind == "backward" and s.batch is not None]
+    if weight is not None and means:
+        place = {x.node: i for i, x in enumerate(variables)}
+        inner = tuple(sorted((s for s in means if s.box.node in place), key=lambda s: place[s.box.node]))
+        steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
+                          weight=weight))
+    return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
+                      _as_written(target, loss, found))
+
+
+def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:
+    """The loss of one sample, the weight of the sum over samples, and the samples."""
+    if y.over is not None:
+        return root, None, y.over
+    loss, weight, over = _mean_of(root)
+    if weight is not None and _coupled(loss):
+        return root, None, None
+    if weight is not None and weight.number < 0:  # the sign belongs to the loss of a sample
+        return scale(loss, MINUS), times(weight, MINUS), over
+    return loss, weight, over
+
+
+def _as_written(y: Tensor, loss: Node, found: Sequence[Box]) -> Node | None:
+    """The loss as the user wrote it, over the boxes that stand there too; None where that is what is derived."""
+    written, _, _ = _split(y.node, y)
+    if written is loss or written.shape != loss.shape:
+        return None
+    memo = {box.node: box.leaf for box in found[:-1]}
+    (local,) = transform([written], rebuild, memo)
+    return None if local is found[-1].local else local
+
+
+def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
+    if wrt is not None:
+        return variables_of(wrt, "derive")
+    inputs = [n for n in topological([y.node]) if n.op == "input" and n.dtype == REAL]
+    chosen = [n for n in inputs if n.attrs[0].kind == "parameter"] or inputs
+    return [wrap(n, n.attrs[0].over) for n in in_order_of_use(y.node, chosen)]
+
+
+def _mean_of(root: Node) -> tuple[Node, Weight | None, Size | None]:
+    """`root` as weight * sum over samples of a loss per sample, where it has that form."""
+    by, inner = ONE, root
+    while inner.op == "named" or (inner.op == "add" and len(inner.operands) == 1):
+        if inner.op == "add":
+            by = times(by, inner.attrs[0][0])
+        inner = inner.operands[0]
+    if inner.op != "einsum" or inner.shape:
+        return root, None, None
+    loss = inner.operands[0]
+    if len(inner.operands) == 1 and len(loss.shape) == 1 and sample_axes([loss]).get(loss) == 0:
+        return loss, by, loss.shape[0]
+    samples = sample_axes(inner.operands)  # a sum over samples and entries at once: take the samples off it
+    labels = {names[samples[o]] for o, names in zip(inner.operands, inner.attrs[0], strict=True) if o in samples}
+    if len(labels) != 1 or any(o in samples and samples[o] != 0 for o in inner.operands):
+        return root, None, None
+    (label,) = labels
+    if any(label in names and o not in samples for o, names in zip(inner.operands, inner.attrs[0], strict=True)):
+        return root, None, None
+    loss = contract(inner.operands, inner.attrs[0], [label])
+    return loss, by, loss.shape[0]
+
+
+def _coupled(loss: Node) -> bool:
+    """Does the loss of one sample depend on other samples?"""
+    start = {n: 0 for n in topological([loss]) if n.op == "input" and n.attrs[0].over is not None}
+    return sample_axes([loss], start).get(loss, 0) != 0
+
+
+def _loss_name(root: Node, y: Tensor, per_sample: bool, names: Mapping[Node, str]) -> str:
+    taken = set(names.values()) | {n.attrs[0] for n in topological([root]) if n.op == "named"}
+    if y.over is not None and y.node.op == "named":
+        return str(y.node.attrs[0])
+    wanted = ("r", "loss", "r_0") if per_sample else ("L", "loss", "L_0")
+    if root.op == "named" and not per_sample:
+        return str(root.attrs[0])
+    return next(n for n in (*wanted, *(f"r_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
+
+
+import symgrad.derivations.documents as _documents  # noqa: E402 - documents and proof are written in terms of steps
+import symgrad.derivations.html as _html  # noqa: E402
+import symgrad.derivations.latex as _latex  # noqa: E402
+import symgrad.derivations.proof as _proof  # noqa: E402

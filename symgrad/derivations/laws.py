@@ -1,0 +1,131 @@
+"""The general laws that a derivation uses, each derived once on symbols of its own.
+
+The law of an operation is its derivative rule, applied by the engine to an operand x and the gradient of a result y:
+`y = softmax(x): G_x = ...`. Only the chain rule and the two laws of layers are written down here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from symgrad.graphs.algebra.primitives import input_node
+from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
+from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
+from symgrad.language.linear_algebra import det, inv, logdet
+from symgrad.language.reduction import logsumexp, softmax
+from symgrad.language.symbols import dim
+from symgrad.language.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from symgrad.derivations.steps import Step
+
+CHAIN = {"unicode": "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v",
+         "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
+CHAIN_RULE, DERIVED = "Chain rule", "Derived by SymPy"
+AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = G_a"],
+          "latex": ["a = W x + b", r"G_{x} = W^{\top} G_{a}", r"G_{W} = G_{a} x^{\top}", r"G_{b} = G_{a}"]}
+ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b = G_Aᵀ 1"],
+        "latex": [r"A = X W + \mathbf{1} b^{\top}", r"G_{X} = G_{A} W^{\top}", r"G_{W} = X^{\top} G_{A}",
+                  r"G_{b} = G_{A}^{\top} \mathbf{1}"]}
+ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
+             "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
+# What is derived: a title, the shape of x, and y.
+OPERATIONS: dict[str, tuple[str, int, Callable[[Tensor], Tensor]]] = {
+    "softmax": ("Softmax", 1, softmax),
+    "logsumexp": ("Log-sum-exp", 1, logsumexp),
+    "squares": ("Squared norm", 1, lambda x: x @ x),
+    "inverse": ("Inverse", 2, inv),
+    "logdet": ("Log-determinant", 2, logdet),
+    "det": ("Determinant", 2, det),
+}
+
+
+@lru_cache
+def derived(operation: str, style: str) -> tuple[str, str]:
+    """An operation and what it makes of a gradient, as two formulas."""
+    from symgrad.derivations.text import show
+
+    _, rank, make = OPERATIONS[operation]
+    names = ("x", "y") if rank == 1 else ("X", "Y" if make(wrap(_symbol("X", 2))).ndim else "y")
+    x = _symbol(names[0], rank)
+    local = make(wrap(x)).node
+    y = input_node(Symbol("data", names[1], owner=LEAF), local.shape, REAL)
+    box = Box(names[1], "operation", local, local, y, (), 0)
+    (part,) = local_cotangents(box, cotangent_leaf(box), [x])
+    source = Box(names[0], "data", x, x, x, (), 0)
+    return (f"{names[1]} = {show(local, style)}", f"{show(cotangent_leaf(source), style)} = {show(part, style)}")
+
+
+def _symbol(name: str, rank: int) -> Node:
+    return input_node(Symbol("data", name, owner=LEAF), (dim("n"),) * rank, REAL)
+
+
+def operations(node: Node, leaf: Node) -> list[str]:
+    """The operations with a law of their own between a leaf and a local formula."""
+    found = []
+    live = depends([node], {leaf}) - {leaf}
+    for n in topological([node], enter=lambda n: n in live):
+        if n not in live:
+            continue
+        if n.op in OPERATIONS:
+            found.append(n.op)
+        elif n.op == "einsum" and n.operands and len(n.shape) < len((inner := n.operands[0]).shape) and _square(
+                n if len(n.operands) > 1 else inner):
+            found.append("squares")
+    return found
+
+
+def _square(node: Node) -> bool:
+    """A product of something with itself, entry by entry."""
+    return node.op == "einsum" and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
+        node.attrs[0][0] == node.attrs[0][1])
+
+
+def laws(steps: Sequence[Step], style: str) -> list[tuple[str, list[str]]]:
+    """The laws that the backward steps use: a title and formulas, each once, in the order of first use."""
+    from symgrad.derivations.text import scalar_derivative
+
+    found: dict[str, list[str]] = {CHAIN_RULE: [CHAIN[style]]}
+    slopes: dict[str, None] = {}
+    for step in steps:
+        for user in step.consumers if step.kind == "backward" else ():
+            row = row_of(user)
+            if user.kind == "affine":
+                rows = of_rows(user)
+                found.setdefault("Affine layer of rows" if rows else "Affine layer", (ROWS if rows else AFFINE)[style])
+            elif row is not None:
+                found.setdefault("Entry by entry", ENTRYWISE[style])
+                slopes.setdefault(scalar_derivative(row, style))
+            for operation in operations(user.local, step.box.leaf) if row is None else ():
+                found.setdefault(OPERATIONS[operation][0], list(derived(operation, style)))
+    if slopes:
+        found[DERIVED] = list(slopes)
+    return list(found.items())
+
+
+def of_rows(user: Box) -> bool:
+    """Is the value of a layer a matrix for each sample, of rows?"""
+    sampled = user.leaf.op == "input" and user.leaf.attrs[0].over is not None
+    return len(user.leaf.shape) - sampled > 1
+
+
+def general(step: Step, style: str) -> str:
+    """The general law of which a backward step is an instance."""
+    if step.kind == "mean":
+        return ""
+    if step.kind != "backward" or len(step.consumers) > 1:
+        return "" if step.kind == "forward" else CHAIN[style]
+    (user,) = step.consumers
+    if user.kind == "affine":
+        text = (ROWS if of_rows(user) else AFFINE)[style]
+    elif row_of(user) is not None:
+        text = ENTRYWISE[style]
+    else:
+        found = set(operations(user.local, step.box.leaf))
+        if len(found) != 1:
+            return CHAIN[style]
+        text = list(derived(found.pop(), style))
+    colon, comma = (r":\quad ", r",\quad ") if style == "latex" else (": ", ", ")
+    return text[0] + colon + comma.join(text[1:])

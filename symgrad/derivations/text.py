@@ -1,0 +1,240 @@
+"""The text of one step of a derivation: a formula, a law, a rule in words, the local Jacobians.
+
+A step is printed from its small graph by `formulas.render`; nothing is stored as text. Styles are "unicode"
+and "latex"; modes are "sample" (one sample, column vectors) and "batch" (samples as rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symgrad.formulas.rendering import render
+from symgrad.graphs.algebra.formulas import lower
+from symgrad.graphs.algebra.primitives import elementwise, input_node
+from symgrad.graphs.algebra.rows import X0, Y, partial
+from symgrad.graphs.node import REAL, Node, Symbol, topological
+from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, passes_on, row_of, steady
+from symgrad.graphs.weights import ONE, Weight, to_expr
+
+MOST = 6  # references of one step
+
+if TYPE_CHECKING:
+    from symgrad.derivations.steps import Step
+
+
+def show(node: Node, style: str, mode: str = "sample") -> str:
+    """A leaf or a formula as text."""
+    return render(node, mode=mode, style=style)
+
+
+def name_of(step: Step, style: str, mode: str) -> str:
+    """The left-hand side of a step."""
+    if step.kind == "backward":
+        return gradient_name(step.box, style, mode)
+    return show(step.box.leaf, style, mode)
+
+
+def gradient_name(box: Box, style: str, mode: str = "sample") -> str:
+    """G_v of a box."""
+    return show(cotangent_leaf(box), style, mode)
+
+
+def formula(step: Step, style: str, mode: str) -> str:
+    """The formula of a step."""
+    if step.kind == "mean":
+        return _mean(step, style, mode)
+    if step.kind == "use":
+        return f"{_transposed(step.consumers[0], step, style)} = {show(step.node, style, mode)}"
+    if mode == "sample" or step.batch is None:
+        return f"{name_of(step, style, mode)} = {show(step.node, style, mode)}"
+    total = f"{nabla(show(step.box.leaf, style), 'L', style)} = "
+    text = show(step.batch, style, mode)
+    if by_indices(text) and step.world is not None:  # matrices of samples: the sum over samples says it better
+        sum_ = r"\sum_t" if style == "latex" else "Σ_t"
+        inner = show(step.node, style, "sample")
+        inner = f"({inner})" if step.node.op == "add" and len(step.node.operands) > 1 else inner
+        return f"{total}{weight_text(step.world.weight, style)}{sum_} {inner}"
+    return total + text
+
+
+def by_indices(text: str) -> bool:
+    """Is a formula written entry by entry, as [...]_ij?"""
+    return text.startswith("[") or text.startswith(r"\left[")
+
+
+def nabla(v: str, of: str, style: str) -> str:
+    return rf"\nabla_{{{v}}} {of}" if style == "latex" else f"∇_{v} {of}"
+
+
+def _mean(step: Step, style: str, mode: str) -> str:
+    names = ", ".join(show(s.box.leaf, style) for s in step.parts)
+    if style == "latex":
+        return rf"\nabla_{{\theta}} L = {weight_text(step.weight, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
+    return f"∇_θ L = {weight_text(step.weight, style)}Σ_t G_θ,  θ = {names}"
+
+
+def weight_text(by: Weight | None, style: str) -> str:
+    """A weight in front of a sum."""
+    if by is None or by == ONE:
+        return ""
+    text = sp.latex(to_expr(by)) if style == "latex" else str(to_expr(by)).replace("*", " ")
+    return f"{text} "
+
+
+def _partial(a: str, b: str, style: str) -> str:
+    return rf"\frac{{\partial {a}}}{{\partial {b}}}" if style == "latex" else f"∂{a}/∂{b}"
+
+
+def law(step: Step, style: str) -> str:
+    """The law for the values of a step: the sum over all uses of the transposed Jacobian times G."""
+    if step.kind in ("forward", "use"):
+        return ""
+    had = r"\odot" if style == "latex" else "⊙"
+    if step.kind == "mean":
+        return formula(step, style, "sample")
+    v = show(step.box.leaf, style)
+    terms = [nabla(v, show(user.leaf, style), style) if user.kind == "output" else _transposed(user, step, style)
+             for user in step.consumers]
+    text = f"{gradient_name(step.box, style)} = {' + '.join(terms)}"
+    derivative = slope(step, style)
+    if derivative:
+        g = gradient_name(step.consumers[0], style)
+        diag = r"\operatorname{diag}" if style == "latex" else "diag"
+        entries = f"{diag}[{derivative}] {g} = {derivative} {had}"
+        text += f" = {derivative if is_number(step.box) else entries} {g}"
+    return text
+
+
+def is_number(box: Box) -> bool:
+    """Is the value a number, for each sample if there are samples?"""
+    return len(box.leaf.shape) == _samples(box)
+
+
+def _transposed(user: Box, step: Step, style: str) -> str:
+    """(∂u/∂v)ᵀ G_u."""
+    v = show(step.box.leaf, style)
+    if user.kind == "output":
+        return nabla(v, show(user.leaf, style), style)
+    left, right, t = (r"\left(", r"\right)", r"^{\top}") if style == "latex" else ("(", ")", "ᵀ")
+    return f"{left}{_partial(show(user.leaf, style), v, style)}{right}{t} {gradient_name(user, style)}"
+
+
+def slope(step: Step, style: str) -> str:
+    """tanh'(a), where the only use of a is an activation."""
+    row = row_of(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
+    return "" if row is None else f"{function_name(row, style)}'({show(step.box.leaf, style)})"
+
+
+def function_name(row: str, style: str) -> str:
+    """A row's name in a formula."""
+    if row == "sigmoid":
+        return r"\sigma" if style == "latex" else "σ"
+    if style != "latex":
+        return row
+    known = ("tanh", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "arctan", "arcsin", "arccos")
+    return f"\\{row}" if row in known else rf"\operatorname{{{row}}}".replace("_", r"\_")
+
+
+def rule(step: Step) -> str:
+    """Why a step holds, in words."""
+    return words(step, "unicode", lambda text: text)
+
+
+def words(step: Step, style: str, math: Callable[[str], str]) -> str:
+    """Why a step holds; `math` sets a formula of `style` within a sentence."""
+    box = step.box
+
+    def name(node: Node) -> str:
+        return math(show(node, style))
+
+    if step.kind == "mean":
+        return "by linearity: the mean of the gradients"
+    if step.kind == "use":
+        return f"by way of {name(step.consumers[0].leaf)}"
+    if step.kind == "forward":
+        return _forward_words(box)
+    users = step.consumers
+    if len(users) > 1:
+        return f"sum over the {len(users)} uses of {name(box.leaf)}"
+    (user,) = users
+    if user.kind == "output":
+        return "gradient of the loss"
+    if (row := row_of(user)) is not None:
+        return f"through {row.replace('_', ' ')}: {'times its derivative' if is_number(box) else 'diagonal Jacobian'}"
+    if user.kind == "affine":
+        if passes_on(user, box):
+            return "the Jacobian of a shift is the identity"
+        x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
+        if x is None or len(x.shape) != 1 + _samples(user):
+            return "through the affine layer"
+        d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
+        return f"outer product: column {math('d')} is {math(f'{text}{d} {gradient_name(user, style)}')}"
+    return "through softmax" if user.local.op == "softmax" else f"chain rule through {name(user.leaf)}"
+
+
+def _multiplied(user: Box, box: Box) -> Node | None:
+    """What an affine layer multiplies a parameter with."""
+    for n in topological([user.local]):
+        if n.op == "einsum" and box.leaf in n.operands and len(n.operands) == 2:
+            return next((o for o in n.operands if o is not box.leaf), None)
+    return None
+
+
+def _forward_words(box: Box) -> str:
+    if box.kind == "affine":
+        return "affine layer"
+    if box.kind == "activation":
+        row = row_of(box)
+        return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
+    if box.kind == "output":
+        return "loss"
+    return "softmax of each row" if box.local.op == "softmax" and len(box.leaf.shape) > 1 + _samples(box) else "definition"
+
+
+def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") -> str:
+    """`by (7), (13)`: the steps that a backward step uses."""
+    if step.kind != "backward" or not step.by or step.inside:
+        return ""
+    shown = [show_one(n) for n in (step.by if len(step.by) <= MOST else (*step.by[:2], step.by[-1]))]
+    return "by " + ", ".join(shown if len(step.by) <= MOST else [*shown[:2], "…", shown[-1]])
+
+
+def jacobians(step: Step, style: str) -> str:
+    """The local Jacobians that the step applies, and the scalar derivative behind an activation."""
+    if step.kind != "backward":
+        return ""
+    texts = []
+    for user in step.consumers:
+        j = local_jacobian(user, step.box)
+        both = _samples(user, step.box)
+        rank, axes = len(user.leaf.shape) - both, len(step.box.leaf.shape) - both
+        if j is not None and rank == axes == 1:  # of higher order or a row: the formula itself says more
+            left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
+            texts.append(f"{left} = {show(steady(j) or j, style)}")
+        if (row := row_of(user)) is not None:
+            texts.append(scalar_derivative(row, style))
+    return ("; " if style == "unicode" else r",\quad ").join(texts)
+
+
+def derived(step: Step, style: str) -> str:
+    """What SymPy derived, as a document says it: the derivative of an activation, or else Jacobians in matrix notation."""
+    if step.kind != "backward" or len(step.consumers) > 1:
+        return ""
+    if slope(step, style):
+        return scalar_derivative(str(row_of(step.consumers[0])), style)
+    text = jacobians(step, style)
+    return "" if by_indices(text.partition(" = ")[2]) or text.endswith("= I") else text
+
+
+def _samples(*found: Box) -> int:
+    return int(all(box.leaf.op == "input" and box.leaf.attrs[0].over is not None for box in found))
+
+
+def scalar_derivative(row: str, style: str) -> str:
+    """`tanh'(a) = 1 - tanh(a)²`: what SymPy derived for a row."""
+    a = input_node(Symbol("data", "a", owner=LEAF), (), REAL)
+    derived = lower(partial(row, 0), {X0: a, Y: elementwise(row, [a])}, ())
+    return f"{function_name(row, style)}'(a) = {show(derived, style)}"

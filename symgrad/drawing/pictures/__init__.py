@@ -1,0 +1,1 @@
+"""Boxes, arrows and clusters as SVG, PDF, PNG; nothing here knows of tensors."""

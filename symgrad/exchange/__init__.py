@@ -1,0 +1,1 @@
+"""Formulas of other libraries, to and fro."""

@@ -1,0 +1,98 @@
+"""Explicit SymPy: every entry of a tensor as an expression in element symbols such as x_0 and W_0_1.
+
+For users who go on in SymPy, and for tests that compare with everything else; `explicit.py` has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.exchange.explicit import RULES, Array, as_number, int_size, object_array
+from symgrad.formulas.notation.writer import symbol_names
+from symgrad.graphs.algebra.samples import sample_axes
+from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.sizes import symbols_of
+
+if TYPE_CHECKING:
+    from symgrad.language.tensor import Tensor
+
+MOST = 200_000  # entries of one intermediate
+
+
+def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
+    """A SymPy scalar, a Matrix (vectors are columns), or an Array for three and more axes.
+
+    `sizes` gives the symbolic sizes by name; a tensor over samples is one sample if theirs is left out.
+    Raises DataError for a size that is missing, unknown or not a positive int.
+
+    >>> import symgrad as sg
+    >>> sg.sum(sg.data("x", sg.dim("n")) ** 2).to_sympy(n=2)
+    x_0**2 + x_1**2
+    """
+    order = topological([t.node])
+    names = symbol_names(order)
+    needed = {s.name: s for s in symbols_of([size for node in order for size in node.shape])}
+    given = _checked(sizes, needed)
+    lone = isinstance(t.over, sp.Symbol) and t.over not in given and not _closes(order)
+    if lone:
+        given[t.over] = 1
+    missing = [name for name, symbol in needed.items() if symbol not in given]
+    if missing:
+        raise DataError(f"to_sympy: the size {missing[0]} is not given; write t.to_sympy({missing[0]}=2)")
+    values: dict[Node, Array] = {}
+    for node in order:
+        shape = tuple(int_size(size, given) for size in node.shape)
+        if np.prod(shape, dtype=float) > MOST:
+            raise DataError(f"to_sympy: a tensor of shape {shape} has more than {MOST} entries; take smaller sizes")
+        if node.op == "input":
+            values[node] = _elements(names[node], shape, drop=lone and node.attrs[0].over is not None)
+            continue
+        rule = RULES.get(node.op)
+        if rule is None:
+            raise SymgradError(f"to_sympy: {node.op} has no explicit form")
+        result = rule(node, [values[o] for o in node.operands], shape, given)
+        values[node] = object_array(result, shape)
+    result = values[t.node]
+    if lone:
+        result = result.reshape(result.shape[1:])
+    return _explicit(object_array(np.vectorize(as_number, otypes=[object])(result), result.shape))
+
+
+def _closes(order: list[Node]) -> bool:
+    """Does anything sum over the samples? Then they are needed, all of them."""
+    axes = sample_axes(order[-1:])
+    return any(node not in axes and any(o in axes for o in node.operands) for node in order)
+
+
+def _checked(sizes: Mapping[str, int], needed: Mapping[str, sp.Symbol]) -> dict[sp.Symbol, int]:
+    given: dict[sp.Symbol, int] = {}
+    for name, value in sizes.items():
+        if name not in needed:
+            known = ", ".join(sorted(needed)) or "none"
+            raise DataError(f"to_sympy: {name} is not a size of this tensor; its symbolic sizes: {known}")
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise DataError(f"to_sympy: the size {name} must be a positive int, not {value!r}")
+        given[needed[name]] = int(value)
+    return given
+
+
+def _explicit(values: Array) -> Any:
+    if values.ndim == 0:
+        return values.item()
+    if values.ndim == 1:
+        return sp.Matrix(len(values), 1, list(values))
+    if values.ndim == 2:
+        return sp.Matrix(*values.shape, list(values.ravel()))
+    return sp.Array(list(values.ravel()), values.shape)
+
+
+def _elements(name: str, shape: tuple[int, ...], drop: bool) -> Array:
+    result = np.empty(shape, dtype=object)
+    for place in np.ndindex(shape):
+        result[place] = sp.Symbol("_".join([name, *map(str, place[1:] if drop else place)]))
+    return result

@@ -1,0 +1,1 @@
+"""A graph as people read it: a formula, several lines, words."""

@@ -1,0 +1,122 @@
+"""Which intermediates of a large formula get a name: affine layers a^i, activations x^i, others v_i.
+
+Printing must not expand what a graph shares, nor recurse as deep as a graph is. So before a formula is
+written, this pass (linear in the graph) names what is used more than once or has grown too long; each
+definition then is a small formula over the names before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.node import REAL, Node, consumers, topological
+
+SHORT = 24  # a formula of so many pieces is written as it is, even where it repeats itself
+WORTH = 4  # pieces of a repeated expression from which on it deserves a name
+LONG = 40  # pieces of an expression that is named in any case
+
+
+def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> dict[Node, str]:
+    """Names for intermediates of `root`, operands first; `names` are those of inputs and named tensors.
+
+    Afterwards every formula, written until it meets a name, has a bounded number of pieces.
+    """
+    order = topological([root], enter=lambda node: node is root or node not in names)
+    pieces: dict[Node, int] = {}
+    for node in order:
+        pieces[node] = 1 if node in names and node is not root else _pieces(node, pieces)
+    if pieces[root] <= most:
+        return {}
+    uses = consumers([root])
+    kinds = _kinds(order, uses)
+    taken = set(names.values())
+    counts = {"a": 0, "x": 0, "v": 0}
+    found: dict[Node, str] = {}
+    for node in order:
+        if node is root or (node in names):
+            continue
+        pieces[node] = _pieces(node, pieces)
+        kind, layer = kinds.get(node, ("v", 0))
+        shared = len(_users(node, uses)) > 1 and pieces[node] >= WORTH
+        if _solid(node) and (shared or pieces[node] > LONG):
+            found[node] = _fresh(kind, layer, counts, taken)
+            pieces[node] = 1
+    return found
+
+
+def _pieces(node: Node, pieces: Mapping[Node, int]) -> int:
+    if literal_value(node) is not None:
+        return 1
+    return min(1 + sum(pieces[o] for o in dict.fromkeys(node.operands)), 1_000_000)
+
+
+def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
+    """The nodes that use a node, also through views and weights."""
+    found: dict[Node, None] = {}
+    stack = list(uses.get(node, ()))
+    while stack and len(found) < 2:
+        user = stack.pop()
+        if user.op == "view" or (user.op == "add" and len(user.operands) == 1):
+            stack.extend(uses[user])
+            if not uses[user]:
+                found[user] = None
+        else:
+            found[user] = None
+    return list(found)
+
+
+def _solid(node: Node) -> bool:
+    """Worth a name: not a number, a rearrangement or a truth value."""
+    if node.op in ("view", "iota", "named") or literal_value(node) is not None or node.dtype != REAL:
+        return False
+    return not (node.op == "add" and len(node.operands) == 1)
+
+
+def _kinds(order: list[Node], uses: Mapping[Node, list[Node]]) -> dict[Node, tuple[str, int]]:
+    """Affine layers and their activations, with the number of the layer."""
+    found: dict[Node, tuple[str, int]] = {}
+    layers = 0
+    for node in order:
+        if _affine(node, uses):
+            layers += 1
+            found[node] = "a", layers
+        elif node.op in ("elementwise", "softmax") and node.dtype == REAL and node.shape:
+            solid = [o for o in node.operands if literal_value(o) is None]
+            below = found.get(solid[0]) if len(solid) == 1 else None
+            if below is not None and below[0] == "a":
+                found[node] = "x", below[1]
+    return found
+
+
+def _affine(node: Node, uses: Mapping[Node, list[Node]]) -> bool:
+    """W x + b, or W x under a nonlinear function."""
+    if node.op == "add" and len(node.operands) == 2:
+        return any(map(_linear, node.operands)) and any(map(_bias, node.operands))
+    return _linear(node) and any(user.op in ("elementwise", "softmax") for user in uses[node])
+
+
+def _linear(node: Node) -> bool:
+    if node.op != "einsum" or len(node.operands) != 2 or not node.shape:
+        return False
+    summed = {x for labels in node.attrs[0] for x in labels} - set(node.attrs[1])
+    return bool(summed) and any(_parameter(o) for o in node.operands)
+
+
+def _bias(node: Node) -> bool:
+    return _parameter(node.operands[0] if node.op == "view" and node.operands else node)
+
+
+def _parameter(node: Node) -> bool:
+    return node.op == "input" and node.attrs[0].kind == "parameter"
+
+
+def _fresh(kind: str, layer: int, counts: dict[str, int], taken: set[str]) -> str:
+    wanted = f"{kind}^{layer}" if kind != "v" else None
+    while wanted is None or wanted in taken:
+        if kind != "v":
+            kind = "v"
+        counts[kind] += 1
+        wanted = f"v_{counts[kind]}"
+    taken.add(wanted)
+    return wanted

@@ -1,0 +1,1 @@
+"""A graph as a presentation tree: matrix notation to order two, indices beyond."""

@@ -1,0 +1,68 @@
+"""Numbers, sizes and constants of SymPy as trees: the coefficients of a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symgrad.formulas.spelling.tree import UNIT, Tree, call, fraction, name, negative, num, power, product, sum_of
+from symgrad.graphs.weights import Number, Weight
+
+
+def weight_tree(by: Weight) -> tuple[int, Tree]:
+    """The sign and the size of a weight."""
+    sign = -1 if by.number < 0 else 1
+    number: Number = by.number if sign > 0 else -by.number
+    above, below = sp.S.One, sp.S.One
+    if by.factor is not None:
+        above, below = by.factor.as_numer_denom()
+    if isinstance(number, float):
+        return sign, _ratio([num(number)], [], above, below)
+    return sign, _ratio([num(number.numerator)], [num(number.denominator)], above, below)
+
+
+def _ratio(top: list[Tree], bottom: list[Tree], above: sp.Expr, below: sp.Expr) -> Tree:
+    return fraction(product([*top, *map(expression, _factors(above))]),
+                    product([*bottom, *map(expression, _factors(below))]))
+
+
+def _factors(e: sp.Expr) -> Sequence[sp.Expr]:
+    if e == 1:
+        return ()
+    return sorted(e.args, key=sp.default_sort_key) if e.is_Mul else (e,)
+
+
+def expression(e: Any) -> Tree:
+    """A size or scalar constant of SymPy as a tree."""
+    if isinstance(e, int):
+        return num(e)
+    if e.is_Integer:
+        return num(int(e))
+    if e.is_Symbol:
+        return name(e.name)
+    if e is sp.pi:
+        return name("pi")
+    if e is sp.E:
+        return name("e")
+    if e.is_Float:
+        return num(float(e))
+    if e.is_Add:
+        terms = []
+        for term in e.as_ordered_terms():
+            minus = term.could_extract_minus_sign()
+            terms.append((-1, expression(-term)) if minus else (1, expression(term)))
+        return sum_of(terms)
+    if e.is_Mul or e.is_Rational:
+        if e.could_extract_minus_sign():
+            return negative(expression(-e))
+        above, below = e.as_numer_denom()
+        return _ratio([], [], above, below)
+    if e.is_Pow:
+        if e.exp == sp.Rational(1, 2):
+            return Tree("root", (expression(e.base),))
+        if e.exp.could_extract_minus_sign():
+            return fraction(UNIT, expression(1 / e))
+        return power(expression(e.base), expression(e.exp), False)
+    return call(type(e).__name__, *map(expression, e.args)) if e.args else name(str(e))

@@ -1,0 +1,96 @@
+"""How linear algebra and what runs along an axis are written; and any operation that no table knows.
+
+All of them are functions of whole matrices: stack axes and samples are carried along, the rest is indexed from
+outside. A solve is the inverse times its right side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from symgrad.formulas.notation.coefficients import expression
+from symgrad.formulas.notation.moves import opened, picked
+from symgrad.formulas.spelling.tree import ONES, Tree, call, num, product, transpose
+from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.node import Node
+from symgrad.graphs.weights import ONE
+
+if TYPE_CHECKING:
+    from symgrad.formulas.notation.writer import Index, Writer
+
+
+def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """op(operands, attributes); the sample axis, where it is in front, is carried along."""
+    lead = 1 if index and w.is_sample(index[0]) else 0
+    if any(i is not None for i in index[lead:]):
+        return picked(w, node, index, taken)
+    trees = []
+    for operand in node.operands:
+        carried = lead and operand.shape and operand.shape[0] == node.shape[0]
+        below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
+        trees.append(w.at(operand, below, taken))
+    form = FORMS.get(node.op)
+    return call(node.op, *trees) if form is None else form(node, index, *trees)
+
+
+def write_solve(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A^-1 B; an index of a column is one of B, and with several open columns all axes take letters."""
+    a, b = node.operands
+    stack = len(a.shape) - 2
+    front, row, columns = index[:stack], index[stack], index[stack + 1:]
+    if opened(columns) > 1:
+        letters = iter(w.letters(opened(index), taken))
+        full = tuple(next(letters) if i is None else i for i in index)
+        mine = tuple(x for x, i in zip(full, index, strict=True) if i is None)
+        return Tree("entries", (write_solve(w, node, full, taken | set(mine)), mine))
+    ones = not opened(columns) and literal_value(b) == ONE
+    right = ONES if ones else w.at(b, (*front, None, *columns), taken)
+    tree = product((), [inverse_of(w.at(a, (*front, None, None), taken)), right])
+    left = tuple(i for i in (row, *(i for i in columns if i is None)))
+    if row is None:
+        return tree
+    return Tree("at", (tree, (row,))) if len(left) == 1 else Tree("item", (tree, (row, Tree("colon"))))
+
+
+def inverse_of(tree: Tree) -> Tree:
+    """The inverse of a matrix; that of a transpose is written A^-T."""
+    return transpose(Tree("inverse", (tree.args[0],))) if tree.head == "transpose" else Tree("inverse", (tree,))
+
+
+def _along(name: str) -> Callable[..., Tree]:
+    """A function along one axis, which is told where there are several."""
+
+    def form(node: Node, index: Index, x: Tree) -> Tree:
+        axis, more = node.attrs
+        carried = sum(i is not None for i in index)
+        place = [] if len(node.operands[0].shape) - carried - (node.op == "overlap") == 1 else [
+            _keyword("axis", num(axis - carried))]
+        if name == "cumsum":
+            return call(name, x, *place, *([_keyword("reverse", num(1))] if more else []))
+        if name in ("windows", "overlap"):
+            step = [_keyword("step", num(more))] if more != 1 else []
+            width = [_keyword("width", expression(node.shape[-1]))] if name == "windows" else []
+            return call(name, x, *width, *step, *place)
+        return call(name + "'" * more, x, *place)
+
+    return form
+
+
+def _keyword(name: str, value: Tree) -> Tree:
+    return Tree("keyword", (name, value))
+
+
+def _cofactor(node: Node, index: Index, a: Tree) -> Tree:
+    (order,) = node.attrs
+    return call("det", a) if not order else call("cof", a, subs=[num(order)] if order > 1 else [])
+
+
+FORMS: Mapping[str, Callable[..., Tree]] = MappingProxyType({
+    "inverse": lambda node, index, a: inverse_of(a),
+    "logdet": lambda node, index, a: call("logdet", a),
+    "cholesky": lambda node, index, a: call("chol", a),
+    "cofactor": _cofactor, "multiply": _along("prod"), "cumsum": _along("cumsum"),
+    "windows": _along("windows"), "overlap": _along("overlap"),
+})

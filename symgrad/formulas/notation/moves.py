@@ -1,0 +1,193 @@
+"""How operations that move entries are written: slices, padding, joining, reshaping, picking by index.
+
+At an index most of them are their operand at another index; what is left open prints as Python writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symgrad.formulas.notation.coefficients import expression, weight_tree
+from symgrad.formulas.spelling.tree import HIDDEN, Tree, call, negative, num, product, sum_of, transpose
+from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.sizes import product as product_of
+from symgrad.graphs.weights import Weight
+
+if TYPE_CHECKING:
+    from symgrad.formulas.notation.writer import Index, Writer
+
+
+def number(by: Weight) -> Tree:
+    """A weight as a signed tree."""
+    sign, size = weight_tree(by)
+    return size if sign > 0 else negative(size)
+
+
+def opened(index: Index) -> int:
+    """The number of axes that stay open."""
+    return sum(i is None for i in index)
+
+
+def axis_text(index: Sequence[Tree | None], axes: Sequence[int]) -> Tree:
+    """axis=1, counted among the open axes."""
+    places = [sum(i is None for i in index[:axis]) for axis in axes]
+    value = num(places[0]) if len(places) == 1 else Tree("tuple", tuple(map(num, places)))
+    return Tree("keyword", ("axis", value))
+
+
+def picked(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """An operation that does not act entry by entry, at an index: written whole, then indexed."""
+    from_samples = tuple(i if w.is_sample(i) else None for i in index)
+    if from_samples == index:
+        return Tree("dots")
+    whole = w.at(node, from_samples, taken)
+    rest = tuple(i for i in index if not w.is_sample(i))
+    return pick(whole, rest)
+
+
+def pick(tree: Tree, index: Sequence[Tree | None]) -> Tree:
+    """A tree at an index of its open axes."""
+    if all(i is None for i in index):
+        return tree
+    if all(i is not None for i in index):
+        return Tree("at", (tree, tuple(index)))
+    parts = [i if i is not None else Tree("colon") for i in index]
+    while parts and parts[-1].head == "colon":
+        parts.pop()
+    return Tree("item", (tree, tuple(parts)))
+
+
+def affine(start: Size, step: int, letter: Tree) -> Tree:
+    """start + step * letter."""
+    if letter == HIDDEN or (start == 0 and step == 1):
+        return letter
+    size = product([num(abs(step))], [letter]) if letter != num(0) else num(0)
+    if size == num(0):
+        return expression(start)
+    if start == 0:
+        return size if step > 0 else negative(size)
+    first, second = expression(start), (1 if step > 0 else -1, size)
+    return sum_of([second, (1, first)] if step > 0 else [(1, first), second])
+
+
+def write_slice(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """x[1:, ::-1]; an entry is an entry of the operand."""
+    (operand,), (spec,) = node.operands, node.attrs
+    below = tuple(None if i is None else affine(start, step, i) for i, (start, step) in zip(index, spec, strict=True))
+    tree = w.at(operand, below, taken)
+    parts = [_range(start, step, size, whole) for i, (start, step), size, whole
+             in zip(index, spec, node.shape, operand.shape, strict=True) if i is None]
+    while parts and parts[-1].head == "colon":
+        parts.pop()
+    return Tree("item", (tree, tuple(parts))) if parts else tree
+
+
+def _range(start: Size, step: int, size: Size, whole: Size) -> Tree:
+    if (start, step) == (0, 1) and size == whole:
+        return Tree("colon")
+    stop = start + size * step if step in (1, -1) else start + (size - 1) * step + (1 if step > 0 else -1)
+    low: Tree | None = expression(start)
+    high: Tree | None = None if stop == whole and step > 0 else expression(stop) if stop != -1 else None
+    if step > 1 and isinstance(whole, int) and isinstance(stop, int) and whole - stop < step:
+        high = None
+    if (step > 0 and start == 0) or (step < 0 and start == whole - 1):
+        low = None
+    return Tree("range", (low, high, None if step == 1 else number(Weight(step))))
+
+
+def write_pad(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """pad(x, (1, 0)): zeros before and after, per axis."""
+    (operand,), (spec,) = node.operands, node.attrs
+    same = [spec[i] == (0, 1) and node.shape[i] == operand.shape[i] for i in range(len(index))]
+    if any(i is not None and not whole for i, whole in zip(index, same, strict=True)):
+        return picked(w, node, index, taken)
+    tree = w.at(operand, index, taken)
+    widths = []
+    for axis, (start, step) in enumerate(spec):
+        if index[axis] is None:
+            span = (operand.shape[axis] - 1) * abs(step) + 1
+            first = start if step > 0 else start + (operand.shape[axis] - 1) * step
+            sizes = [expression(first), expression(node.shape[axis] - first - span)]
+            if step != 1:
+                sizes.append(Tree("keyword", ("step", number(Weight(step)))))
+            widths.append(Tree("tuple", tuple(sizes)))
+    return call("pad", tree, *widths)
+
+
+def write_concat(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """[a; b] stacked, [A, B] side by side."""
+    (axis,) = node.attrs
+    if index[axis] is not None:
+        return picked(w, node, index, taken)
+    trees = tuple(w.at(operand, index, taken) for operand in node.operands)
+    place = sum(i is None for i in index[:axis])
+    if place > 1:
+        return call("concat", *trees, axis_text(index, (axis,)))
+    return Tree("matrix", tuple((tree,) for tree in trees) if place == 0 else (trees,))
+
+
+def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """reshape(x, (n d,)); of the products of all entries of two matrices it is A ⊗ B."""
+    (operand,) = node.operands
+    if index == (None, None) and (pair := _kronecker(w, node, operand)) is not None:
+        return Tree("kron", tuple(tree if a < b else transpose(tree) for tree, (a, b) in (
+            (w.at(o, index, taken), labels) for o, labels in pair)))
+    lead = 0
+    while lead < len(index) and index[lead] is not None and node.shape[:lead + 1] == operand.shape[:lead + 1]:
+        lead += 1
+    if any(i is not None for i in index[lead:]):
+        return picked(w, node, index, taken)
+    tree = w.at(operand, (*index[:lead], *[None] * (len(operand.shape) - lead)), taken)
+    return call("reshape", tree, Tree("tuple", tuple(map(expression, node.shape[lead:]))))
+
+
+def _kronecker(w: Writer, node: Node, operand: Node) -> list[tuple[Node, tuple[int, int]]] | None:
+    """The factors of a Kronecker product, in order, with their labels."""
+    if operand.op != "einsum" or not w.inlines(operand) or len(operand.operands) != 2:
+        return None
+    factors = sorted(zip(operand.operands, operand.attrs[0], strict=True), key=lambda factor: sorted(factor[1]))
+    merged = tuple(product_of(operand.shape[i:i + 2]) for i in (0, 2))
+    if [sorted(labels) for _, labels in factors] != [[0, 2], [1, 3]] or node.shape != merged:
+        return None
+    return factors
+
+
+def write_gather(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """z_y where one entry is picked, E[ids] where many are."""
+    body, *indices = node.operands
+    (axes,) = node.attrs
+    width = len(indices[0].shape)
+    front, rest = index[:width], iter(index[width:])
+    if all(i is not None for i in front):
+        found = dict(zip(axes, (w.at(each, front, taken) for each in indices), strict=True))
+        return w.at(body, tuple(found[a] if a in found else next(rest) for a in range(len(body.shape))), taken)
+    if any(i is not None and not w.is_sample(i) for i in index):
+        return picked(w, node, index, taken)
+    if any(counts_along(each) is not None for each in indices):  # entries (t, y_t): not the block t, y
+        mine = [i == w.axes.get(node) for i, at in enumerate(index) if at is None]
+        letters = w.letters(len(mine), taken, mine)
+        full = iter(letters)
+        fixed = tuple(next(full) if i is None else i for i in index)
+        return Tree("entries", (write_gather(w, node, fixed, taken | set(letters)), tuple(letters)))
+    below: list[Tree | None] = []
+    parts: list[Tree] = []
+    for axis in range(len(body.shape)):
+        if axis in axes:
+            one = w.at(indices[axes.index(axis)], front, taken)
+            below.append(one if w.is_sample(one) else None)
+            parts += [] if w.is_sample(one) else [one]
+        else:
+            token = next(rest)
+            below.append(token)
+            parts += [Tree("colon")] if token is None else []
+    while parts and parts[-1].head == "colon":
+        parts.pop()
+    return Tree("item", (w.at(body, tuple(below), taken), tuple(parts)))
+
+
+def write_iota(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """(0..n-1); its entry i is i."""
+    return index[0] if index[0] is not None else Tree("count", (expression(node.shape[0]),))

@@ -1,0 +1,276 @@
+"""How each operation of a graph is written: one function per operation, and the table of them.
+
+A function gets the writer, the node, the index at which it is written and the letters in use, and gives a
+tree. An operation that is not in the table prints as a function of its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from symgrad.formulas.notation.coefficients import weight_tree
+from symgrad.formulas.notation.linear import write_any, write_solve
+from symgrad.formulas.notation.moves import (
+    axis_text,
+    number,
+    opened,
+    picked,
+    write_concat,
+    write_gather,
+    write_iota,
+    write_pad,
+    write_reshape,
+    write_slice,
+)
+from symgrad.formulas.notation.multilinear import write_product, write_scatter
+from symgrad.formulas.spelling.tree import (
+    DOTS,
+    UNIT,
+    ZERO,
+    Tree,
+    call,
+    children,
+    contains,
+    fraction,
+    hadamard,
+    is_whole,
+    num,
+    power,
+    product,
+    scaled,
+    sum_of,
+    weight_of,
+)
+from symgrad.graphs.algebra.einsum import contract, literal_value
+from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.node import Node
+from symgrad.graphs.weights import Weight, plus, times
+
+if TYPE_CHECKING:
+    from symgrad.formulas.notation.writer import Index, Writer
+
+Operator = Callable[["Writer", Node, "Index", frozenset[Tree]], Tree]
+RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}
+OPPOSITE = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
+LOGIC = {"logical_and": "∧", "logical_or": "∨"}
+RENAMED = {"maximum": "max", "minimum": "min"}
+
+
+# sums -------------------------------------------------------------------------------------------------
+
+
+def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """Terms in order with their signs; one weight in front of a sum stays in front of parentheses."""
+    terms: list[tuple[int, Tree]] = []
+    pairs = list(zip(node.operands, node.attrs[0], strict=True))
+    shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
+    for tree, by in _merged(w, [(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by)
+                                for operand, by in shown]):
+        sign, size = weight_tree(by)
+        if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
+            terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
+        else:
+            terms.append((sign, scaled(size, tree)))
+    if len(terms) == len(pairs) == 1 and terms[0][0] < 0 and terms[0][1].head == "sum":
+        inner = terms[0][1].args
+        if any(sign < 0 for sign, _ in inner):  # -(a - b) is b - a
+            terms = [(-sign, part) for sign, part in inner]
+    return sum_of(terms if shown is pairs else [*terms, (1, DOTS)])
+
+
+def _merged(w: Writer, terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
+    """Terms that are written alike are one: W r + Wᵀ r for a symmetric W, products in another bracketing."""
+    merged: list[tuple[Tree, Weight]] = []
+    place: dict[Tree, int] = {}
+    for tree, by in (_loose(tree, by) for tree, by in terms):
+        form = w.unfolded(tree) if len(terms) > 1 else tree
+        if form in place and (total := plus(merged[place[form]][1], by)) is not None:
+            merged[place[form]] = min(tree, merged[place[form]][0], key=weight_of), total
+            continue
+        if not contains(form, "dots"):  # what is left out may differ
+            place[form] = len(merged)
+        merged.append((tree, by))
+    return [(tree, by) for tree, by in merged if by.number]
+
+
+def _loose(tree: Tree, by: Weight) -> tuple[Tree, Weight]:
+    """A term without the sign and the whole number in front of it, which go to the weight."""
+    if tree.head == "sum" and len(tree.args) == 1:
+        ((sign, tree),) = tree.args
+        by = times(by, Weight(sign))
+    if tree.head == "product" and tree.args[0] and is_whole(tree.args[0][0]):
+        (first, *front), rest = tree.args
+        return product(front, rest), times(by, Weight(int(first.args[0])))
+    return tree, by
+
+
+def _nested(tree: Tree) -> bool:
+    """Does a term show a sum in parentheses already? Then a weight in front goes to each term."""
+    if tree.head not in ("product", "hadamard", "transpose"):
+        return False
+    return any(part.head == "sum" or _nested(part) for part in children(tree))
+
+
+# scalar functions -------------------------------------------------------------------------------------
+
+
+def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A function of entries: tanh(a), 1/x, √x, |x|, [a > 0], cases."""
+    (row,) = node.attrs
+    known = _known(w, node, index, taken)
+    if known is not None:
+        return known
+    args = []
+    for operand in node.operands:
+        value = literal_value(operand)
+        args.append(number(value) if value is not None else w.at(operand, index, taken))
+    order = opened(index)
+    first = args[0]
+    if row == "real":
+        return first
+    if row == "reciprocal":
+        return fraction(UNIT, first)
+    if row == "sqrt":
+        squared = first.head == "power" and first.args[0].head == "norm" and first.args[1] == num(2)
+        return first.args[0] if squared else Tree("root", (first,))
+    if row == "power":
+        return power(first, args[1], order > 0)
+    if row == "times_power":
+        return hadamard([first, power(args[1], args[2], order > 0)], order)
+    if row == "times_exp":
+        return hadamard([first, call("exp", args[1])], order)
+    if row == "log1p":
+        return call("log", sum_of([(1, UNIT), (1, first)]))
+    if row == "expm1":
+        return sum_of([(1, call("exp", first)), (-1, UNIT)])
+    if row == "log_or_zero":
+        if first.head == "num" and first != num(0):  # a negative number is no num
+            return call("log", first)
+        return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
+    if row in ("abs", "floor"):
+        return Tree("bars" if row == "abs" else "floor", (first,))
+    if row == "where" and args[1:] == [UNIT, ZERO]:
+        return first
+    if row == "where":
+        rows, last = args[2].args if args[2].head == "cases" else ((), args[2])  # a choice of choices is one
+        return Tree("cases", (((args[1], condition(first)), *rows), last))
+    if row in RELATIONS:
+        return Tree("bracket", (Tree("relation", (RELATIONS[row], first, args[1])),))
+    if row in LOGIC:
+        return Tree("bracket", (Tree("logic", (LOGIC[row], *map(condition, args))),))
+    if row == "logical_not":
+        test = condition(first)
+        if test.head == "relation":
+            return Tree("bracket", (Tree("relation", (OPPOSITE[test.args[0]], *test.args[1:])),))
+        return Tree("bracket", (Tree("not", (test,)),))
+    return call(RENAMED.get(row, row), *args)
+
+
+def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:
+    """Comparisons with positions that have names: tril, triu, onehot. At an index they stay comparisons."""
+    if any(i is not None and not w.is_sample(i) for i in index):
+        return None
+    places = [axis for axis, i in enumerate(index) if i is None]
+    if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
+        test = node.operands[0]
+        along = [counts_along(o) for o in test.operands]
+        name = TRIANGLES.get((test.attrs[0], along == places)) if test.op == "elementwise" else None
+        if name is not None and along in (places, places[::-1]):
+            return call(name, w.at(node.operands[1], index, taken))
+    if node.attrs[0] == "equal" and places and places[-1] == len(index) - 1:
+        for one, other in (node.operands, node.operands[::-1]):
+            if counts_along(one) == places[-1] and other.op == "view" and other.operands:
+                (labels,), out = other.attrs
+                if out[-1] not in labels and out.count(out[-1]) == 1 and len(set(out)) == len(out):
+                    return call("onehot", w.at(dropped(other), index[:-1], taken))
+    return None
+
+
+def dropped(node: Node) -> Node:
+    """A view without its last axis, along which it is constant."""
+    inputs, out = node.attrs
+    return contract(node.operands, inputs, out[:-1], dict(zip(out[:-1], node.shape, strict=False)))
+
+
+TRIANGLES = {("less_equal", True): "triu", ("greater_equal", True): "tril",
+             ("less_equal", False): "tril", ("greater_equal", False): "triu"}
+
+
+def condition(tree: Tree) -> Tree:
+    """A truth value where a condition stands: without its bracket."""
+    inner: Tree = tree.args[0] if tree.head == "bracket" else tree
+    return inner
+
+
+# reductions -------------------------------------------------------------------------------------------
+
+
+def write_reduction(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """max(z), max_j Z_ij or max(Z, axis=1); logsumexp, argmax and the like alike."""
+    (operand,) = node.operands
+    axes = node.attrs[0] if isinstance(node.attrs[0], tuple) else (node.attrs[0],)
+    given = iter(index)
+    below: list[Tree | None] = [None if i in axes else next(given) for i in range(len(operand.shape))]
+    letters: list[Tree] = []
+    sample = w.axes.get(operand) if w.mode == "sample" else None
+    if sample is not None and sample in axes:
+        letters.append(w.sample_letter(taken))
+        below[sample] = letters[0]
+    left = [i for i in axes if i != sample]
+    if left and any(i is not None and not w.is_sample(i) for i in index):
+        fresh = w.letters(len(left), taken | set(letters))
+        for axis, letter in zip(left, fresh, strict=True):
+            below[axis] = letter
+        letters, left = [*letters, *fresh], []
+    tree = w.at(operand, tuple(below), taken | set(letters))
+    if letters:
+        return call(node.op, tree, subs=letters)
+    if len(left) == sum(i is None for i in below):
+        return call(node.op, tree)
+    return call(node.op, tree, axis_text(below, left))
+
+
+def write_softmax(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """softmax(z); an entry is softmax(z)_i, or softmax_j(Z_ij) where other axes are fixed as well."""
+    (operand,), (axes,) = node.operands, node.attrs
+    fixed = [index[axis] for axis in axes if index[axis] is not None]
+    others = [i for axis, i in enumerate(index) if axis not in axes]
+    plain = all(i is None or w.is_sample(i) for i in others)
+    if not fixed or plain:
+        below = tuple(None if axis in axes else i for axis, i in enumerate(index))
+        tree = w.at(operand, below, taken)
+        if opened(below) == len(axes) or (len(axes) == 1 and axes[0] == len(index) - 1):
+            tree = call("softmax", tree)
+        else:
+            tree = call("softmax", tree, axis_text(below, axes))
+        if not fixed:
+            return tree
+        if opened(below) == len(axes) == len(fixed):
+            return Tree("at", (tree, tuple(i for i in fixed if i is not None)))
+    elif len(fixed) == len(axes) and not opened(index):
+        letters = [i for i in fixed if i is not None]
+        if all(i.head == "name" and sum(i == j for j in index) == 1 for i in letters):
+            return call("softmax", w.at(operand, index, taken), subs=letters)
+    return picked(w, node, index, taken)
+
+
+def write_stop(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A constant for differentiation."""
+    return call("sg", w.at(node.operands[0], index, taken))
+
+
+def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """A named tensor whose name is not wanted here."""
+    return w.at(node.operands[0], index, taken)
+
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType({
+    "add": write_add, "einsum": write_product, "view": write_product, "elementwise": write_elementwise,
+    "max": write_reduction, "min": write_reduction, "logsumexp": write_reduction,
+    "argmax": write_reduction, "argmin": write_reduction, "softmax": write_softmax,
+    "slice": write_slice, "pad": write_pad, "concat": write_concat, "reshape": write_reshape,
+    "gather": write_gather, "scatter": write_scatter, "iota": write_iota, "stop": write_stop,
+    "named": write_named, "solve": write_solve, "?": write_any,
+})

@@ -1,0 +1,312 @@
+"""From a graph to the presentation tree of its formula: one algorithm for all that is printed.
+
+Every node is written *at* an index: per axis a letter, or None where the axis stays open. With all axes
+open a matrix prints as a matrix (`X w`), with all fixed as an entry (`Σ_k X_ik w_k`); the formula of one
+sample is the one whose sample axis is fixed to a hidden index, and a sum over samples gives that index a
+letter. So matrix notation, index notation, per-sample and batch formulas are one walk.
+
+Nodes with a name print as that name: inputs, `named` tensors, and what a caller names in a side table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.formulas.notation.coefficients import expression
+from symgrad.formulas.notation.operators import OPERATORS
+from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
+from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
+from symgrad.graphs.algebra.samples import sample_axes
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.weights import exact
+
+Index = tuple[Tree | None, ...]
+SAMPLE, BATCH = "sample", "batch"
+DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
+NESTED = 3  # abbreviations in abbreviations that are looked through
+SMALL = 4  # entries of a constant that is written out
+LETTERS = "ijklmpqruvabcdefgh"
+SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """What all formulas of a graph share, worked out once: display names and sample axes."""
+
+    texts: Mapping[Node, str]
+    axes: Mapping[Node, int]
+
+    @cached_property
+    def names(self) -> Mapping[Node, Name]:
+        """The display names, taken apart."""
+        return {node: parse_name(text) for node, text in self.texts.items()}
+
+    @cached_property
+    def bases(self) -> AbstractSet[str]:
+        """The letters that names use."""
+        return {each.base for each in self.names.values()}
+
+    @cached_property
+    def gathered(self) -> Mapping[Node, Name]:
+        """Names over a batch: per-sample vectors are matrices, in upper case where that is free."""
+        given = set(self.names.values())
+        return {node: upper(each) if node in self.axes and len(node.shape) > 1 and upper(each) not in given else each
+                for node, each in self.names.items()}
+
+    @cached_property
+    def abbreviated(self) -> Mapping[Name, Node]:
+        """The nodes behind the names that no user gave."""
+        return {base: node for node, base in self.names.items() if node.op not in ("input", "constant", "named")}
+
+    def extended(self, more: Mapping[Node, str]) -> Lexicon:
+        """The same with further names."""
+        return Lexicon({**self.texts, **more}, self.axes) if more else self
+
+
+def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None) -> Lexicon:
+    """The lexicon of the graph below `roots`; `names` are display names beside those of symbols."""
+    return Lexicon({**symbol_names(topological(roots)), **(names or {})}, sample_axes(roots))
+
+
+class Writer:
+    """Writes formulas of nodes below `roots`, in the names of a lexicon.
+
+    Nodes in `stop` print as dots; of sums of more than `terms` terms some are left out.
+    """
+
+    def __init__(self, roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
+                 stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
+        if mode not in (SAMPLE, BATCH):
+            raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
+        self.mode, self.terms, self.axes = mode, terms, words.axes
+        self.names = words.gathered if mode == BATCH else words.names
+        order = topological(roots, enter=lambda node: node not in self.names or node in roots)
+        self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
+        sizes = {symbol.name for node in order for symbol in symbols_of(node.shape)}
+        free = [x for x in SAMPLE_LETTERS + LETTERS if x not in words.bases and x not in sizes]
+        self._sample_letters = [name(x) for x in free if x in SAMPLE_LETTERS] or [name("τ")]
+        self._letters = [name(x) for x in free if x in LETTERS]
+        self.stacked: set[Tree] = set()  # letters that count matrices of a stack
+        self.depth = 0
+        self._defined: Node | None = None
+        self._meanings: dict[Node, Tree | None] = {}
+        self._nested = 0
+        self._abbreviated, self._roots = words.abbreviated, roots
+        self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
+
+    def formula(self, node: Node, over: bool = False) -> Tree:
+        """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
+        inside = node
+        while inside.op == "named":
+            inside = inside.operands[0]
+        before, self._defined = self._defined, inside if inside.operands else None  # not by its own name
+        try:
+            return self._formula(node, inside, over)
+        finally:
+            self._defined = before
+
+    def _formula(self, node: Node, inside: Node, over: bool) -> Tree:
+        axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
+        index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
+        tree = self._write(inside, index, frozenset())
+        if contains(tree, "entries") and tree.head != "entries":
+            mine = [i == self.axes.get(node) for i, at in enumerate(index) if at is None]
+            letters = self.letters(len(mine), frozenset(), mine)
+            left = iter(letters)
+            full = tuple(next(left) if i is None else i for i in index)
+            inner = self._write(inside, full, frozenset(letters))
+            if not contains(inner, "entries"):
+                return Tree("entries", (inner, tuple(letters))) if letters else inner
+        return tree
+
+    def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+        """`node` at `index`; `taken` are the letters in use around it."""
+        if node in self.names and node is not self._defined:
+            return self._atom(node, index)
+        if node in self.stop:
+            return self.stop[node]
+        if self.depth >= DEEPEST:
+            return DOTS
+        key = node, index, taken
+        if key not in self._done:
+            self._done[key] = self._write(node, index, taken)
+        return self._done[key]
+
+    def _write(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+        if node.op in ("input", "constant"):
+            return self._atom(node, index)
+        self.depth += 1
+        try:
+            return OPERATORS.get(node.op, OPERATORS["?"])(self, node, index, taken)
+        finally:
+            self.depth -= 1
+
+    def inlines(self, node: Node) -> bool:
+        """Is a node written out where it is used?"""
+        return (node not in self.names or node is self._defined) and node not in self.stop
+
+    # names and indices ----------------------------------------------------------------------------
+
+    def _atom(self, node: Node, index: Index) -> Tree:
+        if node not in self.names:
+            return indexed(self, written_out(node), index)
+        facts = node.attrs[0].facts if node.op == "input" else ()
+        symmetric = any(fact in facts for fact in ("symmetric", "diagonal", "positive_definite"))
+        matrix = len(index) - sum(i is not None for i in index) == 2
+        if matrix and node.op not in ("input", "constant", "named"):
+            symmetric = self._is_symmetric(node)
+        return indexed(self, name(self.names[node], symmetric=symmetric and matrix), index)
+
+    def _is_symmetric(self, node: Node) -> bool:
+        """Is the transpose of what an abbreviation stands for written alike?"""
+        if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
+            return False
+        meaning = self._meaning(node)
+        return meaning is not None and is_symmetric(meaning)
+
+    def _meaning(self, node: Node) -> Tree | None:
+        """What an abbreviation stands for, over other abbreviations; None while that is being written.
+
+        Abbreviations stand for one another along a whole recurrence: they are looked through NESTED times.
+        """
+        if node not in self._meanings:
+            if self._nested >= NESTED:
+                return None
+            self._meanings[node] = None
+            self._nested += 1
+            index = tuple(HIDDEN if i == self.axes.get(node) and self.mode == SAMPLE else None
+                          for i in range(len(node.shape)))
+            try:
+                self._meanings[node] = self._write(node, index, frozenset())
+            finally:
+                self._nested -= 1
+        return self._meanings[node]
+
+    def unfolded(self, tree: Tree) -> Tree:
+        """A product with what its abbreviations stand for in their place: by this, terms are alike or not."""
+        if tree.head not in ("name", "product"):
+            return tree
+        front, factors = tree.args if tree.head == "product" else ((), (tree,))
+        written = [self._written(factor) for factor in factors]
+        return tree if written == list(factors) else product(front, written)
+
+    def _written(self, factor: Tree) -> Tree:
+        node = self._abbreviated.get(factor.args[0]) if factor.head == "name" and not factor.args[1] else None
+        if node is None or node in self._roots:
+            return factor
+        meaning = self._meaning(node)
+        return factor if meaning is None or meaning.head == "entries" else meaning
+
+    def letters(self, count: int, taken: AbstractSet[Tree], samples: Sequence[bool] = ()) -> list[Tree]:
+        """Fresh letters for axes; `samples` says which of them run over samples."""
+        free = iter([*(x for x in self._letters if x not in taken),
+                     *(x for i in range(count + len(taken)) if (x := name(f"i_{i}")) not in taken)])
+        found: list[Tree] = []
+        for sample in (*samples, *[False] * (count - len(samples))):
+            found.append(self.sample_letter({*taken, *found}) if sample else next(free))
+        return found
+
+    @property
+    def sample_letters(self) -> Sequence[Tree]:
+        """The letters that run over samples."""
+        return self._sample_letters
+
+    def sample_letter(self, taken: AbstractSet[Tree]) -> Tree:
+        """A fresh letter for a sample."""
+        return next((x for x in self._sample_letters if x not in taken), name("τ"))
+
+    def is_fixed(self, token: Tree | None) -> bool:
+        """Is an index that of a sample or of one matrix of a stack? What is left open prints without indices."""
+        return self.is_sample(token) or token in self.stacked
+
+    def is_sample(self, token: Tree | None) -> bool:
+        """Is an index that of a sample?"""
+        return token == HIDDEN or token in self._sample_letters
+
+
+def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
+    """A tree whose axes are all open, at `index`: subscripts where nothing or only samples are fixed."""
+    shown = [i for i in index if i is not None and i != HIDDEN]
+    if not shown:
+        return tree
+    partly = any(i is None for i in index) and any(i is not None and not writer.is_sample(i) for i in index)
+    if partly and all(writer.is_fixed(i) for i in index[:len(index) - index.count(None)]):
+        partly = False  # row i of a matrix, of a stack of them
+    if partly:
+        parts = [Tree("colon") if i is None else i for i in index if i != HIDDEN]
+        if writer.is_sample(index[0]) and index[0] != HIDDEN:
+            tree, parts = indexed(writer, tree, (index[0],)), parts[1:]
+        while parts and parts[-1].head == "colon":
+            parts.pop()
+        return Tree("item", (tree, tuple(parts)))
+    if tree.head == "name":
+        base, subs, symmetric = tree.args
+        return Tree("name", (base, (*subs, *shown), False))
+    return Tree("at", (tree, tuple(shown)))
+
+
+def symbol_names(order: Iterable[Node]) -> dict[Node, str]:
+    """Display names of inputs, constants and named tensors, for printing: it never refuses.
+
+    Equal names of different symbols are numbered: those of layers in the order in which the layers were made.
+    """
+    groups: dict[str, list[Node]] = {}
+    values = []
+    for node in order:
+        if node.op == "named":
+            groups.setdefault(node.attrs[0], []).append(node)
+        elif node.op == "input" or (node.op == "constant" and node.attrs[0].name):
+            groups.setdefault(node.attrs[0].name, []).append(node)
+        elif node.op == "constant" and not _small(node):
+            values.append(node)
+    names = {}
+    for text, nodes in groups.items():
+        free = [node for node in nodes if _owner(node) is None]
+        owned = sorted((node for node in nodes if _owner(node) is not None), key=lambda node: _owner(node) or 0)
+        if len(nodes) == 1 or (len(free) == 1 and not owned):
+            names[nodes[0]] = text
+            continue
+        for node in free[:1]:
+            names[node] = text
+        for number, node in enumerate((*free[1:], *owned), 1):
+            names[node] = numbered(text, number)
+    for number, node in enumerate(values, 1):
+        names[node] = "C" if len(values) == 1 else f"C_{number}"
+    return names
+
+
+def _small(node: Node) -> bool:
+    value = node.attrs[0].value
+    return value is not None and np.size(value) <= SMALL and np.ndim(value) <= 2
+
+
+def written_out(node: Node) -> Tree:
+    """A small constant array by its entries; a vector is a column."""
+    value = np.asarray(node.attrs[0].value)
+    if not value.ndim:
+        return _entry(value.item())
+    rows = value if value.ndim == 2 else value[:, None]
+    return Tree("matrix", tuple(tuple(_entry(entry.item()) for entry in row) for row in rows))
+
+
+def _entry(value: Any) -> Tree:
+    value = exact(value)
+    return expression(sp.Rational(value)) if isinstance(value, Fraction) else num(value)
+
+
+def _owner(node: Node) -> int | None:
+    return node.attrs[0].owner if node.op == "input" else None
+
+
+def numbered(text: str, number: int) -> str:
+    """A name with a number: W1, b_ih_1."""
+    return f"{text}{number}" if text[-1:].isalpha() and "_" not in text and "^" not in text else f"{text}_{number}"

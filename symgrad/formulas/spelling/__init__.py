@@ -1,0 +1,1 @@
+"""A presentation tree as text: one grammar, several alphabets."""

@@ -1,0 +1,97 @@
+"""Formulas in LaTeX: 2 X^{\\top} (X w - y)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.formulas.spelling.glyphs import Name, latex_escape, latex_name
+from symgrad.formulas.spelling.spell import spell
+from symgrad.formulas.spelling.tree import Tree
+
+GLYPHS = {
+    "𝟏": r"\mathbf{1}", "ᵀ": r"\top", "-ᵀ": r"-\top", "⊙": r"\odot ", " ⊙ ": r" \odot ", " ⊗ ": r" \otimes ",
+    "…": r"\ldots", "∞": r"\infty", "·": r"\cdot", "..": r",\ldots,", " ≤ ": r" \le ", " ≥ ": r" \ge ",
+    " ≠ ": r" \ne ", " ∧ ": r" \land ", " ∨ ": r" \lor ", "¬": r"\lnot ", "nan": r"\mathrm{nan}",
+    ", ": r",\, ", " · ": " ",
+}
+KNOWN = ("exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min det").split()
+FUNCTIONS = {"sigmoid": r"\sigma", "diagonal": r"\operatorname{diag}"}
+BRACKETS = {"(": ("(", ")"), "[": ("[", "]"), "‖": (r"\lVert ", r" \rVert"), "|": (r"\lvert ", r" \rvert"),
+            "⌊": (r"\lfloor ", r" \rfloor")}
+TALL = (r"\frac", r"\sum", r"\begin")
+
+
+class Latex:
+    """The alphabet of LaTeX."""
+
+    flat = False
+
+    def text(self, glyphs: str) -> str:
+        if glyphs in GLYPHS:
+            return GLYPHS[glyphs]
+        mantissa, exponent, power = glyphs.partition("e")
+        if exponent and power.lstrip("+-").isdigit():
+            ten = f"10^{{{int(power)}}}"
+            return ten if mantissa in ("1", "1.0") else rf"{mantissa} \cdot {ten}"
+        return glyphs
+
+    def word(self, word: str) -> str:
+        return rf"\mathrm{{{latex_escape(word)}}}"
+
+    def name(self, name: Name, subs: Sequence[str]) -> str:
+        return latex_name(name, _indices(subs))
+
+    def function(self, name: str, subs: Sequence[str]) -> str:
+        known = f"\\{name}" if name in KNOWN else rf"\operatorname{{{latex_escape(name)}}}"
+        glyphs = FUNCTIONS.get(name, known)
+        return self.lowered(glyphs, subs) if subs else glyphs
+
+    def row(self, parts: Sequence[str]) -> str:
+        return "".join(parts)
+
+    def enclosed(self, left: str, inner: str, right: str) -> str:
+        before, after = BRACKETS[left]
+        if left == "‖" or any(mark in inner for mark in TALL):
+            return rf"\left{before.strip()} {inner} \right{after.strip()}"
+        return f"{before}{inner}{after}"
+
+    def raised(self, base: str, exponent: str) -> str:
+        closed = base.endswith((")", "]", r"\rVert", r"\rVert_{F}", r"\rvert")) or "^" not in base
+        closed = closed and not base.endswith(r"\end{bmatrix}")  # latex2mathml would raise the last bracket only
+        return f"{base}^{{{exponent}}}" if closed else f"{{{base}}}^{{{exponent}}}"
+
+    def lowered(self, base: str, subs: Sequence[str]) -> str:
+        return f"{base}_{{{_indices(subs)}}}"
+
+    def fraction(self, above: str, below: str) -> str:
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def root(self, inner: str, tight: bool) -> str:
+        return rf"\sqrt{{{inner}}}"
+
+    def big(self, letters: Sequence[str], body: str) -> str:
+        return rf"\sum_{{{_indices(letters)}}} {body}"
+
+    def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
+        lines = [*(rf"{guarded(value)} & \text{{if }} {test}" for value, test in rows),
+                 rf"{guarded(otherwise)} & \text{{otherwise}}"]
+        return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(guarded, row)) for row in rows) + r" \end{bmatrix}"
+
+
+def guarded(cell: str) -> str:
+    r"""A cell of a table; in front of one, and behind \\, LaTeX takes a bracket for an option."""
+    return f"{{{cell}}}" if cell.startswith("[") else cell
+
+
+def _indices(subs: Sequence[str]) -> str:
+    together = all(len(each) == 1 and each.isalpha() for each in subs)
+    return " ".join(subs) if together else ", ".join(subs)
+
+
+def latex(tree: Tree) -> str:
+    """A tree as LaTeX."""
+    text: str = spell(tree, Latex())
+    return text

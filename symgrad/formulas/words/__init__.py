@@ -1,0 +1,1 @@
+"""A presentation tree in English."""

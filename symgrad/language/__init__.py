@@ -1,0 +1,1 @@
+"""What people write: tensors, symbols, operations."""

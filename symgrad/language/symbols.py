@@ -1,0 +1,147 @@
+"""Symbols: sizes, data, labels and parameters. A symbol is its kind, name, shape and everything declared."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.formulas.names import shape_text
+from symgrad.graphs.algebra.primitives import input_node
+from symgrad.graphs.errors import ShapeError, SymgradError
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.sizes import dim as size_symbol
+from symgrad.language.align import as_shape, as_size
+from symgrad.language.tensor import Tensor, wrap
+
+FACTS = ("symmetric", "positive_definite", "nonnegative", "orthogonal", "diagonal", "lower_triangular", "simplex")
+SQUARE = ("symmetric", "positive_definite", "orthogonal", "diagonal", "lower_triangular")
+INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
+
+
+def dim(name: str) -> sp.Symbol:
+    """A symbolic axis size: a positive integer SymPy symbol.
+
+    >>> sg.dim("n")
+    n
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise SymgradError(f"dim: a size needs a name, not {name!r}")
+    if len(name.replace(",", " ").split()) > 1:
+        raise SymgradError(f"dim: {name!r} names several sizes; use sg.dims")
+    return size_symbol(name.strip())
+
+
+def dims(names: str) -> tuple[sp.Symbol, ...]:
+    """Symbolic axis sizes, always a tuple.
+
+    >>> sg.dims("n d")
+    (n, d)
+    """
+    if not isinstance(names, str) or not names.replace(",", " ").split():
+        raise SymgradError(f"dims: write the names in one text, such as 'n d', not {names!r}")
+    return tuple(size_symbol(part) for part in names.replace(",", " ").split())
+
+
+def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict[str, bool], init: Any = None,
+            classes: Any = None, owner: int | None = None) -> Tensor:
+    if not isinstance(name, str) or not name.strip():
+        raise SymgradError(f"{kind}: a symbol needs a name, not {name!r}")
+    operation = f"{kind} {name!r}"
+    sizes = as_shape(shape, operation)
+    declared = _facts(operation, sizes, facts)
+    sample: tuple[Size, ...] = ()
+    if over is not None:
+        over = as_size(over, f"{operation}, over")
+        sample = (over,)
+        if isinstance(over, sp.Expr) and over in sizes:
+            raise ShapeError(f"{operation}: {over} is the sample axis and cannot be an ordinary axis too")
+    symbol = Symbol(kind, name, over, init, declared, classes, owner)
+    return wrap(input_node(symbol, (*sample, *sizes), dtype), over)
+
+
+def _facts(operation: str, sizes: tuple[Size, ...], facts: dict[str, bool]) -> tuple[str, ...]:
+    for fact, value in facts.items():
+        if fact not in FACTS:
+            raise TypeError(f"{operation}: {fact!r} is not a known fact; known are {', '.join(FACTS)}")
+        if not isinstance(value, bool):
+            raise TypeError(f"{operation}: {fact} must be True or False, not {value!r}")
+        if value and fact in SQUARE and (len(sizes) < 2 or sizes[-1] != sizes[-2]):
+            raise ShapeError(f"{operation}: {fact} needs a square matrix in the last two axes, "
+                             f"not shape {shape_text(sizes)}")
+        if value and fact == "simplex" and not sizes:
+            raise ShapeError(f"{operation}: simplex needs an axis that sums to 1, and a scalar has none")
+    return tuple(fact for fact in FACTS if facts.get(fact))
+
+
+def data(name: str, shape: Any = (), over: Any = None, dtype: str = "real", **facts: bool) -> Tensor:
+    """An input: constant for differentiation unless a derivative by it is asked for.
+
+    `shape` is a tuple of sizes or a single size; `over=T` makes the symbol one sample of `T`.
+    `dtype` is "real", "integer" or "boolean". Raises ShapeError, SymgradError.
+
+    >>> T = sg.dim("T")
+    >>> x = sg.data("x", 3, over=T)
+    >>> x.shape, x.over
+    ((3,), T)
+    """
+    if dtype not in (REAL, INTEGER, BOOLEAN):
+        raise SymgradError(f"data {name!r}: dtype must be 'real', 'integer' or 'boolean', not {dtype!r}")
+    return _symbol("data", name, shape, over, dtype, facts)
+
+
+def labels(name: str, classes: Any, over: Any = None, shape: Any = ()) -> Tensor:
+    """Integer class labels in 0..classes-1, checked at every call.
+
+    >>> t = sg.labels("t", classes=3, over=sg.dim("T"))
+    >>> t.dtype, t.shape, t.over
+    ('integer', (), T)
+    """
+    count = as_size(classes, f"labels {name!r}, classes")
+    return _symbol("labels", name, shape, over, INTEGER, {}, classes=count)
+
+
+def parameter(name: str, shape: Any = (), init: Any = None, **facts: bool) -> Tensor:
+    """A free variable to optimise.
+
+    `init` is a number, an array of the parameter's shape, or one of "zeros" "ones" "normal"
+    "glorot_uniform" "glorot_normal" (Glorot and Bengio 2010, eq. 16) "he_uniform" "he_normal" (He et al.
+    2015, eq. 10); None means glorot_uniform for two or more axes and zeros otherwise.
+
+    >>> sg.parameter("W", (2, 3), init="he_normal").shape
+    (2, 3)
+    """
+    return owned_parameter(name, shape, init, None, **facts)
+
+
+def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, **facts: bool) -> Tensor:
+    """A parameter that belongs to a layer: it never ties with one of another owner."""
+    sizes = as_shape(shape, f"parameter {name!r}")
+    return _symbol("parameter", name, sizes, None, REAL, facts, _init(name, sizes, init), owner=owner)
+
+
+def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
+    if init is None or isinstance(init, str):
+        if init is not None and init not in INITS:
+            raise SymgradError(f"parameter {name!r}: init {init!r} is not known; known are {', '.join(INITS)}, "
+                               "a number or an array")
+        return init
+    if isinstance(init, (Real, Integral)) and not isinstance(init, bool):
+        return float(init)
+    try:
+        value = np.asarray(init, dtype=float)
+    except (TypeError, ValueError):
+        raise SymgradError(f"parameter {name!r}: init must be a number, an array or a name, "
+                           f"not {type(init).__name__}") from None
+    fits = value.ndim == len(sizes) and all(
+        not isinstance(s, int) or s == v for s, v in zip(sizes, value.shape, strict=True))
+    if not fits:
+        raise ShapeError(f"parameter {name!r} of shape {shape_text(sizes)}: "
+                         f"the init has shape {value.shape}")
+    value = np.array(value)
+    value.flags.writeable = False
+    return Array(blake2b(f"{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest(), None, value)

@@ -1,0 +1,330 @@
+"""The command line: `symgrad derive|explain|draw|generate|train|check|report|info`, on a model file or a formula as text.
+
+Commands here read options and print; what they do stands in `commands.py` and `training.py`. Whatever goes wrong
+is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import symgrad
+from symgrad.drawing.pictures.render import checked_path
+from symgrad.files import check_place, write_whole
+from symgrad.graphs.errors import SymgradError
+from symgrad.shell import commands, terminal
+from symgrad.shell.arguments import Claim, names_of, shapes_of
+from symgrad.shell.target import Target, target
+
+INTERRUPTED = 130
+FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
+
+
+def _form(output: str, known: dict[str, str]) -> str | None:
+    """What a file holds, by its suffix; None where it has none."""
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in known:
+        raise Refused(f"cannot write {output!r}: {suffix} is no format of this command; known: {' '.join(known)}, "
+                      "or choose one with --format")
+    return known.get(suffix)
+
+
+class Refused(click.ClickException):
+    """Bad input: `Error: message` on standard error, exit status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose commands end in one message, never in a traceback, and are listed in the order of this file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0].isalpha():
+                raise
+            raise click.UsageError(f"{args[0]!r} is a formula or a file, and no command; put one in front: symgrad "
+                                   f"explain {args[0]!r} ...", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            extra = re.fullmatch(r"Got unexpected extra arguments? \((\w+=\S*).*\)", error.message)
+            if not extra:
+                raise
+            raise click.UsageError(f"{error.message}; every name has a --shape of its own: --shape {extra[1]}",
+                                   error.ctx) from error
+        except SymgradError as error:
+            raise Refused(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if os.environ.get("SYMGRAD_TRACEBACK"):
+                raise
+            text = " ".join(str(error).split()) or "no message"
+            raise Refused(f"{type(error).__name__}: {text}\nThis is a fault of symgrad, not of the input: please "
+                          "report it; SYMGRAD_TRACEBACK=1 shows where it happened") from None
+
+
+SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=shapes_of,
+                     help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
+                          "sample of T, 'y=n: integer' for whole numbers. Once for each name.")
+WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
+                   help="Differentiate with respect to these; otherwise all parameters.")
+
+
+def on_target(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument and the options of a command that works on a model file or a formula."""
+    return click.argument("target", metavar="MODEL.py|FORMULA")(SHAPE(WRT(command)))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(symgrad.__version__, prog_name="symgrad")
+def cli() -> None:
+    """Networks and losses as formulas: derive their gradients, draw them, generate code, train.
+
+    A command works on a model file (Python that defines `loss`) or on a formula:
+
+    \b
+      symgrad train examples/digits.py
+      symgrad derive "sum((X @ w - y)**2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+
+    Exit status: 0 done, 1 a check failed, 2 bad usage or input.
+    """
+
+
+@cli.command()
+@on_target
+@click.option("--format", "form", type=click.Choice(["unicode", "latex", "markdown", "html"]),
+              help="What to write; otherwise by the suffix of -o, or unicode.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .tex .md .html).")
+def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
+    """Derive the gradient, step by step."""
+    if output:
+        check_place(output)
+        form = form or _form(output, FORMATS)
+    width = 100 if output else min(100, terminal.console().width)
+    text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode", bool(output), width)
+    _write(output, text)
+
+
+@cli.command()
+@on_target
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]),
+              help="What to write; otherwise by the suffix of -o, or text.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .md).")
+def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
+    """Explain a formula, or its gradient, in words.
+
+    \b
+      symgrad explain "sum((X @ w - y)**2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+      symgrad explain examples/lecture_backprop.py --wrt W^2
+
+    A formula that is not a number is read as it stands; with --wrt its Jacobian too."""
+    if output:
+        check_place(output)
+        form = form or _form(output, {".md": "markdown", ".txt": "text"})
+    width = commands.WIDTH if output else min(terminal.console().width, commands.WIDTH)
+    _write(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="FILE", required=True, help="graph.svg, graph.png, graph.pdf or graph.dot.")
+@click.option("--forward", is_flag=True, help="Draw the computation alone, without its gradients.")
+@click.option("--direction", type=click.Choice(["LR", "TB", "RL", "BT"]), default="LR", show_default=True,
+              help="Left to right, top to bottom, ...")
+@click.option("--depth", type=click.IntRange(min=0),
+              help="2: every box; 1: a box for each layer; 0: for each run of alike layers. Default: what stays readable.")
+@click.option("--formulas/--no-formulas", default=True, show_default=True, help="Formulas in the boxes, or names alone.")
+def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str,
+         depth: int | None, formulas: bool) -> None:
+    """Draw the graph, forward and backward."""
+    checked_path(output)
+    path = commands.draw(_target(target, shapes, wrt), output, forward, direction, depth, formulas)
+    terminal.say(f"Wrote {path}")
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="FILE.py", help="Write to this file; otherwise to standard output.")
+@click.option("--backend", type=click.Choice(["numpy", "cupy", "c"]), default="numpy", show_default=True,
+              help="What the generated module computes with.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True,
+              help="The type of its numbers.")
+@click.option("--explain", is_flag=True, help="Show the plans: steps, operations, memory; write only with --output.")
+def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, backend: str,
+             dtype: str, explain: bool) -> None:
+    """Generate a module that stands alone.
+
+    It computes the loss and all gradients, trains, and has its own --help; it needs NumPy, not symgrad."""
+    if output:
+        check_place(output)
+    source = commands.source(_target(target, shapes, wrt), backend, dtype)
+    if explain:
+        for name, plan in source.plans.items():
+            terminal.say(name, "bold")
+            terminal.show(plan)
+            terminal.say()
+        if not output:
+            return
+    _write(output, source.text)
+
+
+@cli.command()
+@click.argument("model", metavar="MODEL.py")
+@click.option("--out", metavar="FOLDER", help="Where the results go; otherwise out/ and the name of the model file.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data; otherwise as the file says.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples in one step; otherwise as the file says.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the first weights and the order of the samples.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the measured results alone.")
+def train(model: str, out: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
+          quiet: bool) -> None:
+    """Train a model file.
+
+    Formulas, picture, standalone code, curves and weights go to a folder; the accuracy is measured at the end.
+
+    \b
+    The model file defines
+      loss          the tensor to minimise, a mean over the samples
+      data          {symbol name: array}, the training data
+    and may define
+      predict       the tensor that the trained model answers with
+      optimizer     such as sg.optim.Adam(1e-3), with epochs, batch_size, seed, callbacks
+      validation    {symbol name: array}, or a fraction of data: chooses when to stop
+      test_data     {symbol name: array}, never trained on, measured once, after training
+      metrics       "accuracy", or {name: tensor}: measured beside the loss
+      title         one line for the header; otherwise its docstring's first line
+    """
+    from symgrad.shell import train as training
+
+    status = training.train(model, training.Plan(out, epochs, batch_size, seed, quiet))
+    click.get_current_context().exit(status)
+
+
+@cli.command(cls=Claim)
+@click.argument("target", metavar="MODEL.py|FORMULA|CLAIM")
+@SHAPE
+@WRT
+@click.option("--gradient-of", metavar="EXPR", help="Is CLAIM the gradient of this formula or model file?")
+@click.option("--jacobian-of", metavar="EXPR", help="Is CLAIM its Jacobian?")
+@click.option("--hessian-of", metavar="EXPR", help="Is CLAIM its Hessian?")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
+def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of: str | None,
+          jacobian_of: str | None, hessian_of: str | None, seed: int) -> None:
+    """Check every step numerically, or a formula of your own.
+
+    Of a model or a formula: random values in float64, random sizes; gradients against differences.
+
+    \b
+    Of a claimed derivative: is it right, and if not, what is wrong with it?
+      symgrad check "X.T @ (X @ w - y)" --gradient-of "sum((X @ w - y)**2)" --wrt w
+          --shape X=n,d --shape w=d --shape y=n
+
+    Exit status 1 if a step fails or the claim is wrong."""
+    asked = [(name, of) for name, of in (("gradient", gradient_of), ("jacobian", jacobian_of),
+                                         ("hessian", hessian_of)) if of is not None]
+    if len(asked) > 1:
+        raise click.UsageError("give one of --gradient-of, --jacobian-of and --hessian-of")
+    good = _check_claim(target, *asked[0], shapes, wrt, seed) if asked else _check_steps(target, shapes, wrt, seed)
+    if not good:
+        click.get_current_context().exit(1)
+
+
+def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
+    proof = commands.prove(commands.derivation(_target(target, shapes, wrt)), seed)
+    terminal.table(("step", "formula", "error", ""), proof.rows, right=("step", "error"), fold=("formula",))
+    terminal.say(proof.sentence, "" if proof.good else "bold red")
+    return bool(proof.good)
+
+
+def _check_claim(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...],
+                 seed: int) -> bool:
+    verdict = commands.judged(claim, derivative, of, shapes, wrt, seed)
+    terminal.say(str(verdict), "" if verdict else "bold red")
+    if verdict.counterexample is not None:
+        rows = commands.diagnosis_rows(verdict)
+        if rows:
+            terminal.say()
+            terminal.table(("diagnosis", "value"), rows, fold=("value",))
+        terminal.say()
+        terminal.table(("counterexample", "value"), verdict.counterexample.rows(), fold=("value",))
+    return verdict.equal
+
+
+@cli.command()
+@on_target
+@click.option("-o", "--output", metavar="PAGE.html", help="Where the page goes; otherwise the name of the model and .html.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data; otherwise as the file says.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples in one step; otherwise as the file says.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the first weights and the order of the samples.")
+@click.option("--train/--no-train", "fit", default=True, show_default=True, help="Train a model file that has data first.")
+@click.option("--date", is_flag=True, help="Write the day on the page (that of SOURCE_DATE_EPOCH, where it is set).")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of the training.")
+def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str | None, epochs: int | None,
+           batch_size: int | None, seed: int | None, fit: bool, date: bool, quiet: bool) -> None:
+    """Write one page about a model.
+
+    Shapes, drawing, derivation and program, in which each formula leads to the line that computes it, and back; what a
+    training brought: curves, confusion matrix, norms of gradients. One HTML file that needs no network and no script;
+    equal models give equal bytes. A formula, or a model file without `data`, gives the page without a training."""
+    from symgrad.shell import train as training
+
+    plan = training.Plan(None, epochs, batch_size, seed, quiet)
+    click.get_current_context().exit(training.report(target, shapes, wrt, output, plan, fit, date))
+
+
+@cli.command()
+@click.argument("target", metavar="[MODEL.py|FORMULA]", required=False)
+@SHAPE
+def info(target: str | None, shapes: dict[str, str]) -> None:
+    """Show a model, or this installation.
+
+    Of a model: its loss, symbols and shapes. Without one: versions, backends and what is missing."""
+    if target is None:
+        if shapes:
+            raise click.UsageError("--shape needs a formula")
+        terminal.table(("what", "version", "where or why"), commands.environment(), fold=("where or why",))
+        return
+    found = _target(target, shapes, ())
+    for line in commands.overview(found):
+        terminal.say(line)
+    terminal.table(commands.SYMBOL_HEADER, commands.symbol_rows(found), right=("numbers",), fold=("facts",))
+
+
+def _target(argument: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> Target:
+    return target(argument, shapes, wrt)
+
+
+def _write(output: str | None, text: str) -> None:
+    if output is None:
+        click.echo(text)
+        return
+    terminal.say(f"Wrote {write_whole(output, text.rstrip() + chr(10))}")
+
+
+def main() -> None:
+    """The program `symgrad`."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows ? and does not stop the work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    cli.main(prog_name="symgrad")
+
+
+if __name__ == "__main__":
+    main()

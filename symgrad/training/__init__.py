@@ -1,0 +1,1 @@
+"""A loss fitted to data: models, programs, histories."""

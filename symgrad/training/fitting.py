@@ -1,0 +1,199 @@
+"""The loop of a fit: epochs of minibatches, validation, callbacks, and the two ways in which it ends early.
+
+A callback is anything that can be called with the `Training` after each epoch; `begin` and `finish` methods,
+where it has them, are called around the whole.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.graphs.errors import DivergenceError, SymgradError
+from symgrad.training.dataset import Dataset
+from symgrad.training.history import History
+from symgrad.training.progress import Progress
+
+if TYPE_CHECKING:
+    from symgrad.language.tensor import Tensor
+    from symgrad.optim.updates import Optimizer
+    from symgrad.training.model import Model
+
+Callback = Callable[["Training"], Any]
+Measure = Callable[[Dataset], Mapping[str, float]]
+
+
+@dataclass
+class Training:
+    """What callbacks see: the model as it is, the epoch that ended, the history so far."""
+
+    model: Model
+    epochs: int
+    history: History = field(default_factory=History)
+    epoch: int = 0
+
+    def stop(self, reason: str) -> None:
+        """End the fit after this epoch."""
+        self.history.stopped = reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
+
+    step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
+    norm: Callable[[], Any]  # of the gradient that the last step found; read with the losses of its epoch
+    read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
+    names: tuple[str, ...]  # of the arrays of a batch
+    epochs: int
+    batch_size: int | None  # None: all samples at once
+    rng: np.random.Generator | None
+    metrics: tuple[str, ...]
+    measure: Measure  # the metrics
+    evaluate: Measure  # the loss and the metrics
+    callbacks: Sequence[Callback]
+    progress: bool
+    gradients: Mapping[str, np.ndarray] = field(default_factory=dict)  # by parameter, written by every step; none on a GPU
+    title: str = "epoch"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit that is over: what was asked for, its course, and the data, which are not copied, for a report."""
+
+    optimizer: Optimizer
+    epochs: int
+    batch_size: int | None
+    history: History
+    train: Dataset  # what the parameters were last trained on
+    metrics: Mapping[str, Tensor]
+    held: Dataset | None  # what they were not trained on, where there was a validation and no refit on all samples
+
+    @property
+    def refitted(self) -> bool:
+        """Whether the validation only chose the number of epochs, for which the model was then trained on all samples."""
+        return self.held is None and "val_loss" in self.history.curves
+
+
+@dataclass
+class Good:
+    """The last parameters at which a loss was finite: those that stood after `epoch`."""
+
+    parameters: dict[str, np.ndarray]
+    epoch: int = 0
+
+
+def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> Plan:
+    """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
+    return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
+                   gradients={}, title="on all samples, epoch")
+
+
+def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
+    """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
+    curves = ["epoch", "loss", *plan.metrics]
+    curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
+    training = Training(model, plan.epochs, History({name: [] for name in (*curves, "gradient_norm", "seconds")}))
+    history = training.history
+    bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
+    _each(plan.callbacks, "begin", training)
+    good = Good(model.parameters)
+    start = time.perf_counter()
+    last = ""
+    try:
+        for training.epoch in range(1, plan.epochs + 1):
+            row = _epoch(model, data, plan, training.epoch, bar, good)
+            if validation is not None:
+                row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
+            row["seconds"] = time.perf_counter() - start
+            for name, curve in history.curves.items():
+                curve.append(row[name])
+            for name, norm in _norms(plan).items():
+                history.norms.setdefault(name, []).append(norm)
+            bar.epoch(training.epoch, history.last)
+            for callback in plan.callbacks:
+                callback(training)
+            if history.stopped:
+                last = f"stopped after epoch {training.epoch}: {history.stopped}"
+                break
+    except KeyboardInterrupt:
+        history.interrupted = True
+        history.stopped = f"interrupted in epoch {training.epoch}"
+        last = f"interrupted in epoch {training.epoch} of {plan.epochs}; the model keeps what it has learnt"
+    except BaseException:
+        bar.close()
+        raise
+    bar.close(last)
+    _each(plan.callbacks, "finish", training)
+    return history
+
+
+def _steps(data: Dataset, plan: Plan) -> int:
+    """The number of minibatches of an epoch."""
+    return math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
+
+
+def _norms(plan: Plan) -> dict[str, float]:
+    """The norm of each gradient as the last step left it."""
+    return {name: math.sqrt(np.vdot(g, g)) for name, g in plan.gradients.items()}
+
+
+def _each(callbacks: Sequence[Callback], method: str, training: Training) -> None:
+    for callback in callbacks:
+        hook = getattr(callback, method, None)
+        if hook is not None:
+            hook(training)
+
+
+def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
+    """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
+    entered = model.parameters
+    total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
+    pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
+    for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
+        pending.append((number, count, plan.step(batch)))
+        if plan.read is None or number == steps:
+            losses = [loss for *_, loss in pending]
+            if plan.read is not None:
+                *losses, norm = plan.read([*losses, plan.norm()])
+            for (at, size, _), loss in zip(pending, losses, strict=True):
+                if not math.isfinite(loss):
+                    raise _diverged(model, good, f"the loss is {loss}", epoch, at)
+                if at == 1:
+                    good.parameters, good.epoch = entered, epoch - 1
+                total, seen = total + size * loss, seen + size
+            pending.clear()
+        bar.step(epoch, number)
+    broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
+    if broken:
+        raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)
+    norm = float(plan.norm()) if plan.read is None else norm
+    return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm, **plan.measure(data)}
+
+
+def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
+    model.parameters = good.parameters
+    kept = f"those after epoch {good.epoch}" if good.epoch else "those the fit began with"
+    return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "
+                           "A smaller learning rate may help.", epoch, step)
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; a SymgradError for what is no whole number from `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SymgradError(f"{name} must be a whole number from {least}, not {value!r}")
+    return int(value)
+
+
+def check_callbacks(callbacks: Any) -> list[Callback]:
+    """`callbacks` as a list; a SymgradError for what cannot be called."""
+    found = [callbacks] if callable(callbacks) else list(callbacks)
+    for callback in found:
+        if not callable(callback):
+            raise SymgradError(f"fit: the callback {callback!r} cannot be called")
+    return found

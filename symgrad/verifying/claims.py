@@ -1,0 +1,106 @@
+"""The two sides of `sg.verify` as tensors: texts are read with the symbols of the other side."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from symgrad.formulas.names import display_names
+from symgrad.graphs.algebra.samples import sample_axes, sample_size
+from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
+from symgrad.graphs.node import Node, topological
+from symgrad.language.align import as_tensor, describe
+from symgrad.language.tensor import Tensor, wrap
+from symgrad.reading.grammar import Source
+from symgrad.reading.parser import parse_with_symbols
+from symgrad.reading.vocabulary import parse_shapes
+
+REPAIRS = 40  # changes of a text that are tried
+
+
+def vocabulary(t: Tensor) -> dict[str, Tensor]:
+    """The names that a formula about `t` may use: its symbols, those of what it was derived from, and names it shows.
+
+    A name that Python's grammar does not read goes without its marks: W^1 is W1, x^{10} is x10.
+    """
+    found = {name: _symbol(node) for node, name in display_names([t.node]).items()}
+    stack, seen = [t], {id(t)}
+    roots: list[Node] = []
+    while stack:
+        each = stack.pop()
+        roots.append(each.node)
+        for operand in each.recipe.operands if each.recipe else ():
+            if id(operand) not in seen:
+                seen.add(id(operand))
+                stack.append(operand)
+    for node in topological(roots):
+        if node.op == "input" and node.attrs[0].owner is None:
+            found.setdefault(node.attrs[0].name, _symbol(node))
+        elif node.op == "named":
+            over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
+            found.setdefault(node.attrs[0], wrap(node, over))
+    plain = {name: tensor for name, tensor in found.items() if _readable(name)}
+    for name, tensor in found.items():
+        bare = re.sub(r"[\^{}\\]", "", name)
+        if _readable(bare):
+            plain.setdefault(bare, tensor)
+    return plain
+
+
+def _readable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+
+
+def _symbol(node: Node) -> Tensor:
+    return wrap(node, node.attrs[0].over)
+
+
+def joined(known: Mapping[str, Tensor], shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """Names from a formula and names from given shapes; raises SymgradError where they disagree."""
+    declared = parse_shapes({**{n: t for n, t in known.items() if n not in shapes}, **shapes})
+    for name, symbol in known.items():
+        other = declared[name]
+        if (other.shape, other.over) != (symbol.shape, symbol.over):
+            raise SymgradError(f"verify: {describe(symbol)} is a symbol of the other formula; as an argument "
+                               f"{name} has the shape of {describe(other)}")
+    return {**declared, **known}
+
+
+def read(text: str, names: Mapping[str, Any]) -> Tensor:
+    """A text as a tensor."""
+    return as_tensor(parse_with_symbols(text, names)[0], "verify")
+
+
+def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Texts with one matrix transposed, or @ for *, that can be built: what to change, and the tensor.
+
+    For a claim whose shapes do not fit; each comes with what must be done.
+    """
+    source = Source(text)
+    try:
+        nodes = list(ast.walk(source.tree()))
+    except ParseError:
+        return
+    inner = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+    changes: list[tuple[str, str]] = []
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr == "T":
+            cut = text[source.start(node):source.end(node.value)]
+            changes.append((f"{cut} must stand without .T", _put(text, source, node, cut)))
+        elif isinstance(node, ast.Name) and node.id in names and id(node) not in inner and names[node.id].ndim == 2:
+            changes.append((f"{node.id} must be transposed", _put(text, source, node, f"{node.id}.T")))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            at = source.behind(node.left)
+            changes.append(("* must be @", text[:at] + text[at:].replace("*", "@", 1)))
+    for what, changed in changes[:REPAIRS]:
+        try:
+            yield what, read(changed, names)
+        except (ShapeError, ParseError):
+            continue
+
+
+def _put(text: str, source: Source, node: ast.AST, new: str) -> str:
+    return text[:source.start(node)] + new + text[source.end(node):]
