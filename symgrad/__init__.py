@@ -7,10 +7,9 @@
 2 Xᵀ (X w - y)
 """
 
-from symgrad.language.tensor import Tensor  # isort: skip - the first import: its methods need the modules below
-
 from typing import TYPE_CHECKING, Any
 
+import symgrad.language.methods  # noqa: F401 - gives tensors their operators
 from symgrad import losses, nn
 from symgrad.calculus.derivatives import gradient, hessian, hvp, jacobian, jvp, vjp
 from symgrad.graphs.errors import (
@@ -86,8 +85,21 @@ from symgrad.language.rearrange import (
     stop_gradient,
     transpose,
 )
-from symgrad.language.reduction import argmax, argmin, empirical_risk, log_softmax, logsumexp, max, mean, min, softmax, sum
+from symgrad.language.reduction import (
+    argmax,
+    argmin,
+    empirical_risk,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    softmax,
+    sum,
+)
 from symgrad.language.symbols import data, dim, dims, labels, parameter
+from symgrad.language.tensor import Tensor
+from symgrad.version import __version__ as __version__
 
 # What writes code, draws, fits, reads or judges is imported when it is first asked for: formulas alone stay light.
 LATER = {
@@ -149,7 +161,6 @@ def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
 
 
-__version__ = "0.1.0"
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
     "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure", "SymgradError",

@@ -40,7 +40,6 @@ def model_html(loss: str, prediction: str, table: Table, about: str) -> str:
 
 def history_html(svg: str, curves: Mapping[str, Sequence[float]], about: str) -> str:
     """The curves as a picture, and the first and last epochs as a table."""
-    from symgrad.training.progress import number
 
     names = list(curves)
     count = len(curves["epoch"])
@@ -56,3 +55,12 @@ def rows_html(sentence: str, good: bool, tables: Sequence[Table]) -> str:
     """A verdict: its sentence, then tables with what was found."""
     mark = "✓" if good else "✗"
     return "\n".join([f"<p><b>{mark}</b> {escape(sentence)}</p>", *(table.html() for table in tables)])
+
+
+def number(value: float) -> str:
+    """A number in few characters, all of one kind below each other.
+
+    >>> [number(x) for x in (0.52341, 12.3456, 1234567.0, 3e-7)]
+    ['0.5234', '12.3456', '1.23e+06', '3.00e-07']
+    """
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"

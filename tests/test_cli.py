@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from symgrad.derivations.derivation import Derivation
 from symgrad.shell import commands
 from symgrad.shell.cli import cli
 
@@ -116,7 +115,7 @@ class Failing:
 
 
 def test_check_that_fails_is_exit_status_1(monkeypatch, model):
-    monkeypatch.setattr(Derivation, "check", lambda self, seed=0: Failing())
+    monkeypatch.setattr("symgrad.derivations.proof.check", lambda self, seed=0: Failing())
     result = call("check", *LEAST_SQUARES)
     assert result.exit_code == 1
     assert "FAILS" in result.stdout and "2.0e-01" in result.stdout and "1 of 1 steps fail" in result.stdout

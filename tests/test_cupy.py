@@ -20,11 +20,11 @@ from test_operations import ROWS
 from together import outputs_of
 
 import symgrad as sg
-from symgrad.codegen.program.frame import SLOT, filled
 from symgrad.codegen.python.emit import emit_function, module_text
 from symgrad.codegen.python.inplace_emit import emit_inplace
 from symgrad.codegen.python.load import load
 from symgrad.codegen.python.shared import new_module
+from symgrad.codegen.python.workspace import SLOT, filled
 from symgrad.graphs.rewrites.stable import stabilise
 
 TOGETHER = 24

@@ -8,6 +8,7 @@ from test_operations import ROWS, operands
 
 import symgrad as sg
 from symgrad.derivations.sentences import sentence, spoken, words
+from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import lexicon
 from symgrad.formulas.words.kinds import kind_of
 from symgrad.formulas.words.phrases import listed
@@ -142,7 +143,7 @@ def lexicon_tree(u, v):
     from symgrad.formulas.notation.writer import SAMPLE, Writer
 
     t = sg.outer(u, v)
-    return Writer([t.node], lexicon([t.node]), SAMPLE).formula(t.node)
+    return Writer(OPERATORS, [t.node], lexicon([t.node]), SAMPLE).formula(t.node)
 
 
 def test_the_average_is_named():

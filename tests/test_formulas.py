@@ -9,11 +9,12 @@ from latex2mathml.converter import convert
 from reading import seen
 
 import symgrad as sg
-from symgrad.formulas.rendering import render, short
+from symgrad.formulas.rendering import render
 from symgrad.formulas.spelling.glyphs import latex_name, parse_name, unicode_name, upper
 from symgrad.graphs.algebra import linear, running
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.weights import weight
+from symgrad.language.printing import short
 from symgrad.language.tensor import wrap
 
 

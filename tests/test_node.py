@@ -13,7 +13,18 @@ import pytest
 import symgrad as sg
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, rebuild
-from symgrad.graphs.node import Array, Symbol, _table, consumers, depends, make, new_owner, order, topological, transform
+from symgrad.graphs.node import (
+    Array,
+    Symbol,
+    _table,
+    consumers,
+    depends,
+    make,
+    new_owner,
+    order,
+    topological,
+    transform,
+)
 
 # A model with shared parts, layers that tie but for their owners, constants, sizes, every kind of attribute.
 MODEL = '''

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 
 import symgrad as sg
-from symgrad.reading import vocabulary
+from symgrad.reading import grammar, vocabulary
 from symgrad.reading.folding import fold
 from symgrad.reading.parser import parse, parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
@@ -341,7 +341,7 @@ def test_attacks_are_refused_and_run_nothing(text, table, monkeypatch):
 def test_no_warning_of_pythons_parser_comes_through():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert refusal("1if s else 2") == (1, vocabulary.REFUSED["IfExp"])
+        assert refusal("1if s else 2") == (1, grammar.REFUSED["IfExp"])
 
 
 def test_tables_hold_no_function_that_evaluates_text_or_runs_functions():
@@ -357,7 +357,7 @@ def test_every_construct_of_expressions_is_read_or_refused_in_words():
     signs = {*vocabulary.BINARY, *vocabulary.COMPARISONS, ast.UAdd, ast.USub}
     for base, known in ((ast.expr, read), (ast.operator, signs), (ast.unaryop, signs), (ast.cmpop, signs)):
         for kind in base.__subclasses__():
-            assert kind in known or kind.__name__ in vocabulary.REFUSED or kind.__name__ in older
+            assert kind in known or kind.__name__ in grammar.REFUSED or kind.__name__ in older
 
 
 # declarations ----------------------------------------------------------------------------------------

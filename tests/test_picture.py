@@ -16,9 +16,10 @@ import pytest
 from PIL import Image, ImageChops
 
 import symgrad.drawing.pictures.layout
+from symgrad.drawing.pictures.dot import to_dot
 from symgrad.drawing.pictures.layout import lay_out
 from symgrad.drawing.pictures.palette import BOX_SIZE, LABEL_SIZE, STYLES
-from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size, to_dot
+from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size
 from symgrad.drawing.pictures.render import Drawing, render
 from symgrad.drawing.pictures.svg import svg
 from symgrad.drawing.pictures.telling import heading, told

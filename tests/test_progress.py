@@ -11,7 +11,8 @@ import pytest
 
 import symgrad as sg
 from symgrad.computing.devices import norm
-from symgrad.training.progress import ROWS, SHARE, Progress, columns, number
+from symgrad.notebook import number
+from symgrad.training.progress import ROWS, SHARE, Progress, columns
 
 T = sg.dim("T")
 x, y = sg.data("x", 3, over=T), sg.data("y", over=T)

@@ -14,7 +14,6 @@ from browser import Browser, missing
 from click.testing import CliRunner
 
 import symgrad as sg
-from symgrad.derivations.derivation import Derivation
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Confusion, confusion, gradient_norms
 from symgrad.reports.page import embedded
@@ -522,7 +521,7 @@ def test_a_step_that_does_not_hold_is_exit_status_1(here, monkeypatch):
         def __str__(self):
             return "1 of 1 steps fail:"
 
-    monkeypatch.setattr(Derivation, "check", lambda self, seed=0: Failing())
+    monkeypatch.setattr("symgrad.derivations.proof.check", lambda self, seed=0: Failing())
     result = call("three.py", "--no-train")
     assert result.exit_code == 1 and "does not hold: 1 of 1 steps fail" in result.stdout
     assert (here / "three.html").exists()

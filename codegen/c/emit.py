@@ -14,20 +14,19 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room_text, shape_py
+from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room_text
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.c.texts import LIBM
 from symgrad.codegen.c.windows import arranged
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.plan import Plan, Step, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.backends import NUMPY
 from symgrad.codegen.python.emit import Form, documented, returned
 from symgrad.codegen.python.identifiers import identifier
-from symgrad.codegen.python.planner import order
 from symgrad.codegen.python.shared import INDENT, Comment, Module, setting
 from symgrad.codegen.python.spell import Spelling
-from symgrad.codegen.python.texts import Code, size_text
+from symgrad.codegen.python.texts import Code, shape_text, size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs.node import Node
 
@@ -222,7 +221,7 @@ class _Glue:
                  for e in touched if e.op == "input" and e.shape]
         for e in plan.storage.stored:
             if e not in plan.home:
-                lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_py(e.shape, self.sizes)}, "
+                lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_text(e.shape, self.sizes)}, "
                              f"{dtype_name(e.kind, self.single)})")
         if any(part.outside is None for part in plan.segments):
             lines.append(f"{INDENT}work = _workspace(_c.{self.name}_room({sizes}))")

@@ -21,9 +21,7 @@ from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, counters, strides
 from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
 from symgrad.codegen.python.identifiers import Scope
-from symgrad.codegen.python.texts import size_text
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
-from symgrad.graphs.sizes import Shape
 
 WIDEST = (INTEGER, REAL, BOOLEAN)
 LONGEST = 80  # blocks in one C function
@@ -320,9 +318,3 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
 def dtype_name(kind: str, single: bool) -> str:
     """The dtype of a kind of numbers, by its name in `c_runtime.py`."""
     return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")
-
-
-def shape_py(shape: Shape, names: Mapping[Any, str]) -> str:
-    """A shape as Python."""
-    inner = ", ".join(size_text(s, names).text for s in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"

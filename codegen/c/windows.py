@@ -16,10 +16,9 @@ from math import prod
 from symgrad.codegen.c.loops import Body, Context, nest
 from symgrad.codegen.c.moves import clear
 from symgrad.codegen.c.texts import bare
-from symgrad.codegen.lowering.arrays import Arrays, Expr
+from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, flat, locate, zero
-from symgrad.codegen.python.planner import order
 from symgrad.codegen.python.shared import Setting
 from symgrad.graphs.sizes import Size
 

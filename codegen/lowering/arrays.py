@@ -272,3 +272,20 @@ class Arrays:
     def call(self, name: str, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
         """A function of whole arrays, spelled by the backend under `name`."""
         return self.make("call", args, (name, *attrs), shape, kind)
+
+
+def order(roots: Sequence[Expr]) -> list[Expr]:
+    """All expressions below `roots`, arguments first."""
+    done: dict[Expr, None] = {}
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            e, ready = stack.pop()
+            if e in done:
+                continue
+            if ready or not e.args:
+                done[e] = None
+                continue
+            stack.append((e, True))
+            stack.extend((a, False) for a in reversed(e.args) if a not in done)
+    return list(done)

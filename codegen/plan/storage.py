@@ -14,10 +14,9 @@ from heapq import heapify, heappop, heappush
 from math import prod
 from typing import Any
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr
+from symgrad.codegen.lowering.arrays import LEAVES, Expr, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, locate
-from symgrad.codegen.python.planner import order
 from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import Shape, Size
 

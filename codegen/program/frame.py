@@ -7,7 +7,6 @@ and checks are NumPy's in every backend; `WORDS` says how arrays get from there 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from string import Template
 from types import MappingProxyType
 
 WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
@@ -65,16 +64,6 @@ def flat(arrays):
     return ${np}.concatenate([${array}.ravel() for array in arrays.values()])
 '''
 
-SLOT = '''\
-def slot(rooms, number, shape, dtype):
-    """An array of `shape` at the start of slot `number`, which is made anew if too small."""
-    count, slots = math.prod(shape) * np.dtype(dtype).itemsize, rooms.setdefault("slots", {})
-    if number not in slots or slots[number].size < count:
-        rooms.clear()  # what lies in the old slot is made anew too, when it is next needed
-        rooms["slots"] = slots
-        slots[number] = ${np}.empty(count, np.uint8)
-    return slots[number][:count].view(dtype).reshape(shape)
-'''
 
 BEGIN = '''\
 def begin(params):
@@ -283,12 +272,3 @@ LAST = '''\
 if __name__ == "__main__":
     main()
 '''
-
-
-def filled(template: str, **parts: str) -> str:
-    """A template with its parts put in.
-
-    >>> filled("${a} + 1", a="x")
-    'x + 1'
-    """
-    return Template(template).substitute(parts)

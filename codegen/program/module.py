@@ -22,6 +22,7 @@ from symgrad.codegen.plan.plan import Mark
 from symgrad.codegen.program import frame
 from symgrad.codegen.program.rates import converted, rate_lines
 from symgrad.codegen.program.starts import init_text, quoted, start
+from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.python.shared import Comment, Module
@@ -134,7 +135,7 @@ def _frame(module: Module, template: str, **parts: str) -> str:
     device = module.backend.device
     words = {**frame.WORDS[module.backend.name], "np": module.backend.np, "read": "cp.asnumpy" if device else "np.asarray",
              "get": "cp.asnumpy" if device else "np.asarray", "array": frame.put("array", device)}
-    return frame.filled(template, **{**words, **parts})
+    return workspace.filled(template, **{**words, **parts})
 
 
 def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | InPlaceFunction],
@@ -145,7 +146,7 @@ def _assembled(module: Module, net: Network, functions: Mapping[str, Emitted | I
             *("\n".join(f.lines) for f in functions.values() if isinstance(f, Emitted)),
             *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
               for lines in (f.lines, f.workspace) if lines),
-            _frame(module, frame.SLOT),
+            _frame(module, workspace.SLOT),
             *(frame.INITIALS[kind] for kind in kinds),
             init_text(module, net.parameters, net.data, net.sizes, starts), _frame(module, frame.FLAT), frame.VIEWS,
             _begin(module, net), _step(module, net, functions), _checked(module, net), _batches(module, net),
@@ -180,7 +181,7 @@ def _head(module: Module, net: Network, functions: Mapping[str, Emitted | InPlac
     arrays = module.backend.import_lines(body)
     if module.backend.device:
         first, *more = [line for line in arrays.split("\n") if line != NUMPY_LINE]
-        arrays = f"{NUMPY_LINE}\n\n" + frame.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
+        arrays = f"{NUMPY_LINE}\n\n" + workspace.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
     imports = [name for name in every if f"{name}." in body + arrays]
     parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
              + ("\nfrom pathlib import Path" if module.data else ""), arrays]
@@ -334,11 +335,11 @@ def _batches(module: Module, net: Network) -> str:
 
 def _train(module: Module, net: Network) -> str:
     free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
-    return frame.filled(frame.TRAIN, loop=frame.DEVICE_LOOP if module.backend.device else frame.LOOP,
+    return workspace.filled(frame.TRAIN, loop=frame.DEVICE_LOOP if module.backend.device else frame.LOOP,
                         init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 
 
 def _main(net: Network) -> str:
     predicts = net.prediction is not None
-    return frame.filled(frame.MAIN, option=frame.PREDICT_OPTION if predicts else "",
+    return workspace.filled(frame.MAIN, option=frame.PREDICT_OPTION if predicts else "",
                              action=frame.PREDICT_ACTION if predicts else "")

@@ -13,19 +13,18 @@ from math import prod
 
 import sympy as sp
 
-from symgrad.codegen.c.function import shape_py
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.plan import Mark, Plan, Step, work_of
 from symgrad.codegen.plan.storage import Storage, by_memory, every_operation, largest, last_reads, reads, slots
-from symgrad.codegen.program.frame import SLOT, filled
 from symgrad.codegen.python.emit import Form, returned, write_steps
 from symgrad.codegen.python.identifiers import identifier
 from symgrad.codegen.python.inplace import FIXED, InPlace, first_only
 from symgrad.codegen.python.planner import WIDTH, Wish, aliased
 from symgrad.codegen.python.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.python.spell import Spelling
-from symgrad.codegen.python.texts import ATOM, size_text
+from symgrad.codegen.python.texts import ATOM, shape_text, size_text
+from symgrad.codegen.python.workspace import SLOT, filled
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs.node import Node
 
@@ -128,7 +127,7 @@ def emit_inplace(
             continue
         lines = writer.lines(e)
         if form is not None and e in results:
-            lines = _made(lines, results[e], f"{spelling.np}.empty({shape_py(e.shape, size_names)}, "
+            lines = _made(lines, results[e], f"{spelling.np}.empty({shape_text(e.shape, size_names)}, "
                                              f"{spelling.dtype_text(e.kind)})")
         asked = wishes.get(e, Wish(None))
         size = 0 if memory.get(e, e) in seen or e in results or e in taken else itemsize.get(e.kind, 1)
@@ -231,7 +230,7 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
     doc = f'{INDENT}"""The arrays of `{name}`: views of slots, which several share one after the other."""'
     lines = [doc, f"{INDENT}arrays = ("]
     for variable, e in tenants:
-        shape = shape_py(e.shape, sizes)
+        shape = shape_text(e.shape, sizes)
         lines.append(f"{INDENT * 2}slot(rooms, {home[e]}, {shape}, {spelling.dtype_text(e.kind)}),"
                      f"  # {variable}")
     for e in constant:

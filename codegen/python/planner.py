@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr, base_of, is_view
+from symgrad.codegen.lowering.arrays import LEAVES, Expr, base_of, is_view, order
 from symgrad.codegen.plan.plan import Step, Work, work_of
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.codegen.python.spell import Spelling, helpers_of, place_lines
@@ -29,23 +29,6 @@ class Wish:
     name: str | None
     comment: str | None = None
     nodes: tuple[Node, ...] = ()
-
-
-def order(roots: Sequence[Expr]) -> list[Expr]:
-    """All expressions below `roots`, arguments first."""
-    done: dict[Expr, None] = {}
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            e, ready = stack.pop()
-            if e in done:
-                continue
-            if ready or not e.args:
-                done[e] = None
-                continue
-            stack.append((e, True))
-            stack.extend((a, False) for a in reversed(e.args) if a not in done)
-    return list(done)
 
 
 def textual_uses(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:

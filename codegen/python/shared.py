@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr
+from symgrad.codegen.lowering.arrays import LEAVES, Expr, order
 from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, Step, Work, made_by, products_of
 from symgrad.codegen.python.backends import BACKENDS, Backend
 from symgrad.codegen.python.identifiers import Scope
-from symgrad.codegen.python.planner import Wish, order
+from symgrad.codegen.python.planner import Wish
 from symgrad.codegen.python.spell import Spelling, literal_array
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line

@@ -17,7 +17,15 @@ from symgrad.graphs.algebra.primitives import add, input_node, named
 from symgrad.graphs.derivative.reverse import reverse
 from symgrad.graphs.node import Node, Symbol, topological
 from symgrad.graphs.rewrites.patterns import bare
-from symgrad.graphs.stationary.affine import Obstacle, degrees, first_beyond, is_symmetric, positive_sign, substituted, tidy
+from symgrad.graphs.stationary.affine import (
+    Obstacle,
+    degrees,
+    first_beyond,
+    is_symmetric,
+    positive_sign,
+    substituted,
+    tidy,
+)
 from symgrad.graphs.stationary.balance import entry_zero, inverses, matrix_zero, of_matrix
 from symgrad.graphs.stationary.systems import System, joint, system
 from symgrad.graphs.weights import weight

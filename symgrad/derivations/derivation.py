@@ -8,12 +8,12 @@ sample, and the last step averages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
-from symgrad.derivations.steps import Step, World, backward, forward
+from symgrad.derivations import documents, html, latex, proof
+from symgrad.derivations.steps import Step, backward, forward
+from symgrad.derivations.transcript import Transcript, World
 from symgrad.formulas.names import display_names
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.algebra.primitives import rebuild
@@ -29,18 +29,10 @@ from symgrad.language.align import as_tensor, describe
 from symgrad.language.tensor import Tensor, wrap
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Derivation:
+class Derivation(Transcript):
     """The derivative of a scalar, step by step. Made by `sg.derive`."""
 
-    y: Tensor
-    wrt: tuple[Tensor, ...]
     steps: tuple[Step, ...]
-    loss: Node  # the scalar that is derived: of one sample, where y is a mean over samples
-    weight: Weight | None  # y = weight * sum over samples of loss; None where y is the loss itself
-    over: Size | None
-    graph: tuple[Box, ...] = field(repr=False)
-    written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
 
     def latex(self, document: bool = False, unfold: bool = False, label: str = "step") -> str:
         """LaTeX, numbered equations with the rule of each: a fragment that needs amsmath and amssymb, or a `document`.
@@ -48,32 +40,32 @@ class Derivation:
         `unfold` writes the inner steps too. Equations have the labels `step-1`, `step-2`, ...; `label` is another word,
         where two derivations stand in one text.
         """
-        return _latex.latex(self, document, unfold, label)
+        return latex.latex(self, document, unfold, label)
 
     def markdown(self, unfold: bool = False) -> str:
         """Markdown with LaTeX blocks, as GitHub renders them; `unfold` writes the inner steps too."""
-        return _documents.markdown(self, unfold)
+        return documents.markdown(self, unfold)
 
     def unicode(self, width: int = 100, unfold: bool = False) -> str:
         """Plain text for a terminal of `width` columns; `unfold` writes the inner steps too."""
-        return _documents.unicode(self, width, unfold)
+        return documents.unicode(self, width, unfold)
 
     def html(self, document: bool = False) -> str:
         """HTML with MathML, light or dark as the reader's screen is: a fragment with its style, or a `document`.
 
         Steps have the ids `step-1`, `step-2`, ... and unfold.
         """
-        return _html.html(self, document)
+        return html.html(self, document)
 
     def check(self, seed: int = 0) -> Any:
         """Confirm every step numerically at random values; the result is true if all hold and says which fail."""
-        return _proof.check(self, seed)
+        return proof.check(self, seed)
 
     def __str__(self) -> str:
         return self.unicode()
 
     def __repr__(self) -> str:
-        what, by = _documents.subject(self, "unicode")
+        what, by = documents.subject(self, "unicode")
         return f"<Derivation of {what} by {by}: {len(self.steps)} steps>"
 
     def _repr_markdown_(self) -> str:
@@ -88,18 +80,6 @@ class Derivation:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": self.unicode(), "text/markdown": self.markdown(), "text/latex": self.latex(),
                 "text/html": self.html()}
-
-    @cached_property
-    def outputs(self) -> tuple[Step, ...]:
-        """The backward steps of the variables that were asked for."""
-        wanted = {x.node for x in self.wrt}
-        return tuple(s for s in self.steps if s.kind == "backward" and s.box.node in wanted)
-
-    @cached_property
-    def asked(self) -> tuple[Step, ...]:
-        """The same in the order in which they were asked for."""
-        place = {x.node: i for i, x in enumerate(self.wrt)}
-        return tuple(sorted(self.outputs, key=lambda s: place[s.box.node]))
 
 
 def derive(y: Any, wrt: Any = None) -> Derivation:
@@ -209,9 +189,3 @@ def _loss_name(root: Node, y: Tensor, per_sample: bool, names: Mapping[Node, str
     if root.op == "named" and not per_sample:
         return str(root.attrs[0])
     return next(n for n in (*wanted, *(f"r_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
-
-
-import symgrad.derivations.documents as _documents  # noqa: E402 - documents and proof are written in terms of steps
-import symgrad.derivations.html as _html  # noqa: E402
-import symgrad.derivations.latex as _latex  # noqa: E402
-import symgrad.derivations.proof as _proof  # noqa: E402

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from symgrad.derivations.laws import CHAIN_RULE, DERIVED, laws
+from symgrad.derivations.steps import Step
 from symgrad.derivations.text import (
     by_indices,
     derived,
@@ -20,13 +20,10 @@ from symgrad.derivations.text import (
     weight_text,
     words,
 )
+from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import aligned, unicode_lines
 from symgrad.graphs.algebra.einsum import transpose
 from symgrad.graphs.pieces.boxes import local_jacobian, steady
-
-if TYPE_CHECKING:
-    from symgrad.derivations.derivation import Derivation
-    from symgrad.derivations.steps import Step
 
 LAYOUT = "G_v = (∂{r}/∂v)ᵀ has the shape of v; Jacobians are in numerator layout."
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
@@ -34,33 +31,33 @@ CHAIN = "The whole chain, read from the right"
 STABLE = "the form derived here is the same, and stable"
 
 
-def sections(d: Derivation) -> list[tuple[str, list[Step]]]:
+def sections(d: Transcript) -> list[tuple[str, list[Step]]]:
     """Titles and their steps."""
     return [(title, [s for s in d.steps if s.kind == kind]) for kind, title in TITLES.items()
             if any(s.kind == kind for s in d.steps)]
 
 
-def subject(d: Derivation, style: str) -> tuple[str, str]:
+def subject(d: Transcript, style: str) -> tuple[str, str]:
     """What is derived, and by what."""
     leaf = {box.node: box.leaf for box in d.graph}
     return "L" if d.weight is not None else show(d.graph[-1].leaf, style), ", ".join(
         show(leaf.get(x.node, x.node), style) for x in d.wrt)
 
 
-def constant(d: Derivation, style: str, math: Callable[[str], str]) -> str:
+def constant(d: Transcript, style: str, math: Callable[[str], str]) -> str:
     """What the loss does not depend on, as a sentence; else an empty text."""
     found = {s.box.node for s in d.outputs}
     names = [math(show(x.node, style)) for x in d.wrt if x.node not in found]
     return f"It does not depend on {', '.join(names)}: that gradient is zero." if names else ""
 
 
-def total(d: Derivation, style: str) -> str:
+def total(d: Transcript, style: str) -> str:
     """L as the weighted sum over samples."""
     r, sum_ = show(d.graph[-1].leaf, style), "Σ_t" if style == "unicode" else r"\sum_t"
     return f"L = {weight_text(d.weight, style)}{sum_} {r}_t"
 
 
-def written(d: Derivation, style: str) -> str:
+def written(d: Transcript, style: str) -> str:
     """The loss as the user wrote it, where another form of it is derived; else an empty text."""
     if d.written is None:
         return ""
@@ -70,7 +67,7 @@ def written(d: Derivation, style: str) -> str:
     return f"{show(d.graph[-1].leaf, style)} = {text}" if len(text) < 200 else ""
 
 
-def laws_told(d: Derivation, math: Callable[[str], str]) -> list[tuple[str, str]]:
+def laws_told(d: Transcript, math: Callable[[str], str]) -> list[tuple[str, str]]:
     """Titles and sentences of the laws, in LaTeX within a text: an operation, then what it does to gradients."""
     found = []
     for title, formulas in laws(d.steps, "latex"):
@@ -81,7 +78,7 @@ def laws_told(d: Derivation, math: Callable[[str], str]) -> list[tuple[str, str]
     return found
 
 
-def chain(derivation: Derivation, style: str) -> str:
+def chain(derivation: Transcript, style: str) -> str:
     """The whole chain for data at the bottom of a straight net, as the lecture writes it; else an empty text."""
     had = r"\odot" if style == "latex" else "⊙"
     for step in derivation.outputs:
@@ -109,7 +106,7 @@ def chain(derivation: Derivation, style: str) -> str:
     return ""
 
 
-def batch(d: Derivation, style: str) -> tuple[str, list[tuple[Step, str]]]:
+def batch(d: Transcript, style: str) -> tuple[str, list[tuple[Step, str]]]:
     """A title and the steps over the whole batch, samples as rows. What is a matrix for each sample stays as it is."""
     if d.over is None:
         return "", []
@@ -142,7 +139,7 @@ def unfolded(step: Step) -> tuple[Step, ...]:
     return () if step.kind in ("mean", "forward") else step.steps
 
 
-def unicode(d: Derivation, width: int = 100, unfold: bool = False) -> str:
+def unicode(d: Transcript, width: int = 100, unfold: bool = False) -> str:
     """Plain text, formulas and reasons side by side where both fit."""
     what, by = subject(d, "unicode")
     loss = show(d.graph[-1].leaf, "unicode")
@@ -220,7 +217,7 @@ def block(text: str) -> str:
     return f"$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$"
 
 
-def markdown(d: Derivation, unfold: bool = False) -> str:
+def markdown(d: Transcript, unfold: bool = False) -> str:
     """Markdown; each step has an anchor, and names the steps it uses by links."""
     loss = show(d.graph[-1].leaf, "latex")
     what, by = subject(d, "latex")

@@ -8,7 +8,6 @@ variables begin with `sg-`, so that a fragment can stand in any page, which may 
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from symgrad.derivations.documents import (
     CHAIN,
@@ -25,13 +24,11 @@ from symgrad.derivations.documents import (
     written,
 )
 from symgrad.derivations.laws import DERIVED, general
+from symgrad.derivations.steps import Step
 from symgrad.derivations.text import derived, formula, references, show, words
+from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import latex_lines
 from symgrad.formulas.spelling.mathml import mathml_of
-
-if TYPE_CHECKING:
-    from symgrad.derivations.derivation import Derivation
-    from symgrad.derivations.steps import Step
 
 PIECE = 17.0  # em: what a phone shows in one line
 STYLE = """\
@@ -90,14 +87,14 @@ main {{ max-width: 62em; margin: 0 auto; padding: 1.5em 1em 3em; }}
 """
 
 
-def html(d: Derivation, document: bool) -> str:
+def html(d: Transcript, document: bool) -> str:
     """A fragment with its style, or a page of its own."""
     what, by = subject(d, "unicode")
     body = f"<style>\n{STYLE}</style>\n{_body(d)}"
     return FRAME.format(title=escape(f"Gradient of {what} by {by}"), body=body) if document else body
 
 
-def _body(d: Derivation) -> str:
+def _body(d: Transcript) -> str:
     what, by = subject(d, "latex")
     loss = show(d.graph[-1].leaf, "latex")
     layout = rf"G_{{v}} = \left(\frac{{\partial {loss}}}{{\partial v}}\right)^{{\top}}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from symgrad.derivations.documents import (
     CHAIN,
@@ -21,12 +20,10 @@ from symgrad.derivations.documents import (
     unfolded,
     written,
 )
+from symgrad.derivations.steps import Step
 from symgrad.derivations.text import derived, formula, references, show, words
+from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_width, parted
-
-if TYPE_CHECKING:
-    from symgrad.derivations.derivation import Derivation
-    from symgrad.derivations.steps import Step
 
 FRAME = r"""\documentclass[11pt,a4paper]{{article}}
 \usepackage[T1]{{fontenc}}
@@ -46,13 +43,13 @@ WITHIN = 16.0  # em: the longest formula within a sentence
 WIDER = 38.0  # em: a line of the document, less an equation number
 
 
-def latex(d: Derivation, document: bool, unfold: bool, label: str) -> str:
+def latex(d: Transcript, document: bool, unfold: bool, label: str) -> str:
     """A fragment for the text width of article, or a document of its own."""
     body = _body(d, WIDER if document else PAGE, unfold).replace("{step-", f"{{{label}-")
     return FRAME.format(title=f"Gradient of ${subject(d, 'latex')[0]}$", body=body) if document else body
 
 
-def _body(d: Derivation, width: float, unfold: bool) -> str:
+def _body(d: Transcript, width: float, unfold: bool) -> str:
     loss = show(d.graph[-1].leaf, "latex")
     what, by = subject(d, "latex")
     parts = [f"% {LAYOUT.format(r=d.graph[-1].name)}".replace("ᵀ", "'").replace("∂", "d"),
@@ -79,7 +76,7 @@ def _body(d: Derivation, width: float, unfold: bool) -> str:
     return "\n\n".join(parts) + "\n\\endgroup\n"
 
 
-def _laws(d: Derivation) -> str:
+def _laws(d: Transcript) -> str:
     items = [rf"\item[{title}] {told}" for title, told in laws_told(d, dollars)]
     return "\\subsection*{Laws}\n\\begin{description}\\itemsep0pt\n" + "\n".join(items) + "\n\\end{description}"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from symgrad.derivations.transcript import Stage
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
@@ -17,9 +17,6 @@ from symgrad.language.linear_algebra import det, inv, logdet
 from symgrad.language.reduction import logsumexp, softmax
 from symgrad.language.symbols import dim
 from symgrad.language.tensor import Tensor, wrap
-
-if TYPE_CHECKING:
-    from symgrad.derivations.steps import Step
 
 CHAIN = {"unicode": "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v",
          "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
@@ -83,7 +80,7 @@ def _square(node: Node) -> bool:
         node.attrs[0][0] == node.attrs[0][1])
 
 
-def laws(steps: Sequence[Step], style: str) -> list[tuple[str, list[str]]]:
+def laws(steps: Sequence[Stage], style: str) -> list[tuple[str, list[str]]]:
     """The laws that the backward steps use: a title and formulas, each once, in the order of first use."""
     from symgrad.derivations.text import scalar_derivative
 
@@ -111,7 +108,7 @@ def of_rows(user: Box) -> bool:
     return len(user.leaf.shape) - sampled > 1
 
 
-def general(step: Step, style: str) -> str:
+def general(step: Stage, style: str) -> str:
     """The general law of which a backward step is an instance."""
     if step.kind == "mean":
         return ""

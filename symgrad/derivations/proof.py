@@ -7,23 +7,23 @@ gradient must equal central differences of the loss as a function of that one va
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symgrad.computing.functions import function
 from symgrad.computing.points import random_sizes, random_value
+from symgrad.derivations.steps import Step
+from symgrad.derivations.transcript import Transcript
 from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import Box, cotangent_leaf
 from symgrad.graphs.weights import Weight, to_expr
 from symgrad.language.tensor import Tensor, wrap
-
-if TYPE_CHECKING:
-    from symgrad.derivations.derivation import Derivation, Step
 
 TOLERANCE = 1e-6
 ENTRIES = 12  # entries of a gradient that are tried
@@ -67,7 +67,7 @@ class Check:
         return "\n".join(lines)
 
 
-def check(derivation: Derivation, seed: int = 0) -> Check:
+def check(derivation: Transcript, seed: int = 0) -> Check:
     """Confirm every step at random values; see `Derivation.check`."""
     rng = np.random.default_rng(seed)
     inputs = [box.node for box in derivation.graph if box.node.op == "input"]
@@ -109,7 +109,7 @@ def _error(pairs: Sequence[tuple[Any, Any]]) -> float:
 class _World:
     """The values of all boxes and gradients at one point."""
 
-    def __init__(self, derivation: Derivation, inputs: list[Node], values: dict[Node, Any],
+    def __init__(self, derivation: Transcript, inputs: list[Node], values: dict[Node, Any],
                  sizes: dict[sp.Symbol, int]) -> None:
         self.derivation, self.inputs, self.inputs_at = derivation, inputs, values
         self.sizes = {s.name: n for s, n in sizes.items()}
@@ -234,3 +234,25 @@ def _mean(step: Step, world: _World) -> tuple[Any, Any]:
     if not got:
         return 0.0, 0.0
     return np.concatenate(got), np.concatenate(wanted)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The numerical proof of a derivation: the rows of a table, one sentence, and whether all steps hold; None
+    where that is not known, because the loss itself has no finite value at the random points."""
+
+    rows: tuple[tuple[str, ...], ...]
+    sentence: str
+    good: bool | None
+
+
+def prove(shown: Transcript, seed: int = 0) -> Proof:
+    """Check every step of a derivation at random values."""
+    checked = check(shown, seed)
+    forward = {step.number for step in shown.steps if step.kind == "forward"}
+    if any(row.number in forward and not math.isfinite(row.error) for row in checked.rows):
+        rows = tuple((str(r.number), r.formula, "-", "?") for r in checked.rows)
+        return Proof(rows, "not checked: the loss has no finite value at the random points; another --seed may have",
+                     None)
+    rows = tuple((str(r.number), r.formula, f"{r.error:.1e}", "ok" if r.holds else "FAILS") for r in checked.rows)
+    return Proof(rows, str(checked).splitlines()[0].rstrip(":"), bool(checked))

@@ -7,98 +7,67 @@ up: G_v = sum of (du/dv)' G_u. Steps hold small graphs; text is made from them w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 
-from symgrad.formulas.shown import Shown
+from symgrad.derivations import laws, text
+from symgrad.derivations.transcript import Stage, World
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.algebra.samples import sample_axes
-from symgrad.graphs.node import Node, depends
-from symgrad.graphs.pieces.boxes import Box, cotangent_leaf, local_cotangents
-from symgrad.graphs.sizes import Size
-from symgrad.graphs.weights import Weight
-from symgrad.language.tensor import Tensor
+from symgrad.graphs.node import Node, depends, topological
+from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
+from symgrad.graphs.pieces.choosing import solid
+from symgrad.language.tensor import Tensor, wrap
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Step(Shown):
-    """One numbered step. `node` is its right-hand side over the leaves of other steps."""
-
-    number: int
-    kind: str  # "forward", "backward", "use" (one of several terms) or "mean"
-    name: str
-    node: Node
-    box: Box
-    consumers: tuple[Box, ...] = ()
-    batch: Node | None = None  # the same over the whole batch, where that is another formula
-    loss: str = ""
-    parts: tuple[Step, ...] = ()  # what a mean averages
-    weight: Weight | None = None
-    by: tuple[int, ...] = ()  # the numbers of the steps that this one uses
-    inside: str = ""  # the label of the step that this one unfolds
-    world: World | None = field(default=None, repr=False)
-
-    @property
-    def label(self) -> str:
-        """The number as a reader sees it; 11.2 is the second step inside step 11."""
-        return f"{self.inside}.{self.number}" if self.inside else str(self.number)
+class Step(Stage):
+    """One numbered step, and what it says."""
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The steps inside: what is averaged, the terms of a sum over uses, or the box taken apart."""
-        return self.parts or _unfolding.inside(self)
+        return self.parts or inside_of(self)
 
     @property
     def formula(self) -> str:
         """The formula of one sample, in Unicode."""
-        return _text.formula(self, "unicode", "sample")
+        return text.formula(self, "unicode", "sample")
 
     @property
     def batch_formula(self) -> str:
         """The formula over the whole batch, samples as rows, in Unicode."""
-        return _text.formula(self, "unicode", "batch")
+        return text.formula(self, "unicode", "batch")
 
     def latex(self, mode: str = "sample") -> str:
         """The formula in LaTeX, of one sample or over the "batch"."""
-        return _text.formula(self, "latex", mode)
+        return text.formula(self, "latex", mode)
 
     @property
     def general(self) -> str:
         """The general law by which the step holds, in Unicode."""
-        return _laws.general(self, "unicode")
+        return laws.general(self, "unicode")
 
     @property
     def law(self) -> str:
         """That law for the values of this step, in Unicode."""
-        return _text.law(self, "unicode")
+        return text.law(self, "unicode")
 
     @property
     def rule(self) -> str:
         """Why the step holds, in words."""
-        return _text.rule(self)
+        return text.rule(self)
 
     @property
     def local_jacobian(self) -> str:
         """What SymPy derived: the Jacobian of each box that uses the value."""
-        return _text.jacobians(self, "unicode")
+        return text.jacobians(self, "unicode")
 
     def __str__(self) -> str:
         return f"({self.label}) {self.formula}"
 
     def __repr__(self) -> str:
         return f"<Step {self}>"
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """What the steps of one pass share: the last box, its cotangent, the samples and the weight of their mean."""
-
-    root: Box
-    seed: Node
-    loss: str
-    weight: Weight | None
-    samples: Size | None  # where the loss is that of one sample
 
 
 def _sampled(box: Box) -> bool:
@@ -171,6 +140,29 @@ def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
     return part
 
 
-import symgrad.derivations.laws as _laws  # noqa: E402
-import symgrad.derivations.text as _text  # noqa: E402 - text and unfolding are written in terms of steps
-import symgrad.unfolding as _unfolding  # noqa: E402
+def inside_of(step: Step) -> tuple[Step, ...]:
+    """The inner steps of a backward step; none where the rule says all there is to say."""
+    if step.kind != "backward" or step.world is None:
+        return ()
+    if len(step.consumers) > 1:
+        return tuple(
+            Step(i, "use", step.name, flow(user, step.box, step.world, False), step.box, (user,), loss=step.loss,
+                 inside=step.label, world=step.world)
+            for i, user in enumerate(step.consumers, start=1))
+    (user,) = step.consumers
+    if user.kind == "affine" or row_of(user) is not None:
+        return ()
+    leaf = step.box.leaf
+    live = depends([user.local], {leaf})
+    samples = sample_axes([user.local])
+    between = [n for n in topological([user.local]) if n in live and n not in (leaf, user.local) and solid(n)
+               and samples.get(n, 0) == 0]  # a value with its samples elsewhere is not one a user wrote
+    if not between:
+        return ()
+    found = boxes(user.local, {}, user.name, keep=between, letter="u")
+    seed = step.world.seed if user is step.world.root else cotangent_leaf(user, step.world.samples)
+    found[-1] = replace(found[-1], kind=user.kind if user.kind == "output" else "operation")
+    world = World(found[-1], seed, step.loss, None, step.world.samples)
+    first = [s for s in forward(found, world, step.label) if s.box.node in live]
+    first = [replace(s, number=i, by=()) for i, s in enumerate(first, start=1)]
+    return (*first, *backward(found, [wrap(leaf)], world, first, step.label))

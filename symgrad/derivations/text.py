@@ -7,10 +7,10 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from symgrad.derivations.transcript import Stage
 from symgrad.formulas.rendering import render
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
@@ -21,8 +21,6 @@ from symgrad.graphs.weights import ONE, Weight, to_expr
 
 MOST = 6  # references of one step
 
-if TYPE_CHECKING:
-    from symgrad.derivations.steps import Step
 
 
 def show(node: Node, style: str, mode: str = "sample") -> str:
@@ -30,7 +28,7 @@ def show(node: Node, style: str, mode: str = "sample") -> str:
     return render(node, mode=mode, style=style)
 
 
-def name_of(step: Step, style: str, mode: str) -> str:
+def name_of(step: Stage, style: str, mode: str) -> str:
     """The left-hand side of a step."""
     if step.kind == "backward":
         return gradient_name(step.box, style, mode)
@@ -42,7 +40,7 @@ def gradient_name(box: Box, style: str, mode: str = "sample") -> str:
     return show(cotangent_leaf(box), style, mode)
 
 
-def formula(step: Step, style: str, mode: str) -> str:
+def formula(step: Stage, style: str, mode: str) -> str:
     """The formula of a step."""
     if step.kind == "mean":
         return _mean(step, style, mode)
@@ -69,7 +67,7 @@ def nabla(v: str, of: str, style: str) -> str:
     return rf"\nabla_{{{v}}} {of}" if style == "latex" else f"∇_{v} {of}"
 
 
-def _mean(step: Step, style: str, mode: str) -> str:
+def _mean(step: Stage, style: str, mode: str) -> str:
     names = ", ".join(show(s.box.leaf, style) for s in step.parts)
     if style == "latex":
         return rf"\nabla_{{\theta}} L = {weight_text(step.weight, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
@@ -88,7 +86,7 @@ def _partial(a: str, b: str, style: str) -> str:
     return rf"\frac{{\partial {a}}}{{\partial {b}}}" if style == "latex" else f"∂{a}/∂{b}"
 
 
-def law(step: Step, style: str) -> str:
+def law(step: Stage, style: str) -> str:
     """The law for the values of a step: the sum over all uses of the transposed Jacobian times G."""
     if step.kind in ("forward", "use"):
         return ""
@@ -113,7 +111,7 @@ def is_number(box: Box) -> bool:
     return len(box.leaf.shape) == _samples(box)
 
 
-def _transposed(user: Box, step: Step, style: str) -> str:
+def _transposed(user: Box, step: Stage, style: str) -> str:
     """(∂u/∂v)ᵀ G_u."""
     v = show(step.box.leaf, style)
     if user.kind == "output":
@@ -122,7 +120,7 @@ def _transposed(user: Box, step: Step, style: str) -> str:
     return f"{left}{_partial(show(user.leaf, style), v, style)}{right}{t} {gradient_name(user, style)}"
 
 
-def slope(step: Step, style: str) -> str:
+def slope(step: Stage, style: str) -> str:
     """tanh'(a), where the only use of a is an activation."""
     row = row_of(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
     return "" if row is None else f"{function_name(row, style)}'({show(step.box.leaf, style)})"
@@ -138,12 +136,12 @@ def function_name(row: str, style: str) -> str:
     return f"\\{row}" if row in known else rf"\operatorname{{{row}}}".replace("_", r"\_")
 
 
-def rule(step: Step) -> str:
+def rule(step: Stage) -> str:
     """Why a step holds, in words."""
     return words(step, "unicode", lambda text: text)
 
 
-def words(step: Step, style: str, math: Callable[[str], str]) -> str:
+def words(step: Stage, style: str, math: Callable[[str], str]) -> str:
     """Why a step holds; `math` sets a formula of `style` within a sentence."""
     box = step.box
 
@@ -194,7 +192,7 @@ def _forward_words(box: Box) -> str:
     return "softmax of each row" if box.local.op == "softmax" and len(box.leaf.shape) > 1 + _samples(box) else "definition"
 
 
-def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") -> str:
+def references(step: Stage, show_one: Callable[[int], str] = lambda n: f"({n})") -> str:
     """`by (7), (13)`: the steps that a backward step uses."""
     if step.kind != "backward" or not step.by or step.inside:
         return ""
@@ -202,7 +200,7 @@ def references(step: Step, show_one: Callable[[int], str] = lambda n: f"({n})") 
     return "by " + ", ".join(shown if len(step.by) <= MOST else [*shown[:2], "…", shown[-1]])
 
 
-def jacobians(step: Step, style: str) -> str:
+def jacobians(step: Stage, style: str) -> str:
     """The local Jacobians that the step applies, and the scalar derivative behind an activation."""
     if step.kind != "backward":
         return ""
@@ -219,7 +217,7 @@ def jacobians(step: Step, style: str) -> str:
     return ("; " if style == "unicode" else r",\quad ").join(texts)
 
 
-def derived(step: Step, style: str) -> str:
+def derived(step: Stage, style: str) -> str:
     """What SymPy derived, as a document says it: the derivative of an activation, or else Jacobians in matrix notation."""
     if step.kind != "backward" or len(step.consumers) > 1:
         return ""

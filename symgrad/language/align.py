@@ -16,12 +16,12 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
-from symgrad.formulas.rendering import short
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
 from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor, wrap
 
 

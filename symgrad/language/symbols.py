@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from numbers import Integral, Real
 from typing import Any
@@ -12,7 +13,7 @@ import sympy as sp
 from symgrad.formulas.names import shape_text
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import ShapeError, SymgradError
-from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.language.align import as_shape, as_size
@@ -145,3 +146,22 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
     value = np.array(value)
     value.flags.writeable = False
     return Array(blake2b(f"{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest(), None, value)
+
+
+def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
+    """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
+    nodes = [node for node in topological([loss.node]) if node.op == "input"]
+    found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(loss.node, nodes)]
+    place = {tensor: i for i, tensor in enumerate(order)}
+    kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}
+    return sorted(found, key=lambda s: (_fitted(s), place[s] if _fitted(s) in kinds else 0))
+
+
+def _fitted(symbol: Tensor) -> bool:
+    return kind_of(symbol) == "parameter"
+
+
+def kind_of(symbol: Tensor) -> str:
+    """"data", "labels" or "parameter"."""
+    kind: str = symbol.node.attrs[0].kind
+    return kind

@@ -4,19 +4,19 @@ Every instance is an owner of its own, so two `Linear(50, 50)` never share weigh
 `b`; `Sequential` numbers them by layer, and a graph with several layers numbers what would clash.
 """
 
-from symgrad.nn.linear import ELU as ELU
-from symgrad.nn.linear import GELU as GELU
-from symgrad.nn.linear import Activation as Activation
-from symgrad.nn.linear import Flatten as Flatten
-from symgrad.nn.linear import Identity as Identity
-from symgrad.nn.linear import LeakyReLU as LeakyReLU
+from symgrad.nn.activations import ELU as ELU
+from symgrad.nn.activations import GELU as GELU
+from symgrad.nn.activations import Activation as Activation
+from symgrad.nn.activations import LeakyReLU as LeakyReLU
+from symgrad.nn.activations import LogSoftmax as LogSoftmax
+from symgrad.nn.activations import ReLU as ReLU
+from symgrad.nn.activations import Sigmoid as Sigmoid
+from symgrad.nn.activations import SiLU as SiLU
+from symgrad.nn.activations import Softmax as Softmax
+from symgrad.nn.activations import Softplus as Softplus
+from symgrad.nn.activations import Tanh as Tanh
+from symgrad.nn.containers import Flatten as Flatten
+from symgrad.nn.containers import Identity as Identity
+from symgrad.nn.containers import Sequential as Sequential
 from symgrad.nn.linear import Linear as Linear
-from symgrad.nn.linear import LogSoftmax as LogSoftmax
-from symgrad.nn.linear import Module as Module
-from symgrad.nn.linear import ReLU as ReLU
-from symgrad.nn.linear import Sequential as Sequential
-from symgrad.nn.linear import Sigmoid as Sigmoid
-from symgrad.nn.linear import SiLU as SiLU
-from symgrad.nn.linear import Softmax as Softmax
-from symgrad.nn.linear import Softplus as Softplus
-from symgrad.nn.linear import Tanh as Tanh
+from symgrad.nn.module import Module as Module

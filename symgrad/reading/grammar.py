@@ -13,13 +13,51 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from symgrad.graphs.errors import ParseError
-from symgrad.reading.vocabulary import CHARACTERS, REFUSED
 
 LENGTH = 10_000  # characters of a text
 DEPTH = 80  # levels of nesting; a sum of many terms is one level
 WIDTH = 72  # of the part of a text that an error shows
 STATEMENTS = frozenset("""as assert async await break class continue def del elif except finally from global
 import lambda nonlocal pass raise return try while with yield""".split())
+REFUSED = {
+    "Lambda": "a lambda is not read",
+    "IfExp": "a conditional expression is not read; write where(condition, a, b)",
+    **dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "a comprehension is not read"),
+    "NamedExpr": "a walrus (:=) is not read",
+    "JoinedStr": "an f-string is not read",
+    "TemplateStr": "a template string is not read",
+    "Dict": "a dictionary is not read",
+    "Set": "a set is not read",
+    "Starred": "an unpacking (*) is not read",
+    "Tuple": "a tuple stands only as an argument or between [ and ]",
+    "List": "a list stands only as an argument or between [ and ]",
+    **dict.fromkeys(("Await", "Yield", "YieldFrom"), "a coroutine (await, yield) is not read"),
+    "And": "'and' is not read; write logical_and(a, b)",
+    "Or": "'or' is not read; write logical_or(a, b)",
+    "Not": "'not' is not read; write logical_not(a)",
+    "Invert": "~ is not read; write logical_not(a)",
+    "BitXor": "^ is not read; write ** for powers",
+    "BitAnd": "& is not read; write logical_and(a, b)",
+    "BitOr": "| is not read; write logical_or(a, b), or abs(x) and norm(x) for bars",
+    "FloorDiv": "// is not read; write floor(a / b)",
+    "Mod": "% is not read",
+    "LShift": "<< is not read",
+    "RShift": ">> is not read",
+    "Eq": "== is not read; write equal(a, b)",
+    "NotEq": "!= is not read; write logical_not(equal(a, b))",
+    **dict.fromkeys(("Is", "IsNot", "In", "NotIn"), "'is' and 'in' are not read; write equal(a, b)"),
+}
+SPELLED = {
+    "²": "**2", "³": "**3", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "÷": "/",
+    "≤": "<=", "≥": ">=", "ᵀ": ".T", "⊤": ".T", "′": ".T", "’": ".T", "√": "sqrt(...)", "∑": "sum(...)",
+    "‖": "norm(...)",
+}
+CHARACTERS = {
+    **{char: f"write {text}" for char, text in SPELLED.items()},
+    "\\": "a formula is in Python's grammar, not in LaTeX",
+    "#": "a formula has no comments",
+}
+
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import sympy as sp
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.reading import vocabulary as words
 from symgrad.reading.folding import WHOLE, fold, is_number
-from symgrad.reading.grammar import Source
+from symgrad.reading.grammar import REFUSED, Source
 from symgrad.reading.vocabulary import Functions
 
 SIZE = 10**6  # a whole number given to a function that makes or lays out axes
@@ -104,7 +104,7 @@ class _Reader:
             case ast.Subscript():
                 return self.entry(node)
         kind = type(node.op if isinstance(node, (ast.UnaryOp, ast.BoolOp)) else node).__name__
-        self.source.refuse(node, words.REFUSED.get(kind, f"{kind} of Python's grammar is not read"))
+        self.source.refuse(node, REFUSED.get(kind, f"{kind} of Python's grammar is not read"))
 
     def operand(self, node: ast.AST) -> Any:
         """A value to compute with: not a list."""
@@ -178,7 +178,7 @@ class _Reader:
         for step in reversed(steps):
             kind = type(step.op)
             if kind not in words.BINARY:
-                self.source.refuse(self.source.behind(step.left), words.REFUSED[kind.__name__])
+                self.source.refuse(self.source.behind(step.left), REFUSED[kind.__name__])
             sign, apply = words.BINARY[kind]
             other = self.operand(step.right)
             column = self.source.behind(step.left)
@@ -193,7 +193,7 @@ class _Reader:
             self.source.refuse(node, "a chain of comparisons is not read; write logical_and(a < b, b < c)")
         kind, right = type(node.ops[0]), node.comparators[0]
         if kind not in words.COMPARISONS:
-            self.source.refuse(self.source.behind(node.left), words.REFUSED[kind.__name__])
+            self.source.refuse(self.source.behind(node.left), REFUSED[kind.__name__])
         sign, apply = words.COMPARISONS[kind]
         a, b = self.operand(node.left), self.operand(right)
         column = self.source.behind(node.left)

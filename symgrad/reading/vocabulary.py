@@ -17,8 +17,19 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad import losses
 from symgrad.graphs.errors import ParseError
 from symgrad.graphs.sizes import canonical, dim
+from symgrad.language import (
+    align,
+    composed,
+    contraction,
+    linear_algebra,
+    pointwise,
+    rearrange,
+    reduction,
+    symbols,
+)
 from symgrad.reading.folding import WHOLE
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -48,55 +59,16 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
 }
 # Constructs of Python by the name of their class in `ast` (a few are of newer Pythons only).
-REFUSED = {
-    "Lambda": "a lambda is not read",
-    "IfExp": "a conditional expression is not read; write where(condition, a, b)",
-    **dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "a comprehension is not read"),
-    "NamedExpr": "a walrus (:=) is not read",
-    "JoinedStr": "an f-string is not read",
-    "TemplateStr": "a template string is not read",
-    "Dict": "a dictionary is not read",
-    "Set": "a set is not read",
-    "Starred": "an unpacking (*) is not read",
-    "Tuple": "a tuple stands only as an argument or between [ and ]",
-    "List": "a list stands only as an argument or between [ and ]",
-    **dict.fromkeys(("Await", "Yield", "YieldFrom"), "a coroutine (await, yield) is not read"),
-    "And": "'and' is not read; write logical_and(a, b)",
-    "Or": "'or' is not read; write logical_or(a, b)",
-    "Not": "'not' is not read; write logical_not(a)",
-    "Invert": "~ is not read; write logical_not(a)",
-    "BitXor": "^ is not read; write ** for powers",
-    "BitAnd": "& is not read; write logical_and(a, b)",
-    "BitOr": "| is not read; write logical_or(a, b), or abs(x) and norm(x) for bars",
-    "FloorDiv": "// is not read; write floor(a / b)",
-    "Mod": "% is not read",
-    "LShift": "<< is not read",
-    "RShift": ">> is not read",
-    "Eq": "== is not read; write equal(a, b)",
-    "NotEq": "!= is not read; write logical_not(equal(a, b))",
-    **dict.fromkeys(("Is", "IsNot", "In", "NotIn"), "'is' and 'in' are not read; write equal(a, b)"),
-}
-SPELLED = {
-    "²": "**2", "³": "**3", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "÷": "/",
-    "≤": "<=", "≥": ">=", "ᵀ": ".T", "⊤": ".T", "′": ".T", "’": ".T", "√": "sqrt(...)", "∑": "sum(...)",
-    "‖": "norm(...)",
-}
-CHARACTERS = {
-    **{char: f"write {text}" for char, text in SPELLED.items()},
-    "\\": "a formula is in Python's grammar, not in LaTeX",
-    "#": "a formula has no comments",
-}
 
 
 @cache
 def public_functions() -> Functions:
-    """The functions of section 2 by name. Collected at the first parse, when symgrad is complete."""
-    import symgrad as sg
-
-    losses = getattr(sg, "losses", None)
+    """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
+    homes = (align, composed, contraction, linear_algebra, pointwise, rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
-    return table | {name: getattr(sg, name) for name in names if hasattr(sg, name)}
+    return table | {name: vars(home)[name] for name in names for home in homes
+                    if getattr(vars(home).get(name), "__module__", "") == home.__name__}
 
 
 def is_tensor(value: Any) -> bool:

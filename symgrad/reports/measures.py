@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.drawing.pictures.curves import UNDRAWN, bundle_svg, curves_svg
 from symgrad.graphs.node import INTEGER, REAL
-from symgrad.optim.rows import Adam
+from symgrad.optim import Adam
 from symgrad.training.dataset import Dataset
 
 if TYPE_CHECKING:

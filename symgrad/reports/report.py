@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from symgrad.derivations.derivation import Derivation, Step, derive
+from symgrad.derivations.proof import Proof, prove
 from symgrad.derivations.text import show
 from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, write_whole
@@ -26,16 +27,17 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.boxes import Box
 from symgrad.graphs.sizes import Shape, dim
 from symgrad.graphs.weights import ONE, to_expr
+from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.optim.rows import Adam, Optimizer
+from symgrad.optim import Adam, Optimizer
 from symgrad.optim.scalars import latex
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Trained, trained
 from symgrad.reports.page import described, embedded, rendered, with_notes
-from symgrad.shell import commands
-from symgrad.shell.target import Target, symbols_of
+from symgrad.reports.symbols import symbol_rows
 from symgrad.training.dataset import Dataset
 from symgrad.training.source import Line, Source, derivative_source, rule_of, written
+from symgrad.version import __version__
 
 if TYPE_CHECKING:
     from symgrad.training.model import Model
@@ -87,16 +89,16 @@ def day() -> str:
     return f"{moment:%Y-%m-%d}"
 
 
-def write_report(subject: Subject, path: str | os.PathLike[str]) -> commands.Proof:
+def write_report(subject: Subject, path: str | os.PathLike[str]) -> Proof:
     """Write the page, whole or not at all; gives the proof of its derivation. Raises SymgradError where it cannot."""
     check_place(path)
     derivation = derive(subject.loss, list(subject.wrt) or None)
-    proof = commands.prove(derivation)
+    proof = prove(derivation)
     write_whole(path, page(subject, derivation, proof))
     return proof
 
 
-def page(subject: Subject, derivation: Derivation, proof: commands.Proof) -> str:
+def page(subject: Subject, derivation: Derivation, proof: Proof) -> str:
     """The text of the page."""
     layers, listings = layers_of(derivation), _listings(subject, derivation)
     links = _links(derivation, listings)
@@ -174,12 +176,12 @@ def _loss(derivation: Derivation) -> list[str]:
 
 def _symbols(subject: Subject, derivation: Derivation) -> list[dict[str, Any]]:
     """A row for each symbol; sizes are those of the model where it has any."""
-    target = Target(subject.loss, subject.wrt, subject.title, "report")
     known = {box.node: box for box in derivation.graph}
     names = {} if subject.model is None else subject.model._names
     values: Mapping[str, Any] = {} if subject.model is None else subject.model._views
     rows = []
-    for tensor, row in zip(symbols_of(subject.loss, subject.wrt), commands.symbol_rows(target), strict=True):
+    symbols = symbols_of(subject.loss, subject.wrt)
+    for tensor, row in zip(symbols, symbol_rows(symbols), strict=True):
         array = values.get(names.get(tensor.node, ""))
         box = known.get(tensor.node)
         numbers = row[4] if array is None else str(array.size)
@@ -330,9 +332,8 @@ def _trained(subject: Subject, layers: Sequence[Layer]) -> Trained | None:
 
 def _versions(subject: Subject) -> list[tuple[str, str]]:
     """What a reader needs to get the same page again."""
-    import symgrad
 
-    rows = [("symgrad", symgrad.__version__), ("Python", platform.python_version())]
+    rows = [("symgrad", __version__), ("Python", platform.python_version())]
     rows += [(name, metadata.version(name)) for name in ("numpy", "sympy")]
     if subject.model is not None:
         rows += [("backend", subject.model.backend), ("numbers", subject.model.dtype),

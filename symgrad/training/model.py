@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,13 +25,13 @@ from symgrad.computing.functions import Function, dtype_name, function
 from symgrad.computing.threads import threads_for, within
 from symgrad.files import write_whole
 from symgrad.formulas.names import display_names
-from symgrad.formulas.rendering import mathml
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import symbols_of
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.optim.rows import Adam, Optimizer
+from symgrad.optim import Adam, Optimizer
 from symgrad.training import fitting
 from symgrad.training.dataset import Dataset, checked, split
 from symgrad.training.history import History
@@ -339,8 +340,8 @@ class Model:
         validation data of the last fit, or on what it was trained on. Equal models give equal bytes; `date` adds the
         day, or that text. Raises SymgradError for a place that cannot be written, DataError for data that do not fit.
         """
-        from symgrad.reports.report import of_model, write_report
-        write_report(of_model(self, data, title, date), path)
+        reports = import_module("symgrad.reports.report")  # a room above: opened at the first call
+        reports.write_report(reports.of_model(self, data, title, date), path)
         return Path(path)
 
     def __repr__(self) -> str:

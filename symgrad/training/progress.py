@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from symgrad.notebook import number
+
 LINES = 10  # of a fit, where there is no terminal
 ROWS = 8  # epochs in the table
 PAUSE = 0.1  # seconds between two frames, at least
@@ -142,15 +144,6 @@ def columns(names: Sequence[str], width: int) -> list[str]:
         if name in known and (room >= 0 or len(kept) < 2):
             kept.append(name)
     return [name for name in known if name in kept]
-
-
-def number(value: float) -> str:
-    """A number in few characters, all of one kind below each other.
-
-    >>> [number(x) for x in (0.52341, 12.3456, 1234567.0, 3e-7)]
-    ['0.5234', '12.3456', '1.23e+06', '3.00e-07']
-    """
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
 
 
 def _time(seconds: float) -> str:

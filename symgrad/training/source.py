@@ -42,7 +42,7 @@ from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.reduction import empirical_risk
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.optim.rows import Adam, Optimizer
+from symgrad.optim import Adam, Optimizer
 from symgrad.training.parameters import npz
 
 SHOWN = 24  # formulas in the head of a module

@@ -11,8 +11,8 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
-from symgrad.formulas.rendering import short
 from symgrad.graphs.sizes import Shape
+from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor
 from symgrad.verifying.ratios import Factor
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from symgrad.drawing.pictures.dot import layout_dot
 from symgrad.drawing.pictures.palette import TITLE_SIZE
-from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size, layout_dot
+from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size
 from symgrad.drawing.pictures.placing import Entry, Frame, Point, Room, beside_line, legend, on_top, sampled
 from symgrad.drawing.pictures.ranks import steering
 from symgrad.drawing.pictures.typeset import text_width

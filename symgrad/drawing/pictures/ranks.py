@@ -2,19 +2,16 @@
 
 Arrows are read as they are written for dot: a backward arrow from its head to its tail, so that every arrow
 points the way of the forward computation and gradients take the columns of their values. A *door* (see
-`symgrad.drawing.pictures.picture`) is named by the number of its arrow, a box by its key.
+`symgrad.picture`) is named by the number of its arrow, a box by its key.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from symgrad.drawing.pictures.palette import STYLES
-
-if TYPE_CHECKING:
-    from symgrad.drawing.pictures.picture import Picture
+from symgrad.drawing.pictures.picture import Picture, enclosing
 
 # 128 is dot's own pull that makes clusters compact, 1 that of an invisible edge that orders a column.
 FORWARD_WEIGHT, BACKWARD_WEIGHT, OPERAND_WEIGHT = 500, 200, 10
@@ -85,15 +82,6 @@ def steering(picture: Picture) -> Steering:
     for ends in column.values():
         stacks += zip(ends, ends[1:])
     return Steering(courses, _connected(beside + stacks), stacks)
-
-
-def enclosing(parents: dict[str, str | None], key: str | None) -> list[str]:
-    """A cluster and those around it, innermost first (cut short where clusters form a cycle)."""
-    chain: list[str] = []
-    while key is not None and len(chain) <= len(parents):
-        chain.append(key)
-        key = parents[key]
-    return chain
 
 
 def _connected(pairs: list[tuple[End, End]]) -> list[list[End]]:

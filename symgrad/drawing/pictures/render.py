@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from symgrad.drawing.pictures.dot import to_dot
 from symgrad.drawing.pictures.layout import Scene, lay_out
 from symgrad.drawing.pictures.palette import PAPER
-from symgrad.drawing.pictures.picture import Picture, to_dot
+from symgrad.drawing.pictures.picture import Picture
 from symgrad.drawing.pictures.svg import box_ids, svg
 from symgrad.drawing.pictures.telling import heading, told
 from symgrad.drawing.pictures.typeset import FONT_FILE, FONT_NAME, covers

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import symgrad.drawing.pictures.palette as look
+from symgrad.drawing.pictures.dot import identifiers
 from symgrad.drawing.pictures.layout import Frame, PlacedArrow, Point, Scene
 from symgrad.drawing.pictures.lines import block
-from symgrad.drawing.pictures.picture import Box, identifiers
+from symgrad.drawing.pictures.picture import Box
 from symgrad.drawing.pictures.placing import Entry
 from symgrad.drawing.pictures.typeset import ASCENT, DESCENT, FONT_STACK, LINE, Formula
 

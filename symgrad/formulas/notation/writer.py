@@ -21,7 +21,6 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.notation.coefficients import expression
-from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs.algebra.samples import sample_axes
@@ -83,10 +82,11 @@ class Writer:
     Nodes in `stop` print as dots; of sums of more than `terms` terms some are left out.
     """
 
-    def __init__(self, roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
+    def __init__(self, operators: Mapping[str, Any], roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
                  stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
         if mode not in (SAMPLE, BATCH):
             raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
+        self.operators = operators
         self.mode, self.terms, self.axes = mode, terms, words.axes
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
@@ -146,7 +146,7 @@ class Writer:
             return self._atom(node, index)
         self.depth += 1
         try:
-            return OPERATORS.get(node.op, OPERATORS["?"])(self, node, index, taken)
+            return self.operators.get(node.op, self.operators["?"])(self, node, index, taken)
         finally:
             self.depth -= 1
 

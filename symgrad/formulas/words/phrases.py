@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from symgrad.formulas.spelling.tree import UNIT, Tree, num
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.kinds import COLUMN, MATRIX, SCALAR
 from symgrad.formulas.words.spoken import ENTRYWISE, FORMS, REDUCTIONS, RELATIONS, ordinal
-
-if TYPE_CHECKING:
-    from symgrad.formulas.words.speech import Speech
 
 ATOM, PRODUCT, SUM = 0, 1, 2  # how loosely a phrase holds together
 
@@ -33,6 +30,20 @@ class Phrase:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Speech(Protocol):
+    """What the functions below ask of the speech they are parts of."""
+
+    @property
+    def letters(self) -> AbstractSet[Tree]: ...
+    def read(self, tree: Tree) -> str: ...
+    def kind(self, tree: Tree) -> str: ...
+    def noun(self, tree: Tree) -> Phrase: ...
+    def phrase(self, tree: Tree) -> Phrase: ...
+    def listed(self, parts: Sequence[Tree]) -> str: ...
+    def entry(self, parts: Sequence[Tree], word: str = "") -> str: ...
+    def of_every(self, what: str, tree: Tree) -> Phrase: ...
 
 
 def item(s: Speech, base: Tree, parts: Sequence[Tree]) -> Phrase:

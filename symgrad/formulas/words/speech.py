@@ -17,7 +17,19 @@ from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.tree import ONES, UNIT, Tree, num, power, product, transpose, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.kinds import COLUMN, MATRIX, ROW, SCALAR, kind_of
-from symgrad.formulas.words.phrases import PRODUCT, SUM, Phrase, call, closed, condition, hide, item, listed, matrix, truth
+from symgrad.formulas.words.phrases import (
+    PRODUCT,
+    SUM,
+    Phrase,
+    call,
+    closed,
+    condition,
+    hide,
+    item,
+    listed,
+    matrix,
+    truth,
+)
 from symgrad.formulas.words.spoken import DOTS, TIMES
 
 

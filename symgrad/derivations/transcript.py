@@ -1,0 +1,75 @@
+"""A derivation as data: what its steps are and where they come from. Text and documents read it; it knows of none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from symgrad.formulas.shown import Shown
+from symgrad.graphs.node import Node
+from symgrad.graphs.pieces.boxes import Box
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.weights import Weight
+from symgrad.language.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What the steps of one pass share: the last box, its cotangent, the samples and the weight of their mean."""
+
+    root: Box
+    seed: Node
+    loss: str
+    weight: Weight | None
+    samples: Size | None  # where the loss is that of one sample
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Stage(Shown):
+    """One numbered step. `node` is its right-hand side over the leaves of other steps."""
+
+    number: int
+    kind: str  # "forward", "backward", "use" (one of several terms) or "mean"
+    name: str
+    node: Node
+    box: Box
+    consumers: tuple[Box, ...] = ()
+    batch: Node | None = None  # the same over the whole batch, where that is another formula
+    loss: str = ""
+    parts: tuple[Any, ...] = ()  # what a mean averages
+    weight: Weight | None = None
+    by: tuple[int, ...] = ()  # the numbers of the steps that this one uses
+    inside: str = ""  # the label of the step that this one unfolds
+    world: World | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """The number as a reader sees it; 11.2 is the second step inside step 11."""
+        return f"{self.inside}.{self.number}" if self.inside else str(self.number)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Transcript:
+    """The derivative of a scalar, step by step. Made by `sg.derive`."""
+
+    y: Tensor
+    wrt: tuple[Tensor, ...]
+    steps: tuple[Any, ...]
+    loss: Node  # the scalar that is derived: of one sample, where y is a mean over samples
+    weight: Weight | None  # y = weight * sum over samples of loss; None where y is the loss itself
+    over: Size | None
+    graph: tuple[Box, ...] = field(repr=False)
+    written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
+
+    @cached_property
+    def outputs(self) -> tuple[Any, ...]:
+        """The backward steps of the variables that were asked for."""
+        wanted = {x.node for x in self.wrt}
+        return tuple(s for s in self.steps if s.kind == "backward" and s.box.node in wanted)
+
+    @cached_property
+    def asked(self) -> tuple[Any, ...]:
+        """The same in the order in which they were asked for."""
+        place = {x.node: i for i, x in enumerate(self.wrt)}
+        return tuple(sorted(self.outputs, key=lambda s: place[s.box.node]))

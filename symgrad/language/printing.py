@@ -1,0 +1,84 @@
+"""How tensors print: `str`, error messages, LaTeX, MathML, several lines of Unicode."""
+
+from __future__ import annotations
+
+from symgrad.formulas.notation.operators import OPERATORS
+from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, symbol_names
+from symgrad.formulas.rendering import Lines, spelled, written
+from symgrad.formulas.spelling.tree import Tree, name
+from symgrad.formulas.spelling.unicode import unicode
+from symgrad.graphs.algebra.samples import sample_axes
+from symgrad.graphs.node import Node
+from symgrad.language.tensor import Tensor
+
+WIDTH = 40  # characters of a formula in an error message
+GLANCE = 20  # nodes that an error message looks at
+
+
+def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
+    if t.node.op == "named":
+        return name(t.node.attrs[0]), [], False
+    return written(t.node, SAMPLE, lexicon([t.node]), frozenset(), None, t.over is not None)
+
+
+def text(t: Tensor) -> str:
+    """The formula on one line of Unicode; a named tensor prints as its name.
+
+    >>> import symgrad as sg
+    >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
+    >>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w))
+    2 Xᵀ (X w - y)
+    """
+    return spelled(*_tree_of(t), "unicode")
+
+
+def short(t: Tensor) -> str:
+    """At most 40 characters, for error messages: never fails, and looks at a few nodes only."""
+    node = t.node
+    try:
+        if node.op == "named":
+            return _cut(unicode(name(node.attrs[0])))
+        near: dict[Node, None] = {node: None}
+        queue = [node]
+        while queue:
+            for operand in queue.pop(0).operands:
+                if operand not in near and len(near) < GLANCE:
+                    near[operand] = None
+                    queue.append(operand)
+        stop = {o for each in near for o in each.operands if o not in near and o.operands}
+        words = Lexicon(symbol_names(near), sample_axes([node]))
+        return _cut(unicode(Writer(OPERATORS, [node], words, SAMPLE, stop).formula(node, t.over is not None)))
+    except Exception:  # an error message must not be lost to an error in it
+        return node.op
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[:WIDTH - 1].rstrip() + "…"
+
+
+def shape_text(t: Tensor) -> str:
+    """The shape as Python writes it, with the sample axis where there is one."""
+    shape = t.shape
+    inner = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    return inner if t.over is None else f"{inner} over {t.over}"
+
+
+def latex(t: Tensor) -> str:
+    """The formula in LaTeX."""
+    return spelled(*_tree_of(t), "latex")
+
+
+def mathml(t: Tensor) -> str:
+    """The formula as presentation MathML, with its LaTeX in an annotation."""
+    from symgrad.formulas.spelling.mathml import mathml_of
+
+    return mathml_of(latex(t))
+
+
+def pretty(t: Tensor) -> str:
+    """The formula as Unicode over several lines; definitions follow, one below the other."""
+    from symgrad.formulas.spelling.pretty import pretty as to_pretty
+
+    main, definitions, more = _tree_of(t)
+    blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions), *["…"] * more]
+    return ("\n\n" if definitions else "").join(blocks) if len(blocks) > 1 else blocks[0]
