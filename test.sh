@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks: lint, types, import directions, tests. Options go on to pytest: ./test.sh --update tests/test_source.py
+# All checks: lint, types, import directions, tests. Options go on to pytest: ./test.sh --update tests/formulas
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/.ci/venv"

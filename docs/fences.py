@@ -8,7 +8,7 @@ One mechanism for the tests and for the build. A page is Markdown; three kinds o
     ```python torch    the same in a namespace of its own, run where PyTorch is installed.
     ```console         after `$ symgrad ...`, the output of that command.
 
-Other fences are text. `pytest --update tests/test_docs.py` writes into a page what its examples print today: look at
+Other fences are text. `pytest --update tests/whole/test_docs.py` writes into a page what its examples print today: look at
 the difference before it is committed.
 """
 

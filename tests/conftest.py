@@ -6,12 +6,11 @@
 
 import difflib
 import os
-from pathlib import Path
 
 import hypothesis
 import pytest
+from places import GOLDEN
 
-GOLDEN = Path(__file__).parent / "golden"
 SHOWN = 60  # lines of a diff: more hides the assertion that failed
 
 # The same examples on every run; no deadline, because a machine that is busy proves nothing about the code.

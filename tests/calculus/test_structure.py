@@ -1,12 +1,12 @@
 """sg.structure: kinds, formulas, and that everything a structure does agrees with the matrix of numbers."""
 
-import os
 import subprocess
 import sys
 import tracemalloc
 
 import numpy as np
 import pytest
+from places import environment
 
 import symgrad as sg
 
@@ -549,8 +549,6 @@ def test_deep_graphs():
 
 
 SCRIPT = """
-import sys
-sys.path.insert(0, {tests!r})
 import symgrad as sg
 from test_structure import CASES, SIZES, sizes_of
 for name in {names!r}:
@@ -560,10 +558,9 @@ for name in {names!r}:
 
 def test_formulas_do_not_depend_on_the_hash_seed():
     names = ("logistic batch", "masked U V", "softmax regression", "tanh net W1", "tanh net W1 W2", "two factors")
-    script = SCRIPT.format(tests=os.path.dirname(__file__), names=names)
+    script = SCRIPT.format(names=names)
     runs = []
     for seed in ("0", "1"):
-        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
-        env["PYTHONPATH"] = os.pathsep.join([os.path.dirname(os.path.dirname(sg.__file__)), env.get("PYTHONPATH", "")])
-        runs.append(subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout)
+        runs.append(subprocess.run([sys.executable, "-c", script], env=environment(__file__, PYTHONHASHSEED=seed),
+                                   capture_output=True, check=True).stdout)
     assert runs[0] == runs[1] and len(runs[0].splitlines()) == len(names)

@@ -12,27 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from checker import near
-from test_operations import ROWS
-from together import outputs_of
+from networks import DATA, RULES, frozen_layers_stay, network
+from together import groups, outputs_of
 
 import symgrad as sg
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import room
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.storage import Slot, largest
-
-TOGETHER = 24
-SETTINGS = ("concrete", "symbolic", "samples", "empty")
-
-
-def groups():
-    """Rows in groups, each in one setting."""
-    for k, start in enumerate(range(0, len(ROWS), TOGETHER)):
-        setting = SETTINGS[k % len(SETTINGS)]
-        rows = [row for row in ROWS[start:start + TOGETHER] if setting not in row.skip.split()]
-        if setting == "empty":
-            rows = [row for row in rows if set(row.shapes) & set("ijkl")]
-        yield pytest.param(rows, setting, id=f"{start} {setting}")
 
 
 @pytest.mark.parametrize("rows, setting", list(groups()))
@@ -209,25 +196,6 @@ def test_two_threads_may_call_one_function():
 # training -------------------------------------------------------------------------------------------------------
 
 
-T = sg.dim("T")
-x, t = sg.data("x", 5, over=T), sg.labels("t", 3, over=T)
-DATA = {"x": np.random.default_rng(1).standard_normal((40, 5)), "t": np.random.default_rng(2).integers(0, 3, 40)}
-
-
-def network(*activations):
-    layers, width = [], 5
-    for k, activation in enumerate(activations):
-        layers += [sg.nn.Linear(width, 6 - k), activation]
-        width = 6 - k
-    net = sg.nn.Sequential(*layers, sg.nn.Linear(width, 3))
-    return sg.empirical_risk(sg.losses.cross_entropy(net(x), t)), net(x)
-
-
-RULES = [sg.optim.SGD(0.1), sg.optim.SGD(0.1, momentum=0.9), sg.optim.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
-         sg.optim.Adam(0.01), sg.optim.Adam(0.01, amsgrad=True), sg.optim.AdamW(0.01), sg.optim.RMSprop(0.01),
-         sg.optim.RMSprop(0.01, momentum=0.5, centered=True), sg.optim.Adagrad(0.1, lr_decay=0.1)]
-
-
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_training_is_that_of_numpy(rule):
     loss, predict = network(sg.nn.Tanh(), sg.nn.ReLU())
@@ -260,21 +228,6 @@ def test_numbers_without_axes_are_trained_and_given():
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_what_is_frozen_does_not_decay(backend):
     frozen_layers_stay(backend)
-
-
-def frozen_layers_stay(backend):
-    """Weight decay moves what has a gradient, as in PyTorch; the rest stays to the last bit."""
-    first, second = sg.nn.Linear(5, 4), sg.nn.Linear(4, 3)
-    first.freeze()
-    loss = sg.empirical_risk(sg.losses.cross_entropy(second(sg.tanh(first(x))), t))
-    model = sg.Model(loss, backend=backend, dtype="float64", seed=1)
-    model.fit(DATA, sg.optim.SGD(0.1), epochs=1, progress=False)
-    start = {name: value.copy() for name, value in model.parameters.items()}
-    assert list(start) == ["W2", "b2", "W1", "b1"]
-    rule = sg.optim.AdamW(0.05, weight_decay=0.5)
-    model.fit(DATA, rule, epochs=3, batch_size=8, progress=False)
-    moved = {name: float(np.abs(value - start[name]).max()) for name, value in model.parameters.items()}
-    assert moved["W1"] == moved["b1"] == 0 and min(moved["W2"], moved["b2"]) > 0.01
 
 
 def test_a_step_in_c_is_the_step_of_the_readable_functions():

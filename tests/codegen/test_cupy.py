@@ -9,14 +9,14 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import fake_cupy
 import numpy as np
 import pytest
 from checker import near
-from test_c_backend import RULES, frozen_layers_stay, network
-from test_operations import ROWS
+from networks import RULES, frozen_layers_stay, network
+from operation_table import ROWS
+from places import SUPPORT
 from together import outputs_of
 
 import symgrad as sg
@@ -270,7 +270,7 @@ def test_embeddings_check_their_indices_before_training(cupy):
 def program(tmp_path, *arguments, stand_in=True, **more):
     """Runs train.py with the stand-in as CuPy; gives (status, output, errors)."""
     if stand_in:
-        text = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport fake_cupy\nfake_cupy.install(sys.modules, {more})\n"
+        text = f"import sys\nsys.path.insert(0, {str(SUPPORT)!r})\nimport fake_cupy\nfake_cupy.install(sys.modules, {more})\n"
         (tmp_path / "cupy.py").write_text(text.replace(", {}", "").replace("{'available': False}", "False"))
     done = subprocess.run([sys.executable, "train.py", "data.npz", *arguments], cwd=tmp_path, text=True, capture_output=True,
                           env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})

@@ -2,18 +2,17 @@
 
 import itertools
 import math
-import os
 import re
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import randoms
 import reference
 import sympy as sp
+from places import environment
 
 import symgrad as sg
 from symgrad.codegen.python.emit import emit_function, module_text
@@ -29,8 +28,6 @@ from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.sizes import dim
 from symgrad.graphs.weights import weight
 from symgrad.language.tensor import wrap
-
-ROOT = Path(__file__).parents[1]
 
 
 def run(inputs, outputs, arrays, dtype="float64", **options):
@@ -290,13 +287,13 @@ def test_golden_text(golden, name):
 
 
 def test_text_does_not_depend_on_the_hash_seed_or_the_session():
-    code = ("import sys; sys.path.insert(0, 'tests'); import symgrad as sg, test_emit as t; "
+    code = ("import sys, symgrad as sg, test_emit as t; "
             "[sg.data(f'q{i}', 3) * 2 for i in range(int(sys.argv[1]))]; "
             "print(*(t.source(*f()) for f in t.EXAMPLES.values()))")
     texts = set()
     for seed in ("0", "1", "77"):
-        done = subprocess.run([sys.executable, "-c", code, seed], cwd=ROOT, capture_output=True, text=True,
-                              check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        done = subprocess.run([sys.executable, "-c", code, seed], capture_output=True, text=True,
+                              check=True, env=environment(__file__, PYTHONHASHSEED=seed))
         texts.add(done.stdout)
     assert len(texts) == 1
 

@@ -6,8 +6,7 @@ import threading
 import numpy as np
 import pytest
 from checker import near
-from test_c_backend import groups
-from together import outputs_of
+from together import groups, outputs_of
 
 import symgrad as sg
 from symgrad.codegen.lowering.lower import Lowering

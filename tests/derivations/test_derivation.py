@@ -2,15 +2,13 @@
 
 import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import derived
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 import symgrad as sg
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from test_operations import ROWS, operands
+from operation_table import ROWS, operands
 
 import symgrad as sg
 from symgrad.derivations.sentences import sentence, spoken, words

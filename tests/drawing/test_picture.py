@@ -10,10 +10,10 @@ import stat
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
+from places import environment
 
 import symgrad.drawing.pictures.layout
 from symgrad.drawing.pictures.dot import to_dot
@@ -26,7 +26,6 @@ from symgrad.drawing.pictures.telling import heading, told
 from symgrad.drawing.pictures.typeset import FONT_FILE, covers, formula, text_width
 from symgrad.graphs.errors import BackendError, SymgradError
 
-ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 SYMBOLS = "aAzZ019 ¹²³⁴⁰₀₁₂ᵀ⁻ ∇∂Σ‖⊙⊗×·σ→≤ℝ αβγδεζηθικλμνξοπρςστυφχψω ΓΔΘΛΞΠΣΦΨΩ"
 
@@ -495,15 +494,15 @@ def test_after_a_crash_of_the_layout_the_next_picture_works(monkeypatch):
 def test_the_same_picture_gives_the_same_bytes():
     """Under every hash seed, and whatever was drawn before."""
     program = (
-        "import hashlib, sys; sys.path.insert(0, 'tests'); from test_picture import tanh_network, render\n"
+        "import hashlib, sys; from test_picture import tanh_network, render\n"
         "if len(sys.argv) > 1: render(tanh_network(4)).png()\n"
         "d = render(tanh_network(2))\n"
         "print(*(hashlib.sha256(b).hexdigest() for b in (d.svg.encode(), d.dot.encode(), d.png(), d.pdf())))"
     )
     answers = set()
     for seed, *more in (("0",), ("7", "another first")):
-        run = subprocess.run([sys.executable, "-c", program, *more], cwd=ROOT, capture_output=True, text=True,
-                             env=os.environ | {"PYTHONHASHSEED": seed})
+        run = subprocess.run([sys.executable, "-c", program, *more], capture_output=True, text=True,
+                             env=environment(__file__, PYTHONHASHSEED=seed))
         assert run.returncode == 0 and not run.stderr, run.stderr
         answers.add(run.stdout)
     assert len(answers) == 1

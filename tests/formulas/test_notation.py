@@ -1,6 +1,5 @@
 """Notation: random contractions print as formulas that mean what the graph computes, always in the same way."""
 
-import os
 import random
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from itertools import product
 import gallery
 import numpy as np
 import pytest
+from places import environment
 from reading import read
 
 from symgrad.formulas.rendering import render
@@ -18,7 +18,6 @@ from symgrad.graphs.node import Symbol, topological
 from symgrad.graphs.weights import to_expr, weight
 
 SIZES = {"p": 2, "q": 3, "r": 4}
-HERE = os.path.dirname(__file__)
 ATOMS = {
     axes: [input_node(Symbol("data", name), tuple(SIZES[x] for x in axes), "real") for name in names]
     for axes, names in {"": "st", "p": "ab", "q": "u", "r": "v", "pq": "AB", "qp": "C", "pp": "S", "qr": "F",
@@ -108,7 +107,7 @@ def test_text_in_index_notation_means_the_graph(seed):
 def test_text_does_not_depend_on_hash_order():
     code = "import gallery; print(*gallery.lines(), *gallery.batch(), sep='\\n')"
     texts = {
-        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": HERE},
+        subprocess.run([sys.executable, "-c", code], env=environment(PYTHONHASHSEED=seed),
                        capture_output=True, text=True, check=True).stdout
         for seed in ("0", "1", "2026")
     }

@@ -5,9 +5,9 @@ import re
 import drawn
 import gallery
 import pytest
+from identity_table import TABLE, made
 from latex2mathml.converter import convert
-from test_identities import TABLE, made
-from test_operations import ROWS, operands
+from operation_table import ROWS, operands
 
 import symgrad as sg
 from symgrad.drawing.pictures.lines import block, break_line

@@ -1,17 +1,16 @@
 """The page about a model: whole, alone, the same every time, each formula linked to the line that computes it."""
 
 import html
-import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 from browser import Browser, missing
 from click.testing import CliRunner
+from places import environment
 
 import symgrad as sg
 from symgrad.reports.highlighting import Link, highlighted
@@ -22,7 +21,6 @@ from symgrad.shell.cli import cli
 from symgrad.training.dataset import Dataset
 from symgrad.training.source import derivative_source, generate
 
-ROOT = Path(__file__).parents[1]
 T = sg.dim("T")
 LEAST_SQUARES = ["sum((X @ w - y)**2)", "--shape", "X=n,d", "--shape", "w=d", "--shape", "y=n"]
 rng = np.random.default_rng(0)
@@ -376,7 +374,7 @@ def test_the_same_model_gives_the_same_bytes(trained, tmp_path):
 def test_the_page_does_not_depend_on_the_session(tmp_path):
     words = ["report", *LEAST_SQUARES, "--wrt", "w", "-o"]
     subprocess.run([sys.executable, "-m", "symgrad", *words, "p.html"], cwd=tmp_path, check=True,
-                   env={**os.environ, "PYTHONHASHSEED": "2026", "PYTHONPATH": str(ROOT)}, capture_output=True)
+                   env=environment(PYTHONHASHSEED="2026"), capture_output=True)
     assert CliRunner().invoke(cli, [*words, str(tmp_path / "q.html")]).exit_code == 0
     assert (tmp_path / "p.html").read_bytes() == (tmp_path / "q.html").read_bytes()
 

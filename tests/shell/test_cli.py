@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from symgrad.shell import commands
 from symgrad.shell.cli import cli
 
-ROOT = Path(__file__).parents[1]
 LEAST_SQUARES = ["sum((X @ w - y)**2)", "--shape", "X=n,d", "--shape", "w=d", "--shape", "y=n"]
 MODEL = '''"""Points on a line"""
 import numpy as np

@@ -2,13 +2,11 @@
 
 import runpy
 from functools import cache
-from pathlib import Path
 
 import sympy as sp
+from places import EXAMPLES
 
 import symgrad as sg
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def lecture():

@@ -3,7 +3,7 @@
 Arrays are of a class of their own, so that NumPy refuses them and they refuse NumPy's; what has no axes stays an
 array; an index out of range wraps; einsum gives copies (as with cuTENSOR) and has no `out`; ufuncs have no `reduce`
 and no `at`; `dot` wants a contiguous `out`; a matrix without an inverse gives NaN. `READS` counts what is read from
-"the device". tests/test_cupy.py compares the names and arguments with CuPy where that is installed.
+"the device". tests/codegen/test_cupy.py compares the names and arguments with CuPy where that is installed.
 """
 
 import math

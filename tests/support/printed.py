@@ -9,7 +9,7 @@ from functools import cache
 import derived
 import gallery
 import identities
-import test_operations as operations
+import operation_table as operations
 
 import symgrad as sg
 from symgrad.derivations.text import jacobians, law

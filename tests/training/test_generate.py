@@ -4,17 +4,16 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 import symgrad as sg
 from symgrad import optim
 from symgrad.training.model import Model
 from symgrad.training.source import generate
 
-ROOT = Path(__file__).parents[1]
 R = np.random.default_rng(0)
 T = sg.dim("T")
 X, Y = R.standard_normal((50, 3)), R.standard_normal((50, 2))

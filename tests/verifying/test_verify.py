@@ -1,10 +1,8 @@
 """`sg.verify`: students' mistakes with their diagnoses, right claims in other forms, and `symgrad check CLAIM`."""
 
-import os
 import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import sympy as sp
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from places import EXAMPLES, environment
 from randoms import NUMBERS, Maker
 from reference import values
 
@@ -24,7 +23,6 @@ from symgrad.language.tensor import wrap
 from symgrad.shell.cli import cli
 from symgrad.verifying.ratios import recover
 
-ROOT = Path(__file__).parents[1]
 FIELDS = ("factor", "transposed", "missing", "surplus", "sign", "shape")
 
 n, d, k, h, T = sg.dims("n d k h T")
@@ -271,8 +269,6 @@ def test_four_layers():
 
 
 SCRIPT = """
-import sys
-sys.path.insert(0, "tests")
 from test_verify import MISTAKES, lam, sg
 for claim, right, *_ in MISTAKES[::6]:
     v = sg.verify(claim, right, **({"lam": lam} if "lam" in claim else {}))
@@ -283,9 +279,8 @@ for claim, right, *_ in MISTAKES[::6]:
 def test_deterministic_in_every_process():
     texts = set()
     for seed in ("1", "2"):
-        done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
-                              env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8",
-                                   "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])})
+        done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, encoding="utf-8",
+                              env=environment(__file__, PYTHONHASHSEED=seed))
         assert done.returncode == 0, done.stderr
         texts.add(done.stdout)
     assert len(texts) == 1 and len(texts.pop()) > 1000
@@ -380,7 +375,7 @@ def test_check_bad_usage(args, words):
 def test_check_other_derivatives_and_model_files():
     assert call("check", "2 * X.T @ X", "--hessian-of", "sum((X @ w - y)**2)", "--wrt", "w", *SHAPES).exit_code == 0
     assert call("check", "diag(1 - tanh(x)**2)", "--jacobian-of", "tanh(x)", "--shape", "x=d").exit_code == 0
-    file = ROOT / "examples" / "lecture_backprop.py"
+    file = EXAMPLES / "lecture_backprop.py"
     right = "mean(outer(2 * (x4 - y) * (1 - x4**2), x3), over=T)"
     assert call("check", right, "--gradient-of", file, "--wrt", "W^4").exit_code == 0
     wrong = call("check", right.replace("mean", "sum"), "--gradient-of", file, "--wrt", "W^4")

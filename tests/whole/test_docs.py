@@ -1,7 +1,7 @@
 """The documentation: every example runs and prints what it shows, every public name is there, the site builds.
 
 `docs/fences.py` is the one mechanism: the same code runs the examples here and when the site is built. Where an output
-changed for the better, `pytest --update tests/test_docs.py` writes it into the page.
+changed for the better, `pytest --update tests/whole/test_docs.py` writes it into the page.
 """
 
 import importlib.util
@@ -10,15 +10,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import browser
 import pytest
+from places import DOCS, ROOT
 
 import symgrad as sg
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
 import fences  # noqa: E402

@@ -2,14 +2,13 @@
 
 import doctest
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 import symgrad as sg
 
-ROOT = Path(__file__).parents[1]
 ROOMS = {"graphs": "symgrad.graphs", "codegen": "symgrad.codegen", "symgrad": "symgrad"}
 MODULES = sorted(
     ".".join((package, *file.relative_to(ROOT / folder).with_suffix("").parts)).removesuffix(".__init__")

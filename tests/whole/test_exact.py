@@ -12,9 +12,9 @@ import random
 import numpy as np
 import pytest
 import sympy as sp
+from operation_table import LINEAR, REDUCTION, ROWS, array
 from sympy.polys.domains import QQ
 from sympy.polys.rings import ring
-from test_operations import LINEAR, REDUCTION, ROWS, array
 
 import symgrad as sg
 

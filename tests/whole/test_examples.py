@@ -4,15 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from places import EXAMPLES
 
 from symgrad.shell.cli import cli
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 # One line that only a right result prints, for each example that is a script.
 PROMISES = {
     "lecture_backprop": ["G_x³ = W⁴ᵀ G_a⁴", "G_W¹ = G_a¹ x⁰ᵀ", "all 27 steps hold"],

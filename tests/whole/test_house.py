@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT, TESTS
 
-ROOT = Path(__file__).parents[1]
 ROOMS = ("graphs", "codegen", "symgrad")
 FILES = sorted(file.relative_to(ROOT) for room in ROOMS for file in (ROOT / room).rglob("*.py")
                if not (room == "symgrad" and {"graphs", "codegen"} & set(file.relative_to(ROOT / room).parts)))
@@ -107,3 +107,17 @@ def test_all_names_exist():
 
     assert sorted(set(symgrad.__all__)) == sorted(symgrad.__all__)
     assert [name for name in symgrad.__all__ if not hasattr(symgrad, name)] == []
+
+
+def test_tests_lie_where_the_rooms_are_and_do_not_import_each_other():
+    """What several tests read lies in support/, once: a test file that another one imports is found only by luck."""
+    files = [file for file in TESTS.rglob("*.py") if not {"benchmarks", "golden", "identities"} & set(file.parts)]
+    names = [file.name for file in files]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == [], "pytest tells files apart by their names"
+    rooms = {file.parts[1] for file in FILES if len(file.parts) > 2 and file.parts[0] == "symgrad"} | {"graphs", "codegen"}
+    for file in files:
+        if file.name != "conftest.py":
+            assert file.relative_to(TESTS).parts[0] in rooms | {"support", "whole"}, f"{file}: tests of which room?"
+        assert (file.parent.name == "support") == (not file.name.startswith("test_") and file.parent != TESTS), file
+        taken = [name for _, name in imports(file.relative_to(ROOT)) if name.startswith("test_")]
+        assert not taken, f"{file}: {taken} is read by two files: it belongs in tests/support"

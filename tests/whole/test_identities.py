@@ -1,17 +1,14 @@
 """The table of identities: derived against claimed, and against differences of the value, at random unequal sizes."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from checker import STEP, differences, near
-from identities import WORKS, build, rows
+from identities import WORKS
+from identity_table import TABLE, made
 
 import symgrad as sg
 
-TABLE = rows()
 NAMES = [f"{number}-{row.source}-{row.expression}" for number, row in enumerate(TABLE, 1)]
-made = cache(build)
 
 
 def value(kind, shape, rng):

@@ -5,17 +5,16 @@ Cells tagged `stable` must print the same text on every machine. `pytest --updat
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 import symgrad as sg
 from symgrad.codegen.plan.tables import Table
 from symgrad.training.history import History
 from symgrad.training.summary import Summary
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 MOST = 300_000  # bytes of a notebook with its outputs
 VOID = {"br", "img", "meta", "link", "circle", "path", "rect"}

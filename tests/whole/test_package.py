@@ -14,8 +14,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[1]
 ROOMS = {"graphs": "symgrad/graphs", "codegen": "symgrad/codegen", "symgrad": "symgrad"}
 GENERATED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 

@@ -4,12 +4,10 @@ Derivatives against differences and against each other, in float64; text that de
 expression; float32 that is the rounding of float64.
 """
 
-import os
 import pickle
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from checker import near, run
 from expressions import PROGRAMS, SETTINGS, grown
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import environment
 
 import symgrad as sg
 
@@ -155,8 +154,6 @@ def test_a_derivation_proves_itself(program, setting):
 
 
 PRINT = """
-import random, sys
-sys.path.insert(0, sys.argv[1])
 from test_random_expressions import told
 told()
 """
@@ -177,10 +174,8 @@ def told():
 
 def test_text_and_code_are_the_same_under_every_hash_seed(capsys):
     """Two fresh processes and this one, which has made and printed other expressions before."""
-    here = Path(__file__).parent
-    running = [subprocess.Popen([sys.executable, "-c", PRINT, str(here)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(here.parent),
-                                     "PYTHONIOENCODING": "utf-8"}) for seed in ("0", "4711")]
+    running = [subprocess.Popen([sys.executable, "-c", PRINT], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=environment(__file__, PYTHONHASHSEED=seed)) for seed in ("0", "4711")]
     told_by = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0, 0], told_by[0][1].decode()
     told()

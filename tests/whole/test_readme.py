@@ -2,11 +2,10 @@
 
 import html
 import re
-from pathlib import Path
+
+from places import ROOT
 
 import symgrad as sg
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_the_picture_and_the_commands_are_there():
