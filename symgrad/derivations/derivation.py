@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
-from symgrad.derivations import documents, html, latex, proof
+from symgrad.derivations import html, latex, markdown, proof, terminal
+from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
 from symgrad.formulas.names import display_names
@@ -44,11 +45,11 @@ class Derivation(Transcript):
 
     def markdown(self, unfold: bool = False) -> str:
         """Markdown with LaTeX blocks, as GitHub renders them; `unfold` writes the inner steps too."""
-        return documents.markdown(self, unfold)
+        return markdown.markdown(self, unfold)
 
     def unicode(self, width: int = 100, unfold: bool = False) -> str:
         """Plain text for a terminal of `width` columns; `unfold` writes the inner steps too."""
-        return documents.unicode(self, width, unfold)
+        return terminal.unicode(self, width, unfold)
 
     def html(self, document: bool = False) -> str:
         """HTML with MathML, light or dark as the reader's screen is: a fragment with its style, or a `document`.
@@ -65,8 +66,8 @@ class Derivation(Transcript):
         return self.unicode()
 
     def __repr__(self) -> str:
-        what, by = documents.subject(self, "unicode")
-        return f"<Derivation of {what} by {by}: {len(self.steps)} steps>"
+        what, by = subject(self, "unicode")
+        return f"<Derivation of {what} by {', '.join(by)}: {len(self.steps)} steps>"
 
     def _repr_markdown_(self) -> str:
         return self.markdown()

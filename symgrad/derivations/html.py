@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from html import escape
 
-from symgrad.derivations.documents import (
-    CHAIN,
+from symgrad.derivations.laws import DERIVED
+from symgrad.derivations.outline import (
+    JACOBIANS,
     STABLE,
-    batch,
-    chain,
-    constant,
-    full,
-    laws_told,
-    sections,
-    short,
+    Batch,
+    Formula,
+    Item,
+    Laws,
+    Opening,
+    Remark,
+    Steps,
+    Written,
+    outline,
     subject,
-    total,
-    written,
+    told,
 )
-from symgrad.derivations.laws import DERIVED, general
-from symgrad.derivations.steps import Step
-from symgrad.derivations.text import derived, formula, references, show, words
+from symgrad.derivations.pieces import said
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import latex_lines
 from symgrad.formulas.spelling.mathml import mathml_of
@@ -90,88 +90,90 @@ main {{ max-width: 62em; margin: 0 auto; padding: 1.5em 1em 3em; }}
 def html(d: Transcript, document: bool) -> str:
     """A fragment with its style, or a page of its own."""
     what, by = subject(d, "unicode")
-    body = f"<style>\n{STYLE}</style>\n{_body(d)}"
-    return FRAME.format(title=escape(f"Gradient of {what} by {by}"), body=body) if document else body
+    parts = ['<section class="sg-derivation">', *told(outline(d, "latex"), Html()), "</section>"]
+    body = "\n".join([f"<style>\n{STYLE}</style>", *parts]) + "\n"
+    return FRAME.format(title=escape(f"Gradient of {what} by {', '.join(by)}"), body=body) if document else body
 
 
-def _body(d: Transcript) -> str:
-    what, by = subject(d, "latex")
-    loss = show(d.graph[-1].leaf, "latex")
-    layout = rf"G_{{v}} = \left(\frac{{\partial {loss}}}{{\partial v}}\right)^{{\top}}"
-    parts = ['<section class="sg-derivation">', f"<h2>Gradient of {mathml_of(what)} by {_listed(by)}</h2>",
-             f'<p class="sg-layout">{mathml_of(layout)} has the shape of {mathml_of("v")}; '
-             "Jacobians are in numerator layout.</p>"]
-    if d.weight is not None:
-        parts.append(f"<p>{mathml_of(total(d, 'latex'))}; {mathml_of('G')} belongs to the loss {mathml_of(loss)} "
-                     "of one sample.</p>")
-    if written(d, "latex"):
-        parts.append(f"<p>As written,</p>\n{formula_of(written(d, 'latex'))}\n<p>{STABLE}.</p>")
-    if constant(d, "latex", mathml_of):
-        parts.append(f"<p>{constant(d, 'latex', mathml_of)}</p>")
-    parts.append('<h3>Laws</h3>\n<dl class="sg-laws">')
-    parts += [f"<dt>{escape(title)}</dt><dd>{told}</dd>"
-              for title, told in laws_told(d, lambda text: mathml_of(text, large=True))]
-    parts.append("</dl>")
-    title, rows = batch(d, "latex")
-    over_batch = {s.number: text for s, text in rows}
-    for heading, steps in sections(d):
-        parts.append(f"<h3>{escape(heading)}</h3>")
-        parts += [_step(step, over_batch.get(step.number, "")) for step in steps]
-    whole = chain(d, "latex")
-    if whole:
-        parts.append(f"<h3>{escape(CHAIN)}</h3>\n{formula_of(whole)}")
-    if rows:
-        parts.append(f"<h3>{escape(title)}</h3>")
-        parts += [f'<div class="sg-row"><a class="sg-number" href="#step-{s.number}">({s.number}′)</a>'
-                  f"{formula_of(text)}</div>" for s, text in rows]
-    return "\n".join([*parts, "</section>"]) + "\n"
+class Html:
+    """Elements."""
 
+    def opening(self, block: Opening) -> list[str]:
+        layout = rf"G_{{v}} = \left(\frac{{\partial {block.loss}}}{{\partial v}}\right)^{{\top}}"
+        parts = [f"<h2>Gradient of {mathml_of(block.what)} by {', '.join(map(mathml_of, block.by))}</h2>",
+                 f'<p class="sg-layout">{mathml_of(layout)} has the shape of {mathml_of("v")}; {JACOBIANS}</p>']
+        if block.total:
+            parts.append(f"<p>{mathml_of(block.total)}; {mathml_of('G')} belongs to the loss {mathml_of(block.loss)} "
+                         "of one sample.</p>")
+        return parts
 
-def _listed(names: str) -> str:
-    return ", ".join(mathml_of(name) for name in names.split(", "))
+    def written(self, block: Written) -> list[str]:
+        return ["<p>As written,</p>", formula_of(block.formula), f"<p>{STABLE}.</p>"]
+
+    def remark(self, block: Remark) -> list[str]:
+        return [f"<p>{said(block.text, mathml_of, plain=_plain)}</p>"]
+
+    def laws(self, block: Laws) -> list[str]:
+        items = []
+        for law in block.laws:
+            operation = f"{_large(law.operation)}: " if law.operation else ""
+            text = f"{operation}{', '.join(map(_large, law.formulas))}{said(law.end, _large, plain=_plain)}"
+            items.append(f"<dt>{escape(law.title)}</dt><dd>{text}</dd>")
+        return ["<h3>Laws</h3>", '<dl class="sg-laws">', *items, "</dl>"]
+
+    def steps(self, block: Steps) -> list[str]:
+        return [f"<h3>{escape(block.title)}</h3>", *map(_step, block.items)]
+
+    def formula(self, block: Formula) -> list[str]:
+        return [f"<h3>{escape(block.title)}</h3>", formula_of(block.formula)]
+
+    def batch(self, block: Batch) -> list[str]:
+        return [f"<h3>{escape(block.title)}</h3>",
+                *(f'<div class="sg-row"><a class="sg-number" href="#step-{number}">({number}′)</a>'
+                  f"{formula_of(text)}</div>" for number, text in block.rows)]
 
 
 def formula_of(latex: str) -> str:
     """A formula in pieces that wrap: each begins with its operator."""
     pieces = latex_lines(latex, PIECE)
     texts = [pieces[0], *(piece if piece.startswith("=") else f"{{}} {piece}" for piece in pieces[1:])]
-    inner = "".join(f'<span class="sg-piece">{mathml_of(text, large=True)}</span>' for text in texts)
+    inner = "".join(f'<span class="sg-piece">{_large(text)}</span>' for text in texts)
     return f'<span class="sg-formula">{inner}</span>'
 
 
-def _step(step: Step, over_batch: str) -> str:
+def _large(latex: str) -> str:
+    return mathml_of(latex, large=True)
+
+
+def _plain(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _row(item: Item, formula: str) -> str:
+    """Number, formula and reason, side by side where there is room."""
+    reason = said(item.reason, mathml_of, lambda number: f'<a href="#step-{number}">({number})</a>', _plain)
+    return (f'<span class="sg-number">({item.step.label})</span>{formula_of(formula)}'
+            f'<span class="sg-rule">{reason}</span>')
+
+
+def _step(item: Item) -> str:
     """A row; where there is more to say, it unfolds."""
-    reason = words(step, "latex", mathml_of)
-    by = references(step, lambda n: f'<a href="#step-{n}">({n})</a>')
-    row = (f'<span class="sg-number">({step.label})</span>{formula_of(short(step, "latex"))}'
-           f'<span class="sg-rule">{reason}{", " + by if by else ""}</span>')
-    said = _said(step, over_batch)
-    if not said:
-        return f'<div class="sg-step" id="step-{step.number}"><div class="sg-row">{row}</div></div>'
-    return (f'<details class="sg-step" id="step-{step.number}"><summary class="sg-row">{row}</summary>\n'
-            f'<div class="sg-inside"><dl>{said}</dl></div></details>')
+    row, more, number = _row(item, item.short), _more(item), item.step.number
+    if not more:
+        return f'<div class="sg-step" id="step-{number}"><div class="sg-row">{row}</div></div>'
+    return (f'<details class="sg-step" id="step-{number}"><summary class="sg-row">{row}</summary>\n'
+            f'<div class="sg-inside"><dl>{more}</dl></div></details>')
 
 
-def _said(step: Step, over_batch: str) -> str:
+def _more(item: Item) -> str:
     """The general law, the same here, what SymPy derived, the batch, the steps inside."""
-    if step.kind != "backward":
-        return _item("Over the batch", formula_of(over_batch)) if over_batch else ""
-    parts = [_item("General law", formula_of(general(step, "latex"))), _item("Here", formula_of(full(step)))]
-    if local := derived(step, "latex"):
-        parts.append(_item(DERIVED, formula_of(local)))
-    if over_batch:
-        parts.append(_item("Over the batch", formula_of(over_batch)))
-    if step.steps:
-        rows = "\n".join(_inner(inner) for inner in step.steps)
-        parts.append(_item("In smaller steps" if step.steps[0].kind != "use" else "Use by use", rows))
-    return "\n".join(parts)
-
-
-def _item(title: str, inner: str) -> str:
-    return f"<dt>{escape(title)}</dt><dd>{inner}</dd>"
-
-
-def _inner(step: Step) -> str:
-    reason = words(step, "latex", mathml_of)
-    return (f'<div class="sg-row"><span class="sg-number">({step.label})</span>'
-            f'{formula_of(formula(step, "latex", "sample"))}<span class="sg-rule">{reason}</span></div>')
+    found = []
+    if item.step.kind == "backward":
+        found = [("General law", formula_of(item.general)), ("Here", formula_of(item.full))]
+        found += [(DERIVED, formula_of(item.derived))] if item.derived else []
+    if item.batch and item.step.kind in ("forward", "backward"):
+        found.append(("Over the batch", formula_of(item.batch)))
+    if item.inner:
+        rows = "\n".join(f'<div class="sg-row">{_row(each, each.formula)}</div>' for each in item.inner)
+        found.append(("In smaller steps" if item.inner[0].step.kind != "use" else "Use by use", rows))
+    return "\n".join(f"<dt>{escape(title)}</dt><dd>{text}</dd>" for title, text in found)

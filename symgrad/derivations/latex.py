@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from symgrad.derivations.documents import (
-    CHAIN,
-    LAYOUT,
+from symgrad.derivations.outline import (
+    JACOBIANS,
     STABLE,
-    batch,
-    chain,
-    constant,
-    dollars,
-    full,
-    laws_told,
-    sections,
+    Batch,
+    Formula,
+    Item,
+    Laws,
+    Opening,
+    Remark,
+    Steps,
+    Written,
+    outline,
     subject,
-    total,
-    unfolded,
-    written,
+    told,
 )
-from symgrad.derivations.steps import Step
-from symgrad.derivations.text import derived, formula, references, show, words
+from symgrad.derivations.pieces import Sentence, said
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_width, parted
 
@@ -45,45 +44,94 @@ WIDER = 38.0  # em: a line of the document, less an equation number
 
 def latex(d: Transcript, document: bool, unfold: bool, label: str) -> str:
     """A fragment for the text width of article, or a document of its own."""
-    body = _body(d, WIDER if document else PAGE, unfold).replace("{step-", f"{{{label}-")
+    parts = told(outline(d, "latex"), Latex(WIDER if document else PAGE, unfold))
+    body = ("\n\n".join(parts) + "\n\\endgroup\n").replace("{step-", f"{{{label}-")
     return FRAME.format(title=f"Gradient of ${subject(d, 'latex')[0]}$", body=body) if document else body
 
 
-def _body(d: Transcript, width: float, unfold: bool) -> str:
-    loss = show(d.graph[-1].leaf, "latex")
-    what, by = subject(d, "latex")
-    parts = [f"% {LAYOUT.format(r=d.graph[-1].name)}".replace("ᵀ", "'").replace("∂", "d"),
-             rf"\noindent The gradient of ${what}$ by ${by}$. "
-             rf"$G_{{v}} = \left(\frac{{\partial {loss}}}{{\partial v}}\right)^{{\top}}$ has the shape of $v$; "
-             "Jacobians are in numerator layout."]
-    if d.weight is not None:
-        parts[-1] += f" $G$ belongs to the loss ${loss}$ of one sample:\n{_display(total(d, 'latex'), width)}"
-    if written(d, "latex"):
-        parts.append(f"\\noindent As written,\n{_display(written(d, 'latex'), width)}\n\\noindent {STABLE}.")
-    if constant(d, "latex", dollars):
-        parts.append(rf"\noindent {constant(d, 'latex', dollars)}")
-    parts += [_laws(d), SPACING]
-    for title, steps in sections(d):
-        parts.append(f"\\subsection*{{{title}}}\n{_steps(steps, width, unfold)}")
-    whole = chain(d, "latex")
-    if whole:
-        parts.append(f"\\subsection*{{{CHAIN}}}\n{_display(whole, width)}")
-    title, found = batch(d, "latex")
-    if found:
-        left = max(latex_width(parted(text)[0]) for _, text in found)
-        rows = [_numbered(aligned(text, width, left), rf"\tag{{\ref{{step-{s.number}}}$'$}}") for s, text in found]
-        parts.append(f"\\subsection*{{{title}}}\n{_align(rows)}")
-    return "\n\n".join(parts) + "\n\\endgroup\n"
+@dataclass(frozen=True)
+class Latex:
+    """Paragraphs, with formulas of `width` em."""
+
+    width: float
+    unfold: bool
+
+    def opening(self, block: Opening) -> list[str]:
+        layout = rf"G_{{v}} = \left(\frac{{\partial {block.loss}}}{{\partial v}}\right)^{{\top}}"
+        said = rf"\noindent The gradient of ${block.what}$ by ${', '.join(block.by)}$. ${layout}$ has the shape of $v$; "
+        total = f" $G$ belongs to the loss ${block.loss}$ of one sample:\n{self.displayed(block.total)}"
+        return [f"% G_v = (d{block.name}/dv)' has the shape of v; {JACOBIANS}",
+                said + JACOBIANS + (total if block.total else "")]
+
+    def written(self, block: Written) -> list[str]:
+        return [f"\\noindent As written,\n{self.displayed(block.formula)}\n\\noindent {STABLE}."]
+
+    def remark(self, block: Remark) -> list[str]:
+        return [rf"\noindent {_sentence(block.text)}"]
+
+    def laws(self, block: Laws) -> list[str]:
+        items = []
+        for law in block.laws:
+            operation = f"${law.operation}$: " if law.operation else ""
+            texts = ", ".join(f"${text}$" for text in law.formulas)
+            items.append(rf"\item[{law.title}] {operation}{texts}{_sentence(law.end)}")
+        listed = "\n".join(items)
+        return [f"\\subsection*{{Laws}}\n\\begin{{description}}\\itemsep0pt\n{listed}\n\\end{{description}}", SPACING]
+
+    def steps(self, block: Steps) -> list[str]:
+        """Forward steps with their reasons beside them, others with their reasons before."""
+        inner = [each for item in block.items for each in item.inner] if self.unfold else []
+        left = max(latex_width(parted(text)[0]) for text in
+                   [*(item.full for item in block.items), *map(_inner_formula, inner)])
+        rows: list[str] = []
+        for item in block.items:
+            rows.append(self._step(item, left))
+            rows += [f"  {self._inner(each, item, left)}" for each in item.inner if self.unfold]
+        first = ""
+        if rows[0].startswith(INTERTEXT):
+            before, _, rows[0] = rows[0].removeprefix(INTERTEXT).partition("}\n")
+            first = f"\\noindent {before}\n"
+        text = _align(rows).replace(" \\\\\n\\intertext", "\n\\intertext")  # which ends the line before it
+        return [f"\\subsection*{{{block.title}}}\n{first}{text}"]
+
+    def _step(self, item: Item, left: float) -> str:
+        lines = aligned(item.full, self.width, left)
+        reason = _sentence(item.reason)
+        number = rf"\label{{step-{item.step.number}}}"
+        room = self.width - max(latex_width(line) for line in lines)
+        if item.step.kind == "forward" and room > 0.5 * len(reason) + 4:
+            return _numbered(lines, rf"&& \text{{{reason}}} {number}")
+        local = item.derived
+        beside = latex_width(local) < WITHIN
+        before = reason[:1].upper() + reason[1:] + (f", with ${local}$" if local and beside else "")
+        more = "" if beside else _numbered(aligned(local, self.width, left), r"\notag") + " \\\\\n"
+        return f"\\intertext{{{before}:}}\n{more}{_numbered(lines, number)}"
+
+    def _inner(self, inner: Item, item: Item, left: float) -> str:
+        lines = aligned(_inner_formula(inner), self.width, left)
+        return _numbered(lines, rf"\tag{{\ref{{step-{item.step.number}}}.{inner.step.number}}}")
+
+    def formula(self, block: Formula) -> list[str]:
+        return [f"\\subsection*{{{block.title}}}\n{self.displayed(block.formula)}"]
+
+    def batch(self, block: Batch) -> list[str]:
+        left = max(latex_width(parted(text)[0]) for _, text in block.rows)
+        rows = [_numbered(aligned(text, self.width, left), rf"\tag{{\ref{{step-{number}}}$'$}}")
+                for number, text in block.rows]
+        return [f"\\subsection*{{{block.title}}}\n{_align(rows)}"]
+
+    def displayed(self, text: str) -> str:
+        lines = aligned(text, self.width)
+        return f"\\[ {text} \\]" if len(lines) == 1 else _align([_numbered(lines, r"\notag")])
 
 
-def _laws(d: Transcript) -> str:
-    items = [rf"\item[{title}] {told}" for title, told in laws_told(d, dollars)]
-    return "\\subsection*{Laws}\n\\begin{description}\\itemsep0pt\n" + "\n".join(items) + "\n\\end{description}"
+def _sentence(sentence: Sentence) -> str:
+    return said(sentence, lambda text: f"${text}$", lambda number: rf"\eqref{{step-{number}}}")
 
 
-def _display(text: str, width: float) -> str:
-    lines = aligned(text, width)
-    return f"\\[ {text} \\]" if len(lines) == 1 else _align([_numbered(lines, r"\notag")])
+def _inner_formula(inner: Item) -> str:
+    """The formula of an inner step, which has its law beside it."""
+    return inner.full if inner.step.kind != "backward" else inner.formula
 
 
 def _align(rows: Sequence[str]) -> str:
@@ -93,47 +141,3 @@ def _align(rows: Sequence[str]) -> str:
 def _numbered(lines: Sequence[str], number: str) -> str:
     """The lines of one equation; the last one has its number."""
     return " \\\\\n".join([*(rf"  {line} \notag" for line in lines[:-1]), f"  {lines[-1]} {number}"])
-
-
-def _steps(steps: Sequence[Step], width: float, unfold: bool) -> str:
-    """Forward steps with their reasons beside them, others with their reasons before."""
-    rows = []
-    shown = [full(step) for step in steps]
-    left = max(latex_width(parted(text)[0]) for text in [
-        *shown, *(full_inside(inner) for step in steps for inner in unfolded(step) if unfold)])
-    for step, text in zip(steps, shown, strict=True):
-        lines = aligned(text, width, left)
-        reason = words(step, "latex", dollars)
-        number = rf"\tag{{\ref{{step-{step.inside}}}.{step.number}}}" if step.inside else rf"\label{{step-{step.number}}}"
-        room = width - max(latex_width(line) for line in lines)
-        if step.kind == "forward" and room > 0.5 * len(reason) + 4:
-            rows.append(_numbered(lines, rf"&& \text{{{reason}}} {number}"))
-        else:
-            by = references(step, lambda n: rf"\eqref{{step-{n}}}")
-            said = reason[:1].upper() + reason[1:] + (f", {by}" if by else "")
-            local = derived(step, "latex")
-            beside = latex_width(local) < WITHIN
-            said += f", with ${local}$" if local and beside else ""
-            more = "" if beside else _numbered(aligned(local, width, left), r"\notag") + " \\\\\n"
-            rows.append(f"\\intertext{{{said}:}}\n{more}{_numbered(lines, number)}")
-        if unfold and unfolded(step):
-            rows += [f"  {row}" for row in _inner(step, width, left)]
-    first = ""
-    if rows[0].startswith(INTERTEXT):
-        said, _, rows[0] = rows[0].removeprefix(INTERTEXT).partition("}\n")
-        first = f"\\noindent {said}\n"
-    text = _align(rows)
-    return first + text.replace(" \\\\\n\\intertext", "\n\\intertext")  # which ends the line before it
-
-
-def full_inside(step: Step) -> str:
-    """The formula of an inner step, which has its law beside it."""
-    return full(step) if step.kind != "backward" else formula(step, "latex", "sample")
-
-
-def _inner(step: Step, width: float, left: float) -> list[str]:
-    rows = []
-    for inner in unfolded(step):
-        lines = aligned(full_inside(inner), width, left)
-        rows.append(_numbered(lines, rf"\tag{{\ref{{step-{step.number}}}.{inner.number}}}"))
-    return rows

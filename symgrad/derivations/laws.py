@@ -7,8 +7,11 @@ The law of an operation is its derivative rule, applied by the engine to an oper
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
+from symgrad.derivations.pieces import Math, Sentence
+from symgrad.derivations.text import scalar_derivative, show
 from symgrad.derivations.transcript import Stage
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
@@ -20,6 +23,7 @@ from symgrad.language.tensor import Tensor, wrap
 
 CHAIN = {"unicode": "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v",
          "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
+USERS: dict[str, Sentence] = {"unicode": (), "latex": (" over all ", Math("u"), " that use ", Math("v"))}  # ends it
 CHAIN_RULE, DERIVED = "Chain rule", "Derived by SymPy"
 AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = G_a"],
           "latex": ["a = W x + b", r"G_{x} = W^{\top} G_{a}", r"G_{W} = G_{a} x^{\top}", r"G_{b} = G_{a}"]}
@@ -42,8 +46,6 @@ OPERATIONS: dict[str, tuple[str, int, Callable[[Tensor], Tensor]]] = {
 @lru_cache
 def derived(operation: str, style: str) -> tuple[str, str]:
     """An operation and what it makes of a gradient, as two formulas."""
-    from symgrad.derivations.text import show
-
     _, rank, make = OPERATIONS[operation]
     names = ("x", "y") if rank == 1 else ("X", "Y" if make(wrap(_symbol("X", 2))).ndim else "y")
     x = _symbol(names[0], rank)
@@ -80,26 +82,36 @@ def _square(node: Node) -> bool:
         node.attrs[0][0] == node.attrs[0][1])
 
 
-def laws(steps: Sequence[Stage], style: str) -> list[tuple[str, list[str]]]:
-    """The laws that the backward steps use: a title and formulas, each once, in the order of first use."""
-    from symgrad.derivations.text import scalar_derivative
+@dataclass(frozen=True)
+class Law:
+    """An operation and what it does to gradients; without an operation, formulas that stand by themselves."""
 
-    found: dict[str, list[str]] = {CHAIN_RULE: [CHAIN[style]]}
+    title: str
+    operation: str
+    formulas: tuple[str, ...]
+    end: Sentence = ()
+
+
+def laws(steps: Sequence[Stage], style: str) -> list[Law]:
+    """The laws that the backward steps use, each once, in the order of first use."""
+    found = {CHAIN_RULE: Law(CHAIN_RULE, "", (CHAIN[style],), USERS[style])}
     slopes: dict[str, None] = {}
     for step in steps:
         for user in step.consumers if step.kind == "backward" else ():
             row = row_of(user)
             if user.kind == "affine":
                 rows = of_rows(user)
-                found.setdefault("Affine layer of rows" if rows else "Affine layer", (ROWS if rows else AFFINE)[style])
+                _add(found, "Affine layer of rows" if rows else "Affine layer", (ROWS if rows else AFFINE)[style])
             elif row is not None:
-                found.setdefault("Entry by entry", ENTRYWISE[style])
+                _add(found, "Entry by entry", ENTRYWISE[style])
                 slopes.setdefault(scalar_derivative(row, style))
             for operation in operations(user.local, step.box.leaf) if row is None else ():
-                found.setdefault(OPERATIONS[operation][0], list(derived(operation, style)))
-    if slopes:
-        found[DERIVED] = list(slopes)
-    return list(found.items())
+                _add(found, OPERATIONS[operation][0], derived(operation, style))
+    return [*found.values(), *([Law(DERIVED, "", tuple(slopes))] if slopes else [])]
+
+
+def _add(found: dict[str, Law], title: str, texts: Sequence[str]) -> None:
+    found.setdefault(title, Law(title, texts[0], tuple(texts[1:])))
 
 
 def of_rows(user: Box) -> bool:

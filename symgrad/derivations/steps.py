@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from symgrad.derivations import laws, text
+from symgrad.derivations import laws, reasons, text
 from symgrad.derivations.transcript import Stage, World
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
@@ -56,7 +56,7 @@ class Step(Stage):
     @property
     def rule(self) -> str:
         """Why the step holds, in words."""
-        return text.rule(self)
+        return reasons.rule(self)
 
     @property
     def local_jacobian(self) -> str:

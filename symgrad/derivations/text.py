@@ -6,8 +6,6 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import sympy as sp
 
 from symgrad.derivations.transcript import Stage
@@ -15,12 +13,9 @@ from symgrad.formulas.rendering import render
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
-from symgrad.graphs.node import REAL, Node, Symbol, topological
-from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, passes_on, row_of, steady
+from symgrad.graphs.node import REAL, Node, Symbol
+from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, row_of, steady
 from symgrad.graphs.weights import ONE, Weight, to_expr
-
-MOST = 6  # references of one step
-
 
 
 def show(node: Node, style: str, mode: str = "sample") -> str:
@@ -106,9 +101,25 @@ def law(step: Stage, style: str) -> str:
     return text
 
 
+def short(step: Stage, style: str) -> str:
+    """The formula; where a slope says more, with it: G_a = tanh'(a) ⊙ G_x = ..."""
+    text = formula(step, style, "sample")
+    if step.kind == "backward" and slope(step, style):
+        left, _, right = text.partition(" = ")
+        had = "" if is_number(step.box) else r"\odot " if style == "latex" else "⊙ "
+        return f"{left} = {slope(step, style)} {had}{gradient_name(step.consumers[0], style)} = {right}"
+    return text
+
+
+def full(step: Stage, style: str) -> str:
+    """The law for the values of a backward step, and what it gives."""
+    text = formula(step, style, "sample")
+    return f"{law(step, style)} = {text.partition(' = ')[2]}" if step.kind == "backward" else text
+
+
 def is_number(box: Box) -> bool:
     """Is the value a number, for each sample if there are samples?"""
-    return len(box.leaf.shape) == _samples(box)
+    return len(box.leaf.shape) == samples_of(box)
 
 
 def _transposed(user: Box, step: Stage, style: str) -> str:
@@ -136,70 +147,6 @@ def function_name(row: str, style: str) -> str:
     return f"\\{row}" if row in known else rf"\operatorname{{{row}}}".replace("_", r"\_")
 
 
-def rule(step: Stage) -> str:
-    """Why a step holds, in words."""
-    return words(step, "unicode", lambda text: text)
-
-
-def words(step: Stage, style: str, math: Callable[[str], str]) -> str:
-    """Why a step holds; `math` sets a formula of `style` within a sentence."""
-    box = step.box
-
-    def name(node: Node) -> str:
-        return math(show(node, style))
-
-    if step.kind == "mean":
-        return "by linearity: the mean of the gradients"
-    if step.kind == "use":
-        return f"by way of {name(step.consumers[0].leaf)}"
-    if step.kind == "forward":
-        return _forward_words(box)
-    users = step.consumers
-    if len(users) > 1:
-        return f"sum over the {len(users)} uses of {name(box.leaf)}"
-    (user,) = users
-    if user.kind == "output":
-        return "gradient of the loss"
-    if (row := row_of(user)) is not None:
-        return f"through {row.replace('_', ' ')}: {'times its derivative' if is_number(box) else 'diagonal Jacobian'}"
-    if user.kind == "affine":
-        if passes_on(user, box):
-            return "the Jacobian of a shift is the identity"
-        x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
-        if x is None or len(x.shape) != 1 + _samples(user):
-            return "through the affine layer"
-        d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
-        return f"outer product: column {math('d')} is {math(f'{text}{d} {gradient_name(user, style)}')}"
-    return "through softmax" if user.local.op == "softmax" else f"chain rule through {name(user.leaf)}"
-
-
-def _multiplied(user: Box, box: Box) -> Node | None:
-    """What an affine layer multiplies a parameter with."""
-    for n in topological([user.local]):
-        if n.op == "einsum" and box.leaf in n.operands and len(n.operands) == 2:
-            return next((o for o in n.operands if o is not box.leaf), None)
-    return None
-
-
-def _forward_words(box: Box) -> str:
-    if box.kind == "affine":
-        return "affine layer"
-    if box.kind == "activation":
-        row = row_of(box)
-        return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
-    if box.kind == "output":
-        return "loss"
-    return "softmax of each row" if box.local.op == "softmax" and len(box.leaf.shape) > 1 + _samples(box) else "definition"
-
-
-def references(step: Stage, show_one: Callable[[int], str] = lambda n: f"({n})") -> str:
-    """`by (7), (13)`: the steps that a backward step uses."""
-    if step.kind != "backward" or not step.by or step.inside:
-        return ""
-    shown = [show_one(n) for n in (step.by if len(step.by) <= MOST else (*step.by[:2], step.by[-1]))]
-    return "by " + ", ".join(shown if len(step.by) <= MOST else [*shown[:2], "…", shown[-1]])
-
-
 def jacobians(step: Stage, style: str) -> str:
     """The local Jacobians that the step applies, and the scalar derivative behind an activation."""
     if step.kind != "backward":
@@ -207,7 +154,7 @@ def jacobians(step: Stage, style: str) -> str:
     texts = []
     for user in step.consumers:
         j = local_jacobian(user, step.box)
-        both = _samples(user, step.box)
+        both = samples_of(user, step.box)
         rank, axes = len(user.leaf.shape) - both, len(step.box.leaf.shape) - both
         if j is not None and rank == axes == 1:  # of higher order or a row: the formula itself says more
             left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
@@ -227,7 +174,8 @@ def derived(step: Stage, style: str) -> str:
     return "" if by_indices(text.partition(" = ")[2]) or text.endswith("= I") else text
 
 
-def _samples(*found: Box) -> int:
+def samples_of(*found: Box) -> int:
+    """How many axes run over samples: 1 where the values of all these boxes are of samples."""
     return int(all(box.leaf.op == "input" and box.leaf.attrs[0].over is not None for box in found))
 
 

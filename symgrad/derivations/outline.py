@@ -1,0 +1,241 @@
+"""A derivation as an outline: what every document of it says, in this order, before it has a form.
+
+`outline(d, style)` gives the blocks, with formulas in "unicode" or "latex". A form (`terminal.py`, `markdown.py`,
+`latex.py`, `html.py`) says how each kind of block looks, and nothing else: `told` folds the outline with it, as
+`spell` folds a formula with an alphabet. What a form does not show of a step is never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from symgrad.derivations import text
+from symgrad.derivations.laws import Law, general, laws
+from symgrad.derivations.pieces import Math, Sentence, joined
+from symgrad.derivations.reasons import reason, references
+from symgrad.derivations.steps import Step
+from symgrad.derivations.transcript import Transcript
+from symgrad.graphs.algebra.einsum import transpose
+from symgrad.graphs.pieces.boxes import local_jacobian, steady
+
+TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
+CHAIN = "The whole chain, read from the right"
+STABLE = "the form derived here is the same, and stable"
+JACOBIANS = "Jacobians are in numerator layout."
+LONGEST = 200  # characters of a loss as it was written
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is derived and by what, where G_v belongs to `loss`; `total` is L as a sum of the losses of samples."""
+
+    what: str
+    by: tuple[str, ...]
+    loss: str
+    name: str  # of the loss, as it was given
+    total: str  # empty, where the loss itself is derived
+
+
+@dataclass(frozen=True)
+class Written:
+    """The loss as the user wrote it, where another form of it is derived."""
+
+    formula: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence."""
+
+    text: Sentence
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The laws that the steps use."""
+
+    laws: tuple[Law, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One step, and what can be said of it; `batch` is its formula over the whole batch, where there is one."""
+
+    step: Step
+    style: str
+    batch: str = ""
+
+    @property
+    def formula(self) -> str:
+        """The formula of one sample: G_a = (1 - x^2) G_x."""
+        return text.formula(self.step, self.style, "sample")
+
+    @cached_property
+    def short(self) -> str:
+        """The formula; where a slope says more, with it: G_a = tanh'(a) G_x = ..."""
+        return text.short(self.step, self.style)
+
+    @cached_property
+    def full(self) -> str:
+        """The law for the values of this step, and what it gives."""
+        return text.full(self.step, self.style)
+
+    @property
+    def general(self) -> str:
+        """The general law."""
+        return general(self.step, self.style)
+
+    @cached_property
+    def derived(self) -> str:
+        """What SymPy derived; may be empty."""
+        return text.derived(self.step, self.style)
+
+    @cached_property
+    def reason(self) -> Sentence:
+        """Why the step holds, and by which others."""
+        by = references(self.step)
+        return (*reason(self.step, self.style), *(", ", *by) * bool(by))
+
+    @cached_property
+    def inner(self) -> tuple[Item, ...]:
+        """The inner steps that a document writes."""
+        steps = () if self.step.kind in ("mean", "forward") else self.step.steps
+        return tuple(Item(step, self.style) for step in steps)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Numbered steps under a title."""
+
+    title: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula under a title."""
+
+    title: str
+    formula: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The steps over the whole batch, samples as rows: the number of each step, and its formula."""
+
+    title: str
+    rows: tuple[tuple[int, str], ...]
+
+
+Block = Opening | Written | Remark | Laws | Steps | Formula | Batch
+
+
+class Form(Protocol):
+    """How the blocks look: each method gives the parts that a block adds to the text."""
+
+    def opening(self, block: Opening) -> list[str]: ...
+    def written(self, block: Written) -> list[str]: ...
+    def remark(self, block: Remark) -> list[str]: ...
+    def laws(self, block: Laws) -> list[str]: ...
+    def steps(self, block: Steps) -> list[str]: ...
+    def formula(self, block: Formula) -> list[str]: ...
+    def batch(self, block: Batch) -> list[str]: ...
+
+
+def told(blocks: Sequence[Block], form: Form) -> list[str]:
+    """The parts of a text: the outline in a form."""
+    tell: Mapping[type, Callable[[Any], list[str]]] = {
+        Opening: form.opening, Written: form.written, Remark: form.remark, Laws: form.laws, Steps: form.steps,
+        Formula: form.formula, Batch: form.batch}
+    return [part for block in blocks for part in tell[type(block)](block)]
+
+
+def outline(d: Transcript, style: str) -> tuple[Block, ...]:
+    """The blocks of a derivation, with formulas in "unicode" or "latex"."""
+    last = d.graph[-1]
+    total = "" if d.weight is None else _total(d, style)
+    blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, total)]
+    blocks += [Written(formula) for formula in [_written(d, style)] if formula]
+    blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
+    blocks.append(Laws(tuple(laws(d.steps, style))))
+    title, rows = _batch(d, style)
+    over_batch = dict(rows)
+    for kind, heading in TITLES.items():
+        items = tuple(Item(step, style, over_batch.get(step.number, "")) for step in d.steps if step.kind == kind)
+        blocks += [Steps(heading, items)] if items else []
+    blocks += [Formula(CHAIN, formula) for formula in [_chain(d, style)] if formula]
+    return (*blocks, Batch(title, tuple(rows))) if rows else tuple(blocks)
+
+
+def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
+    """What is derived, and by what."""
+    leaf = {box.node: box.leaf for box in d.graph}
+    return "L" if d.weight is not None else text.show(d.graph[-1].leaf, style), tuple(
+        text.show(leaf.get(x.node, x.node), style) for x in d.wrt)
+
+
+def _total(d: Transcript, style: str) -> str:
+    """L as the weighted sum over samples."""
+    r, sum_ = text.show(d.graph[-1].leaf, style), "Σ_t" if style == "unicode" else r"\sum_t"
+    return f"L = {text.weight_text(d.weight, style)}{sum_} {r}_t"
+
+
+def _written(d: Transcript, style: str) -> str:
+    """The loss as it was written; empty where that says nothing else, or more than one reads."""
+    if d.written is None:
+        return ""
+    formula = text.show(d.written, style)
+    if formula == text.show(d.graph[-1].local, style):  # another graph, the same formula
+        return ""
+    return f"{text.show(d.graph[-1].leaf, style)} = {formula}" if len(formula) < LONGEST else ""
+
+
+def _constant(d: Transcript, style: str) -> Sentence:
+    """What the loss does not depend on."""
+    found = {s.box.node for s in d.outputs}
+    names = tuple(Math(text.show(x.node, style)) for x in d.wrt if x.node not in found)
+    return ("It does not depend on ", *joined(names), ": that gradient is zero.") if names else ()
+
+
+def _chain(derivation: Transcript, style: str) -> str:
+    """The whole chain for data at the bottom of a straight net, as the lecture writes it; else an empty text."""
+    had = r"\odot" if style == "latex" else "⊙"
+    for step in derivation.outputs:
+        if step.box.kind != "data" or len(derivation.steps) < 6:
+            continue
+        factors, current = [], step
+        by_box = {s.box: s for s in derivation.steps if s.kind == "backward"}
+        while len(current.consumers) == 1 and current.consumers[0].kind != "output":
+            user = current.consumers[0]
+            derivative = text.slope(current, style)
+            if derivative:
+                factors.append(f"{derivative} {had}")
+            else:
+                j = local_jacobian(user, current.box)
+                j = None if j is None else steady(j)
+                if j is None or len(j.shape) != 2:
+                    break
+                factors.append(text.show(transpose(j, [1, 0]), style))
+            current = by_box[user]
+        else:
+            if len(current.consumers) == 1:
+                v = text.show(current.box.leaf, style)
+                last = text.show(current.consumers[0].leaf, style)
+                g = text.gradient_name(step.box, style)
+                return f"{g} = {' '.join(factors)} {text.nabla(v, last, style)}"
+    return ""
+
+
+def _batch(d: Transcript, style: str) -> tuple[str, list[tuple[int, str]]]:
+    """A title and the steps over the whole batch. What is a matrix for each sample stays as it is."""
+    if d.over is None:
+        return "", []
+    steps = [s for s in d.steps if s.kind in ("forward", "backward") and s.box.kind != "output"]
+    found = [(s, text.formula(s, style, "batch")) for s in steps]
+    rows = [(s.number, formula) for s, formula in found if not text.by_indices(formula.partition(" = ")[2])
+            and (s.batch is not None or s.box.leaf.attrs[0].over is None or len(s.box.leaf.shape) < 3)]
+    return "Over the batch" + (", one sample a row" if len(rows) == len(found) else
+                               "; matrices of one sample stay as they are"), rows

@@ -1,0 +1,43 @@
+"""Sentences with formulas in them, as data: a form sets the formulas as it sets all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Math:
+    """A formula within a sentence, in the style of its outline."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The number of another step."""
+
+    number: int
+
+
+Sentence = tuple[str | Math | Reference, ...]
+
+
+def joined(pieces: Sentence) -> Sentence:
+    """The pieces with commas between them.
+
+    >>> joined((Reference(3), Reference(7)))
+    (Reference(number=3), ', ', Reference(number=7))
+    """
+    return tuple(part for piece in pieces for part in (", ", piece))[1:]
+
+
+def said(sentence: Sentence, math: Callable[[str], str], reference: Callable[[int], str] = "({})".format,
+         plain: Callable[[str], str] = str) -> str:
+    """A sentence as text.
+
+    >>> said(("outer product by ", Math("x"), ", by ", Reference(3)), "${}$".format)
+    'outer product by $x$, by (3)'
+    """
+    return "".join(math(piece.text) if isinstance(piece, Math) else reference(piece.number)
+                   if isinstance(piece, Reference) else plain(piece) for piece in sentence)

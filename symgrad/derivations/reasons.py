@@ -1,0 +1,78 @@
+"""Why a step holds: one sentence for each kind of step, and the steps it uses."""
+
+from __future__ import annotations
+
+from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
+from symgrad.derivations.text import gradient_name, is_number, samples_of, show
+from symgrad.derivations.transcript import Stage
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
+
+MOST = 6  # references of one step
+
+
+def rule(step: Stage) -> str:
+    """Why a step holds, as plain text."""
+    return said(reason(step, "unicode"), str)
+
+
+def reason(step: Stage, style: str) -> Sentence:
+    """Why a step holds, with formulas of a style."""
+    box = step.box
+
+    def name(node: Node) -> Math:
+        return Math(show(node, style))
+
+    if step.kind == "mean":
+        return ("by linearity: the mean of the gradients",)
+    if step.kind == "use":
+        return "by way of ", name(step.consumers[0].leaf)
+    if step.kind == "forward":
+        return (_forward(box),)
+    users = step.consumers
+    if len(users) > 1:
+        return f"sum over the {len(users)} uses of ", name(box.leaf)
+    (user,) = users
+    if user.kind == "output":
+        return ("gradient of the loss",)
+    if (row := row_of(user)) is not None:
+        times = "times its derivative" if is_number(box) else "diagonal Jacobian"
+        return (f"through {row.replace('_', ' ')}: {times}",)
+    if user.kind == "affine":
+        if passes_on(user, box):
+            return ("the Jacobian of a shift is the identity",)
+        x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
+        if x is None or len(x.shape) != 1 + samples_of(user):
+            return ("through the affine layer",)
+        d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
+        return "outer product: column ", Math("d"), " is ", Math(f"{text}{d} {gradient_name(user, style)}")
+    return ("through softmax",) if user.local.op == "softmax" else ("chain rule through ", name(user.leaf))
+
+
+def _multiplied(user: Box, box: Box) -> Node | None:
+    """What an affine layer multiplies a parameter with."""
+    for n in topological([user.local]):
+        if n.op == "einsum" and box.leaf in n.operands and len(n.operands) == 2:
+            return next((o for o in n.operands if o is not box.leaf), None)
+    return None
+
+
+def _forward(box: Box) -> str:
+    if box.kind == "affine":
+        return "affine layer"
+    if box.kind == "activation":
+        row = row_of(box)
+        return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
+    if box.kind == "output":
+        return "loss"
+    rows = box.local.op == "softmax" and len(box.leaf.shape) > 1 + samples_of(box)
+    return "softmax of each row" if rows else "definition"
+
+
+def references(step: Stage) -> Sentence:
+    """`by (7), (13)`: the steps that a backward step uses; of many, some."""
+    if step.kind != "backward" or not step.by or step.inside:
+        return ()
+    by: Sentence = tuple(map(Reference, step.by))
+    shown = by if len(by) <= MOST else (*by[:2], "…", by[-1])
+    return "by ", *joined(shown)

@@ -1,0 +1,101 @@
+"""A derivation as plain text for a terminal, formulas and reasons side by side where both fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symgrad.derivations.outline import (
+    JACOBIANS,
+    STABLE,
+    Batch,
+    Formula,
+    Item,
+    Laws,
+    Opening,
+    Remark,
+    Steps,
+    Written,
+    outline,
+    told,
+)
+from symgrad.derivations.pieces import said
+from symgrad.derivations.transcript import Transcript
+from symgrad.formulas.spelling.breaking import unicode_lines
+
+Row = tuple[str, str, str]  # number, formula and reason
+
+
+def unicode(d: Transcript, width: int = 100, unfold: bool = False) -> str:
+    """Lines of `width` columns; `unfold` writes the inner steps too."""
+    blocks = outline(d, "unicode")
+    rows = {item: _rows(item, unfold) for block in blocks if isinstance(block, Steps) for item in block.items}
+    texts = [(len(text), len(reason)) for found in rows.values() for _, text, reason in found]
+    longest, reasons = (max(sizes) for sizes in zip(*texts, strict=True))
+    form = Terminal(width, rows, min(longest, max(width - 9 - reasons, 30)))
+    return "\n".join(line.rstrip() for line in told(blocks, form)) + "\n"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Lines; reasons stand in a column of their own, behind `column` columns of formulas."""
+
+    width: int
+    rows: Mapping[Item, list[Row]]
+    column: int
+
+    def opening(self, block: Opening) -> list[str]:
+        lines = [*self.wrapped(f"Gradient of {block.what} by ", ", ".join(block.by)),
+                 f"G_v = (∂{block.loss}/∂v)ᵀ has the shape of v; {JACOBIANS}"]
+        if block.total:
+            lines.append(f"{block.total};  G belongs to the loss {block.loss} of one sample.")
+        return lines
+
+    def written(self, block: Written) -> list[str]:
+        return [*self.wrapped("As written, ", f"{block.formula},"), f"{STABLE}."]
+
+    def remark(self, block: Remark) -> list[str]:
+        return [said(block.text, str)]
+
+    def laws(self, block: Laws) -> list[str]:
+        lines = ["", "Laws"]
+        wide = max(len(law.title) for law in block.laws)
+        for law in block.laws:
+            text = f"{f'{law.operation}:  ' if law.operation else ''}{',  '.join(law.formulas)}{said(law.end, str)}"
+            lines += self.wrapped(f"      {law.title:<{wide}}  ", text)
+        return lines
+
+    def steps(self, block: Steps) -> list[str]:
+        rows = [row for item in block.items for row in self.rows[item]]
+        return ["", block.title, *(line for row in rows for line in self._lines(*row))]
+
+    def _lines(self, label: str, text: str, reason: str) -> list[str]:
+        """A step on one line where it fits; else the formula is broken, and the reason stands below in its column."""
+        column, width = self.column, self.width
+        if max(len(text), column) + len(reason) + 9 <= width:
+            return [f"{label:>6} {text:<{column}}  {reason}"]
+        lines = self.wrapped(f"{label:>6} ", text)
+        indent = max(min(column + 9, width - len(reason)), 7)
+        if len(lines[-1]) + 2 <= indent:
+            return [*lines[:-1], f"{lines[-1]:<{indent}}{reason}"]
+        return [*lines, f"{'':<{indent}}{reason}"]
+
+    def formula(self, block: Formula) -> list[str]:
+        return ["", block.title, *self.wrapped("      ", block.formula)]
+
+    def batch(self, block: Batch) -> list[str]:
+        rows = [line for number, text in block.rows for line in self.wrapped(f"{f'({number}′)':>6} ", text)]
+        return ["", block.title, *rows]
+
+    def wrapped(self, before: str, text: str) -> list[str]:
+        first, *rest = unicode_lines(text, self.width - len(before))
+        return [before + first, *(" " * len(before) + line for line in rest)]
+
+
+def _rows(item: Item, unfold: bool) -> list[Row]:
+    """The row of a step, and of those inside."""
+    found = [(f"({item.step.label})", item.short, said(item.reason, str))]
+    if unfold:
+        for inner in item.inner:
+            found += [(label, f"  {text}", why) for label, text, why in _rows(inner, False)]
+    return found
