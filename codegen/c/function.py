@@ -316,5 +316,5 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
 
 
 def dtype_name(kind: str, single: bool) -> str:
-    """The dtype of a kind of numbers, by its name in `c_runtime.py`."""
+    """The dtype of a kind of numbers, by its name in `runtime.py`."""
     return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")

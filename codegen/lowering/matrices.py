@@ -1,6 +1,6 @@
 """Linear algebra and what runs along an axis: the rules of `lower.py` for what is one call of NumPy.
 
-Kept apart because each is one call with a name that the backend spells (`spell.py`, CALLS); what NumPy lacks is
+Kept apart because each is one call with a name that the backend spells (`python/spell.py`, CALLS); what NumPy lacks is
 a helper (`helpers.py`).
 """
 

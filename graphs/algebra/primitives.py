@@ -1,7 +1,7 @@
 """Constructors of the primitives that compute: leaves, sums, scalar functions, reductions.
 
 Constructors do only what is local and always right: a zero, a one, like terms, a delta or a broadcast
-that all operands share. Everything else is a rewrite (`rewrite.py`).
+that all operands share. Everything else is a rewrite (`rewrites/stable.py`).
 
 | op            | operands        | attributes                                    |
 |---------------|-----------------|-----------------------------------------------|

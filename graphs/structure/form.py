@@ -1,4 +1,4 @@
-"""`Form`: a matrix with its structure, as data; `structure.py` reads it and `maps.py` computes with it."""
+"""`Form`: a matrix with its structure, as data; `reading.py` reads it and `maps.py` computes with it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a structured matrix does: products, solves, its diagonal, blocks and all entries, as nodes.
 
-Everything follows the structure (`structure.py`): a diagonal divides, blocks are a stack, the factors of a
+Everything follows the structure (`reading.py`): a diagonal divides, blocks are a stack, the factors of a
 Kronecker product act one after the other, `X' diag(s) X v` is three small products, a diagonal plus low rank is
 solved by the formula of Sherman, Morrison and Woodbury (Golub and Van Loan, Matrix Computations, 2.1.4). A
 delta is never formed: a vector is contracted with the terms of a sum one by one where one of them is a delta.

@@ -1,7 +1,7 @@
 """`sg.structure`: a Jacobian or Hessian as the matrix it is - diagonal, blocks, Kronecker products, low rank - and
 what follows from that: products, solves, blocks that are stored as such.
 
-The reading is in `graphs/structure.py`, what a structure does in `graphs/maps.py`; here are tensors, their
+The reading is in `structure/reading.py`, what a structure does in `structure/maps.py`; here are tensors, their
 shapes and the sample axis.
 """
 

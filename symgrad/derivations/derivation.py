@@ -1,6 +1,6 @@
 """`sg.derive`: forward and backward, one numbered step per box, as a lecture derives backpropagation.
 
-The graph is cut into boxes (`graphs/boxes.py`). Each backward step applies the transposed Jacobian of one
+The graph is cut into boxes (`pieces/boxes.py`). Each backward step applies the transposed Jacobian of one
 box to the gradient of its value, G_v = (dr/dv)'. For a mean over samples, G_v belongs to the loss of one
 sample, and the last step averages.
 """

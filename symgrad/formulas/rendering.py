@@ -1,6 +1,6 @@
 """How tensors print: `str`, error messages, LaTeX, MathML, several lines of Unicode.
 
-All of them write the presentation tree of `notation.py`; large formulas name their intermediates and
+All of them write the presentation tree of `notation/writer.py`; large formulas name their intermediates and
 define them behind a "where".
 """
 

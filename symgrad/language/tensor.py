@@ -24,7 +24,7 @@ _table: WeakValueDictionary[tuple[Node, Any], Tensor] = WeakValueDictionary()
 
 
 class Recipe(NamedTuple):
-    """How a tensor was written: see `written.py`."""
+    """How a tensor was written: see `recipes.py`."""
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]

@@ -1,5 +1,5 @@
 """Zeros of a gradient as formulas: a linear solve where the gradient is affine in the variable, the estimate of a
-covariance, of rates or of a simplex of weights where it is not (`graphs/elimination.py`).
+covariance, of rates or of a simplex of weights where it is not (`stationary/elimination.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`sg.generate`: a loss and an optimiser as the text of a program that trains, alone and readable.
 
 Here the graph becomes a `Network`: the loss closed and stable, values named as the derivation names them, each
-with its formula, gradients as nodes. `codegen/module.py` writes it down; `sg.Model` runs the very same text.
+with its formula, gradients as nodes. `codegen/program/module.py` writes it down; `sg.Model` runs the very same text.
 """
 
 from __future__ import annotations

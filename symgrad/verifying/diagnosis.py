@@ -1,7 +1,7 @@
 """Why a claim is not the right formula: explanations tried by numbers, the simplest first.
 
 A claim is a multiple of the right formula; or differs from it by a multiple of one of its terms (which is then
-missing, or has a wrong sign or weight); or is the right formula with one small edit (`graphs/edits.py`).
+missing, or has a wrong sign or weight); or is the right formula with one small edit (`pieces/edits.py`).
 Terms and edits of the claim itself tell what it has too much. All are nodes, and all are computed together,
 level by level: first the outermost sums and products, then those inside.
 """

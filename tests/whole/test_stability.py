@@ -1,7 +1,7 @@
 """Losses as people write them, in many spellings, at logits of a thousand: finite and right, in both precisions.
 
 Value, gradient, Hessian and a Hessian-vector product come out of one function. What is right is computed from the
-plainest spelling of each family in 1600 digits (`digits.py`), by central differences, without a single rule.
+plainest spelling of each family in 1600 digits (`support/digits.py`), by central differences, without a single rule.
 """
 
 import functools

@@ -1,6 +1,6 @@
-"""What is said of rows and columns, slices, function calls and conditions: parts of `wording.py`'s fold.
+"""What is said of rows and columns, slices, function calls and conditions: parts of `speech.py`'s fold.
 
-Each function gets the speech (`Speech` of `wording.py`) and the arguments of one head of a tree, and gives a phrase.
+Each function gets the speech (`Speech` of `speech.py`) and the arguments of one head of a tree, and gives a phrase.
 """
 
 from __future__ import annotations

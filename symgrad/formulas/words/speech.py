@@ -1,7 +1,7 @@
 """Formulas in words: a presentation tree read as a teacher reads it, `2 Xᵀ (X w - y)` as "twice X transposed
 times the difference X times w minus y".
 
-One fold over the heads of a tree, as `spelling.py` is one; what a product *is* (an inner product, an outer
+One fold over the heads of a tree, as `spelling/spell.py` is one; what a product *is* (an inner product, an outer
 product, sums of rows) follows from the kinds of its factors (`kinds.py`). English has no parentheses: a sum
 inside something larger is "the sum ..." or "the difference ...", and a comma closes what is open to the right.
 """
