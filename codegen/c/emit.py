@@ -1,6 +1,6 @@
 """The text of a function whose loops are C: a Python module with the C inside, compiled when it is imported.
 
-The same nodes are lowered to the same array expressions as for NumPy; `storage.py` decides what lies in memory,
+The same nodes are lowered to the same array expressions as for NumPy; `plan/storage.py` decides what lies in memory,
 `steps.py` writes the loops, and this file the Python around them.
 """
 

@@ -10,7 +10,7 @@ contraction is a matrix product, so its error is at most a few n u sum |w| (|x| 
 |x - c| + |mu - c| is the spread of the data, however far from zero they lie. What is left is as if each point had been
 rounded once at the size of that spread. c is a mean: a centre that lies far from all others widens the spread for all.
 
-Squared distances cancel by the square of that, which is too much: `distances` (helpers.py) keeps them accurate.
+Squared distances cancel by the square of that, which is too much: `distances` (python/helpers.py) keeps them accurate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Linear algebra and what runs along an axis: the rules of `lower.py` for what is one call of NumPy.
 
 Kept apart because each is one call with a name that the backend spells (`python/spell.py`, CALLS); what NumPy lacks is
-a helper (`helpers.py`).
+a helper (`python/helpers.py`).
 """
 
 from __future__ import annotations

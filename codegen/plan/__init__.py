@@ -1,1 +1,6 @@
-"""What is computed in which order, where it is kept, what it costs."""
+"""What is computed in which order, where it is kept, what it costs.
+
+Array expressions come in; steps with shapes, operations, bytes and lifetimes go out, printable and testable before
+anything runs. Begin with `plan.py`, then `storage.py`, which decides what is an array of its own and who shares its
+memory. How a step is written is the business of `python/` and `c/`.
+"""

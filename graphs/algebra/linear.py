@@ -1,4 +1,4 @@
-"""Matrices: primitives whose derivatives are primitives of the same family (rules in `linear_rules.py`).
+"""Matrices: primitives whose derivatives are primitives of the same family (rules in `derivative/linear_rules.py`).
 
 | op         | operands | attributes | value                                                             |
 |------------|----------|------------|-------------------------------------------------------------------|

@@ -1,7 +1,7 @@
 """The structure of a matrix, read from its normal form: blocks, Kronecker products, Gram matrices, low rank.
 
 A matrix has row axes and column axes, and batch axes in front (the samples, when there is one matrix per
-sample). It is expanded into flat products (`flattening.py`), and their labels are read:
+sample). It is expanded into flat products (`algebra/flattening.py`), and their labels are read:
 
 - a label on a row axis and on the same column axis is an axis of blocks; on all of them, a diagonal;
 - pairs of axes that no operand connects are the factors of a Kronecker product; if only summed labels connect

@@ -4,6 +4,9 @@ Every instance is an owner of its own, so two `Linear(50, 50)` never share weigh
 `b`; `Sequential` numbers them by layer, and a graph with several layers numbers what would clash.
 """
 
+# Begin with `module.py`, what a layer is, and `linear.py`, one in full: each kind of layer is a file. A layer is a few
+# lines of operations from language/ around parameters of its own; losses own nothing and are in symgrad/losses.py.
+
 from symgrad.nn.activations import ELU as ELU
 from symgrad.nn.activations import GELU as GELU
 from symgrad.nn.activations import Activation as Activation

@@ -1,5 +1,9 @@
 """Optimisers: rows of formulas, early stopping."""
 
+# Begin with `rows.py`: an optimiser is the text of its update rule and its numbers. `updates.py` reads such a text,
+# `passes.py` moves its scalars together for few passes over the parameters; LaTeX and the code of a step follow. The
+# loop is in training/.
+
 from symgrad.optim.rows import SGD as SGD
 from symgrad.optim.rows import Adagrad as Adagrad
 from symgrad.optim.rows import Adam as Adam

@@ -1,6 +1,6 @@
 """The command line: `symgrad derive|explain|draw|generate|train|check|report|info`, on a model file or a formula as text.
 
-Commands here read options and print; what they do stands in `commands.py` and `training.py`. Whatever goes wrong
+Commands here read options and print; what they do stands in `commands.py` and `train.py`. Whatever goes wrong
 is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
 """
 

@@ -1,6 +1,6 @@
 """What a user hands to `fit`: a dict from symbol names to arrays, checked once, cut into parts and batches.
 
-Shapes, kinds, labels and declared facts are checked by `feeding.py`, as in any call. What only training asks
+Shapes, kinds, labels and declared facts are checked by `computing/feeding.py`, as in any call. What only training asks
 for is here: which names, finite numbers, at least one sample, parts of the samples.
 """
 

@@ -1,4 +1,4 @@
-"""The emitted text computes what the graph means (`reference.py`), and reads as if written by hand."""
+"""The emitted text computes what the graph means (`support/reference.py`), and reads as if written by hand."""
 
 import itertools
 import math

@@ -96,7 +96,7 @@ def test_rounding_stays_within_the_bounds_that_are_stated(kind, dtype, backend):
     exact = (R * R).sum(axis=2)
     found = sg.function([x, m], SQUARES, dtype=dtype, backend=backend)(X, M)
     assert found.dtype == dtype and (found >= 0).all() and not found[exact == 0].any()
-    assert (np.abs(found - exact) <= 32 * (16 + 6) * u * exact).all()  # relative to each distance: helpers.py
+    assert (np.abs(found - exact) <= 32 * (16 + 6) * u * exact).all()  # relative to each distance: codegen/python/helpers.py
     f = sg.function([x, m, w], sg.einsum("nk,nkd->kd", w, PAIRS), dtype=dtype, backend=backend)
     assert not any(s.shape == (n, k, d) for s in f.plan.steps)
     centre = wide[1].mean(axis=0)

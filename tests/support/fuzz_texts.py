@@ -1,6 +1,6 @@
 """Texts that nobody should write, by the number: valid formulas, damaged formulas, hostile ones, and noise.
 
-`texts(seed, count)` is the same list everywhere. Used by test_parser_fuzz.py.
+`texts(seed, count)` is the same list everywhere. Used by tests/reading/test_parser_fuzz.py.
 """
 
 import random

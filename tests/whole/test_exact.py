@@ -1,6 +1,6 @@
 """Gradients and Hessians are equal to SymPy's derivatives of the formula spelled out: proved, not sampled.
 
-Every differentiable row of test_operations.py at small sizes. The sum s of all entries of y, each times a symbol of
+Every differentiable row of support/operation_table.py at small sizes. The sum s of all entries of y, each times a symbol of
 its own, is spelled out by `to_sympy`; so are its gradient and Hessian; SymPy's `diff` of s by the element symbols must
 be the same expressions. Where an operation has kinks, both are compared in the region of a point, where Abs, Max,
 Piecewise and their kin are what they are there.
@@ -20,7 +20,7 @@ import symgrad as sg
 
 SIZES = {"i": 2, "j": 3, "k": 2, "l": 2}
 KINKED = (sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.floor, sp.DiracDelta)
-INDEXED = {"i": 2, "j": 3, "k": 4, "l": 2}  # as test_operations.py has them: its indices fit these
+INDEXED = {"i": 2, "j": 3, "k": 4, "l": 2}  # as the table has them: its indices fit these
 FLAT = {"i": 2, "j": 3, "k": 1, "l": 2}  # for three axes
 REDUCED = [({"i": 1, "j": 3, "k": 2}, False), ({"i": 2, "j": 1, "k": 2}, True)]  # for reductions of three axes
 SMALL = {"i": 1, "j": 2, "k": 1, "l": 1}  # for matrices that are inverted: the formulas are long
