@@ -1,7 +1,6 @@
-"""How tensors print: `str`, error messages, LaTeX, MathML, several lines of Unicode.
+"""The formula of a node: the presentation tree of `notation/writer.py`, spelled.
 
-All of them write the presentation tree of `notation/writer.py`; large formulas name their intermediates and
-define them behind a "where".
+Large formulas name their intermediates and define them behind a "where".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every file that a docstring, a comment or a page names is there, and is meant unmistakably.
 
-In code a name alone is the file beside the one that names it (or at the top), on a page the only one of that name; else the folder
-stands before it: `algebra/einsum.py`.
+In code a name alone is the file beside the one that names it, or at the top; on a page the only one of that name. Else
+the folder stands before it: `algebra/einsum.py`.
 """
 
 import ast
