@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from symgrad.codegen.python.shared import Module
+from symgrad.codegen.python.workspace import filled
+
+FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE LR
+PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE
+argparse math os sys time zipfile Path""".split()
+CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
+PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
 WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "numpy": {"quiet": '@np.errstate(all="ignore")\n', "value": "loss.item()", "where": "", "needs": "NumPy"},
     "cupy": {"quiet": "", "value": "loss.copy()", "where": ", on the device",
@@ -19,6 +27,14 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
 def put(text: str, device: bool) -> str:
     """A NumPy array where the backend computes."""
     return f"cp.asarray({text})" if device else text
+
+
+def framed(module: Module, template: str, **parts: str) -> str:
+    """A part of the frame in the words of the backend."""
+    device = module.backend.device
+    words = {**WORDS[module.backend.name], "np": module.backend.np, "read": "cp.asnumpy" if device else "np.asarray",
+             "get": "cp.asnumpy" if device else "np.asarray", "array": put("array", device)}
+    return filled(template, **{**words, **parts})
 
 
 _FANS = {"glorot": "(fan_in + fan_out)", "he": "fan_in"}

@@ -148,12 +148,14 @@ def marks_in(text: str, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[Ma
     return tuple(mark.moved(before) for mark in marks)
 
 
-def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None) -> str:
-    """The text of a module with `functions`, in order."""
+def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None, lines: Sequence[str] = (),
+                further: Sequence[str] = ()) -> str:
+    """The text of a module with `functions`, in order; `lines` stand before them, `further` blocks of text after them."""
     parts = [f'"""{doc}"""\n'] if doc else []
-    constants = "\n".join(module.constant_lines())
+    constants = "\n".join([*lines, *module.constant_lines()])
     blocks = [module.backend.helpers[row].rstrip() for row in module.helpers]
     blocks += ["\n".join(f.lines) for f in functions]
+    blocks += [block.strip("\n") for block in further]
     parts.append(module.backend.import_lines("\n".join([constants, *blocks])) + "\n")
     if constants:
         parts.append(constants + "\n")

@@ -18,7 +18,7 @@ from unicodedata import combining
 
 import sympy as sp
 
-from symgrad.codegen.program.module import FRAME
+from symgrad.codegen.program.frame import FRAME
 from symgrad.graphs.algebra.einsum import broadcast
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import input_node, named

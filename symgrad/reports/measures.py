@@ -11,7 +11,6 @@ import numpy as np
 
 from symgrad.drawing.pictures.curves import UNDRAWN, bundle_svg, curves_svg
 from symgrad.graphs.node import INTEGER, REAL
-from symgrad.optim import Adam
 from symgrad.training.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def confusion(model: Model, data: Dataset) -> Confusion | None:
     scores = model.prediction
     if scores is None or scores.dtype != REAL or scores.ndim == 0:
         return None
-    found = [(name, node) for name, node in model._net.data
+    found = [(name, node) for name, node in model.network.data
              if node.dtype == INTEGER and isinstance(node.attrs[0].classes, int)]
     if len(found) != 1:
         return None
@@ -98,9 +97,7 @@ def gradient_norms(model: Model, data: Dataset, samples: int | None) -> tuple[in
     part = data
     if samples is not None and data.divisible and samples < data.count:
         part = data.part(np.arange(samples))
-    arrays = part.moved(model._device.put).pick([name for name, _ in model._net.data])
-    _, found = model._module(Adam()).backward(*model._views.values(), *arrays)
-    gradients = {name: model._device.get(array) for name, array in found.items()}
+    gradients = model.gradients(part)
     sizes = {name: _norm(array) for name, array in gradients.items()}
     some = [size for size in sizes.values() if 0 < size < math.inf]
     high = max(some, default=1.0)
@@ -154,5 +151,5 @@ def trained(model: Model, fitted: Fitted, what: str, data: Dataset,
     if bundle and len(history) > 1:
         panels.append(bundle_svg("norm of the gradient", history.curves["epoch"], bundle))
     rows = tuple((title, tuple(found[name] for name in names if name in found)) for title, names in groups)
-    values = model._evaluated(data.moved(model._device.put), fitted.metrics)
+    values = model.measured(data, fitted.metrics)
     return Trained(fitted, what, data.count, tuple(panels), values, confusion(model, data), rows, used)

@@ -66,19 +66,19 @@ def of_model(model: Model, data: Mapping[str, Any] | None = None, title: str = "
     """A model as a subject. Raises DataError for `data` that do not fit it."""
     measured = None
     if data is not None:
-        measured = "the data given", model._checked(data, "data", True, model.fitted.metrics if model.fitted else None)
+        measured = "the data given", model.checked(data, metrics=model.fitted.metrics if model.fitted else None)
     elif model.fitted is not None and model.fitted.held is not None:
         measured = "the validation data", model.fitted.held
     elif model.fitted is not None:
         measured = "what it was trained on", model.fitted.train
-    parameters = tuple(wrap(node, None) for _, node in model._net.parameters)
+    parameters = tuple(wrap(node, None) for _, node in model.network.parameters)
     return Subject(model.loss, parameters, title or _title(model), model, "", measured,
                    day() if date is True else date or "")
 
 
 def _title(model: Model) -> str:
     """What a model is called that nobody gave a title."""
-    names = [name for name, _ in model._net.parameters]
+    names = [name for name, _ in model.network.parameters]
     return f"A model with the parameters {', '.join(names)}" if len(names) <= 8 else f"A model with {len(names)} parameters"
 
 
@@ -177,16 +177,15 @@ def _loss(derivation: Derivation) -> list[str]:
 def _symbols(subject: Subject, derivation: Derivation) -> list[dict[str, Any]]:
     """A row for each symbol; sizes are those of the model where it has any."""
     known = {box.node: box for box in derivation.graph}
-    names = {} if subject.model is None else subject.model._names
-    values: Mapping[str, Any] = {} if subject.model is None else subject.model._views
+    shapes: Mapping[Node, tuple[int, ...]] = {} if subject.model is None else subject.model.shapes
     rows = []
     symbols = symbols_of(subject.loss, subject.wrt)
     for tensor, row in zip(symbols, symbol_rows(symbols), strict=True):
-        array = values.get(names.get(tensor.node, ""))
+        shape = shapes.get(tensor.node)
         box = known.get(tensor.node)
-        numbers = row[4] if array is None else str(array.size)
+        numbers = row[4] if shape is None else str(math.prod(shape))
         rows.append({"name": row[0] if box is None else box.name, "latex": None if box is None else show(box.leaf, "latex"),
-                     "kind": row[1], "shape": _shape(tensor.shape if array is None else array.shape),
+                     "kind": row[1], "shape": _shape(tensor.shape if shape is None else shape),
                      "over": "" if tensor.over is None else sp.latex(tensor.over),
                      "numbers": f"{int(numbers):,}" if numbers.isdigit() else numbers, "facts": row[5]})
     return rows
@@ -196,8 +195,8 @@ def _facts(subject: Subject, derivation: Derivation) -> list[tuple[str, str]]:
     """The model in a few numbers: what a reader wants to know first."""
     facts = []
     model = subject.model
-    if model is not None and model._theta is not None:
-        facts.append((f"{model._theta.size:,}", "parameters"))
+    if model is not None and model.shapes:
+        facts.append((f"{sum(map(math.prod, model.shapes.values())):,}", "parameters"))
     if layers := len(layers_of(derivation)):
         facts.append((str(layers), "layer" if layers == 1 else "layers"))
     facts.append((str(len(derivation.steps)), "steps of the derivation"))
@@ -239,9 +238,9 @@ def _listings(subject: Subject, derivation: Derivation) -> list[Listing]:
                         f"This function computes the loss and its gradients.{why}", "line")]
     rule = rule_of(_optimizer(subject))
     title = subject.title if len(subject.title) < 90 else ""
-    main = Listing(written(replace(model._net, title=title), rule, model.backend, model.dtype),
+    main = Listing(written(replace(model.network, title=title), rule, model.backend, model.dtype),
                    f"The program that the model runs; it stands alone, with {NEEDS[model.backend]}.", "line")
-    parameters = {node for _, node in model._net.parameters}
+    parameters = {node for _, node in model.network.parameters}
     if all(x.node in parameters for x in derivation.wrt):
         return [main]
     more = Listing(derivative_source(subject.loss, derivation.wrt, "numpy", model.dtype),

@@ -145,10 +145,10 @@ def _model(on: Target, file: ModelFile, plan: Plan) -> tuple[Model, dict[str, An
         raise ModelFileError(f"{file.path}: optimizer is {options['optimizer']!r}, not one such as sg.optim.Adam(1e-3)")
     try:
         model = Model(on.loss, predict=file.get("predict"), seed=seed)
-        metrics = model._metrics(options.get("metrics"))
+        metrics = model.chosen(options.get("metrics"))
         for name in ("data", "validation", "test_data"):
             if isinstance(file.get(name), dict):
-                model._checked(file.get(name), name, True, metrics)
+                model.checked(file.get(name), name, metrics=metrics)
     except SymgradError as error:
         raise type(error)(f"{file.path}: {error}") from None
     return model, options

@@ -1,14 +1,14 @@
 """`sg.Model`: a loss and its parameters, to be fitted to data.
 
 The model writes the training module that `sg.generate` gives and runs that very text: what is trained here and
-what the generated program does are one thing. All parameters are views of one vector, on which an optimiser
-step is a few operations. This file checks, remembers and measures; the loop is in `fitting.py`.
+what the generated program does are one thing. This file says what a model can do; its symbols are in `inputs.py`, its
+programs in `programs.py`, its numbers in `weights.py`, the loop of a fit in `fitting.py`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -17,28 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.codegen.plan.plan import Plan
+from symgrad.codegen.program.network import Network
 from symgrad.codegen.python.shared import new_module
-from symgrad.computing.devices import device_of, host, norm
-from symgrad.computing.feeding import Feed, evaluate_size
+from symgrad.computing.devices import device_of, norm
 from symgrad.computing.functions import Function, dtype_name, function
 from symgrad.computing.threads import threads_for, within
 from symgrad.files import write_whole
-from symgrad.formulas.names import display_names
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.sizes import symbols_of
-from symgrad.language.align import as_tensor, describe
+from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Optimizer
 from symgrad.training import fitting
-from symgrad.training.dataset import Dataset, checked, split
+from symgrad.training.dataset import Dataset, split
 from symgrad.training.history import History
+from symgrad.training.inputs import Inputs
 from symgrad.training.metrics import Metrics, metric_tensors
+from symgrad.training.network import closed, network
 from symgrad.training.parameters import Parameters, npz, read_npz
-from symgrad.training.source import closed, network, rule_of, written
+from symgrad.training.programs import Programs
 from symgrad.training.summary import Summary, summary
+from symgrad.training.weights import Weights
 
 
 class Model:
@@ -64,140 +64,66 @@ class Model:
                  seed: int = 0) -> None:
         self.dtype = new_module(backend, dtype_name(dtype)).dtype  # refuses what no backend can do
         self.backend, self.seed = backend, fitting.whole("seed", seed, 0)
-        self._device = device_of(backend)
         self.loss = closed(loss)
-        self._net = network(self.loss, predict, {})
         self.prediction = None if predict is None else as_tensor(predict, "predict")
-        self._names = {node: name for name, node in (*self._net.parameters, *self._net.data, *self._net.inputs)}
-        self._modules: dict[Optimizer, Any] = {}
-        self._plans: dict[Optimizer, Plan] = {}  # of a loss with its gradients
-        self._theta: np.ndarray | None = None
-        self._views: dict[str, np.ndarray] = {}
-        self._rng = np.random.default_rng((seed, 1))
-        self._functions: dict[tuple[Tensor, ...], Function] = {}
-        self._feeds: dict[tuple[Node, ...], Feed] = {}
-        self._slopes: dict[str, Any] = {}  # the gradients that the last steps write
         self.fitted: fitting.Fitted | None = None  # the last fit, with its data
-        if all(isinstance(s, int) for _, node in self._net.parameters for s in node.shape):
-            self._create(None)
+        self._device = device_of(backend)
+        self._net = network(self.loss, predict, {})
+        self._programs = Programs(self._net, backend, self.dtype, self._device)
+        self._inputs = Inputs(self._net, self.dtype, self._device.foreign)
+        self._weights = Weights(self._programs, self._inputs, self._device, seed)
+        self._rng = np.random.default_rng((seed, 1))
+        self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics
 
-    # parameters -------------------------------------------------------------------------------------
+    # what it is ---------------------------------------------------------------------------------------
 
     @property
     def parameters(self) -> Parameters:
         """The parameters by name. Assign a dict (of all of them), or one entry, to change them."""
-        if self._theta is None:
-            names = ", ".join(name for name, _ in self._net.parameters)
-            raise SymgradError(f"the sizes of the parameters ({names}) are those of the data: fit the model first, "
-                               "or assign all parameters")
-        return Parameters({name: self._device.get(view) for name, view in self._views.items()},
-                          lambda arrays: self._set(arrays, whole=False))
+        return Parameters(self._weights.arrays(), lambda arrays: self._weights.set(arrays, whole=False))
 
     @parameters.setter
     def parameters(self, arrays: Mapping[str, Any]) -> None:
-        self._set(arrays, whole=True)
+        self._weights.set(arrays, whole=True)
 
-    def _set(self, arrays: Mapping[str, Any], whole: bool) -> None:
-        if not isinstance(arrays, Mapping):
-            raise DataError(f"parameters must be a dict from names to arrays, not {type(arrays).__name__}")
-        names = [name for name, _ in self._net.parameters]
-        unknown = [repr(name) for name in arrays if name not in names]
-        missing = [repr(name) for name in names if name not in arrays]
-        if unknown or (missing and whole) or (missing and self._theta is None):
-            wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
-            raise DataError(f"parameters: {wrong}; those of the model are {', '.join(names)}")
-        feed = self._feed([node for _, node in self._net.parameters])
-        values = [host(arrays[name] if name in arrays else self._views[name]) for name in names]
-        new = dict(zip(names, feed.arrays(values)[0], strict=True))
-        for name, view in self._views.items():
-            if view.shape != new[name].shape:
-                raise DataError(f"parameters: {name} has shape {view.shape}, and the new array {new[name].shape}")
-        if self._theta is None:
-            self._adopt(new)
-        for name, array in new.items():
-            self._views[name][...] = self._device.put(array)
+    @property
+    def network(self) -> Network:
+        """What its programs are written from: symbols by name, the loss, gradients."""
+        return self._net
 
-    def _create(self, data: Dataset | None) -> None:
-        """The initial values; their sizes from `data` where they are symbolic."""
-        if self._theta is not None:
-            return
-        module = self._module(Adam())
-        if data is None:
-            arrays = module.init(self.seed)
-        else:
-            arrays = module.init(self.seed, data.pick([name for name, _ in self._net.data]))
-        for name, node in self._net.parameters:
-            wanted = tuple(evaluate_size(s, data.sizes if data else {}) for s in node.shape)
-            if arrays[name].shape != wanted:
-                raise DataError(f"parameter {name!r} starts from an array of shape {arrays[name].shape}, but the "
-                                f"data give it the shape {wanted}")
-        self._adopt(arrays)
+    @property
+    def shapes(self) -> dict[Node, tuple[int, ...]]:
+        """The shapes of the parameters by symbol; empty as long as data must show them."""
+        views = self._weights.views
+        return {node: views[name].shape for name, node in self._net.parameters if name in views}
 
-    def _adopt(self, arrays: dict[str, np.ndarray]) -> None:
-        state = self._module(Adam()).begin(arrays)
-        self._theta, self._views = state["theta"], state["params"]
+    @property
+    def _data_names(self) -> list[str]:
+        return [name for name, _ in self._net.data]
 
-    # the generated module ---------------------------------------------------------------------------
+    # data -------------------------------------------------------------------------------------------
 
-    def _module(self, optimizer: Optimizer) -> Any:
-        """The training module with this optimiser."""
-        if optimizer not in self._modules:
-            source = written(self._net, rule_of(optimizer), self.backend, self.dtype)
-            self._modules[optimizer] = source.load()
-            self._plans[optimizer] = source.plans["backward"]
-        return self._modules[optimizer]
+    def chosen(self, metrics: Metrics) -> dict[str, Tensor]:
+        """Metrics as `fit` takes them, as tensors by name. Raises SymgradError for what is none."""
+        return metric_tensors(metrics, self.prediction, [node for _, node in self._net.data])
 
-    def _steps(self, optimizer: Optimizer | None) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
-        """A function of a batch that does one step and gives the loss before it, on the device; and one that gives the
-        norm of the gradient of the last step, which lies there as one vector."""
-        chosen = Adam() if optimizer is None else optimizer
-        module = self._module(chosen)
-        state = module.begin(self._views)
-        state["theta"], state["params"] = self._theta, self._views  # one vector, whoever trains it
-        step, lr, self._slopes = module.step, chosen.lr, state["gradients"]
-        return lambda batch: step(state, batch, lr), lambda: norm(state["g"])
+    def checked(self, data: Any, what: str = "data", finite: bool = True,
+                metrics: Mapping[str, Tensor] | None = None) -> Dataset:
+        """`data` as arrays for the loss and `metrics`; the first data give the parameters their sizes.
 
-    def _feed(self, nodes: Iterable[Node]) -> Feed:
-        key = tuple(nodes)
-        if key not in self._feeds:
-            roots = [self._net.loss[1]] if self.prediction is None else [self._net.loss[1], self.prediction.node]
-            self._feeds[key] = Feed([(self._names[n], n) for n in key], roots, self.dtype, {})
-        return self._feeds[key]
-
-    def _checked(self, data: Any, what: str, finite: bool, metrics: Mapping[str, Tensor] | None = None) -> Dataset:
-        nodes = dict.fromkeys(node for _, node in self._net.data)
-        for metric in (metrics or {}).values():
-            nodes.update(dict.fromkeys(self._symbols(metric)))
-        dataset = checked(data, self._feed(nodes), self._data_names(), what, finite, self._device.foreign)
-        if self._theta is None:
-            self._create(dataset)
+        Raises DataError, which calls them `what`.
+        """
+        dataset = self._inputs.checked(data, what, finite, metrics or {})
+        if self._weights.vector is None:
+            self._weights.create(dataset)
         else:
             self._fits(dataset)
         return dataset
 
     def _fits(self, data: Dataset) -> None:
         """Sizes that the parameters have already must be those of the data."""
-        if any(symbols_of(node.shape) for _, node in self._net.parameters):
-            arrays = {**self._views, **data.arrays}
-            nodes = {name: node for node, name in self._names.items()}
-            self._feed(nodes[name] for name in arrays).bind([array.shape for array in arrays.values()])
-
-    def _data_names(self) -> list[str]:
-        return [name for node, name in self._names.items() if node.attrs[0].kind != "parameter"]
-
-    def _symbols(self, tensor: Tensor) -> list[Node]:
-        """The data symbols below a metric; parameters must be the model's own."""
-        found = []
-        for node, name in display_names([tensor.node]).items():
-            if node.attrs[0].kind == "parameter" and node not in self._names:
-                raise SymgradError(f"the metric {describe(tensor)} uses the parameter {name!r}, which is not one of "
-                                   "the model's")
-            if node not in self._names and name in self._names.values():
-                raise SymgradError(f"the metric {describe(tensor)} uses another symbol {name!r} than the model")
-            self._names.setdefault(node, name)
-            if node.attrs[0].kind != "parameter":
-                found.append(node)
-        return found
+        if self._weights.symbolic:
+            self._inputs.fits(data, self._weights.views)
 
     # fitting ----------------------------------------------------------------------------------------
 
@@ -214,52 +140,47 @@ class Model:
         terminal and a line now and then elsewhere, each with the norm of the last gradient of its epoch.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
-        chosen = self._metrics(metrics)
+        chosen, optimizer = self.chosen(metrics), Adam() if optimizer is None else optimizer
         fitting.whole("epochs", epochs)
         if batch_size is not None:
             fitting.whole("batch_size", batch_size)
         functions = fitting.check_callbacks(callbacks)
-        everything = self._checked(data, "data", True, chosen)
+        everything = self.checked(data, "data", True, chosen)
         train, held = everything, None
         if isinstance(validation, (int, float)) and not isinstance(validation, bool):
             train, held = split(everything, float(validation), np.random.default_rng((self.seed, 2)))
         elif validation is not None:
-            held = self._checked(validation, "validation", True, chosen)
+            held = self.checked(validation, "validation", True, chosen)
         refit = any(getattr(callback, "refit", False) for callback in functions)
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
+        step, length, gradients = self._steps(optimizer)
         plan = fitting.Plan(
-            *self._steps(optimizer), device.read if device.foreign else None, tuple(dict(self._net.data)), epochs,
+            step, length, device.read if device.foreign else None, tuple(self._data_names), epochs,
             batch_size, self._rng if shuffle else None, tuple(chosen),
-            lambda part: self._measured(part, chosen), lambda part: self._evaluated(part, chosen), functions,
-            progress, {} if device.foreign else self._slopes)
+            lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
+            progress, {} if device.foreign else gradients)
         with self._threads(optimizer, everything, batch_size):
             history = fitting.run(self, train, held, plan)
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
-                again = fitting.again(plan, *self._steps(optimizer), history.best_epoch)
+                again = fitting.again(plan, *self._steps(optimizer)[:2], history.best_epoch)
                 history.interrupted = fitting.run(self, everything.moved(device.put), None, again).interrupted
                 own, apart = everything, None
-        self.fitted = fitting.Fitted(optimizer or Adam(), epochs, batch_size, history, own, chosen, apart)
+        self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, own, chosen, apart)
         return history
-
-    def _threads(self, optimizer: Optimizer | None, data: Dataset, batch_size: int | None) -> AbstractContextManager[None]:
-        sizes = dict(data.sizes)
-        if batch_size is not None and data.divisible:
-            over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
-            sizes[over] = min(batch_size, data.count)
-        return threads_for(self._plans[Adam() if optimizer is None else optimizer], sizes)
 
     def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.
 
         The batch is checked here, once; the function itself checks nothing. Threads that call it at once take turns.
         """
-        dataset = self._checked(batch, "batch", True)
-        arrays = dataset.moved(self._device.put).pick([name for name, _ in self._net.data])
-        (step, _), turn = self._steps(optimizer), Lock()
+        dataset = self.checked(batch, "batch")
+        arrays = dataset.moved(self._device.put).pick(self._data_names)
+        optimizer = Adam() if optimizer is None else optimizer
+        (step, *_), turn = self._steps(optimizer), Lock()
 
         def one() -> float:
             with turn:
@@ -267,47 +188,65 @@ class Model:
 
         return within(self._threads(optimizer, dataset, None), one)
 
+    def _steps(self, optimizer: Optimizer) -> tuple[Callable[[Any], Any], Callable[[], Any], Mapping[str, Any]]:
+        """A function of a batch that does one step and gives the loss before it, on the device; one that gives the
+        norm of the gradient of the last step, which lies there as one vector; and the pieces of that by parameter."""
+        module = self._programs.training(optimizer)
+        state = module.begin(self._weights.views)
+        state["theta"], state["params"] = self._weights.vector, self._weights.views  # one vector, whoever trains it
+        step, lr = module.step, optimizer.lr
+        return lambda batch: step(state, batch, lr), lambda: norm(state["g"]), state["gradients"]
+
+    def _threads(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> AbstractContextManager[None]:
+        sizes = dict(data.sizes)
+        if batch_size is not None and data.divisible:
+            over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
+            sizes[over] = min(batch_size, data.count)
+        return threads_for(self._programs.step_plan(optimizer), sizes)
+
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""
-        chosen = self._metrics(metrics)
-        checked = self._checked(data, "data", False, chosen)
-        return dict(self._evaluated(checked.moved(self._device.put), chosen))
+        chosen = self.chosen(metrics)
+        return self.measured(self.checked(data, "data", False, chosen), chosen)
+
+    def measured(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+        """The loss and metrics on data that are checked already."""
+        return self._evaluated(data.moved(self._device.put), metrics)
+
+    def gradients(self, data: Dataset) -> dict[str, np.ndarray]:
+        """The gradients of the loss by all parameters, on data that are checked already, by the program of the last fit."""
+        module = self._programs.training(Adam() if self.fitted is None else self.fitted.optimizer)
+        _, found = module.backward(*self._weights.values, *data.moved(self._device.put).pick(self._data_names))
+        return {name: self._device.get(array) for name, array in found.items()}
 
     def predict(self, data: Mapping[str, Any]) -> np.ndarray:
         """The prediction for `data`, of which only what it needs must be there."""
         if self.prediction is None:
             raise SymgradError("the model was made without predict=, so it has nothing to predict")
-        feed = self._feed([node for _, node in self._net.inputs])
-        dataset = checked(data, feed, self._data_names(), "data", False, self._device.foreign).moved(self._device.put)
-        self.parameters  # noqa: B018 - says what to do where they have no size yet
+        dataset, weights = self._inputs.predicted(data).moved(self._device.put), self._weights.values
         self._fits(dataset)
-        result = self._module(Adam()).predict(*self._views.values(), *dataset.arrays.values())
+        result = self._programs.answers.predict(*weights, *dataset.arrays.values())
         return np.array(self._device.get(result))
 
     def _evaluated(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
-        names = [name for name, _ in self._net.data]
-        loss = float(self._module(Adam()).forward(*self._views.values(), *data.pick(names)))
-        return {"loss": loss, **self._measured(data, metrics)}
+        loss = float(self._programs.answers.forward(*self._weights.values, *data.pick(self._data_names)))
+        return {"loss": loss, **self._metrics(data, metrics)}
 
-    def _measured(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+    def _metrics(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
         """Metrics on all samples; one per sample is averaged."""
         if not metrics:
             return {}
-        tensors = tuple(metrics.values())
+        tensors, names, views = tuple(metrics.values()), self._inputs.names, self._weights.views
         inputs = dict.fromkeys(node for _, node in self._net.parameters)
         for tensor in tensors:
-            inputs.update(dict.fromkeys(self._symbols(tensor)))
+            inputs.update(dict.fromkeys(self._inputs.symbols(tensor)))
         if tensors not in self._functions:
-            symbols = {self._names[node]: wrap(node, node.attrs[0].over) for node in inputs}
+            symbols = {names[node]: wrap(node, node.attrs[0].over) for node in inputs}
             self._functions[tensors] = function(symbols, list(tensors), self.backend, self.dtype)
-        arrays = [self._views[self._names[n]] if n.attrs[0].kind == "parameter" else data.arrays[self._names[n]]
-                  for n in inputs]
+        arrays = [views[names[n]] if n.attrs[0].kind == "parameter" else data.arrays[names[n]] for n in inputs]
         values = self._functions[tensors].run(*arrays)
         return {name: float(np.mean(self._device.get(value), dtype=np.float64))
                 for name, value in zip(metrics, values, strict=True)}
-
-    def _metrics(self, metrics: Metrics) -> dict[str, Tensor]:
-        return metric_tensors(metrics, self.prediction, [node for _, node in self._net.data])
 
     # files and print --------------------------------------------------------------------------------
 
@@ -326,7 +265,7 @@ class Model:
 
     def summary(self) -> Summary:
         """A table of the parameters: shapes, how many numbers, how they start. A text, and a table in a notebook."""
-        return summary(self._net.parameters, self._views)
+        return summary(self._net.parameters, self._weights.views)
 
     def _repr_html_(self) -> str:
         from symgrad.notebook import model_html

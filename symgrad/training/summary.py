@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.codegen.plan.tables import Table, Tabled
-from symgrad.codegen.program.module import Named, sum_of
+from symgrad.codegen.program.network import Named, sum_of
 from symgrad.graphs.node import Node
 
 HEADER = ("parameter", "shape", "numbers", "starts")

@@ -1,0 +1,102 @@
+"""The head of a training module: what it is, its imports, and tables of what the data must be."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symgrad.codegen.c import training as c_training
+from symgrad.codegen.plan.binding import index_inputs
+from symgrad.codegen.program import frame
+from symgrad.codegen.program.network import Network, Rule, count_text, sum_of
+from symgrad.codegen.program.starts import quoted
+from symgrad.codegen.python import workspace
+from symgrad.codegen.python.emit import Emitted
+from symgrad.codegen.python.inplace_emit import InPlaceFunction
+from symgrad.codegen.python.shared import Module
+from symgrad.graphs.node import INTEGER, REAL, Node
+
+Functions = Mapping[str, Emitted | InPlaceFunction]
+NUMPY_LINE = "import numpy as np"
+ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THREADS=1 in the environment (for other "
+         "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")
+
+
+def head(module: Module, net: Network, rule: Rule, functions: Functions, body: str) -> str:
+    flops = functions["backward"].plan.flops
+    count, needs = sum_of(net.parameters), frame.WORDS[module.backend.name]["needs"]
+    lines = [net.title, "", *(f"    {line}" for line in net.formulas), "",
+             f"{count} parameters; {count_text(flops)} operations for the loss and all gradients. G_v is the gradient "
+             f"of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs {needs}.", "",
+             "    python thisfile.py data.npz --epochs 10 --output model.npz", "",
+             *([ALONE, ""] if functions["backward"].plan.wants_one_thread({}) and not module.backend.device else []),
+             f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
+    doc = []
+    for line in lines:
+        wrapped = [line] if line.startswith("    ") else textwrap.wrap(line, 96) or [""]
+        doc += [each.replace("\\", "\\\\").replace('"""', "'''") for each in wrapped]
+    every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *c_training.IMPORTS})
+    arrays = module.backend.import_lines(body)
+    if module.backend.device:
+        first, *more = [line for line in arrays.split("\n") if line != NUMPY_LINE]
+        arrays = f"{NUMPY_LINE}\n\n" + workspace.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
+    imports = [name for name in every if f"{name}." in body + arrays]
+    parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
+             + ("\nfrom pathlib import Path" if module.data else ""), arrays]
+    constants = [f"DTYPE = np.{module.dtype}", f"LR = {rule.lr!r}  # the learning rate, unless another is given",
+                 *([] if module.backend.device else [f"PIECE = {frame.PIECE}  # entries that an update takes at a time"]),
+                 *_tables(net)]
+    if module.data:
+        constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{frame.CONSTANTS}"))')
+    constants += module.constant_lines("LARGE")
+    return "\n\n".join([*parts, "\n".join(constants)])
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _tables(net: Network) -> list[str]:
+    """What the data must be, for checks: the shape of each array, the kinds that are not real numbers."""
+    def shape(node: Node) -> str:
+        parts = [str(s) if isinstance(s, int) else quoted(str(s)) for s in node.shape]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+    def row(name: str, keys: Sequence[str]) -> str:
+        return f"{name} = ({', '.join(map(quoted, keys))}{',' if len(keys) == 1 else ''})"
+
+    both = {**dict(net.data), **dict(net.inputs)}
+    sampled = [name for name, node in net.data if node.attrs[0].over is not None]
+    lines = ["ARRAYS = {  # their shapes; what is a text here is a size that the arrays show"]
+    lines += [f"    {quoted(name)}: {shape(node)}," for name, node in (*net.parameters, *both.items())]
+    lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
+              row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
+    if net.prediction is not None:
+        lines.append(row("INPUTS", [name for name, _ in net.inputs]) + "  # what the prediction needs")
+    if net.divisible:
+        lines.append(row("SAMPLES", sampled) + "  # those with a row for each sample")
+    kinds = {name: "np.int64" if node.dtype == INTEGER else "np.bool_" for name, node in both.items()
+             if node.dtype != REAL}
+    if kinds:
+        lines.append("KINDS = {" + ", ".join(f"{quoted(name)}: {kind}" for name, kind in kinds.items()) + "}")
+    classes = {name: node.attrs[0].classes for name, node in both.items() if isinstance(node.attrs[0].classes, int)}
+    if classes:
+        lines.append("CLASSES = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in classes.items()) + "}")
+    lengths = lengths_of(net)
+    if lengths:
+        lines.append("LENGTHS = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in lengths.items()) + "}  # of axes they index")
+    return lines
+
+
+def lengths_of(net: Network) -> dict[str, int]:
+    """For data that are indices as they are, and no labels: the length of the axis, where it is a number."""
+    both = {node: name for name, node in (*net.data, *net.inputs)}
+    roots = [net.loss[1], *([net.prediction[1]] if net.prediction is not None else [])]
+    lengths: dict[str, int] = {}
+    for node, size in index_inputs(roots):
+        if isinstance(size, int) and not isinstance(node.attrs[0].classes, int):
+            lengths[both[node]] = min(size, lengths.get(both[node], size))
+    return lengths
+
+

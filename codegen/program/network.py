@@ -1,0 +1,75 @@
+"""What a program is written from, as data: a `Network`, which is trained, and the `Rule` by which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.python.shared import Comment
+from symgrad.graphs.node import Node
+
+Named = tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule as nodes: inputs are theta, g, the states, the rates; outputs theta and the states."""
+
+    name: str
+    title: str
+    inputs: Named
+    outputs: Named
+    rates: tuple[tuple[str, sp.Expr], ...]
+    states: Mapping[str, float]
+    comments: Mapping[Node, str]
+    lr: float
+    meanings: Mapping[str, str] = field(default_factory=dict)  # of rates, for people
+
+    @property
+    def overwritten(self) -> Mapping[str, str]:
+        """Which output takes the place of which input."""
+        given = dict(self.inputs)
+        return {name: name.removeprefix("new_") for name, _ in self.outputs if name.removeprefix("new_") in given}
+
+
+@dataclass(frozen=True)
+class Network:
+    """All that a training module is written from; texts come from above, since codegen knows no notation."""
+
+    title: str
+    formulas: tuple[str, ...]
+    parameters: Named
+    data: Named  # what the loss needs
+    inputs: Named  # what the prediction needs
+    loss: tuple[str, Node]
+    gradients: Named
+    prediction: tuple[str, Node] | None
+    names: Mapping[Node, str] = field(default_factory=dict)
+    comment: Comment | None = None
+    sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
+    meaning: Mapping[Node, tuple[str, Node]] = field(default_factory=dict)  # "forward" or "backward", and of which value
+    frozen: int = 0  # so many parameters, the last ones, are not trained: they have no gradient
+
+    @property
+    def divisible(self) -> bool:
+        """Can minibatches be cut? Not without samples, from two kinds of them, or from a fixed number."""
+        overs = [node.attrs[0].over for _, node in self.data if node.attrs[0].over is not None]
+        return len(set(overs)) == 1 and not any(isinstance(over, int) for over in overs)
+
+
+def sum_of(parameters: Named) -> str:
+    """The number of all entries."""
+    total: Any = 0
+    for _, node in parameters:
+        entries: Any = 1
+        for size in node.shape:
+            entries = entries * size
+        total = total + entries
+    return count_text(total)
+
+
+def count_text(size: Any) -> str:
+    return f"{size:,}" if isinstance(size, int) else str(size).replace("**", "^").replace("*", " ")

@@ -1,0 +1,198 @@
+"""A loss as a `Network`: closed and stable, its values named as the derivation names them, with gradients as nodes.
+
+Each value and gradient has its formula for people. Programs are written from it: see `source.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.plan.binding import bind_sizes
+from symgrad.codegen.program.network import Named, Network
+from symgrad.formulas.names import display_names
+from symgrad.formulas.notation.writer import Lexicon, lexicon
+from symgrad.formulas.rendering import render
+from symgrad.graphs.algebra.einsum import zeros
+from symgrad.graphs.algebra.primitives import as_real, input_node, named
+from symgrad.graphs.algebra.samples import sample_axes, sample_size
+from symgrad.graphs.derivative.reverse import cotangents, delta_seed
+from symgrad.graphs.errors import DataError, ShapeError, SymgradError
+from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
+from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.rewrites.picking import unpicked
+from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.graphs.sizes import symbols_of
+from symgrad.language.align import as_tensor, describe
+from symgrad.language.reduction import empirical_risk
+from symgrad.language.tensor import Tensor, wrap
+
+SHOWN = 24  # formulas in the head of a module
+
+
+def closed(loss: Any) -> Tensor:
+    """The loss as one scalar: per sample, it is closed by its mean. Raises ShapeError for other shapes."""
+    tensor = as_tensor(loss, "loss")
+    if tensor.ndim or tensor.dtype != REAL:
+        raise ShapeError(f"the loss must be a real scalar, and {describe(tensor)} is none; close it with sg.mean "
+                         "or sg.sum")
+    return tensor if tensor.over is None else empirical_risk(tensor)
+
+
+def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str = "",
+            wrt: Sequence[Node] | None = None) -> Network:
+    """The loss, its gradients and what goes with them, named and commented, for the text of a module.
+
+    Gradients are those by all parameters, or by `wrt`, where that is given, whether they are to be trained or not.
+    """
+    target = closed(loss)
+    tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
+    names = display_names([t.node for t in tensors])
+    inner = [n for n in wrt or () if n.op not in ("input", "constant")]
+    roots = stabilise([t.node for t in tensors], keep=inner)
+    root = roots[0]
+    variables = _parameters(roots, names) if wrt is None else list(wrt)
+    parameters = [n for n in variables if n.op == "input"]
+    data = [n for n in topological([root]) if n.op == "input" and n not in parameters and (
+        wrt is not None or n.attrs[0].kind != "parameter")]
+    data = in_order_of_use(root, data)
+    found = boxes(root, names, _free("L", names), keep=inner)
+    table = {box.node: box.name for box in found if box.node.op != "input"}
+    display = {**table, **names}
+    for node, name in table.items():  # what a name stands for prints as that name too
+        if node.op == "named" and node.operands[0].op not in ("input", "constant"):
+            display.setdefault(node.operands[0], name)
+
+    own = {**table, **names}
+
+    def wrapped(node: Node, u: Node) -> Node:
+        name = own.get(node)
+        return u if name is None or node is root else named(u, f"G_{{{name}}}")
+
+    below = set(topological([root]))
+    grads = cotangents(root, delta_seed(()), [p for p in variables if p in below], wrapped)
+    grads = dict(zip(grads, unpicked(list(grads.values())), strict=True))
+    if wrt is None:  # what nothing moves stands last, where an update does not come
+        variables = parameters = sorted(parameters, key=lambda p: p not in grads)
+    gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in variables]
+    leaves = _gradient_leaves(root, grads, own)
+    rows = [(names[p], p) for p in parameters]
+    prediction = None
+    inputs: Named = ()
+    if predict is not None:
+        wish = tensors[1].name if tensors[1].node.op == "named" else display.get(roots[1], "prediction")
+        prediction = (str(wish), roots[1])
+        needed = [n for n in topological(roots[1:]) if n.op == "input" and n.attrs[0].kind != "parameter"]
+        inputs = tuple((names[n], n) for n in in_order_of_use(roots[1], needed))
+    name = display[root] if root in table else "L"
+    net = Network(title, _formulas(found), tuple(rows),
+                  tuple((names[n], n) for n in data), inputs, (name, root),
+                  tuple((f"G_{own.get(p, 'v')}", g) for p, g in zip(variables, gradients, strict=True)), prediction,
+                  table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes,
+                  {**{node: ("loss" if node is root else "forward", node) for node in table},
+                   **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}},
+                  sum(p not in grads for p in parameters))
+    if wrt is None:
+        _check_sizes(net)
+    return net
+
+
+def _parameters(roots: Sequence[Node], names: Mapping[Node, str]) -> list[Node]:
+    chosen: dict[Node, None] = {}
+    for root in roots:
+        below = [n for n in topological([root]) if n.op == "input" and n.attrs[0].kind == "parameter"]
+        chosen.update(dict.fromkeys(in_order_of_use(root, below)))
+    if not chosen:
+        raise SymgradError("the loss has no parameter to train; make one with sg.parameter")
+    for node in chosen:
+        symbol: Symbol = node.attrs[0]
+        fans = isinstance(symbol.init, str) and symbol.init not in ("zeros", "ones", "normal")
+        if fans and len(node.shape) < 2:
+            raise SymgradError(f"parameter {names[node]!r}: {symbol.init} needs two axes or more (out, in), and its "
+                               f"shape is ({', '.join(map(str, node.shape))}{',' if node.shape else ''}); give it "
+                               "init='normal', a number or an array")
+    return list(chosen)
+
+
+def _check_sizes(net: Network) -> None:
+    """Every size must follow from the data: a parameter's size that no array shows has no value."""
+    known = bind_sizes([(name, node.shape) for name, node in net.data], net.sizes)
+    for name, node in net.parameters:
+        for size in symbols_of(node.shape):
+            if size not in known:
+                raise DataError(f"no data show the size {size} of the parameter {name!r}; give it a number: "
+                                f'sizes={{"{size}": ...}}')
+
+
+def _free(wish: str, names: Mapping[Node, str]) -> str:
+    return wish if wish not in names.values() else "loss" if "loss" not in names.values() else f"{wish}_0"
+
+
+def prediction_of(loss: Tensor) -> Tensor | None:
+    """The first tensor of data through which all parameters act on `loss`; None where there is none.
+
+    It is per sample where there are samples.
+    """
+    (root,) = stabilise([loss.node])
+    order = topological([root])
+    parameters = [n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"]
+    axes, size = sample_axes([root]), sample_size([root])
+    moved = depends([root], parameters)
+    fed = depends([root], [n for n in order if n.op == "input" and n.attrs[0].kind != "parameter"])
+    last = {o: place for place, node in enumerate(order) if node in moved for o in node.operands}
+    ahead = set(parameters)
+    reach = -1  # the last use of what came before: where it is later than a node, a path goes round that node
+    for place, node in enumerate(order):
+        if node not in moved:
+            continue
+        ahead.discard(node)
+        if not ahead and reach <= place and node in fed and node.shape and (size is None or axes.get(node) == 0):
+            return wrap(node, size)
+        reach = max(reach, last.get(node, -1))
+    return None
+
+
+# formulas ---------------------------------------------------------------------------------------------------
+
+
+def _formulas(found: Sequence[Box]) -> tuple[str, ...]:
+    """The forward formulas of one sample, for the head of the module."""
+    steps = [b for b in found if b.leaf is not b.node or b.kind == "output"]
+    lines = [f"{_leaf_name(b)} = {render(b.local)}" for b in steps]
+    return tuple(lines if len(lines) <= SHOWN else [*lines[: SHOWN - 2], "...", lines[-1]])
+
+
+def _leaf_name(box: Box) -> str:
+    return render(box.leaf) if box.leaf is not box.node else box.name
+
+
+def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[Node, str]) -> dict[Node, Node]:
+    """For every named gradient, a symbol of its name, which prints as the gradients of samples do."""
+    axes = sample_axes([root])
+    leaves = {}
+    for node, u in grads.items():
+        if node in display and u.op == "named":
+            over = node.shape[0] if axes.get(node) == 0 else None
+            leaves[u] = input_node(Symbol("data", f"G_{{{display[node]}}}", over, owner=-1), node.shape, REAL)
+    return leaves
+
+
+def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon) -> Any:
+    """The formula of a node over the whole batch, samples as rows; None for nodes without a name."""
+    own = {box.node: box for box in found if box.node.op != "input"}
+
+    @cache
+    def comment(node: Node) -> str | None:
+        if node in own:
+            left = render(own[node].leaf, mode="batch") if own[node].leaf is not node else own[node].name
+        elif node in leaves:
+            left = render(leaves[node], mode="batch")
+        else:
+            return None
+        inside = node.operands[0] if node.op == "named" else node
+        return f"{left} = {render(inside, mode='batch', names=words)}"
+
+    return comment

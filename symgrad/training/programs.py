@@ -1,0 +1,58 @@
+"""The programs that a model runs, each written, compiled and kept when it is first needed.
+
+One answers: initial values, the loss, the prediction. For each optimiser there is one that trains, whose text is that
+of `sg.generate`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import ModuleType
+
+from symgrad.codegen.plan.plan import Plan
+from symgrad.codegen.program.module import evaluation_text
+from symgrad.codegen.program.network import Network
+from symgrad.codegen.python.load import load
+from symgrad.codegen.python.shared import new_module
+from symgrad.computing.devices import Device
+from symgrad.optim import Optimizer
+from symgrad.training.source import Source, rule_of, written
+
+
+class Programs:
+    """The programs of one network for one backend and one kind of numbers."""
+
+    def __init__(self, net: Network, backend: str, dtype: str, device: Device) -> None:
+        self.net, self.backend, self.dtype, self.device = net, backend, dtype, device
+        self._training: dict[Optimizer, tuple[Source, ModuleType]] = {}
+
+    @cached_property
+    def answers(self) -> ModuleType:
+        """`init`, `forward` and, where the network has a prediction, `predict`."""
+        return self._answers[0]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of `forward`."""
+        return self._answers[1]
+
+    @cached_property
+    def _answers(self) -> tuple[ModuleType, Plan]:
+        module = new_module(self.backend, self.dtype)
+        done = evaluation_text(module, self.net)
+        data = {name: self.device.put(array) for name, array in module.data.items()}
+        return load(done.text, data, "symgrad evaluation"), done.functions["forward"].plan
+
+    def training(self, optimizer: Optimizer) -> ModuleType:
+        """The module that trains with this optimiser."""
+        return self._trained(optimizer)[1]
+
+    def step_plan(self, optimizer: Optimizer) -> Plan:
+        """The plan of a loss with all gradients, as a step computes them."""
+        return self._trained(optimizer)[0].plans["backward"]
+
+    def _trained(self, optimizer: Optimizer) -> tuple[Source, ModuleType]:
+        if optimizer not in self._training:
+            source = written(self.net, rule_of(optimizer), self.backend, self.dtype)
+            self._training[optimizer] = source, source.load()
+        return self._training[optimizer]
