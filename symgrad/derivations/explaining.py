@@ -1,7 +1,7 @@
 """`sg.explain`: a formula, or a derivative step by step, in the words of a teacher.
 
 The sentences are read from the same steps that `sg.derive` prints: the right-hand side of a step is spoken by
-`words/speech.py`, its reason follows from the boxes that use the value. Nothing here knows a model by name.
+`sentences.py`, its reason follows from the boxes that use the value. Nothing here knows a model by name.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from symgrad.formulas.rendering import presentation
 from symgrad.formulas.spelling.glyphs import parse_name
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.formulas.spelling.unicode import unicode
+from symgrad.formulas.words.heads import HEADS
 from symgrad.formulas.words.speech import Speech
 from symgrad.graphs.node import Node, Symbol, in_order_of_use, topological
 from symgrad.graphs.pieces.boxes import LEAF
@@ -42,7 +43,7 @@ def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None
     orders = {name: len(each.shape) - (each in writer.axes) for each, name in writer.names.items()}
     kinds = {parse_name(name): role for name, role in (roles or {}).items()}
     counts = [each.shape[axis] for each, axis in writer.axes.items() if axis < len(each.shape)]
-    speech = Speech(orders, kinds, frozenset(writer.sample_letters), expression(counts[0]) if counts else None)
+    speech = Speech(HEADS, orders, kinds, frozenset(writer.sample_letters), expression(counts[0]) if counts else None)
     parts = [f"{unicode(left)} is {speech.read(right)}" for left, right in definitions]
     parts += ["further values are left out here"] * more
     text = speech.read(main)

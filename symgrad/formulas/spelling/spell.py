@@ -1,14 +1,15 @@
 """Where parentheses go: the grammar of printed formulas, once for every way of printing.
 
-`spell` folds a presentation tree with an alphabet: `unicode.py`, `latex.py` and `pretty.py` say how a
-fraction or an index looks, and nothing else. Products bind closer than ⊙, ⊙ closer than sums; a weight in
-front of a Hadamard product needs no parentheses, a matrix product inside one gets them for the reader, and
-none inside ⊗: `Xᵀ X ⊗ I`.
+`spell` folds a presentation tree with an alphabet, by a table with a function for each head (`SPELLINGS`):
+`unicode.py`, `latex.py` and `pretty.py` say how a fraction or an index looks, and nothing else. Products bind
+closer than ⊙, ⊙ closer than sums; a weight in front of a Hadamard product needs no parentheses, a matrix
+product inside one gets them for the reader, and none inside ⊗: `Xᵀ X ⊗ I`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from symgrad.formulas.spelling.glyphs import Name
@@ -17,6 +18,9 @@ from symgrad.formulas.spelling.tree import ONES, Tree
 LOOSE = ("sum", "hadamard", "kron", "big", "fraction", "product", "relation", "logic", "not", "keyword")
 
 SOLID = tuple("num name ones eye call norm bars floor bracket item entries at matrix count dots".split())
+
+
+Spelling = Callable[..., Any]  # of an alphabet and the arguments of one head
 
 
 class Alphabet(Protocol):
@@ -66,120 +70,29 @@ class Alphabet(Protocol):
 
 def spell(tree: Tree, a: Alphabet) -> Any:
     """The tree in an alphabet."""
-    head, args = tree.head, tree.args
-
-    def sub(part: Tree) -> Any:
-        return spell(part, a)
-
-    def listed(parts: Sequence[Tree]) -> Any:
-        pieces: list[Any] = []
-        for i, part in enumerate(parts):
-            pieces += [a.text(", "), sub(part)] if i else [sub(part)]
-        return a.row(pieces)
-
-    if head == "num":
-        return a.text(args[0])
-    if head == "name":
-        return a.name(args[0], [sub(part) for part in args[1]])
-    if head in GLYPHS:
-        return a.text(GLYPHS[head])
-    if head == "sum":
-        return _sum(args, a)
-    if head == "product":
-        return _product(args[0], args[1], a)
-    pieces: list[Any] = []
-    if head in ("hadamard", "kron"):
-        for part in args:
-            pieces += [a.text(" ⊙ " if head == "hadamard" else " ⊗ ")] if pieces else []
-            loose = ("sum", "big", "hadamard", "kron", *(["product"] if head == "hadamard" else []))
-            pieces.append(_guarded(part, a, part.head in loose))
-        return a.row(pieces)
-    if head == "fraction":
-        above, below = args
-        if not a.flat:
-            return a.fraction(sub(above), sub(below))
-        wide = above.head in ("sum", "hadamard", "kron", "big", "fraction") or (
-            above.head == "product" and len(above.args[1]) > 1)  # A B/C would be read as A (B/C)
-        return a.fraction(_guarded(above, a, wide),
-                          _guarded(below, a, below.head in LOOSE))
-    if head == "transpose":
-        (inner,) = args
-        if inner.head == "inverse":
-            return a.raised(_base(inner.args[0], a), a.text("-ᵀ"))
-        return a.raised(_base(inner, a), a.text("ᵀ"))
-    if head == "inverse":
-        return a.raised(_base(args[0], a), a.text("-1"))
-    if head == "power":
-        base, exponent, entrywise = args
-        power = _guarded(exponent, a, a.flat and exponent.head in LOOSE)
-        tall = base.head == "name" and base.args[0].sup is not None and not (entrywise and a.flat)
-        return a.raised(_guarded(base, a, True) if tall else _base(base, a),
-                        a.row([a.text("⊙"), power]) if entrywise else power)
-    if head == "call":
-        function, arguments, subs = args
-        return a.row([a.function(function, [sub(part) for part in subs]), a.enclosed("(", listed(arguments), ")")])
-    if head == "norm":
-        piece = a.enclosed("‖", sub(args[0]), "‖")
-        return a.lowered(piece, [a.text(args[1])]) if args[1] else piece
-    if head in BRACKETS:
-        left, right = BRACKETS[head]
-        return a.enclosed(left, sub(args[0]), right)
-    if head == "root":
-        return a.root(sub(args[0]), args[0].head in ("num", "name"))
-    if head == "big":
-        body = args[2]
-        return a.big([sub(part) for part in args[1]], _guarded(body, a, body.head == "sum"))
-    if head == "at":
-        return a.lowered(_guarded(args[0], a, args[0].head != "call"), [sub(part) for part in args[1]])
-    if head == "entries":
-        return a.lowered(a.enclosed("[", sub(args[0]), "]"), [sub(part) for part in args[1]])
-    if head == "item":
-        base = _guarded(args[0], a, args[0].head not in ("name", "call", "item", "matrix"))
-        return a.row([base, a.enclosed("[", listed(args[1]), "]")])
-    if head == "range":
-        low, high, step = (a.text("") if part is None else sub(part) for part in args)
-        return a.row([low, a.text(":"), high, *([] if args[2] is None else [a.text(":"), step])])
-    if head == "relation":
-        return a.row([sub(args[1]), a.text(f" {args[0]} "), sub(args[2])])
-    if head == "logic":
-        for part in args[1:]:
-            pieces += [a.text(f" {args[0]} ")] if pieces else []
-            pieces.append(_guarded(part, a, part.head == "logic"))
-        return a.row(pieces)
-    if head == "not":
-        return a.row([a.text("¬"), _guarded(args[0], a, args[0].head in LOOSE)])
-    if head == "cases":
-        return a.cases([(sub(value), sub(test)) for value, test in args[0]], sub(args[1]))
-    if head == "matrix":
-        return a.matrix([[sub(part) for part in row] for row in args])
-    if head == "tuple":
-        comma = [a.text(",")] if len(args) == 1 else []
-        return a.enclosed("(", a.row([listed(args), *comma]), ")")
-    if head == "keyword":
-        return a.row([a.word(args[0]), a.text("="), sub(args[1])])
-    if head == "count":
-        (size,) = args
-        last = [a.text(str(int(size.args[0]) - 1))] if size.head == "num" else [
-            _guarded(size, a, size.head in LOOSE), a.text("-1")]
-        return a.enclosed("(", a.row([a.text("0"), a.text(".."), *last]), ")")
-    raise ValueError(f"no spelling for {head}")
+    return SPELLINGS[tree.head](a, *tree.args)
 
 
-GLYPHS = {"ones": "𝟏", "eye": "I", "dots": "…", "hidden": "·", "colon": ":"}
-BRACKETS = {"bars": ("|", "|"), "floor": ("⌊", "⌋"), "bracket": ("[", "]")}
+def _glyph(glyphs: str) -> Spelling:
+    return lambda a, *_: a.text(glyphs)  # what is left out has a number, and shows none
 
 
-def _guarded(part: Tree, a: Alphabet, parentheses: bool) -> Any:
-    piece = spell(part, a)
-    return a.enclosed("(", piece, ")") if parentheses else piece
+def _entrywise(sign: str, *loose: str) -> Spelling:
+    """Factors with a sign between them; those with a head in `loose` stand in parentheses."""
+    def spelling(a: Alphabet, *factors: Tree) -> Any:
+        return _between(a, sign, [_guarded(part, a, part.head in loose) for part in factors])
+    return spelling
 
 
-def _base(part: Tree, a: Alphabet) -> Any:
-    """What carries a superscript."""
-    return _guarded(part, a, part.head not in SOLID)
+def _bracketed(left: str, right: str) -> Spelling:
+    return lambda a, inner: a.enclosed(left, spell(inner, a), right)
 
 
-def _sum(terms: Sequence[tuple[int, Tree]], a: Alphabet) -> Any:
+def _name(a: Alphabet, name: Name, subs: Sequence[Tree], symmetric: bool) -> Any:
+    return a.name(name, _each(subs, a))
+
+
+def _sum(a: Alphabet, *terms: tuple[int, Tree]) -> Any:
     pieces: list[Any] = []
     for sign, part in terms:
         if pieces:
@@ -190,7 +103,7 @@ def _sum(terms: Sequence[tuple[int, Tree]], a: Alphabet) -> Any:
     return a.row(pieces)
 
 
-def _product(scalars: Sequence[Tree], factors: Sequence[Tree], a: Alphabet) -> Any:
+def _product(a: Alphabet, scalars: Sequence[Tree], factors: Sequence[Tree]) -> Any:
     parts = [*scalars, *factors]
     pieces: list[Any] = []
     for place, part in enumerate(parts):
@@ -208,3 +121,134 @@ def _product(scalars: Sequence[Tree], factors: Sequence[Tree], a: Alphabet) -> A
         pieces.append(_guarded(part, a, guard))
     return a.row(pieces)
 
+
+def _fraction(a: Alphabet, above: Tree, below: Tree) -> Any:
+    if not a.flat:
+        return a.fraction(spell(above, a), spell(below, a))
+    wide = above.head in ("sum", "hadamard", "kron", "big", "fraction") or (
+        above.head == "product" and len(above.args[1]) > 1)  # A B/C would be read as A (B/C)
+    return a.fraction(_guarded(above, a, wide), _guarded(below, a, below.head in LOOSE))
+
+
+def _transpose(a: Alphabet, inner: Tree) -> Any:
+    if inner.head == "inverse":
+        return a.raised(_base(inner.args[0], a), a.text("-ᵀ"))
+    return a.raised(_base(inner, a), a.text("ᵀ"))
+
+
+def _inverse(a: Alphabet, inner: Tree) -> Any:
+    return a.raised(_base(inner, a), a.text("-1"))
+
+
+def _power(a: Alphabet, base: Tree, exponent: Tree, entrywise: bool) -> Any:
+    power = _guarded(exponent, a, a.flat and exponent.head in LOOSE)
+    tall = base.head == "name" and base.args[0].sup is not None and not (entrywise and a.flat)
+    return a.raised(_guarded(base, a, True) if tall else _base(base, a),
+                    a.row([a.text("⊙"), power]) if entrywise else power)
+
+
+def _call(a: Alphabet, function: str, arguments: Sequence[Tree], subs: Sequence[Tree]) -> Any:
+    return a.row([a.function(function, _each(subs, a)), a.enclosed("(", _listed(arguments, a), ")")])
+
+
+def _norm(a: Alphabet, inner: Tree, index: str) -> Any:
+    piece = a.enclosed("‖", spell(inner, a), "‖")
+    return a.lowered(piece, [a.text(index)]) if index else piece
+
+
+def _root(a: Alphabet, inner: Tree) -> Any:
+    return a.root(spell(inner, a), inner.head in ("num", "name"))
+
+
+def _big(a: Alphabet, symbol: str, letters: Sequence[Tree], body: Tree) -> Any:
+    return a.big(_each(letters, a), _guarded(body, a, body.head == "sum"))
+
+
+def _at(a: Alphabet, base: Tree, subs: Sequence[Tree]) -> Any:
+    return a.lowered(_guarded(base, a, base.head != "call"), _each(subs, a))
+
+
+def _entries(a: Alphabet, entry: Tree, letters: Sequence[Tree]) -> Any:
+    return a.lowered(a.enclosed("[", spell(entry, a), "]"), _each(letters, a))
+
+
+def _item(a: Alphabet, base: Tree, places: Sequence[Tree]) -> Any:
+    piece = _guarded(base, a, base.head not in ("name", "call", "item", "matrix"))
+    return a.row([piece, a.enclosed("[", _listed(places, a), "]")])
+
+
+def _range(a: Alphabet, low: Tree | None, high: Tree | None, step: Tree | None) -> Any:
+    start, stop, by = (a.text("") if part is None else spell(part, a) for part in (low, high, step))
+    return a.row([start, a.text(":"), stop, *([] if step is None else [a.text(":"), by])])
+
+
+def _relation(a: Alphabet, sign: str, left: Tree, right: Tree) -> Any:
+    return a.row([spell(left, a), a.text(f" {sign} "), spell(right, a)])
+
+
+def _logic(a: Alphabet, sign: str, *parts: Tree) -> Any:
+    return _between(a, f" {sign} ", [_guarded(part, a, part.head == "logic") for part in parts])
+
+
+def _not(a: Alphabet, inner: Tree) -> Any:
+    return a.row([a.text("¬"), _guarded(inner, a, inner.head in LOOSE)])
+
+
+def _cases(a: Alphabet, rows: Sequence[tuple[Tree, Tree]], otherwise: Tree) -> Any:
+    return a.cases([(spell(value, a), spell(test, a)) for value, test in rows], spell(otherwise, a))
+
+
+def _matrix(a: Alphabet, *rows: Sequence[Tree]) -> Any:
+    return a.matrix([_each(row, a) for row in rows])
+
+
+def _tuple(a: Alphabet, *parts: Tree) -> Any:
+    comma = [a.text(",")] if len(parts) == 1 else []
+    return a.enclosed("(", a.row([_listed(parts, a), *comma]), ")")
+
+
+def _keyword(a: Alphabet, word: str, value: Tree) -> Any:
+    return a.row([a.word(word), a.text("="), spell(value, a)])
+
+
+def _count(a: Alphabet, size: Tree) -> Any:
+    last = [a.text(str(int(size.args[0]) - 1))] if size.head == "num" else [
+        _guarded(size, a, size.head in LOOSE), a.text("-1")]
+    return a.enclosed("(", a.row([a.text("0"), a.text(".."), *last]), ")")
+
+
+def _each(parts: Sequence[Tree], a: Alphabet) -> list[Any]:
+    return [spell(part, a) for part in parts]
+
+
+def _listed(parts: Sequence[Tree], a: Alphabet) -> Any:
+    return _between(a, ", ", _each(parts, a))
+
+
+def _between(a: Alphabet, sign: str, pieces: Sequence[Any]) -> Any:
+    return a.row([part for piece in pieces for part in (a.text(sign), piece)][1:])
+
+
+def _guarded(part: Tree, a: Alphabet, parentheses: bool) -> Any:
+    piece = spell(part, a)
+    return a.enclosed("(", piece, ")") if parentheses else piece
+
+
+def _base(part: Tree, a: Alphabet) -> Any:
+    """What carries a superscript."""
+    return _guarded(part, a, part.head not in SOLID)
+
+
+SPELLINGS: Mapping[str, Spelling] = MappingProxyType({
+    "num": lambda a, text: a.text(text), "name": _name,
+    "ones": _glyph("𝟏"), "eye": _glyph("I"), "dots": _glyph("…"), "hidden": _glyph("·"), "colon": _glyph(":"),
+    "sum": _sum, "product": _product,
+    "hadamard": _entrywise(" ⊙ ", "sum", "big", "hadamard", "kron", "product"),
+    "kron": _entrywise(" ⊗ ", "sum", "big", "hadamard", "kron"),
+    "fraction": _fraction, "transpose": _transpose, "inverse": _inverse, "power": _power, "root": _root,
+    "call": _call, "norm": _norm, "big": _big,
+    "bars": _bracketed("|", "|"), "floor": _bracketed("⌊", "⌋"), "bracket": _bracketed("[", "]"),
+    "at": _at, "entries": _entries, "item": _item, "range": _range,
+    "relation": _relation, "logic": _logic, "not": _not, "cases": _cases,
+    "matrix": _matrix, "tuple": _tuple, "keyword": _keyword, "count": _count,
+})

@@ -3,9 +3,6 @@
 A `Tree` is a head and arguments. The functions below build trees the way a mathematician writes: nested
 products flatten, transposes move inwards where that saves a prime, equal Hadamard factors become a power,
 reciprocals a fraction. Trees know nothing of graphs; they are small, and compared by content.
-
-heads: num name ones eye sum product hadamard kron fraction transpose inverse power call norm bars floor root big
-at item colon range matrix entries bracket relation logic not cases tuple keyword count dots hidden
 """
 
 from __future__ import annotations
@@ -14,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 from symgrad.formulas.spelling.glyphs import Name, parse_name
@@ -27,6 +25,23 @@ class Tree:
     args: tuple[Any, ...] = ()
 
 
+# The heads of a tree and the arguments of each. Folds are tables with these keys: spelling (`spell.py`), kinds
+# (`words/kinds.py`), words (`words/heads.py`).
+HEADS = MappingProxyType({
+    "num": "the text of a number that is not negative", "name": "a Name, indices, whether it is a symmetric matrix",
+    "ones": "a vector of ones", "eye": "the identity matrix", "sum": "pairs of a sign and a term",
+    "product": "numbers in front, and factors in order", "hadamard": "factors", "kron": "factors",
+    "fraction": "above, below", "transpose": "what is transposed", "inverse": "what is inverted",
+    "power": "base, exponent, whether it is taken entry by entry", "call": "a function, its arguments, indices",
+    "norm": "what it is of, and an index such as F", "bars": "an absolute value's argument", "floor": "its argument",
+    "root": "its argument", "big": "the kind (sum), letters, a body", "at": "what, and its indices",
+    "item": "what, and the places", "colon": "a whole axis", "range": "low, high and step, or None",
+    "matrix": "rows of entries or blocks", "entries": "one entry, and its letters", "bracket": "a condition as a number",
+    "relation": "a sign, left, right", "logic": "a sign, and conditions", "not": "a condition",
+    "cases": "pairs of a value and a condition, and the value otherwise", "tuple": "sizes or places",
+    "keyword": "a word, and its value", "count": "the size of a range of whole numbers", "dots": "what is left out",
+    "hidden": "the index of the sample that a formula is about",
+})
 UNIT, ZERO = Tree("num", ("1",)), Tree("num", ("0",))
 ONES, EYE, DOTS = Tree("ones"), Tree("eye"), Tree("dots")
 HIDDEN = Tree("hidden")  # the index of the sample that a formula is about
