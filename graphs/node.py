@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.sizes import Shape, size_key
 
 REAL, INTEGER, BOOLEAN = "real", "integer", "boolean"
@@ -35,7 +36,7 @@ class Node:
     session (two layers of one shape tie, and `order` looks further). `owned`: a symbol below has an owner.
     """
 
-    op: str
+    op: ops.Op
     operands: tuple[Node, ...]
     attrs: tuple[Any, ...]
     shape: Shape
@@ -57,7 +58,7 @@ class Node:
     def __reduce__(self) -> tuple[Any, ...]:
         order = topological([self])
         place = {node: i for i, node in enumerate(order)}
-        rows = [(n.op, tuple(place[o] for o in n.operands), n.attrs, n.shape, n.dtype) for n in order]
+        rows = [(str(n.op), tuple(place[o] for o in n.operands), n.attrs, n.shape, n.dtype) for n in order]
         return _revive, (rows,)
 
 
@@ -92,15 +93,16 @@ class Array:
 _table: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
 
 
-def make(op: str, operands: Sequence[Node], attrs: tuple[Any, ...], shape: Shape, dtype: str) -> Node:
-    """The one node with this content."""
+def make(op: ops.Op, operands: Sequence[Node], attrs: tuple[Any, ...], shape: Shape, dtype: str) -> Node:
+    """The one node with this content. Raises ValueError for an operation that is no primitive."""
     raw = (op, tuple(operands), attrs, tuple(shape), dtype)
     known = _table.get(raw)
     if known is not None:
         return known
-    shown = _labels_text(attrs) if op in ("einsum", "view") else _text(attrs)
+    op = ops.named(op)
+    shown = _labels_text(attrs) if op in ops.PRODUCTS else _text(attrs)
     text = f"{op}|{shown}|{_shape_text(raw[3])}|{dtype}"
-    owner = attrs[0].owner if op == "input" else None
+    owner = attrs[0].owner if op is ops.INPUT else None
     key = _digest(text if owner is None else f"{text}|{owner}", [o.key for o in operands])
     owned = owner is not None or any(o.owned for o in operands)
     rank = _digest(text, [o.rank for o in operands]) if owned else key

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
 from symgrad.language.align import as_tensor, common_over, describe
@@ -116,7 +117,7 @@ def _pick(name: str, scores: Tensor, labels: Tensor) -> Tensor:
     if scores.shape[:-1] != labels.shape:
         raise ShapeError(f"{name}: {describe(scores)} has the classes last, so labels have shape "
                          f"{shape_text(scores.shape[:-1])}, but the target is {describe(labels)}")
-    classes = labels.node.attrs[0].classes if labels.node.op == "input" else None
+    classes = labels.node.attrs[0].classes if labels.node.op is ops.INPUT else None
     if classes is not None and classes != scores.shape[-1]:
         raise ShapeError(f"{name}: {describe(scores)} scores {scores.shape[-1]} classes, "
                          f"but {describe(labels)} has {classes}")

@@ -18,6 +18,7 @@ from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.c.texts import LIBM
 from symgrad.codegen.c.windows import arranged
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.plan import Plan, Step, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
@@ -133,7 +134,7 @@ def emit_compiled_inplace(
     size_names = begun.sizes
     by_name = {a: e for e, a in given.items()}
     if len(set(roots)) < len(roots) or set(roots) & set(given) or any(
-            e.op == "constant" for root in roots for e in order([root])):
+            e.op is acts.CONSTANT for root in roots for e in order([root])):
         return None
     results = {root: scope.fresh(identifier(wish)) for root, (wish, _) in zip(roots, outputs, strict=True)
                if wish not in (over or {})}
@@ -190,7 +191,7 @@ def _steps(plan: Layout, comments: Mapping[Expr, str]) -> tuple[Step, ...]:
             stack += part.args
         name = plan.context.arrays[e]
         operands = tuple(plan.context.arrays[b] for b in reads(e, plan.storage))
-        steps.append(Step(name, e.attrs[0] if e.op in ("row", "call") else e.op, operands, (), comments.get(e), e.shape,
+        steps.append(Step(name, e.attrs[0] if e.op in acts.BY_NAME else e.op, operands, (), comments.get(e), e.shape,
                           e.kind, 0 if home in seen else size, tuple(work)))
         if home is not None:
             seen.add(home)
@@ -218,7 +219,7 @@ class _Glue:
         plan, sizes = self.plan, ", ".join(self.sizes.values())
         touched = dict.fromkeys(e for part in plan.segments for e in part.touched)
         lines = [f"{INDENT}{self.arrays[e]} = _rows({self.arrays[e]}, {dtype_name(e.kind, self.single)})"
-                 for e in touched if e.op == "input" and e.shape]
+                 for e in touched if e.op is acts.INPUT and e.shape]
         for e in plan.storage.stored:
             if e not in plan.home:
                 lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_text(e.shape, self.sizes)}, "
@@ -241,7 +242,7 @@ class _Glue:
         """A stored array by name, a view of one as NumPy writes it."""
         if not own and (e in self.plan.storage or e in self.given):
             return Code(self.arrays[e])
-        if e.op == "call" and e.attrs[0] in NUMPY.helpers:
+        if e.op is acts.CALL and e.attrs[0] in NUMPY.helpers:
             from symgrad.codegen.python.helpers import NEEDS
 
             self.helpers += [*NEEDS.get(e.attrs[0], ()), e.attrs[0]]

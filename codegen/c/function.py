@@ -17,6 +17,7 @@ from symgrad.codegen.c.nests import Block, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import fits_blas
 from symgrad.codegen.c.steps import write_scalar, writer
 from symgrad.codegen.c.texts import TYPES, size_c
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, counters, strides
 from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
@@ -25,7 +26,6 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 
 WIDEST = (INTEGER, REAL, BOOLEAN)
 LONGEST = 80  # blocks in one C function
-VIEWS = ("transpose", "index", "broadcast", "diagonal", "windows", "reshape")
 
 
 @dataclass
@@ -82,7 +82,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     while again:  # operands that BLAS cannot read where they lie are copied first
         again = False
         for e in list(kept.stored):
-            for arg in e.args if e.op == "matmul" else ():
+            for arg in e.args if e.op is acts.MATMUL else ():
                 if arg not in kept and e.kind == "real" and not fits_blas(context, arg):
                     kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
                     first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
@@ -91,7 +91,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     if not over:
         scheduled(kept)
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
-    context.by_value = {e for e in names if e.op == "input" and not e.shape and e not in taken.values()}
+    context.by_value = {e for e in names if e.op is acts.INPUT and not e.shape and e not in taken.values()}
     context.arrays.update({root: names[old] for root, old in taken.items()})
     for e in kept.stored:
         if e not in context.arrays:
@@ -146,7 +146,7 @@ def scheduled(kept: Storage) -> None:
 
     An unrolled recurrence then does cell after cell the same, in less memory, and not all products with data first.
     """
-    needs = {e: [b for b in reads(e, kept) if b.op not in ("input", "constant")] for e in kept.stored}
+    needs = {e: [b for b in reads(e, kept) if b.op not in acts.GIVEN] for e in kept.stored}
     depth: dict[Expr, int] = {}
     for e in kept.stored:
         depth[e] = 1 + max((depth[b] for b in needs[e]), default=0)
@@ -185,7 +185,7 @@ def may_overwrite(kept: Storage, root: Expr, old: Expr) -> bool:
 
 
 def _in_loops(e: Expr) -> bool:
-    return e.op in SCALAR or (e.op in VIEWS and e.op != "reshape")
+    return e.op in SCALAR or (e.op in acts.VIEWS and e.op is not acts.RESHAPE)
 
 
 def _in_c(e: Expr) -> bool:
@@ -194,7 +194,7 @@ def _in_c(e: Expr) -> bool:
 
 def _joins(c: Context, group: Sequence[Expr], e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> bool:
     """May `e` be computed in the loop of `group`? It reads what the loop writes only at the entry of its turn."""
-    if e.shape != group[0].shape or e.op in VIEWS or group[0].op in VIEWS or len(group) > 8:
+    if e.shape != group[0].shape or e.op in acts.VIEWS or group[0].op in acts.VIEWS or len(group) > 8:
         return False
     written = {_memory(x, home, over) for x in group}
     if _memory(e, home, over) in written:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, is_call, row_c, size_c, small, weight_c
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, Index, flat, locate, spread, strides, zero
 from symgrad.codegen.plan.storage import Storage
@@ -77,25 +78,25 @@ class Body:
     def computed(self, e: Expr, index: Index) -> str:
         """The entry of a scalar operation, from those of its operands."""
         c = self.context
-        if e.op == "number":
+        if e.op is acts.NUMBER:
             return weight_c(e.attrs[0], c.sizes)
-        if e.op == "full":
+        if e.op is acts.FULL:
             return weight_c(e.attrs[0], c.sizes) if e.kind == REAL else self._whole(e.attrs[0])
-        if e.op == "arange":
+        if e.op is acts.ARANGE:
             return f"(int64_t){self.place(index[0])}"
-        if e.op == "eye":
+        if e.op is acts.EYE:
             return f"({self.place(index[0])} == {self.place(index[1])})"
         whole = e.kind != REAL and all(a.kind != REAL for a in e.args)
-        args = [self._whole(a.attrs[0]) if whole and a.op == "number" and isinstance(a.attrs[0].number, int)
+        args = [self._whole(a.attrs[0]) if whole and a.op is acts.NUMBER and isinstance(a.attrs[0].number, int)
                 else self.value(a, spread(index, a.shape, self.rank)) for a in e.args]
-        if e.op in ("add", "product") and e.kind == REAL and any(a.kind == REAL for a in e.args):
-            args = [f"{a.attrs[0].number}" if a.op == "number" and small(a.attrs[0]) else arg
+        if e.op in (acts.ADD, acts.PRODUCT) and e.kind == REAL and any(a.kind == REAL for a in e.args):
+            args = [f"{a.attrs[0].number}" if a.op is acts.NUMBER and small(a.attrs[0]) else arg
                     for a, arg in zip(e.args, args, strict=True)]  # beside a real number 2 is as good as (real)2
-        if e.op == "cast":
+        if e.op is acts.CAST:
             return args[0] if e.kind == e.args[0].kind else f"({TYPES[e.kind]}){args[0]}"
-        if e.op == "product":
+        if e.op is acts.PRODUCT:
             return self._product(e, args)
-        if e.op == "add":
+        if e.op is acts.ADD:
             return self._sum(e, args)
         (name,) = e.attrs
         kinds = {a.kind for a in e.args}
@@ -111,11 +112,11 @@ class Body:
 
     def _sum(self, e: Expr, args: Sequence[str]) -> str:
         terms = list(zip(e.attrs[0], e.args, args, strict=True))
-        if e.attrs[0] == (1, 1) and not any(a.op == "number" for a in e.args):  # either order is exactly the same sum
+        if e.attrs[0] == (1, 1) and not any(a.op is acts.NUMBER for a in e.args):  # either order is exactly the same sum
             terms.sort(key=lambda term: term[2][0] != "(")
         text = ""
         for sign, a, arg in terms:
-            arg = bare(arg) if a.op == "product" or (a.op == "add" and not text and sign > 0) else arg
+            arg = bare(arg) if a.op is acts.PRODUCT or (a.op is acts.ADD and not text and sign > 0) else arg
             text += f" {'+' if sign > 0 else '-'} {f'({arg})' if arg[0] == '-' else arg}"
         return f"({text[3:] if text[1] == '+' else f'-{text[3:]}'})"
 
@@ -128,7 +129,7 @@ class Body:
         elif by.number != 1 or by.factor is not None:
             above.insert(0, self._whole(by) if e.kind != REAL else f"{by.number}" if small(by) and args
                          else weight_c(by, self.context.sizes))
-        elif above and factors[0][0].op == "product" and above[0][1] != "-":
+        elif above and factors[0][0].op is acts.PRODUCT and above[0][1] != "-":
             above[0] = bare(above[0])
         text = " * ".join(above) or "1"
         return f"({' / '.join([text, *args[count:]])})" if args[count:] or len(above) > 1 or text[0] == "-" else text

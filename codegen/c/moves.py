@@ -9,6 +9,7 @@ from typing import Any
 from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
 from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate, spread, zero
 from symgrad.graphs.sizes import Shape, Size
@@ -111,7 +112,7 @@ def _counting(c: Context, index: Expr, size: Size, shape: Shape) -> int | None:
     """The counter that `index` is at every place of `shape`, where it is one that runs up to `size`."""
     rank = len(shape)
     base, at = locate(index, spread(counters(rank), index.shape, rank), rank, c.storage.__contains__)
-    if base.op != "arange" or base in c.storage or isinstance(at, Form):
+    if base.op is not acts.ARANGE or base in c.storage or isinstance(at, Form):
         return None
     return next((k for k in range(rank) if at[0] == counters(rank)[k] and shape[k] == size), None)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.codegen.c.texts import LIBM, TYPES
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 
 WORD = re.compile(r"[^\W\d]\w*")
@@ -104,7 +105,7 @@ def title(block: Block) -> str:
     called = [word for line in block.lines for word in re.findall(r"\w+(?=\()", line)]
     words = dict.fromkeys(functions[word] for word in called if word in functions)
     last = block.written[-1]
-    operation = last.attrs[0] if last.op in ("row", "call") else last.op
+    operation = last.attrs[0] if last.op in acts.BY_NAME else last.op
     return "_".join([*words][:WORDS] or [operation])
 
 

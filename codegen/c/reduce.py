@@ -8,27 +8,28 @@ from typing import Any
 
 from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
 from symgrad.codegen.c.texts import TYPES, bare, size_c
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, counters, flat, zero
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size
 
-LEAST: Mapping[str, Mapping[str, str]] = MappingProxyType({  # what a reduction starts from
-    "sum": {REAL: "0", "integer": "0"}, "prod": {REAL: "1", "integer": "1"},
-    "max": {REAL: "-INFINITY", "integer": "INT64_MIN", "boolean": "0"},
-    "min": {REAL: "INFINITY", "integer": "INT64_MAX", "boolean": "1"},
+LEAST: Mapping[acts.Act, Mapping[str, str]] = MappingProxyType({  # what a reduction starts from
+    acts.SUM: {REAL: "0", "integer": "0"}, acts.PROD: {REAL: "1", "integer": "1"},
+    acts.MAX: {REAL: "-INFINITY", "integer": "INT64_MIN", "boolean": "0"},
+    acts.MIN: {REAL: "INFINITY", "integer": "INT64_MAX", "boolean": "1"},
 })
 
 
-def _joined(op: str, kind: str, total: str, value: str, c: Context) -> str:
+def _joined(op: acts.Act, kind: str, total: str, value: str, c: Context) -> str:
     """The statement that takes one more value into a reduction."""
-    if op in ("sum", "prod"):
-        return f"{total} {'+' if op == 'sum' else '*'}= {bare(value)};"
-    name = "maximum" if op == "max" else "minimum"
+    if op in (acts.SUM, acts.PROD):
+        return f"{total} {'+' if op is acts.SUM else '*'}= {bare(value)};"
+    name = "maximum" if op is acts.MAX else "minimum"
     if kind == REAL:
         c.used[name] = None
         return f"{total} = {name}({total}, {bare(value)});"
-    return f"if ({value} {'>' if op == 'max' else '<'} {total}) {total} = {value};"
+    return f"if ({value} {'>' if op is acts.MAX else '<'} {total}) {total} = {value};"
 
 
 def write_reduction(c: Context, e: Expr) -> list[str]:
@@ -40,7 +41,7 @@ def write_reduction(c: Context, e: Expr) -> list[str]:
 
 def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: Any, keepdims: bool = False) -> list[str]:
     """Loops over `shape` that reduce `axes` of `value(body, index)` into `e`."""
-    op, kind, out = e.op if e.op in LEAST else "sum", e.kind, c.arrays[e]
+    op, kind, out = e.op if e.op in LEAST else acts.SUM, e.kind, c.arrays[e]
     kept = [a for a in range(len(shape)) if a not in axes]
     solid = [a for a in range(len(shape)) if shape[a] != 1]
     start = LEAST[op][kind if kind in LEAST[op] else "integer"]
@@ -66,8 +67,8 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     place = flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank)
     target = body.place(place)
     extents = tuple(shape[a] for a in order)
-    wide = "double" if kind == REAL and op == "sum" else TYPES[kind]
-    simd = f" reduction({'+' if op == 'sum' else '*'}:total)" if op in ("sum", "prod") else ""
+    wide = "double" if kind == REAL and op is acts.SUM else TYPES[kind]
+    simd = f" reduction({'+' if op is acts.SUM else '*'}:total)" if op in (acts.SUM, acts.PROD) else ""
     inner = nest(c, extents, body.places, [_joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
     texts = [index_c(form, {k: COUNTERS[k] for k in range(len(kept))}, c.sizes) for form in body.places]
     lines = [f"{wide} total = {start};", *inner, filled(f"{out}[{target}] = total;", texts)]
@@ -101,7 +102,7 @@ def write_argument(c: Context, e: Expr) -> list[str]:
     text = body.value(arg, tuple(index))
     names = {k: COUNTERS[k] for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
-    last, sign = names[rank - 1], ">" if e.op == "argmax" else "<"
+    last, sign = names[rank - 1], ">" if e.op is acts.ARGMAX else "<"
     kind = TYPES[arg.kind]
     sizes = [arg.shape[a] for a in kept]
     place = index_c(flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank), names, c.sizes)

@@ -12,6 +12,7 @@ from symgrad.codegen.c.products import write_distances, write_dots, write_matmul
 from symgrad.codegen.c.reduce import write_argument, write_cumsum, write_leave_out, write_powers, write_reduction
 from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.c.windows import write_overlaps
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate
 
@@ -37,12 +38,12 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
 
 
 def _shared(e: Expr) -> bool:
-    return e.op in ("broadcast", "transpose", "index", "diagonal", "windows", "reshape")
+    return e.op in acts.VIEWS
 
 
 def _below(e: Expr, index: Index, rank: int) -> Index:
     """The index of the operand of a view that is stored: a copy."""
-    if e.op == "reshape":
+    if e.op is acts.RESHAPE:
         raise AssertionError("a reshape is no loop")
     inner = locate(e, index, rank, lambda x: x is not e)[1]
     assert not isinstance(inner, Form)
@@ -59,11 +60,11 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"])
 
 
-WRITERS: Mapping[str, Writer] = MappingProxyType({
-    **dict.fromkeys(("sum", "prod", "max", "min"), write_reduction),
-    **dict.fromkeys(("argmax", "argmin"), write_argument),
-    "cumsum": write_cumsum, "concat": write_concat, "place": write_place, "gather": write_gather,
-    "matmul": write_matmul, "reshape": write_reshape,
+WRITERS: Mapping[acts.Act, Writer] = MappingProxyType({
+    **dict.fromkeys(acts.REDUCTIONS, write_reduction),
+    **dict.fromkeys(acts.ARGUMENTS, write_argument),
+    acts.CUMSUM: write_cumsum, acts.CONCAT: write_concat, acts.PLACE: write_place, acts.GATHER: write_gather,
+    acts.MATMUL: write_matmul, acts.RESHAPE: write_reshape,
 })
 CALLED: Mapping[str, Writer] = MappingProxyType({
     **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
@@ -74,7 +75,7 @@ CALLED: Mapping[str, Writer] = MappingProxyType({
 
 def writer(e: Expr) -> Writer | None:
     """What writes the step of `e`; None where only NumPy can do it."""
-    if e.op == "call":
+    if e.op is acts.CALL:
         return CALLED.get(e.attrs[0])
     return WRITERS.get(e.op)
 

@@ -16,6 +16,7 @@ from math import prod
 from symgrad.codegen.c.loops import Body, Context, nest
 from symgrad.codegen.c.moves import clear
 from symgrad.codegen.c.texts import bare
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, flat, locate, zero
@@ -28,7 +29,7 @@ Where = tuple[tuple[tuple[int, Size], ...], ...]  # of each axis of a result: pa
 def arranged(begun: Setting) -> Setting:
     """The same setting, with what windows are copied from or added to in the order of the copy."""
     exprs = order(begun.roots)
-    if not any(e.op == "windows" or _is(e, "overlap") for e in exprs):
+    if not any(e.op is acts.WINDOWS or _is(e, "overlap") for e in exprs):
         return begun
     b, new = begun.lowering.b, dict[Expr, Expr]()
     uses: dict[Expr, int] = dict.fromkeys(begun.roots, 2)
@@ -48,19 +49,19 @@ def arranged(begun: Setting) -> Setting:
 
 
 def _is(e: Expr, name: str) -> bool:
-    return e.op == "call" and e.attrs[0] == name
+    return e.op is acts.CALL and e.attrs[0] == name
 
 
 def _wanted(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, tuple[int, ...]]:
     """The arrays whose windows are copied, each with its axes in the order in which the copy walks them."""
     found: dict[Expr, tuple[int, ...]] = {}
     for e in exprs:
-        if e.op != "reshape" or e.args[0].op not in STEPS:
+        if e.op is not acts.RESHAPE or e.args[0].op not in STEPS:
             continue
         copied, part, windows = e.args[0], e.args[0], False
-        while part.op in STEPS and part.op != "reshape":
-            windows, part = windows or part.op == "windows", part.args[0]
-        if not windows or part.op == "reshape" or part in roots:
+        while part.op in STEPS and part.op is not acts.RESHAPE:
+            windows, part = windows or part.op is acts.WINDOWS, part.args[0]
+        if not windows or part.op is acts.RESHAPE or part in roots:
             continue
         rank = len(copied.shape)
         index = locate(copied, counters(rank), rank, {part}.__contains__)[1]
@@ -77,12 +78,12 @@ def _laid(b: Arrays, e: Expr, axes: tuple[int, ...]) -> Expr:
     """`e` as a view of an array whose axes lie in the order `axes`."""
     back = tuple(axes.index(a) for a in range(len(axes)))
     shape = tuple(e.shape[a] for a in axes)
-    if e.op == "place" and all(how == "slice" and len(arg.shape) == len(axes) for (how, *_), arg in
+    if e.op is acts.PLACE and all(how == "slice" and len(arg.shape) == len(axes) for (how, *_), arg in
                                zip(e.attrs[1], e.args[e.attrs[0]:], strict=False)):
         parts = tuple((how, tuple(where[a] for a in axes), *rest) for how, where, *rest in e.attrs[1])
         args = [b.transpose(arg, axes) for arg in e.args]
-        return b.transpose(b.make("place", args, (e.attrs[0], parts), shape, e.kind), back)
-    return b.transpose(b.make("reshape", [b.transpose(e, axes)], (), shape, e.kind), back)  # a copy
+        return b.transpose(b.make(acts.PLACE, args, (e.attrs[0], parts), shape, e.kind), back)
+    return b.transpose(b.make(acts.RESHAPE, [b.transpose(e, axes)], (), shape, e.kind), back)  # a copy
 
 
 def _overlaps(b: Arrays, e: Expr, uses: Mapping[Expr, int]) -> Expr:
@@ -90,8 +91,8 @@ def _overlaps(b: Arrays, e: Expr, uses: Mapping[Expr, int]) -> Expr:
     (operand,), (_, axis, step, _) = e.args, e.attrs
     rank = len(operand.shape)
     where: Where = tuple(((a, step), (rank - 1, 1)) if a == axis else ((a, 1),) for a in range(rank - 1))
-    while operand.op == "transpose" or (_is(operand, "overlaps") and uses.get(operand, 1) < 2):
-        if operand.op == "transpose":
+    while operand.op is acts.TRANSPOSE or (_is(operand, "overlaps") and uses.get(operand, 1) < 2):
+        if operand.op is acts.TRANSPOSE:
             where = tuple(tuple((operand.attrs[0][k], s) for k, s in pairs) for pairs in where)
         else:
             inner = operand.attrs[1]
@@ -107,10 +108,10 @@ def _overlaps(b: Arrays, e: Expr, uses: Mapping[Expr, int]) -> Expr:
 
 def _columns(b: Arrays, e: Expr, where: Where) -> tuple[Expr, Where]:
     """The columns of a product that is added somewhere, with the axes first that move in a window."""
-    if e.op != "reshape" or e.args[0].op != "matmul" or len(e.args[0].shape) != 2:
+    if e.op is not acts.RESHAPE or e.args[0].op is not acts.MATMUL or len(e.args[0].shape) != 2:
         return e, where
     left, right = e.args[0].args
-    count = len(right.args[0].shape) - 1 if right.op == "reshape" else 0
+    count = len(right.args[0].shape) - 1 if right.op is acts.RESHAPE else 0
     if count < 2 or right.args[0].shape[1:] != e.shape[-count:] or len(right.shape) != 2:
         return e, where
     first = len(e.shape) - count
@@ -118,7 +119,7 @@ def _columns(b: Arrays, e: Expr, where: Where) -> tuple[Expr, Where]:
     columns = [*dict.fromkeys(moving), *(k for k in range(first, len(e.shape)) if k not in moving)]
     axes = [*range(first), *columns]
     maps = b.transpose(right.args[0], (0, *(k - first + 1 for k in columns)))
-    product = b.make("matmul", [left, b.reshape(maps, right.shape)], e.args[0].attrs, e.args[0].shape, e.kind)
+    product = b.make(acts.MATMUL, [left, b.reshape(maps, right.shape)], e.args[0].attrs, e.args[0].shape, e.kind)
     return (b.reshape(product, tuple(e.shape[a] for a in axes)),
             tuple(tuple((axes.index(k), s) for k, s in pairs) for pairs in where))
 

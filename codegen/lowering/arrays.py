@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.codegen.lowering import acts
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight, inverse, joins, times, weight
 
 NUMBER = "number"
-VIEWS = ("transpose", "index", "reshape", "broadcast", "diagonal", "windows")
-LEAVES = ("input", "constant", "number")
 CHAIN = 16  # operands of one sum or product: more are taken in turns
 ALL = ("all",)
 NEW = ("new",)
@@ -29,7 +28,7 @@ NEW = ("new",)
 class Expr:
     """One array operation; made by `Arrays`, never directly."""
 
-    op: str
+    op: acts.Act
     args: tuple[Expr, ...]
     attrs: tuple[Any, ...]
     shape: Shape
@@ -54,7 +53,7 @@ def broadcast_shape(shapes: Iterable[Shape]) -> Shape:
 
 def is_view(e: Expr) -> bool:
     """May `e` share the memory of its first argument? An integer as an index gives a view, an array a copy."""
-    return e.op in VIEWS or e.op == "gather" and all(index.shape == () for index in e.args[1:])
+    return e.op in acts.VIEWS or e.op is acts.GATHER and all(index.shape == () for index in e.args[1:])
 
 
 def base_of(e: Expr) -> Expr:
@@ -98,52 +97,52 @@ class Arrays:
     def __init__(self) -> None:
         self._table: dict[tuple[Any, ...], Expr] = {}
 
-    def make(self, op: str, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
+    def make(self, op: acts.Act, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
         """The one expression with this content."""
         raw = (op, tuple(args), attrs, shape, kind)
         known = self._table.get(raw)
         if known is None:
-            known = self._table[raw] = Expr(op, raw[1], attrs, shape, kind)
+            known = self._table[raw] = Expr(acts.named(op), raw[1], attrs, shape, kind)
         return known
 
     # leaves -----------------------------------------------------------------------------------------
 
     def leaf(self, node: Node) -> Expr:
         """An input or a constant array."""
-        return self.make(node.op, (), (node,), node.shape, node.dtype)
+        return self.make(acts.named(node.op), (), (node,), node.shape, node.dtype)
 
     def number(self, value: Any) -> Expr:
         """A Python number: an int, float, fraction, size or `Weight`."""
-        return self.make("number", (), (weight(value),), (), NUMBER)
+        return self.make(acts.NUMBER, (), (weight(value),), (), NUMBER)
 
     def full(self, value: Weight, shape: Shape, kind: str) -> Expr:
         """An array of `shape` with the number `value` everywhere."""
-        return self.make("full", (), (value,), shape, kind)
+        return self.make(acts.FULL, (), (value,), shape, kind)
 
     def filled(self, e: Expr, shape: Shape, kind: str) -> Expr:
         """`e` with exactly this shape and kind."""
         if e.kind == NUMBER:
             return self.full(e.attrs[0], shape, kind)
         e = self.cast(e, kind)
-        if e.op == "full":
+        if e.op is acts.FULL:
             return self.full(e.attrs[0], shape, kind)
-        return e if e.shape == shape else self.make("broadcast", [e], (), shape, kind)
+        return e if e.shape == shape else self.make(acts.BROADCAST, [e], (), shape, kind)
 
     def cast(self, e: Expr, kind: str) -> Expr:
         """`e` in another kind; numbers take whatever kind they meet."""
-        return e if e.kind in (kind, NUMBER) else self.make("cast", [e], (), e.shape, kind)
+        return e if e.kind in (kind, NUMBER) else self.make(acts.CAST, [e], (), e.shape, kind)
 
     # views ------------------------------------------------------------------------------------------
 
     def transpose(self, e: Expr, axes: Sequence[int]) -> Expr:
         """Axis i of the result is axis `axes[i]`."""
         order = tuple(axes)
-        if e.op == "transpose":
+        if e.op is acts.TRANSPOSE:
             order = tuple(e.attrs[0][a] for a in order)
             e = e.args[0]
         if order == tuple(range(len(e.shape))):
             return e
-        return self.make("transpose", [e], (order,), tuple(e.shape[a] for a in order), e.kind)
+        return self.make(acts.TRANSPOSE, [e], (order,), tuple(e.shape[a] for a in order), e.kind)
 
     def index(self, e: Expr, items: Sequence[tuple[Any, ...]]) -> Expr:
         """Basic indexing; each item is ALL, NEW, ("take", i) or ("slice", start, stop, step, size)."""
@@ -160,11 +159,11 @@ class Arrays:
             elif item[0] == "slice":
                 shape.append(item[4])
             axis += 1
-        if e.op == "index" and all(item in (ALL, NEW, ("take", 0)) for item in items):
+        if e.op is acts.INDEX and all(item in (ALL, NEW, ("take", 0)) for item in items):
             joined = _compose(e.attrs[0], items)
             if joined is not None:
-                return self.make("index", e.args, (joined,), tuple(shape), e.kind)
-        return self.make("index", [e], (tuple(items),), tuple(shape), e.kind)
+                return self.make(acts.INDEX, e.args, (joined,), tuple(shape), e.kind)
+        return self.make(acts.INDEX, [e], (tuple(items),), tuple(shape), e.kind)
 
     def align(self, e: Expr, labels: Sequence[Any], target: Sequence[Any]) -> Expr:
         """`e`, with one label per axis, transposed and stretched so that it broadcasts to `target`."""
@@ -179,9 +178,9 @@ class Arrays:
 
     def reshape(self, e: Expr, shape: Shape) -> Expr:
         """The entries in row-major order in another shape."""
-        if e.op == "reshape":
+        if e.op is acts.RESHAPE:
             e = e.args[0]
-        return e if e.shape == shape else self.make("reshape", [e], (), shape, e.kind)
+        return e if e.shape == shape else self.make(acts.RESHAPE, [e], (), shape, e.kind)
 
     def diagonal(self, e: Expr, labels: Sequence[Any]) -> tuple[Expr, tuple[Any, ...]]:
         """`e` on the entries where repeated labels agree, and the labels left."""
@@ -190,7 +189,7 @@ class Arrays:
             return e, kept
         shape = tuple(e.shape[labels.index(x)] for x in kept)
         pattern = tuple(kept.index(x) for x in labels)
-        return self.make("diagonal", [e], (pattern,), shape, e.kind), kept
+        return self.make(acts.DIAGONAL, [e], (pattern,), shape, e.kind), kept
 
     # arithmetic -------------------------------------------------------------------------------------
 
@@ -199,7 +198,7 @@ class Arrays:
         if all(a.kind == NUMBER for a in args):
             first = self.full(args[0].attrs[0], (), REAL if kind == BOOLEAN else kind)
             args = [first, *args[1:]]
-        return self.make("row", args, (name,), broadcast_shape(a.shape for a in args), kind)
+        return self.make(acts.ROW, args, (name,), broadcast_shape(a.shape for a in args), kind)
 
     def product(self, factors: Sequence[Expr], divisors: Sequence[Expr], by: Weight, kind: str) -> Expr:
         """by * factors / divisors, entry by entry, in an order that keeps the dtype."""
@@ -229,12 +228,12 @@ class Arrays:
             arrays[:CHAIN] = [self.product(arrays[:CHAIN], [], ONE, kind)]
         if len(arrays) == 1 and not below:
             (e,) = arrays
-            if e.op == "product" and len(e.args) == 1 and e.attrs[1] == 1 and joins(by, e.attrs[0]):  # -(-x)
+            if e.op is acts.PRODUCT and len(e.args) == 1 and e.attrs[1] == 1 and joins(by, e.attrs[0]):  # -(-x)
                 return self.product(e.args, [], times(by, e.attrs[0]), kind)
             if by == ONE:
                 return self.cast(e, kind)
         shape = broadcast_shape(e.shape for e in (*arrays, *below))
-        return self.make("product", [*arrays, *below], (by, len(arrays)), shape, kind)
+        return self.make(acts.PRODUCT, [*arrays, *below], (by, len(arrays)), shape, kind)
 
     def add(self, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Expr:
         """The weighted sum, signs taken out and a positive term in front."""
@@ -257,11 +256,11 @@ class Arrays:
         first = next((i for i, (sign, _) in enumerate(parts) if sign > 0), 0)
         parts.insert(0, parts.pop(first))
         args = [e for _, e in parts]
-        return self.make("add", args, (tuple(s for s, _ in parts),), broadcast_shape(e.shape for e in args), kind)
+        return self.make(acts.ADD, args, (tuple(s for s, _ in parts),), broadcast_shape(e.shape for e in args), kind)
 
     # what takes whole arrays ------------------------------------------------------------------------
 
-    def reduce(self, op: str, e: Expr, axes: Sequence[int], kind: str, keepdims: bool = False) -> Expr:
+    def reduce(self, op: acts.Act, e: Expr, axes: Sequence[int], kind: str, keepdims: bool = False) -> Expr:
         """sum, max, min, argmax or argmin over `axes`."""
         if not axes:
             return self.cast(e, kind)
@@ -271,7 +270,7 @@ class Arrays:
 
     def call(self, name: str, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:
         """A function of whole arrays, spelled by the backend under `name`."""
-        return self.make("call", args, (name, *attrs), shape, kind)
+        return self.make(acts.CALL, args, (name, *attrs), shape, kind)
 
 
 def order(roots: Sequence[Expr]) -> list[Expr]:

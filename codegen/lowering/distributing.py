@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from symgrad.codegen.lowering.factors import Factor, Uses, price_of, sizes_of
 from symgrad.codegen.lowering.order import GEMM, typical
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, scale
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import REAL, Node, make
@@ -81,13 +82,13 @@ def price_of_factors(factors: Sequence[Factor], node: Node) -> float:
 
 def _spread(node: Node) -> list[Spread] | None:
     """The terms of a sum in which every term is constant along an axis."""
-    if node.op != "add" or node.dtype != REAL or not 2 <= len(node.operands) <= TERMS or 0 in node.shape:
+    if node.op is not ops.ADD or node.dtype != REAL or not 2 <= len(node.operands) <= TERMS or 0 in node.shape:
         return None
     terms = []
     for operand, by in zip(node.operands, node.attrs[0], strict=True):
-        while operand.op == "add" and len(operand.operands) == 1:
+        while operand.op is ops.ADD and len(operand.operands) == 1:
             operand, by = operand.operands[0], times(by, operand.attrs[0][0])
-        if operand.op != "view" or not operand.operands or operand.operands[0].dtype != REAL:
+        if operand.op is not ops.VIEW or not operand.operands or operand.operands[0].dtype != REAL:
             return None
         (inner,), out = operand.attrs
         if len(set(out)) < len(out) or len(set(inner)) < len(inner):
@@ -135,7 +136,7 @@ def _over_terms(graph: Uses, node: Node, factors: Sequence[Factor], s: Node, ter
     factors = graph.factors(node, _between(graph, node, [f.user for f in factors if f.node is s]))
     own = [f for f in factors if f.node is s]
     others = [f for f in factors if f.node is not s]
-    beside = sum(price_of(f.node) for f in others if f.node.op == "einsum" and graph.only_in(f.node, f.user))
+    beside = sum(price_of(f.node) for f in others if f.node.op is ops.EINSUM and graph.only_in(f.node, f.user))
     sizes, out = sizes_of(factors), node.attrs[1]
     if len(own) == 2:
         new, price = _squared(own, others, terms, out, sizes)
@@ -147,7 +148,7 @@ def _over_terms(graph: Uses, node: Node, factors: Sequence[Factor], s: Node, ter
         return None, 0.0
     parts = [contract([*(f.node for f in others), t.base], [*(f.labels for f in others), [labels[a] for a in t.axes]],
                       out, sizes) for t in centred]
-    held = [part.shape if part.op != "view" else part.operands[0].shape for part in parts if part.operands]
+    held = [part.shape if part.op is not ops.VIEW else part.operands[0].shape for part in parts if part.operands]
     joined = max((float(prod(map(typical, shape))) for shape in held), default=0.0)
     return add(parts, [t.by for t in centred]), sum(map(price_of, parts)) + 2 * joined * (len(parts) - 1) + beside
 
@@ -178,7 +179,7 @@ def _squared(own: Sequence[Factor], others: Sequence[Factor], terms: Sequence[Sp
     x = contract([terms[0].base], [one], [*batch, *left, *summed])
     m = contract([terms[1].base], [two], [*batch, *right, *summed])
     kept = [*batch, *left, *right]
-    pairs = make("distances", (x, m), (), tuple(sizes[label] for label in kept), REAL)
+    pairs = make(ops.DISTANCES, (x, m), (), tuple(sizes[label] for label in kept), REAL)
     new = contract([pairs, *(f.node for f in others)], [kept, *(f.labels for f in others)], out)
     entries = _count(pairs)
     price = entries * (GEMM * typical(sizes[summed[0]]) + 6) + 4 * (_count(x) + _count(m)) + price_of(new)

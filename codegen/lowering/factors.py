@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from symgrad.codegen.lowering.order import price
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import Node, consumers, topological
 
@@ -41,7 +42,7 @@ class Uses:
         fresh = len(out) + sum(map(len, inputs))
         while stack:
             operand, labels, user = factor = stack.pop()
-            if (operand.op != "einsum" or not self.only_in(operand, user) or len(stack) + len(done) >= FACTORS
+            if (operand.op is not ops.EINSUM or not self.only_in(operand, user) or len(stack) + len(done) >= FACTORS
                     or _pairs_wanted(operand, labels, out) or (through is not None and operand not in through)):
                 done.append(factor)
                 continue
@@ -59,7 +60,7 @@ class Uses:
         """The products that are computed as such, consumers first, with their factors."""
         inside: set[Node] = set()
         for node in reversed(self.nodes):
-            if node.op == "einsum" and node not in inside:
+            if node.op is ops.EINSUM and node not in inside:
                 factors = self.factors(node)
                 inside.update(factor.user for factor in factors if factor.user is not node)
                 yield node, factors
@@ -82,9 +83,9 @@ def sizes_of(factors: Sequence[Factor]) -> dict[Any, Any]:
 
 def price_of(node: Node) -> float:
     """What a product costs whose operands are there, through views and scales; 0 where nothing is multiplied."""
-    while node.op == "view" and node.operands or node.op == "add" and len(node.operands) == 1:
+    while node.op is ops.VIEW and node.operands or node.op is ops.ADD and len(node.operands) == 1:
         node = node.operands[0]
-    if node.op != "einsum":
+    if node.op is not ops.EINSUM:
         return 0.0
     sizes = {label: size for o, labels in zip(node.operands, node.attrs[0], strict=True)
              for label, size in zip(labels, o.shape, strict=True)}

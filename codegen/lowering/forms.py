@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import sympy as sp
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import NUMBER, Arrays, Expr
 from symgrad.graphs.algebra.rows import ROWS
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
@@ -93,7 +94,7 @@ def _silu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 def _softplus(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     """max(x, 0) + log(1 + exp(-|x|))"""
     (x,) = args
-    bare = x.args[0] if x.op == "product" and x.attrs == (MINUS, 1) and len(x.args) == 1 else x  # |-x| is |x|
+    bare = x.args[0] if x.op is acts.PRODUCT and x.attrs == (MINUS, 1) and len(x.args) == 1 else x  # |-x| is |x|
     small = _call(b, "exp", _negative(b, _call(b, "abs", bare)))
     return b.add([(_call(b, "maximum", x, b.number(0)), ONE), (_call(b, "log1p", small), ONE)], REAL)
 

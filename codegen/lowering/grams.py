@@ -12,6 +12,7 @@ from typing import Any
 
 from symgrad.codegen.lowering.arrays import Arrays, Expr
 from symgrad.codegen.lowering.products import Chain, Labels, Term
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.rewrites.declared import Facts, nonnegative
@@ -53,10 +54,10 @@ def _not_negative(node: Node) -> bool:
         n = bare(stack.pop())
         if nonnegative(n, Facts(True)) or _complement(n):
             continue
-        if n.op == "add" and all(by.number >= 0 and (by.factor is None or by.factor.is_nonnegative) for by in n.attrs[0]):
+        if n.op is ops.ADD and all(by.number >= 0 and (by.factor is None or by.factor.is_nonnegative) for by in n.attrs[0]):
             stack += n.operands
             continue
-        if n.op != "einsum":
+        if n.op is not ops.EINSUM:
             return False
         stack += n.operands
     return True
@@ -64,10 +65,10 @@ def _not_negative(node: Node) -> bool:
 
 def _complement(node: Node) -> bool:
     """1 - sigmoid(z) or 1 - softmax(z)."""
-    if node.op != "add" or len(node.operands) != 2:
+    if node.op is not ops.ADD or len(node.operands) != 2:
         return False
     (a, by_a), (p, by_p) = sorted(zip(node.operands, node.attrs[0], strict=True),
                                   key=lambda term: literal_value(term[0]) is None)
     value = literal_value(a)
     return (value == ONE and by_a == ONE and by_p.factor is None and by_p.number == -1
-            and (row_of(p, "sigmoid") is not None or bare(p).op == "softmax"))
+            and (row_of(p, "sigmoid") is not None or bare(p).op is ops.SOFTMAX))

@@ -13,20 +13,21 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.lowering import forms
+from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.lowering.factors import Uses
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.matrices import MATRICES
 from symgrad.codegen.lowering.products import Term, contract, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.graphs.weights import ONE, Weight, joins, times, to_expr
 
-PLACED = ("pad", "scatter")  # zeros with something put into a part of them
+PLACED = frozenset({ops.PAD, ops.SCATTER})  # zeros with something put into a part of them
 
 
 class Lowering(Uses):
@@ -65,7 +66,7 @@ def _alias(c: Lowering, node: Node) -> Expr:
 
 
 def _iota(c: Lowering, node: Node) -> Expr:
-    return c.b.make("arange", (), (), node.shape, INTEGER)
+    return c.b.make(acts.ARANGE, (), (), node.shape, INTEGER)
 
 
 def _elementwise(c: Lowering, node: Node) -> Expr:
@@ -77,8 +78,8 @@ def _elementwise(c: Lowering, node: Node) -> Expr:
 def _powers(c: Lowering, node: Node) -> Expr | None:
     """x^0, x^1, x^2, ... along an axis on which x does not depend, of which each is made of the one before."""
     x, exponent = node.operands
-    if node.dtype != REAL or x.op != "view" or not x.operands or exponent.op != "view" or (
-            not exponent.operands or exponent.operands[0].op != "iota"):
+    if node.dtype != REAL or x.op is not ops.VIEW or not x.operands or exponent.op is not ops.VIEW or (
+            not exponent.operands or exponent.operands[0].op is not ops.IOTA):
         return None
     (inner,), out = x.attrs
     (label,), places = exponent.attrs[0][0], exponent.attrs[1]
@@ -102,7 +103,7 @@ def _einsum(c: Lowering, node: Node) -> Expr:
         e = c.loose(operand)
         if e.kind != NUMBER or operand.shape:
             e = c.exact(operand)
-        below = e.op == "product" and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
+        below = e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
         terms.append(Term(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
     return contract(c.b, terms, node.attrs[1], node.dtype)
 
@@ -119,7 +120,7 @@ def _view(c: Lowering, node: Node) -> Expr:
     if len(out) == 2 and len(labels) < 2:  # a diagonal matrix
         if labels:
             return b.call("diag", [base], (), node.shape, node.dtype)
-        return b.product([base, b.make("eye", (), (), node.shape, node.dtype)], [], ONE, node.dtype)
+        return b.product([base, b.make(acts.EYE, (), (), node.shape, node.dtype)], [], ONE, node.dtype)
     return _place(c, node.shape, node.dtype, None, [_delta(c, node, ONE)])
 
 
@@ -133,7 +134,7 @@ def _add(c: Lowering, node: Node) -> Expr:
     rest = [(c.loose(o), by) for o, by in terms if (o, by) not in placed]
     if len(terms) == 1 and rest and rest[0][0].attrs == ("diag",):
         return b.call("diag", [b.product(rest[0][0].args, [], weights[0], node.dtype)], (), node.shape, node.dtype)
-    if len(terms) == 1 and not placed and rest[0][0].op == "product" and c.only_in(node.operands[0], node) and (
+    if len(terms) == 1 and not placed and rest[0][0].op is acts.PRODUCT and c.only_in(node.operands[0], node) and (
             joins(rest[0][0].attrs[0], weights[0])):
         e, by = rest[0][0], times(rest[0][0].attrs[0], weights[0])  # 2 (3 x) is 6 x
         return b.product(e.args[:e.attrs[1]], e.args[e.attrs[1]:], by, node.dtype)
@@ -141,12 +142,12 @@ def _add(c: Lowering, node: Node) -> Expr:
         shared = pulled_out(b, rest, node.dtype) if all(c.only_in(o, node) for o in node.operands) else None
         return shared or b.add(rest, node.dtype)
     base = b.filled(b.add(rest, REAL), node.shape, REAL) if rest else None
-    parts = [_delta(c, o, by) if o.op == "view" else _part(c, o, by) for o, by in placed]
+    parts = [_delta(c, o, by) if o.op is ops.VIEW else _part(c, o, by) for o, by in placed]
     return _place(c, node.shape, REAL, base, parts)
 
 
 def _is_placed(node: Node) -> bool:
-    if node.op == "view":
+    if node.op is ops.VIEW:
         out = node.attrs[1]
         return len(out) > 2 and len(set(out)) < len(out)
     return node.op in PLACED
@@ -164,13 +165,13 @@ def _place(c: Lowering, shape: tuple[Size, ...], kind: str, base: Expr | None, p
     for how, where, sign, exprs in parts:
         attrs.append((how, where, sign, len(exprs)))
         args += exprs
-    return c.b.make("place", args, (base is not None, tuple(attrs)), shape, kind)
+    return c.b.make(acts.PLACE, args, (base is not None, tuple(attrs)), shape, kind)
 
 
 def _scaled(c: Lowering, e: Expr, by: Weight, kind: str) -> tuple[int, Expr]:
     """by * e as a sign and the rest."""
     e = c.b.product([c.b.cast(e, kind)], [], by, kind)
-    if e.op == "product" and e.attrs[0].number < 0:
+    if e.op is acts.PRODUCT and e.attrs[0].number < 0:
         sign, size = signed(e.attrs[0])
         count = e.attrs[1]
         return sign, c.b.product(e.args[:count], e.args[count:], size, kind)
@@ -193,7 +194,7 @@ def _delta(c: Lowering, node: Node, by: Weight) -> Part:
 
 def _part(c: Lowering, node: Node, by: Weight) -> Part:
     sign, value = _scaled(c, c.loose(node.operands[0]), by, node.dtype)
-    if node.op == "pad":
+    if node.op is ops.PAD:
         inner, (spec,) = node.operands[0].shape, node.attrs
         back = _backwards(spec, inner)
         if value.kind != NUMBER and any(item != ALL for item in back):
@@ -274,11 +275,11 @@ def _gather(c: Lowering, node: Node) -> Expr:
     if not indices[0].shape and all(i.kind == NUMBER for i in arrays):
         places = [("take", canonical(to_expr(i.attrs[0]))) for i in arrays]
         return c.b.index(e, [*places, *[ALL] * (len(body.shape) - len(axes))])
-    return c.b.make("gather", [e, *arrays], (), node.shape, node.dtype)
+    return c.b.make(acts.GATHER, [e, *arrays], (), node.shape, node.dtype)
 
 
 def _concat(c: Lowering, node: Node) -> Expr:
-    return c.b.make("concat", [c.exact(o, node.dtype) for o in node.operands], node.attrs, node.shape, node.dtype)
+    return c.b.make(acts.CONCAT, [c.exact(o, node.dtype) for o in node.operands], node.attrs, node.shape, node.dtype)
 
 
 def _reshape(c: Lowering, node: Node) -> Expr:
@@ -290,16 +291,16 @@ def _reshape(c: Lowering, node: Node) -> Expr:
 
 def _reduction(c: Lowering, node: Node) -> Expr:
     axes = node.attrs[0] if isinstance(node.attrs[0], tuple) else node.attrs
-    return c.b.reduce(node.op, c.exact(node.operands[0]), axes, node.dtype)
+    return c.b.reduce(acts.named(node.op), c.exact(node.operands[0]), axes, node.dtype)
 
 
 def _exponentials(c: Lowering, node: Node) -> tuple[Expr, Expr, Expr]:
     """The largest entries, exp(x - largest), and its sum: softmax and logsumexp of one x share them."""
     b, axes = c.b, node.attrs[0]
     x = c.exact(node.operands[0], REAL)
-    top = b.reduce("max", x, axes, REAL, keepdims=True)
+    top = b.reduce(acts.MAX, x, axes, REAL, keepdims=True)
     powers = b.row("exp", [b.add([(x, ONE), (top, Weight(-1))], REAL)], REAL)
-    return top, powers, b.reduce("sum", powers, axes, REAL, keepdims=True)
+    return top, powers, b.reduce(acts.SUM, powers, axes, REAL, keepdims=True)
 
 
 def _softmax(c: Lowering, node: Node) -> Expr:
@@ -317,7 +318,7 @@ def _logsumexp(c: Lowering, node: Node) -> Expr:
 
 
 def _matrix(c: Lowering, node: Node) -> Expr:
-    kind = None if node.op in ("multiply", "cumsum", "windows") and node.dtype != REAL else REAL
+    kind = None if node.op in (ops.MULTIPLY, ops.CUMSUM, ops.WINDOWS) and node.dtype != REAL else REAL
     return MATRICES[node.op](c.b, node, [c.exact(o, kind) for o in node.operands])
 
 
@@ -328,11 +329,11 @@ def _distances(c: Lowering, node: Node) -> Expr:
     return c.b.call("distances", [x, c.b.transpose(m, (*axes[:-2], axes[-1], axes[-2]))], (), node.shape, REAL)
 
 
-RULES: Mapping[str, Rule] = MappingProxyType({
-    "input": _leaf, "constant": _leaf, "iota": _iota, "named": _alias, "stop": _alias,
-    "add": _add, "einsum": _einsum, "view": _view, "elementwise": _elementwise, "distances": _distances,
-    "max": _reduction, "min": _reduction, "argmax": _reduction, "argmin": _reduction,
-    "softmax": _softmax, "logsumexp": _logsumexp,
-    "slice": _slice, "pad": _placed, "concat": _concat, "reshape": _reshape,
-    "gather": _gather, "scatter": _placed, **dict.fromkeys(MATRICES, _matrix),
+RULES: Mapping[ops.Op, Rule] = MappingProxyType({
+    ops.INPUT: _leaf, ops.CONSTANT: _leaf, ops.IOTA: _iota, ops.NAMED: _alias, ops.STOP: _alias,
+    ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _view, ops.ELEMENTWISE: _elementwise, ops.DISTANCES: _distances,
+    ops.MAX: _reduction, ops.MIN: _reduction, ops.ARGMAX: _reduction, ops.ARGMIN: _reduction,
+    ops.SOFTMAX: _softmax, ops.LOGSUMEXP: _logsumexp,
+    ops.SLICE: _slice, ops.PAD: _placed, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
+    ops.GATHER: _gather, ops.SCATTER: _placed, **dict.fromkeys(MATRICES, _matrix),
 })

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, Arrays, Expr
+from symgrad.graphs import ops
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
 from symgrad.graphs.sizes import product
 from symgrad.graphs.weights import ONE
@@ -17,7 +19,7 @@ from symgrad.graphs.weights import ONE
 
 def linear(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     """inverse, logdet and determinants (cofactor of order 0); `operands` are exact and real."""
-    if node.op == "cofactor":
+    if node.op is ops.COFACTOR:
         (order,) = node.attrs
         return b.call("cofactor" if order else "det", operands, node.attrs if order else (), node.shape, REAL)
     return b.call(node.op, operands, (), node.shape, REAL)
@@ -39,7 +41,8 @@ def cholesky(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     """NumPy reads the lower triangle only; the node is that of the symmetric part."""
     (a,) = operands
     last = len(node.shape) - 1
-    if node.operands[0].op != "input" or not {"symmetric", "positive_definite"} & set(node.operands[0].attrs[0].facts):
+    (operand,) = node.operands
+    if operand.op is not ops.INPUT or not {"symmetric", "positive_definite"} & set(operand.attrs[0].facts):
         mirrored = b.transpose(a, (*range(last - 1), last, last - 1))
         a = b.product([b.add([(a, ONE), (mirrored, ONE)], REAL)], [b.number(2)], ONE, REAL)
     return b.call("cholesky", [a], (), node.shape, REAL)
@@ -51,7 +54,7 @@ def multiply(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     (x,) = operands
     if not order:
         kind = INTEGER if x.kind == BOOLEAN else x.kind
-        return b.make("prod", [x], ((axis,), False), node.shape, kind)
+        return b.make(acts.PROD, [x], ((axis,), False), node.shape, kind)
     rest = [i for i in range(len(x.shape)) if i != axis]
     return b.call("leave_out", [b.transpose(x, (*rest, axis))], (order,), node.shape, REAL)
 
@@ -62,14 +65,14 @@ def cumsum(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     (x,) = operands
     back = [("slice", None, None, -1, size) if i == axis else ALL for i, size in enumerate(x.shape)]
     e = b.index(x, back) if reverse else x
-    e = b.make("cumsum", [e], ((axis,), False), node.shape, node.dtype)
+    e = b.make(acts.CUMSUM, [e], ((axis,), False), node.shape, node.dtype)
     return b.index(e, back) if reverse else e
 
 
 def windows(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     """A view with the offsets in a window as its last axis."""
     axis, step = node.attrs
-    return b.make("windows", operands, (axis, step), node.shape, node.dtype)
+    return b.make(acts.WINDOWS, operands, (axis, step), node.shape, node.dtype)
 
 
 def overlap(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
@@ -78,7 +81,7 @@ def overlap(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     return b.call("overlap", operands, (axis, step, node.shape[axis]), node.shape, REAL)
 
 
-MATRICES: Mapping[str, Callable[[Arrays, Node, list[Expr]], Expr]] = MappingProxyType({
-    "inverse": linear, "solve": solve, "logdet": linear, "cofactor": linear, "cholesky": cholesky,
-    "multiply": multiply, "cumsum": cumsum, "windows": windows, "overlap": overlap,
+MATRICES: Mapping[ops.Op, Callable[[Arrays, Node, list[Expr]], Expr]] = MappingProxyType({
+    ops.INVERSE: linear, ops.SOLVE: solve, ops.LOGDET: linear, ops.COFACTOR: linear, ops.CHOLESKY: cholesky,
+    ops.MULTIPLY: multiply, ops.CUMSUM: cumsum, ops.WINDOWS: windows, ops.OVERLAP: overlap,
 })

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, NEW, Arrays, Expr
 from symgrad.codegen.lowering.order import pairs, typical
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
@@ -67,7 +68,7 @@ def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
 
 def pulled_out(b: Arrays, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Expr | None:
     """a b - a c as a (b - c): one pass for each term but the first saved; None where terms share no array."""
-    counts = [list(e.args[:e.attrs[1]]) if e.op == "product" else [] for e, _ in terms]
+    counts = [list(e.args[:e.attrs[1]]) if e.op is acts.PRODUCT else [] for e, _ in terms]
     shared = [a for i, a in enumerate(counts[0]) if a.kind == kind and a not in counts[0][:i]
               and all(a in factors for factors in counts)]
     if not shared or kind != REAL:
@@ -93,7 +94,7 @@ def _own_sums(b: Arrays, term: Term, needed: set[Any], kind: str) -> Term:
         return Term(e, labels, term.below)
     if term.below:
         e = b.product([], [e], ONE, kind)
-    e = b.reduce("sum", e, axes, INTEGER if e.kind == BOOLEAN else e.kind)
+    e = b.reduce(acts.SUM, e, axes, INTEGER if e.kind == BOOLEAN else e.kind)
     return Term(e, tuple(x for i, x in enumerate(labels) if i not in axes))
 
 
@@ -130,7 +131,7 @@ def _summed(one: Chain, two: Chain, summed: Collection[Any]) -> Labels:
 
 def _laid(e: Expr, labels: Labels, group: Collection[Any], place: Mapping[Any, int], result: Sequence[Size]) -> Labels:
     """The labels of one side in the order of `e`, or of the result where that is larger: the smaller one is turned."""
-    if prod(map(typical, e.shape)) < prod(map(typical, result)) and e.op not in ("windows", "transpose"):
+    if prod(map(typical, e.shape)) < prod(map(typical, result)) and e.op not in (acts.WINDOWS, acts.TRANSPOSE):
         return tuple(_sorted([x for x in labels if x in group], place))
     return _merging(e, labels, group)
 
@@ -139,8 +140,8 @@ def _merging(e: Expr, labels: Labels, group: Collection[Any]) -> Labels:
     """The labels of a group in the order of `e`, offsets in windows first: short axes make slow inner loops."""
     axes = {x: i for i, x in enumerate(labels)}
     offsets = set()
-    while e.op in ("transpose", "windows"):
-        if e.op == "transpose":
+    while e.op in (acts.TRANSPOSE, acts.WINDOWS):
+        if e.op is acts.TRANSPOSE:
             axes = {x: e.attrs[0][i] for x, i in axes.items()}
         else:
             offsets |= {x for x, i in axes.items() if i == len(e.shape) - 1}
@@ -226,18 +227,18 @@ def _matmul(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels,
     if not left and not right:
         eb = b.transpose(eb, [lb.index(x) for x in la])
         if len(summed) == 1:
-            return b.make("matmul", [ea, eb], (), (), kind), ()
+            return b.make(acts.MATMUL, [ea, eb], (), (), kind), ()
         return b.call("vdot", [ea, eb], (), (), kind), ()
     if not right and len(summed) == 1:  # a matrix, or a stack of them, and a vector
         if la[0] == summed[0] and len(la) == 2:
-            return b.make("matmul", [eb, ea], (), (size[left[0]],), kind), left
+            return b.make(acts.MATMUL, [eb, ea], (), (size[left[0]],), kind), left
         ea = b.transpose(ea, [la.index(x) for x in (*left, *summed)])
-        return b.make("matmul", [ea, eb], (), ea.shape[:-1], kind), left
+        return b.make(acts.MATMUL, [ea, eb], (), ea.shape[:-1], kind), left
     a = _grouped(b, ea, la, (left, summed))
     c = _grouped(b, eb, lb, (summed, right))
     shape = tuple(product(size[x] for x in group) for group in (left, right) if group)
     full = tuple(size[x] for x in (*left, *right))
-    return b.reshape(b.make("matmul", [a, c], (), shape, kind), full), (*left, *right)
+    return b.reshape(b.make(acts.MATMUL, [a, c], (), shape, kind), full), (*left, *right)
 
 
 def _dots(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, batch: Labels, summed: Labels) -> Expr:
@@ -264,7 +265,7 @@ def _stacked(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _Role
         c = _grouped(b, eb, lb, (*front, summed, right))
     else:
         c = b.index(_grouped(b, eb, lb, (*front, summed)), [ALL] * (len(batch) + 1) + [NEW])
-    e = b.make("matmul", [a, c], (), (*a.shape[:-1], c.shape[-1]), ea.kind)
+    e = b.make(acts.MATMUL, [a, c], (), (*a.shape[:-1], c.shape[-1]), ea.kind)
     if not right:
         e = b.index(e, [ALL] * (len(batch) + 1) + [("take", 0)])
     return b.reshape(e, (*lead, *(size[x] for x in (*left, *right)))), (*batch, *left, *right)

@@ -13,6 +13,7 @@ from typing import Any
 from symgrad.codegen.lowering.distributing import distributed
 from symgrad.codegen.lowering.factors import Factor, Uses, price_of, replaced, sizes_of
 from symgrad.codegen.lowering.order import typical
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import REAL, Node
@@ -45,16 +46,16 @@ def shared(graph: Uses) -> dict[Node, Node]:
     """
     found = {}
     for node in graph.nodes:
-        if node.op != "add" or len(node.operands) < 2 or node.dtype != REAL:
+        if node.op is not ops.ADD or len(node.operands) < 2 or node.dtype != REAL:
             continue
         terms = list(zip(node.operands, node.attrs[0], strict=True))
-        products = [term for term in terms if term[0].op == "einsum" and graph.only_in(term[0], node)]
+        products = [term for term in terms if term[0].op is ops.EINSUM and graph.only_in(term[0], node)]
         factors = {term: graph.factors(term[0]) for term in products}
         holders: dict[Node, list[Any]] = {}
         for term, own in factors.items():
             for factor in dict.fromkeys(f.node for f in own):
                 holders.setdefault(factor, []).append(term)
-        summed = any(user.op == "einsum" and graph.only_in(node, user) and any(
+        summed = any(user.op is ops.EINSUM and graph.only_in(node, user) and any(
             x >= len(user.shape) for labels in user.attrs[0] for x in labels) for user in graph.uses[node])
         pairs = dict.fromkeys(pair for group in holders.values() for pair in pairwise(group))
         for one, two in pairs:
@@ -121,12 +122,12 @@ def repeated(graph: Uses) -> dict[Node, Node]:
     """Products that are the diagonal of another product of the same operands, which is computed anyway."""
     groups: dict[tuple[Node, ...], list[Node]] = {}
     for node in graph.nodes:
-        if node.op == "einsum" and len(node.operands) > 1:
+        if node.op is ops.EINSUM and len(node.operands) > 1:
             groups.setdefault(node.operands, []).append(node)
     found = {}
     for group in groups.values():
         for one, two in combinations(sorted(group, key=lambda n: -len(n.shape)), 2):
-            inside = any(user.op == "einsum" and graph.only_in(one, user) for user in graph.uses[one])
+            inside = any(user.op is ops.EINSUM and graph.only_in(one, user) for user in graph.uses[one])
             if two not in found and one not in found and not inside and (view := _diagonal_of(one, two)):
                 found[two] = view
     return found

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Shape, Size, symbols_of
 
@@ -75,12 +76,12 @@ def index_inputs(roots: Sequence[Node]) -> list[tuple[Node, Size]]:
     """The inputs that are indices as they are, each with the length of the axis that it indexes."""
     found: dict[tuple[Node, Size], None] = {}
     for node in topological(roots):
-        if node.op not in ("gather", "scatter"):
+        if node.op not in ops.INDEXED:
             continue
-        body = node.operands[0] if node.op == "gather" else node
+        body = node.operands[0] if node.op is ops.GATHER else node
         for axis, index in zip(node.attrs[0], node.operands[1:], strict=True):
-            while index.op in ("view", "named", "reshape") and index.operands:
+            while index.op in (ops.VIEW, ops.NAMED, ops.RESHAPE) and index.operands:
                 index = index.operands[0]
-            if index.op == "input":
+            if index.op is ops.INPUT:
                 found[index, body.shape[axis]] = None
     return list(found)

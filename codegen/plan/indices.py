@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.graphs.sizes import Shape, Size
 
@@ -80,7 +81,7 @@ def locate(e: Expr, index: Index, rank: int, stored: Callable[[Expr], bool]) -> 
     A `Form` instead of an index is a place in row-major order: of a reshape, whose operand is stored.
     """
     while not stored(e) and e.op in STEPS:
-        if e.op == "reshape":
+        if e.op is acts.RESHAPE:
             place = flat(index, e.shape, rank)
             (e,) = e.args
             return e, place
@@ -133,7 +134,7 @@ def _windows(e: Expr, index: Index, rank: int) -> Index:
     return tuple(own)
 
 
-STEPS: dict[str, Callable[[Expr, Index, int], Index]] = {
-    "transpose": _transpose, "index": _index, "broadcast": _broadcast, "diagonal": _diagonal, "windows": _windows,
-    "reshape": lambda e, index, rank: index,
+STEPS: dict[acts.Act, Callable[[Expr, Index, int], Index]] = {
+    acts.TRANSPOSE: _transpose, acts.INDEX: _index, acts.BROADCAST: _broadcast,
+    acts.DIAGONAL: _diagonal, acts.WINDOWS: _windows, acts.RESHAPE: lambda e, index, rank: index,
 }

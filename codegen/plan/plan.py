@@ -11,7 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr, base_of, is_view
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Expr, base_of, is_view
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.tables import Table, Tabled
 from symgrad.graphs.node import Node
@@ -170,10 +171,10 @@ def products_of(exprs: Iterable[Expr]) -> Work:
     found: dict[tuple[int, Shape], None] = {}
     for e in exprs:
         a = e.args[0].shape if e.args else ()
-        if e.op == "matmul":
+        if e.op is acts.MATMUL:
             free = sum(len(arg.shape) > 1 for arg in e.args)  # a vector has no axis that stays
             found[2, (*e.shape[len(e.shape) - free:], a[-1])] = None
-        elif e.op == "call" and e.attrs[0] in MATRIX:
+        elif e.op is acts.CALL and e.attrs[0] in MATRIX:
             found[MATRIX[e.attrs[0]], (a[-1], a[-1], a[-1])] = None
     return tuple(found)
 
@@ -181,34 +182,34 @@ def products_of(exprs: Iterable[Expr]) -> Work:
 def made_by(exprs: Iterable[Expr], roots: Iterable[Expr]) -> tuple[Shape, ...]:
     """The shapes of what expressions make that is no view and not part of a result, each once."""
     returned = set(map(base_of, roots))
-    return tuple(dict.fromkeys(e.shape for e in exprs if e.op not in LEAVES and not is_view(e) and e not in returned))
+    return tuple(dict.fromkeys(e.shape for e in exprs if e.op not in acts.LEAVES and not is_view(e) and e not in returned))
 
 
 def work_of(e: Expr) -> Work:
     """The arithmetic of one operation."""
-    if e.op == "add":
+    if e.op is acts.ADD:
         return ((len(e.args) - 1, e.shape),)
-    if e.op == "product":
+    if e.op is acts.PRODUCT:
         by, count = e.attrs
         ops = len(e.args) - 1 + (by.number != 1 or by.factor is not None) + (count == 0)
         return ((ops, e.shape),)
-    if e.op == "row":
+    if e.op is acts.ROW:
         return ((1, e.shape),)
-    if e.op in ("sum", "max", "min", "argmax", "argmin", "prod", "cumsum"):
+    if e.op in acts.FOLDING:
         return ((1, e.args[0].shape),)
-    if e.op == "matmul":
+    if e.op is acts.MATMUL:
         inner = e.args[0].shape[-1:]
         return ((2, (*e.shape, *inner)),)
-    if e.op == "call" and e.attrs[0] in ("vdot", "vecdot", "einsum"):
+    if e.op is acts.CALL and e.attrs[0] in ("vdot", "vecdot", "einsum"):
         return ((2, e.args[0].shape),)
-    if e.op == "call" and e.attrs[0] in MATRIX:  # of order n^3 for each matrix of the stack
+    if e.op is acts.CALL and e.attrs[0] in MATRIX:  # of order n^3 for each matrix of the stack
         a = e.args[0].shape
         return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
-    if e.op == "call" and e.attrs[0] == "powers":
+    if e.op is acts.CALL and e.attrs[0] == "powers":
         return ((1, e.shape),)
-    if e.op == "call" and e.attrs[0] == "distances":  # a product, two norms, their sum; the centre taken off
+    if e.op is acts.CALL and e.attrs[0] == "distances":  # a product, two norms, their sum; the centre taken off
         x, m = (a.shape for a in e.args)
         return (2, (*e.shape, x[-1])), (2, e.shape), (3, x), (3, m)
-    if e.op == "place":
+    if e.op is acts.PLACE:
         return tuple((1, arg.shape) for arg in e.args[1:])
     return ()

@@ -14,16 +14,15 @@ from heapq import heapify, heappop, heappush
 from math import prod
 from typing import Any
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr, order
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, locate
 from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import Shape, Size
 
-SCALAR = ("row", "product", "add", "cast", "full", "arange", "eye", "broadcast")  # computed entry by entry
-REDUCING = ("sum", "max", "min", "prod", "argmax", "argmin", "cumsum")
-TRIVIAL = ("full", "arange", "eye", "number")
-CALLS = ("matmul", "call")  # operands are arrays in memory
+SCALAR = acts.SCALARS | acts.FILLS | {acts.BROADCAST}  # computed entry by entry
+TRIVIAL = acts.FILLS | {acts.NUMBER}
 LONGEST = 24  # operations in one loop body
 
 
@@ -36,15 +35,15 @@ class Storage:
     keep: set[Expr] = field(default_factory=set)
 
     def __contains__(self, e: Expr) -> bool:
-        return e in self.keep or e.op in ("input", "constant")
+        return e in self.keep or e.op in acts.GIVEN
 
 
 def every_operation(roots: Sequence[Expr]) -> Storage:
     """All operations stored but views: for a backend that does one at a time."""
     exprs = order(roots)
-    keep = {e for e in exprs if e in roots or (e.op not in LEAVES and e.op not in STEPS)}
-    keep |= {e.args[0] for e in exprs if e.op == "reshape" and _is_view(e.args[0])}
-    return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in ("input", "constant")], keep)
+    keep = {e for e in exprs if e in roots or (e.op not in acts.LEAVES and e.op not in STEPS)}
+    keep |= {e.args[0] for e in exprs if e.op is acts.RESHAPE and _is_view(e.args[0])}
+    return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in acts.GIVEN], keep)
 
 
 def storage(roots: Sequence[Expr]) -> Storage:
@@ -55,30 +54,30 @@ def storage(roots: Sequence[Expr]) -> Storage:
     keep.update(root for root in roots)
     uses = _uses(exprs, roots)
     for e in exprs:
-        if e.op in LEAVES or e.op in TRIVIAL:
+        if e.op in acts.LEAVES or e.op in TRIVIAL:
             continue
         if e.op not in STEPS and (e.op not in SCALAR or uses[e] > 1):
             keep.add(e)
     for e in reversed(exprs):
-        if e.op == "reshape" and e not in keep and _is_view(e.args[0]):
+        if e.op is acts.RESHAPE and e not in keep and _is_view(e.args[0]):
             keep.add(e.args[0])  # a copy, so that it lies in one piece
-        if e.attrs[:1] == ("distances",) and e.args[1].op == "transpose":
+        if e.attrs[:1] == ("distances",) and e.args[1].op is acts.TRANSPOSE:
             keep.add(e.args[1])  # loops run along its rows
         for arg in e.args:
             base = _base(arg, keep)
-            if base.op in LEAVES or base in keep:
+            if base.op in acts.LEAVES or base in keep:
                 continue
-            if e.op in CALLS or e.op == "reshape" or (
+            if e.op in acts.WHOLE or e.op is acts.RESHAPE or (
                     base.op not in TRIVIAL and sorted(map(str, base.shape)) != sorted(map(str, _visited(e, arg)))):
                 keep.add(base)
     _cut(exprs, keep)
-    result.stored = [e for e in exprs if e in keep and e.op not in ("input", "constant")]
+    result.stored = [e for e in exprs if e in keep and e.op not in acts.GIVEN]
     result.stored = by_memory(result)
     return result
 
 
 def _is_view(e: Expr) -> bool:
-    return e.op in STEPS and e.op != "reshape"
+    return e.op in STEPS and e.op is not acts.RESHAPE
 
 
 def _base(e: Expr, keep: set[Expr]) -> Expr:
@@ -89,7 +88,7 @@ def _base(e: Expr, keep: set[Expr]) -> Expr:
 
 def _visited(e: Expr, arg: Expr) -> Shape:
     """The shape of the loops in which `e` reads `arg`."""
-    if e.op in REDUCING or e.op in ("place", "concat", "gather"):
+    if e.op in acts.FOLDING or e.op in acts.MOVES:
         return arg.shape
     return e.shape
 
@@ -111,7 +110,8 @@ def _cut(exprs: Sequence[Expr], keep: set[Expr]) -> None:
     for e in exprs:
         length[e] = 1 + sum(0 if a in keep else length[a] for a in e.args)
         while length[e] > LONGEST and e.op not in STEPS:
-            open_args = [b for a in e.args if (b := _base(a, keep)) not in keep and b.op not in LEAVES and length[b] > 1]
+            open_args = [b for a in e.args if (b := _base(a, keep)) not in keep and b.op not in acts.LEAVES
+                         and length[b] > 1]
             if not open_args:
                 break
             longest = max(open_args, key=lambda a: length[a])
@@ -246,7 +246,7 @@ def reads(e: Expr, of: Storage) -> list[Expr]:
 
 def same_place(e: Expr, b: Expr, of: Storage) -> bool:
     """Does the loop of `e` read `b` only at the entry that it writes, so that it may write in the place of `b`?"""
-    if e.op == "place" and e.attrs[0] and e.args[0] is b:  # a sum that parts are added to
+    if e.op is acts.PLACE and e.attrs[0] and e.args[0] is b:  # a sum that parts are added to
         return b.shape == e.shape and not any(b in _below(arg, of) for arg in e.args[1:])
     if e.op not in SCALAR or e.kind != b.kind or e.shape != b.shape:
         return False

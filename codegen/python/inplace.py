@@ -12,21 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.storage import Storage, same_place
 from symgrad.codegen.python.spell import Spelling, helpers_of, joined, place_lines
 from symgrad.codegen.python.texts import ATOM, Code, quotient
 from symgrad.graphs.node import REAL
 
-REDUCE = MappingProxyType({"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"})
-FIXED = ("full", "arange", "eye")  # the same for all batches of one size: made with the workspace
+REDUCE = MappingProxyType({acts.SUM: acts.ADD, acts.MAX: "maximum", acts.MIN: "minimum", acts.PROD: "multiply"})
 
 
 def first_only(e: Expr, b: Expr, of: Storage) -> bool:
     """May `e` take the place of `b`? Only if the first pair is all that reads `b`."""
-    if e.op == "row" and e.attrs[0] == "where" or e.op not in ("row", "product", "add", "place"):
+    if e.op is acts.ROW and e.attrs[0] == "where" or e.op not in (acts.ROW, acts.PRODUCT, acts.ADD, acts.PLACE):
         return False
-    if e.op == "place":
+    if e.op is acts.PLACE:
         return same_place(e, b, of)
     if len(e.args) == 2 and e.args[0] is e.args[1] is b:  # one ufunc, which reads an entry before it writes it
         return same_place(e, b, of)
@@ -35,9 +35,9 @@ def first_only(e: Expr, b: Expr, of: Storage) -> bool:
     place = next(i for i, arg in enumerate(e.args) if arg is b) if b in e.args else None
     if place is None:
         return False
-    if e.op == "product":
+    if e.op is acts.PRODUCT:
         return place < e.attrs[1] or len(e.args) == 1 or (len(e.args) == 2 and e.attrs[1] == 1)
-    if e.op == "add":
+    if e.op is acts.ADD:
         return e.attrs[0][place] > 0 or len(e.args) == 2
     return True
 
@@ -67,24 +67,24 @@ class InPlace:
     def lines(self, e: Expr) -> list[str]:
         """The statements that fill the array of `e`."""
         out = self.names[e]
-        if e.op == "row":
+        if e.op is acts.ROW:
             return self._row(e, out)
-        if e.op == "product":
+        if e.op is acts.PRODUCT:
             return self._product(e, out)
-        if e.op == "add":
+        if e.op is acts.ADD:
             return self._add(e, out)
         args = [self.text(a) for a in e.args]
         self.helpers.update(dict.fromkeys(helpers_of(e, self.spelling.backend)))
         if e.op in REDUCE:
             return [self._reduced(e, args[0], out)]
-        if e.op in ("argmax", "argmin"):
+        if e.op in acts.ARGUMENTS:
             return [f"{self.np}.{e.op}({args[0].text}, {e.attrs[0][0]}, out={out})"]
-        if e.op == "matmul":
+        if e.op is acts.MATMUL:
             name = "dot" if max(len(a.shape) for a in e.args) <= 2 else "matmul"
             return [f"{self.np}.{name}({joined(args)}, out={out})"]
-        if e.op == "concat":
+        if e.op is acts.CONCAT:
             return [f"{self.np}.concatenate([{joined(args)}], {e.attrs[0]}, out={out})"]
-        if e.op == "place":
+        if e.op is acts.PLACE:
             kept = bool(e.attrs[0]) and self.shares(e, e.args[0])
             lines = place_lines(self.spelling, e, out, args, fresh=True)
             if kept:
@@ -92,11 +92,12 @@ class InPlace:
             if e.attrs[0]:
                 return [f"{self.np}.copyto({out}, {args[0].text})", *lines[1:]]
             return [f"{out}.fill(0)", *lines[1:]]
-        if e.op == "call" and e.attrs[0] in ("vecdot", "einsum") and not self.spelling.backend.device:
+        if e.op is acts.CALL and e.attrs[0] in ("vecdot", "einsum") and not self.spelling.backend.device:
             return [f"{self.text(e, True).text[:-1]}, out={out})"]
-        if e.op in ("cast", "broadcast", "transpose", "index", "reshape", "diagonal", "windows"):
-            return [f"{self.np}.copyto({out}, {self.text(e.args[0] if e.op == 'cast' else e, e.op != 'cast').text}"
-                    + (', casting="unsafe")' if e.op == "cast" else ")")]
+        if e.op in (acts.CAST, *acts.VIEWS):
+            cast = e.op is acts.CAST
+            return [f"{self.np}.copyto({out}, {self.text(e.args[0] if cast else e, not cast).text}"
+                    + (', casting="unsafe")' if cast else ")")]
         return [f"{out}[...] = {self.text(e, True).text}"]
 
     def _row(self, e: Expr, out: str) -> list[str]:
@@ -115,7 +116,7 @@ class InPlace:
         more = ", keepdims=True" if keepdims else ""
         if self.spelling.backend.device:  # dot would copy what is not contiguous
             return f"{self.np}.{e.op}({arg.text}, axis={place}, out={out}{more})"
-        columns = e.op == "sum" and axes == (0,) and len(e.args[0].shape) == 2 and not keepdims
+        columns = e.op is acts.SUM and axes == (0,) and len(e.args[0].shape) == 2 and not keepdims
         if columns and e.kind == e.args[0].kind == REAL:
             self.ones[e.args[0].shape[0]] = None  # a product with ones is twice as fast as a sum down the columns
             return f"{self.np}.dot({self.one_name(e.args[0].shape[0])}, {arg.text}, out={out})"

@@ -13,13 +13,14 @@ from math import prod
 
 import sympy as sp
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.plan import Mark, Plan, Step, work_of
 from symgrad.codegen.plan.storage import Storage, by_memory, every_operation, largest, last_reads, reads, slots
 from symgrad.codegen.python.emit import Form, returned, write_steps
 from symgrad.codegen.python.identifiers import identifier
-from symgrad.codegen.python.inplace import FIXED, InPlace, first_only
+from symgrad.codegen.python.inplace import InPlace, first_only
 from symgrad.codegen.python.planner import WIDTH, Wish, aliased
 from symgrad.codegen.python.shared import INDENT, Comment, Module, closure, setting
 from symgrad.codegen.python.spell import Spelling
@@ -85,8 +86,8 @@ def emit_inplace(
             copies.append((target, root))
         else:
             results[root] = target
-    constant = [e for e in kept.stored if e.op in FIXED and e not in results]
-    lent = {root.args[0]: root for root in results if root.op == "reshape" and root not in taken
+    constant = [e for e in kept.stored if e.op in acts.FILLS and e not in results]
+    lent = {root.args[0]: root for root in results if root.op is acts.RESHAPE and root not in taken
             and root.args[0] in kept.keep and root.args[0] not in {*results, *constant, *arrays}}
     found, home = slots(kept, {*results, *constant, *lent, *taken}, first_only)
     heirs = _heirs(kept, home)
@@ -108,7 +109,7 @@ def emit_inplace(
             arrays[chain[-1]] = scope.numbered("v")
         arrays.update(dict.fromkeys(chain, arrays[chain[-1]]))
     memory: dict[Expr, object] = {**home, **{e: arrays[b] for e, b in taken.items()}}
-    memory.update({e: arrays[e] for e in arrays if e.op == "input"})
+    memory.update({e: arrays[e] for e in arrays if e.op is acts.INPUT})
 
     def shares(e: Expr, b: Expr) -> bool:
         return e in memory and b in memory and memory[e] == memory[b]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr, base_of, is_view, order
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order
 from symgrad.codegen.plan.plan import Step, Work, work_of
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.codegen.python.spell import Spelling, helpers_of, place_lines
@@ -18,7 +19,7 @@ from symgrad.graphs.node import BOOLEAN, REAL, Node
 
 WIDTH = 100  # columns of a line of emitted code
 OPS = 9  # operations a reader takes in at once
-FREE = ("transpose", "index", "number", "input", "constant")  # written again at every use
+FREE = acts.LEAVES | {acts.TRANSPOSE, acts.INDEX}  # written again at every use
 WORDS = ("exp", "log", "tanh", "sin", "cos", "sqrt", "erf", "abs", "log1p", "expm1", "sinh", "cosh", "arctan")
 
 
@@ -73,18 +74,18 @@ class Planner:
         return dict.fromkeys(name for e in self.code for name in helpers_of(e, self.spelling.backend))
 
     def _needs_variable(self, e: Expr, wished: Mapping[Expr, str]) -> bool:
-        if e.op in LEAVES:
+        if e.op in acts.LEAVES:
             return False
-        if e.op == "place" or e in self.wishes:
+        if e.op is acts.PLACE or e in self.wishes:
             return True
         if e in wished:
-            return not is_view(e) or base_of(e).op not in LEAVES and self.code[e].ops > 0
+            return not is_view(e) or base_of(e).op not in acts.LEAVES and self.code[e].ops > 0
         return self.count[e] > 1 and e.op not in FREE
 
     def _write(self, e: Expr) -> None:
         """The text of `e`; arguments become variables until it is short enough to read."""
         while True:
-            if e.op == "place":
+            if e.op is acts.PLACE:
                 code = Code("\n".join(self._place(e, "v" * 12)), 0, 0)
                 longest = max(map(len, code.text.split("\n")))
             else:
@@ -103,14 +104,14 @@ class Planner:
         fresh = False
         if e.attrs[0]:
             base = e.args[0]
-            fresh = base not in self.variables and base_of(base) is base and base.op not in LEAVES
+            fresh = base not in self.variables and base_of(base) is base and base.op not in acts.LEAVES
         return place_lines(self.spelling, e, target, [self.code[a] for a in e.args], fresh)
 
     def _assign(self, e: Expr, result: str | None) -> None:
         wish = self.wishes.get(e)
         name = wish.name if wish and wish.name else result
         target = self.scope.fresh(name) if name else self._invent(e)
-        if e.op == "place":
+        if e.op is acts.PLACE:
             lines = self._place(e, target)
         else:
             lines = [f"{target} = {self.code[e].text}"]
@@ -119,7 +120,7 @@ class Planner:
         while is_view(base) and base not in self.variables:
             base = base.args[0]
         memory = 0 if base is not e and base in self.variables else itemsize
-        self.steps.append(Step(target, e.attrs[0] if e.op in ("row", "call") else e.op, self.reads[e], tuple(lines),
+        self.steps.append(Step(target, e.attrs[0] if e.op in acts.BY_NAME else e.op, self.reads[e], tuple(lines),
                                wish.comment if wish else None, e.shape, e.kind, memory, self.work[e],
                                wish.nodes if wish else ()))
         self.variables[e] = target
@@ -131,13 +132,13 @@ class Planner:
         """A name from the operation: tanh_a1, Xw, sum_e; v1, v2 where that would be long."""
         args = [self.code[a].text for a in e.args]
         short = [a for a in args if a.isidentifier() and len(a) <= 6]
-        if e.op == "matmul" and len(short) == 2 and sum(map(len, short)) <= 6:
+        if e.op is acts.MATMUL and len(short) == 2 and sum(map(len, short)) <= 6:
             return self.scope.fresh("".join(short))
-        if e.op == "row" and e.attrs[0] in WORDS and len(args) == 1:
+        if e.op is acts.ROW and e.attrs[0] in WORDS and len(args) == 1:
             return self.scope.fresh(f"{e.attrs[0]}_{short[0]}" if short else e.attrs[0])
-        if e.op in ("sum", "max", "min") and short:
+        if e.op in (acts.SUM, acts.MAX, acts.MIN) and short:
             return self.scope.fresh(f"{e.op}_{short[0]}")
-        if e.op == "arange":
+        if e.op is acts.ARANGE:
             return self.scope.fresh("rows")
         if e.kind == BOOLEAN:
             return self.scope.fresh("mask")
@@ -151,8 +152,8 @@ def aliased(roots: Sequence[Expr]) -> list[bool]:
     for root in roots:
         base, frozen = root, False
         while is_view(base):
-            frozen = frozen or base.op in ("broadcast", "diagonal")  # NumPy makes these read-only
+            frozen = frozen or base.op in (acts.BROADCAST, acts.DIAGONAL)  # NumPy makes these read-only
             base = base.args[0]
-        result.append(frozen or base in seen or base.op in ("input", "constant"))
+        result.append(frozen or base in seen or base.op in acts.GIVEN)
         seen.add(base)
     return result

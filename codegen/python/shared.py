@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.codegen.lowering.arrays import LEAVES, Expr, order
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, Step, Work, made_by, products_of
@@ -23,6 +24,7 @@ from symgrad.codegen.python.planner import Wish
 from symgrad.codegen.python.spell import Spelling, literal_array
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Shape, symbols_of
@@ -143,9 +145,9 @@ def sizes_in(nodes: Sequence[Node]) -> list[sp.Symbol]:
     found: dict[sp.Symbol, None] = {}
     for node in topological(nodes):
         parts: list[Any] = list(node.shape)
-        if node.op == "add":
+        if node.op is ops.ADD:
             parts += [by.factor for by in node.attrs[0] if by.factor is not None]
-        elif node.op in ("slice", "pad"):
+        elif node.op in ops.STRIDED:
             parts += [start for start, _ in node.attrs[0]]
         found.update(dict.fromkeys(symbols_of(parts)))
     return list(found)
@@ -154,7 +156,7 @@ def sizes_in(nodes: Sequence[Node]) -> list[sp.Symbol]:
 def constants_of(module: Module, lowering: Lowering, nodes: Sequence[Node], scope: Scope) -> dict[Expr, str]:
     leaves: dict[Expr, str] = {}
     for node in topological(nodes):
-        if node.op != "constant":
+        if node.op is not ops.CONSTANT:
             continue
         if node not in module.constants:
             wish = node.attrs[0].name
@@ -168,7 +170,7 @@ def wanted_of(nodes: Sequence[Node], names: Mapping[Node, str], comment: Comment
     """The nodes that get a variable in any case, because they have a name or a formula."""
     wanted: dict[Node, Wish] = {}
     for node in topological(nodes):
-        name = names.get(node) or (node.attrs[0] if node.op == "named" else None)
+        name = names.get(node) or (node.attrs[0] if node.op is ops.NAMED else None)
         formula = comment(node) if comment is not None else None
         if name is not None or formula is not None:
             wanted[node] = Wish(name, formula, (node,))
@@ -179,7 +181,7 @@ def wishes_of(lowering: Lowering, wanted: Mapping[Node, Wish]) -> dict[Expr, Wis
     wishes: dict[Expr, Wish] = {}
     for node, wish in wanted.items():
         e = lowering.loose(node)
-        if e.op not in LEAVES:
+        if e.op not in acts.LEAVES:
             known = wishes.get(e, Wish(None))
             wishes[e] = Wish(known.name or wish.name, known.comment or wish.comment, known.nodes + wish.nodes)
     return wishes

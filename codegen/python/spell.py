@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.python.backends import Backend
 from symgrad.codegen.python.helpers import NEEDS
@@ -71,7 +72,7 @@ class Spelling:
         return RULES[e.op](self, e, args)._replace(ops=ops)
 
 
-SILENT = ("transpose", "index", "reshape", "broadcast", "diagonal", "number", "input", "constant")
+SILENT = acts.LEAVES | acts.VIEWS - {acts.WINDOWS}
 
 
 def joined(args: Sequence[Code]) -> str:
@@ -126,8 +127,8 @@ def _product(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
         below = None
     for i, arg in enumerate(args[:count]):
         inner = e.args[i]
-        chain = inner.op == "product" and inner.attrs[0].number == 1 and inner.attrs[0].factor is None and i == 0
-        alone = first and i == 0 and count == 1 and inner.op == "matmul"
+        chain = inner.op is acts.PRODUCT and inner.attrs[0].number == 1 and inner.attrs[0].factor is None and i == 0
+        alone = first and i == 0 and count == 1 and inner.op is acts.MATMUL
         factors.append(arg.text if arg.binds == TIMES and (chain or alone) else arg.at(POWER))
     text = " * ".join(factors) or "1"
     for arg in args[count:]:
@@ -149,7 +150,7 @@ def _add(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 
 def _matmul(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     left, right = args
-    chain = e.args[0].op == "matmul" and left.binds == TIMES
+    chain = e.args[0].op is acts.MATMUL and left.binds == TIMES
     return Code(f"{left.text if chain else left.at(POWER)} @ {right.at(POWER)}", TIMES)
 
 
@@ -252,12 +253,12 @@ def _concat(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{s.np}.concatenate([{joined(args)}]{f', axis={axis}' if axis else ''})")
 
 
-RULES: Mapping[str, Any] = MappingProxyType({
-    "number": _number, "full": _full, "arange": _arange, "eye": _eye, "row": _row, "product": _product,
-    "add": _add, "matmul": _matmul, "sum": _reduce, "max": _reduce, "min": _reduce, "argmax": _reduce,
-    "argmin": _reduce, "prod": _reduce, "cumsum": _cumsum, "cast": _cast, "transpose": _transpose,
-    "index": _index, "reshape": _reshape, "broadcast": _broadcast, "diagonal": _diagonal, "call": _call,
-    "windows": _windows, "gather": _gather, "concat": _concat,
+RULES: Mapping[acts.Act, Any] = MappingProxyType({
+    acts.NUMBER: _number, acts.FULL: _full, acts.ARANGE: _arange, acts.EYE: _eye, acts.ROW: _row, acts.PRODUCT: _product,
+    acts.ADD: _add, acts.MATMUL: _matmul, acts.SUM: _reduce, acts.MAX: _reduce, acts.MIN: _reduce, acts.ARGMAX: _reduce,
+    acts.ARGMIN: _reduce, acts.PROD: _reduce, acts.CUMSUM: _cumsum, acts.CAST: _cast, acts.TRANSPOSE: _transpose,
+    acts.INDEX: _index, acts.RESHAPE: _reshape, acts.BROADCAST: _broadcast, acts.DIAGONAL: _diagonal, acts.CALL: _call,
+    acts.WINDOWS: _windows, acts.GATHER: _gather, acts.CONCAT: _concat,
 })
 
 
@@ -303,10 +304,10 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
 
 def helpers_of(e: Expr, backend: Backend) -> list[str]:
     """The functions of our own that the text of `e` calls."""
-    if e.op == "place":
+    if e.op is acts.PLACE:
         names = ["diagonal"] if any(how == "delta" for how, *_ in e.attrs[1]) else []
     else:
-        names = [e.attrs[0]] if e.op in ("row", "call") else []
+        names = [e.attrs[0]] if e.op in acts.BY_NAME else []
     return [name for called in names if called in backend.helpers for name in (*NEEDS.get(called, ()), called)]
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.graphs.node import INTEGER, REAL, Node, make, order
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight, is_integer, joins, times, weight
@@ -49,7 +50,7 @@ def contract(operands: Sequence[Node], inputs: Sequence[Sequence[Hashable]], out
     scalar, terms = ONE, []
     for node, labels in zip(operands, inputs, strict=True):
         while True:
-            if node.op == "add" and len(node.operands) < 2:
+            if node.op is ops.ADD and len(node.operands) < 2:
                 if not node.operands:
                     return zeros(shape, joint_dtype(operands))
                 if not joins_weight(node, scalar):
@@ -57,7 +58,7 @@ def contract(operands: Sequence[Node], inputs: Sequence[Sequence[Hashable]], out
                     break
                 scalar = times(scalar, node.attrs[0][0])
                 node = node.operands[0]
-            elif node.op == "view":
+            elif node.op is ops.VIEW:
                 inner_in, inner_out = node.attrs
                 outer: dict[int, Any] = {}
                 for inner, label in zip(inner_out, labels, strict=True):
@@ -93,7 +94,7 @@ def _product(terms: list[tuple[Node, Sequence[Any]]], out: tuple[Any, ...],
     if len(operands) == 1 and all(size[label] == 1 for label in terms[0][1] if label not in out):
         dtype = operands[0].dtype  # an axis of one entry is dropped
     shape = tuple(size[label] for label in out)
-    return make("einsum", operands, (inputs, tuple(range(len(out)))), shape, dtype), out
+    return make(ops.EINSUM, operands, (inputs, tuple(range(len(out)))), shape, dtype), out
 
 
 def _view(base: Node | None, labels: Sequence[Any], out: Sequence[Any], shape: Shape) -> Node:
@@ -103,8 +104,8 @@ def _view(base: Node | None, labels: Sequence[Any], out: Sequence[Any], shape: S
     number = {label: i for i, label in enumerate(dict.fromkeys(out))}
     outputs = tuple(number[label] for label in out)
     if base is None:
-        return make("view", (), ((), outputs), shape, REAL)
-    return make("view", (base,), ((tuple(number[label] for label in labels),), outputs), shape, base.dtype)
+        return make(ops.VIEW, (), ((), outputs), shape, REAL)
+    return make(ops.VIEW, (base,), ((tuple(number[label] for label in labels),), outputs), shape, base.dtype)
 
 
 def _canonical(terms: list[tuple[Node, Sequence[Any]]],
@@ -176,24 +177,24 @@ def scale(node: Node, by: Weight) -> Node:
         return node
     if by.number == 0:
         return zeros(node.shape, joint_dtype([node]))
-    if node.op == "add" and len(node.operands) < 2:
+    if node.op is ops.ADD and len(node.operands) < 2:
         if not node.operands:
             return node
         if joins_weight(node, by):
             return scale(node.operands[0], times(by, node.attrs[0][0]))
     dtype = INTEGER if node.dtype != REAL and is_integer(by) else REAL
-    return make("add", (node,), ((by,),), node.shape, dtype)
+    return make(ops.ADD, (node,), ((by,),), node.shape, dtype)
 
 
 def joins_weight(node: Node, by: Weight) -> bool:
     """Does the weight of `node`, a scaled tensor, become one with `by`? Those of literals always do."""
     (inner,) = node.operands
-    return joins(by, node.attrs[0][0]) or (inner.op == "view" and not inner.operands)
+    return joins(by, node.attrs[0][0]) or (inner.op is ops.VIEW and not inner.operands)
 
 
 def zeros(shape: Shape, dtype: str = REAL) -> Node:
     """The empty sum."""
-    return make("add", (), ((),), shape, dtype)
+    return make(ops.ADD, (), ((),), shape, dtype)
 
 
 def joint_dtype(nodes: Sequence[Node]) -> str:
@@ -207,7 +208,7 @@ def joint_dtype(nodes: Sequence[Node]) -> str:
 
 def ones(shape: Shape) -> Node:
     """A view of no operand: a one for every entry."""
-    return make("view", (), ((), tuple(range(len(shape)))), shape, REAL)
+    return make(ops.VIEW, (), ((), tuple(range(len(shape)))), shape, REAL)
 
 
 def literal(value: Any, shape: Shape = ()) -> Node:
@@ -218,11 +219,11 @@ def literal(value: Any, shape: Shape = ()) -> Node:
 def literal_value(node: Node) -> Weight | None:
     """The number at every entry of `node`, where it is a literal."""
     by = ONE
-    if node.op == "add" and len(node.operands) < 2:
+    if node.op is ops.ADD and len(node.operands) < 2:
         if not node.operands:
             return Weight(0)
         by, node = node.attrs[0][0], node.operands[0]
-    if node.op == "view" and not node.operands and len(set(node.attrs[1])) == len(node.shape):
+    if node.op is ops.VIEW and not node.operands and len(set(node.attrs[1])) == len(node.shape):
         return by
     return None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale, zeros
 from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import INTEGER, REAL, Node, make
@@ -41,9 +42,9 @@ def under(node: Node, touched: Collection[int], linked: Collection[int] = ()) ->
     Touched axes do not share a tag with others, unless they are in `linked`.
     """
     by = ONE
-    if node.op == "add" and len(node.operands) == 1:
+    if node.op is ops.ADD and len(node.operands) == 1:
         by, node = node.attrs[0][0], node.operands[0]
-    if node.op != "view":
+    if node.op is not ops.VIEW:
         return None
     inputs, out = node.attrs
     held = set().union(*inputs)
@@ -68,20 +69,20 @@ def uniform(node: Node, shape: Shape) -> Node | None:
 
 def is_zero(node: Node) -> bool:
     """Is `node` the literal zero?"""
-    return node.op == "add" and not node.operands
+    return node.op is ops.ADD and not node.operands
 
 
 def slices(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Entry i of the result is entry `start + i * step` of `node`, per axis."""
-    return uniform(node, shape) or _affine("slice", node, starts, steps, shape)
+    return uniform(node, shape) or _affine(ops.SLICE, node, starts, steps, shape)
 
 
 def pad(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with entry i of `node` at `start + i * step`, per axis."""
-    return zeros(shape, node.dtype) if is_zero(node) else _affine("pad", node, starts, steps, shape)
+    return zeros(shape, node.dtype) if is_zero(node) else _affine(ops.PAD, node, starts, steps, shape)
 
 
-def _affine(op: str, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
+def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     spec = tuple(zip(starts, steps, strict=True))
     touched = [a for a, each in enumerate(spec) if each != (0, 1) or shape[a] != node.shape[a]]
     if not touched:
@@ -102,7 +103,7 @@ def concat(nodes: Sequence[Node], axis: int, length: Size) -> Node:
     first = nodes[0].shape
     dtype = REAL if any(n.dtype == REAL for n in nodes) else (
         nodes[0].dtype if len({n.dtype for n in nodes}) == 1 else INTEGER)
-    return make("concat", nodes, (axis,), (*first[:axis], length, *first[axis + 1:]), dtype)
+    return make(ops.CONCAT, nodes, (axis,), (*first[:axis], length, *first[axis + 1:]), dtype)
 
 
 def reshape(node: Node, shape: Shape) -> Node:
@@ -121,7 +122,7 @@ def reshape(node: Node, shape: Shape) -> Node:
         back += 1
     view = under(node, range(front, len(old) - back)) if 0 not in old else None
     if view is None:
-        return make("reshape", (node,), (), shape, node.dtype)
+        return make(ops.RESHAPE, (node,), (), shape, node.dtype)
     fresh = [("new", i) for i in range(front, len(shape) - back)]
     view.size.update(zip(fresh, shape[front:len(shape) - back], strict=True))
     before = [a for a in view.kept if a < front]
@@ -142,7 +143,7 @@ def gather(node: Node, indices: Sequence[Node], axes: Sequence[int]) -> Node:
     linked = [a for a in axes if counted[a] is not None]
     view = under(node, axes, linked if _distinct(node, axes) else ())
     if view is None:
-        return make("gather", (node, *indices), (tuple(axes),), shape, node.dtype)
+        return make(ops.GATHER, (node, *indices), (tuple(axes),), shape, node.dtype)
     places = [("index", i) for i in range(len(indices[0].shape))]
     view.size.update(zip(places, indices[0].shape, strict=True))
     inner = gather(view.node, indices, [view.kept.index(view.tags[a]) for a in axes])
@@ -154,9 +155,9 @@ def gather(node: Node, indices: Sequence[Node], axes: Sequence[int]) -> Node:
 
 def _distinct(node: Node, axes: Sequence[int]) -> bool:
     """Are no two of `axes` one axis of the tensor under the view `node`?"""
-    if node.op == "add" and len(node.operands) == 1:
+    if node.op is ops.ADD and len(node.operands) == 1:
         (node,) = node.operands
-    return len({node.attrs[1][a] for a in axes}) == len(axes) if node.op == "view" else False
+    return len({node.attrs[1][a] for a in axes}) == len(axes) if node.op is ops.VIEW else False
 
 
 def _counts(index: Node, size: Size) -> int | None:
@@ -174,7 +175,7 @@ def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Sha
     linked = [p for p in range(width) if p in counted]
     view = under(node, range(width), linked if _distinct(node, range(width)) else ())
     if view is None:
-        return make("scatter", (node, *indices), (tuple(axes),), shape, REAL)
+        return make(ops.SCATTER, (node, *indices), (tuple(axes),), shape, REAL)
     target = {view.tags[p]: ("target", counted[p]) for p in linked}
     rest = iter(view.tags[width:])
     out = [("target", a) if a in axes else next(rest) for a in range(len(shape))]
@@ -187,15 +188,15 @@ def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Sha
 def rearranged(node: Node, operands: tuple[Node, ...]) -> Node | None:
     """A node of this module with other operands of the same shapes; None for another operation."""
     op, attrs = node.op, node.attrs
-    if op in ("slice", "pad"):
+    if op in ops.STRIDED:
         starts, steps = [start for start, _ in attrs[0]], [step for _, step in attrs[0]]
-        return (slices if op == "slice" else pad)(operands[0], starts, steps, node.shape)
-    if op == "concat":
+        return (slices if op is ops.SLICE else pad)(operands[0], starts, steps, node.shape)
+    if op is ops.CONCAT:
         return concat(operands, attrs[0], node.shape[attrs[0]])
-    if op == "reshape":
+    if op is ops.RESHAPE:
         return reshape(operands[0], node.shape)
-    if op == "gather":
+    if op is ops.GATHER:
         return gather(operands[0], operands[1:], attrs[0])
-    if op == "scatter":
+    if op is ops.SCATTER:
         return scatter(operands[0], operands[1:], attrs[0], node.shape)
     return None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node
@@ -70,12 +71,12 @@ def anywhere(node: Node) -> bool:
 
 def is_sum(node: Node) -> bool:
     """A sum of several terms."""
-    return node.op == "add" and len(node.operands) > 1
+    return node.op is ops.ADD and len(node.operands) > 1
 
 
 def is_mixed(node: Node) -> bool:
     """A sum with a delta among its terms: better contracted term by term."""
-    return is_sum(node) and any(o.op == "view" and len(set(o.attrs[1])) < len(o.shape) for o in node.operands)
+    return is_sum(node) and any(o.op is ops.VIEW and len(set(o.attrs[1])) < len(o.shape) for o in node.operands)
 
 
 def expand(node: Node, inside: Inside = anywhere, deepest: int = DEEPEST) -> list[Term]:
@@ -84,15 +85,15 @@ def expand(node: Node, inside: Inside = anywhere, deepest: int = DEEPEST) -> lis
     stack = [(ONE, node)]
     while stack:
         by, node = stack.pop()
-        if node.op == "named" and inside(node):
+        if node.op is ops.NAMED and inside(node):
             stack.append((by, node.operands[0]))
-        elif node.op == "add" and (len(node.operands) < 2 or inside(node)):
+        elif node.op is ops.ADD and (len(node.operands) < 2 or inside(node)):
             pairs = zip(node.operands, node.attrs[0], strict=True)
             stack.extend(reversed([(times(by, each), operand) for operand, each in pairs]))
-        elif node.op == "einsum" and not _open(node):
+        elif node.op is ops.EINSUM and not _open(node):
             labels = tuple(range(len(node.shape)))
             found.append(Term(by, tuple(_apart(node)), labels, dict(zip(labels, node.shape, strict=True))))
-        elif node.op in ("einsum", "view"):
+        elif node.op in ops.PRODUCTS:
             term = flat(node, by, inside, deepest)
             if term is not None and len(term.factors) == 1 and is_sum(term.factors[0][0]) and inside(term.factors[0][0]):
                 stack.extend(reversed(split(term, 0)))
@@ -148,24 +149,24 @@ def flat(node: Node, by: Weight = ONE, inside: Inside = anywhere, deepest: int =
     enter(node, place)
     while stack:
         operand, labels = stack.pop()
-        if operand.op == "named" and inside(operand):
+        if operand.op is ops.NAMED and inside(operand):
             stack.append((operand.operands[0], labels))
-        elif operand.op == "add" and len(operand.operands) < 2:
+        elif operand.op is ops.ADD and len(operand.operands) < 2:
             if not operand.operands:
                 return None
             by = times(by, operand.attrs[0][0])
             stack.append((operand.operands[0], labels))
-        elif operand.op == "view":
+        elif operand.op is ops.VIEW:
             inner: dict[int, Label] = {}
             for label, outer in zip(operand.attrs[1], labels, strict=True):
                 a, b = find(inner.setdefault(label, outer)), find(outer)
                 if a != b:
                     parent[b] = a
             enter(operand, inner)
-        elif (operand.op == "einsum" and (vectors or _open(operand)) and inside(operand)
+        elif (operand.op is ops.EINSUM and (vectors or _open(operand)) and inside(operand)
               and len(done) + len(stack) < MOST):
             enter(operand, dict(zip(operand.attrs[1], labels, strict=True)))
-        elif operand.op == "einsum" and inside(operand) and len(pieces := _apart(operand)) > 1:
+        elif operand.op is ops.EINSUM and inside(operand) and len(pieces := _apart(operand)) > 1:
             stack.extend((each, tuple(labels[x] for x in names)) for each, names in reversed(pieces))
         elif (is_sum(operand) and deepest and inside(operand) and len(done) + len(stack) < MOST
               and (apart := pulled(operand, inside, deepest - 1))):
@@ -255,14 +256,14 @@ def joined(pairs: Sequence[tuple[Node, Weight]]) -> Node:
     while stack:
         by, node = stack.pop()
         parts = [node]
-        if node.op == "add" and node.operands:
+        if node.op is ops.ADD and node.operands:
             parts = list(node.operands)
-        elif node.op == "view" and node.operands and is_sum(node.operands[0]):
+        elif node.op is ops.VIEW and node.operands and is_sum(node.operands[0]):
             sizes = dict(zip(node.attrs[1], node.shape, strict=True))
             inputs, out = node.attrs
             parts = [contract([each], inputs, out, sizes) for each in node.operands[0].operands]
         if parts != [node]:
-            weighted = node if node.op == "add" else node.operands[0]
+            weighted = node if node.op is ops.ADD else node.operands[0]
             stack.extend((times(by, each), part) for part, each in reversed(
                 list(zip(parts, weighted.attrs[0], strict=True))))
         else:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, transpose, zeros
 from symgrad.graphs.algebra.entries import is_zero, under
 from symgrad.graphs.node import REAL, Node, make
@@ -33,13 +34,13 @@ def inverse(a: Node) -> Node:
     by, base = _unscaled(a)
     if by != ONE:
         return scale(inverse(base), one_over(by))
-    if a.op == "inverse":
+    if a.op is ops.INVERSE:
         return a.operands[0]
     if _is_identity(a):
         return a
     if _is_swapped(a):
         return swapped(inverse(a.operands[0]))
-    return _stackwise(a, inverse, 2) or make("inverse", (a,), (), a.shape, REAL)
+    return _stackwise(a, inverse, 2) or make(ops.INVERSE, (a,), (), a.shape, REAL)
 
 
 def solve(a: Node, b: Node) -> Node:
@@ -57,7 +58,7 @@ def solve(a: Node, b: Node) -> Node:
     stack = len(a.shape) - 2
     labels = tuple(range(len(b.shape)))
     inner = a.operands[0] if _is_swapped(a) else a
-    if inner.op == "inverse":  # the matrix itself
+    if inner.op is ops.INVERSE:  # the matrix itself
         matrix = swapped(inner.operands[0]) if inner is not a else inner.operands[0]
         rows = (*labels[:stack], "i", stack)
         return contract([matrix, b], [rows, labels], (*labels[:stack], "i", *labels[stack + 1:]))
@@ -66,19 +67,19 @@ def solve(a: Node, b: Node) -> Node:
         return contract([inverse(a), b], [rows, labels], (*labels[:stack], "i", *labels[stack + 1:]))
     view = under(b, range(stack + 1))
     if view is None:
-        return make("solve", (a, b), (), b.shape, REAL)
+        return make(ops.SOLVE, (a, b), (), b.shape, REAL)
     return view.lay(solve(a, view.node), view.kept, view.tags)
 
 
 def logdet(a: Node) -> Node:
     """log |det A| of the last two axes."""
-    if a.op == "inverse":
+    if a.op is ops.INVERSE:
         return scale(logdet(a.operands[0]), MINUS)
     if _is_swapped(a):
         return logdet(a.operands[0])
     if _is_identity(a):
         return zeros(a.shape[:-2])
-    return _stackwise(a, logdet, 0) or make("logdet", (a,), (), a.shape[:-2], REAL)
+    return _stackwise(a, logdet, 0) or make(ops.LOGDET, (a,), (), a.shape[:-2], REAL)
 
 
 def cofactor(a: Node, order: int) -> Node:
@@ -89,7 +90,7 @@ def cofactor(a: Node, order: int) -> Node:
     if isinstance(n, int) and order > n:
         return zeros((*a.shape[:-2], *(n, n) * order))  # det is of degree n
     known = _stackwise(a, lambda small: cofactor(small, order), 2 * order)
-    return known or make("cofactor", (a,), (order,), (*a.shape[:-2], *(n, n) * order), REAL)
+    return known or make(ops.COFACTOR, (a,), (order,), (*a.shape[:-2], *(n, n) * order), REAL)
 
 
 def cholesky(a: Node) -> Node:
@@ -98,7 +99,7 @@ def cholesky(a: Node) -> Node:
         return a
     if _is_swapped(a):
         return cholesky(a.operands[0])
-    return _stackwise(a, cholesky, 2) or make("cholesky", (a,), (), a.shape, REAL)
+    return _stackwise(a, cholesky, 2) or make(ops.CHOLESKY, (a,), (), a.shape, REAL)
 
 
 def swapped(a: Node) -> Node:
@@ -108,30 +109,30 @@ def swapped(a: Node) -> Node:
 
 
 def _unscaled(a: Node) -> tuple[Weight, Node]:
-    return (a.attrs[0][0], a.operands[0]) if a.op == "add" and len(a.operands) == 1 else (ONE, a)
+    return (a.attrs[0][0], a.operands[0]) if a.op is ops.ADD and len(a.operands) == 1 else (ONE, a)
 
 
 def _is_identity(a: Node) -> bool:
-    return a.op == "view" and not a.operands and a.attrs[1][-1] == a.attrs[1][-2] and len(
+    return a.op is ops.VIEW and not a.operands and a.attrs[1][-1] == a.attrs[1][-2] and len(
         set(a.attrs[1])) == len(a.shape) - 1
 
 
 def _is_swapped(a: Node) -> bool:
     """Is `a` the transpose of its operand?"""
     rank = len(a.shape)
-    return a.op == "view" and bool(a.operands) and a.attrs == (
+    return a.op is ops.VIEW and bool(a.operands) and a.attrs == (
         ((*range(rank - 2), rank - 1, rank - 2),), tuple(range(rank)))
 
 
 def _is_delta(b: Node, axis: int) -> bool:
     """Is `axis` of a view also another axis of it?"""
-    return b.op == "view" and b.attrs[1].count(b.attrs[1][axis]) > 1
+    return b.op is ops.VIEW and b.attrs[1].count(b.attrs[1][axis]) > 1
 
 
 def _stackwise(a: Node, build: Callable[[Node], Node], axes: int) -> Node | None:
     """`build` of what is under a view that repeats a matrix along stack axes; its result has `axes` behind those."""
     rank = len(a.shape)
-    view = under(a, (rank - 2, rank - 1)) if a.op == "view" else None
+    view = under(a, (rank - 2, rank - 1)) if a.op is ops.VIEW else None
     if view is None:
         return None
     inner = build(view.node)
@@ -144,9 +145,9 @@ def _stackwise(a: Node, build: Callable[[Node], Node], axes: int) -> Node | None
 
 def resolved(node: Node, operands: tuple[Node, ...]) -> Node | None:
     """A node of this module with other operands of the same shapes; None for another operation."""
-    if node.op == "cofactor":
+    if node.op is ops.COFACTOR:
         return cofactor(operands[0], node.attrs[0])
-    if node.op == "solve":
+    if node.op is ops.SOLVE:
         return solve(*operands)
-    build = {"inverse": inverse, "logdet": logdet, "cholesky": cholesky}.get(node.op)
+    build = {ops.INVERSE: inverse, ops.LOGDET: logdet, ops.CHOLESKY: cholesky}.get(node.op)
     return None if build is None else build(operands[0])

@@ -34,6 +34,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, joins_weight, joint_dtype, literal, literal_value, scale, zeros
 from symgrad.graphs.algebra.entries import concat as concat
 from symgrad.graphs.algebra.entries import gather as gather
@@ -52,29 +53,29 @@ from symgrad.graphs.weights import ONE, Weight, from_expr, is_far, is_integer, m
 
 def input_node(symbol: Symbol, shape: Shape, dtype: str) -> Node:
     """The leaf of a symbol; `shape` with the sample axis first."""
-    return make("input", (), (symbol,), shape, dtype)
+    return make(ops.INPUT, (), (symbol,), shape, dtype)
 
 
 def constant(array: Array, shape: Shape, dtype: str) -> Node:
     """The leaf of a constant array."""
-    return make("constant", (), (array,), shape, dtype)
+    return make(ops.CONSTANT, (), (array,), shape, dtype)
 
 
 def iota(size: Size) -> Node:
     """0, 1, ..., size - 1."""
-    return make("iota", (), (), (size,), INTEGER)
+    return make(ops.IOTA, (), (), (size,), INTEGER)
 
 
 def named(node: Node, name: str) -> Node:
     """The same tensor under a display name; rewrites that flatten stop here."""
-    while node.op == "named":
+    while node.op is ops.NAMED:
         node = node.operands[0]
-    return make("named", (node,), (name,), node.shape, node.dtype)
+    return make(ops.NAMED, (node,), (name,), node.shape, node.dtype)
 
 
 def stop(node: Node) -> Node:
     """The same value, with derivative zero."""
-    return make("stop", (node,), (), node.shape, node.dtype)
+    return make(ops.STOP, (node,), (), node.shape, node.dtype)
 
 
 def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
@@ -86,7 +87,7 @@ def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
     for node, by in zip(nodes, weights or [ONE] * len(nodes), strict=True):
         if node.shape != shape:
             raise ValueError(f"terms of shapes {shape} and {node.shape}")
-        while node.op == "add" and len(node.operands) < 2:
+        while node.op is ops.ADD and len(node.operands) < 2:
             if not node.operands:
                 by = Weight(0)
                 break
@@ -126,7 +127,7 @@ def _sum(terms: list[tuple[Node, Weight]], shape: Shape) -> Node:
         return _expand(inner, kept, shape)
     weights = tuple(by for _, by in terms)
     dtype = joint_dtype(nodes) if all(is_integer(by) for by in weights) else REAL
-    return make("add", tuple(nodes), (weights,), shape, dtype)
+    return make(ops.ADD, tuple(nodes), (weights,), shape, dtype)
 
 
 def shared_pattern(nodes: Sequence[Node]) -> list[tuple[int, ...] | None] | None:
@@ -134,7 +135,7 @@ def shared_pattern(nodes: Sequence[Node]) -> list[tuple[int, ...] | None] | None
 
     Gives groups of axes, each group one axis of the compact form, or None if there is nothing to share.
     """
-    if not all(node.op == "view" for node in nodes):
+    if not all(node.op is ops.VIEW for node in nodes):
         return None
     rank = len(nodes[0].shape)
     labels = [[node.attrs[1][axis] for node in nodes] for axis in range(rank)]
@@ -189,7 +190,7 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
         same = operands[1:] if row == "where" else operands
         truth = row in TRUTH and all(node.dtype == BOOLEAN for node in same)
         dtype = BOOLEAN if truth else joint_dtype(same)
-    return make("elementwise", operands, (row,), shape, dtype)
+    return make(ops.ELEMENTWISE, operands, (row,), shape, dtype)
 
 
 def as_real(node: Node) -> Node:
@@ -206,10 +207,10 @@ def _hoist(row: str, operands: Sequence[Node], values: Sequence[Weight | None], 
     parts: list[tuple[Weight, Node]] = []
     for node, value in zip(operands, values, strict=True):
         by = ONE
-        if node.op == "add" and len(node.operands) == 1 and value is None:
+        if node.op is ops.ADD and len(node.operands) == 1 and value is None:
             by, node = node.attrs[0][0], node.operands[0]
         if value is None:
-            if node.op != "view":
+            if node.op is not ops.VIEW:
                 return None
             held = set(node.attrs[0][0]) if node.operands else set()
             out = node.attrs[1]
@@ -241,19 +242,19 @@ def _fold(row: str, values: Sequence[Weight]) -> Weight | None:
     return from_expr(result) if isinstance(result, sp.Rational) else None
 
 
-def reduction(op: str, node: Node, axes: Sequence[int]) -> Node:
+def reduction(op: ops.Op, node: Node, axes: Sequence[int]) -> Node:
     """max, min or logsumexp over `axes`."""
     axes = tuple(sorted(axes))
     if not axes:
         return node
     shape = tuple(s for i, s in enumerate(node.shape) if i not in axes)
-    if op == "logsumexp":
+    if op is ops.LOGSUMEXP:
         empty = any(node.shape[a] == 0 for a in axes)  # the logarithm of the empty sum
         return literal(-math.inf, shape) if empty else make(op, (node,), (axes,), shape, REAL)
     return uniform(node, shape) or make(op, (node,), (axes,), shape, node.dtype)
 
 
-def argument(op: str, node: Node, axis: int) -> Node:
+def argument(op: ops.Op, node: Node, axis: int) -> Node:
     """argmax or argmin along `axis`: the first position."""
     shape = node.shape[:axis] + node.shape[axis + 1:]
     return make(op, (node,), (axis,), shape, INTEGER)
@@ -263,7 +264,7 @@ def softmax(node: Node, axes: Sequence[int]) -> Node:
     """exp(x - logsumexp(x)) along `axes`, stable by construction."""
     if not axes or 0 in node.shape:
         return literal(1, node.shape)
-    return make("softmax", (node,), (tuple(sorted(axes)),), node.shape, REAL)
+    return make(ops.SOFTMAX, (node,), (tuple(sorted(axes)),), node.shape, REAL)
 
 
 def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
@@ -271,19 +272,19 @@ def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
     if operands == node.operands:
         return node
     op, attrs = node.op, node.attrs
-    if op == "add":
+    if op is ops.ADD:
         return add(operands, attrs[0])
-    if op in ("einsum", "view"):
+    if op in ops.PRODUCTS:
         return contract(operands, attrs[0], attrs[1], dict(zip(attrs[1], node.shape, strict=True)))
-    if op == "elementwise":
+    if op is ops.ELEMENTWISE:
         return elementwise(attrs[0], operands)
-    if op == "named":
+    if op is ops.NAMED:
         return named(operands[0], attrs[0])
-    if op in ("max", "min", "logsumexp"):
+    if op in ops.REDUCTIONS:
         return reduction(op, operands[0], attrs[0])
-    if op in ("argmax", "argmin"):
+    if op in ops.ARGUMENTS:
         return argument(op, operands[0], attrs[0])
-    if op == "softmax":
+    if op is ops.SOFTMAX:
         return softmax(operands[0], attrs[0])
     return (rearranged(node, operands) or resolved(node, operands) or rerun(node, operands)
             or make(op, operands, attrs, node.shape, node.dtype))

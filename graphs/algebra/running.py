@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, zeros
 from symgrad.graphs.algebra.entries import under
 from symgrad.graphs.node import INTEGER, REAL, Node, make
@@ -29,32 +30,32 @@ def multiply(x: Node, axis: int, order: int = 0) -> Node:
     shape = (*x.shape[:axis], *x.shape[axis + 1:], *(n,) * order)
     if isinstance(n, int) and order > n:
         return zeros(shape)  # of degree n
-    return make("multiply", (x,), (axis, order), shape, REAL if order or x.dtype == REAL else INTEGER)
+    return make(ops.MULTIPLY, (x,), (axis, order), shape, REAL if order or x.dtype == REAL else INTEGER)
 
 
 def cumsum(x: Node, axis: int, reverse: bool = False) -> Node:
     """Running sums along `axis`, from the front or (reverse) from the end."""
     dtype = REAL if x.dtype == REAL else INTEGER
-    return _along(x, axis, lambda small, place: make("cumsum", (small,), (place, reverse), small.shape, dtype))
+    return _along(x, axis, lambda small, place: make(ops.CUMSUM, (small,), (place, reverse), small.shape, dtype))
 
 
 def windows(x: Node, axis: int, step: int, count: Size, width: Size) -> Node:
     """`count` windows of `width` entries along `axis`, `step` apart; the offsets in a window become the last axis."""
     return _along(x, axis, lambda small, place: make(
-        "windows", (small,), (place, step), (*small.shape[:place], count, *small.shape[place + 1:], width), small.dtype),
+        ops.WINDOWS, (small,), (place, step), (*small.shape[:place], count, *small.shape[place + 1:], width), small.dtype),
         count, width)
 
 
 def overlap(y: Node, axis: int, step: int, length: Size) -> Node:
     """The transpose of `windows`: `y` added into an axis of `length`."""
-    return make("overlap", (y,), (axis, step), (*y.shape[:axis], length, *y.shape[axis + 1:-1]), REAL)
+    return make(ops.OVERLAP, (y,), (axis, step), (*y.shape[:axis], length, *y.shape[axis + 1:-1]), REAL)
 
 
 def _along(x: Node, axis: int, build: Callable[[Node, int], Node], length: Size = None, width: Size = None) -> Node:
     """`build`, linear, on what is under a view; `axis` becomes `length` long and a last axis `width` is new."""
-    if x.op == "add" and not x.operands:
+    if x.op is ops.ADD and not x.operands:
         return zeros(build(x, axis).shape, x.dtype)
-    if x.op == "add" and len(x.operands) == 1:
+    if x.op is ops.ADD and len(x.operands) == 1:
         return scale(_along(x.operands[0], axis, build, length, width), x.attrs[0][0])
     view = under(x, [axis])
     if view is None:
@@ -101,13 +102,13 @@ def overlap_rule(node: Node, u: Node, lead: int) -> Cotangents:
 
 def rerun(node: Node, operands: tuple[Node, ...]) -> Node | None:
     """A node of this module with another operand of the same shape; None for another operation."""
-    if node.op not in ("multiply", "cumsum", "windows", "overlap"):
+    if node.op not in ops.RUNNING:
         return None
     (axis, detail), shape = node.attrs, node.shape
-    if node.op == "multiply":
+    if node.op is ops.MULTIPLY:
         return multiply(operands[0], axis, detail)
-    if node.op == "cumsum":
+    if node.op is ops.CUMSUM:
         return cumsum(operands[0], axis, detail)
-    if node.op == "windows":
+    if node.op is ops.WINDOWS:
         return windows(operands[0], axis, detail, shape[axis], shape[-1])
     return overlap(operands[0], axis, detail, shape[axis])

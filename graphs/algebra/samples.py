@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 
-STEPS = ("stop", "argmax", "argmin")  # derivative zero
+STEPS = (ops.STOP, ops.ARGMAX, ops.ARGMIN)  # derivative zero
 COUPLED = -1  # the node mixes samples: it depends on them, and no single axis is theirs
 
 
@@ -28,7 +29,7 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
     for node in topological(roots, enter=lambda n: n not in axes):
         if node in axes:
             continue
-        if start is None and node.op == "input" and node.attrs[0].over is not None:
+        if start is None and node.op is ops.INPUT and node.attrs[0].over is not None:
             axes[node] = 0
             continue
         if any(o in axes for o in node.operands) and (start is None or node.op not in STEPS):
@@ -41,7 +42,7 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
 def sample_size(roots: Sequence[Node]) -> Size | None:
     """The size of the sample axis of a graph: that of its first symbol over one."""
     for node in topological(roots):
-        if node.op == "input" and node.attrs[0].over is not None:
+        if node.op is ops.INPUT and node.attrs[0].over is not None:
             return node.attrs[0].over
     return None
 
@@ -51,40 +52,40 @@ def _through(node: Node, axes: dict[Node, int]) -> int:
     tracked = [(i, o, axes[o]) for i, o in enumerate(node.operands) if o in axes]
     if any(axis == COUPLED for _, _, axis in tracked):
         return COUPLED
-    if op in ("einsum", "view"):
+    if op in ops.PRODUCTS:
         inputs, out = node.attrs
         labels = {inputs[i][axis] for i, _, axis in tracked}
         (label,) = labels if len(labels) == 1 else (None,)
         return out.index(label) if label in out else COUPLED
-    if op in ("gather", "scatter"):
+    if op in ops.INDEXED:
         return _indexing(node, axes)
     places = {axis for _, _, axis in tracked}
     if len(places) > 1:
         return COUPLED
     (axis,) = places
-    if op in ("max", "min", "logsumexp"):
+    if op in ops.REDUCTIONS:
         return COUPLED if axis in node.attrs[0] else axis - sum(a < axis for a in node.attrs[0])
-    if op in ("argmax", "argmin"):
+    if op in ops.ARGUMENTS:
         return COUPLED if axis == node.attrs[0] else axis - (node.attrs[0] < axis)
-    if op in ("multiply", "cumsum"):
-        return COUPLED if axis == node.attrs[0] else axis - (op == "multiply" and node.attrs[0] < axis)
-    if op == "windows":
+    if op in (ops.MULTIPLY, ops.CUMSUM):
+        return COUPLED if axis == node.attrs[0] else axis - (op is ops.MULTIPLY and node.attrs[0] < axis)
+    if op is ops.WINDOWS:
         return COUPLED if axis == node.attrs[0] else axis
-    if op == "overlap":
+    if op is ops.OVERLAP:
         return COUPLED if axis in (node.attrs[0], len(node.operands[0].shape) - 1) else axis
     stack = len(node.operands[0].shape) - 2
-    if op == "solve" and node.operands[0] not in axes and axis > stack:
+    if op is ops.SOLVE and node.operands[0] not in axes and axis > stack:
         return axis  # columns are solved for one by one
-    if op in ("inverse", "solve", "logdet", "cofactor", "cholesky"):
+    if op in (ops.INVERSE, ops.SOLVE, ops.LOGDET, ops.COFACTOR, ops.CHOLESKY):
         return axis if axis < stack else COUPLED
-    if op == "softmax":
+    if op is ops.SOFTMAX:
         return COUPLED if axis in node.attrs[0] else axis
-    if op in ("slice", "pad"):
+    if op in ops.STRIDED:
         whole = node.attrs[0][axis] == (0, 1) and node.shape[axis] == node.operands[0].shape[axis]
         return axis if whole else COUPLED
-    if op == "concat":
+    if op is ops.CONCAT:
         return COUPLED if axis == node.attrs[0] else axis
-    if op == "reshape":
+    if op is ops.RESHAPE:
         before = node.operands[0].shape[: axis + 1]
         return axis if node.shape[: axis + 1] == before else COUPLED
     return axis
@@ -99,7 +100,7 @@ def _indexing(node: Node, axes: dict[Node, int]) -> int:
     for index in indices:
         if index in axes:
             found.add(axes[index])
-    if node.op == "gather":
+    if node.op is ops.GATHER:
         result = _gathered(body, indices, indexed, width, axes, found)
         return result.pop() if len(result) == 1 else COUPLED
     if body in axes and axes[body] >= width:
@@ -135,9 +136,9 @@ def _gathered(body: Node, indices: Sequence[Node], indexed: tuple[int, ...], wid
 
 def counts_along(index: Node) -> int | None:
     """The axis along which an index tensor is 0, 1, 2, ..., the same for all other axes; None if there is none."""
-    if index.op == "iota":
+    if index.op is ops.IOTA:
         return 0
-    if index.op == "view" and index.operands and index.operands[0].op == "iota":
+    if index.op is ops.VIEW and index.operands and index.operands[0].op is ops.IOTA:
         (labels,), out = index.attrs
         return out.index(labels[0]) if out.count(labels[0]) == 1 else None
     return None

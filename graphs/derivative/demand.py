@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal
 from symgrad.graphs.algebra.primitives import elementwise, pad, reduction, reshape, slices
 from symgrad.graphs.node import BOOLEAN, Node, topological
@@ -19,14 +20,14 @@ TAME = frozenset({
     "relu", "leaky_relu", "elu", "maximum", "minimum", "clip", "where", "less", "less_equal", "greater",
     "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
 })  # finite, with finite derivatives, wherever their operands are finite
-SAME_ENTRIES = ("elementwise", "add", "named")
+SAME_ENTRIES = (ops.ELEMENTWISE, ops.ADD, ops.NAMED)
 
 
 def may_be_infinite(roots: Sequence[Node]) -> set[Node]:
     """The nodes below `roots` that may be infinite or NaN, or have such derivatives, although the inputs are finite."""
     found: set[Node] = set()
     for node in topological(roots):
-        risky = node.op == "elementwise" and node.attrs[0] not in TAME
+        risky = node.op is ops.ELEMENTWISE and node.attrs[0] not in TAME
         if risky or any(o in found for o in node.operands):
             found.add(node)
     return found
@@ -34,12 +35,12 @@ def may_be_infinite(roots: Sequence[Node]) -> set[Node]:
 
 def chooses(nodes: Iterable[Node]) -> bool:
     """Is there a `where` among the nodes?"""
-    return any(node.op == "elementwise" and node.attrs[0] == "where" for node in nodes)
+    return any(node.op is ops.ELEMENTWISE and node.attrs[0] == "where" for node in nodes)
 
 
 def demands(node: Node, demand: Node | None) -> list[Node | None]:
     """The entries of each operand that count where the entries `demand` of `node` do."""
-    if node.op == "elementwise" and node.attrs[0] == "where":
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where":
         condition = node.operands[0]
         if condition.dtype != BOOLEAN:
             condition = elementwise("not_equal", [condition, literal(0, condition.shape)])
@@ -48,26 +49,26 @@ def demands(node: Node, demand: Node | None) -> list[Node | None]:
         return [None] * len(node.operands)
     if node.op in SAME_ENTRIES:
         return [demand] * len(node.operands)
-    if node.op in ("einsum", "view"):
+    if node.op in ops.PRODUCTS:
         inputs, out = node.attrs
         return [along(demand, out, names, operand.shape)
                 for names, operand in zip(inputs, node.operands, strict=True)]
-    if node.op in ("max", "min", "logsumexp"):
+    if node.op in ops.REDUCTIONS:
         (operand,), (axes,) = node.operands, node.attrs
         labels = range(len(operand.shape))
         return [along(demand, [i for i in labels if i not in axes], labels, operand.shape)]
-    if node.op == "softmax":
+    if node.op is ops.SOFTMAX:
         labels = range(len(node.shape))
         kept = [i for i in labels if i not in node.attrs[0]]
         row = along(demand, labels, kept, [node.shape[i] for i in kept])  # one entry that counts needs its whole row
         return [None if row is None else along(row, kept, labels, node.shape)]
-    if node.op == "reshape":
+    if node.op is ops.RESHAPE:
         return [reshape(demand, node.operands[0].shape)]
-    if node.op in ("slice", "pad"):
+    if node.op in ops.STRIDED:
         starts, steps = [start for start, _ in node.attrs[0]], [step for _, step in node.attrs[0]]
-        move = pad if node.op == "slice" else slices
+        move = pad if node.op is ops.SLICE else slices
         return [_truth(move(demand, starts, steps, node.operands[0].shape))]
-    if node.op == "concat":
+    if node.op is ops.CONCAT:
         (axis,), start, found = node.attrs, 0, []
         for operand in node.operands:
             starts = [start if a == axis else 0 for a in range(len(node.shape))]
@@ -82,11 +83,11 @@ def along(demand: Node, labels: Sequence[int], names: Sequence[int], shape: Sequ
     if len(set(labels)) != len(labels) or len(set(names)) != len(names):
         return None
     if not set(labels) <= set(names):
-        if demand.op == "view" and demand.operands and len(set(demand.attrs[1])) == len(demand.attrs[1]):
+        if demand.op is ops.VIEW and demand.operands and len(set(demand.attrs[1])) == len(demand.attrs[1]):
             (inner,), out = demand.attrs
             back = dict(zip(out, labels, strict=True))
             demand, labels = demand.operands[0], [back[x] for x in inner]
-        demand = reduction("max", demand, [i for i, x in enumerate(labels) if x not in names])
+        demand = reduction(ops.MAX, demand, [i for i, x in enumerate(labels) if x not in names])
         labels = [x for x in labels if x in names]
     sizes = dict(zip(names, shape, strict=True))
     return contract([demand], [labels], names, sizes)
@@ -128,13 +129,13 @@ def guarded(part: Node, demand: Node | None, lead: int) -> Node:
 def without(u: Node, demand: Node, lead: int) -> Node:
     """`u` without the factor `demand`, which what it is multiplied with has as a condition."""
     base, names, out = u, tuple(range(len(u.shape))), tuple(range(len(u.shape)))
-    if u.op == "view" and u.operands:
+    if u.op is ops.VIEW and u.operands:
         (names,), out = u.attrs
         (base,) = u.operands
     sizes = dict(zip(out, u.shape, strict=True))
     if base is demand:
         return contract([], [], out, sizes) if names == out[lead:] else u
-    if base.op != "einsum":
+    if base.op is not ops.EINSUM:
         return u
     inputs, inner = base.attrs
     label = {x: names[i] for i, x in enumerate(inner)}

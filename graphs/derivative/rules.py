@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import add, elementwise, gather, pad, reshape, scatter, slices, softmax
@@ -37,9 +38,9 @@ def pull_back(node: Node, u: Node, lead: int, live: Container[Node], demand: Nod
     rule = RULES.get(node.op)
     if rule is None:
         raise DifferentiationError(f"{node.op} has no derivative rule")
-    if node.op == "elementwise":
+    if node.op is ops.ELEMENTWISE:
         return _elementwise(node, u, lead, demand, live)
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         return _einsum(node, u, lead, demand, live)
     result = rule(node, u, lead)
     if demand is None or node.op in EXACT:
@@ -48,7 +49,7 @@ def pull_back(node: Node, u: Node, lead: int, live: Container[Node], demand: Nod
             for part, entries in zip(result, demands(node, demand), strict=True)]
 
 
-EXACT = ("add", "view", "named", "slice", "pad", "concat", "reshape", "gather", "scatter")  # no local values
+EXACT = frozenset({ops.ADD, ops.VIEW, ops.NAMED, *ops.MOVES})  # no local values
 
 
 def _seeds(lead: int) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None,
     inputs, out = node.attrs
     factors = list(node.operands)
     if demand is not None:
-        factors = [o if o.op in ("input", "constant") or o.dtype != REAL else
+        factors = [o if o.op in ops.GIVEN or o.dtype != REAL else
                    where_needed(o, along(demand, out, names, o.shape)) for o, names in zip(factors, inputs, strict=True)]
     seeds = _seeds(lead)
     sizes = dict(zip(out, node.shape, strict=True))
@@ -186,7 +187,7 @@ def _concat(node: Node, u: Node, lead: int) -> Cotangents:
 
 
 def _reshape(node: Node, u: Node, lead: int) -> Cotangents:
-    while u.op == "reshape":
+    while u.op is ops.RESHAPE:
         (u,) = u.operands
     return [reshape(u, (*u.shape[:lead], *node.operands[0].shape))]
 
@@ -215,13 +216,13 @@ def _scatter(node: Node, u: Node, lead: int) -> Cotangents:
     return [contract([picked], [range(len(picked.shape))], order), *[None] * len(indices)]
 
 
-RULES: Mapping[str, Rule] = MappingProxyType({
-    "input": _none, "constant": _none, "iota": _none, "stop": _none, "argmax": _none, "argmin": _none,
-    "add": _add, "einsum": _einsum, "view": _einsum, "elementwise": _elementwise, "named": _same,
-    "max": _extremum, "min": _extremum, "logsumexp": _logsumexp, "softmax": _softmax,
-    "slice": _slice, "pad": _pad, "concat": _concat, "reshape": _reshape,
-    "gather": _gather, "scatter": _scatter,
-    "inverse": inverse_rule, "solve": solve_rule, "logdet": logdet_rule, "cofactor": cofactor_rule,
-    "cholesky": cholesky_rule,
-    "multiply": multiply_rule, "cumsum": cumsum_rule, "windows": windows_rule, "overlap": overlap_rule,
+RULES: Mapping[ops.Op, Rule] = MappingProxyType({
+    ops.INPUT: _none, ops.CONSTANT: _none, ops.IOTA: _none, ops.STOP: _none, ops.ARGMAX: _none, ops.ARGMIN: _none,
+    ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum, ops.ELEMENTWISE: _elementwise, ops.NAMED: _same,
+    ops.MAX: _extremum, ops.MIN: _extremum, ops.LOGSUMEXP: _logsumexp, ops.SOFTMAX: _softmax,
+    ops.SLICE: _slice, ops.PAD: _pad, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
+    ops.GATHER: _gather, ops.SCATTER: _scatter,
+    ops.INVERSE: inverse_rule, ops.SOLVE: solve_rule, ops.LOGDET: logdet_rule, ops.COFACTOR: cofactor_rule,
+    ops.CHOLESKY: cholesky_rule,
+    ops.MULTIPLY: multiply_rule, ops.CUMSUM: cumsum_rule, ops.WINDOWS: windows_rule, ops.OVERLAP: overlap_rule,
 })

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import input_node, rebuild
 from symgrad.graphs.algebra.samples import sample_axes
@@ -53,7 +54,7 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
     order = topological(roots)
     chosen = choose(roots, order, set(keep))
     samples = sample_axes(roots)
-    taken = {_own(n, names) for n in order if n.op in ("input", "constant", "named")} | {*outputs.values()}
+    taken = {_own(n, names) for n in order if n.op in ops.BEARERS} | {*outputs.values()}
     count = {"a": 0, "x": 0, letter or "v": 0}
     made: list[Box] = []
     places: dict[Node, list[int]] = {}  # of the boxes of a leaf
@@ -77,19 +78,19 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
             local[node] = formula
             continue
         if node in outputs:
-            name, kind = outputs[node] if node.op not in ("input", "named") else _own(node, names), "output"
-        elif node.op in ("input", "constant", "named"):
+            name, kind = outputs[node] if node.op not in (ops.INPUT, ops.NAMED) else _own(node, names), "output"
+        elif node.op in ops.BEARERS:
             name = _own(node, names)
         elif letter or kind not in ("affine", "activation"):
             name = fresh(letter or "v")
         else:
             name = fresh("a" if kind == "affine" else "x", below)
         over = node.shape[0] if samples.get(node) == 0 else None
-        leaf = node if node.op in ("input", "constant") else input_node(
+        leaf = node if node.op in ops.GIVEN else input_node(
             Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
         used = sorted(i for n in topological([formula]) if n is not leaf for i in places.get(n, ()))
         places.setdefault(leaf, []).append(len(made))
-        made.append(Box(name, kind, node, formula.operands[0] if formula.op == "named" else formula,
+        made.append(Box(name, kind, node, formula.operands[0] if formula.op is ops.NAMED else formula,
                         leaf, tuple(made[i] for i in used), below))
         local[node] = leaf
     return made
@@ -115,7 +116,7 @@ def affine_nodes(root: Node) -> set[Node]:
 def _own(node: Node, names: dict[Node, str]) -> str:
     if node in names:
         return names[node]
-    return str(node.attrs[0]) if node.op == "named" else str(node.attrs[0].name or "C")
+    return str(node.attrs[0]) if node.op is ops.NAMED else str(node.attrs[0].name or "C")
 
 
 def cotangent_leaf(box: Box, samples: Size | None = None) -> Node:
@@ -123,7 +124,7 @@ def cotangent_leaf(box: Box, samples: Size | None = None) -> Node:
 
     Where the loss is one of each of `samples`, so is G_v, even of a value that is the same for all.
     """
-    over = box.leaf.attrs[0].over if box.leaf.op == "input" else None
+    over = box.leaf.attrs[0].over if box.leaf.op is ops.INPUT else None
     shape = box.leaf.shape if over is not None or samples is None else (samples, *box.leaf.shape)
     return input_node(Symbol("data", f"G_{{{box.name}}}", over if over is not None else samples, owner=LEAF), shape, REAL)
 
@@ -156,7 +157,7 @@ def local_jacobian(box: Box, operand: Box) -> Node | None:
 
 def steady(j: Node) -> Node | None:
     """A Jacobian that is the same for all samples (axis 0), without them; None where it is not."""
-    if j.op != "view" or not j.operands:
+    if j.op is not ops.VIEW or not j.operands:
         return None
     (labels,), out = j.attrs
     if out[0] in labels or out.count(out[0]) > 1:
@@ -167,7 +168,7 @@ def steady(j: Node) -> Node | None:
 def row_of(box: Box) -> str | None:
     """The elementwise function that a box applies to the value of one other box, if it is that."""
     local = box.local
-    if local.op == "elementwise" and len(local.operands) == 1 and box.operands and (
+    if local.op is ops.ELEMENTWISE and len(local.operands) == 1 and box.operands and (
             local.operands[0] is box.operands[0].leaf) and local.shape == box.operands[0].leaf.shape:
         return str(local.attrs[0])
     return None
@@ -176,5 +177,5 @@ def row_of(box: Box) -> str | None:
 def passes_on(box: Box, operand: Box) -> bool:
     """Is the operand one term of the sum that the box is, and in no other? Then the gradient passes on to it unchanged."""
     used = [o for o in box.local.operands if operand.leaf in topological([o])]
-    return box.local.op == "add" and len(used) == 1 and (
-        used[0] is operand.leaf or used[0].op == "view" and used[0].operands == (operand.leaf,))
+    return box.local.op is ops.ADD and len(used) == 1 and (
+        used[0] is operand.leaf or used[0].op is ops.VIEW and used[0].operands == (operand.leaf,))

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import REAL, Node, consumers, depends
 
 WIDEST = 14  # nodes written inside one box
 SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})
+POINTWISE = ops.SUMS | ops.FUNCTIONS | {ops.EINSUM, ops.NAMED}
 SCORES = 2  # nodes written inside a softmax
 
 
 def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node]) -> dict[Node, str]:
     """The nodes that become boxes, with their kinds; `order` is the topological order of what is below `roots`."""
     uses = consumers(roots)
-    parameters = {n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"}
+    parameters = {n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"}
     weighted = depends(roots, parameters)
     samples = sample_axes(roots)
     affine = _affine_nodes(order, parameters, uses)
@@ -33,12 +35,12 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
         kind = _kind(node, parameters, affine, activations)
         if node in roots:
             kind = kind or "operation"
-        elif any(user.op == "named" for user in uses[node]) and len(uses[node]) == 1 and node.op != "input":
+        elif any(user.op is ops.NAMED for user in uses[node]) and len(uses[node]) == 1 and node.op is not ops.INPUT:
             kind = None  # the name is the box
         elif kind is None and (node in keep or _shared(node, uses, chosen) or width[node] > WIDEST
                                or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES):
             kind = "operation" if solid(node) or node in keep else None
-        if kind is not None and node.op != "input" and samples.get(node, 0) != 0 and node not in keep:
+        if kind is not None and node.op is not ops.INPUT and samples.get(node, 0) != 0 and node not in keep:
             kind = None  # a value whose sample axis is not in front is not one a user wrote
         if kind is not None:
             chosen[node] = kind
@@ -48,46 +50,46 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
 
 def _kind(node: Node, parameters: Collection[Node], affine: Collection[Node],
           activations: Collection[Node]) -> str | None:
-    if node.op == "input":
+    if node.op is ops.INPUT:
         return "parameter" if node in parameters else "data"
-    if node.op == "constant":
+    if node.op is ops.CONSTANT:
         return "constant"
-    inner = node.operands[0] if node.op == "named" else node
+    inner = node.operands[0] if node.op is ops.NAMED else node
     if inner in affine:
         return "affine"
     if inner in activations:
         return "activation"
-    return "operation" if node.op == "named" else None
+    return "operation" if node.op is ops.NAMED else None
 
 
 def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dict[Node, list[Node]]) -> set[Node]:
     """W x, or W x + b: contractions with a parameter matrix, alone or as terms of a sum of what is not made of them."""
     parts: set[Node] = set()
     neurons = {o for n in order if _squashes(n) for o in n.operands}  # each with what its sum adds up
-    neurons |= {o for n in neurons if n.op == "add" for o in n.operands}
+    neurons |= {o for n in neurons if n.op is ops.ADD for o in n.operands}
     for node in order:
-        if node.op == "add":
-            linear = [o for o in node.operands if o in parts and (o.op == "einsum" or len(uses[o]) == 1)]
-            whole = any(o.op == "add" for o in linear)  # a layer that is complete takes another bias, and no target
+        if node.op is ops.ADD:
+            linear = [o for o in node.operands if o in parts and (o.op is ops.EINSUM or len(uses[o]) == 1)]
+            whole = any(o.op is ops.ADD for o in linear)  # a layer that is complete takes another bias, and no target
             rest = [o for o in node.operands if o not in linear]
             if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and (
                     not whole or all(_bias(o, parameters) for o in rest)):
                 parts.add(node)
         elif _contraction(node, parameters) or node in neurons and _product(node, parameters):
             parts.add(node)
-    return {n for n in parts if not any(u.op == "add" and u in parts and (n.op == "einsum" or len(uses[n]) == 1)
+    return {n for n in parts if not any(u.op is ops.ADD and u in parts and (n.op is ops.EINSUM or len(uses[n]) == 1)
                                         for u in uses[n])}
 
 
 def _bias(node: Node, parameters: Collection[Node]) -> bool:
     """A parameter, repeated perhaps along an axis."""
-    while node.op == "view":
+    while node.op is ops.VIEW:
         (node,) = node.operands
     return node in parameters
 
 
 def _contraction(node: Node, parameters: Collection[Node]) -> bool:
-    if node.op != "einsum" or node.dtype != REAL or not node.shape or len(node.operands) != 2:
+    if node.op is not ops.EINSUM or node.dtype != REAL or not node.shape or len(node.operands) != 2:
         return False
     summed = {x for names in node.attrs[0] for x in names} - set(node.attrs[1])
     return bool(summed) and any(o in parameters for o in node.operands)
@@ -95,12 +97,12 @@ def _contraction(node: Node, parameters: Collection[Node]) -> bool:
 
 def _squashes(node: Node) -> bool:
     """The activation of a neuron: of one number, or one number a sample."""
-    return node.op == "elementwise" and node.attrs[0] in SQUASHING and node.dtype == REAL
+    return node.op is ops.ELEMENTWISE and node.attrs[0] in SQUASHING and node.dtype == REAL
 
 
 def _product(node: Node, parameters: Collection[Node]) -> bool:
     """w x, or the inner product of both, for a neuron: its weights are parameters and x is none."""
-    return node.op == "einsum" and node.dtype == REAL and len(node.operands) == 2 and (
+    return node.op is ops.EINSUM and node.dtype == REAL and len(node.operands) == 2 and (
         sum(o in parameters for o in node.operands) == 1)
 
 
@@ -121,7 +123,7 @@ def _activations(order: Sequence[Node], affine: Collection[Node], uses: dict[Nod
             continue
         solid = [o for o in node.operands if literal_value(o) is None]
         found = {source.get(o) for o in solid}
-        if node.op in ("elementwise", "softmax", "add", "einsum", "named") and len(found) == 1 and None not in found and (
+        if node.op in POINTWISE and len(found) == 1 and None not in found and (
                 all(o.shape == node.shape for o in solid) and _pointwise(node, affine)):
             source[node] = source[solid[0]]
     shared = {a for n, a in source.items() if any(source.get(u) is not a for u in uses[n]) and _plain(n, affine)}
@@ -129,41 +131,42 @@ def _activations(order: Sequence[Node], affine: Collection[Node], uses: dict[Nod
     for node in reversed(order):
         if any(u in affine or u in deep for u in uses[node]):
             deep.add(node)
-    largest = [n for n, a in source.items() if n.dtype == REAL and n.op not in ("add", "named")
-               and not _plain(n, affine) and any(source.get(u) is not a or u.op == "named" for u in uses[n])]
+    largest = [n for n, a in source.items() if n.dtype == REAL and n.op not in (ops.ADD, ops.NAMED)
+               and not _plain(n, affine) and any(source.get(u) is not a or u.op is ops.NAMED for u in uses[n])]
     count = Counter(source[n] for n in largest)
     return {n for n in largest if n in deep or source[n] not in shared and count[source[n]] == 1}
 
 
 def _plain(node: Node, affine: Collection[Node]) -> bool:
     """The affine box itself, perhaps under its name."""
-    while node.op == "named":
+    while node.op is ops.NAMED:
         node = node.operands[0]
     return node in affine
 
 
 def _pointwise(node: Node, affine: Collection[Node]) -> bool:
     """Does each entry come from the entries at its place? Of products, only a times a function of a."""
-    return node.op != "einsum" or len(set(node.operands)) > 1 and any(_plain(o, affine) for o in node.operands) and all(
+    return node.op is not ops.EINSUM or len(set(node.operands)) > 1 and any(
+        _plain(o, affine) for o in node.operands) and all(
         names == node.attrs[1] for names in node.attrs[0])
 
 
 def _weights(node: Node) -> bool:
-    return node.op == "softmax" and node.dtype == REAL
+    return node.op is ops.SOFTMAX and node.dtype == REAL
 
 
 def solid(node: Node) -> bool:
     """Worth a name: not a number, a count, a rearrangement or a truth value."""
-    if node.op in ("view", "iota") or literal_value(node) is not None or node.dtype != REAL:
+    if node.op in (ops.VIEW, ops.IOTA) or literal_value(node) is not None or node.dtype != REAL:
         return False
-    return not (node.op == "add" and len(node.operands) == 1 or node.op == "elementwise" and node.attrs[0] == "real")
+    return not (node.op is ops.ADD and len(node.operands) == 1 or node.op is ops.ELEMENTWISE and node.attrs[0] == "real")
 
 
 def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -> bool:
     """Used by several nodes, and more than a sum of boxes and numbers."""
     if len(uses[node]) < 2:
         return False
-    simple = node.op == "add" and len(node.operands) <= 2 and all(
-        o in chosen or literal_value(o) is not None or o.op == "view" and all(b in chosen for b in o.operands)
+    simple = node.op is ops.ADD and len(node.operands) <= 2 and all(
+        o in chosen or literal_value(o) is not None or o.op is ops.VIEW and all(b in chosen for b in o.operands)
         for o in node.operands)
     return not simple

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, product, scale
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import add, rebuild
@@ -82,7 +83,7 @@ def _at(node: Node, uses: Counter[Node]) -> Iterator[tuple[Node, Small]]:
     """The changes of `node`, and those of operands that others use too, in this use alone."""
     for change in _changes(node):
         yield node, change
-    if node.op not in ("einsum", "view", "add", "elementwise"):
+    if node.op not in (ops.EINSUM, ops.VIEW, ops.ADD, ops.ELEMENTWISE):
         return
     here = Counter(node.operands)
     for i, operand in enumerate(node.operands):
@@ -96,13 +97,13 @@ def _at(node: Node, uses: Counter[Node]) -> Iterator[tuple[Node, Small]]:
 
 def _changes(node: Node) -> list[Small]:
     """The small changes of one node; each keeps its shape."""
-    if node.op == "add" and node.operands:
+    if node.op is ops.ADD and node.operands:
         return _of_sum(node)
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         return _of_product(node)
-    if node.op == "view":
+    if node.op is ops.VIEW:
         return _of_view(node)
-    if node.op == "solve":
+    if node.op is ops.SOLVE:
         a, b = node.operands
         moved = rebuild(node, (swapped(a), b))
         rest = tuple(range(len(a.shape) - 2))
@@ -110,10 +111,10 @@ def _changes(node: Node) -> list[Small]:
         times = contract([a, b], [(*rest, "i", "j"), (*rest, "j", *columns)], (*rest, "i", *columns))
         return [("transpose", a, moved, None), ("function", a, times, "inverse")]
     inner = node.operands[0] if node.operands else node
-    alone = node.op in ("softmax", "inverse", "cholesky", "cumsum") or (
-        node.op == "elementwise" and len(node.operands) < 3)
+    alone = node.op in (ops.SOFTMAX, ops.INVERSE, ops.CHOLESKY, ops.CUMSUM) or (
+        node.op is ops.ELEMENTWISE and len(node.operands) < 3)
     if alone and inner.shape == node.shape and BOOLEAN not in (node.dtype, inner.dtype):
-        return [("function", inner, inner, node.attrs[0] if node.op == "elementwise" else node.op)]
+        return [("function", inner, inner, node.attrs[0] if node.op is ops.ELEMENTWISE else node.op)]
     return []
 
 
@@ -180,7 +181,7 @@ def _flat(node: Node) -> list[tuple[Node, tuple[int, ...]]]:
     stack = list(zip(node.operands, node.attrs[0], strict=True))[::-1]
     while stack:
         factor, own = stack.pop()
-        labels, out = factor.attrs if factor.op == "einsum" else ((), ())
+        labels, out = factor.attrs if factor.op is ops.EINSUM else ((), ())
         if labels and all(x in out for each in labels for x in each):
             inner = [tuple(own[out.index(x)] for x in each) for each in labels]
             stack += list(zip(factor.operands, inner, strict=True))[::-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, rebuild
 from symgrad.graphs.node import Node, topological, transform
@@ -16,8 +17,8 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, plus, times
 
 MERGED = 60  # terms among which like ones are looked for
 DEPTH = 24  # products and views on the way to a sum
-CLEAR = ("named", "stop", "view")  # what makes no part deeper; nor does a sum of one term
-LINEAR = ("slice", "pad", "reshape", "gather", "scatter", "cumsum")  # in their first operand
+CLEAR = (ops.NAMED, ops.STOP, ops.VIEW)  # what makes no part deeper; nor does a sum of one term
+LINEAR = (ops.SLICE, ops.PAD, ops.RESHAPE, ops.GATHER, ops.SCATTER, ops.CUMSUM)  # in their first operand
 Terms = list[Node]
 
 
@@ -33,14 +34,14 @@ def nearest_sum(node: Node) -> int:
 
 def is_clear(node: Node) -> bool:
     """Does what lies below `node` count as deep as the node itself?"""
-    return node.op in CLEAR or (node.op == "add" and len(node.operands) == 1)
+    return node.op in CLEAR or (node.op is ops.ADD and len(node.operands) == 1)
 
 
 def _ways(node: Node) -> Iterator[tuple[int, Terms]]:
     queue: list[tuple[Node, Callable[[Node], Node], int, int]] = [(node, lambda term: term, 0, 0)]
     while queue:
         inner, put, steps, depth = queue.pop(0)
-        if inner.op == "add" and len(inner.operands) > 1:
+        if inner.op is ops.ADD and len(inner.operands) > 1:
             yield depth, [put(scale(o, by)) for o, by in zip(inner.operands, inner.attrs[0], strict=True)]
         elif steps < DEPTH:
             below = depth if is_clear(inner) else depth + 1
@@ -49,11 +50,11 @@ def _ways(node: Node) -> Iterator[tuple[int, Terms]]:
 
 def _linear_in(node: Node) -> list[int]:
     """The operands in which `node` is linear."""
-    if node.op in ("add", "einsum", "view"):
+    if node.op in (ops.ADD, ops.EINSUM, ops.VIEW):
         return list(range(len(node.operands)))
-    if node.op in ("named", "stop", *LINEAR):
+    if node.op in (ops.NAMED, ops.STOP, *LINEAR):
         return [0]
-    return [1] if node.op == "solve" else []
+    return [1] if node.op is ops.SOLVE else []
 
 
 def _composed(put: Callable[[Node], Node], node: Node, place: int) -> Callable[[Node], Node]:
@@ -62,9 +63,9 @@ def _composed(put: Callable[[Node], Node], node: Node, place: int) -> Callable[[
 
 def replaced(node: Node, place: int, term: Node) -> Node:
     """`node` with `term` as its operand at `place`; names of what it was are dropped."""
-    if node.op in ("named", "stop"):
+    if node.op in ops.MARKS:
         return term
-    if node.op == "einsum":  # one occurrence of an operand, not all
+    if node.op is ops.EINSUM:  # one occurrence of an operand, not all
         labels, out = node.attrs
         operands = [*node.operands[:place], term, *node.operands[place + 1:]]
         return contract(operands, labels, out)
@@ -74,7 +75,7 @@ def replaced(node: Node, place: int, term: Node) -> Node:
 def unscaled(node: Node) -> tuple[Weight, Node]:
     """`node` as a weight times a node without one."""
     by = ONE
-    while node.op == "add" and len(node.operands) == 1:
+    while node.op is ops.ADD and len(node.operands) == 1:
         by, node = times(by, node.attrs[0][0]), node.operands[0]
     return by, node
 
@@ -125,7 +126,7 @@ def plain(node: Node) -> Node:
 
     def rule(each: Node, operands: tuple[Node, ...]) -> Node:
         new = rebuild(each, operands)
-        if new.op != "elementwise" or new.attrs != ("sigmoid",) or unscaled(new.operands[0])[0].number >= 0:
+        if new.op is not ops.ELEMENTWISE or new.attrs != ("sigmoid",) or unscaled(new.operands[0])[0].number >= 0:
             return new
         turned = elementwise("sigmoid", [scale(new.operands[0], MINUS)])
         return add([literal(1, new.shape), turned], [ONE, MINUS])

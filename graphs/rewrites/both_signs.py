@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import Node, topological, transform
@@ -33,14 +34,14 @@ def mirrored(roots: Sequence[Node], keep: Sequence[Node] = ()) -> list[Node]:
 
 
 def _without(roots: Sequence[Node], row: str, keep: Sequence[Node] = ()) -> list[Node]:
-    arguments = {n.operands[0] for n in topological(roots) if n.op == "elementwise" and n.attrs[0] == row}
+    arguments = {n.operands[0] for n in topological(roots) if n.op is ops.ELEMENTWISE and n.attrs[0] == row}
     if not any(scale(z, MINUS) in arguments for z in arguments):
         return list(roots)
     return transform(roots, lambda n, operands: _merged(rebuild(n, operands), row), {n: n for n in keep})
 
 
 def _merged(node: Node, row: str) -> Node:
-    while node.op == "add" and len(node.operands) > 1:
+    while node.op is ops.ADD and len(node.operands) > 1:
         pairs = terms(node)
         found = [(i, *part) for i, (_, term) in enumerate(pairs) for part in _coefficients(term, row)]
         shorter = next((new for a, b in combinations(found, 2) if (new := _joined(pairs, a, b, node, row)) is not None),
@@ -58,7 +59,7 @@ def _coefficients(term: Node, row: str) -> list[tuple[Node, Node]]:
     """(z, a) for a term a f(z), f the function `row`, in which everything has the axes of the term."""
     if (z := row_of(term, row)) is not None:
         return [(z, literal(1, term.shape))]
-    if term.op != "einsum":
+    if term.op is not ops.EINSUM:
         return []
     inputs, out = term.attrs
     found = []
@@ -94,4 +95,4 @@ def _joined(pairs: Sequence[tuple[Weight, Node]], a: Found, b: Found, node: Node
 
 
 def _negative(z: Node) -> bool:
-    return z.op == "add" and len(z.operands) == 1 and z.attrs[0][0].number < 0
+    return z.op is ops.ADD and len(z.operands) == 1 and z.attrs[0][0].number < 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import pad, rebuild
@@ -19,6 +20,7 @@ from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare, positive, row_of
 
 SYMMETRIC = frozenset({"symmetric", "positive_definite", "diagonal"})
+TELLING = (ops.SOFTMAX, ops.INVERSE, ops.PAD)  # whose form says something
 NONNEGATIVE = frozenset({"nonnegative", "simplex"})
 
 
@@ -32,36 +34,36 @@ class Facts:
     def of(self, node: Node) -> tuple[str, ...]:
         """What is declared of a symbol."""
         node = bare(node)
-        found: tuple[str, ...] = node.attrs[0].facts if self.declared and node.op == "input" else ()
+        found: tuple[str, ...] = node.attrs[0].facts if self.declared and node.op is ops.INPUT else ()
         return found
 
 
 def simplified(roots: Sequence[Node], declared: bool) -> list[Node]:
     """`roots`, simplified by what their form says and, if `declared`, by the facts that are declared of symbols."""
     below = topological(roots)
-    if not any(n.op == "input" and n.attrs[0].facts if declared else n.op in ("softmax", "inverse", "pad") for n in below):
+    if not any(n.op is ops.INPUT and n.attrs[0].facts if declared else n.op in TELLING for n in below):
         return list(roots)
     facts = Facts(declared)
     return transform(roots, lambda n, operands: _simple(rebuild(n, operands), facts), {})
 
 
 def _simple(node: Node, facts: Facts) -> Node:
-    if node.op in ("einsum", "view"):
+    if node.op in ops.PRODUCTS:
         return _product(node, facts)
-    if node.op == "elementwise" and facts.declared:
+    if node.op is ops.ELEMENTWISE and facts.declared:
         return _function(node, facts)
-    if node.op in ("inverse", "solve", "logdet") and _orthogonal(node.operands[0], facts):
+    if node.op in (ops.INVERSE, ops.SOLVE, ops.LOGDET) and _orthogonal(node.operands[0], facts):
         q = node.operands[0]
-        if node.op == "logdet":
+        if node.op is ops.LOGDET:
             return literal(0, node.shape)
-        turned = swapped(q) if node.op == "inverse" else _turned(q, node.operands[1])
-        return _product(turned, facts) if turned.op in ("einsum", "view") else turned
+        turned = swapped(q) if node.op is ops.INVERSE else _turned(q, node.operands[1])
+        return _product(turned, facts) if turned.op in ops.PRODUCTS else turned
     return node
 
 
 def _orthogonal(node: Node, facts: Facts) -> bool:
     """Declared orthogonal, or the transpose of such a matrix."""
-    if node.op == "view" and node.operands and node.shape == node.operands[0].shape:
+    if node.op is ops.VIEW and node.operands and node.shape == node.operands[0].shape:
         (names,), out = node.attrs
         if names in (out, (*out[:-2], out[-1], out[-2])):
             node = node.operands[0]
@@ -97,7 +99,7 @@ def _product(node: Node, facts: Facts) -> Node:
         if len(names) > 1 and names[-2] > names[-1] and symmetric(operand, facts):
             labels[i] = (*names[:-2], names[-1], names[-2])
             changed = True
-    if node.op == "view" and operands and _repeats(facts.of(operands[0]), labels[0], out):
+    if node.op is ops.VIEW and operands and _repeats(facts.of(operands[0]), labels[0], out):
         return operands[0]
     return contract(operands, labels, out, sizes) if changed else node
 
@@ -106,7 +108,7 @@ def _unpadded(operands: list[Node], labels: Sequence[tuple[Any, ...]], out: Sequ
     """Zeros that are only summed go: the sum of pad(x) is that of x. Tells whether there were any."""
     every, changed = [*out, *(x for names in labels for x in names)], False
     for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
-        if operand.op != "pad":
+        if operand.op is not ops.PAD:
             continue
         inner, (spec,) = operand.operands[0], operand.attrs
         alone = [every.count(x) == 1 for x in names]
@@ -123,14 +125,14 @@ def _unpadded(operands: list[Node], labels: Sequence[tuple[Any, ...]], out: Sequ
 
 def _inlined(node: Node, facts: Facts) -> tuple[list[Node], list[tuple[Any, ...]]] | None:
     """The factors, with those of products inside, if some may meet their like there: Q (Q' x)."""
-    inner = [o for o in node.operands if o.op == "einsum"]
+    inner = [o for o in node.operands if o.op is ops.EINSUM]
     every = [*node.operands, *(o for product in inner for o in product.operands)]
     if not facts.declared or not inner or not any(_orthogonal(o, facts) or row_of(o, "sign") for o in every):
         return None
     operands: list[Node] = []
     labels: list[tuple[Any, ...]] = []
     for i, (operand, names) in enumerate(zip(node.operands, node.attrs[0], strict=True)):
-        if operand.op != "einsum":
+        if operand.op is not ops.EINSUM:
             operands.append(operand)
             labels.append(tuple(names))
             continue
@@ -174,7 +176,7 @@ def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[An
 def _simplex_axis(node: Node, facts: Facts) -> int | None:
     """The axis along which the entries of a node sum to one."""
     node = bare(node)
-    if node.op == "softmax" and len(node.attrs[0]) == 1:
+    if node.op is ops.SOFTMAX and len(node.attrs[0]) == 1:
         return int(node.attrs[0][0])
     return len(node.shape) - 1 if "simplex" in facts.of(node) else None
 
@@ -203,9 +205,9 @@ def symmetric(node: Node, facts: Facts) -> bool:
 
 def _halves(node: Node) -> Sequence[Node] | None:
     """The nodes that have to be symmetric for `node` to be; None where its form decides."""
-    if node.op in ("named", "stop", "inverse"):
+    if node.op in (ops.NAMED, ops.STOP, ops.INVERSE):
         return node.operands
-    if node.op == "add" and len(node.shape) > 1 and node.operands:
+    if node.op is ops.ADD and len(node.shape) > 1 and node.operands:
         return node.operands
     return None
 
@@ -214,7 +216,7 @@ def _mirrored(node: Node, facts: Facts) -> bool:
     """Declared symmetric, or a product or view that its transpose is, too."""
     if len(node.shape) < 2 or node.shape[-1] != node.shape[-2]:
         return False
-    if node.op in ("einsum", "view"):
+    if node.op in ops.PRODUCTS:
         inputs, out = node.attrs
         turned = (*out[:-2], out[-1], out[-2])
         return contract(node.operands, inputs, turned, dict(zip(out, node.shape, strict=True))) is node
@@ -247,11 +249,11 @@ def nonnegative(node: Node, facts: Facts) -> bool:
         n = stack.pop()
         if NONNEGATIVE & set(facts.of(n)) or n.dtype == BOOLEAN or positive(n):
             continue
-        if n.op in ("view", "slice", "gather", "reshape", "named"):
+        if n.op in (ops.VIEW, ops.SLICE, ops.GATHER, ops.RESHAPE, ops.NAMED):
             stack += n.operands[:1]
-        elif n.op == "einsum" and not _is_square(n):
+        elif n.op is ops.EINSUM and not _is_square(n):
             stack += n.operands
-        elif not (n.op == "einsum" or row_of(n, "abs") or row_of(n, "relu") or row_of(n, "sqrt")):
+        elif not (n.op is ops.EINSUM or row_of(n, "abs") or row_of(n, "relu") or row_of(n, "sqrt")):
             return False
     return True
 
@@ -264,7 +266,7 @@ def _is_square(node: Node) -> bool:
 def _root(x: Node, facts: Facts) -> Node | None:
     """x where this is x * x, entry by entry, and x is not negative."""
     x = bare(x)
-    if x.op == "einsum" and _is_square(x) and x.attrs[0][0] == x.attrs[1] and nonnegative(x.operands[0], facts):
+    if x.op is ops.EINSUM and _is_square(x) and x.attrs[0][0] == x.attrs[1] and nonnegative(x.operands[0], facts):
         return x.operands[0]
     return None
 
@@ -274,10 +276,10 @@ def _is_lower(node: Node) -> bool:
     condition, _, other = node.operands
     value = literal_value(other)
     order = {"greater_equal": (0, 1), "less_equal": (1, 0)}  # row >= column
-    if value is None or value.number != 0 or condition.op != "elementwise" or condition.attrs[0] not in order:
+    if value is None or value.number != 0 or condition.op is not ops.ELEMENTWISE or condition.attrs[0] not in order:
         return False
     for side, axis in zip(condition.operands, order[condition.attrs[0]], strict=True):
-        if side.op != "view" or not side.operands or side.operands[0].op != "iota":
+        if side.op is not ops.VIEW or not side.operands or side.operands[0].op is not ops.IOTA:
             return False
         (names,), out = side.attrs
         if out[axis] != names[0]:

@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
 from symgrad.graphs.algebra.primitives import add, elementwise, rebuild, reduction, stop
 from symgrad.graphs.algebra.running import multiply
@@ -28,7 +29,7 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, weight
 
 DEEPEST = 32  # forms inside forms that are looked into
 LOWEST = -1e30  # below every exponent that matters: no infinity is subtracted from another
-STRUCTURE = ("view", "gather", "slice", "reshape", "concat")
+STRUCTURE = (ops.VIEW, ops.GATHER, ops.SLICE, ops.RESHAPE, ops.CONCAT)
 
 
 class Parts(NamedTuple):
@@ -72,34 +73,34 @@ def _split(node: Node, depth: int) -> Parts | None:
     if by != ONE:
         parts = split(inner, depth - 1)
         return None if parts is None else _scaled(parts, by)
-    if inner.op == "softmax":
+    if inner.op is ops.SOFTMAX:
         scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in range(len(inner.shape)) if i not in axes)
-        norm = broadcast(reduction("logsumexp", scores, axes), kept, inner.shape)
+        norm = broadcast(reduction(ops.LOGSUMEXP, scores, axes), kept, inner.shape)
         return Parts(None, add([scores, norm], [ONE, MINUS]))
     found = exponential_sum(inner)
     if found is not None and found[2] == ONE:
-        return Parts(None, shifted(reduction("logsumexp", found[0], found[1])), True)
+        return Parts(None, shifted(reduction(ops.LOGSUMEXP, found[0], found[1])), True)
     if (z := one_plus_exp(inner)) is not None:
         return Parts(None, elementwise("softplus", [z]), True)
-    if inner.op == "elementwise":
+    if inner.op is ops.ELEMENTWISE:
         return _of_row(inner, depth)
     if inner.op in STRUCTURE or _squeezes(inner):
         return _of_entries(inner, depth)
-    if inner.op in ("max", "min"):
+    if inner.op in (ops.MAX, ops.MIN):
         parts = split(inner.operands[0], depth - 1)
         plain = parts is not None and parts.mantissa is None
         return Parts(None, reduction(inner.op, parts.exponent, inner.attrs[0]), parts.wild) if parts and plain else None
-    if inner.op == "multiply" and inner.attrs[1] == 0:  # a product along an axis
+    if inner.op is ops.MULTIPLY and inner.attrs[1] == 0:  # a product along an axis
         parts = split(inner.operands[0], depth - 1)
         if parts is None:
             return None
         axis = inner.attrs[0]
         mantissa = None if parts.mantissa is None else multiply(parts.mantissa, axis)
         return Parts(mantissa, total(parts.exponent, (axis,)), True)
-    if inner.op == "add":
+    if inner.op is ops.ADD:
         return _of_sum(inner, depth)
-    return _of_product(inner, depth) if inner.op == "einsum" else None
+    return _of_product(inner, depth) if inner.op is ops.EINSUM else None
 
 
 def _scaled(parts: Parts, by: Weight) -> Parts:
@@ -162,7 +163,7 @@ def _as_parts(node: Node) -> Parts:
 
 def _squeezes(node: Node) -> bool:
     """Is `node` the sum of one operand over axes of size 1?"""
-    if node.op != "einsum" or len(node.operands) != 1:
+    if node.op is not ops.EINSUM or len(node.operands) != 1:
         return False
     (labels,), out = node.attrs
     sizes = zip(labels, node.operands[0].shape, strict=True)
@@ -171,9 +172,9 @@ def _squeezes(node: Node) -> bool:
 
 def _of_entries(inner: Node, depth: int) -> Parts | None:
     """Picked or rearranged entries: so are the parts (no deltas: a zero is no exponential)."""
-    if inner.op == "view" and len(set(inner.attrs[1])) != len(inner.attrs[1]) or not inner.operands:
+    if inner.op is ops.VIEW and len(set(inner.attrs[1])) != len(inner.attrs[1]) or not inner.operands:
         return None
-    tensors = inner.operands if inner.op == "concat" else inner.operands[:1]
+    tensors = inner.operands if inner.op is ops.CONCAT else inner.operands[:1]
     known = [split(operand, depth - 1) for operand in tensors]
     if all(parts is None for parts in known):
         return None
@@ -280,9 +281,9 @@ def _of_product(inner: Node, depth: int) -> Parts | None:
     if not axes:
         return Parts(common, exponent, wild)
     if not inside:
-        return Parts(common, shifted(reduction("logsumexp", exponent, axes)), wild)
+        return Parts(common, shifted(reduction(ops.LOGSUMEXP, exponent, axes)), wild)
     parts = Parts(_together(inside, full, size), exponent)
-    top = _constant(reduction("max", _counting(parts), axes))
+    top = _constant(reduction(ops.MAX, _counting(parts), axes))
     mantissa = total(_rest(parts, broadcast(top, range(len(out)), shape)), axes)
     return Parts(mantissa if common is None else product(mantissa, common), top, wild)
 
@@ -307,7 +308,7 @@ def _shifted_factors(inner: Node, found: Sequence[Parts | None]) -> Parts | None
             continue
         axes = [i for i, x in enumerate(names) if x not in out]
         kept = [i for i in range(len(names)) if i not in axes]
-        top = _constant(reduction("max", parts.exponent, axes))
+        top = _constant(reduction(ops.MAX, parts.exponent, axes))
         factors.append(_rest(parts, broadcast(top, kept, operand.shape)))
         tops.append(contract([top], [[names[i] for i in kept]], out, sizes))
     return Parts(contract(factors, inputs, out, sizes), add(tops), True) if tops else None
@@ -319,7 +320,7 @@ def _log_of_choice(node: Node) -> Node | None:
     shape, minus_infinity = node.shape, literal(-math.inf, node.shape)
     if node.dtype == BOOLEAN:
         return elementwise("where", [node, literal(0, shape), minus_infinity])
-    if node.op != "elementwise" or node.attrs[0] != "where":
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
         return None
     values = [literal_value(branch) for branch in node.operands[1:]]
     if not all(value is not None and (value.number == 0 or is_positive(value)) for value in values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, zeros
 from symgrad.graphs.algebra.primitives import add, reduction, softmax
 from symgrad.graphs.node import Node
@@ -15,19 +16,19 @@ POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "sqrt")  # or zero, where the 
 
 def bare(node: Node) -> Node:
     """`node` without display names."""
-    while node.op == "named":
+    while node.op is ops.NAMED:
         node = node.operands[0]
     return node
 
 
 def row_of(node: Node, row: str) -> Node | None:
     node = bare(node)
-    return node.operands[0] if node.op == "elementwise" and node.attrs[0] == row else None
+    return node.operands[0] if node.op is ops.ELEMENTWISE and node.attrs[0] == row else None
 
 
 def scaled(node: Node) -> tuple[Weight, Node]:
     node = bare(node)
-    if node.op == "add" and len(node.operands) == 1:
+    if node.op is ops.ADD and len(node.operands) == 1:
         return node.attrs[0][0], bare(node.operands[0])
     return ONE, node
 
@@ -38,7 +39,7 @@ def terms(node: Node) -> list[tuple[Weight, Node]]:
     stack = [(ONE, node)]
     while stack:
         by, node = stack.pop()
-        if node.op == "add" and len(found) + len(stack) < WIDEST:
+        if node.op is ops.ADD and len(found) + len(stack) < WIDEST:
             stack += [(times(by, w), o) for w, o in zip(node.attrs[0][::-1], node.operands[::-1], strict=True)]
         else:
             found.append((by, node))
@@ -53,7 +54,7 @@ def sum_of(pairs: Sequence[tuple[Weight, Node]], like: Node) -> Node:
 def exponential_sum(node: Node) -> tuple[Node, tuple[int, ...], Weight] | None:
     """`node` as weight * sum over axes of exp(z): (z, axes, weight)."""
     by, node = scaled(node)
-    if node.op != "einsum" or len(node.operands) != 1:
+    if node.op is not ops.EINSUM or len(node.operands) != 1:
         return None
     z = row_of(node.operands[0], "exp")
     (labels,), out = node.attrs
@@ -65,7 +66,7 @@ def exponential_sum(node: Node) -> tuple[Node, tuple[int, ...], Weight] | None:
 def one_plus_exp(node: Node) -> Node | None:
     """z where `node` is 1 + exp(z)."""
     node = bare(node)
-    if node.op != "add" or len(node.operands) != 2 or node.attrs[0] != (ONE, ONE):
+    if node.op is not ops.ADD or len(node.operands) != 2 or node.attrs[0] != (ONE, ONE):
         return None
     a, b = node.operands
     for one, other in ((a, b), (b, a)):
@@ -91,19 +92,19 @@ def positive(node: Node) -> bool:
         if value is not None:
             if not is_positive(value):
                 return False
-        elif node.op == "elementwise":
+        elif node.op is ops.ELEMENTWISE:
             row = node.attrs[0]
             if row == "reciprocal":
                 stack.append(node.operands[0])
             elif row not in POSITIVE:
                 return False
-        elif node.op in ("einsum", "slice", "reshape", "gather"):
-            stack.extend(node.operands if node.op == "einsum" else node.operands[:1])
-        elif node.op == "view" and len(set(node.attrs[1])) == len(node.attrs[1]):
+        elif node.op in (ops.EINSUM, ops.SLICE, ops.RESHAPE, ops.GATHER):
+            stack.extend(node.operands if node.op is ops.EINSUM else node.operands[:1])
+        elif node.op is ops.VIEW and len(set(node.attrs[1])) == len(node.attrs[1]):
             stack.extend(node.operands)
-        elif node.op == "add" and node.operands and all(map(is_positive, node.attrs[0])):
+        elif node.op is ops.ADD and node.operands and all(map(is_positive, node.attrs[0])):
             stack.extend(node.operands)
-        elif node.op != "softmax":
+        elif node.op is not ops.SOFTMAX:
             return False
     return True
 
@@ -111,7 +112,7 @@ def positive(node: Node) -> bool:
 def shifted(node: Node) -> Node:
     """softmax(z + c) -> softmax(z), logsumexp(z + c) -> logsumexp(z) + c, for c constant along the axes."""
     inner, axes = bare(node.operands[0]), node.attrs[0]
-    if inner.op != "add" or len(inner.operands) < 2:
+    if inner.op is not ops.ADD or len(inner.operands) < 2:
         return node
     kept: list[tuple[Weight, Node]] = []
     moved: list[tuple[Weight, Node]] = []
@@ -120,18 +121,18 @@ def shifted(node: Node) -> Node:
     if not moved or not kept:
         return node
     rest = add([term for _, term in kept], [by for by, _ in kept])
-    if node.op == "softmax":
+    if node.op is ops.SOFTMAX:
         return softmax(rest, axes)
     labels = range(len(inner.shape))
     out = [i for i in labels if i not in axes]
-    pairs = [(ONE, reduction("logsumexp", rest, axes))]
+    pairs = [(ONE, reduction(ops.LOGSUMEXP, rest, axes))]
     pairs += [(by, _without(term, axes, out)) for by, term in moved]
     return add([term for _, term in pairs], [by for by, _ in pairs])
 
 
 def _constant_along(node: Node, axes: Sequence[int]) -> bool:
     """Is `node` a view that repeats its entries along all of `axes`?"""
-    if node.op != "view":
+    if node.op is not ops.VIEW:
         return False
     held = set(node.attrs[0][0]) if node.operands else set()
     out = node.attrs[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import rebuild, scatter
 from symgrad.graphs.algebra.samples import counts_along
@@ -18,19 +19,19 @@ from symgrad.graphs.node import Node, topological, transform
 
 def unpicked(nodes: Sequence[Node]) -> list[Node]:
     """`nodes` without sums over the indexed axes of scatters."""
-    if not any(node.op == "scatter" for node in topological(nodes)):
+    if not any(node.op is ops.SCATTER for node in topological(nodes)):
         return list(nodes)
     return transform(nodes, lambda n, operands: _summed(rebuild(n, operands)), {})
 
 
 def _summed(node: Node) -> Node:
-    if node.op != "einsum":
+    if node.op is not ops.EINSUM:
         return node
     inputs, out = node.attrs
     uses = Counter(label for labels in inputs for label in labels)
     operands, names = list(node.operands), [list(labels) for labels in inputs]
     for i, operand in enumerate(operands):
-        if operand.op == "scatter":
+        if operand.op is ops.SCATTER:
             alone = [a for a in operand.attrs[0] if names[i][a] not in out and uses[names[i][a]] == 1]
             if alone:
                 operands[i], names[i] = _without(operand, alone, names[i], i)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal_value, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, softmax
 from symgrad.graphs.node import Node
@@ -25,7 +26,7 @@ def inlined(node: Node) -> Node:
     labels: list[tuple[Any, ...]] = []
     for i, (operand, names) in enumerate(zip(node.operands, node.attrs[0], strict=True)):
         by, inner = scaled(operand)
-        if by == ONE and inner.op == "einsum" and any(row_of(o, "exp") is not None for o in inner.operands):
+        if by == ONE and inner.op is ops.EINSUM and any(row_of(o, "exp") is not None for o in inner.operands):
             known = dict(zip(inner.attrs[1], names, strict=True))
             operands += inner.operands
             labels += [tuple(known.get(x, (i, x)) for x in inside) for inside in inner.attrs[0]]
@@ -47,15 +48,15 @@ def may_grow(node: Node) -> bool:
     stack = [node]
     while stack:
         top = stack[-1]
-        row = top.attrs[0] if top.op == "elementwise" else None
-        looks_on = row in ("where", "sqrt") or top.op in ("add", "einsum", "named", "max", "min", *STRUCTURE)
+        row = top.attrs[0] if top.op is ops.ELEMENTWISE else None
+        looks_on = row in ("where", "sqrt") or top.op in (ops.ADD, ops.EINSUM, ops.NAMED, ops.MAX, ops.MIN, *STRUCTURE)
         inner = top.operands if looks_on else ()
         unknown = [] if top in _grown else [o for o in inner if o not in _grown]
         if unknown:
             stack += unknown
             continue
         stack.pop()
-        _grown[top] = row in GROWING or top.op == "multiply" or any(_grown[o] for o in inner)
+        _grown[top] = row in GROWING or top.op is ops.MULTIPLY or any(_grown[o] for o in inner)
     return _grown[node]
 
 
@@ -64,7 +65,7 @@ def quotient(node: Node) -> Node:
 
     Factors of one shape meet, and factors that are repeated along axes of another: no larger tensor is made.
     """
-    if node.op != "einsum" or len(node.operands) < 2:
+    if node.op is not ops.EINSUM or len(node.operands) < 2:
         return node
     if not any(map(may_grow, node.operands)):
         return node  # bounded: nothing overflows, and no parts are made
@@ -105,7 +106,7 @@ def exponential(exponent: Node) -> list[Node]:
     factors: list[Node] = []
     turned: list[Node] = []
     for by, term in terms(rest):
-        if term.op == "view" and by == MINUS and (found := _normalised(rest, term)) is not None:
+        if term.op is ops.VIEW and by == MINUS and (found := _normalised(rest, term)) is not None:
             factors.append(found[0])
             rest = found[1]
         elif (z := row_of(term, "softplus")) is not None and by in POWERS:
@@ -125,7 +126,7 @@ POWERS = [Weight(-i) for i in range(1, 5)]  # of a sigmoid, written as products
 
 def _normalised(exponent: Node, norm: Node) -> tuple[Node, Node] | None:
     """softmax(z) and the rest of the exponent, where `norm` is a repeated logsumexp(z) and z is part of the exponent."""
-    if not norm.operands or norm.operands[0].op != "logsumexp":
+    if not norm.operands or norm.operands[0].op is not ops.LOGSUMEXP:
         return None
     z, axes = norm.operands[0].operands[0], norm.operands[0].attrs[0]
     kept = [i for i in range(len(z.shape)) if i not in axes]

@@ -10,6 +10,7 @@ from collections import Counter
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.rows import X0
@@ -21,7 +22,7 @@ SEEN = 32  # pieces of a sum that are looked at
 
 def power_of_root(node: Node) -> Node:
     """`node`, a product or a power, with each pair of equal roots of what is not negative as their square."""
-    if node.op == "elementwise":
+    if node.op is ops.ELEMENTWISE:
         base, exponent = node.operands
         u, by = row_of(base, "sqrt"), literal_value(exponent)
         if u is None or by is None or by.factor is not None or not not_negative(u):
@@ -50,14 +51,14 @@ def not_negative(node: Node) -> bool:
         seen += 1
         if seen > SEEN:
             return False
-        if node.op == "add":
+        if node.op is ops.ADD:
             if not all(map(is_positive, node.attrs[0])):
                 return False
             stack += [operand for operand in node.operands if literal_value(operand) is None]
-        elif node.op == "einsum":
+        elif node.op is ops.EINSUM:
             times = Counter(zip(node.operands, node.attrs[0], strict=True))
             stack += [operand for (operand, _), count in times.items() if count % 2]
-        elif node.op == "elementwise" and node.attrs[0] in ("abs", "sqrt"):
+        elif node.op is ops.ELEMENTWISE and node.attrs[0] in ("abs", "sqrt"):
             continue
         elif not positive(node):
             return False

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import expand, flat, is_sum, joined, product, pulled
 from symgrad.graphs.algebra.linear import solve
@@ -24,7 +25,7 @@ from symgrad.graphs.rewrites.patterns import bare, row_of
 from symgrad.graphs.sizes import size_key
 from symgrad.graphs.weights import MINUS, ONE
 
-FREE = ("input", "constant", "iota", "view", "named", "stop")  # nothing is computed
+FREE = (ops.INPUT, ops.CONSTANT, ops.IOTA, ops.VIEW, ops.NAMED, ops.STOP)  # nothing is computed
 SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 Pass = Callable[[Node], Node]
 
@@ -119,7 +120,7 @@ def _rewritten(root: Node, rule: Rule) -> Node:
     """`rule(node, uses, absorbed)` bottom-up: how often each node was used, and is this one used by one product?"""
     order = topological([root])
     before = Counter(operand for node in order for operand in node.operands)
-    inner = {operand for node in order if node.op == "einsum" for operand in node.operands if before[operand] == 1}
+    inner = {operand for node in order if node.op is ops.EINSUM for operand in node.operands if before[operand] == 1}
     uses: Counter[Node] = Counter()
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
@@ -133,9 +134,9 @@ def _rewritten(root: Node, rule: Rule) -> Node:
 
 def _merge(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
     def inside(each: Node) -> bool:
-        return each.op != "named" and (each is node or uses[each] == 1)
+        return each.op is not ops.NAMED and (each is node or uses[each] == 1)
 
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         term = flat(node, inside=inside, deepest=0, vectors=True)
         return zeros(node.shape, node.dtype) if term is None else term.node()
     if is_sum(node):
@@ -149,7 +150,7 @@ def _factor(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
         return node
 
     def inside(each: Node) -> bool:
-        return each.op != "named"
+        return each.op is not ops.NAMED
 
     apart = pulled(node, inside, deepest=0)
     if apart is None:
@@ -170,20 +171,20 @@ def _factor(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
 def tidied(roots: Sequence[Node]) -> list[Node]:
     """The graph with local identities applied; names stay."""
     uses = Counter(operand for node in topological(roots) for operand in node.operands)
-    lone = {node for node, number in uses.items() if number == 1 and node.op == "inverse"}
+    lone = {node for node, number in uses.items() if number == 1 and node.op is ops.INVERSE}
     return transform(roots, lambda node, operands: _tidy(
         rebuild(node, operands), {new for old, new in zip(node.operands, operands, strict=True) if old in lone}), {})
 
 
 def _tidy(node: Node, lone: Collection[Node]) -> Node:
-    if node.op == "view":
+    if node.op is ops.VIEW:
         return _untransposed(node)
-    if node.op != "einsum":
+    if node.op is not ops.EINSUM:
         return node
     for rule in (_even, _unit_sums, _summed_sums, _orthogonal, _sorted_symmetric):
         changed = rule(node)
         if changed is not None and changed is not node:
-            return changed if changed.op != "einsum" else _tidy(changed, lone)
+            return changed if changed.op is not ops.EINSUM else _tidy(changed, lone)
     return _solved(node, lone)
 
 
@@ -201,7 +202,7 @@ def _even(node: Node) -> Node | None:
     factors = _factors(node)
     for i, (p, labels) in enumerate(factors):
         z = row_of(p, "sigmoid")
-        if z is None or z.op != "add" or len(z.operands) != 1 or z.attrs[0][0].number >= 0:
+        if z is None or z.op is not ops.ADD or len(z.operands) != 1 or z.attrs[0][0].number >= 0:
             continue
         for j, (q, others) in enumerate(factors):
             if others == labels and _one_minus(q) is bare(p):
@@ -215,7 +216,7 @@ def _even(node: Node) -> Node | None:
 def _one_minus(node: Node) -> Node | None:
     """p where `node` is 1 - p."""
     node = bare(node)
-    if node.op == "add" and node.attrs[0] == (ONE, MINUS) and literal_value(node.operands[0]) == ONE:
+    if node.op is ops.ADD and node.attrs[0] == (ONE, MINUS) and literal_value(node.operands[0]) == ONE:
         return bare(node.operands[1])
     return None
 
@@ -226,9 +227,9 @@ def _unit_sums(node: Node) -> Node | None:
     for i, (operand, labels) in enumerate(factors):
         inner = bare(operand)
         axes: tuple[int, ...] = ()
-        if inner.op == "softmax":
+        if inner.op is ops.SOFTMAX:
             axes = inner.attrs[0]
-        elif inner.op == "input" and "simplex" in inner.attrs[0].facts:
+        elif inner.op is ops.INPUT and "simplex" in inner.attrs[0].facts:
             axes = (len(inner.shape) - 1,)
         alone = [labels[a] for a in axes]
         seen = [x for each in node.attrs[0] for x in each]
@@ -257,9 +258,9 @@ def _summed_sums(node: Node) -> Node | None:
 
 def _declared(node: Node, facts: Collection[str]) -> bool:
     node = bare(node)
-    while node.op == "inverse":
+    while node.op is ops.INVERSE:
         node = bare(node.operands[0])
-    return node.op == "input" and not set(facts).isdisjoint(node.attrs[0].facts)
+    return node.op is ops.INPUT and not set(facts).isdisjoint(node.attrs[0].facts)
 
 
 def _untransposed(node: Node) -> Node:
@@ -285,7 +286,7 @@ def _orthogonal(node: Node) -> Node | None:
     seen = [x for each in node.attrs[0] for x in each]
     for i, (q, one) in enumerate(factors):
         for j in range(i):
-            if factors[j][0] is not q or len(one) != 2 or not _declared(q, ("orthogonal",)) or bare(q).op == "inverse":
+            if factors[j][0] is not q or len(one) != 2 or not _declared(q, ("orthogonal",)) or bare(q).op is ops.INVERSE:
                 continue
             other = factors[j][1]
             for axis in (0, 1):
@@ -301,7 +302,7 @@ def _solved(node: Node, lone: Collection[Node]) -> Node:
     factors, out = _factors(node), node.attrs[1]
     seen = [x for each in node.attrs[0] for x in each]
     for i, (operand, labels) in enumerate(factors):
-        if operand not in lone or operand.op != "inverse" or len(set(labels)) < len(labels):
+        if operand not in lone or operand.op is not ops.INVERSE or len(set(labels)) < len(labels):
             continue
         stack = labels[:-2]
         for free, summed, turned in ((labels[-2], labels[-1], False), (labels[-1], labels[-2], True)):

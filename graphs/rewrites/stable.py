@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from weakref import WeakKeyDictionary, WeakSet, ref
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, rebuild, reshape, softmax
 from symgrad.graphs.node import Node, Symbol, transform
@@ -67,11 +68,11 @@ def _settled_below(roots: Sequence[Node]) -> list[Node]:
 
 
 def _stable(node: Node) -> Node:
-    if node.op == "einsum" or (node.op == "elementwise" and node.attrs[0] == "power"):
+    if node.op is ops.EINSUM or (node.op is ops.ELEMENTWISE and node.attrs[0] == "power"):
         node = power_of_root(node)
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         return quotient(_product(node))
-    if node.op == "elementwise":
+    if node.op is ops.ELEMENTWISE:
         if node.attrs[0] == "log":
             return logarithm(node)
         if node.attrs[0] == "log1p":
@@ -79,11 +80,11 @@ def _stable(node: Node) -> Node:
         if node.attrs[0] == "reciprocal":
             return _reciprocal(node)
         return node
-    if node.op == "reshape" and node.operands[0].op == "reshape":
+    if node.op is ops.RESHAPE and node.operands[0].op is ops.RESHAPE:
         return reshape(node.operands[0].operands[0], node.shape)
-    if node.op == "add":
+    if node.op is ops.ADD:
         return _sum(node)
-    if node.op in ("softmax", "logsumexp"):
+    if node.op in (ops.SOFTMAX, ops.LOGSUMEXP):
         return shifted(node)
     return node
 
@@ -91,7 +92,7 @@ def _stable(node: Node) -> Node:
 def _product(node: Node) -> Node:
     """exp(z) / sum exp(z) -> softmax(z); exp(z) sigmoid(-z) -> sigmoid(z); sinh(z) / cosh(z) -> tanh(z)."""
     node = inlined(node)
-    if node.op != "einsum":
+    if node.op is not ops.EINSUM:
         return node
     operands, (inputs, out) = list(node.operands), node.attrs
     labels = [tuple(names) for names in inputs]
@@ -138,7 +139,7 @@ def _reciprocal(node: Node) -> Node:
 
 def _sum(node: Node) -> Node:
     """1 - sigmoid(z) -> sigmoid(-z), 1 + tanh(z) -> 2 sigmoid(2 z), 1 + expm1(z) -> exp(z); softplus by its parts."""
-    if node.op != "add":
+    if node.op is not ops.ADD:
         return node
     if len(node.operands) == 2:
         for (p, q), (a, b) in ((node.attrs[0], node.operands), (node.attrs[0][::-1], node.operands[::-1])):
@@ -175,7 +176,7 @@ def _positive_part(node: Node) -> Node | None:
     if (z := row_of(node, "relu")) is not None:
         return z
     node = bare(node)
-    if node.op == "elementwise" and node.attrs[0] == "maximum":
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "maximum":
         a, b = node.operands
         for z, zero in ((a, b), (b, a)):
             value = literal_value(zero)

@@ -14,6 +14,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, zeros
 from symgrad.graphs.algebra.primitives import add, elementwise, rebuild
 from symgrad.graphs.node import Node, topological, transform
@@ -22,7 +23,7 @@ from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, plus, times
 
 MANY = 99  # the degree of what is no polynomial
-MOVES = ("named", "view", "slice", "pad", "concat", "reshape", "cumsum", "windows", "overlap", "gather", "scatter")
+MOVES = frozenset({ops.NAMED, ops.VIEW, *ops.MOVES, ops.CUMSUM, ops.WINDOWS, ops.OVERLAP})
 SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 Factor = tuple[Node, tuple[int, ...]]
 
@@ -47,15 +48,15 @@ def degrees(roots: Sequence[Node], variables: Iterable[Node]) -> dict[Node, int]
 def _degree(node: Node, below: Sequence[int]) -> int:
     if not any(below):
         return 0
-    if node.op == "add":
+    if node.op is ops.ADD:
         return max(below)
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         return min(sum(below), MANY)
-    if node.op in MOVES and not any(below[1:] if node.op in ("gather", "scatter") else ()):
+    if node.op in MOVES and not any(below[1:] if node.op in ops.INDEXED else ()):
         return max(below)
-    if node.op == "solve" and not below[0]:
+    if node.op is ops.SOLVE and not below[0]:
         return below[1]
-    if node.op == "elementwise" and node.attrs[0] == "where" and not below[0]:
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where" and not below[0]:
         return max(below)
     return MANY
 
@@ -73,7 +74,7 @@ def substituted(node: Node, values: Mapping[Node, Node]) -> Node:
 
 
 def _unnamed(node: Node, operands: tuple[Node, ...]) -> Node:
-    return operands[0] if node.op == "named" and operands != node.operands else rebuild(node, operands)
+    return operands[0] if node.op is ops.NAMED and operands != node.operands else rebuild(node, operands)
 
 
 def at_zero(node: Node, variable: Node) -> Node:
@@ -92,12 +93,12 @@ def tidy(node: Node) -> Node:
 
 def _tidied(node: Node, operands: tuple[Node, ...]) -> Node:
     node = rebuild(node, operands)
-    if node.op == "add" and len(node.operands) > 1:
+    if node.op is ops.ADD and len(node.operands) > 1:
         first = min(node.attrs[0], key=lambda by: (by.factor is not None, by.number < 0))
         if first != ONE and math.isfinite(first.number):
             over = inverse(first)
             return scale(add(node.operands, [times(by, over) for by in node.attrs[0]]), first)
-    if node.op in ("einsum", "view"):
+    if node.op in ops.PRODUCTS:
         inputs, out = node.attrs
         turned = [(*x[:-2], x[-1], x[-2]) if len(x) > 1 and x[-2] > x[-1] and is_symmetric(o) else x
                   for o, x in zip(node.operands, inputs, strict=True)]
@@ -108,11 +109,11 @@ def _tidied(node: Node, operands: tuple[Node, ...]) -> Node:
 
 def positive_sign(node: Node) -> Node:
     """-(a - b) c as (b - a) c: a minus in front of a product goes into a sum that has one."""
-    if node.op != "add" or len(node.operands) != 1 or node.attrs[0][0].number > 0:
+    if node.op is not ops.ADD or len(node.operands) != 1 or node.attrs[0][0].number > 0:
         return node
     (inner,) = node.operands
-    for place, part in enumerate(inner.operands if inner.op in ("einsum", "view") else ()):
-        if part.op == "add" and any(by.number < 0 for by in part.attrs[0]):
+    for place, part in enumerate(inner.operands if inner.op in ops.PRODUCTS else ()):
+        if part.op is ops.ADD and any(by.number < 0 for by in part.attrs[0]):
             ranked = sorted(zip(part.attrs[0], part.operands, strict=True), key=lambda each: each[0].number > 0)
             turned = add([o for _, o in ranked], [times(by, MINUS) for by, _ in ranked])
             operands = [*inner.operands[:place], turned, *inner.operands[place + 1:]]
@@ -171,9 +172,9 @@ def terms(node: Node, opened: Container[Node] = ()) -> list[Term]:
 
 def _parts(node: Node, opened: Container[Node]) -> list[tuple[Weight, Node]] | None:
     """The summands of a node; None where it is one product."""
-    if node.op == "add":
+    if node.op is ops.ADD:
         return list(zip(node.attrs[0], node.operands, strict=True))
-    if node.op not in ("einsum", "view"):
+    if node.op not in ops.PRODUCTS:
         return None
     operands = [bare(operand) for operand in node.operands]
     inputs, out = node.attrs
@@ -181,7 +182,7 @@ def _parts(node: Node, opened: Container[Node]) -> list[tuple[Weight, Node]] | N
     if any(new is not old for new, old in zip(operands, node.operands, strict=True)):
         return [(ONE, contract(operands, inputs, out, sizes))]
     for place, operand in enumerate(operands):
-        if operand.op == "add" and (len(operands) == 1 or operand in opened or _mixed(operand)):
+        if operand.op is ops.ADD and (len(operands) == 1 or operand in opened or _mixed(operand)):
             return [(by, contract([*operands[:place], part, *operands[place + 1:]], inputs, out, sizes))
                     for by, part in zip(operand.attrs[0], operand.operands, strict=True)]
     return None
@@ -189,7 +190,7 @@ def _parts(node: Node, opened: Container[Node]) -> list[tuple[Weight, Node]] | N
 
 def _mixed(node: Node) -> bool:
     """A sum with a delta among its terms, which would vanish in the product."""
-    return any(o.op == "view" and len(set(o.attrs[1])) < len(o.shape) for o in node.operands)
+    return any(o.op is ops.VIEW and len(set(o.attrs[1])) < len(o.shape) for o in node.operands)
 
 
 def _flat(node: Node, by: Weight, opened: Container[Node]) -> Term:
@@ -203,12 +204,12 @@ def _flat(node: Node, by: Weight, opened: Container[Node]) -> Term:
         return label
 
     place: dict[int, int] = {}
-    inner = node.attrs[1] if node.op in ("einsum", "view") else tuple(range(len(node.shape)))
+    inner = node.attrs[1] if node.op in ops.PRODUCTS else tuple(range(len(node.shape)))
     for label, size in zip(inner, node.shape, strict=True):
         if label not in place:
             place[label] = new(size)
     out = tuple(place[label] for label in inner)
-    if node.op not in ("einsum", "view"):
+    if node.op not in ops.PRODUCTS:
         return Term(by, ((node, out),), out, sizes)
     done: list[Factor] = []
     stack: list[tuple[Node, dict[int, int]]] = [(node, place)]
@@ -219,8 +220,8 @@ def _flat(node: Node, by: Weight, opened: Container[Node]) -> Term:
                 if label not in outer:
                     outer[label] = new(size)
             mine = tuple(outer[x] for x in labels)
-            plain = not any(o.op == "named" for o in operand.operands)
-            if operand.op == "einsum" and (operand.shape or operand in opened) and plain:
+            plain = not any(o.op is ops.NAMED for o in operand.operands)
+            if operand.op is ops.EINSUM and (operand.shape or operand in opened) and plain:
                 stack.append((operand, dict(zip(operand.attrs[1], mine, strict=True))))
             else:
                 done.append((operand, mine))
@@ -234,12 +235,12 @@ def is_symmetric(node: Node) -> bool:
         node = bare(stack.pop())
         if len(node.shape) < 2 or node.shape[-1] != node.shape[-2]:
             return False
-        if node.op == "inverse" or (node.op == "add" and node.operands):
+        if node.op is ops.INVERSE or (node.op is ops.ADD and node.operands):
             stack.extend(node.operands)
-        elif node.op == "input":
+        elif node.op is ops.INPUT:
             if not any(fact in SYMMETRIC for fact in node.attrs[0].facts):
                 return False
-        elif node.op in ("einsum", "view"):  # X'X, a diagonal
+        elif node.op in ops.PRODUCTS:  # X'X, a diagonal
             inputs, out = node.attrs
             sizes = dict(zip(out, node.shape, strict=True))
             if contract(node.operands, inputs, (*out[:-2], out[-1], out[-2]), sizes) is not node:
@@ -261,7 +262,7 @@ def scaled(parts: Sequence[Term], by: Weight) -> list[Term]:
 
 def reciprocal(node: Node) -> Node:
     """1 / node, with its weight in front."""
-    if node.op == "add" and len(node.operands) == 1:
+    if node.op is ops.ADD and len(node.operands) == 1:
         return scale(reciprocal(node.operands[0]), inverse(node.attrs[0][0]))
     return elementwise("reciprocal", [node])
 

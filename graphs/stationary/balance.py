@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.linear import inverse, logdet, swapped
@@ -47,14 +48,14 @@ def inverses(root: Node, variables: Sequence[Node]) -> Node:
     wanted = set(variables)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
-        if node.op == "solve" and operands[0] in wanted:
+        if node.op is ops.SOLVE and operands[0] in wanted:
             a, b = operands
             stack = tuple(range(len(a.shape) - 2))
             columns = tuple(f"c{i}" for i in range(len(b.shape) - len(stack) - 1))
             return contract([inverse(a), b], [(*stack, "i", "j"), (*stack, "j", *columns)], (*stack, "i", *columns))
-        if node.op == "einsum" and len(operands) == 2 and operands[0] is operands[1]:
+        if node.op is ops.EINSUM and len(operands) == 2 and operands[0] is operands[1]:
             one, other = node.attrs[0]
-            if one == other and operands[0].op == "elementwise" and operands[0].attrs[0] == "sqrt":
+            if one == other and operands[0].op is ops.ELEMENTWISE and operands[0].attrs[0] == "sqrt":
                 return contract(operands[0].operands, [one], node.attrs[1])
         return rebuild(node, operands)
 
@@ -79,10 +80,10 @@ def of_matrix(root: Node, x: Node) -> tuple[Node, Node, Node] | None:
 
 def matrix_zero(x: Node, a: Node, c: Node, d: Node) -> Node:
     """The zero of `a X'^-1 - X'^-1 C X'^-1 + D`. Raises Obstacle where C and D are both there, or a is zero."""
-    for fact in x.attrs[0].facts if x.op == "input" else ():
+    for fact in x.attrs[0].facts if x.op is ops.INPUT else ():
         if fact in ("orthogonal", "diagonal", "lower_triangular"):
             raise Obstacle("fact", None, [x], fact=fact)
-    empty = [node.op == "add" and not node.operands for node in (a, c, d)]
+    empty = [node.op is ops.ADD and not node.operands for node in (a, c, d)]
     if empty[0] or empty[1] == empty[2]:
         raise Obstacle("matrix", None, [x])
     n = len(x.shape)
@@ -174,7 +175,7 @@ def _on_simplex(coefficients: dict[sp.Expr, Node], x: Node) -> Node | None:
     axes = range(len(x.shape))
     if set(mine) == {1 / X}:
         (c,) = mine.values()
-        if c.op == "add" and len(c.operands) == 1:  # a weight cancels
+        if c.op is ops.ADD and len(c.operands) == 1:  # a weight cancels
             (c,) = c.operands
         below = reciprocal(contract([c], [axes], axes[:-1]))
         return contract([c, below], [axes, axes[:-1]], axes)
@@ -216,7 +217,7 @@ def _power(f: sp.Expr) -> sp.Expr | None:
 
 def _positive(root: Node, x: Node) -> bool:
     """Must entries of x be positive, because a logarithm or a root of them is taken?"""
-    return any(node.op == "elementwise" and node.attrs[0] in ("log", "sqrt") and node.operands[0] is x
+    return any(node.op is ops.ELEMENTWISE and node.attrs[0] in ("log", "sqrt") and node.operands[0] is x
                for node in topological([root]))
 
 
@@ -233,7 +234,7 @@ def _by_function(g: Node, x: Node) -> dict[sp.Expr, Node] | None:
         for f, number in sp.expand(formula).as_coefficients_dict().items():
             found.setdefault(f, []).append(scale(node, weight(number)))
     sums = {f: add(nodes) for f, nodes in found.items()}
-    return {f: node for f, node in sums.items() if node.op != "add" or node.operands}
+    return {f: node for f, node in sums.items() if node.op is not ops.ADD or node.operands}
 
 
 def _formula(term: Term, x: Node, live: set[Node]) -> sp.Expr | None:
@@ -257,19 +258,19 @@ def _entry(root: Node, x: Node) -> sp.Expr | None:
         if any(o not in found for o in node.operands) or node.shape != x.shape:
             return None
         below = [found[o] for o in node.operands]
-        if node.op == "add" and all(by.factor is None for by in node.attrs[0]):
+        if node.op is ops.ADD and all(by.factor is None for by in node.attrs[0]):
             found[node] = sp.Add(*(to_expr(by) * f for by, f in zip(node.attrs[0], below, strict=True)))
-        elif node.op == "einsum" and all(labels == node.attrs[1] for labels in node.attrs[0]):
+        elif node.op is ops.EINSUM and all(labels == node.attrs[1] for labels in node.attrs[0]):
             found[node] = sp.Mul(*below)
-        elif node.op == "view" and not below and len(set(node.attrs[1])) == len(node.shape):
+        elif node.op is ops.VIEW and not below and len(set(node.attrs[1])) == len(node.shape):
             found[node] = sp.Integer(1)
-        elif node.op == "elementwise" and node.attrs[0] in ("log", "exp", "reciprocal", "sqrt", "power"):
+        elif node.op is ops.ELEMENTWISE and node.attrs[0] in ("log", "exp", "reciprocal", "sqrt", "power"):
             row = ROWS[node.attrs[0]]
             whole = row.name in ("exp", "reciprocal") or (row.name == "power" and below[1].is_Integer)
             if not whole and not (below[0].is_polynomial(X) and sp.degree(below[0], X) == 1):
                 return None  # the root or logarithm of x**2 has a second branch, at negative x
             found[node] = row.formula.xreplace(dict(zip(row.symbols, below, strict=True)))
-        elif node.op == "named":
+        elif node.op is ops.NAMED:
             found[node] = below[0]
         else:
             return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import add, input_node, named
@@ -74,7 +75,7 @@ def stationary_points(root: Node, xs: Sequence[Node], constraints: Sequence[Node
 
 
 def _facts(x: Node) -> tuple[str, ...]:
-    return x.attrs[0].facts if x.op == "input" else ()
+    return x.attrs[0].facts if x.op is ops.INPUT else ()
 
 
 def _dot(a: Node, b: Node) -> Node:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import Term, is_mixed
 from symgrad.graphs.algebra.flattening import product as product_of
@@ -187,11 +188,11 @@ def _gram(form: Form, batch: Sequence[Any], rows: Sequence[Any], columns: Sequen
     x, s = form.nodes
     summed = tuple(("s", i) for i in range(form.shared))
     near, far, out = (*batch, *summed, *rows), (*batch, *summed, *columns), (*batch, *rows, *columns)
-    by, inside = (s.attrs[0][0], s.operands[0]) if s.op == "add" and len(s.operands) == 1 else (ONE, s)
+    by, inside = (s.attrs[0][0], s.operands[0]) if s.op is ops.ADD and len(s.operands) == 1 else (ONE, s)
     if literal_value(s) is None and not_negative(inside):
         z = contract([elementwise("sqrt", [inside]), x], [(*batch, *summed), near], near)
         return scale(contract([z, z], [near, far], out), by)
-    same = x.op == "view" and bool(x.operands) and set(x.attrs[1][:form.batch]).isdisjoint(x.attrs[0][0])
+    same = x.op is ops.VIEW and bool(x.operands) and set(x.attrs[1][:form.batch]).isdisjoint(x.attrs[0][0])
     if form.batch and same:  # one X for the whole stack
         size = dict(zip(near, x.shape, strict=True))
         alone = contract(x.operands, x.attrs[0], x.attrs[1][form.batch:],
@@ -205,7 +206,7 @@ def _gram(form: Form, batch: Sequence[Any], rows: Sequence[Any], columns: Sequen
 def not_negative(node: Node) -> bool:
     """Not negative by form: positive, a square, or a product such as p (1 - p) with p in [0, 1]."""
     node = bare(node)
-    if node.op == "einsum" and set(node.attrs[1]) == {x for labels in node.attrs[0] for x in labels}:
+    if node.op is ops.EINSUM and set(node.attrs[1]) == {x for labels in node.attrs[0] for x in labels}:
         pairs = list(zip(node.operands, node.attrs[0], strict=True))
         odd = [operand for i, (operand, _) in enumerate(pairs) if pairs.count(pairs[i]) % 2]
         return all(positive(operand) or _complement(operand) for operand in odd)
@@ -215,10 +216,10 @@ def not_negative(node: Node) -> bool:
 def _complement(node: Node) -> bool:
     """1 - p with p in [0, 1]."""
     node = bare(node)
-    if node.op != "add" or node.attrs[0] != (ONE, MINUS) or literal_value(node.operands[0]) != ONE:
+    if node.op is not ops.ADD or node.attrs[0] != (ONE, MINUS) or literal_value(node.operands[0]) != ONE:
         return False
     p = bare(node.operands[1])
-    return p.op == "softmax" or (p.op == "elementwise" and p.attrs[0] == "sigmoid")
+    return p.op is ops.SOFTMAX or (p.op is ops.ELEMENTWISE and p.attrs[0] == "sigmoid")
 
 
 def blocks(form: Form) -> Node | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from math import prod
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, zeros
 from symgrad.graphs.algebra.flattening import Labels, Term, expand, is_mixed, is_sum, restricted, split
 from symgrad.graphs.algebra.flattening import product as product_of
@@ -97,8 +98,8 @@ def _cut(form: Form, lead: Sequence[int], axes: Sequence[int]) -> Node | None:
         return None
     labels = [a - form.rows if a - form.rows in lead else a for a in range(len(form.shape))]
     node = contract([node], [labels], axes)
-    inside = node.operands[0] if node.op == "add" and len(node.operands) == 1 else node
-    return None if inside.op == "view" and len(set(inside.attrs[0][0] if inside.operands else ())) < len(
+    inside = node.operands[0] if node.op is ops.ADD and len(node.operands) == 1 else node
+    return None if inside.op is ops.VIEW and len(set(inside.attrs[0][0] if inside.operands else ())) < len(
         inside.operands[0].shape if inside.operands else ()) else node
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.algebra.samples import sample_axes
@@ -61,14 +62,14 @@ def variables_of(wrt: Any, operation: str) -> list[Tensor]:
 
 def _as_used(y: Tensor, x: Tensor) -> Tensor:
     """The variable as it occurs in `y`: a name that `y` was not written with is looked through."""
-    if x.node.op == "named" and x.node not in topological([y.node]):
+    if x.node.op is ops.NAMED and x.node not in topological([y.node]):
         return wrap(x.node.operands[0], x.over)
     return x
 
 
 def _stable(y: Tensor, variables: Sequence[Tensor]) -> Node:
     """The stable form of `y`, in which the variables are kept."""
-    inner = [x.node for x in variables if x.node.op not in ("input", "constant")]
+    inner = [x.node for x in variables if x.node.op not in ops.GIVEN]
     below = set(topological([y.node])) if inner else set()
     (root,) = stabilise([y.node], keep=[node for node in inner if node in below])
     return root
@@ -84,7 +85,7 @@ def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor)
 def _finished(nodes: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
     """Derivatives in their shorter forms, which hold for independent entries too: they may be differentiated again."""
     results = [as_real(node) for node in tidied(simplified(unpicked(nodes), declared=False))]
-    if all(x.op in ("input", "constant") for x in variables):  # what lies below others was not stabilised
+    if all(x.op in ops.GIVEN for x in variables):  # what lies below others was not stabilised
         settled.update(results)
     return results
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from symgrad.formulas.notation.coefficients import weight_tree
 from symgrad.formulas.rendering import composed
 from symgrad.formulas.spelling.tree import EYE, HIDDEN, ONES, Tree, big, call, product, sum_of, transpose
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node
@@ -82,9 +83,9 @@ def _diagonals(form: Form) -> list[Node]:
     axes = tuple(range(len(entries.shape)))
     plain: list[tuple[Node, Weight]] = []
     same: list[tuple[Node, Weight]] = []
-    if entries.op == "add":
+    if entries.op is ops.ADD:
         for node, by in zip(entries.operands, entries.attrs[0], strict=True):
-            constant = node.op == "view" and bool(node.operands) and node.attrs[1][-1] not in node.attrs[0][0]
+            constant = node.op is ops.VIEW and bool(node.operands) and node.attrs[1][-1] not in node.attrs[0][0]
             (same if constant else plain).append((node, by))
     groups = [plain, same] if plain and same else [[(entries, ONE)]]
     sums = [add([node for node, _ in group], [by for _, by in group]) for group in groups]

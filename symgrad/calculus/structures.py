@@ -14,6 +14,7 @@ from typing import Any
 from symgrad.calculus.derivatives import gradient, jacobian
 from symgrad.calculus.structure_text import formula as formula_of
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -180,9 +181,9 @@ def _names(t: Tensor) -> dict[Node, str]:
             sources.append(each.recipe.operands[0])
     (stable,) = zip(*[stabilise([each.node]) for each in sources], strict=True)
     for node in topological([*(each.node for each in sources), *stable]):
-        if node.op == "named":
+        if node.op is ops.NAMED:
             found.setdefault(node.attrs[0], set()).add(bare(tidied(node.operands)[0]))
-    return {node: name for name, nodes in found.items() if len(nodes) == 1 for node in nodes if node.op != "input"}
+    return {node: name for name, nodes in found.items() if len(nodes) == 1 for node in nodes if node.op is not ops.INPUT}
 
 
 def _cut(t: Tensor) -> int:

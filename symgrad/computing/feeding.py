@@ -17,6 +17,7 @@ from symgrad.codegen.plan.binding import Bound, bind_sizes, index_inputs
 from symgrad.computing.devices import foreign, host
 from symgrad.computing.facts import check_fact
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, topological
 from symgrad.graphs.sizes import Size, symbols_of
@@ -206,8 +207,8 @@ def requirements(outputs: Sequence[Node]) -> list[Requirement]:
     """What the slices of symbolic axes below `outputs`, and sizes that may be negative, ask for."""
     found: dict[Requirement, None] = {}
     for node in topological(outputs):
-        if node.op in ("slice", "pad"):
-            inner, outer = (node.shape, node.operands[0].shape)[:: 1 if node.op == "slice" else -1]
+        if node.op in ops.STRIDED:
+            inner, outer = (node.shape, node.operands[0].shape)[:: 1 if node.op is ops.SLICE else -1]
             for axis, ((start, step), size, length) in enumerate(zip(node.attrs[0], inner, outer, strict=True)):
                 whole = size == length and (start, step) in ((0, 1), (length - 1, -1))
                 if not whole and not all(isinstance(s, int) for s in (start, size, length)):
@@ -221,9 +222,9 @@ def requirements(outputs: Sequence[Node]) -> list[Requirement]:
 
 
 def _described(node: Node) -> str:
-    if node.op == "input":
+    if node.op is ops.INPUT:
         return str(node.attrs[0].name)
-    return str(node.attrs[0]) if node.op == "named" else f"a tensor of shape {shape_text(node.shape)}"
+    return str(node.attrs[0]) if node.op is ops.NAMED else f"a tensor of shape {shape_text(node.shape)}"
 
 
 def unmet(need: Requirement, sizes: Mapping[sp.Symbol, int]) -> str | None:

@@ -26,6 +26,7 @@ from symgrad.computing.feeding import REMEMBERED, Feed
 from symgrad.computing.threads import threads_for, within
 from symgrad.computing.workspaces import in_workspace, large
 from symgrad.formulas.names import describe_symbol, display_names
+from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.stable import stabilise
@@ -186,7 +187,7 @@ def _output_names(outputs: Any, leaves: Sequence[Tensor], form: Any) -> list[str
             stack += [(f"{path}_{key}" if path else key, value) for key, value in part.items()]
         else:
             stack += [(f"{path or 'result'}{'_' if path else ''}{i + 1}", value) for i, value in enumerate(part)]
-    return [leaf.name if leaf.name and leaf.node.op == "named" else names[i] for i, leaf in enumerate(leaves)]
+    return [leaf.name if leaf.name and leaf.node.op is ops.NAMED else names[i] for i, leaf in enumerate(leaves)]
 
 
 def _named_inputs(inputs: Any) -> list[tuple[str | None, Tensor]]:
@@ -202,7 +203,7 @@ def _named_inputs(inputs: Any) -> list[tuple[str | None, Tensor]]:
     for _, t in pairs:
         if not isinstance(t, Tensor):
             raise SymgradError(f"function: an input must be a symbol (sg.data, sg.parameter), not {type(t).__name__}")
-        if t.node.op != "input":
+        if t.node.op is not ops.INPUT:
             raise SymgradError(f"function: the input {describe(t)} is no symbol (sg.data, sg.labels, sg.parameter); "
                                "give the symbols it is computed from")
     return pairs
@@ -214,7 +215,7 @@ def _check_inputs(arguments: Sequence[tuple[str, Node]], outputs: Sequence[Node]
         if node in seen:
             raise SymgradError(f"function: the symbol {names[node]!r} is given twice as an input")
         seen[node] = name
-    missing = [n for n in topological(outputs) if n.op == "input" and n not in seen]
+    missing = [n for n in topological(outputs) if n.op is ops.INPUT and n not in seen]
     if missing:
         shown = "; ".join(f"{names[n]}, a {describe_symbol(n)}" for n in missing[:5])
         more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""

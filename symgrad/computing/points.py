@@ -16,6 +16,7 @@ import sympy as sp
 
 from symgrad.computing.functions import Function
 from symgrad.formulas.names import display_names
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, Symbol, topological
 from symgrad.graphs.sizes import symbols_of
@@ -35,8 +36,8 @@ def size_symbols(nodes: Sequence[Node]) -> list[sp.Symbol]:
     """The size symbols below `nodes`, those of weights and of classes included."""
     below = topological(nodes)
     found = symbols_of(size for node in below for size in node.shape)
-    inputs = [n for n in below if n.op == "input" and n.attrs[0].classes is not None]
-    weights = [by.factor for n in below if n.op == "add" for by in n.attrs[0] if by.factor is not None]
+    inputs = [n for n in below if n.op is ops.INPUT and n.attrs[0].classes is not None]
+    weights = [by.factor for n in below if n.op is ops.ADD for by in n.attrs[0] if by.factor is not None]
     others = symbols_of([*(n.attrs[0].classes for n in inputs), *weights])
     return [*found, *(s for s in others if s not in found)]
 

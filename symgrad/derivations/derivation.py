@@ -16,6 +16,7 @@ from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
 from symgrad.formulas.names import display_names
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.algebra.samples import sample_axes
@@ -103,7 +104,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     variables = _wanted(target, wrt)
-    (root,) = stabilise([target.node], keep=[x.node for x in variables if x.node.op not in ("input", "constant")])
+    (root,) = stabilise([target.node], keep=[x.node for x in variables if x.node.op not in ops.GIVEN])
     loss, weight, over = _split(root, target)
     (loss,) = mirrored([loss], [x.node for x in variables])
     names = display_names([root])
@@ -148,7 +149,7 @@ def _as_written(y: Tensor, loss: Node, found: Sequence[Box]) -> Node | None:
 def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
     if wrt is not None:
         return variables_of(wrt, "derive")
-    inputs = [n for n in topological([y.node]) if n.op == "input" and n.dtype == REAL]
+    inputs = [n for n in topological([y.node]) if n.op is ops.INPUT and n.dtype == REAL]
     chosen = [n for n in inputs if n.attrs[0].kind == "parameter"] or inputs
     return [wrap(n, n.attrs[0].over) for n in in_order_of_use(y.node, chosen)]
 
@@ -156,11 +157,11 @@ def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
 def _mean_of(root: Node) -> tuple[Node, Weight | None, Size | None]:
     """`root` as weight * sum over samples of a loss per sample, where it has that form."""
     by, inner = ONE, root
-    while inner.op == "named" or (inner.op == "add" and len(inner.operands) == 1):
-        if inner.op == "add":
+    while inner.op is ops.NAMED or (inner.op is ops.ADD and len(inner.operands) == 1):
+        if inner.op is ops.ADD:
             by = times(by, inner.attrs[0][0])
         inner = inner.operands[0]
-    if inner.op != "einsum" or inner.shape:
+    if inner.op is not ops.EINSUM or inner.shape:
         return root, None, None
     loss = inner.operands[0]
     if len(inner.operands) == 1 and len(loss.shape) == 1 and sample_axes([loss]).get(loss) == 0:
@@ -178,15 +179,15 @@ def _mean_of(root: Node) -> tuple[Node, Weight | None, Size | None]:
 
 def _coupled(loss: Node) -> bool:
     """Does the loss of one sample depend on other samples?"""
-    start = {n: 0 for n in topological([loss]) if n.op == "input" and n.attrs[0].over is not None}
+    start = {n: 0 for n in topological([loss]) if n.op is ops.INPUT and n.attrs[0].over is not None}
     return sample_axes([loss], start).get(loss, 0) != 0
 
 
 def _loss_name(root: Node, y: Tensor, per_sample: bool, names: Mapping[Node, str]) -> str:
-    taken = set(names.values()) | {n.attrs[0] for n in topological([root]) if n.op == "named"}
-    if y.over is not None and y.node.op == "named":
+    taken = set(names.values()) | {n.attrs[0] for n in topological([root]) if n.op is ops.NAMED}
+    if y.over is not None and y.node.op is ops.NAMED:
         return str(y.node.attrs[0])
     wanted = ("r", "loss", "r_0") if per_sample else ("L", "loss", "L_0")
-    if root.op == "named" and not per_sample:
+    if root.op is ops.NAMED and not per_sample:
         return str(root.attrs[0])
     return next(n for n in (*wanted, *(f"r_{i}" for i in range(1, len(taken) + 2))) if n not in taken)

@@ -16,6 +16,7 @@ from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, wo
 from symgrad.derivations.text import show
 from symgrad.formulas.words.phrases import listed
 from symgrad.formulas.words.spoken import ENTRYWISE
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
@@ -105,7 +106,7 @@ def explain(t: Any, wrt: Any = None) -> Explanation:
     order = topological([target.node])
     if target.ndim or target.dtype != REAL:
         return _formula(target, [] if wrt is None else variables_of(wrt, "explain"))
-    if wrt is None and not any(n.op == "input" and n.attrs[0].kind == "parameter" for n in order):
+    if wrt is None and not any(n.op is ops.INPUT and n.attrs[0].kind == "parameter" for n in order):
         return _formula(target, [])
     return _derivative(derive(target, wrt))
 
@@ -114,8 +115,8 @@ def _formula(t: Tensor, variables: Sequence[Tensor]) -> Explanation:
     """One formula, and its Jacobians."""
     line = str(t)
     over = f", for each of the {t.over} samples" if t.over is not None else ""
-    inside = t.node.operands[0] if t.node.op == "named" else t.node
-    answer = [sentence(f"{line} is {spoken(inside, over=t.over)}{over}" if t.node.op == "named" else
+    inside = t.node.operands[0] if t.node.op is ops.NAMED else t.node
+    answer = [sentence(f"{line} is {spoken(inside, over=t.over)}{over}" if t.node.op is ops.NAMED else
                        f"This is {spoken(inside, over=t.over)}{over}")]
     for x in variables:
         answer.append(sentence(f"Its Jacobian with respect to {show(x.node, 'unicode')} is {words(jacobian(t, x))}"))
@@ -285,5 +286,5 @@ def _slope(row: str) -> str:
 
 def box_over(box: Box) -> Size | None:
     """The sample axis of a box's value."""
-    over: Size | None = box.leaf.attrs[0].over if box.leaf.op == "input" else None
+    over: Size | None = box.leaf.attrs[0].over if box.leaf.op is ops.INPUT else None
     return over

@@ -13,6 +13,7 @@ from functools import lru_cache
 from symgrad.derivations.pieces import Math, Sentence
 from symgrad.derivations.text import scalar_derivative, show
 from symgrad.derivations.transcript import Stage
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
@@ -34,11 +35,11 @@ ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
              "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
 # What is derived: a title, the shape of x, and y.
 OPERATIONS: dict[str, tuple[str, int, Callable[[Tensor], Tensor]]] = {
-    "softmax": ("Softmax", 1, softmax),
-    "logsumexp": ("Log-sum-exp", 1, logsumexp),
+    ops.SOFTMAX: ("Softmax", 1, softmax),
+    ops.LOGSUMEXP: ("Log-sum-exp", 1, logsumexp),
     "squares": ("Squared norm", 1, lambda x: x @ x),
-    "inverse": ("Inverse", 2, inv),
-    "logdet": ("Log-determinant", 2, logdet),
+    ops.INVERSE: ("Inverse", 2, inv),
+    ops.LOGDET: ("Log-determinant", 2, logdet),
     "det": ("Determinant", 2, det),
 }
 
@@ -63,14 +64,14 @@ def _symbol(name: str, rank: int) -> Node:
 
 def operations(node: Node, leaf: Node) -> list[str]:
     """The operations with a law of their own between a leaf and a local formula."""
-    found = []
+    found: list[str] = []
     live = depends([node], {leaf}) - {leaf}
     for n in topological([node], enter=lambda n: n in live):
         if n not in live:
             continue
         if n.op in OPERATIONS:
             found.append(n.op)
-        elif n.op == "einsum" and n.operands and len(n.shape) < len((inner := n.operands[0]).shape) and _square(
+        elif n.op is ops.EINSUM and n.operands and len(n.shape) < len((inner := n.operands[0]).shape) and _square(
                 n if len(n.operands) > 1 else inner):
             found.append("squares")
     return found
@@ -78,7 +79,7 @@ def operations(node: Node, leaf: Node) -> list[str]:
 
 def _square(node: Node) -> bool:
     """A product of something with itself, entry by entry."""
-    return node.op == "einsum" and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
+    return node.op is ops.EINSUM and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
         node.attrs[0][0] == node.attrs[0][1])
 
 
@@ -116,7 +117,7 @@ def _add(found: dict[str, Law], title: str, texts: Sequence[str]) -> None:
 
 def of_rows(user: Box) -> bool:
     """Is the value of a layer a matrix for each sample, of rows?"""
-    sampled = user.leaf.op == "input" and user.leaf.attrs[0].over is not None
+    sampled = user.leaf.op is ops.INPUT and user.leaf.attrs[0].over is not None
     return len(user.leaf.shape) - sampled > 1
 
 

@@ -19,6 +19,7 @@ from symgrad.computing.functions import function
 from symgrad.computing.points import random_sizes, random_value
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import Box, cotangent_leaf
@@ -70,8 +71,8 @@ class Check:
 def check(derivation: Transcript, seed: int = 0) -> Check:
     """Confirm every step at random values; see `Derivation.check`."""
     rng = np.random.default_rng(seed)
-    inputs = [box.node for box in derivation.graph if box.node.op == "input"]
-    inputs += [n for n in topological([derivation.y.node]) if n.op == "input" and n not in set(inputs)]
+    inputs = [box.node for box in derivation.graph if box.node.op is ops.INPUT]
+    inputs += [n for n in topological([derivation.y.node]) if n.op is ops.INPUT and n not in set(inputs)]
     sizes = random_sizes([*inputs, derivation.loss], rng)
     for attempt in range(5):
         style = "positive" if attempt >= 2 else "normal"
@@ -114,7 +115,7 @@ class _World:
         self.derivation, self.inputs, self.inputs_at = derivation, inputs, values
         self.sizes = {s.name: n for s, n in sizes.items()}
         self.values: dict[Node, Any] = {}  # by leaf
-        found = [box for box in derivation.graph if box.leaf.op == "input"]
+        found = [box for box in derivation.graph if box.leaf.op is ops.INPUT]
         outputs = self.evaluate([box.node for box in found], values)
         for box, value in zip(found, outputs, strict=True):
             self.values[box.leaf] = value
@@ -122,7 +123,7 @@ class _World:
 
     def evaluate(self, nodes: Sequence[Node], at: dict[Node, Any]) -> list[Any]:
         """The values of `nodes` at values of the inputs they need."""
-        needed = [n for n in topological(nodes) if n.op == "input"]
+        needed = [n for n in topological(nodes) if n.op is ops.INPUT]
         tensors: list[Tensor] = [wrap(n) for n in needed]
         result: list[Any] = function(tensors, [wrap(n) for n in nodes], sizes=self.unbound(needed))(
             *(at[n] for n in needed))
@@ -183,7 +184,7 @@ def _inside(step: Step, world: _World, known: dict[Node, Any]) -> Any:
 
 
 def _sampled(box: Box) -> bool:
-    return box.leaf.op == "input" and box.leaf.attrs[0].over is not None
+    return box.leaf.op is ops.INPUT and box.leaf.attrs[0].over is not None
 
 
 def _differences(world: _World, box: Box, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, list[Any]]]:
@@ -198,7 +199,7 @@ def _differences(world: _World, box: Box, rng: np.random.Generator) -> Iterator[
     per_sample = _sampled(box) and len(loss.shape) == 1
     count = int(np.prod(value.shape[1:] if per_sample else value.shape))
     entries = np.sort(rng.permutation(count)[:ENTRIES])
-    needed = [n for n in topological([tail]) if n.op == "input"]
+    needed = [n for n in topological([tail]) if n.op is ops.INPUT]
     f = function([wrap(n) for n in needed], wrap(tail),
                  sizes=world.unbound(needed))
     place = needed.index(box.leaf) if box.leaf in needed else None

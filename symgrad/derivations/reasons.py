@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
+from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
 
@@ -46,13 +47,13 @@ def reason(step: Stage, style: str) -> Sentence:
             return ("through the affine layer",)
         d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
         return "outer product: column ", Math("d"), " is ", Math(f"{text}{d} {gradient_name(user, style)}")
-    return ("through softmax",) if user.local.op == "softmax" else ("chain rule through ", name(user.leaf))
+    return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 
 
 def _multiplied(user: Box, box: Box) -> Node | None:
     """What an affine layer multiplies a parameter with."""
     for n in topological([user.local]):
-        if n.op == "einsum" and box.leaf in n.operands and len(n.operands) == 2:
+        if n.op is ops.EINSUM and box.leaf in n.operands and len(n.operands) == 2:
             return next((o for o in n.operands if o is not box.leaf), None)
     return None
 
@@ -65,7 +66,7 @@ def _forward(box: Box) -> str:
         return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
     if box.kind == "output":
         return "loss"
-    rows = box.local.op == "softmax" and len(box.leaf.shape) > 1 + samples_of(box)
+    rows = box.local.op is ops.SOFTMAX and len(box.leaf.shape) > 1 + samples_of(box)
     return "softmax of each row" if rows else "definition"
 
 

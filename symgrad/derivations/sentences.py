@@ -17,6 +17,7 @@ from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.heads import HEADS
 from symgrad.formulas.words.speech import Speech
+from symgrad.graphs import ops
 from symgrad.graphs.node import Node, Symbol, in_order_of_use, topological
 from symgrad.graphs.pieces.boxes import LEAF
 from symgrad.graphs.sizes import Size
@@ -52,7 +53,7 @@ def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None
 
 def symbol_sentences(root: Node) -> tuple[str, ...]:
     """One sentence for each symbol: data, then parameters."""
-    nodes = [node for node in topological([root]) if node.op == "input" and node.attrs[0].owner != LEAF]
+    nodes = [node for node in topological([root]) if node.op is ops.INPUT and node.attrs[0].owner != LEAF]
     nodes, texts = in_order_of_use(root, nodes), lexicon([root]).texts
     nodes.sort(key=lambda node: node.attrs[0].kind == "parameter")
     return tuple(sentence(f"{unicode_text(texts[node])} is {_described(node)}") for node in nodes)

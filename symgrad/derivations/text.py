@@ -10,6 +10,7 @@ import sympy as sp
 
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.rendering import render
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
@@ -48,7 +49,7 @@ def formula(step: Stage, style: str, mode: str) -> str:
     if by_indices(text) and step.world is not None:  # matrices of samples: the sum over samples says it better
         sum_ = r"\sum_t" if style == "latex" else "Σ_t"
         inner = show(step.node, style, "sample")
-        inner = f"({inner})" if step.node.op == "add" and len(step.node.operands) > 1 else inner
+        inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
         return f"{total}{weight_text(step.world.weight, style)}{sum_} {inner}"
     return total + text
 
@@ -176,7 +177,7 @@ def derived(step: Stage, style: str) -> str:
 
 def samples_of(*found: Box) -> int:
     """How many axes run over samples: 1 where the values of all these boxes are of samples."""
-    return int(all(box.leaf.op == "input" and box.leaf.attrs[0].over is not None for box in found))
+    return int(all(box.leaf.op is ops.INPUT and box.leaf.attrs[0].over is not None for box in found))
 
 
 def scalar_derivative(row: str, style: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.drawing.pictures.picture import Cluster
+from symgrad.graphs import ops
 from symgrad.graphs.pieces.boxes import Box as Value
 
 LEAVES = ("data", "parameter", "constant")
@@ -78,7 +79,7 @@ class Homes:
             return []
         titles = []
         for number, members in sorted(rows.items()):
-            functions = [str(v.local.attrs[0]) if v.local.op == "elementwise" else v.local.op for v in members
-                         if v.kind == "activation" or v.kind == "operation" and v.local.op == "elementwise"]
+            functions = [str(v.local.attrs[0]) if v.local.op is ops.ELEMENTWISE else v.local.op for v in members
+                         if v.kind == "activation" or v.kind == "operation" and v.local.op is ops.ELEMENTWISE]
             titles.append(Cluster(f"layer {number}", ", ".join([f"layer {number}: affine", *functions])))
         return titles

@@ -19,6 +19,7 @@ from symgrad.drawing.pictures.palette import BOX_SIZE
 from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, Box, Picture
 from symgrad.drawing.pictures.render import Drawing, render
 from symgrad.formulas.names import display_names
+from symgrad.graphs import ops
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box as Value
@@ -100,7 +101,7 @@ def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]
     """Boxes of several outputs, drawn once where they share; derivatives among them by their names."""
     nodes = stabilise([t.node for t in tensors])
     names = display_names(nodes)
-    taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op == "named")}
+    taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op is ops.NAMED)}
     outputs: dict[Node, str] = {}
     derived: set[Node] = set()
     for number, (tensor, node) in enumerate(zip(tensors, nodes, strict=True), start=1):

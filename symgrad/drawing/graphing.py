@@ -10,6 +10,7 @@ import networkx as nx
 from symgrad.calculus.derivatives import gradient_of
 from symgrad.formulas.names import display_names
 from symgrad.formulas.rendering import render
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node, rebuild
 from symgrad.graphs.algebra.samples import sample_axes
@@ -19,7 +20,7 @@ from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor, wrap
 
-NONLINEAR = ("elementwise", "softmax", "logsumexp", "max", "min")
+NONLINEAR = (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP, ops.MAX, ops.MIN)
 
 
 def flat(outputs: Iterable[Any]) -> list[Tensor]:
@@ -77,22 +78,22 @@ def graph(*outputs: Any) -> nx.DiGraph:
 
 def _operation(node: Node) -> str:
     """The operation in a word: the row of an elementwise function, what a contraction does."""
-    if node.op == "elementwise":
+    if node.op is ops.ELEMENTWISE:
         return str(node.attrs[0])
-    if node.op == "einsum":
+    if node.op is ops.EINSUM:
         inputs, out = node.attrs
         summed = {x for names in inputs for x in names} - set(out)
         if not summed:
             return "multiply"
         return "sum" if all(set(names) == set(inputs[0]) for names in inputs) else "contract"
-    if node.op == "add" and len(node.operands) == 1:
+    if node.op is ops.ADD and len(node.operands) == 1:
         return "scale"
     return node.op
 
 
 def _keys(order: list[Node], names: Mapping[Node, str], roots: list[Node]) -> dict[Node, str]:
     """Names where there are any, else the operation, numbered where several share it."""
-    base = {n: names.get(n) or (str(n.attrs[0]) if n.op == "named" else _operation(n)) for n in order}
+    base = {n: names.get(n) or (str(n.attrs[0]) if n.op is ops.NAMED else _operation(n)) for n in order}
     total: dict[str, int] = {}
     for text in base.values():
         total[text] = total.get(text, 0) + 1
@@ -124,13 +125,13 @@ def _forward(tensors: list[Tensor]) -> set[Node]:
 
 
 def _kind(node: Node, forward: set[Node], closed: set[Node]) -> str:
-    if node.op == "input":
+    if node.op is ops.INPUT:
         return "parameter" if node.attrs[0].kind == "parameter" else "data"
-    if node.op in ("constant", "iota") or literal_value(node) is not None:
+    if node.op in (ops.CONSTANT, ops.IOTA) or literal_value(node) is not None:
         return "constant"
     if node not in forward:
         return "gradient"
     if node in closed:
         return "loss"
-    inner = node.operands[0] if node.op == "named" else node
+    inner = node.operands[0] if node.op is ops.NAMED else node
     return "activation" if inner.op in NONLINEAR and inner.dtype == REAL and inner.shape else "operation"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.rows import ROWS, Row, expm1_, sigmoid_
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node
@@ -297,15 +298,15 @@ def _cumsum(node: Node, args: Sequence[Array], shape: Shape, sizes: Sizes) -> An
     return np.flip(total, axis) if reverse else total
 
 
-RULES: Mapping[str, Rule] = MappingProxyType({
-    "constant": _constant, "iota": _iota, "add": _add, "einsum": _einsum, "view": _einsum,
-    "elementwise": _elementwise, "named": _same, "stop": _same, "reshape": _same, "concat": _concat,
-    "max": _reduction(lambda entries: sp.Max(*entries)), "min": _reduction(lambda entries: sp.Min(*entries)),
-    "logsumexp": _reduction(lambda entries: sp.log(sp.Add(*map(sp.exp, entries)))),
-    "argmax": _reduction(_first(sp.Ge)), "argmin": _reduction(_first(sp.Le)),
-    "softmax": _softmax, "slice": _slice, "pad": _pad, "gather": _gather, "scatter": _scatter,
-    "inverse": _matrixwise(lambda node, a: a.inv()), "solve": _solve,
-    "logdet": _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), "cofactor": _matrixwise(_cofactor),
-    "cholesky": _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
-    "multiply": _multiply, "cumsum": _cumsum, "windows": _windows, "overlap": _overlap,
+RULES: Mapping[ops.Op, Rule] = MappingProxyType({
+    ops.CONSTANT: _constant, ops.IOTA: _iota, ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum,
+    ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.RESHAPE: _same, ops.CONCAT: _concat,
+    ops.MAX: _reduction(lambda entries: sp.Max(*entries)), ops.MIN: _reduction(lambda entries: sp.Min(*entries)),
+    ops.LOGSUMEXP: _reduction(lambda entries: sp.log(sp.Add(*map(sp.exp, entries)))),
+    ops.ARGMAX: _reduction(_first(sp.Ge)), ops.ARGMIN: _reduction(_first(sp.Le)),
+    ops.SOFTMAX: _softmax, ops.SLICE: _slice, ops.PAD: _pad, ops.GATHER: _gather, ops.SCATTER: _scatter,
+    ops.INVERSE: _matrixwise(lambda node, a: a.inv()), ops.SOLVE: _solve,
+    ops.LOGDET: _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), ops.COFACTOR: _matrixwise(_cofactor),
+    ops.CHOLESKY: _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
+    ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap,
 })

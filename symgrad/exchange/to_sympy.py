@@ -13,6 +13,7 @@ import sympy as sp
 
 from symgrad.exchange.explicit import RULES, Array, as_number, int_size, object_array
 from symgrad.formulas.notation.writer import symbol_names
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -49,7 +50,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
         shape = tuple(int_size(size, given) for size in node.shape)
         if np.prod(shape, dtype=float) > MOST:
             raise DataError(f"to_sympy: a tensor of shape {shape} has more than {MOST} entries; take smaller sizes")
-        if node.op == "input":
+        if node.op is ops.INPUT:
             values[node] = _elements(names[node], shape, drop=lone and node.attrs[0].over is not None)
             continue
         rule = RULES.get(node.op)

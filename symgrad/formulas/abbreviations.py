@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, topological
 
@@ -57,7 +58,7 @@ def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
     stack = list(uses.get(node, ()))
     while stack and len(found) < 2:
         user = stack.pop()
-        if user.op == "view" or (user.op == "add" and len(user.operands) == 1):
+        if user.op is ops.VIEW or (user.op is ops.ADD and len(user.operands) == 1):
             stack.extend(uses[user])
             if not uses[user]:
                 found[user] = None
@@ -68,9 +69,9 @@ def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
 
 def _solid(node: Node) -> bool:
     """Worth a name: not a number, a rearrangement or a truth value."""
-    if node.op in ("view", "iota", "named") or literal_value(node) is not None or node.dtype != REAL:
+    if node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None or node.dtype != REAL:
         return False
-    return not (node.op == "add" and len(node.operands) == 1)
+    return not (node.op is ops.ADD and len(node.operands) == 1)
 
 
 def _kinds(order: list[Node], uses: Mapping[Node, list[Node]]) -> dict[Node, tuple[str, int]]:
@@ -81,7 +82,7 @@ def _kinds(order: list[Node], uses: Mapping[Node, list[Node]]) -> dict[Node, tup
         if _affine(node, uses):
             layers += 1
             found[node] = "a", layers
-        elif node.op in ("elementwise", "softmax") and node.dtype == REAL and node.shape:
+        elif node.op in ops.FUNCTIONS and node.dtype == REAL and node.shape:
             solid = [o for o in node.operands if literal_value(o) is None]
             below = found.get(solid[0]) if len(solid) == 1 else None
             if below is not None and below[0] == "a":
@@ -91,24 +92,24 @@ def _kinds(order: list[Node], uses: Mapping[Node, list[Node]]) -> dict[Node, tup
 
 def _affine(node: Node, uses: Mapping[Node, list[Node]]) -> bool:
     """W x + b, or W x under a nonlinear function."""
-    if node.op == "add" and len(node.operands) == 2:
+    if node.op is ops.ADD and len(node.operands) == 2:
         return any(map(_linear, node.operands)) and any(map(_bias, node.operands))
-    return _linear(node) and any(user.op in ("elementwise", "softmax") for user in uses[node])
+    return _linear(node) and any(user.op in ops.FUNCTIONS for user in uses[node])
 
 
 def _linear(node: Node) -> bool:
-    if node.op != "einsum" or len(node.operands) != 2 or not node.shape:
+    if node.op is not ops.EINSUM or len(node.operands) != 2 or not node.shape:
         return False
     summed = {x for labels in node.attrs[0] for x in labels} - set(node.attrs[1])
     return bool(summed) and any(_parameter(o) for o in node.operands)
 
 
 def _bias(node: Node) -> bool:
-    return _parameter(node.operands[0] if node.op == "view" and node.operands else node)
+    return _parameter(node.operands[0] if node.op is ops.VIEW and node.operands else node)
 
 
 def _parameter(node: Node) -> bool:
-    return node.op == "input" and node.attrs[0].kind == "parameter"
+    return node.op is ops.INPUT and node.attrs[0].kind == "parameter"
 
 
 def _fresh(kind: str, layer: int, counts: dict[str, int], taken: set[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from symgrad.graphs import ops
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Array, Node, Symbol, topological
 from symgrad.graphs.sizes import Shape
@@ -49,8 +50,8 @@ def _in_order_of_use(nodes: list[Node]) -> list[Node]:
     """The inputs below `nodes` by their first consumer: operands of one product have an order of their own."""
     found: dict[Node, None] = {}
     for node in topological(nodes):
-        found.update(dict.fromkeys(o for o in node.operands if o.op == "input"))
-    found.update(dict.fromkeys(node for node in nodes if node.op == "input"))
+        found.update(dict.fromkeys(o for o in node.operands if o.op is ops.INPUT))
+    found.update(dict.fromkeys(node for node in nodes if node.op is ops.INPUT))
     return list(found)
 
 

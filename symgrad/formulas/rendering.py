@@ -14,6 +14,7 @@ from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, s
 from symgrad.formulas.spelling.latex import latex as to_latex
 from symgrad.formulas.spelling.tree import Tree, name, walk
 from symgrad.formulas.spelling.unicode import unicode
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node, topological
@@ -49,7 +50,7 @@ def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] 
                  most: int | None = None, over: bool = False) -> tuple[Writer, Tree, Lines, bool]:
     """The writer of a formula, its main part, the definitions it needs, and whether there are more of them."""
     inside = node
-    while inside.op == "named":
+    while inside.op is ops.NAMED:
         inside = inside.operands[0]
     short = abbreviations(inside, words.texts, *([] if most is None else [most]))
     writer = Writer(OPERATORS, [node], words.extended(short), mode, stop, TERMS if most is None else None)

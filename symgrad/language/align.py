@@ -16,6 +16,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
@@ -64,7 +65,7 @@ def constant(value: Any, name: str | None = None) -> Tensor:
     if name is None:
         return tensor
     as_name(name, "constant")
-    if tensor.node.op == "constant":
+    if tensor.node.op is ops.CONSTANT:
         return _array(tensor.node.attrs[0].value, name)
     return tensor.named(name)
 

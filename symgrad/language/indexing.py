@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import gather, iota, slices
 from symgrad.graphs.errors import ShapeError
@@ -156,7 +157,7 @@ def _index(t: Tensor, axis: int, part: Any) -> Tensor:
         raise ShapeError(f"index: axis {axis} of {describe(t)} is indexed by {describe(tensor)}, "
                          f"which is {tensor.dtype}; indices are integers (dtype='integer')")
     size = t.shape[axis]
-    if tensor.node.op == "constant" and isinstance(size, int):
+    if tensor.node.op is ops.CONSTANT and isinstance(size, int):
         value = tensor.node.attrs[0].value
         bad = np.argwhere((value < -size) | (value >= size))
         if len(bad):

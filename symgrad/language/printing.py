@@ -7,6 +7,7 @@ from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, s
 from symgrad.formulas.rendering import Lines, spelled, written
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node
 from symgrad.language.tensor import Tensor
@@ -16,7 +17,7 @@ GLANCE = 20  # nodes that an error message looks at
 
 
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
-    if t.node.op == "named":
+    if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
     return written(t.node, SAMPLE, lexicon([t.node]), frozenset(), None, t.over is not None)
 
@@ -36,7 +37,7 @@ def short(t: Tensor) -> str:
     """At most 40 characters, for error messages: never fails, and looks at a few nodes only."""
     node = t.node
     try:
-        if node.op == "named":
+        if node.op is ops.NAMED:
             return _cut(unicode(name(node.attrs[0])))
         near: dict[Node, None] = {node: None}
         queue = [node]

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node, rebuild
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
@@ -43,7 +44,7 @@ def remember(result: Tensor, before: int, function: Callable[..., Tensor], args:
     for operand in operands:
         if operand.node is result.node and operand.over == result.over:  # x + 0
             return operand
-    if not operands or result.node.op in ("input", "constant"):
+    if not operands or result.node.op in ops.GIVEN:
         return result
     known = result.recipe
     if known is not None and len(known.operands) == len(operands) and all(
@@ -107,13 +108,13 @@ def written_symbols(tensor: Tensor) -> dict[str, Node]:
         if t.recipe is not None:
             stack += t.recipe.operands
         else:
-            found.update({n.attrs[0].name: n for n in topological([t.node]) if n.op == "input"})
+            found.update({n.attrs[0].name: n for n in topological([t.node]) if n.op is ops.INPUT})
     return found
 
 
 def is_absorbed(t: Tensor) -> bool:
     """Is `t` a transpose, broadcast or multiple, which the operations that use it look through?"""
-    return t.node.op == "view" or (t.node.op == "add" and len(t.node.operands) < 2)
+    return t.node.op is ops.VIEW or (t.node.op is ops.ADD and len(t.node.operands) < 2)
 
 
 def stand_in(t: Tensor) -> Tensor:
@@ -152,7 +153,7 @@ def ambient(y: Tensor) -> Tensor:
 
     Declared facts hold for values only: what they made shorter is not what is to be differentiated again.
     """
-    if not any(node.op == "input" and node.attrs[0].facts for node in topological([y.node])):
+    if not any(node.op is ops.INPUT and node.attrs[0].facts for node in topological([y.node])):
         return y
     done: dict[int, Tensor] = {}
     stack = [(y, False)]
@@ -175,7 +176,7 @@ def ambient(y: Tensor) -> Tensor:
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:
-    if t.node.op not in ("input", "constant") and any(n in topological([t.node]) for n in old.node.operands):
+    if t.node.op not in ops.GIVEN and any(n in topological([t.node]) for n in old.node.operands):
         raise DifferentiationError(
             f"whether {describe(t)} was written with {describe(old)} is not known any more; give that a name, "
             "h = (...).named('h'), write the expression with h, and differentiate by h")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, total
 from symgrad.graphs.algebra.primitives import argument, reduction
 from symgrad.graphs.algebra.primitives import softmax as softmax_node
@@ -91,7 +92,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     >>> sg.gradient(sg.max(x), x).eval(x=[1.0, 2.0, 2.0])
     array([0. , 0.5, 0.5])
     """
-    return _extremum("max", x, axis, keepdims, over)
+    return _extremum(ops.MAX, x, axis, keepdims, over)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
@@ -100,10 +101,10 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     >>> sg.min(sg.data("x", (2, 3)), axis=1).shape
     (2,)
     """
-    return _extremum("min", x, axis, keepdims, over)
+    return _extremum(ops.MIN, x, axis, keepdims, over)
 
 
-def _extremum(op: str, x: Any, axis: Axis, keepdims: bool, over: Size | None) -> Tensor:
+def _extremum(op: ops.Op, x: Any, axis: Axis, keepdims: bool, over: Size | None) -> Tensor:
     return _reduce(op, x, axis, keepdims, over, lambda node, axes: reduction(op, node, axes), empty=False)
 
 
@@ -116,7 +117,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | No
     >>> sg.logsumexp(x).eval(x=[1000.0, 0.0])
     np.float64(1000.0)
     """
-    return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction("logsumexp", node, axes))
+    return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction(ops.LOGSUMEXP, node, axes))
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -125,7 +126,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     >>> sg.argmax(sg.data("x", 3)).eval(x=[1.0, 3.0, 3.0])
     np.int64(1)
     """
-    return _argument("argmax", x, axis, keepdims)
+    return _argument(ops.ARGMAX, x, axis, keepdims)
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -134,10 +135,10 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     >>> sg.argmin(sg.data("x", (2, 3)), axis=1).shape
     (2,)
     """
-    return _argument("argmin", x, axis, keepdims)
+    return _argument(ops.ARGMIN, x, axis, keepdims)
 
 
-def _argument(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+def _argument(op: ops.Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     t = as_tensor(x, op)
     if axis is None:
         position = _argument(op, t.reshape((-1,)), 0, False)

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
@@ -150,7 +151,7 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
 
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
     """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
-    nodes = [node for node in topological([loss.node]) if node.op == "input"]
+    nodes = [node for node in topological([loss.node]) if node.op is ops.INPUT]
     found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(loss.node, nodes)]
     place = {tensor: i for i, tensor in enumerate(order)}
     kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import sympy as sp
 
 from symgrad.formulas.shown import Shown
+from symgrad.graphs import ops
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size
 
@@ -90,9 +91,9 @@ class Tensor(Shown):
     @property
     def name(self) -> str | None:
         """The name of a symbol, or the one given by `named`; None for other expressions."""
-        if self.node.op in ("input", "constant"):
+        if self.node.op in ops.GIVEN:
             return self.node.attrs[0].name
-        return self.node.attrs[0] if self.node.op == "named" else None
+        return self.node.attrs[0] if self.node.op is ops.NAMED else None
 
     # what Python must not do with it --------------------------------------------------------------
 

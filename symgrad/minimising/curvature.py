@@ -17,6 +17,7 @@ import sympy as sp
 from symgrad.calculus.derivatives import in_form, variables_of
 from symgrad.computing.functions import function
 from symgrad.formulas.names import display_names
+from symgrad.graphs import ops
 from symgrad.graphs.derivative.reverse import delta_seed, reverse
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL
@@ -75,7 +76,7 @@ def classify(loss: Any, wrt: Any, values: Mapping[Any, Any], constraints: Any = 
     target = closed(loss, "classify")
     variables = list(dict.fromkeys(variables_of(wrt, "classify")))
     for x in variables:
-        if x.node.op != "input":
+        if x.node.op is not ops.INPUT:
             raise DataError(f"classify: {describe(x)} is not a symbol, so values cannot hold it")
     asked: list[Tensor] = []
     in_form(asked.append, as_constraints(constraints))

@@ -16,6 +16,7 @@ import numpy as np
 from symgrad.computing.functions import function
 from symgrad.computing.points import number, random_value, size_symbols
 from symgrad.computing.threads import alone
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
@@ -39,12 +40,12 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
     if not asked:
         return True
     below = topological(nodes)
-    inputs = [n for n in below if n.op == "input"]
+    inputs = [n for n in below if n.op is ops.INPUT]
     sizes = [*(size for n in below for size in n.shape), *(n.attrs[0].classes for n in inputs)]
     symbols = size_symbols(nodes)
     inputs += [input_node(Symbol("data", f"size {s}"), (s,), REAL) for s in symbols]
     arguments = {f"x{i}": plain(n) for i, n in enumerate(inputs)}
-    rough = any(n.op in ("solve", "inverse") or n.attrs == ("reciprocal",) for n in below)  # what can cancel to zero
+    rough = any(n.op in (ops.SOLVE, ops.INVERSE) or n.attrs == ("reciprocal",) for n in below)  # what can cancel to zero
     versions = [function(arguments, [plain(node) for node in nodes], dtype=dtype)
                 for dtype in ("float64", "float32")[:1 + rough]]
     rng = np.random.default_rng(0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from symgrad.calculus.derivatives import in_form, variables_of
+from symgrad.graphs import ops
 from symgrad.graphs.errors import NoClosedForm, ShapeError
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.rewrites.stable import stabilise
@@ -51,7 +52,7 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
                                "write it as an expression that must be zero")
     inner: dict[Tensor, Tensor] = {}
     for x in variables:
-        inner[x] = x if x.node.op == "input" else stand_in(x)
+        inner[x] = x if x.node.op is ops.INPUT else stand_in(x)
         if inner[x] is not x:
             target, asked = replay(target, x, inner[x]), [replay(c, x, inner[x]) for c in asked]
     nodes = stabilise([target.node, *(c.node for c in asked)])
@@ -96,7 +97,7 @@ def _why(obstacle: Obstacle, variables: Mapping[Node, Tensor]) -> str:
     names = ", ".join(_called(variables.get(x)) for x in obstacle.variables)
     node = obstacle.node
     term = "" if node is None else _short(node)
-    if node is not None and node.op == "stop":
+    if node is not None and node.op is ops.STOP:
         return f"the term {term} holds {names} behind sg.stop_gradient, so the zero of the gradient would depend on {names}"
     return {
         "degree": f"the term {term} is not quadratic in {names}",

@@ -16,6 +16,7 @@ from symgrad.codegen.program.network import Named, Network
 from symgrad.formulas.names import display_names
 from symgrad.formulas.notation.writer import Lexicon, lexicon
 from symgrad.formulas.rendering import render
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import zeros
 from symgrad.graphs.algebra.primitives import as_real, input_node, named
 from symgrad.graphs.algebra.samples import sample_axes, sample_size
@@ -51,19 +52,19 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     target = closed(loss)
     tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
     names = display_names([t.node for t in tensors])
-    inner = [n for n in wrt or () if n.op not in ("input", "constant")]
+    inner = [n for n in wrt or () if n.op not in ops.GIVEN]
     roots = stabilise([t.node for t in tensors], keep=inner)
     root = roots[0]
     variables = _parameters(roots, names) if wrt is None else list(wrt)
-    parameters = [n for n in variables if n.op == "input"]
-    data = [n for n in topological([root]) if n.op == "input" and n not in parameters and (
+    parameters = [n for n in variables if n.op is ops.INPUT]
+    data = [n for n in topological([root]) if n.op is ops.INPUT and n not in parameters and (
         wrt is not None or n.attrs[0].kind != "parameter")]
     data = in_order_of_use(root, data)
     found = boxes(root, names, _free("L", names), keep=inner)
-    table = {box.node: box.name for box in found if box.node.op != "input"}
+    table = {box.node: box.name for box in found if box.node.op is not ops.INPUT}
     display = {**table, **names}
     for node, name in table.items():  # what a name stands for prints as that name too
-        if node.op == "named" and node.operands[0].op not in ("input", "constant"):
+        if node.op is ops.NAMED and node.operands[0].op not in ops.GIVEN:
             display.setdefault(node.operands[0], name)
 
     own = {**table, **names}
@@ -83,9 +84,9 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     prediction = None
     inputs: Named = ()
     if predict is not None:
-        wish = tensors[1].name if tensors[1].node.op == "named" else display.get(roots[1], "prediction")
+        wish = tensors[1].name if tensors[1].node.op is ops.NAMED else display.get(roots[1], "prediction")
         prediction = (str(wish), roots[1])
-        needed = [n for n in topological(roots[1:]) if n.op == "input" and n.attrs[0].kind != "parameter"]
+        needed = [n for n in topological(roots[1:]) if n.op is ops.INPUT and n.attrs[0].kind != "parameter"]
         inputs = tuple((names[n], n) for n in in_order_of_use(roots[1], needed))
     name = display[root] if root in table else "L"
     net = Network(title, _formulas(found), tuple(rows),
@@ -103,7 +104,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
 def _parameters(roots: Sequence[Node], names: Mapping[Node, str]) -> list[Node]:
     chosen: dict[Node, None] = {}
     for root in roots:
-        below = [n for n in topological([root]) if n.op == "input" and n.attrs[0].kind == "parameter"]
+        below = [n for n in topological([root]) if n.op is ops.INPUT and n.attrs[0].kind == "parameter"]
         chosen.update(dict.fromkeys(in_order_of_use(root, below)))
     if not chosen:
         raise SymgradError("the loss has no parameter to train; make one with sg.parameter")
@@ -138,10 +139,10 @@ def prediction_of(loss: Tensor) -> Tensor | None:
     """
     (root,) = stabilise([loss.node])
     order = topological([root])
-    parameters = [n for n in order if n.op == "input" and n.attrs[0].kind == "parameter"]
+    parameters = [n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"]
     axes, size = sample_axes([root]), sample_size([root])
     moved = depends([root], parameters)
-    fed = depends([root], [n for n in order if n.op == "input" and n.attrs[0].kind != "parameter"])
+    fed = depends([root], [n for n in order if n.op is ops.INPUT and n.attrs[0].kind != "parameter"])
     last = {o: place for place, node in enumerate(order) if node in moved for o in node.operands}
     ahead = set(parameters)
     reach = -1  # the last use of what came before: where it is later than a node, a path goes round that node
@@ -174,7 +175,7 @@ def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[No
     axes = sample_axes([root])
     leaves = {}
     for node, u in grads.items():
-        if node in display and u.op == "named":
+        if node in display and u.op is ops.NAMED:
             over = node.shape[0] if axes.get(node) == 0 else None
             leaves[u] = input_node(Symbol("data", f"G_{{{display[node]}}}", over, owner=-1), node.shape, REAL)
     return leaves
@@ -182,7 +183,7 @@ def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[No
 
 def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon) -> Any:
     """The formula of a node over the whole batch, samples as rows; None for nodes without a name."""
-    own = {box.node: box for box in found if box.node.op != "input"}
+    own = {box.node: box for box in found if box.node.op is not ops.INPUT}
 
     @cache
     def comment(node: Node) -> str | None:
@@ -192,7 +193,7 @@ def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon
             left = render(leaves[node], mode="batch")
         else:
             return None
-        inside = node.operands[0] if node.op == "named" else node
+        inside = node.operands[0] if node.op is ops.NAMED else node
         return f"{left} = {render(inside, mode='batch', names=words)}"
 
     return comment

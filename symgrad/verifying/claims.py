@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from symgrad.formulas.names import display_names
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes, sample_size
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -37,9 +38,9 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
                 seen.add(id(operand))
                 stack.append(operand)
     for node in topological(roots):
-        if node.op == "input" and node.attrs[0].owner is None:
+        if node.op is ops.INPUT and node.attrs[0].owner is None:
             found.setdefault(node.attrs[0].name, _symbol(node))
-        elif node.op == "named":
+        elif node.op is ops.NAMED:
             over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
             found.setdefault(node.attrs[0], wrap(node, over))
     plain = {name: tensor for name, tensor in found.items() if _readable(name)}

@@ -6,6 +6,7 @@ from itertools import combinations, permutations
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import total, transpose
 from symgrad.graphs.node import topological
 from symgrad.graphs.sizes import product as size_product
@@ -66,7 +67,7 @@ def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
                     return [Diagnosis("other", words.format(f"the axis of size {sizes}"))]
                 more = "" if c == 1 else f", and has a wrong factor {factor_text(c)}"
                 return [Diagnosis("other", words.format(f"the axis of size {sizes}") + more)]
-    inner = [n for n in topological([true])[:-1] if n.shape == mine.shape and n.op not in ("input", "constant")]
+    inner = [n for n in topological([true])[:-1] if n.shape == mine.shape and n.op not in ops.GIVEN]
     for node, values in zip(inner[-INNER:], trial.values(inner[-INNER:]), strict=True):
         c = trial.factor(trial.claim, values)
         if c is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.samples import sample_axes, sample_size
 from symgrad.graphs.node import Node
@@ -29,7 +30,7 @@ class Sides:
         node = scale(node, by)
         over = None
         if self.size is not None and node.shape and node.shape[0] == self.size:
-            if base.op == "view" and base.attrs[1].count(base.attrs[1][0]) == 1 and not (
+            if base.op is ops.VIEW and base.attrs[1].count(base.attrs[1][0]) == 1 and not (
                     base.operands and base.attrs[1][0] in base.attrs[0][0]):
                 labels, out = base.attrs
                 sizes = dict(zip(out[1:], base.shape[1:], strict=True))

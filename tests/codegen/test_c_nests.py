@@ -107,7 +107,7 @@ def test_arrays_that_are_one_are_no_two():
 def test_a_slot_is_large_enough_for_tenants_of_every_kind():
     """A mask dies, and an array of real numbers with more entries takes its slot."""
     b = Arrays()
-    mask, many, index = b.make("m", (), (), (8,), "boolean"), b.make("x", (), (), (100,), "real"), b.make("i", (), (), (3,), "integer")
+    mask, many, index = b.make("input", (), ("m",), (8,), "boolean"), b.make("input", (), ("x",), (100,), "real"), b.make("input", (), ("i",), (3,), "integer")
     assert room(Slot(0, (mask, many)), {}) == "ROOM(100, real)"
     assert room(Slot(0, (many, index)), {}) == "ROOM(100, int64_t)"
     assert room(Slot(0, (mask,)), {}) == "ROOM(8, uint8_t)"

@@ -119,7 +119,7 @@ def test_attributes_are_never_confused():
     a = Array("d", "None"), Array("d", None)
     assert make("constant", (), (a[0],), (), "real").key != make("constant", (), (a[1],), (), "real").key
     with pytest.raises(TypeError, match="plain data, not complex"):
-        make("odd", (), (1j,), (), "real")
+        make("iota", (), (1j,), (), "real")
 
 
 def deep(levels):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.notation.moves import opened, picked
 from symgrad.formulas.spelling.tree import ONES, Tree, call, num, product, transpose
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.weights import ONE
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """op(operands, attributes); the sample axis, where it is in front, is carried along."""
+    """A form of `FORMS`; the sample axis, where it is in front, is carried along."""
     lead = 1 if index and w.is_sample(index[0]) else 0
     if any(i is not None for i in index[lead:]):
         return picked(w, node, index, taken)
@@ -31,8 +32,7 @@ def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
         carried = lead and operand.shape and operand.shape[0] == node.shape[0]
         below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
         trees.append(w.at(operand, below, taken))
-    form = FORMS.get(node.op)
-    return call(node.op, *trees) if form is None else form(node, index, *trees)
+    return FORMS[node.op](node, index, *trees)
 
 
 def write_solve(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -65,7 +65,7 @@ def _along(name: str) -> Callable[..., Tree]:
     def form(node: Node, index: Index, x: Tree) -> Tree:
         axis, more = node.attrs
         carried = sum(i is not None for i in index)
-        place = [] if len(node.operands[0].shape) - carried - (node.op == "overlap") == 1 else [
+        place = [] if len(node.operands[0].shape) - carried - (node.op is ops.OVERLAP) == 1 else [
             _keyword("axis", num(axis - carried))]
         if name == "cumsum":
             return call(name, x, *place, *([_keyword("reverse", num(1))] if more else []))
@@ -87,10 +87,10 @@ def _cofactor(node: Node, index: Index, a: Tree) -> Tree:
     return call("det", a) if not order else call("cof", a, subs=[num(order)] if order > 1 else [])
 
 
-FORMS: Mapping[str, Callable[..., Tree]] = MappingProxyType({
-    "inverse": lambda node, index, a: inverse_of(a),
-    "logdet": lambda node, index, a: call("logdet", a),
-    "cholesky": lambda node, index, a: call("chol", a),
-    "cofactor": _cofactor, "multiply": _along("prod"), "cumsum": _along("cumsum"),
-    "windows": _along("windows"), "overlap": _along("overlap"),
+FORMS: Mapping[ops.Op, Callable[..., Tree]] = MappingProxyType({
+    ops.INVERSE: lambda node, index, a: inverse_of(a),
+    ops.LOGDET: lambda node, index, a: call("logdet", a),
+    ops.CHOLESKY: lambda node, index, a: call("chol", a),
+    ops.COFACTOR: _cofactor, ops.MULTIPLY: _along("prod"), ops.CUMSUM: _along("cumsum"),
+    ops.WINDOWS: _along("windows"), ops.OVERLAP: _along("overlap"),
 })

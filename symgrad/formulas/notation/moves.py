@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression, weight_tree
 from symgrad.formulas.spelling.tree import HIDDEN, Tree, call, negative, num, product, sum_of, transpose
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
@@ -146,7 +147,7 @@ def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
 
 def _kronecker(w: Writer, node: Node, operand: Node) -> list[tuple[Node, tuple[int, int]]] | None:
     """The factors of a Kronecker product, in order, with their labels."""
-    if operand.op != "einsum" or not w.inlines(operand) or len(operand.operands) != 2:
+    if operand.op is not ops.EINSUM or not w.inlines(operand) or len(operand.operands) != 2:
         return None
     factors = sorted(zip(operand.operands, operand.attrs[0], strict=True), key=lambda factor: sorted(factor[1]))
     merged = tuple(product_of(operand.shape[i:i + 2]) for i in (0, 2))

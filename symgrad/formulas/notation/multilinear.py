@@ -22,6 +22,7 @@ from symgrad.formulas.spelling.tree import (
     sum_of,
     weight_of,
 )
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import Node
@@ -68,7 +69,7 @@ class _Scope:
         axis = self.w.axes.get(operand)
         if axis is not None:
             self.samples.add(labels[axis])
-        if operand.op == "slice":  # x[2] is an entry, not a sum over one
+        if operand.op is ops.SLICE:  # x[2] is an entry, not a sum over one
             self.first |= {x for x, size in zip(labels, operand.shape, strict=True) if size == 1}
         return lambda index, taken: self.w.at(operand, index, taken)
 
@@ -80,7 +81,7 @@ def _flattened(w: Writer, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> li
     fresh = 0
     while stack:
         operand, labels = stack.pop()
-        if operand.op != "einsum" or len(done) + len(stack) >= MOST or not w.inlines(operand) or _closes(w, operand):
+        if operand.op is not ops.EINSUM or len(done) + len(stack) >= MOST or not w.inlines(operand) or _closes(w, operand):
             done.append((operand, labels))
             continue
         inputs, out = operand.attrs

@@ -1,7 +1,6 @@
 """How each operation of a graph is written: one function per operation, and the table of them.
 
-A function gets the writer, the node, the index at which it is written and the letters in use, and gives a
-tree. An operation that is not in the table prints as a function of its operands.
+A function gets the writer, the node, the index at which it is written and the letters in use, and gives a tree.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import weight_tree
-from symgrad.formulas.notation.linear import write_any, write_solve
+from symgrad.formulas.notation.linear import FORMS, write_any, write_solve
 from symgrad.formulas.notation.moves import (
     axis_text,
     number,
@@ -43,6 +42,7 @@ from symgrad.formulas.spelling.tree import (
     sum_of,
     weight_of,
 )
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import Node
@@ -176,12 +176,12 @@ def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
     if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
         test = node.operands[0]
         along = [counts_along(o) for o in test.operands]
-        name = TRIANGLES.get((test.attrs[0], along == places)) if test.op == "elementwise" else None
+        name = TRIANGLES.get((test.attrs[0], along == places)) if test.op is ops.ELEMENTWISE else None
         if name is not None and along in (places, places[::-1]):
             return call(name, w.at(node.operands[1], index, taken))
     if node.attrs[0] == "equal" and places and places[-1] == len(index) - 1:
         for one, other in (node.operands, node.operands[::-1]):
-            if counts_along(one) == places[-1] and other.op == "view" and other.operands:
+            if counts_along(one) == places[-1] and other.op is ops.VIEW and other.operands:
                 (labels,), out = other.attrs
                 if out[-1] not in labels and out.count(out[-1]) == 1 and len(set(out)) == len(out):
                     return call("onehot", w.at(dropped(other), index[:-1], taken))
@@ -266,11 +266,11 @@ def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> 
     return w.at(node.operands[0], index, taken)
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType({
-    "add": write_add, "einsum": write_product, "view": write_product, "elementwise": write_elementwise,
-    "max": write_reduction, "min": write_reduction, "logsumexp": write_reduction,
-    "argmax": write_reduction, "argmin": write_reduction, "softmax": write_softmax,
-    "slice": write_slice, "pad": write_pad, "concat": write_concat, "reshape": write_reshape,
-    "gather": write_gather, "scatter": write_scatter, "iota": write_iota, "stop": write_stop,
-    "named": write_named, "solve": write_solve, "?": write_any,
+OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
+    ops.ADD: write_add, ops.EINSUM: write_product, ops.VIEW: write_product, ops.ELEMENTWISE: write_elementwise,
+    ops.MAX: write_reduction, ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
+    ops.ARGMAX: write_reduction, ops.ARGMIN: write_reduction, ops.SOFTMAX: write_softmax,
+    ops.SLICE: write_slice, ops.PAD: write_pad, ops.CONCAT: write_concat, ops.RESHAPE: write_reshape,
+    ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
+    ops.NAMED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
 })

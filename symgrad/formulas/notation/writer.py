@@ -23,6 +23,7 @@ import sympy as sp
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import symbols_of
@@ -64,7 +65,7 @@ class Lexicon:
     @cached_property
     def abbreviated(self) -> Mapping[Name, Node]:
         """The nodes behind the names that no user gave."""
-        return {base: node for node, base in self.names.items() if node.op not in ("input", "constant", "named")}
+        return {base: node for node, base in self.names.items() if node.op not in ops.BEARERS}
 
     def extended(self, more: Mapping[Node, str]) -> Lexicon:
         """The same with further names."""
@@ -82,7 +83,7 @@ class Writer:
     Nodes in `stop` print as dots; of sums of more than `terms` terms some are left out.
     """
 
-    def __init__(self, operators: Mapping[str, Any], roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
+    def __init__(self, operators: Mapping[ops.Op, Any], roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
                  stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
         if mode not in (SAMPLE, BATCH):
             raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
@@ -106,7 +107,7 @@ class Writer:
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
         inside = node
-        while inside.op == "named":
+        while inside.op is ops.NAMED:
             inside = inside.operands[0]
         before, self._defined = self._defined, inside if inside.operands else None  # not by its own name
         try:
@@ -142,11 +143,11 @@ class Writer:
         return self._done[key]
 
     def _write(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-        if node.op in ("input", "constant"):
+        if node.op in ops.GIVEN:
             return self._atom(node, index)
         self.depth += 1
         try:
-            return self.operators.get(node.op, self.operators["?"])(self, node, index, taken)
+            return self.operators[node.op](self, node, index, taken)
         finally:
             self.depth -= 1
 
@@ -159,10 +160,10 @@ class Writer:
     def _atom(self, node: Node, index: Index) -> Tree:
         if node not in self.names:
             return indexed(self, written_out(node), index)
-        facts = node.attrs[0].facts if node.op == "input" else ()
+        facts = node.attrs[0].facts if node.op is ops.INPUT else ()
         symmetric = any(fact in facts for fact in ("symmetric", "diagonal", "positive_definite"))
         matrix = len(index) - sum(i is not None for i in index) == 2
-        if matrix and node.op not in ("input", "constant", "named"):
+        if matrix and node.op not in ops.BEARERS:
             symmetric = self._is_symmetric(node)
         return indexed(self, name(self.names[node], symmetric=symmetric and matrix), index)
 
@@ -262,11 +263,11 @@ def symbol_names(order: Iterable[Node]) -> dict[Node, str]:
     groups: dict[str, list[Node]] = {}
     values = []
     for node in order:
-        if node.op == "named":
+        if node.op is ops.NAMED:
             groups.setdefault(node.attrs[0], []).append(node)
-        elif node.op == "input" or (node.op == "constant" and node.attrs[0].name):
+        elif node.op is ops.INPUT or (node.op is ops.CONSTANT and node.attrs[0].name):
             groups.setdefault(node.attrs[0].name, []).append(node)
-        elif node.op == "constant" and not _small(node):
+        elif node.op is ops.CONSTANT and not _small(node):
             values.append(node)
     names = {}
     for text, nodes in groups.items():
@@ -304,7 +305,7 @@ def _entry(value: Any) -> Tree:
 
 
 def _owner(node: Node) -> int | None:
-    return node.attrs[0].owner if node.op == "input" else None
+    return node.attrs[0].owner if node.op is ops.INPUT else None
 
 
 def numbered(text: str, number: int) -> str:
