@@ -20,6 +20,7 @@ from symgrad.codegen.c.texts import LIBM
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
+from symgrad.codegen.plan.binding import Bound
 from symgrad.codegen.plan.plan import Plan, Step, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.backends import NUMPY
@@ -27,10 +28,12 @@ from symgrad.codegen.python.emit import Form, documented, returned
 from symgrad.codegen.python.identifiers import identifier
 from symgrad.codegen.python.shared import INDENT, Comment, Module, setting
 from symgrad.codegen.python.spell import Spelling
-from symgrad.codegen.python.texts import Code, shape_text, size_text
+from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import block, docstring, in_c_comment
 from symgrad.graphs.node import Node
 
+RUNTIME = ("C", "_c", *(name for name in vars(c_runtime) if not name.startswith("__")))  # of the Python around it
 # Names that mean something in the generated C: keywords, counters, the variables of loops, functions it calls.
 RESERVED = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
@@ -39,6 +42,7 @@ RESERVED = (
     "solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST NULL "
     "malloc free REAL DOUBLE WHOLE TRUTH memset isinf maximum minimum sign square power NAN INFINITY INT64_MIN INT64_MAX "
     "ROOM LARGER VECTOR_LIBM".split()
+    + [*RUNTIME, "failed"]
     + [name + suffix for name in LIBM.values() for suffix in ("", "f")])
 
 
@@ -79,7 +83,7 @@ def emit_compiled(
 
     single = module.dtype == "float32"
     solid = [root for root in dict.fromkeys(roots) if root not in given]
-    comments = {e: wish.comment.replace("*/", "* /") for e, wish in wishes.items() if wish.comment}
+    comments = {e: in_c_comment(wish.comment) for e, wish in wishes.items() if wish.comment}
     plan = layout(name, solid, given, size_names, single, scope, invent, comments)
     used = begun.used()
     free = tuple(s for s in size_names if s in used and s not in begun.known)
@@ -110,7 +114,8 @@ class InPlaceCode:
     used: tuple[str, ...]
     arrays: tuple[tuple[str, int], ...]  # what is handed over by pointers: ("in" or "out", its place)
     numbers: tuple[int, ...]  # the places of inputs that are handed over by value
-    sizes: tuple[tuple[str, str], ...]  # names, and what they are: `x.shape[0]`, with {0}, {1}, ... for the inputs
+    sizes: tuple[tuple[sp.Symbol, Bound], ...]  # in the order of its arguments, and which axis shows each
+    arguments: Sequence[str]
     plan: Plan
 
 
@@ -143,7 +148,7 @@ def emit_compiled_inplace(
         wish = wishes[e].name if e in wishes else None
         return results[e] if e in results else scope.fresh(wish) if wish else scope.numbered("v")
 
-    comments = {e: wish.comment.replace("*/", "* /") for e, wish in wishes.items() if wish.comment}
+    comments = {e: in_c_comment(wish.comment) for e, wish in wishes.items() if wish.comment}
     called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
     over = {new: called[old] for new, old in (over or {}).items()}
     covered = {root: by_name[over[wish]] for root, (wish, _) in zip(roots, outputs, strict=True) if wish in over}
@@ -158,14 +163,9 @@ def emit_compiled_inplace(
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
               for e in plan.given(0) if e not in plan.context.by_value]
     numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
-    places = {a: f"{{{k}}}" for k, a in enumerate(arguments)}
-    shown = []
-    for symbol, text in passed.items():
-        bound = begun.known[symbol]
-        where = f"{places[bound.argument]}.shape[{bound.axis}]" if bound.argument else ""
-        shown.append((text, size_text(bound.value, {**size_names, bound.unknown: where}).text))
     return InPlaceCode(
-        name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers), tuple(shown),
+        name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers),
+        tuple((symbol, begun.known[symbol]) for symbol in passed), arguments,
         begun.plan(_steps(plan, comments), [name for name, _ in outputs], _room(plan)))
 
 
@@ -261,11 +261,11 @@ def compiled_text(module: Module, functions: Sequence[Compiled], doc: str | None
     code = "\n".join([prelude(module.dtype == "float32", used), "\n\n".join(c for f in functions for c in f.code)])
     runtime = inspect.getsource(c_runtime)
     runtime = runtime[runtime.index('"""', 3) + 3:].strip()
-    parts = [f'"""{doc}"""\n'] if doc else []
+    parts = ["\n".join([*docstring([doc]), ""])] if doc else []
     parts.append(runtime)
     blocks = [module.backend.helpers[row].rstrip() for row in module.helpers]
     types = prototypes([text for f in functions for text in f.code])
-    blocks.append("\n".join(['C = r"""\n' + code + '"""', "_c = compiled(C)", *types]))
+    blocks.append("\n".join(["C = " + block("\n" + code), "_c = compiled(C)", *types]))
     if module.constants:
         blocks.insert(0, "\n".join(module.constant_lines()))
     blocks += ["\n".join(f.lines) for f in functions]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.emit import InPlaceCode, prototypes
+from symgrad.codegen.c.emit import RUNTIME, InPlaceCode, prototypes
 from symgrad.codegen.c.function import dtype_name
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import block, literal
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 
@@ -38,21 +41,22 @@ def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[
     used = dict.fromkeys((*gradients.used, *update.used))
     code = "\n".join([prelude(single, used), "\n\n".join((*gradients.code, *update.code))])
     lines = [f"    {line}" for line in prototypes([*gradients.code, *update.code])]
-    return [body, f'C = r"""\n{code}"""\n' + LOAD + "\n".join(lines)]
+    return [body, "C = " + block("\n" + code) + "\n" + LOAD + "\n".join(lines)]
 
 
 def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
                   vectors: Sequence[str], rates: Sequence[str], numbers: Sequence[str],
-                  gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool = False) -> str:
+                  gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool,
+                  taken: Collection[str]) -> str:
     """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
 
     `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of all. Of what is `frozen`,
     `state["count"]` says where it begins.
     """
-    scope = Scope({*"state batch lr t np work block failed shapes wanted hold REAL DOUBLE WHOLE TRUTH".split(), *numbers})
+    scope = Scope({*"state batch lr t work block failed shapes wanted hold".split(), *RUNTIME, *numbers, *taken})
     params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
     arrays, moved = [scope.fresh(n) for n, _ in data], [scope.fresh(n) for n in vectors]
-    kept = ", ".join(f'state["{name}"]' for name in vectors)
+    kept = ", ".join(f"state[{literal(name)}]" for name in vectors)
     lines = [
         "def hold(state):",
         '    """Addresses of the arrays that stay where they are; rooms for what is computed in between."""',
@@ -73,12 +77,16 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     lines += wrap_line(f'{", ".join(moved)} = state["moved"]', "    ")
     lines += [f"    {array} = _rows(batch[{k}], {dtype_name(node.dtype, single)})"
               for k, (array, (_, node)) in enumerate(zip(arrays, data, strict=True))]
-    shown = [f'state["params"]["{name}"]' for name in parameters] + arrays
-    lines += [f"    {name} = {text.format(*shown)}" for name, text in gradients.sizes]
-    lines += _shapes_checked(arrays, [node for _, node in data], gradients)
-    key = ", ".join(name for name, _ in gradients.sizes)
-    key = f"({key})" if len(gradients.sizes) != 1 else key
-    sizes = [name for name, _ in gradients.sizes]
+    shown = [f'state["params"][{literal(name)}]' for name in parameters] + arrays
+    names = {symbol: scope.fresh(symbol.name) for symbol, _ in gradients.sizes}
+    places = dict(zip(gradients.arguments, shown, strict=True))
+    for symbol, bound in gradients.sizes:
+        length = f"{places[bound.argument]}.shape[{bound.axis}]" if bound.argument else ""
+        lines.append(f"    {names[symbol]} = {size_text(bound.value, {**names, bound.unknown: length}).text}")
+    lines += _shapes_checked(arrays, [node for _, node in data], names)
+    sizes = [*names.values()]
+    key = ", ".join(sizes)
+    key = f"({key})" if len(sizes) != 1 else key
     lines += [
         f"    if {key} not in state[\"work\"]:",
         f"        block = np.empty(_c.gradients_room({', '.join(sizes)}) + 64, np.uint8)",
@@ -99,11 +107,8 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     return "\n".join([*lines, '    return state["loss"].item()'])
 
 
-def _shapes_checked(arrays: Sequence[str], nodes: Sequence[Node], gradients: InPlaceCode) -> list[str]:
+def _shapes_checked(arrays: Sequence[str], nodes: Sequence[Node], sizes: Mapping[sp.Symbol, str]) -> list[str]:
     """C reads as many entries as the sizes say: the shapes of a batch are compared before."""
-    known = {name for name, _ in gradients.sizes}
-    sizes = {symbol: name for symbol, name in gradients.plan.sizes.items() if name in known}
-
     def text(array: str, axis: int, size: Size) -> str:
         if isinstance(size, int) or all(symbol in sizes for symbol in size.free_symbols):
             return size_text(size, sizes).text

@@ -238,9 +238,9 @@ def resumed(path):
 MAIN = '''\
 def main(argv=None):
     """The command line; `--help` says what it can do."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0]${prog})
     add = parser.add_argument
-    add("data", help=".npz file with the arrays " + ", ".join(DATA))
+    add("data", help=".npz file with the arrays " + ", ".join(DATA)${percents})
     add("--epochs", type=int, default=10, help="passes over the data (%(default)s)")
     add("--batch-size", type=int, default=32, help="samples of a step (%(default)s)")
     add("--lr", type=float, default=LR, help="learning rate (%(default)s)")

@@ -10,11 +10,11 @@ from symgrad.codegen.c import training as c_training
 from symgrad.codegen.plan.binding import index_inputs
 from symgrad.codegen.program import frame
 from symgrad.codegen.program.network import Network, Rule, count_text, sum_of
-from symgrad.codegen.program.starts import quoted
 from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
 from symgrad.codegen.python.shared import Module
+from symgrad.codegen.quoting import docstring, literal
 from symgrad.graphs.node import INTEGER, REAL, Node
 
 Functions = Mapping[str, Emitted | InPlaceFunction]
@@ -34,15 +34,15 @@ def head(module: Module, net: Network, rule: Rule, functions: Functions, body: s
              f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
     doc = []
     for line in lines:
-        wrapped = [line] if line.startswith("    ") else textwrap.wrap(line, 96) or [""]
-        doc += [each.replace("\\", "\\\\").replace('"""', "'''") for each in wrapped]
+        doc += [line] if line.startswith("    ") else textwrap.wrap(
+            line, 96, break_long_words=False, break_on_hyphens=False) or [""]
     every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *c_training.IMPORTS})
     arrays = module.backend.import_lines(body)
     if module.backend.device:
         first, *more = [line for line in arrays.split("\n") if line != NUMPY_LINE]
         arrays = f"{NUMPY_LINE}\n\n" + workspace.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
     imports = [name for name in every if f"{name}." in body + arrays]
-    parts = ['"""' + "\n".join(doc) + '\n"""', "\n".join(f"import {name}" for name in imports)
+    parts = ["\n".join(docstring(doc)), "\n".join(f"import {name}" for name in imports)
              + ("\nfrom pathlib import Path" if module.data else ""), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {rule.lr!r}  # the learning rate, unless another is given",
                  *([] if module.backend.device else [f"PIECE = {frame.PIECE}  # entries that an update takes at a time"]),
@@ -60,16 +60,16 @@ def _listed(names: Any) -> str:
 def _tables(net: Network) -> list[str]:
     """What the data must be, for checks: the shape of each array, the kinds that are not real numbers."""
     def shape(node: Node) -> str:
-        parts = [str(s) if isinstance(s, int) else quoted(str(s)) for s in node.shape]
+        parts = [str(s) if isinstance(s, int) else literal(str(s)) for s in node.shape]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
     def row(name: str, keys: Sequence[str]) -> str:
-        return f"{name} = ({', '.join(map(quoted, keys))}{',' if len(keys) == 1 else ''})"
+        return f"{name} = ({', '.join(map(literal, keys))}{',' if len(keys) == 1 else ''})"
 
     both = {**dict(net.data), **dict(net.inputs)}
     sampled = [name for name, node in net.data if node.attrs[0].over is not None]
     lines = ["ARRAYS = {  # their shapes; what is a text here is a size that the arrays show"]
-    lines += [f"    {quoted(name)}: {shape(node)}," for name, node in (*net.parameters, *both.items())]
+    lines += [f"    {literal(name)}: {shape(node)}," for name, node in (*net.parameters, *both.items())]
     lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
               row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
     if net.prediction is not None:
@@ -79,13 +79,14 @@ def _tables(net: Network) -> list[str]:
     kinds = {name: "np.int64" if node.dtype == INTEGER else "np.bool_" for name, node in both.items()
              if node.dtype != REAL}
     if kinds:
-        lines.append("KINDS = {" + ", ".join(f"{quoted(name)}: {kind}" for name, kind in kinds.items()) + "}")
+        lines.append("KINDS = {" + ", ".join(f"{literal(name)}: {kind}" for name, kind in kinds.items()) + "}")
     classes = {name: node.attrs[0].classes for name, node in both.items() if isinstance(node.attrs[0].classes, int)}
     if classes:
-        lines.append("CLASSES = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in classes.items()) + "}")
+        lines.append("CLASSES = {" + ", ".join(f"{literal(n)}: {c}" for n, c in classes.items()) + "}")
     lengths = lengths_of(net)
     if lengths:
-        lines.append("LENGTHS = {" + ", ".join(f"{quoted(n)}: {c}" for n, c in lengths.items()) + "}  # of axes they index")
+        rows = ", ".join(f"{literal(n)}: {c}" for n, c in lengths.items())
+        lines.append(f"LENGTHS = {{{rows}}}  # of axes they index")
     return lines
 
 

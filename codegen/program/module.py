@@ -16,7 +16,7 @@ from symgrad.codegen.c.emit import InPlaceCode, emit_compiled_inplace
 from symgrad.codegen.c.training import c_blocks
 from symgrad.codegen.plan.plan import Mark
 from symgrad.codegen.program import frame
-from symgrad.codegen.program.frame import FRAME, framed
+from symgrad.codegen.program.frame import framed
 from symgrad.codegen.program.head import Functions, head, lengths_of
 from symgrad.codegen.program.network import Network, Rule
 from symgrad.codegen.program.starts import init_text, start
@@ -44,6 +44,7 @@ class TrainingText:
 
 def training_text(module: Module, net: Network, rule: Rule) -> TrainingText:
     """The text of the training module of `net`, written into `module`."""
+    module.taken.update(frame.FRAME)
     arguments = [*net.parameters, *net.data]
     keys = [name for name, _ in net.parameters]
     common: dict[str, Any] = {"names": net.names, "comment": net.comment, "sizes": net.sizes}
@@ -88,6 +89,7 @@ def evaluation_text(module: Module, net: Network) -> TrainingText:
 
     Large constant arrays are not in it: they are attached when it is loaded.
     """
+    module.taken.update(frame.FRAME)
     functions = _answers(module, net)
     initials = _initials(module, net)
     text = module_text(module, list(functions.values()), None, ["import math", f"DTYPE = np.{module.dtype}"], initials)
@@ -96,7 +98,7 @@ def evaluation_text(module: Module, net: Network) -> TrainingText:
 
 def _initials(module: Module, net: Network) -> list[str]:
     """The functions that draw initial values, and `init`."""
-    starts = [start(module, name, node, FRAME) for name, node in net.parameters]
+    starts = [start(module, name, node) for name, node in net.parameters]
     kinds = dict.fromkeys(kind for kind, _ in starts if kind in frame.INITIALS)
     return [*(frame.INITIALS[kind] for kind in kinds),
             init_text(module, net.parameters, net.data, net.sizes, starts)]
@@ -111,8 +113,7 @@ def _assembled(module: Module, net: Network, rule: Rule, functions: Functions, c
             framed(module, workspace.SLOT), *initials, framed(module, frame.FLAT), frame.VIEWS,
             begin_text(module, net, rule), step_text(module, net, rule, functions)]
     if code:
-        single = module.dtype == "float32"
-        body += [*c_blocks(single, *code), compiled_step_text(net, rule, single, *code)]
+        body += [*c_blocks(module.dtype == "float32", *code), compiled_step_text(module, net, rule, *code)]
     body += [_checked(module, net), _batches(module, net), _train(module, net), framed(module, frame.FILES), _main(net)]
     body += [c_training.LAST] if code else []
     blocks = [block.strip("\n") for block in body]
@@ -149,5 +150,8 @@ def _train(module: Module, net: Network) -> str:
 
 def _main(net: Network) -> str:
     predicts = net.prediction is not None
+    escaped = '.replace("%", "%%")'  # argparse formats all help, and a description that names the program
     return workspace.filled(frame.MAIN, option=frame.PREDICT_OPTION if predicts else "",
-                             action=frame.PREDICT_ACTION if predicts else "")
+                             action=frame.PREDICT_ACTION if predicts else "",
+                            percents=escaped if any("%" in name for name, _ in net.data) else "",
+                            prog=escaped if "%(prog)" in net.title else "")

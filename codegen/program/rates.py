@@ -10,6 +10,7 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from symgrad.codegen.python.planner import WIDTH
 from symgrad.codegen.python.shared import Module
+from symgrad.codegen.quoting import in_comment
 from symgrad.graphs.node import INTEGER, REAL, Node
 
 
@@ -41,7 +42,7 @@ def rate_lines(rates: Sequence[tuple[str, sp.Expr]], meanings: Mapping[str, str]
     lines = []
     for name, e in rates:
         if str(e) != name:
-            text, told = f"    {name} = {rate_text(e)}", f"# {meanings[name]}"
+            text, told = f"    {name} = {rate_text(e)}", f"# {in_comment(meanings[name])}"
             lines += [f"{text}  {told}"] if len(text) + len(told) + 2 <= WIDTH else [f"    {told}", text]
     return lines
 

@@ -5,7 +5,7 @@ Random numbers are NumPy's in every backend, so that a training starts from the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -15,6 +15,7 @@ from symgrad.codegen.program import frame
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.codegen.python.shared import Module
 from symgrad.codegen.python.texts import number_text, shape_text, size_text
+from symgrad.codegen.quoting import literal
 from symgrad.graphs.algebra.primitives import constant
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.sizes import Shape, symbols_of
@@ -22,12 +23,7 @@ from symgrad.graphs.sizes import Shape, symbols_of
 Named = Sequence[tuple[str, Node]]
 
 
-def quoted(name: str) -> str:
-    """A text as a Python literal."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def start(module: Module, name: str, node: Node, taken: Collection[str]) -> tuple[str, str]:
+def start(module: Module, name: str, node: Node) -> tuple[str, str]:
     """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
     symbol: Symbol = node.attrs[0]
     xp = module.backend.np
@@ -40,7 +36,7 @@ def start(module: Module, name: str, node: Node, taken: Collection[str]) -> tupl
     else:
         leaf = constant(symbol.init, symbol.init.value.shape, REAL)
         if leaf not in module.constants:
-            module.constants[leaf] = Scope(module.taken | set(taken)).fresh(f"start_{name}")
+            module.constants[leaf] = Scope(module.taken).fresh(f"start_{name}")
             module.taken.add(module.constants[leaf])
         return "array", f"{module.constants[leaf]}.copy()"
     if kind in ("zeros", "ones"):
@@ -57,7 +53,8 @@ def init_text(module: Module, parameters: Named, data: Named, sizes: Mapping[sp.
     """The function that makes the parameters; sizes that are not in `sizes` are those of the batch."""
     shapes = tuple((name, node.shape) for name, node in parameters)
     free = symbols_of([s for _, shape in shapes for s in shape if s not in sizes])
-    names: dict[Any, str] = {s: f"size_{s}" if str(s) in ("rng", "seed", "batch", "np", "cp") else str(s) for s in free}
+    scope = Scope({*module.taken, "rng", "seed", "batch", *frame.INITIALS})
+    names: dict[Any, str] = {s: scope.fresh(s.name) for s in free}
     names |= {s: str(n) for s, n in sizes.items()}
     known = bind_sizes([(name, node.shape) for name, node in data], {})
     lines = [f"def init(seed=0{', batch=()' if free else ''}):",
@@ -73,5 +70,5 @@ def init_text(module: Module, parameters: Named, data: Named, sizes: Mapping[sp.
     lines.append("    return {")
     for (name, node), (_, text) in zip(parameters, starts, strict=True):
         value = text.format(_shape_argument(node.shape, names))
-        lines.append(f"        {quoted(name)}: {value},")
+        lines.append(f"        {literal(name)}: {value},")
     return "\n".join([*lines, "    }"])

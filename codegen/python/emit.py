@@ -21,6 +21,7 @@ from symgrad.codegen.python.shared import INDENT, Comment, Module, setting
 from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import ATOM
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import docstring, in_comment, literal
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.sizes import Shape
 
@@ -86,15 +87,10 @@ def returned(form: Form, texts: Sequence[str]) -> str:
     if isinstance(form, int):
         return texts[form]
     if isinstance(form, dict):
-        return "{" + ", ".join(f"{_quoted(key)}: {returned(part, texts)}" for key, part in form.items()) + "}"
+        return "{" + ", ".join(f"{literal(key)}: {returned(part, texts)}" for key, part in form.items()) + "}"
     parts = [returned(part, texts) for part in form]
     inner = ", ".join(parts) + ("," if isinstance(form, tuple) and len(parts) == 1 else "")
     return f"[{inner}]" if isinstance(form, list) else f"({inner})"
-
-
-def _quoted(key: str) -> str:
-    text = repr(key)
-    return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
 
 
 def documented(doc: str | None, inputs: Sequence[tuple[str, Node]], arguments: Sequence[str],
@@ -108,11 +104,8 @@ def documented(doc: str | None, inputs: Sequence[tuple[str, Node]], arguments: S
     work = f"{plan.flops:,}" if isinstance(plan.flops, int) else str(plan.flops).replace("**", "^").replace("*", " ")
     lines: list[str] = []
     for text in (f"Computes {first}" if doc is None else first, "", f"From {given}.", f"{work} operations."):
-        text = text.replace("\\", "\\\\").replace('"""', "'''")
         lines += textwrap.wrap(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False) or [""]
-    lines = [line.replace(GLUE, " ") for line in lines]
-    lines[0] = f'"""{lines[0]}'
-    return [INDENT + line if line else "" for line in [*lines, '"""']]
+    return docstring([line.replace(GLUE, " ") for line in lines], INDENT)
 
 
 def _shape(shape: Shape) -> str:
@@ -122,14 +115,14 @@ def _shape(shape: Shape) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def commented(statements: Sequence[str], comment: str | None) -> list[str]:
+def commented(statements: Sequence[str], formula: str | None) -> list[str]:
     lines = [line for statement in statements for line in wrap_line(statement, INDENT)]
-    if not comment:
+    if not formula:
         return lines
-    comment = " ".join(comment.split())
-    if len(lines) == 1 and len(lines[0]) + len(comment) + 4 <= WIDTH:
-        return [f"{lines[0]}  # {comment}"]
-    return [*(f"{INDENT}# {part}" for part in textwrap.wrap(comment, WIDTH - 6)), *lines]
+    told = in_comment(formula)
+    if len(lines) == 1 and len(lines[0]) + len(told) + 4 <= WIDTH:
+        return [f"{lines[0]}  # {told}"]
+    return [*(f"{INDENT}# {part}" for part in textwrap.wrap(told, WIDTH - 6)), *lines]
 
 
 def write_steps(lines: list[str], steps: Sequence[Step]) -> tuple[Mark, ...]:
@@ -151,7 +144,7 @@ def marks_in(text: str, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[Ma
 def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None, lines: Sequence[str] = (),
                 further: Sequence[str] = ()) -> str:
     """The text of a module with `functions`, in order; `lines` stand before them, `further` blocks of text after them."""
-    parts = [f'"""{doc}"""\n'] if doc else []
+    parts = ["\n".join([*docstring([doc]), ""])] if doc else []
     constants = "\n".join([*lines, *module.constant_lines()])
     blocks = [module.backend.helpers[row].rstrip() for row in module.helpers]
     blocks += ["\n".join(f.lines) for f in functions]

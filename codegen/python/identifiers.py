@@ -19,6 +19,7 @@ def identifier(name: str) -> str:
     """
     text = unicodedata.normalize("NFKC", name).replace("'", "_prime").replace("′", "_prime")
     text = re.sub(r"[{}^\\$]", "", text)
+    text = unicodedata.normalize("NFKC", text)  # as Python reads it: letters and accents may have come together
     text = re.sub(r"\W+", "_", text).strip("_") if not name.isidentifier() else text
     if not text or not text.isidentifier():
         text = f"v{text}"

@@ -27,6 +27,7 @@ from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import ATOM, shape_text, size_text
 from symgrad.codegen.python.workspace import SLOT, filled
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import docstring
 from symgrad.graphs.node import Node
 
 
@@ -58,7 +59,7 @@ def emit_inplace(
 
     With a `form`, which nests the positions of the outputs, it is `name(inputs, rooms)` and returns new arrays.
     """
-    begun = setting(module, name, inputs, outputs, sizes, names, comment, ["rooms"])
+    begun = setting(module, name, inputs, outputs, sizes, names, comment, ["rooms", "slot", f"{name}_workspace"])
     arguments, scope, arrays, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
     size_names = begun.sizes
     called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
@@ -159,7 +160,7 @@ def emit_inplace(
         unpacked = ", ".join(inside) if len(inside) > 1 else f"({inside[0]},)"
         found_or_made = f"rooms.get({key}) or {name}_workspace({', '.join(['rooms', *keys])})"
         if len(unpacked) > WIDTH - 12:
-            names_of = textwrap.wrap(f"{unpacked},", WIDTH - 8)
+            names_of = textwrap.wrap(f"{unpacked},", WIDTH - 8, break_long_words=False, break_on_hyphens=False)
             lines += [f"{INDENT}(", *(INDENT * 2 + part for part in names_of), f"{INDENT}) = {found_or_made}"]
         else:
             lines += wrap_line(f"{unpacked} = {found_or_made}", INDENT)
@@ -182,10 +183,8 @@ def _made(lines: list[str], name: str, empty: str) -> list[str]:
 
 def documented(doc: str) -> list[str]:
     """A docstring of one sentence."""
-    text = textwrap.wrap(f'"""{doc}', WIDTH - 8)
-    if len(text) == 1:
-        return [f'{INDENT}{text[0]}"""']
-    return [INDENT + line for line in (*text, '"""')]
+    first, *rest = textwrap.wrap(doc, WIDTH - 8, initial_indent="   ", break_long_words=False, break_on_hyphens=False)
+    return docstring([first.lstrip(), *rest], INDENT)
 
 
 def _heirs(kept: Storage, home: Mapping[Expr, int]) -> dict[Expr, Expr]:

@@ -24,6 +24,7 @@ from symgrad.codegen.python.planner import Wish
 from symgrad.codegen.python.spell import Spelling, literal_array
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import literal
 from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node, topological
@@ -64,7 +65,7 @@ class Module:
                 value = self._value(node)
                 shape = " x ".join(map(str, value.shape))
                 about = f"{shape} {value.dtype}" + ("" if archive else ", attached when this text is loaded")
-                found = f'{archive}["{name}"]'
+                found = f"{archive}[{literal(name)}]"
                 found = f"{self.backend.np}.asarray({found})" if self.backend.device else found
                 lines.append(f"{name} = {found if archive else 'None'}  # {about}")
             else:
@@ -117,7 +118,7 @@ def setting(module: Module, name: str, inputs: Named, outputs: Named, sizes: Map
     nodes = [node for _, node in outputs]
     wanted = wanted_of(nodes, names or {}, comment)
     lowering = Lowering(nodes, wanted)
-    scope = Scope(module.taken | {name, *reserved})
+    scope = Scope({*module.taken, name, *reserved, *(f"_{helper}" for helper in module.backend.helpers)})
     arguments = [scope.fresh(wish) for wish, _ in inputs]
     shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
     constants = constants_of(module, lowering, nodes, scope)

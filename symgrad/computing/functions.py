@@ -79,7 +79,7 @@ class Function:
         self.run = self.module.f
         self.calls: dict[tuple[int, ...], Callable[..., Any]] = {}  # `run` by sizes, in as many threads as are good
 
-    def __call__(self, *arrays: Any, **named: Any) -> Any:
+    def __call__(self, /, *arrays: Any, **named: Any) -> Any:
         """The outputs for these arrays. Raises DataError for values that do not fit."""
         if named or len(arrays) != len(self.inputs):
             arrays = tuple(self.feed.arrange(arrays, named))

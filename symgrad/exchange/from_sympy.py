@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Number
 from typing import Any
 
 import sympy as sp
@@ -39,10 +40,9 @@ def from_sympy(expr: Any, symbols: Mapping[Any, Any] | None = None) -> Tensor:
     Raises SymgradError that names the class and the sub-expression which it cannot read, and ShapeError for a
     tensor in `symbols` of another shape.
     """
-    try:
-        e = sp.sympify(expr, strict=True)
-    except (sp.SympifyError, TypeError):
-        raise SymgradError(f"from_sympy: this is no expression of SymPy, but {type(expr).__name__}") from None
+    if not isinstance(expr, (sp.Basic, sp.MatrixBase, sp.NDimArray, Number)):  # SymPy would run what is a text in it
+        raise SymgradError(f"from_sympy: this is no expression of SymPy, but {type(expr).__name__}")
+    e = sp.sympify(expr)
     if isinstance(e, (sp.MatrixBase, sp.NDimArray)):
         e = e.as_immutable()
     if not isinstance(e, sp.Basic):

@@ -6,6 +6,7 @@ operands as written, the axes, both sizes, what would fit.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from hashlib import blake2b
@@ -21,9 +22,12 @@ from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
-from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.graphs.sizes import Shape, Size, canonical, symbols_of
 from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor, wrap
+
+UNPRINTABLE = {"Cc": "a control character", "Cs": "half of a surrogate pair", "Cn": "what is no character in Unicode",
+               "Cf": "an invisible character", "Zs": "a blank other than the plain one"}
 
 
 def as_tensor(value: Any, operation: str = "constant") -> Tensor:
@@ -177,9 +181,22 @@ def broadcast_all(aligned: Aligned) -> list[Node]:
 
 
 def as_name(name: Any, operation: str) -> str:
-    """A name to show: a text that is not blank."""
+    """A name to show: a text that is not blank, of characters that can be printed, so that it stays on its line.
+
+    >>> as_name("x\\ny", "data")
+    Traceback (most recent call last):
+        ...
+    symgrad.graphs.errors.SymgradError: data: the name 'x\\ny' holds a line break at place 1; names are printable \
+characters on one line
+    """
     if not isinstance(name, str) or not name.strip():
         raise SymgradError(f"{operation}: a name is a text that is not blank, not {name!r}")
+    if not name.isprintable():
+        place, letter = next((i, c) for i, c in enumerate(name) if not c.isprintable())
+        kind = "a line break" if letter in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029" else UNPRINTABLE.get(
+            unicodedata.category(letter), "a character that cannot be printed")
+        raise SymgradError(f"{operation}: the name {name!r} holds {kind} at place {place}; names are printable "
+                           "characters on one line")
     return name
 
 
@@ -202,9 +219,12 @@ def as_shape(shape: Any, operation: str) -> Shape:
     """A shape as a tuple of canonical sizes; a single size serves as a shape of one axis."""
     parts = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     try:
-        return tuple(canonical(part) for part in parts)
+        sizes = tuple(canonical(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise ShapeError(f"{operation}: {error}") from None
+    for symbol in symbols_of(sizes):
+        as_name(symbol.name, f"{operation}, a size")
+    return sizes
 
 
 def as_axis(axis: Any, ndim: int, operation: str, tensor: Tensor) -> int:

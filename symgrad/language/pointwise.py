@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -321,7 +322,8 @@ def _called(f: Callable[..., Any], dummies: builtins.list[sp.Dummy]) -> sp.Basic
         if isinstance(formula, Tensor):
             raise SymgradError("elementwise: the callable is written with symgrad's own functions: "
                                "call it with the tensors themselves, f(x), without elementwise")
-        formula = sp.sympify(formula)
+        if isinstance(formula, (sp.Basic, Number)):  # SymPy would read a text, and run it
+            formula = sp.sympify(formula)
     except (TypeError, ValueError, AttributeError, sp.SympifyError) as error:
         raise SymgradError(f"elementwise: the callable is called with SymPy scalars and must return a SymPy formula "
                            f"(sympy.tanh, sympy.Piecewise), but it raised {type(error).__name__}: {error}") from error

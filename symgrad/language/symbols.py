@@ -17,7 +17,7 @@ from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
-from symgrad.language.align import as_shape, as_size
+from symgrad.language.align import as_name, as_shape, as_size
 from symgrad.language.tensor import Tensor, wrap
 
 FACTS = ("symmetric", "positive_definite", "nonnegative", "orthogonal", "diagonal", "lower_triangular", "simplex")
@@ -35,7 +35,7 @@ def dim(name: str) -> sp.Symbol:
         raise SymgradError(f"dim: a size needs a name, not {name!r}")
     if len(name.replace(",", " ").split()) > 1:
         raise SymgradError(f"dim: {name!r} names several sizes; use sg.dims")
-    return size_symbol(name.strip())
+    return size_symbol(as_name(name.strip(), "dim"))
 
 
 def dims(names: str) -> tuple[sp.Symbol, ...]:
@@ -46,14 +46,12 @@ def dims(names: str) -> tuple[sp.Symbol, ...]:
     """
     if not isinstance(names, str) or not names.replace(",", " ").split():
         raise SymgradError(f"dims: write the names in one text, such as 'n d', not {names!r}")
-    return tuple(size_symbol(part) for part in names.replace(",", " ").split())
+    return tuple(size_symbol(as_name(part, "dims")) for part in names.replace(",", " ").split())
 
 
 def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict[str, bool], init: Any = None,
             classes: Any = None, owner: int | None = None) -> Tensor:
-    if not isinstance(name, str) or not name.strip():
-        raise SymgradError(f"{kind}: a symbol needs a name, not {name!r}")
-    operation = f"{kind} {name!r}"
+    operation = f"{kind} {as_name(name, kind)!r}"
     sizes = as_shape(shape, operation)
     declared = _facts(operation, sizes, facts)
     sample: tuple[Size, ...] = ()

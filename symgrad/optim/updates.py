@@ -8,7 +8,6 @@ the print, the LaTeX and, by the generator that also emits the model, the code: 
 
 from __future__ import annotations
 
-import keyword
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, field
@@ -17,16 +16,19 @@ from typing import Any
 from unicodedata import combining
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symgrad.codegen.program.frame import FRAME
+from symgrad.codegen.python.identifiers import identifier
 from symgrad.graphs.algebra.einsum import broadcast
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import input_node, named
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.sizes import Shape
+from symgrad.language.align import as_name
 from symgrad.optim.passes import LR, T, decimals, few_passes
-from symgrad.optim.scalars import SYMBOL, decimal, floats, latex, line, scalar
+from symgrad.optim.scalars import FUNCTIONS, SYMBOL, decimal, floats, latex, line, scalar
 
 GIVEN = ("theta", "g", "lr", "t")
 TAKEN = ("state", "batch", "params", "loss", "gradients", "np", "P")  # variables of the emitted step
@@ -224,6 +226,10 @@ def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, fl
       m ← β₂ m + (1 - β₂) g
       with η = 0.0001, β₁ = 0.9, β₂ = 0.99
     """
+    as_name(name, "an optimiser")
+    about = " ".join(about.split())
+    if about:
+        as_name(about, f"{name}, about")
     equations = tuple(equations_of(name, formulas))
     if "lr" not in values:
         raise SymgradError(f"{name}: give the learning rate a value, lr=...")
@@ -243,16 +249,18 @@ def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, fl
     if "theta" not in made:
         raise SymgradError(f"{name}: no formula assigns theta, so nothing would be learnt")
     for other in sorted(made | set(values)):
-        if keyword.iskeyword(other) or other in FRAME or other in TAKEN:
+        if not SYMBOL.fullmatch(other) or not other.isidentifier():
+            raise SymgradError(f"{name}: {other!r} is no name of a number; a name is letters, digits and _")
+        if identifier(other) != other or other in FRAME or other in TAKEN:
             raise SymgradError(f"{name}: {other!r} has a meaning in the generated code; give it another name")
     for taken in sorted(made & {"lr", "t", *values}):
         raise SymgradError(f"{name}: {taken} is given and cannot be assigned")
     for other in sorted(set(start or {}) - set(states)):
         raise SymgradError(f"{name}: start gives {other} a value, but the states are {', '.join(states) or 'none'}")
-    for key, value in values.items():
-        number(name, key, value)
-    values = {"lr": values.pop("lr"), **values}
-    return Optimizer(name, equations, values, {s: float((start or {}).get(s, 0)) for s in states}, about)
+    numbers = {"lr": values.pop("lr"), **values}
+    numbers = {key: number(name, key, value) for key, value in numbers.items()}
+    return Optimizer(name, equations, numbers, {s: number(name, f"start[{s!r}]", (start or {}).get(s, 0)) for s in states},
+                     about)
 
 
 def equations_of(name: str, formulas: str | Mapping[str, Any]) -> list[tuple[sp.Symbol, sp.Expr]]:
@@ -269,14 +277,22 @@ def equations_of(name: str, formulas: str | Mapping[str, Any]) -> list[tuple[sp.
     for left, right in pairs:
         if not SYMBOL.fullmatch(left) or not isinstance(right, (str, sp.Expr)):
             raise SymgradError(f"{name}: {left!r} = {right!r} is no assignment of a formula to a name")
+        for unknown in [] if isinstance(right, str) else sorted(right.atoms(AppliedUndef), key=str):
+            raise SymgradError(f"{name}: {unknown} in the formula of {left} is a function that is not known; known are "
+                               f"{', '.join(FUNCTIONS)}")
     return [(sp.Symbol(left), scalar(right) if isinstance(right, str) else right) for left, right in pairs]
 
 
 def number(name: str, key: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite hyperparameter in [low, high); a SymgradError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    """A finite hyperparameter in [low, high), of any kind of real numbers, as a float; a SymgradError otherwise."""
+    try:
+        real = isinstance(value, Real) or isinstance(value, sp.Expr) and value.is_real
+        found = float(value) if real and not isinstance(value, bool) else math.nan
+    except (OverflowError, TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
         raise SymgradError(f"{name}: {key} must be a finite number, not {value!r}")
-    if not low <= float(value) < high:
+    if not low <= found < high:
         span = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
-        raise SymgradError(f"{name}: {key} is {value:g}; it must be {span}")
-    return float(value)
+        raise SymgradError(f"{name}: {key} is {found:g}; it must be {span}")
+    return found

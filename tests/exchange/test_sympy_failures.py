@@ -317,3 +317,17 @@ def test_28585_roots_in_two_cases():
     at = {x: np.array([1.44, -1.44, 4.0])}
     near(run(f, at), [1.2, 1.2, 2])
     near(run(sg.gradient(sg.sum(f), x), at), [1 / 2.4, -1 / 2.4, 1 / 4])
+
+
+@pytest.mark.parametrize("given", [
+    {"a": "__import__('pathlib').Path('ran').touch()"}, ["__import__('pathlib').Path('ran').touch()"],
+    "__import__('pathlib').Path('ran').touch()", ("1 + 1",), {1, 2}, None, [[1, 2]],
+])
+def test_a_text_is_not_read_wherever_it_is(given, tmp_path, monkeypatch):
+    """SymPy reads a text by running it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(sg.SymgradError, match=f"from_sympy: this is no expression of SymPy, but {type(given).__name__}"):
+        sg.from_sympy(given)
+    with pytest.raises(sg.SymgradError, match=f"the callable must return a SymPy formula, not {type(given).__name__}"):
+        sg.elementwise(lambda x: given, sg.data("x", 2))
+    assert not (tmp_path / "ran").exists()
