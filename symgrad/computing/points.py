@@ -128,15 +128,16 @@ class Evaluator:
         top = 2 if style == "few" else 6
         return Point(sizes, {node: random_value(node, sizes, rng, style, whole, top) for node in self.inputs})
 
-    def compile(self, nodes: Sequence[Node]) -> Compiled:
+    def compile(self, nodes: Sequence[Node]) -> PointFunction:
         """A function of points that computes `nodes` as they are: no rewrite stands between them and their numbers."""
         arguments = [(f"x{i}", node) for i, node in enumerate([*self.inputs, *self.rulers])]
         outputs = [(f"y{i}", node) for i, node in enumerate(nodes)]
-        return Compiled(Function(arguments, outputs, list(range(len(nodes))), "numpy", "float64", {}, True, None), self)
+        form = list(range(len(nodes)))
+        return PointFunction(Function(arguments, outputs, form, "numpy", "float64", {}, True, None), self)
 
 
 @dataclass(frozen=True)
-class Compiled:
+class PointFunction:
     """Nodes as a function of points."""
 
     function: Function

@@ -34,7 +34,7 @@ HEADS = {"symbols": "What the names mean", "forward": "Forward", "backward": "Ba
 
 
 @dataclass(frozen=True)
-class Line:
+class ToldStep:
     """One numbered step: its formula in Unicode and in LaTeX, and the sentences about it."""
 
     kind: str
@@ -51,7 +51,7 @@ class Explanation:
     title: str
     answer: tuple[str, ...]
     symbols: tuple[str, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[ToldStep, ...] = ()
 
     def text(self, width: int = WIDTH) -> str:
         """Plain text, in lines of at most `width` columns (formulas are never broken)."""
@@ -147,7 +147,7 @@ def _derivative(d: Derivation) -> Explanation:
         if x.node not in {step.box.node for step in d.asked}:
             answer.append(f"{total} does not depend on {show(x.node, 'unicode')}, so that gradient is zero.")
     given: dict[str, int] = {}
-    lines = [Line(s.kind, s.number, s.formula, s.latex(), tuple(_sentences(s, d, given))) for s in d.steps]
+    lines = [ToldStep(s.kind, s.number, s.formula, s.latex(), tuple(_sentences(s, d, given))) for s in d.steps]
     return Explanation(title, tuple(answer), symbol_sentences(d.graph[-1].node), tuple(lines))
 
 

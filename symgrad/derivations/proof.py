@@ -32,7 +32,7 @@ STEPS = (1e-3, 1e-4, 1e-5)  # of the differences: the next where a loss bends to
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckedStep:
     """One step of the proof: the largest difference, relative to the size of the values."""
 
     number: int
@@ -46,14 +46,14 @@ class Row:
 class Check:
     """The result of `Derivation.check`: true if every step holds; `str` says which fail."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CheckedStep, ...]
     sizes: dict[str, int]
 
     def __bool__(self) -> bool:
         return all(row.holds for row in self.rows)
 
     @property
-    def failed(self) -> tuple[Row, ...]:
+    def failed(self) -> tuple[CheckedStep, ...]:
         """The steps that do not hold."""
         return tuple(row for row in self.rows if not row.holds)
 
@@ -91,10 +91,10 @@ def _tame(node: Node, value: Any) -> Any:
     return value / np.sqrt(max(1, value.shape[-1])) if wild else value
 
 
-def _row(step: Step, pairs: Sequence[tuple[Any, Any]]) -> Row:
+def _row(step: Step, pairs: Sequence[tuple[Any, Any]]) -> CheckedStep:
     """The row of a step that says `got` where it should say `wanted`, in each of the pairs."""
     error = _error(pairs)
-    return Row(step.number, step.name, step.formula, error, bool(error <= TOLERANCE))
+    return CheckedStep(step.number, step.name, step.formula, error, bool(error <= TOLERANCE))
 
 
 def _error(pairs: Sequence[tuple[Any, Any]]) -> float:

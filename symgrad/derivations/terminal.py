@@ -23,7 +23,7 @@ from symgrad.derivations.pieces import said
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import unicode_lines
 
-Row = tuple[str, str, str]  # number, formula and reason
+Cells = tuple[str, str, str]  # number, formula and reason
 
 
 def unicode(d: Transcript, width: int = 100, unfold: bool = False) -> str:
@@ -41,7 +41,7 @@ class Terminal:
     """Lines; reasons stand in a column of their own, behind `column` columns of formulas."""
 
     width: int
-    rows: Mapping[Item, list[Row]]
+    rows: Mapping[Item, list[Cells]]
     column: int
 
     def opening(self, block: Opening) -> list[str]:
@@ -92,7 +92,7 @@ class Terminal:
         return [before + first, *(" " * len(before) + line for line in rest)]
 
 
-def _rows(item: Item, unfold: bool) -> list[Row]:
+def _rows(item: Item, unfold: bool) -> list[Cells]:
     """The row of a step, and of those inside."""
     found = [(f"({item.step.label})", item.short, said(item.reason, str))]
     if unfold:

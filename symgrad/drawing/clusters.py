@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from symgrad.drawing.pictures.picture import Cluster
 from symgrad.graphs import ops
-from symgrad.graphs.pieces.boxes import Box as Value
+from symgrad.graphs.pieces.boxes import Box
 
 LEAVES = ("data", "parameter", "constant")
 MANY = 4            # uses from which on a parameter or constant is drawn at each, also without layers
@@ -20,13 +20,13 @@ MANY = 4            # uses from which on a parameter or constant is drawn at eac
 class Homes:
     """Clusters, and a key for each place of each value; read only."""
 
-    def __init__(self, found: Sequence[Value]) -> None:
+    def __init__(self, found: Sequence[Box]) -> None:
         self.found = found
-        self._users: dict[Value, list[Value]] = {value: [] for value in found}
+        self._users: dict[Box, list[Box]] = {value: [] for value in found}
         for value in found:
             for operand in value.operands:
                 self._users[operand].append(value)
-        self._layer: dict[Value, int] = {}
+        self._layer: dict[Box, int] = {}
         for value in found:
             layer = self._layer_of(value)
             if layer is not None:
@@ -36,19 +36,19 @@ class Homes:
             self._layer = {}
         self.spread = {value for value in found if self._is_spread(value)}
 
-    def key(self, value: Value, user: Value | None = None) -> str:
+    def key(self, value: Box, user: Box | None = None) -> str:
         """The key of a value, or of the copy that `user` uses."""
         if user is None or value not in self.spread or user is self._users[value][0]:
             return f"v {value.name}"
         return f"v {value.name} in {user.name}"
 
-    def places(self, value: Value) -> list[tuple[str, str | None]]:
+    def places(self, value: Box) -> list[tuple[str, str | None]]:
         """All keys of a leaf, with their clusters."""
         if value not in self.spread:
             return [(self.key(value), self.cluster(value))]
         return [(self.key(value, user), self.cluster(user)) for user in self._users[value]]
 
-    def cluster(self, value: Value) -> str | None:
+    def cluster(self, value: Box) -> str | None:
         """The cluster of a value (of a leaf: of its first copy)."""
         if value.kind in ("parameter", "constant"):
             homes = {self._layer.get(user) for user in self._users[value]}
@@ -57,7 +57,7 @@ class Homes:
             return f"layer {homes.pop()}" if len(homes) == 1 and None not in homes else None
         return f"layer {self._layer[value]}" if value in self._layer else None
 
-    def _layer_of(self, value: Value) -> int | None:
+    def _layer_of(self, value: Box) -> int | None:
         if value.kind in ("affine", "activation"):
             return value.layer
         solid = [o for o in value.operands if o.kind not in LEAVES]
@@ -65,14 +65,14 @@ class Homes:
             return None
         return self._layer.get(solid[0])
 
-    def _is_spread(self, value: Value) -> bool:
+    def _is_spread(self, value: Box) -> bool:
         users = self._users[value]
         if value.kind not in ("parameter", "constant") or len(users) < 2:
             return False
         return len({self._layer.get(user) for user in users}) > 1 or len(users) >= MANY
 
     def _titled(self) -> list[Cluster]:
-        rows: dict[int, list[Value]] = {}
+        rows: dict[int, list[Box]] = {}
         for value, layer in self._layer.items():
             rows.setdefault(layer, []).append(value)
         if len(rows) < 2 and all(len(members) < 2 for members in rows.values()):

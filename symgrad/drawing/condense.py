@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.drawing.pictures.palette import STYLES
-from symgrad.drawing.pictures.picture import Arrow, Box, Cluster
+from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox
 
 MOST_BOXES, MOST_FOLDED = 48, 36    # of a picture that shows everything, and of one of a box per layer
 MOST_LEAVES = 3                     # inputs of one folded box that are shown one by one
@@ -27,7 +27,7 @@ MOST_LINES = 8                      # of a folded box
 class Parts:
     """What a picture is made of."""
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[DrawnBox, ...]
     arrows: tuple[Arrow, ...]
     clusters: tuple[Cluster, ...]
 
@@ -71,7 +71,7 @@ def _folded(parts: Parts, depth: int) -> Parts:
         return parts
     groups = [[c] for c in parts.clusters] if depth == 1 else _runs(parts)
     group_of = {c.key: number for number, group in enumerate(groups) for c in group}
-    members: dict[str, list[Box]] = {}
+    members: dict[str, list[DrawnBox]] = {}
     place: dict[str, str] = {}
     order: dict[str, None] = {}
     for box in parts.boxes:
@@ -114,7 +114,7 @@ def _functions(cluster: Cluster) -> str:
     return cluster.title.partition(":")[2]
 
 
-def _one(key: str, group: Sequence[Cluster], members: Sequence[Box]) -> Box:
+def _one(key: str, group: Sequence[Cluster], members: Sequence[DrawnBox]) -> DrawnBox:
     """The box in place of the members of a layer, or of a run of layers."""
     back = STYLES[members[0].kind].backward
     title = group[0].title
@@ -138,8 +138,8 @@ def _one(key: str, group: Sequence[Cluster], members: Sequence[Box]) -> Box:
     latex = "\n".join([rf"\text{{{title}}}", *(line for _, line in lines)])
     tooltip = "\n".join([title, *(b.label for b in shown[:40]), *(["…"] if len(shown) > 40 else [])])
     links = [b.link for b in shown if b.link]
-    return Box(key, label, "layer_gradients" if back else "layer", tooltip, latex=latex,
-               beside=group[0].key if back else None, link=links[0] if links else "", noun=title)
+    return DrawnBox(key, label, "layer_gradients" if back else "layer", tooltip, latex=latex,
+                    beside=group[0].key if back else None, link=links[0] if links else "", noun=title)
 
 
 def _leaves_joined(parts: Parts) -> Parts:
@@ -148,14 +148,14 @@ def _leaves_joined(parts: Parts) -> Parts:
     for arrow in parts.arrows:
         uses.setdefault(arrow.tail, []).append(arrow)
     heads = {a.head for a in parts.arrows}
-    gathered: dict[tuple[str, str], list[Box]] = {}
+    gathered: dict[tuple[str, str], list[DrawnBox]] = {}
     for box in parts.boxes:
         if box.kind in ("data", "constant", "parameter", "parameter_gradient"):
             found = uses.get(box.key, [])
             if len(found) == 1 and box.key not in heads:
                 gathered.setdefault((found[0].head, box.kind), []).append(box)
     place: dict[str, str] = {}
-    new: dict[str, Box] = {}
+    new: dict[str, DrawnBox] = {}
     for group in gathered.values():
         if len(group) > MOST_LEAVES:
             a, b, z = (sorted(group, key=_natural)[i] for i in (0, 1, -1))
@@ -172,7 +172,7 @@ def _leaves_joined(parts: Parts) -> Parts:
     return Parts(boxes, tuple(seen.values()), parts.clusters)
 
 
-def _natural(box: Box) -> tuple[str, int]:
+def _natural(box: DrawnBox) -> tuple[str, int]:
     """x₂ before x₁₀."""
     text = unicodedata.normalize("NFKC", box.label)
     digits = re.findall(r"\d+", text)

@@ -16,14 +16,13 @@ from symgrad.drawing.condense import Parts, condensed
 from symgrad.drawing.graphing import flat
 from symgrad.drawing.pictures.lines import break_line
 from symgrad.drawing.pictures.palette import BOX_SIZE
-from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, Box, Picture
+from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Picture
 from symgrad.drawing.pictures.render import Drawing, render
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.pieces.boxes import Box as Value
-from symgrad.graphs.pieces.boxes import joint_boxes
+from symgrad.graphs.pieces.boxes import Box, joint_boxes
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.tensor import Tensor
 
@@ -138,8 +137,8 @@ def _name(x: Tensor, names: dict[Node, str]) -> str:
     return names.get(x.node) or x.name or "x"
 
 
-def _forward(found: Sequence[Value], homes: Homes, formulas: bool, numbers: dict[Value, int],
-             derived: set[Node] | frozenset[Node] = frozenset()) -> tuple[list[Box], list[Arrow]]:
+def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[Box, int],
+             derived: set[Node] | frozenset[Node] = frozenset()) -> tuple[list[DrawnBox], list[Arrow]]:
     drawn, arrows = [], []
     outputs = [v for v in found if v.kind == "output" and v.node not in derived]
     for value in found:
@@ -149,8 +148,8 @@ def _forward(found: Sequence[Value], homes: Homes, formulas: bool, numbers: dict
             more = f"{value.kind} of shape {shape}" if shape else f"{value.kind}, a scalar"
             for key, cluster in homes.places(value):
                 shared = value in homes.spread and value.kind == "parameter"
-                drawn.append(Box(key, name, "shared" if shared else KINDS[value.kind], f"{name}\n{more}", cluster,
-                                 show(value.leaf, "latex"), noun=value.kind, shape=shape))
+                drawn.append(DrawnBox(key, name, "shared" if shared else KINDS[value.kind], f"{name}\n{more}", cluster,
+                                      show(value.leaf, "latex"), noun=value.kind, shape=shape))
             continue
         label, tex = name, show(value.leaf, "latex")
         whole = f"{name} = {show(value.local, 'unicode')}"
@@ -162,19 +161,19 @@ def _forward(found: Sequence[Value], homes: Homes, formulas: bool, numbers: dict
         rule = f"({number}) {noun or 'definition'}" if number else noun
         tip = "\n".join(filter(None, (whole, f"shape {shape}" if shape else "a scalar", rule)))
         kind = "derivative" if back else KINDS[value.kind]
-        drawn.append(Box(homes.key(value), label, kind, tip, homes.cluster(value), tex,
-                         link=f"step-{number}" if number else "", noun="derivative" if back else noun, shape=shape))
+        drawn.append(DrawnBox(homes.key(value), label, kind, tip, homes.cluster(value), tex,
+                              link=f"step-{number}" if number else "", noun="derivative" if back else noun, shape=shape))
         arrows += [Arrow(homes.key(operand, value), homes.key(value), _shape(operand), derivative=back)
                    for operand in value.operands]
     return drawn, arrows
 
 
-def _shape(value: Value) -> str:
+def _shape(value: Box) -> str:
     """The shape on an edge: `T × 128`; a scalar has none."""
     return " × ".join(str(size).replace("*", "·") for size in value.leaf.shape)
 
 
-def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], list[Arrow]]:
+def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[DrawnBox], list[Arrow]]:
     drawn, arrows = [], []
     for step in d.steps:
         if step.kind != "backward":
@@ -188,9 +187,9 @@ def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], l
             tex = formula(step, "latex", "sample")
         leaf = value.kind in ("parameter", "data", "constant")
         key, cluster = _gradient_key(homes.key(value)), homes.cluster(value)
-        drawn.append(Box(key, whole if formulas else name, "parameter_gradient" if leaf else "gradient", tip, cluster,
-                         tex, beside=homes.key(value), link=f"step-{step.number}",
-                         noun=show(value.leaf, "unicode"), shape=shape))
+        drawn.append(DrawnBox(key, whole if formulas else name, "parameter_gradient" if leaf else "gradient", tip, cluster,
+                              tex, beside=homes.key(value), link=f"step-{step.number}",
+                              noun=show(value.leaf, "unicode"), shape=shape))
         apart = value in homes.spread and len(step.consumers) >= SEVERAL
         for user in step.consumers:
             tail = homes.key(user) if user.kind == "output" else _gradient_key(homes.key(user))
@@ -203,17 +202,17 @@ def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[Box], l
     return drawn, arrows
 
 
-def _part(step: Step, user: Value, place: str, homes: Homes, d: Derivation, formulas: bool) -> Box:
+def _part(step: Step, user: Box, place: str, homes: Homes, d: Derivation, formulas: bool) -> DrawnBox:
     """What one use of a shared parameter adds to its gradient."""
     assert step.world is not None
     term = flow(user, step.box, step.world, False)
     name = gradient_name(step.box, "unicode")
     whole = f"{name} += {show(term, 'unicode')}"
     tex = gradient_name(step.box, "latex") + r" \; {+}{=} \; " + show(term, "latex") if formulas else ""
-    return Box(_gradient_key(place), whole if formulas else name, "parameter_gradient",
-               f"{whole}\nthe part of ({step.number}) that comes from {show(user.leaf, 'unicode')}",
-               homes.cluster(user), tex, beside=place,
-               link=f"step-{step.number}", noun="part")
+    return DrawnBox(_gradient_key(place), whole if formulas else name, "parameter_gradient",
+                    f"{whole}\nthe part of ({step.number}) that comes from {show(user.leaf, 'unicode')}",
+                    homes.cluster(user), tex, beside=place,
+                    link=f"step-{step.number}", noun="part")
 
 
 def _gradient_key(key: str) -> str:

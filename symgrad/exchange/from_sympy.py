@@ -15,7 +15,7 @@ import sympy as sp
 
 from symgrad.exchange.labelled import Value
 from symgrad.exchange.sympy_rules import rule_of
-from symgrad.exchange.sympy_scope import NotRead, Parts, Rule, Scope, scope_of, shown
+from symgrad.exchange.sympy_scope import Asked, NotRead, Reading, Scope, scope_of, shown
 from symgrad.graphs.errors import SymgradError
 from symgrad.language.rearrange import squeeze
 from symgrad.language.tensor import Tensor
@@ -58,8 +58,8 @@ class _Task:
 
     e: Any
     scope: Scope
-    rule: Rule
-    wanted: Parts = field(default_factory=list)
+    rule: Reading
+    wanted: Asked = field(default_factory=list)
     got: list[Value] | None = None  # None: not started
 
 

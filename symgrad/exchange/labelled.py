@@ -22,7 +22,7 @@ from symgrad.language.tensor import Tensor
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-class Label:
+class IndexLabel:
     """One running index: equal to itself alone."""
 
     __slots__ = ()
@@ -32,7 +32,7 @@ class Value(NamedTuple):
     """A tensor whose first axes are those of `labels`; `number` where it is a number or an expression in sizes."""
 
     tensor: Tensor
-    labels: tuple[Label, ...] = ()
+    labels: tuple[IndexLabel, ...] = ()
     number: sp.Expr | None = None
 
     @property
@@ -41,12 +41,12 @@ class Value(NamedTuple):
         return self.tensor.ndim - len(self.labels)
 
 
-def union(values: Sequence[Value]) -> tuple[Label, ...]:
+def union(values: Sequence[Value]) -> tuple[IndexLabel, ...]:
     """All labels, in the order of first occurrence."""
     return tuple(dict.fromkeys(label for value in values for label in value.labels))
 
 
-def arranged(value: Value, labels: Sequence[Label], own: int | None = None) -> Tensor:
+def arranged(value: Value, labels: Sequence[IndexLabel], own: int | None = None) -> Tensor:
     """The tensor with one first axis for each of `labels`, size 1 where the value lacks it, and `own` axes behind."""
     tensor, missing = value.tensor, 0 if own is None else own - value.own
     held = [label for label in labels if label in value.labels]
@@ -58,14 +58,14 @@ def arranged(value: Value, labels: Sequence[Label], own: int | None = None) -> T
     return expand_dims(tensor, fresh) if labels and fresh else tensor
 
 
-def together(values: Sequence[Value]) -> tuple[list[Tensor], tuple[Label, ...]]:
+def together(values: Sequence[Value]) -> tuple[list[Tensor], tuple[IndexLabel, ...]]:
     """Tensors that broadcast against each other, and the labels of the result."""
     labels = union(values)
     own = max(value.own for value in values)
     return [arranged(value, labels, own) for value in values], labels
 
 
-def closed(value: Value, labels: tuple[Label, ...], sizes: Sequence[Size]) -> Value:
+def closed(value: Value, labels: tuple[IndexLabel, ...], sizes: Sequence[Size]) -> Value:
     """The value with the running indices `labels`, of `sizes`, as its own last axes."""
     rest = tuple(label for label in value.labels if label not in labels)
     tensor = arranged(value, (*rest, *labels))
@@ -74,7 +74,7 @@ def closed(value: Value, labels: tuple[Label, ...], sizes: Sequence[Size]) -> Va
     return Value(tensor, rest)
 
 
-def contracted(factors: Sequence[tuple[Tensor, Sequence[Label]]], out: Sequence[Label]) -> Tensor:
+def contracted(factors: Sequence[tuple[Tensor, Sequence[IndexLabel]]], out: Sequence[IndexLabel]) -> Tensor:
     """The product of tensors, every axis of which is labelled, summed over the labels that `out` lacks."""
     names = list(dict.fromkeys(label for _, labels in factors for label in labels))
     if len(names) > len(LETTERS):

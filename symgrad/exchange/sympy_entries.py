@@ -10,26 +10,26 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.exchange.labelled import Label, Value, closed, contracted, union
-from symgrad.exchange.sympy_scope import Rule, Running, Scope, entry, literal, refuse
+from symgrad.exchange.labelled import IndexLabel, Value, closed, contracted, union
+from symgrad.exchange.sympy_scope import Reading, Running, Scope, entry, literal, refuse
 from symgrad.graphs.sizes import Size
 from symgrad.language import linear_algebra
 from symgrad.language.align import as_tensor
 
 
-def _applied(e: Any, scope: Scope) -> Rule:
+def _applied(e: Any, scope: Scope) -> Reading:
     """f.(X): f at a value that has the entries of X as running indices, which then are axes again."""
     (value,) = yield [(e.expr, scope)]
-    axes = tuple(Label() for _ in range(value.own))
+    axes = tuple(IndexLabel() for _ in range(value.own))
     sizes = value.tensor.shape[len(value.labels):]
     (variable,), body = e.function.variables, e.function.expr
     (result,) = yield [(body, scope.bind({variable: Value(value.tensor, (*value.labels, *axes))}))]
     return closed(result, axes, sizes)
 
 
-def _function_matrix(e: Any, scope: Scope) -> Rule:
+def _function_matrix(e: Any, scope: Scope) -> Reading:
     sizes = scope.shape(e.shape)
-    running = [Running(Label(), 0, size) for size in sizes]
+    running = [Running(IndexLabel(), 0, size) for size in sizes]
     (value,) = yield [(e.lamda.expr, scope.bind(dict(zip(e.lamda.variables, running, strict=True))))]
     return closed(entry(e, value), tuple(index.label for index in running), sizes)
 
@@ -45,11 +45,11 @@ def _limits(e: Any, scope: Scope) -> dict[Any, Running]:
         length = stop - start + 1
         if isinstance(length, int) and length < 0:
             refuse(e, f"{limit[0]} runs from {start} down to {stop}")
-        running[limit[0]] = Running(Label(), start, length)
+        running[limit[0]] = Running(IndexLabel(), start, length)
     return running
 
 
-def _sum(e: Any, scope: Scope) -> Rule:
+def _sum(e: Any, scope: Scope) -> Reading:
     """A contraction: the factors of the summand meet in one einsum."""
     running = _limits(e, scope)
     inner = scope.bind(running)
@@ -68,7 +68,7 @@ def _sum(e: Any, scope: Scope) -> Rule:
     return Value(result if number == 1 else result * as_tensor(number), out)
 
 
-def _product(e: Any, scope: Scope) -> Rule:
+def _product(e: Any, scope: Scope) -> Reading:
     running = _limits(e, scope)
     (value,) = yield [(e.function, scope.bind(running))]
     labels = tuple(index.label for index in running.values())
@@ -77,7 +77,7 @@ def _product(e: Any, scope: Scope) -> Rule:
     return Value(linear_algebra.prod(inner.tensor, axes), inner.labels)
 
 
-def _element(e: Any, scope: Scope) -> Rule:
+def _element(e: Any, scope: Scope) -> Reading:
     """An entry: of a matrix, an array or an indexed symbol."""
     base, *indices = e.args
     if len(indices) == 1 and isinstance(indices[0], sp.Tuple):
@@ -142,7 +142,7 @@ def _not_negative(size: Size) -> bool:
     return size >= 0 if isinstance(size, int) else bool(sp.sympify(size).is_nonnegative)
 
 
-def _slice(e: Any, scope: Scope) -> Rule:
+def _slice(e: Any, scope: Scope) -> Reading:
     (value,) = yield [(e.parent, scope)]
     cut = []
     for (start, stop, step), size in zip((e.rowslice, e.colslice), value.tensor.shape[-2:], strict=True):

@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.exchange.labelled import Label, Value, arranged, contracted, together, union
-from symgrad.exchange.sympy_scope import Rule, Scope, entry, refuse
+from symgrad.exchange.labelled import IndexLabel, Value, arranged, contracted, together, union
+from symgrad.exchange.sympy_scope import Reading, Scope, entry, refuse
 from symgrad.graphs.errors import SymgradError
 from symgrad.language import contraction, linear_algebra, rearrange
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
 
 
-def _folded(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Scope], Rule]:
+def _folded(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Scope], Reading]:
     """A rule of an operation of any number of operands that broadcast."""
-    def rule(e: Any, scope: Scope) -> Rule:
+    def rule(e: Any, scope: Scope) -> Reading:
         tensors, labels = together((yield [(part, scope) for part in e.args]))
         return Value(reduce(combine, tensors), labels)
 
     return rule
 
 
-def _matmul(e: Any, scope: Scope) -> Rule:
+def _matmul(e: Any, scope: Scope) -> Reading:
     values = yield [(part, scope) for part in e.args]
     scalars = [value for value in values if value.own == 0]
     matrices = [value for value in values if value.own]
@@ -40,16 +40,16 @@ def _matmul(e: Any, scope: Scope) -> Rule:
     return Value(tensor, labels)
 
 
-def _unary(make: Callable[[Tensor], Tensor]) -> Callable[[Any, Scope], Rule]:
+def _unary(make: Callable[[Tensor], Tensor]) -> Callable[[Any, Scope], Reading]:
     """A rule of an operation of one matrix, or of a stack."""
-    def rule(e: Any, scope: Scope) -> Rule:
+    def rule(e: Any, scope: Scope) -> Reading:
         (value,) = yield [(e.args[0], scope)]
         return Value(make(value.tensor), value.labels)
 
     return rule
 
 
-def _hadamard_power(e: Any, scope: Scope) -> Rule:
+def _hadamard_power(e: Any, scope: Scope) -> Reading:
     base, exponent = yield [(part, scope) for part in e.args]
     if exponent.number is not None:
         return Value(base.tensor ** exponent.number, base.labels)
@@ -57,7 +57,7 @@ def _hadamard_power(e: Any, scope: Scope) -> Rule:
     return Value(a ** b, labels)
 
 
-def _power(e: Any, scope: Scope) -> Rule:
+def _power(e: Any, scope: Scope) -> Reading:
     if not e.exp.is_Integer:
         refuse(e, "a power of a matrix has an int as its exponent; entry by entry it is HadamardPower")
     (value,) = yield [(e.base, scope)]
@@ -73,7 +73,7 @@ def _power(e: Any, scope: Scope) -> Rule:
     return Value(contraction.eye(value.tensor.shape[-1]) if result is None else result, value.labels)
 
 
-def _kronecker(e: Any, scope: Scope) -> Rule:
+def _kronecker(e: Any, scope: Scope) -> Reading:
     tensors, labels = together((yield [(part, scope) for part in e.args]))
     result = tensors[0]
     for other in tensors[1:]:
@@ -83,13 +83,13 @@ def _kronecker(e: Any, scope: Scope) -> Rule:
     return Value(result, labels)
 
 
-def _dot(e: Any, scope: Scope) -> Rule:
+def _dot(e: Any, scope: Scope) -> Reading:
     tensors, labels = together((yield [(part, scope) for part in e.args]))
     a, b = map(_vector, tensors)
     return Value(contraction.einsum("...i,...i->...", a, b), labels)
 
 
-def _from_diagonal(e: Any, scope: Scope) -> Rule:
+def _from_diagonal(e: Any, scope: Scope) -> Reading:
     """DiagMatrix of a vector."""
     (value,) = yield [(e.args[0], scope)]
     if value.own != 2 or 1 not in value.tensor.shape[-2:]:
@@ -112,7 +112,7 @@ def _diagonal_of(t: Tensor) -> Tensor:
     return rearrange.expand_dims(contraction.diagonal(t, 0, -2, -1), -1)
 
 
-def _blocks(e: Any, scope: Scope) -> Rule:
+def _blocks(e: Any, scope: Scope) -> Reading:
     rows, columns = e.blocks.shape
     parts = _alone(e, (yield [(part, scope) for part in list(e.blocks)]))
     strips = [_joined(parts[i * columns:(i + 1) * columns], 1) for i in range(rows)]
@@ -130,7 +130,7 @@ def _joined(parts: list[Tensor], axis: int) -> Tensor:
     return parts[0] if len(parts) == 1 else rearrange.concatenate(parts, axis)
 
 
-def _block_diagonal(e: Any, scope: Scope) -> Rule:
+def _block_diagonal(e: Any, scope: Scope) -> Reading:
     tensors = _alone(e, (yield [(part, scope) for part in e.args]))
     strips = []
     for i, t in enumerate(tensors):
@@ -139,7 +139,7 @@ def _block_diagonal(e: Any, scope: Scope) -> Rule:
     return Value(_joined(strips, 0))
 
 
-def _explicit(e: Any, scope: Scope) -> Value | Rule:
+def _explicit(e: Any, scope: Scope) -> Value | Reading:
     """A matrix or array that is written out: a constant, or its entries joined."""
     entries = list(e) if isinstance(e, sp.MatrixBase) else list(e.reshape(len(e)))
     if not all(isinstance(each, sp.Expr) and each.is_number for each in entries):
@@ -149,7 +149,7 @@ def _explicit(e: Any, scope: Scope) -> Value | Rule:
     return Value(as_tensor(np.array([float(each) for each in entries]).reshape(tuple(map(int, e.shape)))))
 
 
-def _entries(e: Any, entries: list[Any], scope: Scope) -> Rule:
+def _entries(e: Any, entries: list[Any], scope: Scope) -> Reading:
     values = [entry(e, value) for value in (yield [(each, scope) for each in entries])]
     tensors, labels = together(values)
     sizes = [next((t.shape[i] for t in tensors if t.shape[i] != 1), 1) for i in range(len(labels))]
@@ -161,21 +161,21 @@ def _entries(e: Any, entries: list[Any], scope: Scope) -> Rule:
 # arrays -----------------------------------------------------------------------------------------------------
 
 
-def _outer(values: Sequence[Value]) -> tuple[list[tuple[Tensor, tuple[Label, ...]]], list[Label]]:
+def _outer(values: Sequence[Value]) -> tuple[list[tuple[Tensor, tuple[IndexLabel, ...]]], list[IndexLabel]]:
     """Factors with labels for all axes, and the labels of their own axes one after another."""
-    axes = [tuple(Label() for _ in range(value.own)) for value in values]
+    axes = [tuple(IndexLabel() for _ in range(value.own)) for value in values]
     factors = [(value.tensor, (*value.labels, *own)) for value, own in zip(values, axes, strict=True)]
     return factors, [label for own in axes for label in own]
 
 
-def _tensor_product(e: Any, scope: Scope) -> Rule:
+def _tensor_product(e: Any, scope: Scope) -> Reading:
     values = yield [(part, scope) for part in e.args]
     factors, axes = _outer(values)
     labels = union(values)
     return Value(contracted(factors, (*labels, *axes)), labels)
 
 
-def _contraction(e: Any, scope: Scope) -> Rule:
+def _contraction(e: Any, scope: Scope) -> Reading:
     """ArrayContraction and ArrayDiagonal: axes that are one; summed, or kept behind the others."""
     diagonal = type(e).__name__ == "ArrayDiagonal"
     factors = e.expr.args if type(e.expr).__name__ == "ArrayTensorProduct" else (e.expr,)
@@ -189,14 +189,14 @@ def _contraction(e: Any, scope: Scope) -> Rule:
     return Value(contracted(joined, (*labels, *out)), labels)
 
 
-def _permuted(e: Any, scope: Scope) -> Rule:
+def _permuted(e: Any, scope: Scope) -> Reading:
     (value,) = yield [(e.expr, scope)]
     lead = len(value.labels)
     axes = [*range(lead), *(lead + int(place) for place in e.permutation.array_form)]
     return Value(rearrange.transpose(value.tensor, axes), value.labels)
 
 
-def _reshaped(e: Any, scope: Scope) -> Rule:
+def _reshaped(e: Any, scope: Scope) -> Reading:
     (value,) = yield [(e.expr, scope)]
     return Value(value.tensor.reshape((*value.tensor.shape[:len(value.labels)], *scope.shape(e.shape))), value.labels)
 

@@ -18,7 +18,7 @@ from symgrad.calculus import derivatives
 from symgrad.exchange.labelled import Value, together, union
 from symgrad.exchange.sympy_entries import ENTRIES
 from symgrad.exchange.sympy_matrices import MATRICES
-from symgrad.exchange.sympy_scope import Rule, Running, Scope, entry, literal, refuse
+from symgrad.exchange.sympy_scope import Reading, Running, Scope, entry, literal, refuse
 from symgrad.language import contraction, linear_algebra, pointwise
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
@@ -90,7 +90,7 @@ def _filled(make: Callable[[Any], Tensor]) -> Callable[[Any, Scope], Value]:
 # scalars ----------------------------------------------------------------------------------------------------
 
 
-def _scalar(e: Any, scope: Scope) -> Rule:
+def _scalar(e: Any, scope: Scope) -> Reading:
     """A function of scalars. Of a 1 x 1 matrix too; of a larger one SymPy means the function of the matrix."""
     inner = _logdet(e)
     if inner is not None:
@@ -136,7 +136,7 @@ def _logdet(e: Any) -> Any:
     return part.arg if type(part).__name__ == "Determinant" else None
 
 
-def _delta(e: Any, scope: Scope) -> Rule:
+def _delta(e: Any, scope: Scope) -> Reading:
     """KroneckerDelta: of two indices that run alike an identity, else a comparison."""
     i, j = (scope.bound.get(part) for part in e.args)
     if isinstance(i, Running) and isinstance(j, Running) and (i.start, i.length) == (j.start, j.length):
@@ -146,7 +146,7 @@ def _delta(e: Any, scope: Scope) -> Rule:
     return Value(pointwise.where(pointwise.equal(a, b), 1.0, 0.0), labels)
 
 
-def _derivative(e: Any, scope: Scope) -> Rule:
+def _derivative(e: Any, scope: Scope) -> Reading:
     """What SymPy leaves undone: the gradient of a scalar, which has the shape of the matrix here and there."""
     value, *by = yield [(e.expr, scope), *((variable, scope) for variable, _ in e.variable_count)]
     result = entry(e, value).tensor

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import sympy as sp
 
-from symgrad.exchange.labelled import Label, Value
+from symgrad.exchange.labelled import IndexLabel, Value
 from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.sizes import Size, canonical, dim
@@ -44,7 +44,7 @@ def shown(e: Any) -> str:
 class Running:
     """An index that runs over start, ..., start + length - 1."""
 
-    label: Label
+    label: IndexLabel
     start: Size
     length: Size
 
@@ -177,5 +177,5 @@ def entry(e: Any, value: Value) -> Value:
     return Value(squeeze(value.tensor, tuple(axes)), value.labels)
 
 
-Parts = list[tuple[Any, Scope]]  # sub-expressions that a rule asks for
-Rule = Generator[Parts, list[Value] | Any, Value]
+Asked = list[tuple[Any, Scope]]  # sub-expressions that a rule asks for
+Reading = Generator[Asked, list[Value] | Any, Value]

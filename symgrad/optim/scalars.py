@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
-from symgrad.reading.grammar import Source
+from symgrad.reading.grammar import OneLine
 
 FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
     "sqrt": lambda x: sp.Pow(x, sp.Rational(1, 2), evaluate=False), "exp": sp.exp, "log": sp.log,
@@ -38,11 +38,11 @@ def scalar(text: str) -> sp.Expr:
     >>> print(line(scalar("beta*m + (1 - beta)*g")))
     β m + (1 - β) g
     """
-    source = Source(text)
+    source = OneLine(text)
     return _read(source, source.tree())
 
 
-def _read(source: Source, node: ast.expr) -> sp.Expr:
+def _read(source: OneLine, node: ast.expr) -> sp.Expr:
     match node:
         case ast.Constant(value=bool()):
             pass

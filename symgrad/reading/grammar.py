@@ -61,7 +61,7 @@ CHARACTERS = {
 
 
 @dataclass(frozen=True)
-class Source:
+class OneLine:
     """A text on one line. Columns are counted from 0 here, from 1 for people."""
 
     text: str

@@ -22,7 +22,7 @@ import sympy as sp
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.reading import vocabulary as words
 from symgrad.reading.folding import WHOLE, fold, is_number
-from symgrad.reading.grammar import REFUSED, Source
+from symgrad.reading.grammar import REFUSED, OneLine
 from symgrad.reading.vocabulary import Functions
 
 SIZE = 10**6  # a whole number given to a function that makes or lays out axes
@@ -59,7 +59,7 @@ def parse_with_symbols(text: str, shapes: Mapping[str, Any], *,
     symbols = words.parse_shapes(shapes, functions=table)
     if not isinstance(text, str):
         raise ParseError(f"a formula is a text, not {type(text).__name__}")
-    source = Source(re.sub(r"[\t\r\n]", " ", text))
+    source = OneLine(re.sub(r"[\t\r\n]", " ", text))
     tree = source.tree()
     public = {name: function for name, function in table.items() if name not in words.FACTORIES}
     reader = _Reader(source, public, symbols, words.sizes_of(symbols.values()), table["constant"])
@@ -74,7 +74,7 @@ def parse_with_symbols(text: str, shapes: Mapping[str, Any], *,
 class _Reader:
     """What the names of one text mean; its methods give the values of the nodes of the tree."""
 
-    source: Source
+    source: OneLine
     functions: Functions
     symbols: Mapping[str, Any]
     sizes: Mapping[str, Any]

@@ -215,7 +215,7 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
     """
     from symgrad.shell import train as training
 
-    status = training.train(model, training.Plan(out, epochs, batch_size, seed, quiet))
+    status = training.train(model, training.Options(out, epochs, batch_size, seed, quiet))
     click.get_current_context().exit(status)
 
 
@@ -287,7 +287,7 @@ def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: st
     equal models give equal bytes. A formula, or a model file without `data`, gives the page without a training."""
     from symgrad.shell import train as training
 
-    plan = training.Plan(None, epochs, batch_size, seed, quiet)
+    plan = training.Options(None, epochs, batch_size, seed, quiet)
     click.get_current_context().exit(training.report(target, shapes, wrt, output, plan, fit, date))
 
 

@@ -30,7 +30,7 @@ PERCENT = ("accuracy",)  # metrics that are told as a share
 
 
 @dataclass(frozen=True)
-class Plan:
+class Options:
     """The options of `symgrad train`; None leaves it to the model file."""
 
     out: str | None = None
@@ -53,7 +53,7 @@ class Results:
         self.written.append((name, about))
 
 
-def train(path: str, plan: Plan) -> int:
+def train(path: str, plan: Options) -> int:
     """Train the model file at `path`, print and write the results; the exit status: 0 done, 1 a step of the
     derivation does not hold, 130 ended by Ctrl-C, which keeps what was learnt.
 
@@ -87,7 +87,7 @@ def train(path: str, plan: Plan) -> int:
     return INTERRUPTED if history.interrupted else 1 if proof.good is False else 0
 
 
-def report(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], output: str | None, plan: Plan, fit: bool,
+def report(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], output: str | None, plan: Options, fit: bool,
            date: bool) -> int:
     """Write the page about a model file, which is trained first where it has data and `fit` is true, or a formula;
     the exit status is that of `train`.
@@ -107,7 +107,7 @@ def report(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], output:
     return INTERRUPTED if interrupted else 1 if proof.good is False else 0
 
 
-def _subject(on: Target, plan: Plan, fit: bool) -> tuple[Subject, bool]:
+def _subject(on: Target, plan: Options, fit: bool) -> tuple[Subject, bool]:
     """What a page is to be about, after the training; whether Ctrl-C ended that."""
     file = on.file
     if not fit or file is None or "data" not in file.given:
@@ -133,7 +133,7 @@ def _nothing(text: str = "", style: str = "") -> None:
     """`terminal.say` of a quiet run."""
 
 
-def _model(on: Target, file: ModelFile, plan: Plan) -> tuple[Model, dict[str, Any]]:
+def _model(on: Target, file: ModelFile, plan: Options) -> tuple[Model, dict[str, Any]]:
     """The model and the arguments of its fit, with everything checked that can be before the work."""
     if "data" not in file.given:
         raise ModelFileError(f"{file.path} defines no `data`; to train, it sets data = {{symbol name: array}}")

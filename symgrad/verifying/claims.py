@@ -15,7 +15,7 @@ from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.reading.grammar import Source
+from symgrad.reading.grammar import OneLine
 from symgrad.reading.parser import parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
 
@@ -80,7 +80,7 @@ def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]
 
     For a claim whose shapes do not fit; each comes with what must be done.
     """
-    source = Source(text)
+    source = OneLine(text)
     try:
         nodes = list(ast.walk(source.tree()))
     except ParseError:
@@ -103,5 +103,5 @@ def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]
             continue
 
 
-def _put(text: str, source: Source, node: ast.AST, new: str) -> str:
+def _put(text: str, source: OneLine, node: ast.AST, new: str) -> str:
     return text[:source.start(node)] + new + text[source.end(node):]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-Factor = Any  # Fraction | float | sp.Expr: SymPy ships no types
+Ratio = Any  # Fraction | float | sp.Expr: SymPy ships no types
 CLOSE = 1e-8
 LARGEST = 1000  # denominator of an exact factor
 
@@ -24,7 +24,7 @@ def spread(values: Sequence[float]) -> float:
     return (max(values) - min(values)) / max(max(map(abs, values)), 1e-300)
 
 
-def recover(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]]) -> Factor | None:
+def recover(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]]) -> Ratio | None:
     """The factor that has these values at these sizes, or None where it is neither constant nor a power of sizes.
 
     >>> n = sp.Symbol("n")
@@ -46,7 +46,7 @@ def recover(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]]) -
     return None
 
 
-def _powers(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]], bases: Sequence[Any]) -> Factor | None:
+def _powers(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]], bases: Sequence[Any]) -> Ratio | None:
     if len(values) < len(bases) + 2:
         return None
     numbers = np.array([[float(base.subs(at)) for base in bases] for at in sizes])
@@ -66,7 +66,7 @@ def _powers(values: Sequence[float], sizes: Sequence[Mapping[sp.Symbol, int]], b
     return factor
 
 
-def simplest(value: float) -> Factor:
+def simplest(value: float) -> Ratio:
     """A fraction, or a fraction times pi or a square root, where that is the value up to rounding.
 
     >>> simplest(0.3333333333333), simplest(2**0.5), simplest(0.123456)

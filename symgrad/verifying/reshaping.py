@@ -12,7 +12,7 @@ from symgrad.graphs.node import topological
 from symgrad.graphs.sizes import product as size_product
 from symgrad.graphs.weights import exact
 from symgrad.language.tensor import Tensor
-from symgrad.verifying.ratios import Factor
+from symgrad.verifying.ratios import Ratio
 from symgrad.verifying.sides import Sides
 from symgrad.verifying.trial import Trial
 from symgrad.verifying.verdict import Diagnosis, factor_sentence, factor_text, term_text
@@ -80,6 +80,6 @@ def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
     return []
 
 
-def exact_expr(c: Factor) -> sp.Expr:
+def exact_expr(c: Ratio) -> sp.Expr:
     """A factor as a SymPy number or expression."""
     return c if isinstance(c, sp.Expr) else sp.sympify(exact(c) if not isinstance(c, float) else c)

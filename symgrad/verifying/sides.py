@@ -11,7 +11,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.terms import unscaled
 from symgrad.graphs.weights import from_expr, weight
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.verifying.ratios import Factor
+from symgrad.verifying.ratios import Ratio
 
 
 class Sides:
@@ -23,7 +23,7 @@ class Sides:
         self.size = sample_size(roots)
         self.axes = sample_axes(roots)
 
-    def part(self, node: Node, factor: Factor = 1.0) -> Tensor:
+    def part(self, node: Node, factor: Ratio = 1.0) -> Tensor:
         """A tensor for a part of a formula, times `factor`; what is the same for all samples, without their axis."""
         by = from_expr(factor) if isinstance(factor, sp.Expr) else weight(factor)
         own, base = unscaled(node)

@@ -17,7 +17,7 @@ from symgrad.computing.points import STYLES, Evaluator, Point, number, random_si
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.terms import levels
-from symgrad.verifying.ratios import Factor, recover
+from symgrad.verifying.ratios import Ratio, recover
 
 TOLERANCE = 5e-8
 ROUNDING = 1e-11  # of the largest entry
@@ -105,7 +105,7 @@ class Trial:
                 rows.append([np.array(np.nan)] * len(nodes))
         return [list(column) for column in zip(*rows, strict=True)]
 
-    def factor(self, target: Values, basis: Values, magnitude: Values | None = None) -> Factor | None:
+    def factor(self, target: Values, basis: Values, magnitude: Values | None = None) -> Ratio | None:
         """c with target = c basis at all points: an exact number or one that depends on sizes; None without one."""
         found: list[float] = []
         for t, b, by in zip(target, basis, magnitude or target, strict=True):

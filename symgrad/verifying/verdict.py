@@ -14,7 +14,7 @@ from symgrad.formulas.names import shape_text
 from symgrad.graphs.sizes import Shape
 from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor
-from symgrad.verifying.ratios import Factor
+from symgrad.verifying.ratios import Ratio
 
 LONG = 80  # characters of a term in a sentence
 DIGITS = 4
@@ -30,7 +30,7 @@ class Diagnosis:
     kind: str
     sentence: str
     term: Tensor | None = None
-    factor: Factor | None = None
+    factor: Ratio | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class Verdict:
         return rows_html(self.sentence, self.equal, tables)
 
     @property
-    def factor(self) -> Factor | None:
+    def factor(self) -> Ratio | None:
         """claim = factor * right."""
         return next((d.factor for d in self.diagnoses if d.kind == "factor"), None)
 
@@ -172,14 +172,14 @@ def term_text(term: Tensor) -> str:
     return whole if len(whole) <= LONG else short(term)
 
 
-def factor_text(factor: Factor) -> str:
+def factor_text(factor: Ratio) -> str:
     """A factor as people write it."""
     if isinstance(factor, float):
         return f"{factor:.6g}"
     return str(factor).replace("**", "^")
 
 
-def factor_sentence(factor: Factor, what: str = "the right formula") -> str:
+def factor_sentence(factor: Ratio, what: str = "the right formula") -> str:
     """The claim is so many times `what`, and what to do."""
     if factor == 0:
         return f"the claim is zero and {what} is not"

@@ -19,7 +19,7 @@ import symgrad.drawing.pictures.layout
 from symgrad.drawing.pictures.dot import to_dot
 from symgrad.drawing.pictures.layout import lay_out
 from symgrad.drawing.pictures.palette import BOX_SIZE, LABEL_SIZE, STYLES
-from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size
+from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox, Picture, box_size
 from symgrad.drawing.pictures.render import Drawing, render
 from symgrad.drawing.pictures.svg import svg
 from symgrad.drawing.pictures.telling import heading, told
@@ -41,22 +41,22 @@ def tanh_network(layers=3, typeset=True, direction="LR"):
     def latex(text):
         return text if typeset else ""
 
-    boxes, arrows, clusters = [Box("x0", "x⁰", "data", "one sample", latex=latex("x^0"))], [], []
+    boxes, arrows, clusters = [DrawnBox("x0", "x⁰", "data", "one sample", latex=latex("x^0"))], [], []
     for i in range(1, layers + 1):
         clusters.append(Cluster(f"layer{i}", f"layer {i}: Linear, tanh"))
         p, q, shape = up(i), up(i - 1), f"{sizes[i]} × {sizes[i - 1]}"
         affine = latex(f"a^{i} = W^{i} x^{{{i - 1}}} + b^{i}")
         boxes += [
-            Box(f"W{i}", f"W{p}", "parameter", f"W{p}: {shape}", f"layer{i}", latex(f"W^{i}")),
-            Box(f"b{i}", f"b{p}", "parameter", f"b{p}: {sizes[i]}", f"layer{i}", latex(f"b^{i}")),
-            Box(f"a{i}", f"a{p} = W{p} x{q} + b{p}", "operation", "", f"layer{i}", affine),
-            Box(f"x{i}", f"x{p} = tanh(a{p})", "activation", "", f"layer{i}", latex(rf"x^{i} = \tanh(a^{i})")),
+            DrawnBox(f"W{i}", f"W{p}", "parameter", f"W{p}: {shape}", f"layer{i}", latex(f"W^{i}")),
+            DrawnBox(f"b{i}", f"b{p}", "parameter", f"b{p}: {sizes[i]}", f"layer{i}", latex(f"b^{i}")),
+            DrawnBox(f"a{i}", f"a{p} = W{p} x{q} + b{p}", "operation", "", f"layer{i}", affine),
+            DrawnBox(f"x{i}", f"x{p} = tanh(a{p})", "activation", "", f"layer{i}", latex(rf"x^{i} = \tanh(a^{i})")),
         ]
         arrows += [Arrow(f"x{i - 1}", f"a{i}", sizes[i - 1]), Arrow(f"W{i}", f"a{i}", shape),
                    Arrow(f"b{i}", f"a{i}"), Arrow(f"a{i}", f"x{i}", sizes[i])]
     n = layers
-    boxes += [Box("y", "y", "data", "the target", latex=latex("y")),
-              Box("r", f"r = ‖x{up(n)} − y‖²", "loss", latex=latex(rf"r = \| x^{n} - y \|^2"))]
+    boxes += [DrawnBox("y", "y", "data", "the target", latex=latex("y")),
+              DrawnBox("r", f"r = ‖x{up(n)} − y‖²", "loss", latex=latex(rf"r = \| x^{n} - y \|^2"))]
     arrows += [Arrow(f"x{n}", "r", sizes[-1]), Arrow("y", "r", sizes[-1])]
     for i in range(n, 0, -1):
         boxes += gradients(i, n, latex)
@@ -75,11 +75,11 @@ def gradients(i, last, latex):
     outer = rf"\frac{{\partial r}}{{\partial W^{i}}} = G_{{a^{i}}} {{x^{{{i - 1}}}}}{top}"
     bias = rf"\frac{{\partial r}}{{\partial b^{i}}} = G_{{a^{i}}}"
     return [
-        Box(f"Gx{i}", f"Gx{p} = 2 (x{p} − y)" if i == last else f"Gx{p} = W{r}ᵀ Ga{r}", "gradient", "", cluster,
-            latex(f"G_{{x^{i}}} = {into}"), beside=f"x{i}"),
-        Box(f"Ga{i}", f"Ga{p} = (1 − x{p} ⊙ x{p}) ⊙ Gx{p}", "gradient", "", cluster, latex(rule), beside=f"a{i}"),
-        Box(f"GW{i}", f"∂r/∂W{p} = Ga{p} x{q}ᵀ", "parameter_gradient", "", cluster, latex(outer), beside=f"W{i}"),
-        Box(f"Gb{i}", f"∂r/∂b{p} = Ga{p}", "parameter_gradient", "", cluster, latex(bias), beside=f"b{i}"),
+        DrawnBox(f"Gx{i}", f"Gx{p} = 2 (x{p} − y)" if i == last else f"Gx{p} = W{r}ᵀ Ga{r}", "gradient", "", cluster,
+                 latex(f"G_{{x^{i}}} = {into}"), beside=f"x{i}"),
+        DrawnBox(f"Ga{i}", f"Ga{p} = (1 − x{p} ⊙ x{p}) ⊙ Gx{p}", "gradient", "", cluster, latex(rule), beside=f"a{i}"),
+        DrawnBox(f"GW{i}", f"∂r/∂W{p} = Ga{p} x{q}ᵀ", "parameter_gradient", "", cluster, latex(outer), beside=f"W{i}"),
+        DrawnBox(f"Gb{i}", f"∂r/∂b{p} = Ga{p}", "parameter_gradient", "", cluster, latex(bias), beside=f"b{i}"),
     ]
 
 
@@ -105,8 +105,8 @@ def pixels(drawing, **options):
 
 def test_source_of_a_small_picture():
     picture = Picture(
-        (Box("x", "x", "data", cluster="c"), Box("g", "G", "gradient", "its gradient", cluster="c", beside="x"),
-         Box("r", "r = ‖x‖²", "loss")),
+        (DrawnBox("x", "x", "data", cluster="c"), DrawnBox("g", "G", "gradient", "its gradient", cluster="c", beside="x"),
+         DrawnBox("r", "r = ‖x‖²", "loss")),
         (Arrow("x", "r", "n × 8"), Arrow("r", "g", backward=True)),
         (Cluster("c", "σ"),),
     )
@@ -140,14 +140,14 @@ def test_an_arrow_enters_a_cluster_by_a_door():
 
 def test_no_key_means_something_to_dot(graphviz_of):
     keys = ["a:b", "a_b", "node", "strict", "door0", "ü", "", "<b>", "x y", "a\\b", '"']
-    boxes = tuple(Box(key, f"label {i}", "operation") for i, key in enumerate(keys))
+    boxes = tuple(DrawnBox(key, f"label {i}", "operation") for i, key in enumerate(keys))
     scene = lay_out(Picture(boxes, tuple(Arrow(a, b) for a, b in zip(keys, keys[1:]))))
     assert len({frame.x for _, frame in scene.boxes}) == len(keys)
 
 
 @pytest.mark.parametrize("label", ["<b>bold</b>", r"a \N \l \G", 'say "x"', "&amp;", "two\nlines", "", "x\\"])
 def test_labels_are_not_markup(label, graphviz_of):
-    picture = Picture((Box("x", label, "data", cluster="c"),), (Arrow("x", "x", label),), (Cluster("c", label),))
+    picture = Picture((DrawnBox("x", label, "data", cluster="c"),), (Arrow("x", "x", label),), (Cluster("c", label),))
     texts = [t.text or "" for t in ElementTree.fromstring(render(picture).svg).iter(f"{SVG}text")]
     shown = 3 if label else 2       # an arrow without a label shows none
     assert texts == label.split("\n") * shown
@@ -157,10 +157,10 @@ def test_labels_are_not_markup(label, graphviz_of):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ({"boxes": (Box("x", "x", "data"),) * 2}, "two boxes of the picture have the key 'x'"),
-    ({"boxes": (Box("x", "x", "datum"),)}, "box 'x' is of the unknown kind 'datum'; known: data, parameter, "),
-    ({"boxes": (Box("x", "x", "data", cluster="c"),)}, "box 'x' is in 'c', which is no cluster of the picture"),
-    ({"boxes": (Box("x", "x", "data", beside="z"),)}, "box 'x' is beside 'z', which is no box of the picture"),
+    ({"boxes": (DrawnBox("x", "x", "data"),) * 2}, "two boxes of the picture have the key 'x'"),
+    ({"boxes": (DrawnBox("x", "x", "datum"),)}, "box 'x' is of the unknown kind 'datum'; known: data, parameter, "),
+    ({"boxes": (DrawnBox("x", "x", "data", cluster="c"),)}, "box 'x' is in 'c', which is no cluster of the picture"),
+    ({"boxes": (DrawnBox("x", "x", "data", beside="z"),)}, "box 'x' is beside 'z', which is no box of the picture"),
     ({"boxes": (), "arrows": (Arrow("p", "q"),)}, "the arrow 'p' -> 'q' starts at 'p', which is no box"),
     ({"boxes": (), "direction": "up"}, "direction 'up' is unknown; known: LR, RL, TB, BT"),
     ({"boxes": (), "clusters": (Cluster("c", ""),) * 2}, "two clusters of the picture have the key 'c'"),
@@ -214,7 +214,7 @@ def test_arrows_end_at_their_boxes(graphviz_of):
 
 
 def test_clusters_hold_their_boxes(graphviz_of):
-    inner = tuple(Box(f"x{i}", "x" * i, "operation", cluster="in" if i > 2 else "out") for i in range(1, 6))
+    inner = tuple(DrawnBox(f"x{i}", "x" * i, "operation", cluster="in" if i > 2 else "out") for i in range(1, 6))
     clusters = (Cluster("in", "the inner one has a long title", "out"), Cluster("out", "outer"), Cluster("none", ""))
     scene = lay_out(Picture(inner, tuple(Arrow(f"x{i}", f"x{i + 1}") for i in range(1, 5)), clusters))
     assert [cluster.key for cluster, _, _ in scene.clusters] == ["out", "in"]
@@ -228,7 +228,7 @@ def test_clusters_hold_their_boxes(graphviz_of):
 
 def test_one_box_one_loop_and_none(graphviz_of):
     loop = (Arrow("x", "x", "n"), Arrow("x", "x", backward=True))
-    for picture in (Picture(()), Picture((Box("x", "x", "data"),)), Picture((Box("x", "x", "data"),), loop)):
+    for picture in (Picture(()), Picture((DrawnBox("x", "x", "data"),)), Picture((DrawnBox("x", "x", "data"),), loop)):
         drawing = render(picture)
         assert drawing.png()[:4] == b"\x89PNG" and drawing.pdf()[:4] == b"%PDF"
 
@@ -253,7 +253,7 @@ def test_the_bundled_font_has_the_symbols_of_formulas():
 @pytest.mark.parametrize("label", ["W", "Ga¹ = (1 − x¹ ⊙ x¹) ⊙ Gx¹", "∇r\n‖x − y‖² ≤ ∂σ/∂ℝ\nWᵀ", "w" * 20])
 def test_boxes_hold_their_text(kind, label):
     """The ink of a text, as drawn in the PNG, keeps away from the outline of its box."""
-    drawing = render(Picture((Box("x", label, kind),)))
+    drawing = render(Picture((DrawnBox("x", label, kind),)))
     assert len(label.splitlines()) == drawing.svg.count("<text")
     ((_, frame),) = drawing.scene.boxes
     image = pixels(drawing, zoom=2)
@@ -266,7 +266,7 @@ def test_boxes_hold_their_text(kind, label):
 
 
 def test_formulas_are_typeset_or_fall_back_to_the_label():
-    good, bad = (render(Picture((Box("x", "plain", "operation", latex=latex),)))
+    good, bad = (render(Picture((DrawnBox("x", "plain", "operation", latex=latex),)))
                  for latex in (r"\frac{\partial L}{\partial W^1} = \sqrt{x}", r"\frac{"))
     assert formula(r"\frac{", 13.0) is None and "plain</text>" in bad.svg
     root = ElementTree.fromstring(good.svg)
@@ -321,7 +321,7 @@ def test_every_colour_of_dark_mode_is_used_and_defined():
 
 
 def test_a_box_is_a_group_with_id_role_tooltip_and_link():
-    boxes = (Box("x", "x", "data"), Box("r", "r = ‖x‖²", "loss", "r\nshape 3", link="step-1"))
+    boxes = (DrawnBox("x", "x", "data"), DrawnBox("r", "r = ‖x‖²", "loss", "r\nshape 3", link="step-1"))
     drawing = render(Picture(boxes, (Arrow("x", "r"),)))
     root = ElementTree.fromstring(drawing.svg)
     groups = {g.get("id"): g for g in root.iter(f"{SVG}g") if g.get("role") == "graphics-symbol"}
@@ -336,11 +336,11 @@ def test_a_box_is_a_group_with_id_role_tooltip_and_link():
 
 def test_words_of_a_picture():
     assert told(Picture(())) == "An empty picture."
-    assert told(Picture((Box("x", "x", "data"), Box("y", "y", "data", shape="3")))) == "x and y (3)."
-    assert told(Picture((Box("c", "c = 2", "operation"),))) == "c = 2 stands alone."
-    boxes = (Box("x", "x", "data", shape="3"), Box("W", "W", "parameter", shape="2 × 3"), Box("b", "b", "parameter", shape="2"),
-             Box("a", "a = W x + b", "operation", noun="affine layer"), Box("h", "h = tanh(a)", "activation", noun="activation"),
-             Box("v", "v = sum(h)", "operation"), Box("r", "r = v + x", "loss", noun="loss"), Box("g", "G_v = 1", "gradient"))
+    assert told(Picture((DrawnBox("x", "x", "data"), DrawnBox("y", "y", "data", shape="3")))) == "x and y (3)."
+    assert told(Picture((DrawnBox("c", "c = 2", "operation"),))) == "c = 2 stands alone."
+    boxes = (DrawnBox("x", "x", "data", shape="3"), DrawnBox("W", "W", "parameter", shape="2 × 3"), DrawnBox("b", "b", "parameter", shape="2"),
+             DrawnBox("a", "a = W x + b", "operation", noun="affine layer"), DrawnBox("h", "h = tanh(a)", "activation", noun="activation"),
+             DrawnBox("v", "v = sum(h)", "operation"), DrawnBox("r", "r = v + x", "loss", noun="loss"), DrawnBox("g", "G_v = 1", "gradient"))
     arrows = (Arrow("x", "a"), Arrow("W", "a"), Arrow("b", "a"), Arrow("a", "h"), Arrow("h", "v"), Arrow("v", "r"),
               Arrow("x", "r"), Arrow("r", "g", backward=True))
     assert told(Picture(boxes, arrows)) == (
@@ -350,14 +350,14 @@ def test_words_of_a_picture():
 
 
 def test_long_words_are_cut():
-    boxes = tuple(Box(str(i), f"v{i} = 1", "operation") for i in range(70))
+    boxes = tuple(DrawnBox(str(i), f"v{i} = 1", "operation") for i in range(70))
     words = told(Picture(boxes, tuple(Arrow(str(i), str(i + 1)) for i in range(69))), 3)
     assert words == ("v0 = 1 stands alone, which gives v1 = 1, which gives v2 = 1. 67 more values follow; "
                      "the last is v69 = 1.")
 
 
 def test_characters_that_xml_cannot_hold_are_left_out():
-    drawing = render(Picture((Box("x", "a\x00b\x1b\ud800c", "data", tooltip="<&\"'>"),)))
+    drawing = render(Picture((DrawnBox("x", "a\x00b\x1b\ud800c", "data", tooltip="<&\"'>"),)))
     texts = [text.text for text in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
     assert texts == ["abc"]
 
@@ -440,14 +440,14 @@ def test_the_wheel_comes_before_a_dot_program(tmp_path, monkeypatch):
 def test_a_dot_program_is_used_where_the_wheel_is_missing(tmp_path, monkeypatch, without_wheel):
     answer = json.dumps({"bb": "0,0,100,40", "objects": [{"id": "box0", "pos": "50,20"}]})
     program(tmp_path, monkeypatch, f"cat > /dev/null\necho '{answer}'")
-    scene = lay_out(Picture((Box("x", "x", "data"),)))
+    scene = lay_out(Picture((DrawnBox("x", "x", "data"),)))
     assert (scene.width, scene.height) == (116, 56)
 
 
 def test_a_failing_dot_program_is_named(tmp_path, monkeypatch, without_wheel):
     program(tmp_path, monkeypatch, "exit 1")
     with pytest.raises(BackendError, match=r"of 1 boxes and 0 arrows \(the wheels .* not installed; the `dot` program failed"):
-        lay_out(Picture((Box("x", "x", "data"),)))
+        lay_out(Picture((DrawnBox("x", "x", "data"),)))
 
 
 def test_without_a_cache_the_wheel_is_compiled(tmp_path, monkeypatch):
@@ -464,7 +464,7 @@ def test_without_a_cache_the_wheel_is_compiled(tmp_path, monkeypatch):
 
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(symgrad.drawing.pictures.layout.shutil, "which", lambda name: None)
-    drawing = render(Picture((Box("x", "x", "data"),)))
+    drawing = render(Picture((DrawnBox("x", "x", "data"),)))
     for module, use in (("resvg_py", drawing.png), ("fpdf", drawing.pdf)):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(BackendError, match="needs .*pip install"):

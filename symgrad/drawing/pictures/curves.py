@@ -28,7 +28,7 @@ STEEP = 20  # ratio of the largest to the smallest value above which an axis is 
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve of a panel."""
 
     label: str
@@ -37,7 +37,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Axis:
+class Scale:
     """From values to places in [0, 1], with ticks."""
 
     low: float
@@ -60,9 +60,9 @@ def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = N
     width, height = step * len(panels), TOP + HEIGHT + BOTTOM
     body = []
     for i, name in enumerate(panels):
-        lines = [Line("training", TRAINING, curves[name])]
+        lines = [Curve("training", TRAINING, curves[name])]
         if f"val_{name}" in curves:
-            lines.append(Line("validation", VALIDATION, curves[f"val_{name}"]))
+            lines.append(Curve("validation", VALIDATION, curves[f"val_{name}"]))
         body.append(f'<g transform="translate({_n(i * step + LEFT)} {_n(TOP)})">')
         body += _panel(name, epochs, lines, best_epoch)
         body.append("</g>")
@@ -75,7 +75,7 @@ def curves_svg(curves: Mapping[str, Sequence[float]], best_epoch: int | None = N
 def bundle_svg(title: str, epochs: Sequence[float], curves: Mapping[str, Sequence[float]]) -> str:
     """One panel with a curve for each of `curves`, coloured in their order from blue to red."""
     shades = [_shade(i / max(1, len(curves) - 1)) for i in range(len(curves))]
-    lines = [Line(name, shade, values) for (name, values), shade in zip(curves.items(), shades, strict=True)]
+    lines = [Curve(name, shade, values) for (name, values), shade in zip(curves.items(), shades, strict=True)]
     body = [f'<g transform="translate({_n(LEFT)} {_n(TOP)})">', *_panel(title, epochs, lines, None), "</g>"]
     words = f"{title}, {len(epochs)} epochs. " + ". ".join(
         f"{name} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in curves.items())
@@ -104,7 +104,7 @@ def _document(body: Sequence[str], width: float, height: float, words: str, plai
     return "\n".join([*head, *body, "</svg>"]) + "\n"
 
 
-def _panel(name: str, epochs: Sequence[float], lines: Sequence[Line], best_epoch: int | None) -> list[str]:
+def _panel(name: str, epochs: Sequence[float], lines: Sequence[Curve], best_epoch: int | None) -> list[str]:
     known = [v for line in lines for v in line.values if math.isfinite(v)]
     y, x = _value_axis(known), _epoch_axis(epochs)
     title = name.replace("_", " ") + (" (logarithmic)" if y.logarithmic else "")
@@ -127,7 +127,7 @@ def _panel(name: str, epochs: Sequence[float], lines: Sequence[Line], best_epoch
     return parts + _legend(lines, best_epoch)
 
 
-def _curve(number: int, line: Line, epochs: Sequence[float], x: Axis, y: Axis, thin: bool) -> str:
+def _curve(number: int, line: Curve, epochs: Sequence[float], x: Scale, y: Scale, thin: bool) -> str:
     points = [(WIDTH * x.place(e), HEIGHT * (1 - y.place(v))) if math.isfinite(v) else None
               for e, v in zip(epochs, line.values, strict=True)]
     pieces, pen = [], "M"
@@ -143,7 +143,7 @@ def _curve(number: int, line: Line, epochs: Sequence[float], x: Axis, y: Axis, t
     return f'<g class="line{number}" stroke="{colour}" fill="{colour}">{"".join(parts)}</g>'
 
 
-def _legend(lines: Sequence[Line], best_epoch: int | None) -> list[str]:
+def _legend(lines: Sequence[Curve], best_epoch: int | None) -> list[str]:
     """One row above the frame: a stroke, the name and the last value of each line; the best epoch."""
     parts, left = [], 0.0
     for number, line in enumerate(lines):
@@ -160,28 +160,28 @@ def _legend(lines: Sequence[Line], best_epoch: int | None) -> list[str]:
     return parts
 
 
-def _epoch_axis(epochs: Sequence[float]) -> Axis:
+def _epoch_axis(epochs: Sequence[float]) -> Scale:
     first, last = epochs[0], epochs[-1]
     if first == last:
-        return Axis(first - 1, last + 1, (first,))
+        return Scale(first - 1, last + 1, (first,))
     step = max(1.0, _step(last - first, 7))
     ticks = [k * step for k in range(math.ceil(first / step), math.floor(last / step) + 1) if k * step >= first]
-    return Axis(first, last, tuple(ticks))
+    return Scale(first, last, tuple(ticks))
 
 
-def _value_axis(values: Sequence[float]) -> Axis:
+def _value_axis(values: Sequence[float]) -> Scale:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low > 0 and high / low > STEEP:
         ticks = [m * 10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
                  for m in ((1, 2, 5) if high / low < 1e3 else (1,))]
         bottom = max((t for t in ticks if t <= low * 1.02), default=low)
         top = min((t for t in ticks if t >= high / 1.02), default=high)
-        return Axis(min(bottom, low), max(top, high), tuple(t for t in ticks if bottom <= t <= top), True)
+        return Scale(min(bottom, low), max(top, high), tuple(t for t in ticks if bottom <= t <= top), True)
     if low == high:
         low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
     step = _step(high - low, 6)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return Axis(first * step, last * step, tuple(k * step for k in range(first, last + 1)))
+    return Scale(first * step, last * step, tuple(k * step for k in range(first, last + 1)))
 
 
 def _step(span: float, most: int) -> float:
@@ -190,7 +190,7 @@ def _step(span: float, most: int) -> float:
     return next(power * m for m in (1, 2, 2.5, 5, 10) if power * m * most >= span * (1 - 1e-9))
 
 
-def _label(tick: float, axis: Axis) -> str:
+def _label(tick: float, axis: Scale) -> str:
     if axis.logarithmic or len(axis.ticks) < 2:
         return f"{tick:g}"
     digits = max(0, 1 - math.floor(math.log10(axis.ticks[1] - axis.ticks[0])))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import symgrad.drawing.pictures.palette as look
-from symgrad.drawing.pictures.picture import Box, Picture, box_size
+from symgrad.drawing.pictures.picture import DrawnBox, Picture, box_size
 from symgrad.drawing.pictures.ranks import steering
 from symgrad.drawing.pictures.typeset import FONT_NAME, text_width
 
@@ -112,7 +112,7 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
     return graph
 
 
-def _box_attributes(box: Box, labels: bool) -> dict[str, str]:
+def _box_attributes(box: DrawnBox, labels: bool) -> dict[str, str]:
     import graphviz
 
     style = look.STYLES[box.kind]

@@ -20,8 +20,8 @@ from typing import Any
 
 from symgrad.drawing.pictures.dot import layout_dot
 from symgrad.drawing.pictures.palette import TITLE_SIZE
-from symgrad.drawing.pictures.picture import Arrow, Box, Cluster, Picture, box_size
-from symgrad.drawing.pictures.placing import Entry, Frame, Point, Room, beside_line, legend, on_top, sampled
+from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox, Picture, box_size
+from symgrad.drawing.pictures.placing import Entry, Frame, Position, Room, beside_line, legend, on_top, sampled
 from symgrad.drawing.pictures.ranks import steering
 from symgrad.drawing.pictures.typeset import text_width
 from symgrad.graphs.errors import BackendError
@@ -37,9 +37,9 @@ class PlacedArrow:
     """A Bezier curve from tail to head (1 + 3k points), the arrowhead (a polygon), the label's centre."""
 
     arrow: Arrow
-    curve: tuple[Point, ...]
-    point: tuple[Point, ...]
-    label: Point | None
+    curve: tuple[Position, ...]
+    point: tuple[Position, ...]
+    label: Position | None
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Scene:
     picture: Picture
     width: int
     height: int
-    boxes: tuple[tuple[Box, Frame], ...]
+    boxes: tuple[tuple[DrawnBox, Frame], ...]
     arrows: tuple[PlacedArrow, ...]
-    clusters: tuple[tuple[Cluster, Frame, Point], ...]      # and the middle of its title; outer ones first
+    clusters: tuple[tuple[Cluster, Frame, Position], ...]      # and the middle of its title; outer ones first
     legend: tuple[Entry, ...] = ()
 
 
@@ -63,7 +63,7 @@ def lay_out(picture: Picture) -> Scene:
     width = max(right - left, text_width(picture.title, TITLE_SIZE))
     shift = MARGIN - left + (width - (right - left)) / 2
 
-    def place(x: float, y: float) -> Point:
+    def place(x: float, y: float) -> Position:
         return round(x + shift, 2), round(top - y + MARGIN + header, 2)
 
     objects = {item["id"]: item for item in found.get("objects", ()) if "id" in item}
@@ -124,10 +124,10 @@ def _stacked(picture: Picture) -> dict[str, Any]:
     return best[1] if best else {}
 
 
-Titled = list[tuple[Cluster, Frame, Point]]
+Titled = list[tuple[Cluster, Frame, Position]]
 
 
-def _with_texts(boxes: list[tuple[Box, Frame]], arrows: list[PlacedArrow],
+def _with_texts(boxes: list[tuple[DrawnBox, Frame]], arrows: list[PlacedArrow],
                 clusters: Titled) -> tuple[list[PlacedArrow], Titled]:
     """Titles of clusters and texts on arrows, moved to where they cover nothing."""
     lines = [sampled(placed.curve) for placed in arrows]
@@ -194,12 +194,12 @@ def _wasm_graphviz() -> Any:
         return wasmtime_backend.WasmtimeBackend()
 
 
-def _points(edge: dict[str, Any], draw: str, op: str) -> list[Point]:
+def _points(edge: dict[str, Any], draw: str, op: str) -> list[Position]:
     steps = [step for step in edge.get(draw, ()) if step["op"] == op]
     return [(float(x), float(y)) for step in steps for x, y in step["points"]]
 
 
-def _joined(curves: list[list[Point]]) -> list[Point]:
+def _joined(curves: list[list[Position]]) -> list[Position]:
     """Curves that meet in a door as one without a kink: both tangents there get their common direction."""
     whole = list(curves[0])
     for curve in curves[1:]:

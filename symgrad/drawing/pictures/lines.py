@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from symgrad.drawing.pictures.typeset import LINE, Formula, Glyph, formula
+from symgrad.drawing.pictures.typeset import LINE, Glyph, TypesetFormula, formula
 
 LONGEST = 700       # characters of LaTeX that are typeset without a break
 INDENT = r"\quad "
@@ -91,7 +91,7 @@ def _width(latex: str, size: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def block(latex: str, size: float) -> Formula | None:
+def block(latex: str, size: float) -> TypesetFormula | None:
     """The lines of `latex` typeset below each other, flush left; None if one of them cannot be typeset."""
     found = [formula(line, size) for line in latex.split("\n")]
     lines = [line for line in found if line is not None]
@@ -107,4 +107,4 @@ def block(latex: str, size: float) -> Formula | None:
         below = line.descent
         glyphs += [Glyph(g.outline, g.x, g.y + base, g.scale) for g in line.glyphs]
         rules += [(x, y + base, w, h) for x, y, w, h in line.rules]
-    return Formula(max(line.width for line in lines), lines[0].ascent, base + below, tuple(glyphs), tuple(rules))
+    return TypesetFormula(max(line.width for line in lines), lines[0].ascent, base + below, tuple(glyphs), tuple(rules))

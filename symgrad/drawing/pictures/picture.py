@@ -25,7 +25,7 @@ DIRECTIONS = ("LR", "RL", "TB", "BT")
 
 
 @dataclass(frozen=True)
-class Box:
+class DrawnBox:
     """A box: `label` is Unicode text, possibly of several lines; `latex`, if given, is set in its place.
 
     `beside` is the key of the box whose rank it shares: a gradient stands beside its value. `tooltip` is the
@@ -76,13 +76,13 @@ class Picture:
 
     `legend` explains the kinds of boxes and arrows below the picture, `notes` stand there too.
 
-    >>> Picture((Box("x", "x", "data"),), (Arrow("x", "z"),))
+    >>> Picture((DrawnBox("x", "x", "data"),), (Arrow("x", "z"),))
     Traceback (most recent call last):
         ...
     symgrad.graphs.errors.SymgradError: the arrow 'x' -> 'z' ends at 'z', which is no box of the picture
     """
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[DrawnBox, ...]
     arrows: tuple[Arrow, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     direction: str = "LR"
@@ -133,7 +133,7 @@ def _unique(what: str, keys: Iterable[str]) -> set[str]:
     return seen
 
 
-def box_size(box: Box) -> tuple[float, float]:
+def box_size(box: DrawnBox) -> tuple[float, float]:
     """Width and height of a box in points, from its text and shape."""
     typeset = block(box.latex, look.BOX_SIZE) if box.latex else None
     if typeset is not None:

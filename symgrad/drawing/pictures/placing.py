@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.drawing.pictures.palette import LABEL_SIZE, LEGEND, LEGEND_SIZE
-from symgrad.drawing.pictures.picture import Box, Picture
+from symgrad.drawing.pictures.picture import DrawnBox, Picture
 from symgrad.drawing.pictures.typeset import LINE, text_width
 
-Point = tuple[float, float]
+Position = tuple[float, float]
 GAP = 2.5                               # between a text and the line that it belongs to
 SAMPLES = 16                            # points looked at of each part of a curve
 PLACES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
@@ -49,12 +49,12 @@ class Entry:
     place: Frame
 
 
-def text_frame(text: str, size: float, centre: Point = (0.0, 0.0)) -> Frame:
+def text_frame(text: str, size: float, centre: Position = (0.0, 0.0)) -> Frame:
     """The rectangle of a text of one or several lines."""
     return Frame(*centre, text_width(text, size), size * (1.0 + text.count("\n") * LINE))
 
 
-def sampled(curve: Sequence[Point]) -> Any:
+def sampled(curve: Sequence[Position]) -> Any:
     """Points of a Bezier curve of 1 + 3k control points, as an array (m, 2)."""
     control = np.array(curve, dtype=float)
     t = np.linspace(0.0, 1.0, SAMPLES)[:, None]
@@ -90,12 +90,12 @@ class Room:
         return 100 * (covered + 5 * both.sum()) + 12 * min(int(inside.sum()), 8) + 30 * int((near & ~within).sum())
 
 
-def beside_line(room: Room, points: Any, text: str, usual: Point | None) -> Point:
+def beside_line(room: Room, points: Any, text: str, usual: Position | None) -> Position:
     """The best place of a text beside the line through `points`; `usual` is graphviz's own."""
     frame = text_frame(text, LABEL_SIZE)
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    candidates: list[tuple[float, Point]] = [] if usual is None else [(6.0, usual)]
+    candidates: list[tuple[float, Position]] = [] if usual is None else [(6.0, usual)]
     for share in PLACES:
         at = int(np.clip(np.searchsorted(length, share * length[-1]), 1, len(points) - 1))
         (x0, y0), (x1, y1) = points[at - 1], points[at]
@@ -113,7 +113,7 @@ def beside_line(room: Room, points: Any, text: str, usual: Point | None) -> Poin
     return round(float(best[0]), 2), round(float(best[1]), 2)
 
 
-def on_top(room: Room, area: Frame, text: str, size: float, usual: Point) -> Point:
+def on_top(room: Room, area: Frame, text: str, size: float, usual: Position) -> Position:
     """The best place for the title of a cluster along the upper edge of its area, the middle if that is free."""
     frame = text_frame(text, size)
     slack = max(area.width / 2 - frame.width / 2 - 10, 0.0)
@@ -143,7 +143,7 @@ def legend(picture: Picture, left: float, top: float, width: float) -> tuple[Ent
     return tuple(entries)
 
 
-def _sample(box: Box) -> str:
+def _sample(box: DrawnBox) -> str:
     """The entry that explains a box; an activation looks like any value."""
     if box.kind == "loss":
         return "loss" if box.noun in ("loss", "") else "output"

@@ -111,8 +111,8 @@ class Drawing:
 def render(picture: Picture, path: str | os.PathLike[str] | None = None) -> Drawing:
     """Lay a picture out; write it to `path` (.svg .png .pdf .dot) if one is given.
 
-    >>> from symgrad.drawing.pictures.picture import Arrow, Box
-    >>> boxes = (Box("x", "x", "data"), Box("r", "r = ‖x‖²", "loss"))
+    >>> from symgrad.drawing.pictures.picture import Arrow, DrawnBox
+    >>> boxes = (DrawnBox("x", "x", "data"), DrawnBox("r", "r = ‖x‖²", "loss"))
     >>> drawing = render(Picture(boxes, (Arrow("x", "r", "n"),)))
     >>> "r = ‖x‖²" in drawing.svg
     True

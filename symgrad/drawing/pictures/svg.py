@@ -15,11 +15,11 @@ from dataclasses import replace
 
 import symgrad.drawing.pictures.palette as look
 from symgrad.drawing.pictures.dot import identifiers
-from symgrad.drawing.pictures.layout import Frame, PlacedArrow, Point, Scene
+from symgrad.drawing.pictures.layout import Frame, PlacedArrow, Position, Scene
 from symgrad.drawing.pictures.lines import block
-from symgrad.drawing.pictures.picture import Box
+from symgrad.drawing.pictures.picture import DrawnBox
 from symgrad.drawing.pictures.placing import Entry
-from symgrad.drawing.pictures.typeset import ASCENT, DESCENT, FONT_STACK, LINE, Formula
+from symgrad.drawing.pictures.typeset import ASCENT, DESCENT, FONT_STACK, LINE, TypesetFormula
 
 ROUND = 8.0         # radius of rounded boxes
 DASH = "6 3"
@@ -133,14 +133,14 @@ def _shape(style: look.Style, frame: Frame, second: bool = False) -> str:
             f'height="{_n(frame.height)}"{corner}/>')
 
 
-def _label(box: Box, frame: Frame, outlines: dict[str, str]) -> str:
+def _label(box: DrawnBox, frame: Frame, outlines: dict[str, str]) -> str:
     typeset = block(box.latex, look.BOX_SIZE) if box.latex else None
     if typeset is not None:
         return _formula(typeset, frame, outlines)
     return _text(box.label, frame, look.BOX_SIZE, look.INK[0], "sg-label")
 
 
-def _formula(typeset: Formula, frame: Frame, outlines: dict[str, str]) -> str:
+def _formula(typeset: TypesetFormula, frame: Frame, outlines: dict[str, str]) -> str:
     """A typeset formula in the middle of a frame. Equal outlines are written once, named by their digest."""
     parts = []
     for glyph in typeset.glyphs:
@@ -164,7 +164,7 @@ def _arrow(placed: PlacedArrow) -> str:
     return text
 
 
-def _line(curve: str, point: Iterable[Point], backward: bool) -> str:
+def _line(curve: str, point: Iterable[Position], backward: bool) -> str:
     colour = (look.BACKWARD if backward else look.FORWARD)[0]
     dash = f' stroke-dasharray="{DASH}"' if backward else ""
     return (f'<path class="sg-line" d="{curve}" fill="none" stroke="{colour}" stroke-width="{LINE_WIDTH}"{dash}/>'
@@ -217,5 +217,5 @@ def _n(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _pairs(points: Iterable[Point]) -> str:
+def _pairs(points: Iterable[Position]) -> str:
     return " ".join(f"{_n(x)},{_n(y)}" for x, y in points)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.drawing.pictures.palette import STYLES
-from symgrad.drawing.pictures.picture import Arrow, Box, Picture
+from symgrad.drawing.pictures.picture import Arrow, DrawnBox, Picture
 
 MOST = 24           # values told of, forward; and as many gradients
 LEAVES = ("data", "parameter", "shared", "constant")
@@ -17,7 +17,7 @@ LEAVES = ("data", "parameter", "shared", "constant")
 def told(picture: Picture, most: int = MOST) -> str:
     """The picture as sentences.
 
-    >>> boxes = (Box("x", "x", "data", shape="3"), Box("r", "r = ‖x‖²", "loss", noun="loss"))
+    >>> boxes = (DrawnBox("x", "x", "data", shape="3"), DrawnBox("r", "r = ‖x‖²", "loss", noun="loss"))
     >>> told(Picture(boxes, (Arrow("x", "r"),)))
     'x (3) gives the loss r = ‖x‖².'
     """
@@ -53,7 +53,7 @@ def _title(picture: Picture) -> str:
     return f"{_one_line(picture.title)}." if picture.title else ""
 
 
-def _forward(picture: Picture, forward: Sequence[Box]) -> list[str]:
+def _forward(picture: Picture, forward: Sequence[DrawnBox]) -> list[str]:
     """One sentence for each chain, in which every value uses the one before."""
     boxes = {box.key: box for box in picture.boxes}
     into: dict[str, list[Arrow]] = {key: [] for key in boxes}
@@ -62,7 +62,7 @@ def _forward(picture: Picture, forward: Sequence[Box]) -> list[str]:
             into[arrow.head].append(arrow)
     sentences: list[str] = []
     seen: set[str] = set()
-    last: Box | None = None
+    last: DrawnBox | None = None
     for box in forward:
         tails = list({arrow.tail: boxes[arrow.tail] for arrow in into[box.key]}.values())
         weights = [t for t in tails if t.kind in ("parameter", "shared")]
@@ -81,24 +81,24 @@ def _forward(picture: Picture, forward: Sequence[Box]) -> list[str]:
     return [f"{s[0].upper()}{s[1:]}." if s.startswith(("layer", "value", "the ")) else f"{s}." for s in sentences]
 
 
-def _goes(box: Box) -> bool:
+def _goes(box: DrawnBox) -> bool:
     return box.kind == "layer" or box.noun in ("affine layer", "activation")
 
 
-def _thing(box: Box) -> str:
+def _thing(box: DrawnBox) -> str:
     if box.kind == "layer":
         name, _, functions = box.noun.partition(": ")
         return f"{name} ({functions})" if functions else name
     return f"the {box.noun} {_one_line(box.label)}" if box.noun else _one_line(box.label)
 
 
-def _with(weights: Sequence[Box], seen: set[str]) -> str:
+def _with(weights: Sequence[DrawnBox], seen: set[str]) -> str:
     if not weights:
         return ""
     return f" with the parameter{'s' if len(weights) > 1 else ''} {_listed([_leaf(w, seen) for w in weights])}"
 
 
-def _leaf(box: Box, seen: set[str] | None = None) -> str:
+def _leaf(box: DrawnBox, seen: set[str] | None = None) -> str:
     """The name of a value; of a leaf with its shape, where it is told of first."""
     name = _name(box, short=True)
     if box.kind not in LEAVES or not box.shape or seen is not None and name in seen:
@@ -108,7 +108,7 @@ def _leaf(box: Box, seen: set[str] | None = None) -> str:
     return f"{name} ({box.shape})"
 
 
-def _name(box: Box, short: bool = False) -> str:
+def _name(box: DrawnBox, short: bool = False) -> str:
     """What a box says, or (`short`) the left-hand side of it; of a folded box its title."""
     first = box.label.split("\n")[0]
     if box.kind in ("layer", "layer_gradients"):

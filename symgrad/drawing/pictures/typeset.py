@@ -3,7 +3,7 @@
 The build of graphviz that travels as a wheel knows no fonts: it guesses the width of Unicode text badly. So
 every box is measured here, with the font that PNG and PDF are drawn with, and the layout is told its size.
 
-A formula becomes a `Formula`: outlines of glyphs (by ziamath, which carries its own font) on a baseline at
+A formula becomes a `TypesetFormula`: outlines of glyphs (by ziamath, which carries its own font) on a baseline at
 y = 0, y pointing down. No reader of the picture needs a font for it.
 """
 
@@ -36,7 +36,7 @@ class Glyph:
 
 
 @dataclass(frozen=True)
-class Formula:
+class TypesetFormula:
     """A typeset formula: its glyphs and rules (x, y, width, height), from its left edge on the baseline."""
 
     width: float
@@ -81,7 +81,7 @@ def text_width(text: str, size: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def formula(latex: str, size: float) -> Formula | None:
+def formula(latex: str, size: float) -> TypesetFormula | None:
     """LaTeX (one line of mathematics) typeset at `size`; None if it cannot be: then plain text is shown."""
     import xml.etree.ElementTree as ElementTree
 
@@ -118,7 +118,7 @@ def formula(latex: str, size: float) -> Formula | None:
             rules.append((x, y, w, h))
     if not glyphs:
         return None
-    return Formula(box.xmax, max(box.ymax, 0.0), max(-box.ymin, 0.0), tuple(glyphs), tuple(rules))
+    return TypesetFormula(box.xmax, max(box.ymax, 0.0), max(-box.ymin, 0.0), tuple(glyphs), tuple(rules))
 
 
 def _shallow(math: Any) -> Any:

@@ -21,7 +21,7 @@ BRACKETS = {"(": ("(", ")"), "[": ("[", "]"), "‖": (r"\lVert ", r" \rVert"), "
 TALL = (r"\frac", r"\sum", r"\begin")
 
 
-class Latex:
+class LatexAlphabet:
     """The alphabet of LaTeX."""
 
     flat = False
@@ -93,5 +93,5 @@ def _indices(subs: Sequence[str]) -> str:
 
 def latex(tree: Tree) -> str:
     """A tree as LaTeX."""
-    text: str = spell(tree, Latex())
+    text: str = spell(tree, LatexAlphabet())
     return text

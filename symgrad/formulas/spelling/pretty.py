@@ -9,14 +9,14 @@ from sympy.printing.pretty.stringpict import prettyForm, stringPict
 from symgrad.formulas.spelling.glyphs import Name, unicode_name
 from symgrad.formulas.spelling.spell import spell
 from symgrad.formulas.spelling.tree import Tree
-from symgrad.formulas.spelling.unicode import Unicode, indices
+from symgrad.formulas.spelling.unicode import UnicodeAlphabet, indices
 
-FLAT = Unicode()
+FLAT = UnicodeAlphabet()
 TALL = {"⌊": "⎢", "⌋": "⎥"}  # above the last line
 SIDES = {"(": ("(", ")"), "[": ("[", "]"), "{": ("{", "}"), "|": ("|", "|")}
 
 
-class Pretty:
+class PrettyAlphabet:
     """The alphabet of string pictures."""
 
     flat = False
@@ -111,7 +111,7 @@ def _flat_indices(subs: Sequence[prettyForm]) -> str:
 
 def pretty(tree: Tree, name: Tree | None = None) -> str:
     """A tree over several lines; with a `name`, as its definition."""
-    a = Pretty()
+    a = PrettyAlphabet()
     piece = spell(tree, a)
     if name is not None:
         piece = a.row([spell(name, a), a.text(" = "), piece])

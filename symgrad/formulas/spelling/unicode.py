@@ -11,7 +11,7 @@ from symgrad.formulas.spelling.tree import Tree
 FUNCTIONS = {"sigmoid": "σ", "diagonal": "diag"}
 
 
-class Unicode:
+class UnicodeAlphabet:
     """The alphabet of one line of text."""
 
     flat = True
@@ -72,5 +72,5 @@ def indices(subs: Sequence[str]) -> str:
 
 def unicode(tree: Tree) -> str:
     """A tree as one line of Unicode."""
-    text: str = spell(tree, Unicode())
+    text: str = spell(tree, UnicodeAlphabet())
     return text
