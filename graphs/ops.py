@@ -1,7 +1,7 @@
 """The names of the primitives, and the groups in which they are asked for: the lowest floor, which all others share.
 
 A name is an object, made once and compared by `is`; `node.make` refuses any other. What is true of a primitive stands
-in its row (`primitives.py`); what a later stage makes of it, in that stage's table.
+in its row (`algebra/primitives.py`); what a later stage makes of it, in that stage's table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Formulas in words: a presentation tree read as a teacher reads it, `2 Xᵀ (X w - y)` as "twice X transposed
 times the difference X times w minus y".
 
-One fold over the heads of a tree, as `spell.py` is one, by the table of `heads.py`. English has no parentheses: a
+One fold over the heads of a tree, as `spelling/spell.py` is one, by the table of `heads.py`. English has no parentheses: a
 sum inside something larger is "the sum ..." or "the difference ...", and a comma closes what is open to the right.
 """
 
