@@ -1,7 +1,7 @@
 """A user's texts within the text of a program: one function for each place where they may stand.
 
 Names, titles, and what an optimiser is about come from outside; a program that is written from them runs. So no text
-is put into a program as it is: as a name it goes through `identifiers.py`, everywhere else through one of these.
+is put into a program as it is: as a name it goes through `python/identifiers.py`, everywhere else through one of these.
 Each gives a text that reads as the one it was given, for everybody, the language's parser above all.
 """
 
