@@ -138,7 +138,7 @@ class Body:
         """A key by which operands stand in one order whatever their arrays are called, so that nests are the same:
         their text without names; where that is the same, how often it occurs in the others."""
         places = [str(form) for form in self.places]
-        return "(" in text or " " in text, NAMED.sub("@", filled(text, places)), sum(arg.count(text) for arg in args)
+        return "(" in text or " " in text, NAMED.sub("@", placed(text, places)), sum(arg.count(text) for arg in args)
 
 
 def nest(context: Context, extents: Shape, places: Sequence[Form], statements: Sequence[str], depth: int = 1,
@@ -158,7 +158,7 @@ def nest(context: Context, extents: Shape, places: Sequence[Form], statements: S
             i += 1
     names = {a: COUNTERS[a] for a in (*range(fixed), *axes)}
     texts = [index_c(form, names, context.sizes) for form in places]
-    body = [filled(text, texts) for text in statements]
+    body = [placed(text, texts) for text in statements]
     lines: list[str] = []
     for k, axis in enumerate(axes):
         pad = "  " * (depth + k)
@@ -181,7 +181,7 @@ def _equal(a: Size, b: Size) -> bool:
     return bool(a == b) or (not (isinstance(a, int) and isinstance(b, int)) and sp.expand(a - b) == 0)
 
 
-def filled(text: str, places: Sequence[str]) -> str:
+def placed(text: str, places: Sequence[str]) -> str:
     """A text with its places put in."""
     parts = text.split("#")
     return "".join(places[int(part)] if k % 2 else part for k, part in enumerate(parts))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
+from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c, nest, placed
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
 from symgrad.codegen.lowering import acts
@@ -102,7 +102,7 @@ def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: 
         text = body.value(index, spread(counters(rank), index.shape, rank))
         texts = [index_c(form, names, c.sizes) for form in body.places]
         end = size_c(size, c.sizes)
-        lines += [f"int64_t at{k} = {filled(text, texts)};", f"if (at{k} < 0) at{k} += {end};",
+        lines += [f"int64_t at{k} = {placed(text, texts)};", f"if (at{k} < 0) at{k} += {end};",
                   f"if (at{k} < 0 || at{k} >= {end}) return 1;"]
         found.append(f"at{k}")
     return lines, found

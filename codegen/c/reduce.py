@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from symgrad.codegen.c.loops import COUNTERS, Body, Context, filled, index_c, nest
+from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c, nest, placed
 from symgrad.codegen.c.texts import TYPES, bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
@@ -71,7 +71,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     simd = f" reduction({'+' if op is acts.SUM else '*'}:total)" if op in (acts.SUM, acts.PROD) else ""
     inner = nest(c, extents, body.places, [_joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
     texts = [index_c(form, {k: COUNTERS[k] for k in range(len(kept))}, c.sizes) for form in body.places]
-    lines = [f"{wide} total = {start};", *inner, filled(f"{out}[{target}] = total;", texts)]
+    lines = [f"{wide} total = {start};", *inner, placed(f"{out}[{target}] = total;", texts)]
     return around(c, [shape[a] for a in kept], lines)
 
 
@@ -108,7 +108,7 @@ def write_argument(c: Context, e: Expr) -> list[str]:
     place = index_c(flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank), names, c.sizes)
     lines = [f"{kind} best = 0;", "int64_t at = 0;",
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++) {{",
-             f"  const {kind} next = {filled(text, texts)};",
+             f"  const {kind} next = {placed(text, texts)};",
              f"  if ({last} == 0 || next {sign} best || (next != next && best == best)) {{",
              "    best = next;", f"    at = {last};", "  }", "}",
              f"{c.arrays[e]}[{place}] = at;"]
@@ -126,7 +126,7 @@ def write_powers(c: Context, e: Expr) -> list[str]:
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last = names[rank - 1]
     lines = ["real power = 1;", f"for (int64_t {last} = 0; {last} < {size_c(e.shape[-1], c.sizes)}; {last}++) {{",
-             filled(f"  {target} = power;", texts), filled(f"  power *= {value};", texts), "}"]
+             placed(f"  {target} = power;", texts), placed(f"  power *= {value};", texts), "}"]
     return around(c, e.shape[:-1], lines)
 
 
@@ -146,7 +146,7 @@ def write_cumsum(c: Context, e: Expr) -> list[str]:
     last = names[rank - 1]
     lines = [f"{'double' if e.kind == REAL else 'int64_t'} total = 0;",
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++)",
-             f"  {filled(text, texts)}"]
+             f"  {placed(text, texts)}"]
     return around(c, [arg.shape[a] for a in kept], lines)
 
 
@@ -164,6 +164,6 @@ def write_leave_out(c: Context, e: Expr) -> list[str]:
     same = " || ".join(f"{a} == {b}" for k, a in enumerate(out) for b in out[:k])
     lines = [f"real total = {f'{same} ? 0 : 1' if same else '1'};",
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[-1], c.sizes)}; {last}++)",
-             f"  if ({' && '.join(f'{last} != {a}' for a in out)}) total *= {filled(text, texts)};",
-             filled(f"{c.arrays[e]}[{place}] = total;", texts)]
+             f"  if ({' && '.join(f'{last} != {a}' for a in out)}) total *= {placed(text, texts)};",
+             placed(f"{c.arrays[e]}[{place}] = total;", texts)]
     return around(c, e.shape, lines)

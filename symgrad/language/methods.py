@@ -49,7 +49,7 @@ METHODS: dict[str, Any] = {
     "__array_ufunc__": lambda self, f, method, *inputs, **kwargs: numpy_protocol.ufunc(f, method, inputs, kwargs),
     "__array_function__": lambda self, f, types, args, kwargs: numpy_protocol.function(f, args, kwargs),
     "__str__": printing.text, "latex": printing.latex, "mathml": printing.mathml, "pretty": printing.pretty,
-    "__repr__": lambda self: f"<Tensor {printing.short(self)}: {printing.shape_text(self)}>",
+    "__repr__": lambda self: f"<Tensor {printing.short(self)}: {printing.tensor_shape(self)}>",
     "named": rearrange.named, "T": property(rearrange.transpose), "mT": property(rearrange.matrix_transpose),
     "reshape": _spread(rearrange.reshape), "ravel": lambda self: rearrange.reshape(self, (-1,)),
     "flatten": lambda self: rearrange.reshape(self, (-1,)), "transpose": _spread(rearrange.transpose),

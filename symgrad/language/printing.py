@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symgrad.formulas.names import shape_text
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, symbol_names
 from symgrad.formulas.rendering import Lines, spelled, written
@@ -57,11 +58,10 @@ def _cut(line: str) -> str:
     return line if len(line) <= WIDTH else line[:WIDTH - 1].rstrip() + "…"
 
 
-def shape_text(t: Tensor) -> str:
+def tensor_shape(t: Tensor) -> str:
     """The shape as Python writes it, with the sample axis where there is one."""
-    shape = t.shape
-    inner = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-    return inner if t.over is None else f"{inner} over {t.over}"
+    shape = shape_text(t.shape)
+    return shape if t.over is None else f"{shape} over {t.over}"
 
 
 def latex(t: Tensor) -> str:

@@ -157,10 +157,10 @@ def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
 
 
 def _fitted(symbol: Tensor) -> bool:
-    return kind_of(symbol) == "parameter"
+    return symbol_kind(symbol) == "parameter"
 
 
-def kind_of(symbol: Tensor) -> str:
+def symbol_kind(symbol: Tensor) -> str:
     """"data", "labels" or "parameter"."""
     kind: str = symbol.node.attrs[0].kind
     return kind

@@ -34,7 +34,7 @@ from symgrad.optim.scalars import latex
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Trained, trained
 from symgrad.reports.page import described, embedded, rendered, with_notes
-from symgrad.reports.symbols import symbol_rows
+from symgrad.reports.symbol_rows import symbol_rows
 from symgrad.training.dataset import Dataset
 from symgrad.training.source import Line, Source, derivative_source, rule_of, written
 from symgrad.version import __version__

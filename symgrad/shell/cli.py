@@ -20,7 +20,7 @@ from symgrad.derivations.proof import prove
 from symgrad.drawing.pictures.render import checked_path
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import SymgradError
-from symgrad.reports.symbols import SYMBOL_HEADER, symbol_rows
+from symgrad.reports.symbol_rows import SYMBOL_HEADER, symbol_rows
 from symgrad.shell import commands, terminal
 from symgrad.shell.arguments import Claim, names_of, shapes_of
 from symgrad.shell.target import Target, target

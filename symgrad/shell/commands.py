@@ -15,8 +15,8 @@ from symgrad.computing.devices import gpu
 from symgrad.derivations.derivation import Derivation
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import topological
-from symgrad.language.symbols import kind_of, symbols_of
-from symgrad.reports.symbols import count
+from symgrad.language.symbols import symbol_kind, symbols_of
+from symgrad.reports.symbol_rows import count
 from symgrad.shell.target import Target, target
 from symgrad.training.source import Source, generate
 from symgrad.verifying.claims import joined, vocabulary
@@ -62,7 +62,7 @@ def draw(on: Target, path: str, forward: bool, direction: str, depth: int | None
 def source(on: Target, backend: str, dtype: str) -> Source:
     """The standalone module of the target, with the optimizer and prediction of its file."""
     given = on.file.given if on.file else {}
-    if not on.file and not any(kind_of(s) == "parameter" for s in symbols(on)):
+    if not on.file and not any(symbol_kind(s) == "parameter" for s in symbols(on)):
         names = ", ".join(str(v.name) for v in on.wrt)
         raise SymgradError(f"a program that trains needs something to fit: name it with --wrt ({names})")
     return generate(on.loss, given.get("predict"), given.get("optimizer"), backend, dtype, title=on.title)
@@ -105,7 +105,7 @@ def _shape_text(shape: Any) -> str:
 def overview(on: Target) -> list[str]:
     """Title, loss, variables and size of a model, one line each."""
     lines = [on.title, f"loss {cut(str(on.loss))}, a graph of {len(topological([on.loss.node]))} nodes"]
-    sizes = [count(s) for s in symbols(on) if kind_of(s) == "parameter"]
+    sizes = [count(s) for s in symbols(on) if symbol_kind(s) == "parameter"]
     if sizes:
         known = [size for size in sizes if size is not None]
         total = f"{sum(known):,} numbers".replace(",", " ") if len(known) == len(sizes) else "sizes bound at run time"

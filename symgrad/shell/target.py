@@ -13,7 +13,7 @@ from pathlib import Path
 
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.graphs.node import REAL, topological
-from symgrad.language.symbols import kind_of, parameter, symbols_of
+from symgrad.language.symbols import parameter, symbol_kind, symbols_of
 from symgrad.language.tensor import Tensor
 from symgrad.reading.parser import parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
@@ -50,7 +50,7 @@ def from_file(path: str, wrt: Sequence[str] = ()) -> Target:
     """Run the model file at `path`; `wrt` are names of its symbols or of tensors it displays by name."""
     file = modelfile.load(Path(path))
     variables = [_pick(name, file) for name in wrt] or list(_as_tensors(file))
-    variables = variables or [s for s in symbols_of(file.loss, file.tensors) if kind_of(s) == "parameter"]
+    variables = variables or [s for s in symbols_of(file.loss, file.tensors) if symbol_kind(s) == "parameter"]
     return Target(file.loss, tuple(variables), file.title, file.name, file)
 
 
