@@ -1,4 +1,4 @@
-"""`Form`: a matrix with its structure, as data; `reading.py` reads it and `maps.py` computes with it."""
+"""`MatrixForm`: a matrix with its structure, as data; `reading.py` reads it and `maps.py` computes with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pair = tuple[tuple[int, ...], tuple[int, ...]]  # row axes and column axes that 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Form:
+class MatrixForm:
     """A matrix with its structure; axes: `batch`, then `rows`, then the columns.
 
     | kind                     | parts                         | nodes                                             |
@@ -37,7 +37,7 @@ class Form:
     shape: Shape
     batch: int
     rows: int
-    parts: tuple[Form, ...] = ()
+    parts: tuple[MatrixForm, ...] = ()
     pairs: tuple[Pair, ...] = ()
     shared: int = 0
     nodes: tuple[Node, ...] = ()

@@ -10,7 +10,7 @@ from symgrad.graphs.algebra.flattening import Factor, Label, Term
 from symgrad.graphs.algebra.flattening import product as product_of
 from symgrad.graphs.algebra.primitives import reshape
 from symgrad.graphs.node import Node
-from symgrad.graphs.structure.form import Form, Pair
+from symgrad.graphs.structure.form import MatrixForm, Pair
 
 
 def is_delta(term: Term, pair: Pair) -> bool:
@@ -18,7 +18,7 @@ def is_delta(term: Term, pair: Pair) -> bool:
     return len(pair[0]) == len(pair[1]) == 1 and term.out[pair[0][0]] == term.out[pair[1][0]]
 
 
-def pairs_of(terms: Sequence[Term], form: Form) -> list[Pair]:
+def pairs_of(terms: Sequence[Term], form: MatrixForm) -> list[Pair]:
     """Row and column axes that belong together, in order: by position where the matrix is square or as many axes
     are left, else those that are one in all terms, and the rest together."""
     rows, columns = list(form.row_axes), list(form.column_axes)
@@ -53,7 +53,7 @@ def axes_of(pairs: Iterable[Pair]) -> Pair:
 Group = tuple[list[Factor], list[Pair]]
 
 
-def groups_of(term: Term, form: Form, pairs: Sequence[Pair], loose: bool) -> list[Group]:
+def groups_of(term: Term, form: MatrixForm, pairs: Sequence[Pair], loose: bool) -> list[Group]:
     """Operands and pairs of axes that are connected; `loose`: not by summed labels."""
     batch = set(term.out[:form.batch])
     join = Classes()
@@ -113,7 +113,7 @@ class Classes:
             self.parent[b] = a
 
 
-class Sides(NamedTuple):
+class TermSides(NamedTuple):
     """A term as `Σ_s left_sr middle_s right_sc`: nothing but the summed labels connects rows and columns."""
 
     left: Node  # batch, summed, rows
@@ -122,7 +122,7 @@ class Sides(NamedTuple):
     shared: int
 
 
-def sides(term: Term, form: Form) -> Sides | None:
+def sides(term: Term, form: MatrixForm) -> TermSides | None:
     """The two sides of a term, or None where an operand lies on a row and on a column."""
     batch = term.out[:form.batch]
     rows = [term.out[a] for a in form.row_axes]
@@ -150,9 +150,9 @@ def sides(term: Term, form: Form) -> Sides | None:
     for i, factor in enumerate(term.factors):
         root = join.find(i)
         groups["left" if root in one else "right" if root in other else "middle"].append(factor)
-    return Sides(product_of(groups["left"], (*batch, *shared, *rows), term.sizes),
-                 product_of(groups["right"], (*batch, *shared, *columns), term.sizes),
-                 scale(product_of(groups["middle"], (*batch, *shared), term.sizes), term.by), len(shared))
+    return TermSides(product_of(groups["left"], (*batch, *shared, *rows), term.sizes),
+                     product_of(groups["right"], (*batch, *shared, *columns), term.sizes),
+                     scale(product_of(groups["middle"], (*batch, *shared), term.sizes), term.by), len(shared))
 
 
 def as_columns(side: Node, by: Node | None, batch: int, shared: int, rank: int) -> Node:

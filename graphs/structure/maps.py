@@ -21,7 +21,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.rewrites.patterns import bare, positive
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import product as size_of
-from symgrad.graphs.structure.form import BLOCKS, DENSE, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, Form
+from symgrad.graphs.structure.form import BLOCKS, DENSE, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, MatrixForm
 from symgrad.graphs.weights import MINUS, ONE
 
 Factors = Sequence[tuple[Node, Sequence[Any]]]
@@ -31,7 +31,7 @@ def _lay(node: Node, labels: Sequence[Hashable], out: Sequence[Hashable]) -> Nod
     return contract([node], [labels], out)
 
 
-def _extra(form: Form, v: Node, axes: range) -> tuple[int, ...]:
+def _extra(form: MatrixForm, v: Node, axes: range) -> tuple[int, ...]:
     """Labels for the axes of `v` behind its batch and matrix axes: it is a vector for each of their entries."""
     count = len(v.shape) - form.batch - len(axes)
     return tuple(range(len(form.shape), len(form.shape) + count))
@@ -40,7 +40,7 @@ def _extra(form: Form, v: Node, axes: range) -> tuple[int, ...]:
 # products ---------------------------------------------------------------------------------------------
 
 
-def apply(form: Form, v: Node) -> Node:
+def apply(form: MatrixForm, v: Node) -> Node:
     """The matrix times `v`, of axes batch, columns and any number of others; the result has rows instead."""
     batch, rows, columns = tuple(range(form.batch)), tuple(form.row_axes), tuple(form.column_axes)
     extra = _extra(form, v, form.column_axes)
@@ -71,7 +71,7 @@ def apply(form: Form, v: Node) -> Node:
     return add(parts) if parts else zeros((*(form.shape[a] for a in (*batch, *rows)), *v.shape[len(v.shape) - len(extra):]))
 
 
-def _one_after_another(form: Form, v: Node, given: Sequence[int], wanted: Sequence[int], inverse: bool) -> Node:
+def _one_after_another(form: MatrixForm, v: Node, given: Sequence[int], wanted: Sequence[int], inverse: bool) -> Node:
     """The factors of a Kronecker product, each on its own axes."""
     batch, labels = tuple(range(form.batch)), tuple(given)
     for part, (rows, columns) in zip(form.parts, form.pairs, strict=True):
@@ -87,7 +87,7 @@ def _one_after_another(form: Form, v: Node, given: Sequence[int], wanted: Sequen
     return _lay(v, labels, wanted)
 
 
-def _times(term: Term, form: Form, v: Node, extra: Sequence[int]) -> Node:
+def _times(term: Term, form: MatrixForm, v: Node, extra: Sequence[int]) -> Node:
     """A term times a vector. What lies on the columns only meets it first, then a sum among the factors term by
     term, then the rest."""
     behind = tuple(("x", i) for i in extra)
@@ -128,7 +128,7 @@ def spread(factors: Factors, out: Sequence[Any], sizes: Mapping[Any, Size]) -> N
 # entries ----------------------------------------------------------------------------------------------
 
 
-def diagonal(form: Form) -> Node:
+def diagonal(form: MatrixForm) -> Node:
     """The diagonal of a square matrix, with the axes batch and rows."""
     batch, rows = tuple(range(form.batch)), tuple(form.row_axes)
     out = (*batch, *rows)
@@ -145,7 +145,7 @@ def diagonal(form: Form) -> Node:
     return add(parts) if parts else zeros(form.shape[:form.batch + form.rows])
 
 
-def _on_the_diagonal(term: Term, form: Form) -> Node:
+def _on_the_diagonal(term: Term, form: MatrixForm) -> Node:
     same: dict[Any, Any] = {}
 
     def find(x: Any) -> Any:
@@ -162,7 +162,7 @@ def _on_the_diagonal(term: Term, form: Form) -> Node:
     return scale(spread(factors, out, term.sizes), term.by)
 
 
-def dense(form: Form) -> Node:
+def dense(form: MatrixForm) -> Node:
     """All entries, with the axes batch, rows, columns. A Gram matrix is formed as Z' Z where s is not negative."""
     batch, rows, columns = tuple(range(form.batch)), tuple(form.row_axes), tuple(form.column_axes)
     out = (*batch, *rows, *columns)
@@ -184,7 +184,7 @@ def dense(form: Form) -> Node:
     return add([dense(part) for part in form.parts])
 
 
-def _gram(form: Form, batch: Sequence[Any], rows: Sequence[Any], columns: Sequence[Any]) -> Node:
+def _gram(form: MatrixForm, batch: Sequence[Any], rows: Sequence[Any], columns: Sequence[Any]) -> Node:
     x, s = form.nodes
     summed = tuple(("s", i) for i in range(form.shared))
     near, far, out = (*batch, *summed, *rows), (*batch, *summed, *columns), (*batch, *rows, *columns)
@@ -222,7 +222,7 @@ def _complement(node: Node) -> bool:
     return p.op is ops.SOFTMAX or (p.op is ops.ELEMENTWISE and p.attrs[0] == "sigmoid")
 
 
-def blocks(form: Form) -> Node | None:
+def blocks(form: MatrixForm) -> Node | None:
     """The blocks of a block-diagonal matrix: batch axes, block axes, rows and columns inside a block; else None.
 
     Those of a diagonal are of size 1 x 1; of `I ⊗ A` and `A ⊗ I` they are all the same.
@@ -251,7 +251,7 @@ def blocks(form: Form) -> Node | None:
 # solves -----------------------------------------------------------------------------------------------
 
 
-def solve(form: Form, b: Node) -> Node:
+def solve(form: MatrixForm, b: Node) -> Node:
     """x with the matrix times x = `b`, of axes batch, rows and any number of others; the result has columns instead."""
     batch, rows, columns = tuple(range(form.batch)), tuple(form.row_axes), tuple(form.column_axes)
     extra = _extra(form, b, form.row_axes)
@@ -271,7 +271,7 @@ def solve(form: Form, b: Node) -> Node:
     return _eliminated(form, b)
 
 
-def _woodbury(form: Form, b: Node, given: Sequence[Any]) -> Node:
+def _woodbury(form: MatrixForm, b: Node, given: Sequence[Any]) -> Node:
     """D^-1 b - D^-1 U (I + V' D^-1 U)^-1 V' D^-1 b."""
     batch, rows = tuple(range(form.batch)), tuple(form.row_axes)
     extra = tuple(given[form.batch + form.rows:])
@@ -300,7 +300,7 @@ def _as_vectors(f: Any, a: Node, b: Node, batch: int) -> Node:
     return reshape(f(a, whole), b.shape)
 
 
-def _eliminated(form: Form, b: Node) -> Node:
+def _eliminated(form: MatrixForm, b: Node) -> Node:
     """By elimination, on all entries."""
     front = form.shape[:form.batch]
     row_shape, column_shape = (tuple(form.shape[a] for a in axes) for axes in (form.row_axes, form.column_axes))

@@ -26,21 +26,21 @@ from symgrad.graphs.algebra.flattening import product as product_of
 from symgrad.graphs.algebra.primitives import add, concat
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape
-from symgrad.graphs.structure.form import BLOCKS, DENSE, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, Form, Pair
+from symgrad.graphs.structure.form import BLOCKS, DENSE, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, MatrixForm, Pair
 from symgrad.graphs.structure.grouping import Group, as_columns, axes_of, groups_of, is_delta, pairs_of, sides
 from symgrad.graphs.weights import ONE, plus
 
 
-def structure_of(node: Node, batch: int, rows: int) -> Form:
+def structure_of(node: Node, batch: int, rows: int) -> MatrixForm:
     """The structure of `node`, whose axes are `batch` axes, `rows` row axes and column axes."""
     return classify(expand(node), node.shape, batch, rows, source=node)
 
 
 def classify(terms: Sequence[Term], shape: Shape, batch: int, rows: int, deepest: int = 4,
-             source: Node | None = None) -> Form:
+             source: Node | None = None) -> MatrixForm:
     """The structure of a sum of terms, which is `source` if that is given."""
     terms = _merged([part for term in terms for part in _opened(term)])
-    plain = Form(DENSE, tuple(terms), shape, batch, rows, source=source)
+    plain = MatrixForm(DENSE, tuple(terms), shape, batch, rows, source=source)
     if any(_entangled(term, plain) for term in terms):
         return plain
     pairs = pairs_of(terms, plain)
@@ -78,12 +78,12 @@ def _merged(terms: Sequence[Term]) -> list[Term]:
     return [term for like in found.values() for term in like if term.by.number]
 
 
-def _entangled(term: Term, form: Form) -> bool:
+def _entangled(term: Term, form: MatrixForm) -> bool:
     """Does a row or a column run along a batch axis?"""
     return not set(term.out[:form.batch]).isdisjoint(term.out[form.batch:])
 
 
-def _part(form: Form, terms: Sequence[Term], lead: Sequence[int], pair: Pair, deepest: int) -> Form:
+def _part(form: MatrixForm, terms: Sequence[Term], lead: Sequence[int], pair: Pair, deepest: int) -> MatrixForm:
     """The matrix of some axes of `form`, those in `lead` in front of it; terms are cut to them."""
     axes = (*range(form.batch), *lead, *pair[0], *pair[1])
     cut = [restricted(term, term.factors, [term.out[a] for a in axes], term.by) for term in terms]
@@ -91,7 +91,7 @@ def _part(form: Form, terms: Sequence[Term], lead: Sequence[int], pair: Pair, de
     return classify(cut, shape, form.batch + len(lead), len(pair[0]), deepest, _cut(form, lead, axes))
 
 
-def _cut(form: Form, lead: Sequence[int], axes: Sequence[int]) -> Node | None:
+def _cut(form: MatrixForm, lead: Sequence[int], axes: Sequence[int]) -> Node | None:
     """The given matrix on the diagonal of the axes `lead`, if they are a delta in front of it."""
     node = form.source
     if node is None or not form.square or len(axes) + len(lead) != len(form.shape):
@@ -106,19 +106,19 @@ def _cut(form: Form, lead: Sequence[int], axes: Sequence[int]) -> Node | None:
 # kinds ------------------------------------------------------------------------------------------------
 
 
-def _diagonal(form: Form) -> Form:
+def _diagonal(form: MatrixForm) -> MatrixForm:
     front = form.shape[:form.batch + form.rows]
     parts = [scale(product_of(t.factors, t.out[:form.batch + form.rows], t.sizes), t.by) for t in form.terms]
     return _of(form, DIAGONAL, nodes=(add(parts) if parts else zeros(front),))
 
 
-def _of(form: Form, kind: str, parts: Sequence[Form] = (), pairs: Sequence[Pair] = (), shared: int = 0,
-        nodes: tuple[Node, ...] = ()) -> Form:
-    return Form(kind, form.terms, form.shape, form.batch, form.rows, tuple(parts), tuple(pairs), shared, nodes,
-                form.source)
+def _of(form: MatrixForm, kind: str, parts: Sequence[MatrixForm] = (), pairs: Sequence[Pair] = (), shared: int = 0,
+        nodes: tuple[Node, ...] = ()) -> MatrixForm:
+    return MatrixForm(kind, form.terms, form.shape, form.batch, form.rows, tuple(parts), tuple(pairs), shared, nodes,
+                      form.source)
 
 
-def _identities(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
+def _identities(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixForm | None:
     """Deltas that no operand touches, in all terms: A ⊗ I."""
     alone = [pair for pair in pairs if all(is_delta(t, pair) and _untouched(t, pair[0][0]) for t in form.terms)]
     rest = [pair for pair in pairs if pair not in alone]
@@ -133,17 +133,17 @@ def _untouched(term: Term, axis: int) -> bool:
     return term.out[axis] not in term.held and term.out.count(term.out[axis]) == 2
 
 
-def _eye(form: Form, pair: Pair) -> Form:
+def _eye(form: MatrixForm, pair: Pair) -> MatrixForm:
     front = tuple(form.shape[:form.batch])
     size = form.shape[pair[0][0]]
     labels = (*range(form.batch), form.batch, form.batch)
     sizes = dict(enumerate((*front, size)))
-    return _diagonal(Form(DENSE, (Term(ONE, (), labels, sizes),), (*front, size, size), form.batch, 1))
+    return _diagonal(MatrixForm(DENSE, (Term(ONE, (), labels, sizes),), (*front, size, size), form.batch, 1))
 
 
-def _factors(form: Form, parts: Sequence[tuple[Form, Pair]], shared: int) -> Form:
+def _factors(form: MatrixForm, parts: Sequence[tuple[MatrixForm, Pair]], shared: int) -> MatrixForm:
     """A Kronecker product in the order of its axes; one inside it is taken apart."""
-    flat: list[tuple[Form, Pair]] = []
+    flat: list[tuple[MatrixForm, Pair]] = []
     for part, pair in parts:
         if part.kind == KRONECKER and not part.shared and not shared:
             place = dict(zip((*part.row_axes, *part.column_axes), (*pair[0], *pair[1]), strict=True))
@@ -155,14 +155,14 @@ def _factors(form: Form, parts: Sequence[tuple[Form, Pair]], shared: int) -> For
     return _of(form, KRONECKER, [part for part, _ in flat], [pair for _, pair in flat], shared)
 
 
-def _kronecker(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
+def _kronecker(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixForm | None:
     """One term whose operands fall apart: A ⊗ B."""
     (term,) = form.terms
     groups = groups_of(term, form, pairs, loose=False)
     return _grouped(form, term, groups, (), deepest) if len(groups) > 1 else None
 
 
-def _loose(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
+def _loose(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixForm | None:
     """One term whose operands are connected by summed labels only: Σ_t A_t ⊗ B_t."""
     if len(form.terms) != 1:
         return None
@@ -175,10 +175,10 @@ def _loose(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
     return _grouped(form, term, groups, shared, deepest)
 
 
-def _grouped(form: Form, term: Term, groups: Sequence[Group], shared: Labels, deepest: int) -> Form:
+def _grouped(form: MatrixForm, term: Term, groups: Sequence[Group], shared: Labels, deepest: int) -> MatrixForm:
     batch = term.out[:form.batch]
     weighted = next((i for i, (factors, _) in enumerate(groups) if factors), 0)
-    parts: list[tuple[Form, Pair]] = []
+    parts: list[tuple[MatrixForm, Pair]] = []
     for i, (factors, pairs) in enumerate(groups):
         axes = axes_of(pairs)
         out = (*batch, *shared, *(term.out[a] for a in (*axes[0], *axes[1])))
@@ -188,7 +188,7 @@ def _grouped(form: Form, term: Term, groups: Sequence[Group], shared: Labels, de
     return _factors(form, parts, len(shared))
 
 
-def _blocks(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
+def _blocks(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixForm | None:
     """Deltas that all terms have: blocks along these axes."""
     alone = [pair for pair in pairs if form.terms and all(is_delta(t, pair) for t in form.terms)]
     rest = axes_of(pair for pair in pairs if pair not in alone)
@@ -198,7 +198,7 @@ def _blocks(form: Form, pairs: Sequence[Pair], deepest: int) -> Form | None:
     return _of(form, BLOCKS, [_part(form, form.terms, axes[0], rest, deepest)], [axes, rest])
 
 
-def _gram(form: Form) -> Form | None:
+def _gram(form: MatrixForm) -> MatrixForm | None:
     """Terms with one X beside the rows and beside the columns: X' diag(s) X."""
     if not form.square or not form.terms:
         return None
@@ -210,7 +210,7 @@ def _gram(form: Form) -> Form | None:
     return _of(form, GRAM, nodes=(first.left, middle), shared=first.shared)
 
 
-def _several(form: Form, deepest: int) -> Form | None:
+def _several(form: MatrixForm, deepest: int) -> MatrixForm | None:
     """Several terms, grouped by their block axes and, without those, by their X."""
     if len(form.terms) < 2:
         return None
@@ -234,7 +234,7 @@ def _several(form: Form, deepest: int) -> Form | None:
     return _low_rank(form, flat) or _of(form, SUM, flat)
 
 
-def _distributed(form: Form, deepest: int) -> Form | None:
+def _distributed(form: MatrixForm, deepest: int) -> MatrixForm | None:
     """A product that hides its structure, distributed over a sum among its factors: that on rows and columns, if any.
 
     None where a part of the result has no structure either, unless the sum has a delta, which is better gone.
@@ -254,7 +254,7 @@ def _distributed(form: Form, deepest: int) -> Form | None:
     return found if found.kind != DENSE and (mixed or all(part.kind != DENSE for part in found.parts)) else None
 
 
-def _hiding(term: Term, form: Form) -> int | None:
+def _hiding(term: Term, form: MatrixForm) -> int | None:
     """The place of the sum that has most of the row and column axes, and more than one axis beside the batch."""
     sides_of = [{term.out[a] for a in axes} for axes in (form.row_axes, form.column_axes)]
     batch = set(term.out[:form.batch])
@@ -266,7 +266,7 @@ def _hiding(term: Term, form: Form) -> int | None:
 # low rank ---------------------------------------------------------------------------------------------
 
 
-def _low_rank(form: Form, parts: Sequence[Form]) -> Form | None:
+def _low_rank(form: MatrixForm, parts: Sequence[MatrixForm]) -> MatrixForm | None:
     """A diagonal and terms of a rank that is known to be lower than the order of the matrix."""
     diagonal = [part for part in parts if part.kind == DIAGONAL]
     rest = [part for part in parts if part.kind != DIAGONAL]

@@ -16,7 +16,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node
-from symgrad.graphs.structure.form import BLOCKS, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, Form
+from symgrad.graphs.structure.form import BLOCKS, DIAGONAL, GRAM, KRONECKER, LOW_RANK, SUM, MatrixForm
 from symgrad.graphs.structure.maps import dense
 from symgrad.graphs.weights import ONE, Weight
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Letters = tuple[Tree, ...]
 
 
-def formula(form: Form, over: bool, names: Mapping[Node, str], style: str = "unicode") -> str:
+def formula(form: MatrixForm, over: bool, names: Mapping[Node, str], style: str = "unicode") -> str:
     """The formula of a structure; `over` says that its batch axis is the sample axis. `names` are display names."""
     lead = tuple(HIDDEN if over and i == 0 else None for i in range(form.batch))
     stack = form.batch - over
@@ -42,7 +42,7 @@ def formula(form: Form, over: bool, names: Mapping[Node, str], style: str = "uni
     return composed(_nodes(form), build, names, style)
 
 
-def _nodes(form: Form) -> list[Node]:
+def _nodes(form: MatrixForm) -> list[Node]:
     """The nodes over which the formula is written."""
     if form.kind == DIAGONAL and form.rows == 1:
         return _diagonals(form)
@@ -51,20 +51,20 @@ def _nodes(form: Form) -> list[Node]:
     return list(dict.fromkeys(node for part in form.parts for node in _nodes(part)))
 
 
-def _by_parts(form: Form) -> bool:
+def _by_parts(form: MatrixForm) -> bool:
     if form.kind == KRONECKER:
         return _ordered(form)
     return form.kind in (BLOCKS, LOW_RANK, SUM)
 
 
-def _ordered(form: Form) -> bool:
+def _ordered(form: MatrixForm) -> bool:
     """Do the factors of a Kronecker product lie one behind the other?"""
     rows = [a for r, _ in form.pairs for a in r]
     columns = [a for _, c in form.pairs for a in c]
     return rows == sorted(rows) and columns == sorted(columns)
 
 
-def _node(form: Form) -> Node:
+def _node(form: MatrixForm) -> Node:
     """The matrix as one node: X' diag(s) X, not the form in which it is best computed."""
     batch, rows, columns = tuple(range(form.batch)), tuple(form.row_axes), tuple(form.column_axes)
     if form.kind == DIAGONAL and form.rows > 1:
@@ -77,7 +77,7 @@ def _node(form: Form) -> Node:
                     (*batch, *rows, *columns))
 
 
-def _diagonals(form: Form) -> list[Node]:
+def _diagonals(form: MatrixForm) -> list[Node]:
     """A diagonal as the terms of diag(p) + λ I."""
     (entries,) = form.nodes
     axes = tuple(range(len(entries.shape)))
@@ -92,13 +92,13 @@ def _diagonals(form: Form) -> list[Node]:
     return [contract([node], [axes], (*axes, axes[-1])) for node in sums]
 
 
-def _letters(form: Form, w: Writer, taken: Sequence[Tree], axes: Sequence[int]) -> list[Tree]:
+def _letters(form: MatrixForm, w: Writer, taken: Sequence[Tree], axes: Sequence[int]) -> list[Tree]:
     """Letters for batch axes of a form, or for summed axes of its parts."""
     inside = [node for part in form.parts for node in _nodes(part)] or _nodes(form)
     return w.letters(len(axes), set(taken), [any(w.axes.get(node) == axis for node in inside) for axis in axes])
 
 
-def _tree(form: Form, w: Writer, batch: Letters) -> Tree:
+def _tree(form: MatrixForm, w: Writer, batch: Letters) -> Tree:
     if form.identity:
         return EYE
     if not _by_parts(form):
@@ -136,7 +136,7 @@ def _apart(tree: Tree) -> tuple[int, list[Tree], Tree]:
     return sign, [], tree
 
 
-def _plain(form: Form, w: Writer, batch: Letters) -> Tree:
+def _plain(form: MatrixForm, w: Writer, batch: Letters) -> Tree:
     """A matrix, row or column without indices, or the entries of a tensor of higher order."""
     node = _node(form)
     counts = form.rows, len(form.column_axes)

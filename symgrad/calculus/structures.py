@@ -23,7 +23,7 @@ from symgrad.graphs.rewrites.simplification import tidied
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.structure import maps
-from symgrad.graphs.structure.form import Form
+from symgrad.graphs.structure.form import MatrixForm
 from symgrad.graphs.structure.reading import structure_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.tensor import Tensor, wrap
@@ -44,7 +44,7 @@ class Structure:
     v/(1 - tanh(x)^⊙2)
     """
 
-    def __init__(self, form: Form, over: Size | None, names: Mapping[Node, str]) -> None:
+    def __init__(self, form: MatrixForm, over: Size | None, names: Mapping[Node, str]) -> None:
         self._form, self.over, self._names = form, over, names
 
     @property

@@ -48,7 +48,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitPlan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
     step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
@@ -93,13 +93,13 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: Plan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> Plan:
+def again(plan: FitPlan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> FitPlan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
                    gradients={}, title="on all samples, epoch")
 
 
-def run(model: Fits, data: Dataset, validation: Dataset | None, plan: Plan) -> History:
+def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -> History:
     """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
     curves = ["epoch", "loss", *plan.metrics]
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
@@ -138,12 +138,12 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: Plan) -> H
     return history
 
 
-def _steps(data: Dataset, plan: Plan) -> int:
+def _steps(data: Dataset, plan: FitPlan) -> int:
     """The number of minibatches of an epoch."""
     return math.ceil(data.count / plan.batch_size) if plan.batch_size and data.divisible else 1
 
 
-def _norms(plan: Plan) -> dict[str, float]:
+def _norms(plan: FitPlan) -> dict[str, float]:
     """The norm of each gradient as the last step left it."""
     return {name: math.sqrt(np.vdot(g, g)) for name, g in plan.gradients.items()}
 
@@ -155,7 +155,7 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
             hook(training)
 
 
-def _epoch(model: Fits, data: Dataset, plan: Plan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
+def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
     """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
     entered = model.parameters
     total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0

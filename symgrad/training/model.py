@@ -157,7 +157,7 @@ class Model:
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         step, length, gradients = self._steps(optimizer)
-        plan = fitting.Plan(
+        plan = fitting.FitPlan(
             step, length, device.read if device.foreign else None, tuple(self._data_names), epochs,
             batch_size, self._rng if shuffle else None, tuple(chosen),
             lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
