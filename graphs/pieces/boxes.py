@@ -9,7 +9,7 @@ boxes, so that formulas, local derivatives and drawings are all read from small 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
@@ -35,6 +35,11 @@ class Box:
     leaf: Node
     operands: tuple[Box, ...]
     layer: int  # 0: before the first layer; the layer of what follows the last is its number + 1
+
+    @property
+    def is_given(self) -> bool:
+        """Is it a symbol or a constant, and not computed?"""
+        return self.node.op in ops.GIVEN
 
 
 def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = (), letter: str = "") -> list[Box]:
@@ -86,7 +91,7 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
         else:
             name = fresh("a" if kind == "affine" else "x", below)
         over = node.shape[0] if samples.get(node) == 0 else None
-        leaf = node if node.op in ops.GIVEN else input_node(
+        leaf = named_leaf(node, names) if node.op in ops.GIVEN else input_node(
             Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
         used = sorted(i for n in topological([formula]) if n is not leaf for i in places.get(n, ()))
         places.setdefault(leaf, []).append(len(made))
@@ -94,6 +99,14 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
                         leaf, tuple(made[i] for i in used), below))
         local[node] = leaf
     return made
+
+
+def named_leaf(node: Node, names: Mapping[Node, str]) -> Node:
+    """A leaf of a graph under its display name: what is printed of a part alone has the names of the whole."""
+    symbol = node.attrs[0] if node.op is ops.INPUT else None
+    if symbol is None or names.get(node, symbol.name) == symbol.name:
+        return node
+    return input_node(replace(symbol, name=names[node]), node.shape, node.dtype)
 
 
 def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:

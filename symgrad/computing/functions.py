@@ -32,6 +32,7 @@ from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.naming import layer_names
 from symgrad.language.recipes import written_symbols
 from symgrad.language.tensor import Tensor
 
@@ -152,7 +153,8 @@ def function(inputs: Inputs, outputs: Any, backend: str = "numpy", dtype: Any = 
     leaves: list[Tensor] = []
     form = _form(outputs, leaves)
     named_inputs = _named_inputs(inputs)
-    names = display_names([*(t.node for t in leaves), *(t.node for _, t in named_inputs)])
+    every = [*leaves, *(t for _, t in named_inputs)]
+    names = display_names([t.node for t in every], layer_names(every))
     arguments = [(name if name is not None else names[t.node], t.node) for name, t in named_inputs]
     _check_inputs(arguments, [t.node for t in leaves], names)
     nodes = stabilise([t.node for t in leaves])
@@ -259,7 +261,7 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     array([[1., 0.],
            [0., 1.]])
     """
-    names = display_names([tensor.node])
+    names = display_names([tensor.node], layer_names([tensor]))
     inputs = {name: node for node, name in names.items()}
     if any(key not in inputs for key in values):
         spare = {name: node for name, node in written_symbols(tensor).items() if name in values and name not in inputs}

@@ -28,6 +28,7 @@ from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -107,7 +108,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     (root,) = stabilise([target.node], keep=[x.node for x in variables if x.node.op not in ops.GIVEN])
     loss, weight, over = _split(root, target)
     (loss,) = mirrored([loss], [x.node for x in variables])
-    names = display_names([root])
+    names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables])
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
@@ -121,7 +122,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
                           weight=weight))
     return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
-                      _as_written(target, loss, found))
+                      names, _as_written(target, loss, found))
 
 
 def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:

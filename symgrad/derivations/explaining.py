@@ -14,6 +14,7 @@ from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import show
+from symgrad.formulas.names import symbol_names
 from symgrad.formulas.words.phrases import listed
 from symgrad.formulas.words.spoken import ENTRYWISE
 from symgrad.graphs import ops
@@ -21,10 +22,11 @@ from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
 from symgrad.graphs.node import REAL, Symbol, topological
-from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
+from symgrad.graphs.pieces.boxes import LEAF, Box, named_leaf, passes_on, row_of
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import Weight, to_expr
 from symgrad.language.align import as_tensor
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 
 WIDTH = 88  # columns of a text that nobody has asked to be narrower
@@ -114,12 +116,14 @@ def explain(t: Any, wrt: Any = None) -> Explanation:
 def _formula(t: Tensor, variables: Sequence[Tensor]) -> Explanation:
     """One formula, and its Jacobians."""
     line = str(t)
+    names = symbol_names(topological([t.node, *(x.node for x in variables)]), layer_names([t, *variables]))
     over = f", for each of the {t.over} samples" if t.over is not None else ""
     inside = t.node.operands[0] if t.node.op is ops.NAMED else t.node
     answer = [sentence(f"{line} is {spoken(inside, over=t.over)}{over}" if t.node.op is ops.NAMED else
                        f"This is {spoken(inside, over=t.over)}{over}")]
     for x in variables:
-        answer.append(sentence(f"Its Jacobian with respect to {show(x.node, 'unicode')} is {words(jacobian(t, x))}"))
+        by = show(named_leaf(x.node, names), "unicode")
+        answer.append(sentence(f"Its Jacobian with respect to {by} is {words(jacobian(t, x), names)}"))
     if any(word in f" {text}" for text in answer for word in (" place ", " axis ", " axes ")):
         answer.append("Places and axes are counted from 0.")
     title = line if len(line) <= WIDTH else "A formula in words"
@@ -145,16 +149,17 @@ def _derivative(d: Derivation) -> Explanation:
             answer.append(sentence(f"Written out, that is {whole}"))
     for x in d.wrt:
         if x.node not in {step.box.node for step in d.asked}:
-            answer.append(f"{total} does not depend on {show(x.node, 'unicode')}, so that gradient is zero.")
+            by = show(named_leaf(x.node, d.names), "unicode")
+            answer.append(f"{total} does not depend on {by}, so that gradient is zero.")
     given: dict[str, int] = {}
     lines = [ToldStep(s.kind, s.number, s.formula, s.latex(), tuple(_sentences(s, d, given))) for s in d.steps]
-    return Explanation(title, tuple(answer), symbol_sentences(d.graph[-1].node), tuple(lines))
+    return Explanation(title, tuple(answer), symbol_sentences(d.graph[-1].node, d.names), tuple(lines))
 
 
 def _value(steps: Sequence[Step], d: Derivation) -> str:
     """The loss itself, in words: whole where that can be read, else over the values before it."""
     last = [step for step in steps if step.kind == "forward"][-1]
-    whole = spoken(d.loss, over=d.over) if len(topological([d.loss])) < SMALL else ""
+    whole = spoken(d.loss, over=d.over, names=d.names) if len(topological([d.loss])) < SMALL else ""
     return whole if 0 < len(whole) <= WIDTH and " where " not in whole else spoken(last.node, _roles(last.box), d.over)
 
 
@@ -163,7 +168,7 @@ def _whole(step: Step, d: Derivation) -> str:
     (x,) = (x for x in d.wrt if x.node is step.box.node)
     if len(topological([d.loss])) >= SMALL or step.consumers[0].kind == "output" and len(step.consumers) == 1:
         return ""
-    whole = words(gradient(d.y, x))
+    whole = words(gradient(d.y, x), d.names)
     return whole if len(whole) <= WIDTH and " where " not in whole else ""
 
 

@@ -19,7 +19,7 @@ from symgrad.derivations.reasons import reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.graphs.algebra.einsum import transpose
-from symgrad.graphs.pieces.boxes import local_jacobian, steady
+from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
@@ -174,7 +174,7 @@ def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
     """What is derived, and by what."""
     leaf = {box.node: box.leaf for box in d.graph}
     return "L" if d.weight is not None else text.show(d.graph[-1].leaf, style), tuple(
-        text.show(leaf.get(x.node, x.node), style) for x in d.wrt)
+        text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
 
 
 def _total(d: Transcript, style: str) -> str:
@@ -196,7 +196,7 @@ def _written(d: Transcript, style: str) -> str:
 def _constant(d: Transcript, style: str) -> Sentence:
     """What the loss does not depend on."""
     found = {s.box.node for s in d.outputs}
-    names = tuple(Math(text.show(x.node, style)) for x in d.wrt if x.node not in found)
+    names = tuple(Math(text.show(named_leaf(x.node, d.names), style)) for x in d.wrt if x.node not in found)
     return ("It does not depend on ", *joined(names), ": that gradient is zero.") if names else ()
 
 

@@ -24,8 +24,10 @@ from symgrad.graphs.sizes import Size
 from symgrad.language.align import as_tensor
 
 
-def words(t: Any) -> str:
+def words(t: Any, names: Mapping[Node, str] | None = None) -> str:
     """The formula of a tensor in words, on one line: for captions, and for what is read aloud.
+
+    `names` are display names of symbols, where the text that it stands in has them.
 
     >>> import symgrad as sg
     >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
@@ -33,7 +35,7 @@ def words(t: Any) -> str:
     'twice X transposed times the difference X times w minus y'
     """
     tensor = as_tensor(t, "words")
-    return spoken(tensor.node, over=tensor.over)
+    return spoken(tensor.node, over=tensor.over, names=names)
 
 
 def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None = None,
@@ -51,10 +53,10 @@ def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None
     return f"{text}, where {'; '.join(parts)}" if parts else text
 
 
-def symbol_sentences(root: Node) -> tuple[str, ...]:
-    """One sentence for each symbol: data, then parameters."""
+def symbol_sentences(root: Node, names: Mapping[Node, str] | None = None) -> tuple[str, ...]:
+    """One sentence for each symbol: data, then parameters; `names` are those of a text that has more than `root`."""
     nodes = [node for node in topological([root]) if node.op is ops.INPUT and node.attrs[0].owner != LEAF]
-    nodes, texts = in_order_of_use(root, nodes), lexicon([root]).texts
+    nodes, texts = in_order_of_use(root, nodes), lexicon([root], names).texts
     nodes.sort(key=lambda node: node.attrs[0].kind == "parameter")
     return tuple(sentence(f"{unicode_text(texts[node])} is {_described(node)}") for node in nodes)
 

@@ -76,7 +76,7 @@ def _sampled(box: Box) -> bool:
 
 def forward(found: Sequence[Box], world: World, inside: str = "") -> list[Step]:
     """The forward steps: every box that is no symbol."""
-    inner = [box for box in found if box.leaf is not box.node or box.kind == "output"]
+    inner = [box for box in found if not box.is_given or box.kind == "output"]
     number = {box: i for i, box in enumerate(inner, start=1)}
     return [Step(number[box], "forward", box.name, box.local, box, loss=world.loss, inside=inside, world=world,
                  by=tuple(sorted(number[o] for o in box.operands if o in number))) for box in inner]

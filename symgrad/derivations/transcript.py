@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -60,6 +61,7 @@ class Transcript:
     weight: Weight | None  # y = weight * sum over samples of loss; None where y is the loss itself
     over: Size | None
     graph: tuple[Box, ...] = field(repr=False)
+    names: Mapping[Node, str] = field(repr=False)  # display names of the symbols, the same in all that is said of it
     written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
 
     @cached_property

@@ -24,6 +24,7 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, joint_boxes
 from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 
 KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affine": "operation",
@@ -99,7 +100,7 @@ def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
 def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
     """Boxes of several outputs, drawn once where they share; derivatives among them by their names."""
     nodes = stabilise([t.node for t in tensors])
-    names = display_names(nodes)
+    names = display_names(nodes, layer_names(tensors))
     taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op is ops.NAMED)}
     outputs: dict[Node, str] = {}
     derived: set[Node] = set()

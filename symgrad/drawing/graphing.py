@@ -15,9 +15,10 @@ from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node, rebuild
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import REAL, Node, Symbol, topological
-from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers
+from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers, named_leaf
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.align import as_tensor
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
 
 NONLINEAR = (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP, ops.MAX, ops.MIN)
@@ -52,7 +53,8 @@ def graph(*outputs: Any) -> nx.DiGraph:
     tensors = flat(outputs)
     roots = [t.node for t in tensors]
     order = topological(roots)
-    names, keys = display_names(roots), _keys(order, display_names(roots), roots)
+    names = display_names(roots, layer_names(tensors))
+    keys = _keys(order, names, roots)
     forward = _forward(tensors)
     affine = {n for t in tensors if t.node in forward for n in affine_nodes(t.node)}
     layer, samples = layers(order, affine), sample_axes(roots)
@@ -61,7 +63,7 @@ def graph(*outputs: Any) -> nx.DiGraph:
     leaves: dict[Node, Node] = {}
     for node in order:
         over = node.shape[0] if samples.get(node) == 0 else None
-        leaves[node] = node if not node.operands else input_node(
+        leaves[node] = named_leaf(node, names) if not node.operands else input_node(
             Symbol("data", keys[node], over, owner=LEAF), node.shape, node.dtype)
         once = rebuild(node, tuple(leaves[o] for o in node.operands))
         tensor = wrap(node, over)

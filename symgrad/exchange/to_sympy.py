@@ -12,12 +12,13 @@ import numpy as np
 import sympy as sp
 
 from symgrad.exchange.explicit import RULES, Entries, as_number, int_size, object_array
-from symgrad.formulas.notation.writer import symbol_names
+from symgrad.formulas.names import symbol_names
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import symbols_of
+from symgrad.language.naming import layer_names
 
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
@@ -36,7 +37,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     x_0**2 + x_1**2
     """
     order = topological([t.node])
-    names = symbol_names(order)
+    names = symbol_names(order, layer_names([t]))
     needed = {s.name: s for s in symbols_of([size for node in order for size in node.shape])}
     given = _checked(sizes, needed)
     lone = isinstance(t.over, sp.Symbol) and t.over not in given and not _closes(order)

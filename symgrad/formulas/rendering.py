@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from symgrad.formulas.abbreviations import abbreviations
+from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
-from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, symbol_names
+from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
 from symgrad.formulas.spelling.latex import latex as to_latex
 from symgrad.formulas.spelling.tree import Tree, name, walk
 from symgrad.formulas.spelling.unicode import unicode

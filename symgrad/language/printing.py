@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from symgrad.formulas.names import shape_text
+from symgrad.formulas.names import shape_text, symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
-from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon, symbol_names
+from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
 from symgrad.formulas.rendering import Lines, spelled, written
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 
 WIDTH = 40  # characters of a formula in an error message
@@ -20,7 +21,7 @@ GLANCE = 20  # nodes that an error message looks at
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
     if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
-    return written(t.node, SAMPLE, lexicon([t.node]), frozenset(), None, t.over is not None)
+    return written(t.node, SAMPLE, lexicon([t.node], layer_names([t])), frozenset(), None, t.over is not None)
 
 
 def text(t: Tensor) -> str:

@@ -23,6 +23,7 @@ from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.align import describe
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.regularity import plain
 from symgrad.minimising.stationary import as_constraints, closed
@@ -132,7 +133,7 @@ def _sizes_among(values: Mapping[Any, Any]) -> dict[Any, int]:
 
 def _arguments(tensors: Sequence[Tensor], values: Mapping[Any, Any]) -> dict[Tensor, Any]:
     """The value of each symbol below `tensors`. Raises DataError for a missing one, and for what is no real array."""
-    names = display_names([t.node for t in tensors])
+    names = display_names([t.node for t in tensors], layer_names(tensors))
     given = {(key.node if isinstance(key, Tensor) else key): value for key, value in values.items()}
     found: dict[Tensor, Any] = {}
     for node in names:

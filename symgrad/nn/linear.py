@@ -26,7 +26,7 @@ class Linear(Module):
     def __init__(self, in_features: Any, out_features: Any, bias: bool = True, *, name: str = "",
                  init: Any = None) -> None:
         self.in_features, self.out_features = in_features, out_features
-        self.bias, self.init, self.owner = bias, init, new_owner()
+        self.bias, self.init = bias, init
         self.used = False  # a name that was seen stays: W and W1 would be two parameters
         self.rename(name)
 
@@ -34,23 +34,29 @@ class Linear(Module):
         return f"Linear({self.in_features}, {self.out_features}{'' if self.bias else ', bias=False'})"
 
     def rename(self, suffix: str) -> None:
-        """Name the parameters `W<suffix>` and `b<suffix>`."""
-        self.suffix = suffix
+        """Name the parameters `W<suffix>` and `b<suffix>`; they are new symbols then."""
+        self.suffix, owner = suffix, new_owner()
         shape = (self.out_features, self.in_features)
-        self._W = owned_parameter(f"W{suffix}", shape, self.init, self.owner)
-        self._b = owned_parameter(f"b{suffix}", (self.out_features,), None, self.owner) if self.bias else None
+        self._W = owned_parameter(f"W{suffix}", shape, self.init, owner)
+        self._b = owned_parameter(f"b{suffix}", (self.out_features,), None, owner) if self.bias else None
 
     @property
     def W(self) -> Tensor:
         """The weights, of shape (out_features, in_features)."""
-        self.used = True
+        self._use()
         return self._W
 
     @property
     def b(self) -> Tensor | None:
         """The bias, of shape (out_features,); None without one."""
-        self.used = True
+        self._use()
         return self._b
+
+    def _use(self) -> None:
+        """At the first use the layer becomes an owner: layers are counted in the order in which a network uses them."""
+        if not self.used:
+            self.used = True
+            self.rename(self.suffix)
 
     def own(self) -> list[Tensor]:
         return [p for p in (self.W, self.b) if p is not None]

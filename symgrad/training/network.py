@@ -28,6 +28,7 @@ from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import symbols_of
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.naming import layer_names
 from symgrad.language.reduction import empirical_risk
 from symgrad.language.tensor import Tensor, wrap
 
@@ -51,7 +52,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     """
     target = closed(loss)
     tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
-    names = display_names([t.node for t in tensors])
+    names = display_names([t.node for t in tensors], layer_names(tensors))
     inner = [n for n in wrt or () if n.op not in ops.GIVEN]
     roots = stabilise([t.node for t in tensors], keep=inner)
     root = roots[0]
@@ -161,13 +162,13 @@ def prediction_of(loss: Tensor) -> Tensor | None:
 
 def _formulas(found: Sequence[Box]) -> tuple[str, ...]:
     """The forward formulas of one sample, for the head of the module."""
-    steps = [b for b in found if b.leaf is not b.node or b.kind == "output"]
+    steps = [b for b in found if not b.is_given or b.kind == "output"]
     lines = [f"{_leaf_name(b)} = {render(b.local)}" for b in steps]
     return tuple(lines if len(lines) <= SHOWN else [*lines[: SHOWN - 2], "...", lines[-1]])
 
 
 def _leaf_name(box: Box) -> str:
-    return render(box.leaf) if box.leaf is not box.node else box.name
+    return box.name if box.is_given else render(box.leaf)
 
 
 def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[Node, str]) -> dict[Node, Node]:
@@ -188,7 +189,7 @@ def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon
     @cache
     def comment(node: Node) -> str | None:
         if node in own:
-            left = render(own[node].leaf, mode="batch") if own[node].leaf is not node else own[node].name
+            left = own[node].name if own[node].is_given else render(own[node].leaf, mode="batch")
         elif node in leaves:
             left = render(leaves[node], mode="batch")
         else:

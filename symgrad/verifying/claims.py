@@ -14,6 +14,7 @@ from symgrad.graphs.algebra.samples import sample_axes, sample_size
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.parser import parse_with_symbols
@@ -27,7 +28,7 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
 
     A name that Python's grammar does not read goes without its marks: W^1 is W1, x^{10} is x10.
     """
-    found = {name: _symbol(node) for node, name in display_names([t.node]).items()}
+    found = {name: _symbol(node) for node, name in display_names([t.node], layer_names([t])).items()}
     stack, seen = [t], {id(t)}
     roots: list[Node] = []
     while stack:

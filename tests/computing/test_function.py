@@ -94,7 +94,7 @@ def test_layers_of_one_name_are_numbered_in_order():
     assert display_names([single(x).node]) == {single.W.node: "W", x.node: "x"}
     taken = sg.data("W1", (2, 3))
     names = display_names([(first(x)[:2] * (taken @ x) + second(x)).node])
-    assert sorted(names.values()) == ["W1", "W2", "W3", "b1", "b2", "x"]
+    assert sorted(names.values()) == ["W1", "W2", "W3", "b2", "b3", "x"]  # one number is one layer
 
 
 # values ---------------------------------------------------------------------------------------------------

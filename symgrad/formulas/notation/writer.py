@@ -10,7 +10,7 @@ Nodes with a name print as that name: inputs, `named` tensors, and what a caller
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
@@ -33,7 +34,6 @@ Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"
 DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
 NESTED = 3  # abbreviations in abbreviations that are looked through
-SMALL = 4  # entries of a constant that is written out
 LETTERS = "ijklmpqruvabcdefgh"
 SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
 
@@ -255,41 +255,6 @@ def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
     return Tree("at", (tree, tuple(shown)))
 
 
-def symbol_names(order: Iterable[Node]) -> dict[Node, str]:
-    """Display names of inputs, constants and named tensors, for printing: it never refuses.
-
-    Equal names of different symbols are numbered: those of layers in the order in which the layers were made.
-    """
-    groups: dict[str, list[Node]] = {}
-    values = []
-    for node in order:
-        if node.op is ops.NAMED:
-            groups.setdefault(node.attrs[0], []).append(node)
-        elif node.op is ops.INPUT or (node.op is ops.CONSTANT and node.attrs[0].name):
-            groups.setdefault(node.attrs[0].name, []).append(node)
-        elif node.op is ops.CONSTANT and not _small(node):
-            values.append(node)
-    names = {}
-    for text, nodes in groups.items():
-        free = [node for node in nodes if _owner(node) is None]
-        owned = sorted((node for node in nodes if _owner(node) is not None), key=lambda node: _owner(node) or 0)
-        if len(nodes) == 1 or (len(free) == 1 and not owned):
-            names[nodes[0]] = text
-            continue
-        for node in free[:1]:
-            names[node] = text
-        for number, node in enumerate((*free[1:], *owned), 1):
-            names[node] = numbered(text, number)
-    for number, node in enumerate(values, 1):
-        names[node] = "C" if len(values) == 1 else f"C_{number}"
-    return names
-
-
-def _small(node: Node) -> bool:
-    value = node.attrs[0].value
-    return value is not None and np.size(value) <= SMALL and np.ndim(value) <= 2
-
-
 def written_out(node: Node) -> Tree:
     """A small constant array by its entries; a vector is a column."""
     value = np.asarray(node.attrs[0].value)
@@ -302,12 +267,3 @@ def written_out(node: Node) -> Tree:
 def _entry(value: Any) -> Tree:
     value = exact(value)
     return expression(sp.Rational(value)) if isinstance(value, Fraction) else num(value)
-
-
-def _owner(node: Node) -> int | None:
-    return node.attrs[0].owner if node.op is ops.INPUT else None
-
-
-def numbered(text: str, number: int) -> str:
-    """A name with a number: W1, b_ih_1."""
-    return f"{text}{number}" if text[-1:].isalpha() and "_" not in text and "^" not in text else f"{text}_{number}"
