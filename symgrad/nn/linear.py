@@ -58,6 +58,10 @@ class Linear(Module):
             self.used = True
             self.rename(self.suffix)
 
+    def __getstate__(self) -> dict[str, Any]:
+        self._use()  # a copy is the same layer
+        return vars(self)
+
     def own(self) -> list[Tensor]:
         return [p for p in (self.W, self.b) if p is not None]
 
