@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import derived
 import pytest
-from reading import seen
+from readback import seen
 
 import symgrad as sg
 

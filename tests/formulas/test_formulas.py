@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import gallery
 import pytest
 from latex2mathml.converter import convert
-from reading import seen
+from readback import seen
 
 import symgrad as sg
 from symgrad.formulas.rendering import render

@@ -9,7 +9,7 @@ import gallery
 import numpy as np
 import pytest
 from places import environment
-from reading import read
+from readback import read
 
 from symgrad.formulas.rendering import render
 from symgrad.graphs.algebra.einsum import contract, literal, scale

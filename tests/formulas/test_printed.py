@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import printed
-from reading import seen
+from readback import seen
 
 from symgrad.formulas.spelling.mathml import mathml_of
 
