@@ -23,15 +23,16 @@ from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.binding import Bound
 from symgrad.codegen.plan.plan import Plan, Step, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
-from symgrad.codegen.python.backends import NUMPY
-from symgrad.codegen.python.emit import Form, documented, returned
+from symgrad.codegen.python.emit import Emitted, documented, return_lines
 from symgrad.codegen.python.identifiers import identifier
-from symgrad.codegen.python.shared import INDENT, Comment, Module, setting
+from symgrad.codegen.python.job import NOTHING, Job, Module
+from symgrad.codegen.python.libraries import NUMPY
+from symgrad.codegen.python.planner import INDENT
+from symgrad.codegen.python.setting import Setting, setting
 from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
-from symgrad.graphs.node import Node
 
 RUNTIME = ("C", "_c", *(name for name in vars(c_runtime) if not name.startswith("__")))  # of the Python around it
 # Names that mean something in the generated C: keywords, counters, the variables of loops, functions it calls.
@@ -47,62 +48,11 @@ RESERVED = (
 
 
 @dataclass(frozen=True)
-class Compiled:
+class Compiled(Emitted):
     """One function: its Python lines, its C text, and the plan that both follow."""
 
-    name: str
-    lines: tuple[str, ...]
-    code: tuple[str, ...]
-    used: tuple[str, ...]
-    plan: Plan
-    free_sizes: tuple[sp.Symbol, ...]
-    helpers: tuple[str, ...]
-
-
-def emit_compiled(
-    module: Module,
-    name: str,
-    inputs: Sequence[tuple[str, Node]],
-    outputs: Sequence[tuple[str, Node]],
-    *,
-    form: Form = None,
-    sizes: Mapping[sp.Symbol, int] | None = None,
-    names: Mapping[Node, str] | None = None,
-    comment: Comment | None = None,
-    doc: str | None = None,
-) -> Compiled:
-    """One function `name(inputs)` that computes `outputs` in C; the arguments are those of `emit_function`."""
-    begun = arranged(setting(module, name, inputs, outputs, sizes, names, comment, RESERVED))
-    arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
-    size_names = begun.sizes
-    results = dict(zip(reversed(roots), reversed([identifier(wish) for wish, _ in outputs]), strict=True))
-
-    def invent(e: Expr) -> str:
-        wish = wishes[e].name if e in wishes and wishes[e].name else results.get(e)
-        return scope.fresh(wish) if wish else scope.numbered("v")
-
-    single = module.dtype == "float32"
-    solid = [root for root in dict.fromkeys(roots) if root not in given]
-    comments = {e: in_c_comment(wish.comment) for e, wish in wishes.items() if wish.comment}
-    plan = layout(name, solid, given, size_names, single, scope, invent, comments)
-    used = begun.used()
-    free = tuple(s for s in size_names if s in used and s not in begun.known)
-    passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
-    code = [room_text(name, plan, passed), *plan.nests]
-    code += [text for k, part in enumerate(plan.segments) if part.outside is None
-             for text in c_texts(name, plan, k, passed)]
-    glue = _Glue(name, plan, passed, single, roots, given)
-    steps = _steps(plan, comments)
-    shown = begun.plan(steps, [glue.result(root, roots[:i]) for i, root in enumerate(roots)], _room(plan))
-    parameters = [*arguments, *(["*"] if free else []), *(size_names[s] for s in free)]
-    lines = wrap_line(f"def {name}({', '.join(parameters)}):", "")
-    lines += documented(doc, inputs, arguments, outputs, shown)
-    lines += begun.size_lines({*used, *passed})
-    lines += glue.lines()
-    texts = shown.results
-    lines += wrap_line(f"return {', '.join(texts) if form is None else returned(form, texts)}", INDENT)
-    module.helpers.update(dict.fromkeys(glue.helpers))
-    return Compiled(name, tuple(lines), tuple(code), tuple(plan.context.used), shown, free, tuple(glue.helpers))
+    code: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,54 +69,91 @@ class InPlaceCode:
     plan: Plan
 
 
-def emit_compiled_inplace(
-    module: Module,
-    name: str,
-    inputs: Sequence[tuple[str, Node]],
-    outputs: Sequence[tuple[str, Node]],
-    *,
-    over: Mapping[str, str] | None = None,
-    sizes: Mapping[sp.Symbol, int] | None = None,
-    names: Mapping[Node, str] | None = None,
-    comment: Comment | None = None,
-) -> InPlaceCode | None:
-    """The C of a training step: results go into given arrays, `over` names those that overwrite an input.
+@dataclass(frozen=True)
+class Loops:
+    """What both emitters begin with: the steps of a job in loops, and the sizes that these are handed."""
+
+    begun: Setting
+    layout: Layout
+    comments: Mapping[Expr, str]
+    passed: Mapping[Any, str]
+
+    def code(self) -> tuple[str, ...]:
+        """The C functions: the room that they need, nests that are shared, one for each segment."""
+        name, plan = self.begun.job.name, self.layout
+        return (room_text(name, plan, self.passed), *plan.nests,
+                *(text for k, part in enumerate(plan.segments) if part.outside is None
+                  for text in c_texts(name, plan, k, self.passed)))
+
+    def plan(self, results: Sequence[str]) -> Plan:
+        """The plan of the steps."""
+        return self.begun.plan(_steps(self.layout, self.comments), results, _room(self.layout))
+
+
+def begin(job: Job) -> Setting:
+    """The setting of a job in which no name means something else in C."""
+    return arranged(setting(job, RESERVED))
+
+
+def loops(begun: Setting, roots: Sequence[Expr], wished: Mapping[Expr, str] = NOTHING,
+          named: Mapping[Expr, str] = NOTHING, over: Mapping[Expr, Expr] = NOTHING) -> Loops:
+    """The steps below `roots` in loops; roots are called as they are `named`, or else, without a formula, `wished`."""
+    def invent(e: Expr) -> str:
+        if e in named:
+            return named[e]
+        wish = begun.wishes[e].name if e in begun.wishes else None
+        wish = wish or wished.get(e)
+        return begun.scope.fresh(wish) if wish else begun.scope.numbered("v")
+
+    comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
+    job = begun.job
+    plan = layout(job.name, roots, begun.given, begun.sizes, job.module.single, begun.scope, invent, comments, over)
+    used = begun.used()
+    passed = {s: begun.sizes[s] for s in begun.sizes if s in used or any(s in _free(e) for e in plan.storage.stored)}
+    return Loops(begun, plan, comments, passed)
+
+
+def emit_compiled(job: Job) -> Compiled:
+    """A function in C, and the Python around it, which takes and gives what that of `emit_function` does."""
+    begun = begin(job)
+    roots, given = begun.roots, begun.given
+    results = dict(zip(reversed(roots), reversed(begun.result_names()), strict=True))
+    done = loops(begun, [root for root in dict.fromkeys(roots) if root not in given], results)
+    code = done.code()
+    glue = _Glue(job.name, done.layout, done.passed, job.module.single, roots, given)
+    shown = done.plan([glue.result(root, roots[:i]) for i, root in enumerate(roots)])
+    lines = [*begun.head(), *documented(begun, shown), *begun.size_lines({*begun.used(), *done.passed}), *glue.lines(),
+             *return_lines(job.form, shown.results)]
+    job.module.helpers.update(dict.fromkeys(glue.helpers))
+    return Compiled(job.name, tuple(lines), shown, begun.free, (), code, tuple(done.layout.context.used))
+
+
+def emit_compiled_inplace(job: Job) -> InPlaceCode | None:
+    """The C of a training step: results go into given arrays, or over an input.
 
     None where a step needs NumPy, or a result cannot be where it should be.
     """
-    begun = arranged(setting(module, name, inputs, outputs, sizes, names, comment, RESERVED))
-    arguments, scope, given, wishes, roots = begun.arguments, begun.scope, begun.given, begun.wishes, begun.roots
-    size_names = begun.sizes
-    by_name = {a: e for e, a in given.items()}
-    if len(set(roots)) < len(roots) or set(roots) & set(given) or any(
+    begun = begin(job)
+    roots, over = begun.roots, begun.overwritten()
+    by_name = {a: e for e, a in begun.given.items()}
+    if len(set(roots)) < len(roots) or set(roots) & set(begun.given) or any(
             e.op is acts.CONSTANT for root in roots for e in order([root])):
         return None
-    results = {root: scope.fresh(identifier(wish)) for root, (wish, _) in zip(roots, outputs, strict=True)
-               if wish not in (over or {})}
-
-    def invent(e: Expr) -> str:
-        wish = wishes[e].name if e in wishes else None
-        return results[e] if e in results else scope.fresh(wish) if wish else scope.numbered("v")
-
-    comments = {e: in_c_comment(wish.comment) for e, wish in wishes.items() if wish.comment}
-    called = {wish: a for (wish, _), a in zip(inputs, arguments, strict=True)}
-    over = {new: called[old] for new, old in (over or {}).items()}
-    covered = {root: by_name[over[wish]] for root, (wish, _) in zip(roots, outputs, strict=True) if wish in over}
-    plan = layout(name, roots, given, size_names, module.dtype == "float32", scope, invent, comments, covered)
+    wishes = {root: wish for root, (wish, _) in zip(roots, job.outputs, strict=True)}
+    results = {root: begun.scope.fresh(identifier(wish)) for root, wish in wishes.items() if wish not in over}
+    covered = {root: by_name[over[wish]] for root, wish in wishes.items() if wish in over}
+    done = loops(begun, roots, named=results, over=covered)
+    plan = done.layout
     if len(plan.segments) != 1 or plan.segments[0].outside is not None or len(plan.over) < len(covered):
         return None
-    used = begun.used()
-    passed = {s: size_names[s] for s in size_names if s in used or any(s in _free(e) for e in plan.storage.stored)}
-    code = (room_text(name, plan, passed), *plan.nests, *c_texts(name, plan, 0, passed))
-    inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(inputs)}
+    inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(job.inputs)}
     taken = plan.over
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
               for e in plan.given(0) if e not in plan.context.by_value]
     numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
-    return InPlaceCode(
-        name, code, tuple(plan.context.used), tuple(arrays), tuple(numbers),
-        tuple((symbol, begun.known[symbol]) for symbol in passed), arguments,
-        begun.plan(_steps(plan, comments), [name for name, _ in outputs], _room(plan)))
+    return InPlaceCode(job.name, done.code(), tuple(plan.context.used), tuple(arrays), tuple(numbers),
+                       tuple((symbol, begun.known[symbol]) for symbol in done.passed), begun.arguments,
+                       done.plan(list(wishes.values())))
 
 
 def _free(e: Expr) -> set[Any]:
@@ -258,12 +245,12 @@ class _Glue:
 def compiled_text(module: Module, functions: Sequence[Compiled], doc: str | None = None) -> str:
     """The text of a module with `functions`: the C they need, what compiles it, and the Python around it."""
     used = dict.fromkeys(name for f in functions for name in f.used)
-    code = "\n".join([prelude(module.dtype == "float32", used), "\n\n".join(c for f in functions for c in f.code)])
+    code = "\n".join([prelude(module.single, used), "\n\n".join(c for f in functions for c in f.code)])
     runtime = inspect.getsource(c_runtime)
     runtime = runtime[runtime.index('"""', 3) + 3:].strip()
     parts = ["\n".join([*docstring([doc]), ""])] if doc else []
     parts.append(runtime)
-    blocks = [module.backend.helpers[row].rstrip() for row in module.helpers]
+    blocks = module.helper_texts()
     types = prototypes([text for f in functions for text in f.code])
     blocks.append("\n".join(["C = " + block("\n" + code), "_c = compiled(C)", *types]))
     if module.constants:

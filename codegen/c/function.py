@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -20,6 +21,7 @@ from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import Form, counters, strides
+from symgrad.codegen.plan.lives import Turn, alone, clashes
 from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
@@ -103,8 +105,11 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     apart = [e for e in kept.stored if not _in_c(e)]
     shared = {*roots, *apart, *(b for e in apart for b in reads(e, kept))}  # arrays that NumPy sees too
     found, home = slots(kept, shared, same_place)
+    memory = cache(lambda e: _memory(e, home, taken))
+    loads = cache(lambda e: _loads(context, e))
     segments: list[Segment] = []
     group: list[Expr] = []
+    turns: list[Turn] = []
 
     def current() -> Segment:
         if not segments or segments[-1].outside is not None:
@@ -114,6 +119,8 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     def flush() -> None:
         if group:
             passing = {e for e in group if e in home and all(x in group for x in readers[e])}
+            read = [alone(e, kept, memory, same_place) if len(group) == 1 else _own_reads(e, loads(e)) for e in group]
+            turns.append(Turn(tuple(group), tuple(read), frozenset(group) - passing))
             add(group, write_scalar(context, group, passing), passing)
             group.clear()
 
@@ -124,19 +131,21 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
 
     for e in kept.stored:
         if _in_loops(e):
-            if group and not _joins(context, group, e, home, taken):
+            if group and not _joins(group, e, memory, loads):
                 flush()
             group.append(e)
             continue
         flush()
+        turns.append(Turn((e,), (alone(e, kept, memory, same_place),), frozenset([e])))
         write = writer(e)
         if write is None:
             segments.append(Segment(outside=e, touched=dict.fromkeys([*reads(e, kept), e])))
             continue
         add([e], write(context, e))
     flush()
+    assert not (wrong := clashes(turns, memory, roots)), wrong
     blocks = [block for segment in segments for block in segment.blocks]
-    nests = share(blocks, context.arrays, list(sizes.values()), lambda e: _memory(e, home, taken),
+    nests = share(blocks, context.arrays, list(sizes.values()), memory,
                   lambda wish: scope.fresh(f"{function}_{wish}"), context.by_value)
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken)
 
@@ -192,29 +201,31 @@ def _in_c(e: Expr) -> bool:
     return _in_loops(e) or writer(e) is not None
 
 
-def _joins(c: Context, group: Sequence[Expr], e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> bool:
-    """May `e` be computed in the loop of `group`? It reads what the loop writes only at the entry of its turn."""
+def _joins(group: Sequence[Expr], e: Expr, memory: Callable[[Expr], Any],
+           loads: Callable[[Expr], list[tuple[Expr, Form]]]) -> bool:
+    """May `e` be computed in the loop of `group`? What the loop writes it reads only at the entry of its turn, and only
+    as numbers of the same kind: entries of another size lie elsewhere."""
     if e.shape != group[0].shape or e.op in acts.VIEWS or group[0].op in acts.VIEWS or len(group) > 8:
         return False
-    written = {_memory(x, home, over) for x in group}
-    if _memory(e, home, over) in written:
+    kinds = {memory(x): x.kind for x in group}
+    if memory(e) in kinds:
         return False
-    rank = len(e.shape)
-    for x in (*group, e):
-        for base, form in _loads(c, x):
-            place = _memory(base, home, over)
-            shared = place in written or place == _memory(e, home, over)
-            if shared and (base.shape != e.shape or form != _own(e, rank)):
-                return False
-    return True
+    kinds[memory(e)] = e.kind
+    own = Form(0, strides(e.shape))
+    return all((base.shape, base.kind, form) == (e.shape, kinds[memory(base)], own)
+               for x in (*group, e) for base, form in loads(x) if memory(base) in kinds)
 
 
-def _own(e: Expr, rank: int) -> Form:
-    return Form(0, strides(e.shape))
+def _own_reads(e: Expr, loads: Sequence[tuple[Expr, Form]]) -> dict[Expr, bool]:
+    """What a step in a loop reads, and whether only at the entry that it writes."""
+    own = Form(0, strides(e.shape))
+    found: dict[Expr, bool] = {}
+    for base, form in loads:
+        found[base] = found.get(base, True) and base.shape == e.shape and form == own
+    return found
 
 
 def _loads(c: Context, e: Expr) -> list[tuple[Expr, Form]]:
-
     probe = Context(c.storage, _Anything(), c.sizes, c.single, c.by_value)
     body = Body(probe, len(e.shape))
     body.computed(e, counters(len(e.shape)))

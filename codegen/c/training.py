@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.emit import RUNTIME, InPlaceCode, prototypes
+from symgrad.codegen.c.emit import RUNTIME, InPlaceCode, emit_compiled_inplace, prototypes
 from symgrad.codegen.c.function import dtype_name
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, literal
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
+
+IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shutil", "subprocess", "tempfile")
 
 LOAD = """
 try:
@@ -34,6 +37,15 @@ if _c is not None:
 """
 
 
+def step_in_c(step: Stepping) -> Blocks | None:
+    """The training step by two functions in C; None where it cannot be C."""
+    gradients, update = emit_compiled_inplace(step.gradients), emit_compiled_inplace(step.update)
+    if gradients is None or update is None:
+        return None
+    single = step.gradients.module.single
+    return Blocks((*c_blocks(single, gradients, update), compiled_step(step, gradients, update, single)), (LAST,), IMPORTS)
+
+
 def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[str]:
     """The runtime, the C text and its prototypes."""
     runtime = inspect.getsource(c_runtime)
@@ -44,15 +56,10 @@ def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[
     return [body, "C = " + block("\n" + code) + "\n" + LOAD + "\n".join(lines)]
 
 
-def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Sequence[tuple[str, Node]],
-                  vectors: Sequence[str], rates: Sequence[str], numbers: Sequence[str],
-                  gradients: InPlaceCode, update: InPlaceCode, single: bool, frozen: bool,
-                  taken: Collection[str]) -> str:
-    """`hold` and the step in C: `results` are the loss and the gradients, `vectors` theta, g and the states.
-
-    `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of all. Of what is `frozen`,
-    `state["count"]` says where it begins.
-    """
+def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, single: bool) -> str:
+    """`hold` and the step in C, on the arrays of a state that stay where they are."""
+    parameters, vectors, numbers, rates, data = step.parameters, step.vectors, step.numbers, step.rates, step.data
+    results, taken = [name for name, _ in step.gradients.outputs], step.gradients.module.taken
     scope = Scope({*"state batch lr t work block failed shapes wanted hold".split(), *RUNTIME, *numbers, *taken})
     params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
     arrays, moved = [scope.fresh(n) for n, _ in data], [scope.fresh(n) for n in vectors]
@@ -102,7 +109,7 @@ def compiled_step(parameters: Sequence[str], results: Sequence[str], data: Seque
     all_numbers = [*moved, *numbers]
     passed = [moved[k] if k < len(moved) else all_numbers[k] for kind, k in update.arrays]
     passed += [all_numbers[k] for k in update.numbers]
-    entries = ['state["count"]' if frozen else 'state["theta"].size' for _ in update.sizes]
+    entries = ['state["count"]' if step.frozen else 'state["theta"].size' for _ in update.sizes]
     lines += wrap_line(f"_c.update_0({', '.join([*passed, 'None', *entries])})", "    ")
     return "\n".join([*lines, '    return state["loss"].item()'])
 
@@ -124,6 +131,3 @@ def _shapes_checked(arrays: Sequence[str], nodes: Sequence[Node], sizes: Mapping
     lines.append("    if shapes != wanted:")
     lines.append('        raise ValueError(f"the batch has arrays of shapes {shapes}, but {wanted} are needed")')
     return lines if arrays else []
-
-
-IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shutil", "subprocess", "tempfile")

@@ -20,7 +20,7 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, flat, locate, zero
-from symgrad.codegen.python.shared import Setting
+from symgrad.codegen.python.setting import Setting
 from symgrad.graphs.sizes import Size
 
 Where = tuple[tuple[tuple[int, Size], ...], ...]  # of each axis of a result: pairs (axis of the operand, step)

@@ -9,7 +9,7 @@ Equal expressions are one object within one `Arrays`, so common subexpressions a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -288,3 +288,14 @@ def order(roots: Sequence[Expr]) -> list[Expr]:
             stack.append((e, True))
             stack.extend((a, False) for a in reversed(e.args) if a not in done)
     return list(done)
+
+
+def uses(exprs: Sequence[Expr], roots: Sequence[Expr], again: Collection[acts.Act]) -> dict[Expr, int]:
+    """How often each expression would be written if all were written once but those `again`, at every use."""
+    count = dict.fromkeys(exprs, 0)
+    for root in roots:
+        count[root] += 1
+    for e in reversed(exprs):
+        for arg in e.args:
+            count[arg] += count[e] if e.op in again else 1
+    return count

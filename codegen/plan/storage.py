@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, order
+from symgrad.codegen.lowering.arrays import Expr, order, uses
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.indices import STEPS, Form, counters, locate
 from symgrad.graphs.node import BOOLEAN
@@ -52,11 +52,11 @@ def storage(roots: Sequence[Expr]) -> Storage:
     exprs = order(roots)
     keep = result.keep
     keep.update(root for root in roots)
-    uses = _uses(exprs, roots)
+    count = uses(exprs, roots, STEPS)
     for e in exprs:
         if e.op in acts.LEAVES or e.op in TRIVIAL:
             continue
-        if e.op not in STEPS and (e.op not in SCALAR or uses[e] > 1):
+        if e.op not in STEPS and (e.op not in SCALAR or count[e] > 1):
             keep.add(e)
     for e in reversed(exprs):
         if e.op is acts.RESHAPE and e not in keep and _is_view(e.args[0]):
@@ -91,17 +91,6 @@ def _visited(e: Expr, arg: Expr) -> Shape:
     if e.op in acts.FOLDING or e.op in acts.MOVES:
         return arg.shape
     return e.shape
-
-
-def _uses(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:
-    """How often each expression would be computed if nothing were stored but what is no scalar function."""
-    count = dict.fromkeys(exprs, 0)
-    for root in roots:
-        count[root] += 1
-    for e in reversed(exprs):
-        for arg in e.args:
-            count[arg] += count[e] if e.op in STEPS else 1
-    return count
 
 
 def _cut(exprs: Sequence[Expr], keep: set[Expr]) -> None:

@@ -1,15 +1,17 @@
 """The parts of a training module that are the same for every model, as text: templates of `module.py`.
 
 Kept short enough to read: this is what a user finds around the formulas. `${...}` is filled in by `filled`. Files
-and checks are NumPy's in every backend; `WORDS` says how arrays get from there to where a backend computes.
+and checks are NumPy's in every backend; a `Frame` says how arrays get from there to where a backend computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from symgrad.codegen.python.shared import Module
+from symgrad.codegen.python.job import Blocks, Stepping
+from symgrad.codegen.python.libraries import CUPY, NUMPY, Library
 from symgrad.codegen.python.workspace import filled
 
 FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE LR
@@ -17,26 +19,7 @@ PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAM
 argparse math os sys time zipfile Path""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
-WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
-    "numpy": {"quiet": '@np.errstate(all="ignore")\n', "value": "loss.item()", "where": "", "needs": "NumPy"},
-    "cupy": {"quiet": "", "value": "loss.copy()", "where": ", on the device",
-             "needs": "CuPy with a GPU, where its speed has not been measured"},
-})
-
-
-def put(text: str, device: bool) -> str:
-    """A NumPy array where the backend computes."""
-    return f"cp.asarray({text})" if device else text
-
-
-def framed(module: Module, template: str, **parts: str) -> str:
-    """A part of the frame in the words of the backend."""
-    device = module.backend.device
-    words = {**WORDS[module.backend.name], "np": module.backend.np, "read": "cp.asnumpy" if device else "np.asarray",
-             "get": "cp.asnumpy" if device else "np.asarray", "array": put("array", device)}
-    return filled(template, **{**words, **parts})
-
-
+NUMPY_LINE = "import numpy as np"
 _FANS = {"glorot": "(fan_in + fan_out)", "he": "fan_in"}
 _SOURCES = {"glorot": "Glorot and Bengio 2010, eq. 16", "he": "He et al. 2015, eq. 10"}
 _DRAWS = {
@@ -145,7 +128,7 @@ def checked(data, names):
     """The same, of data; raises ValueError for values that cannot be, too."""
     arrays = fitted(data, names)
     for name in names:
-        array = ${read}(data[name])
+        array = ${get}(data[name])
         if not array.size:
             raise ValueError(f"{name}: the array is empty")
         if not np.all(np.isfinite(array)):
@@ -288,3 +271,40 @@ LAST = '''\
 if __name__ == "__main__":
     main()
 '''
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a program handles the arrays of a library."""
+
+    library: Library
+    needs: str  # what must be installed
+    quiet: str  # the decorator of a step
+    value: str  # the loss as a step gives it
+    where: str  # and where that lies
+    cast: str  # an array of a batch, as the functions take it
+    loop: str  # over the minibatches of an epoch
+    guard: str = ""  # imports of the library that say what is missing
+    pieces: bool = True  # does an update take pieces of the vectors, which lie in a cache together?
+    step: Callable[[Stepping], Blocks | None] | None = None  # what writes a step that is not that of the frame
+
+    def import_lines(self, body: str) -> str:
+        """The imports of arrays that a text needs."""
+        lines = self.library.import_lines(body).split("\n")
+        if not self.guard:
+            return "\n".join(lines)
+        _, *more = [line for line in lines if line != NUMPY_LINE]  # the first is in the guard
+        return f"{NUMPY_LINE}\n\n{filled(self.guard, more=''.join(f'{chr(10)}    {line}' for line in more)).rstrip()}"
+
+    def filled(self, template: str, **parts: str) -> str:
+        """A part of a program in these words."""
+        library = self.library
+        words = {"np": library.np, "get": library.get, "array": library.put.format("array"), "quiet": self.quiet,
+                 "value": self.value, "where": self.where}
+        return filled(template, **{**words, **parts})
+
+
+HOST = Frame(NUMPY, "NumPy", '@np.errstate(all="ignore")\n', "loss.item()", "",
+             'np.asarray(array).astype({kind}, copy=False, casting="same_kind")', LOOP)
+DEVICE = Frame(CUPY, "CuPy with a GPU, where its speed has not been measured", "", "loss.copy()", ", on the device",
+               "cp.asarray(array, {kind})", DEVICE_LOOP, GPU, pieces=False)

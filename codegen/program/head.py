@@ -6,49 +6,44 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symgrad.codegen.c import training as c_training
 from symgrad.codegen.plan.binding import index_inputs
-from symgrad.codegen.program import frame
+from symgrad.codegen.program.frame import CONSTANTS, PIECE, Frame
 from symgrad.codegen.program.network import Network, Rule, count_text, sum_of
-from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
-from symgrad.codegen.python.shared import Module
+from symgrad.codegen.python.job import Module
 from symgrad.codegen.quoting import docstring, literal
 from symgrad.graphs.node import INTEGER, REAL, Node
 
 Functions = Mapping[str, Emitted | InPlaceFunction]
-NUMPY_LINE = "import numpy as np"
 ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THREADS=1 in the environment (for other "
          "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")
 
 
-def head(module: Module, net: Network, rule: Rule, functions: Functions, body: str) -> str:
+def head(module: Module, net: Network, rule: Rule, frame: Frame, functions: Functions, body: str,
+         more: Sequence[str]) -> str:
     flops = functions["backward"].plan.flops
-    count, needs = sum_of(net.parameters), frame.WORDS[module.backend.name]["needs"]
+    count = sum_of(net.parameters)
     lines = [net.title, "", *(f"    {line}" for line in net.formulas), "",
              f"{count} parameters; {count_text(flops)} operations for the loss and all gradients. G_v is the gradient "
-             f"of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs {needs}.", "",
+             f"of the loss by v; the rows of matrices such as X are samples. Written by symgrad; needs {frame.needs}.", "",
              "    python thisfile.py data.npz --epochs 10 --output model.npz", "",
-             *([ALONE, ""] if functions["backward"].plan.wants_one_thread({}) and not module.backend.device else []),
+             *([ALONE, ""] if frame.pieces and functions["backward"].plan.wants_one_thread({}) else []),
              f"data.npz holds the arrays {_listed(name for name, _ in net.data)}, model.npz the parameters by name."]
     doc = []
     for line in lines:
         doc += [line] if line.startswith("    ") else textwrap.wrap(
             line, 96, break_long_words=False, break_on_hyphens=False) or [""]
-    every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *c_training.IMPORTS})
-    arrays = module.backend.import_lines(body)
-    if module.backend.device:
-        first, *more = [line for line in arrays.split("\n") if line != NUMPY_LINE]
-        arrays = f"{NUMPY_LINE}\n\n" + workspace.filled(frame.GPU, more="".join(f"\n    {line}" for line in more)).rstrip()
+    every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *more})
+    arrays = frame.import_lines(body)
     imports = [name for name in every if f"{name}." in body + arrays]
     parts = ["\n".join(docstring(doc)), "\n".join(f"import {name}" for name in imports)
              + ("\nfrom pathlib import Path" if module.data else ""), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {rule.lr!r}  # the learning rate, unless another is given",
-                 *([] if module.backend.device else [f"PIECE = {frame.PIECE}  # entries that an update takes at a time"]),
+                 *([f"PIECE = {PIECE}  # entries that an update takes at a time"] if frame.pieces else []),
                  *_tables(net)]
     if module.data:
-        constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{frame.CONSTANTS}"))')
+        constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{CONSTANTS}"))')
     constants += module.constant_lines("LARGE")
     return "\n\n".join([*parts, "\n".join(constants)])
 
@@ -99,5 +94,3 @@ def lengths_of(net: Network) -> dict[str, int]:
         if isinstance(size, int) and not isinstance(node.attrs[0].classes, int):
             lengths[both[node]] = min(size, lengths.get(both[node], size))
     return lengths
-
-

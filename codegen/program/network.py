@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.python.shared import Comment
+from symgrad.codegen.python.job import Comment
 from symgrad.graphs.node import Node
 
 Named = tuple[tuple[str, Node], ...]

@@ -13,20 +13,18 @@ import sympy as sp
 from symgrad.codegen.plan.binding import bind_sizes
 from symgrad.codegen.program import frame
 from symgrad.codegen.python.identifiers import Scope
-from symgrad.codegen.python.shared import Module
+from symgrad.codegen.python.job import Module, Named
 from symgrad.codegen.python.texts import number_text, shape_text, size_text
 from symgrad.codegen.quoting import literal
 from symgrad.graphs.algebra.primitives import constant
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.sizes import Shape, symbols_of
 
-Named = Sequence[tuple[str, Node]]
-
 
 def start(module: Module, name: str, node: Node) -> tuple[str, str]:
     """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
     symbol: Symbol = node.attrs[0]
-    xp = module.backend.np
+    xp = module.library.np
     if symbol.init is None:
         kind = "glorot_uniform" if len(node.shape) > 1 else "zeros"
     elif isinstance(symbol.init, str):
@@ -41,7 +39,7 @@ def start(module: Module, name: str, node: Node) -> tuple[str, str]:
         return "array", f"{module.constants[leaf]}.copy()"
     if kind in ("zeros", "ones"):
         return kind, f"{xp}.{kind}({{}}, DTYPE)"
-    return kind, frame.put(f"{kind}(rng, {{}})", module.backend.device)
+    return kind, module.library.put.format(f"{kind}(rng, {{}})")
 
 
 def _shape_argument(shape: Shape, names: Mapping[Any, str]) -> str:

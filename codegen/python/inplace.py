@@ -74,7 +74,7 @@ class InPlace:
         if e.op is acts.ADD:
             return self._add(e, out)
         args = [self.text(a) for a in e.args]
-        self.helpers.update(dict.fromkeys(helpers_of(e, self.spelling.backend)))
+        self.helpers.update(dict.fromkeys(helpers_of(e, self.spelling.library)))
         if e.op in REDUCE:
             return [self._reduced(e, args[0], out)]
         if e.op in acts.ARGUMENTS:
@@ -92,7 +92,7 @@ class InPlace:
             if e.attrs[0]:
                 return [f"{self.np}.copyto({out}, {args[0].text})", *lines[1:]]
             return [f"{out}.fill(0)", *lines[1:]]
-        if e.op is acts.CALL and e.attrs[0] in ("vecdot", "einsum") and not self.spelling.backend.device:
+        if e.op is acts.CALL and e.attrs[0] in self.spelling.library.out:
             return [f"{self.text(e, True).text[:-1]}, out={out})"]
         if e.op in (acts.CAST, *acts.VIEWS):
             cast = e.op is acts.CAST
@@ -105,7 +105,7 @@ class InPlace:
         args = joined([self.text(a) for a in e.args])
         if name == "where":
             return [f"{out}[...] = {self.np}.where({args})"]
-        if name in self.spelling.backend.helpers:
+        if name in self.spelling.library.helpers:
             self.helpers[name] = None
             return [f"{out}[...] = _{name}({args})"]
         return [f"{self.spelling.function(name)}({args}, out={out})"]
@@ -114,13 +114,13 @@ class InPlace:
         axes, keepdims = e.attrs
         place = "None" if len(axes) == len(e.args[0].shape) else str(axes[0] if len(axes) == 1 else axes)
         more = ", keepdims=True" if keepdims else ""
-        if self.spelling.backend.device:  # dot would copy what is not contiguous
-            return f"{self.np}.{e.op}({arg.text}, axis={place}, out={out}{more})"
+        library = self.spelling.library
         columns = e.op is acts.SUM and axes == (0,) and len(e.args[0].shape) == 2 and not keepdims
-        if columns and e.kind == e.args[0].kind == REAL:
+        if library.columns and columns and e.kind == e.args[0].kind == REAL:
             self.ones[e.args[0].shape[0]] = None  # a product with ones is twice as fast as a sum down the columns
-            return f"{self.np}.dot({self.one_name(e.args[0].shape[0])}, {arg.text}, out={out})"
-        return f"{self.np}.{REDUCE[e.op]}.reduce({arg.text}, axis={place}, out={out}{more})"
+            return library.columns.format(np=self.np, ones=self.one_name(e.args[0].shape[0]), arg=arg.text, out=out)
+        return library.reduction.format(np=self.np, ufunc=REDUCE[e.op], op=e.op, arg=arg.text, axis=place, out=out,
+                                        more=more)
 
     def one_name(self, size: object) -> str:
         """The vector of ones of a length."""

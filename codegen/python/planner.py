@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order
+from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order, uses
 from symgrad.codegen.plan.plan import Step, Work, work_of
 from symgrad.codegen.python.identifiers import Scope
 from symgrad.codegen.python.spell import Spelling, helpers_of, place_lines
@@ -18,6 +18,7 @@ from symgrad.codegen.python.texts import Code
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 
 WIDTH = 100  # columns of a line of emitted code
+INDENT = "    "
 OPS = 9  # operations a reader takes in at once
 FREE = acts.LEAVES | {acts.TRANSPOSE, acts.INDEX}  # written again at every use
 WORDS = ("exp", "log", "tanh", "sin", "cos", "sqrt", "erf", "abs", "log1p", "expm1", "sinh", "cosh", "arctan")
@@ -30,17 +31,6 @@ class Wish:
     name: str | None
     comment: str | None = None
     nodes: tuple[Node, ...] = ()
-
-
-def textual_uses(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:
-    """How often each expression would stand in the text if nothing but views were written twice."""
-    count = dict.fromkeys(exprs, 0)
-    for root in roots:
-        count[root] += 1
-    for e in reversed(exprs):
-        for arg in e.args:
-            count[arg] += count[e] if e.op in FREE else 1
-    return count
 
 
 class Planner:
@@ -59,7 +49,7 @@ class Planner:
     def run(self, roots: Sequence[Expr], names: Sequence[str]) -> list[Code]:
         """All steps that `roots` need; the texts that stand for the roots."""
         exprs = order(roots)
-        self.count = textual_uses(exprs, roots)
+        self.count = uses(exprs, roots, FREE)
         wished = dict(zip(reversed(roots), reversed(names), strict=True))
         for e in exprs:
             if e in self.variables:
@@ -71,7 +61,7 @@ class Planner:
 
     def helpers(self) -> dict[str, None]:
         """The functions of our own that the text calls, in order."""
-        return dict.fromkeys(name for e in self.code for name in helpers_of(e, self.spelling.backend))
+        return dict.fromkeys(name for e in self.code for name in helpers_of(e, self.spelling.library))
 
     def _needs_variable(self, e: Expr, wished: Mapping[Expr, str]) -> bool:
         if e.op in acts.LEAVES:

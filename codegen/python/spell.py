@@ -1,7 +1,6 @@
 """How NumPy and CuPy write each array operation: the spelling table, and precedence.
 
-What differs from one backend to the next stands in `backends.py`; the few places where an array on a device needs
-other words ask `backend.device`.
+What differs from one library to the next stands in `libraries.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Any
 
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.python.backends import Backend
 from symgrad.codegen.python.helpers import NEEDS
+from symgrad.codegen.python.libraries import Library
 from symgrad.codegen.python.texts import (
     ATOM,
     BITAND,
@@ -42,16 +41,16 @@ INFIX: Mapping[str, tuple[str, int]] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Spelling:
-    """A backend, the dtype of reals, and the names of sizes: all that turns an expression into text."""
+    """A library, the dtype of reals, and the names of sizes: all that turns an expression into text."""
 
-    backend: Backend
+    library: Library
     dtype: str
     sizes: Names
 
     @property
     def np(self) -> str:
         """What the array module is called."""
-        return self.backend.np
+        return self.library.np
 
     def dtype_text(self, kind: str) -> str:
         """The dtype of a kind."""
@@ -64,7 +63,7 @@ class Spelling:
 
     def function(self, row: str) -> str:
         """The function of the library for an elementwise row."""
-        return self.backend.rows.get(row) or f"{self.np}.{row}"
+        return self.library.rows.get(row) or f"{self.np}.{row}"
 
     def text(self, e: Expr, args: Sequence[Code]) -> Code:
         """`e` written with its arguments as `args`."""
@@ -86,7 +85,7 @@ def _number(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
 
 def _full(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     (value,) = e.attrs
-    if not e.shape and not s.backend.device:
+    if not e.shape and s.library.scalars:
         return Code(f"{s.dtype_text(e.kind)}({weight_text(value, s.sizes).text})")
     shape = shape_text(e.shape, s.sizes)
     if value.factor is None and value.number in (0, 1):
@@ -111,7 +110,7 @@ def _row(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
         return Code(f"{args[0].at(ATOM)} ** {args[1].at(POWER)}", POWER)
     if name == "logical_not":
         return Code(f"~{args[0].at(UNARY)}", UNARY)
-    if name in s.backend.helpers:
+    if name in s.library.helpers:
         return Code(f"_{name}({joined(args)})")
     return Code(f"{s.function(name)}({joined(args)})")
 
@@ -232,9 +231,9 @@ def _call(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     name, *words = e.attrs
     if name == "einsum":
         return Code(f'{s.np}.einsum("{words[0]}", {joined(args)})')
-    if name in s.backend.helpers:
+    if name in s.library.helpers:
         return Code(f"_{name}({', '.join([joined(args), *(size_text(w, s.sizes).text for w in words)])})")
-    return Code(f"{s.np}." + s.backend.calls.get(name, f"{name}({{}})").format(joined(args)))
+    return Code(f"{s.np}." + s.library.calls.get(name, f"{name}({{}})").format(joined(args)))
 
 
 def _windows(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
@@ -283,8 +282,7 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
         if how == "slice":
             lines.append(f"{target}[{slice_text(where, s.sizes)}] {sign} {value.text}")
         elif how == "delta":
-            diagonal = f"_diagonal({target}, {where})" if s.backend.device else (
-                f"np.einsum({pattern_text(where)}, {target})")
+            diagonal = s.library.diagonal.format(pattern=pattern_text(where), array=target, axes=where)
             lines.append(f"{diagonal}[...] {sign} {value.text}")
         else:
             order, unique = where
@@ -296,19 +294,19 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
                 lines.append(f"{place}[{joined(indices)}] {sign} {value.text}")
             else:
                 inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
-                if s.backend.device and sign == "-=":  # CuPy subtracts at repeated places from whole numbers alone
+                if sign == "-=" and not s.library.subtracts:
                     sign, value = "+=", Code(f"-{value.at(UNARY)}")
                 lines.append(f"{s.np}.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
     return lines
 
 
-def helpers_of(e: Expr, backend: Backend) -> list[str]:
+def helpers_of(e: Expr, library: Library) -> list[str]:
     """The functions of our own that the text of `e` calls."""
     if e.op is acts.PLACE:
         names = ["diagonal"] if any(how == "delta" for how, *_ in e.attrs[1]) else []
     else:
         names = [e.attrs[0]] if e.op in acts.BY_NAME else []
-    return [name for called in names if called in backend.helpers for name in (*NEEDS.get(called, ()), called)]
+    return [name for called in names if called in library.helpers for name in (*NEEDS.get(called, ()), called)]
 
 
 def literal_array(values: Any, s: Spelling, kind: str) -> str:

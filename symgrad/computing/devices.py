@@ -33,10 +33,13 @@ class Device:
 HOST = Device(lambda array: array, lambda array: array, lambda arrays: [float(array) for array in arrays])
 
 
-def device_of(backend: str) -> Device:
-    """The device of a backend. Raises BackendError where CuPy or a GPU is missing."""
-    if backend != "cupy":
-        return HOST
+def host_device() -> Device:
+    """NumPy's memory."""
+    return HOST
+
+
+def gpu_device() -> Device:
+    """The memory of the GPU. Raises BackendError where CuPy or a GPU is missing."""
     cupy = gpu()
     return Device(cupy.asarray, cupy.asnumpy, lambda arrays: cupy.asnumpy(cupy.stack(arrays)).tolist(), True)
 

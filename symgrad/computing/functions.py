@@ -6,7 +6,6 @@ checks of the arrays (`feeding.py`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -15,13 +14,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import sympy as sp
 
-from symgrad.codegen.c.emit import compiled_text, emit_compiled
-from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.plan.plan import Plan
-from symgrad.codegen.python.emit import emit_function, module_text
+from symgrad.codegen.python.job import Job
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
-from symgrad.computing.devices import device_of, fetched, foreign
+from symgrad.computing.backends import backend_of
+from symgrad.computing.devices import fetched, foreign
 from symgrad.computing.feeding import REMEMBERED, Feed
 from symgrad.computing.threads import threads_for, within
 from symgrad.computing.workspaces import in_workspace, large
@@ -35,15 +32,6 @@ from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import written_symbols
 from symgrad.language.tensor import Tensor
-
-
-def usable(backend: str) -> str:
-    """The backend, or NumPy with one line on standard error where C has no compiler."""
-    if backend == "c" and compiler() is None:
-        print(f"symgrad: {NO_COMPILER}; NumPy computes instead", file=sys.stderr)
-        return "numpy"
-    return backend
-
 
 Inputs = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
@@ -59,23 +47,18 @@ class Function:
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
-        backend = usable(backend)
-        self.device = device_of(backend)
-        module = new_module(backend, dtype)
-        emitted: Any
-        if backend == "c":
-            emitted = emit_compiled(module, "f", inputs, outputs, form=form, sizes=sizes, doc=doc)
-            self.source: str = compiled_text(module, [emitted])
-        else:
-            emitted = emit_function(module, "f", inputs, outputs, form=form, sizes=sizes, copy=copy, doc=doc)
-            self.source = module_text(module, [emitted])
+        row = backend_of(backend).here()
+        self.device = row.device()
+        job = Job(row.module(dtype), "f", inputs, outputs, form=form, sizes=sizes, doc=doc, copy=copy)
+        emitted = row.function(job)
+        self.source: str = row.text(job.module, [emitted], None)
         self.plan: Plan = emitted.plan
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
-        self.backend, self.dtype = backend, dtype
-        self._made = inputs, outputs, form, dtype, sizes
+        self.backend, self.dtype = row.name, dtype
+        self._row, self._job = row, job
         self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes, self.device.foreign)
         self.unbound = emitted.free_sizes
-        self.module = load(self.source, {name: self.device.put(a) for name, a in module.data.items()},
+        self.module = load(self.source, {name: self.device.put(a) for name, a in job.module.data.items()},
                            "symgrad function")
         self.run = self.module.f
         self.calls: dict[tuple[int, ...], Callable[..., Any]] = {}  # `run` by sizes, in as many threads as are good
@@ -105,7 +88,7 @@ class Function:
         if len(self.calls) >= REMEMBERED:
             self.calls.clear()
         run = self.run
-        if self.backend == "numpy" and large(self.plan, sizes):
+        if self._row.workspace is not None and large(self.plan, sizes):
             run = self.in_workspace[1]
         call = self.calls[tuple(sizes.values())] = within(threads_for(self.plan, sizes), run)
         return call
@@ -113,13 +96,12 @@ class Function:
     @cached_property
     def in_workspace(self) -> tuple[str, Callable[..., Any]]:
         """What computes large arrays: its text, and a function like `run`."""
-        return in_workspace(*self._made)
+        return in_workspace(self._row, self._job)
 
     def _repr_html_(self) -> str:
         from symgrad.notebook import source_html
 
-        language = "c" if self.backend == "c" and not self.plan.steps else "python"
-        return source_html(self.source, f"{repr(self)[1:-1]}, {self.backend}", language) + self.plan.table.html()
+        return source_html(self.source, f"{repr(self)[1:-1]}, {self.backend}") + self.plan.table.html()
 
     def __repr__(self) -> str:
         return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"

@@ -8,17 +8,17 @@ are new arrays. A call takes a workspace that no other call uses, so that severa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
 from symgrad.codegen.plan.plan import Plan
-from symgrad.codegen.python.emit import Form
-from symgrad.codegen.python.inplace_emit import emit_inplace, inplace_text
+from symgrad.codegen.python.inplace_emit import inplace_text
+from symgrad.codegen.python.job import Job
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
-from symgrad.graphs.node import Node
+from symgrad.computing.backends import Backend
 
 LARGE = 1 << 15  # entries of an array from which a workspace pays
 
@@ -28,14 +28,14 @@ def large(plan: Plan, sizes: Mapping[sp.Symbol, int]) -> bool:
     return plan.largest_array(sizes) >= LARGE
 
 
-def in_workspace(inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Form, dtype: str,
-                 sizes: Mapping[sp.Symbol, int]) -> tuple[str, Callable[..., Any]]:
+def in_workspace(backend: Backend, job: Job) -> tuple[str, Callable[..., Any]]:
     """The text of a function that computes in a workspace, and the function of the arrays alone."""
-    module = new_module("numpy", dtype)
-    emitted = emit_inplace(module, "f", inputs, outputs, sizes=sizes, form=form,
-                           doc="As the plain function; what lies between arguments and results, in a workspace.")
-    text = inplace_text(module, emitted)
-    run = load(text, module.data, "symgrad function").f
+    assert backend.workspace is not None
+    job = replace(job, module=backend.module(job.module.dtype),
+                  doc="As the plain function; what lies between arguments and results, in a workspace.")
+    emitted = backend.workspace(job)
+    text = inplace_text(job.module, emitted)
+    run = load(text, job.module.data, "symgrad function").f
     if not emitted.workspace:
         return text, run
     idle: list[dict[Any, Any]] = []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from symgrad.computing.backends import backend_of
 from symgrad.derivations.derivation import Derivation, Step, derive
 from symgrad.derivations.proof import Proof, prove
 from symgrad.derivations.text import show
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from symgrad.training.model import Model
 
 WIDE = 5000  # points: a wider drawing is shown with its layers folded
-NEEDS = {"numpy": "NumPy", "cupy": "CuPy and a GPU", "c": "NumPy and a C compiler"}
 FUNCTIONS = ("forward", "backward", "gradients", "predict")  # in the order in which a step names its lines
 Key = tuple[str, Node | None]  # what is computed: "forward", "loss" or "backward", and of which value
 Links = dict[int, list[tuple[str, str, int]]]  # by number of a step: function, address, line
@@ -239,7 +239,7 @@ def _listings(subject: Subject, derivation: Derivation) -> list[Listing]:
     rule = rule_of(_optimizer(subject))
     title = subject.title if len(subject.title) < 90 else ""
     main = Listing(written(replace(model.network, title=title), rule, model.backend, model.dtype),
-                   f"The program that the model runs; it stands alone, with {NEEDS[model.backend]}.", "line")
+                   f"The program that the model runs; it stands alone, with {backend_of(model.backend).needs}.", "line")
     parameters = {node for _, node in model.network.parameters}
     if all(x.node in parameters for x in derivation.wrt):
         return [main]

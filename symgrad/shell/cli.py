@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 import symgrad
+from symgrad.computing.backends import BACKENDS
 from symgrad.derivations.proof import prove
 from symgrad.drawing.pictures.render import checked_path
 from symgrad.files import check_place, write_whole
@@ -165,7 +166,7 @@ def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str,
 @cli.command()
 @on_target
 @click.option("-o", "--output", metavar="FILE.py", help="Write to this file; otherwise to standard output.")
-@click.option("--backend", type=click.Choice(["numpy", "cupy", "c"]), default="numpy", show_default=True,
+@click.option("--backend", type=click.Choice(list(BACKENDS)), default="numpy", show_default=True,
               help="What the generated module computes with.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True,
               help="The type of its numbers.")

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.codegen.program.network import Network
-from symgrad.codegen.python.shared import new_module
-from symgrad.computing.devices import device_of, norm
+from symgrad.computing.backends import backend_of
+from symgrad.computing.devices import norm
 from symgrad.computing.functions import Function, dtype_name, function
 from symgrad.computing.threads import threads_for, within
 from symgrad.files import write_whole
@@ -62,12 +62,12 @@ class Model:
 
     def __init__(self, loss: Any, predict: Any = None, backend: str = "numpy", dtype: Any = "float32",
                  seed: int = 0) -> None:
-        self.dtype = new_module(backend, dtype_name(dtype)).dtype  # refuses what no backend can do
+        self.dtype = backend_of(backend).module(dtype_name(dtype)).dtype  # refuses what no backend can do
         self.backend, self.seed = backend, fitting.whole("seed", seed, 0)
         self.loss = closed(loss)
         self.prediction = None if predict is None else as_tensor(predict, "predict")
         self.fitted: fitting.Fitted | None = None  # the last fit, with its data
-        self._device = device_of(backend)
+        self._device = backend_of(backend).device()
         self._net = network(self.loss, predict, {})
         self._programs = Programs(self._net, backend, self.dtype, self._device)
         self._inputs = Inputs(self._net, self.dtype, self._device.foreign)

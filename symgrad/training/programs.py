@@ -10,10 +10,9 @@ from functools import cached_property
 from types import ModuleType
 
 from symgrad.codegen.plan.plan import Plan
-from symgrad.codegen.program.module import evaluation_text
 from symgrad.codegen.program.network import Network
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
+from symgrad.computing.backends import backend_of
 from symgrad.computing.devices import Device
 from symgrad.optim import Optimizer
 from symgrad.training.source import Source, rule_of, written
@@ -38,8 +37,7 @@ class Programs:
 
     @cached_property
     def _answers(self) -> tuple[ModuleType, Plan]:
-        module = new_module(self.backend, self.dtype)
-        done = evaluation_text(module, self.net)
+        module, done = backend_of(self.backend).evaluation(self.net, self.dtype)
         data = {name: self.device.put(array) for name, array in module.data.items()}
         return load(done.text, data, "symgrad evaluation"), done.functions["forward"].plan
 

@@ -18,12 +18,11 @@ import numpy as np
 
 from symgrad.codegen.plan.plan import Mark, Plan
 from symgrad.codegen.program.frame import CONSTANTS
-from symgrad.codegen.program.module import training_text
 from symgrad.codegen.program.network import Network, Rule
-from symgrad.codegen.python.emit import emit_function, marks_in, module_text
+from symgrad.codegen.python.emit import marks_in
+from symgrad.codegen.python.job import Job
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
-from symgrad.computing.devices import device_of
+from symgrad.computing.backends import backend_of
 from symgrad.computing.functions import dtype_name, given_sizes
 from symgrad.files import write_whole
 from symgrad.graphs.errors import SymgradError
@@ -77,7 +76,7 @@ class Source:
 
     def load(self) -> ModuleType:
         """The module, ready to be called. Raises BackendError where CuPy or a GPU is missing."""
-        device_of(self.backend)
+        backend_of(self.backend).device()
         if not self.constants:
             return load(self.text, name="symgrad training")
         with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +113,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     """
     if outputs is not None and predict is not None:
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
-    new_module(backend, dtype_name(dtype))  # refuses what no backend can do
+    backend_of(backend).module(dtype_name(dtype))  # refuses what no backend can do
     target = closed(loss)
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
@@ -124,9 +123,8 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
 
 def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
     """The training module of `net` with this update rule; where it has no title, it says what it does."""
-    module = new_module(backend, dtype)
     title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
-    done = training_text(module, replace(net, title=title), rule)
+    module, done = backend_of(backend).training(replace(net, title=title), rule, dtype)
     return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data, backend,
                   _lines(done.marks, net, rule))
 
@@ -148,13 +146,14 @@ def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule | None 
 
 def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", dtype: str = "float64") -> Source:
     """A module with one function, `backward`: the loss and its gradients by `wrt`, symbols or tensors within it."""
-    module = new_module(backend, dtype_name(dtype))
+    row = backend_of(backend)
+    module = row.module(dtype_name(dtype))
     net = network(loss, None, {}, wrt=[x.node for x in wrt])
     keys = [name.removeprefix("G_") for name, _ in net.gradients]
-    done = emit_function(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
-                         form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names, comment=net.comment,
-                         doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}.")
-    text = module_text(module, [done], f"The loss {net.loss[0]} and its gradients.")
+    done = row.function(Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
+                            form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,
+                            comment=net.comment, doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}."))
+    text = row.text(module, [done], f"The loss {net.loss[0]} and its gradients.")
     marks = {"backward": marks_in(text, done.lines, done.marks)}
     return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net))
 

@@ -22,8 +22,9 @@ from together import outputs_of
 import symgrad as sg
 from symgrad.codegen.python.emit import emit_function, module_text
 from symgrad.codegen.python.inplace_emit import emit_inplace
+from symgrad.codegen.python.job import Job, new_module
+from symgrad.codegen.python.libraries import CUPY
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
 from symgrad.codegen.python.workspace import SLOT, filled
 from symgrad.graphs.rewrites.stable import stabilise
 
@@ -86,8 +87,8 @@ def test_operations_in_place_are_those_of_numpy(rows, setting, cupy):
     outputs, at = outputs_of(rows, setting)
     wanted = sg.function(list(at), outputs)(*at.values())
     nodes = [(f"y{k}", node) for k, node in enumerate(stabilise([y.node for y in outputs]))]
-    module = new_module("cupy", "float64")
-    done = emit_inplace(module, "f", [(s.name, s.node) for s in at], nodes, doc="All.")
+    module = new_module(CUPY, "float64")
+    done = emit_inplace(Job(module, "f", [(s.name, s.node) for s in at], nodes, doc="All."))
     text = module_text(module, [done])
     text += "\n".join(["import math", "import numpy as np", *done.workspace, filled(SLOT, np="cp")])
     room, arrays = {}, [cupy.asarray(np.asarray(a, {"real": float, "integer": np.int64, "boolean": bool}[s.dtype]))
@@ -355,8 +356,9 @@ def sources():
         outputs, at = outputs_of([row for row in ROWS[start:start + TOGETHER] if "symbolic" not in row.skip], "symbolic")
         nodes = [(f"y{k}", node) for k, node in enumerate(stabilise([y.node for y in outputs]))]
         inputs = [(s.name, s.node) for s in at]
-        module = new_module("cupy", "float32")
-        yield module_text(module, [emit_function(module, "f", inputs, nodes), emit_inplace(module, "g", inputs, nodes, doc="All.")])
+        module = new_module(CUPY, "float32")
+        yield module_text(module, [emit_function(Job(module, "f", inputs, nodes)),
+                                   emit_inplace(Job(module, "g", inputs, nodes, doc="All."))])
     yield sg.generate(network(sg.nn.GELU())[0], optimizer=RULES[-1], backend="cupy").text
 
 

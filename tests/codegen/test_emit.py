@@ -17,8 +17,9 @@ from places import environment
 import symgrad as sg
 from symgrad.codegen.python.emit import emit_function, module_text
 from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.job import Job, new_module
+from symgrad.codegen.python.libraries import NUMPY
 from symgrad.codegen.python.load import load
-from symgrad.codegen.python.shared import new_module
 from symgrad.codegen.python.texts import number_text, quotient, size_text, weight_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs.algebra import linear, running
@@ -32,10 +33,10 @@ from symgrad.language.tensor import wrap
 
 def run(inputs, outputs, arrays, dtype="float64", **options):
     """The text of one function, and what it gives."""
-    module = new_module("numpy", dtype)
+    module = new_module(NUMPY, dtype)
     given = [(n.attrs[0].name, n) for n in inputs]
     wanted = [(f"out{i}", n) for i, n in enumerate(outputs)]
-    emitted = emit_function(module, "f", given, wanted, form=list(range(len(outputs))), **options)
+    emitted = emit_function(Job(module, "f", given, wanted, form=list(range(len(outputs))), **options))
     text = module_text(module, [emitted])
     cast = {"real": dtype, "integer": "int64", "boolean": "bool"}
     with warnings.catch_warnings():
@@ -348,9 +349,9 @@ def test_comments_stand_beside_their_lines():
     x, W = sg.data("x", 3), sg.data("W", (3, 3))
     a = W @ x
     y = sg.tanh(a)
-    module = new_module()
-    emitted = emit_function(module, "f", [("x", x.node), ("W", W.node)], [("y", y.node)], names={a.node: "a^1"},
-                            comment=lambda node: "a^1 = W x" if node is a.node else None, doc="A layer.")
+    module = new_module(NUMPY)
+    emitted = emit_function(Job(module, "f", [("x", x.node), ("W", W.node)], [("y", y.node)], names={a.node: "a^1"},
+                                comment=lambda node: "a^1 = W x" if node is a.node else None, doc="A layer."))
     text = module_text(module, [emitted], "One layer.")
     assert text.startswith('"""One layer."""\n\nimport numpy as np\n') and '"""A layer.' in text
     assert body(text) == ["a1 = W @ x  # a^1 = W x", "y = np.tanh(a1)", "return y"]
@@ -360,8 +361,8 @@ def test_comments_stand_beside_their_lines():
 def test_several_functions_share_helpers_and_constants():
     x = sg.data("x", 100)
     c = sg.constant(np.linspace(0, 1, 100), name="grid")
-    module = new_module(dtype="float32")
-    parts = [emit_function(module, name, [("x", x.node)], [("out", node)]) for name, node in (
+    module = new_module(NUMPY, "float32")
+    parts = [emit_function(Job(module, name, [("x", x.node)], [("out", node)])) for name, node in (
         ("first", sg.erf(x * c).node), ("second", sg.gelu(x).node), ("third", (x + c).node))]
     text = module_text(module, parts)
     assert text.count("def _erf(") == 1 and list(module.data) == ["grid"]

@@ -1,16 +1,15 @@
-"""What all emitters share: the `Module` that functions are written into, and the `Setting` each of them begins with.
+"""What every emitter begins with: a `Setting`, the graph of a job lowered to array expressions, and its names.
 
-A setting is a graph lowered to array expressions, with the names of arguments, constants and sizes. How the
-expressions become text, NumPy's statements or loops in C, is what emitters differ in.
+How the expressions become text, NumPy's statements or loops in C, is what emitters differ in; the head of a function
+and the sizes that it reads off its arguments are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.codegen.lowering import acts
@@ -18,75 +17,21 @@ from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, Step, Work, made_by, products_of
-from symgrad.codegen.python.backends import BACKENDS, Backend
-from symgrad.codegen.python.identifiers import Scope
-from symgrad.codegen.python.planner import Wish
-from symgrad.codegen.python.spell import Spelling, literal_array
+from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.job import Comment, Job, Module
+from symgrad.codegen.python.planner import INDENT, Wish
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
-from symgrad.codegen.quoting import literal
 from symgrad.graphs import ops
-from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Shape, symbols_of
-
-INDENT = "    "
-SMALL = 64  # entries up to which a constant array is written into the text
-Named = Sequence[tuple[str, Node]]
-Comment = Callable[[Node], str | None]
-
-
-@dataclass
-class Module:
-    """What the functions of one emitted module share; grows as functions are emitted."""
-
-    backend: Backend
-    dtype: str
-    helpers: dict[str, None] = field(default_factory=dict)
-    constants: dict[Node, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-    compiled: bool = False  # loops in C, with the backend's arrays around them
-
-    @property
-    def data(self) -> dict[str, np.ndarray]:
-        """The constant arrays that are too large for the text, by name: to be attached when it is loaded."""
-        return {name: self._value(node) for node, name in self.constants.items() if _large(node)}
-
-    def _value(self, node: Node) -> np.ndarray:
-        value: np.ndarray = node.attrs[0].value
-        return value.astype({"real": self.dtype, "integer": "int64", "boolean": "bool"}[node.dtype])
-
-    def constant_lines(self, archive: str = "") -> list[str]:
-        """The constant arrays as statements; a large one is taken from `archive`, or only announced."""
-        spelling = Spelling(self.backend, self.dtype, {})
-        lines: list[str] = []
-        for node, name in self.constants.items():
-            if _large(node):
-                value = self._value(node)
-                shape = " x ".join(map(str, value.shape))
-                about = f"{shape} {value.dtype}" + ("" if archive else ", attached when this text is loaded")
-                found = f"{archive}[{literal(name)}]"
-                found = f"{self.backend.np}.asarray({found})" if self.backend.device else found
-                lines.append(f"{name} = {found if archive else 'None'}  # {about}")
-            else:
-                lines += wrap_line(f"{name} = {literal_array(node.attrs[0].value, spelling, node.dtype)}", "")
-        return lines
-
-
-def new_module(backend: str = "numpy", dtype: str = "float64", taken: Collection[str] = ()) -> Module:
-    """An empty module. Raises BackendError for a backend or dtype that is not there."""
-    if backend not in BACKENDS:
-        raise BackendError(f"the backend {backend!r} is not known; there are {', '.join(map(repr, BACKENDS))}")
-    if dtype not in ("float32", "float64"):
-        raise BackendError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    taken = {*taken, *(("cp", "cupyx") if backend == "cupy" else ())}
-    return Module(BACKENDS[backend], dtype, taken=taken, compiled=backend == "c")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A graph ready to be written: its expressions, and the names of all that is given."""
+    """A job ready to be written: its expressions, and the names of all that is given."""
 
+    job: Job
     lowering: Lowering
     scope: Scope
     arguments: list[str]
@@ -107,25 +52,45 @@ class Setting:
         return Plan(self.shapes, tuple(steps), tuple(results), dict(self.sizes), workspace, products_of(exprs),
                     made_by(exprs, self.roots))
 
+    @property
+    def free(self) -> tuple[sp.Symbol, ...]:
+        """The sizes that the text needs and no argument shows."""
+        used = self.used()
+        return tuple(s for s in self.sizes if s in used and s not in self.known)
+
+    def overwritten(self) -> dict[str, str]:
+        """Outputs that take the place of an input, each with the argument that this is."""
+        called = {wish: a for (wish, _), a in zip(self.job.inputs, self.arguments, strict=True)}
+        return {new: called[old] for new, old in self.job.over.items()}
+
+    def result_names(self) -> list[str]:
+        """The outputs as identifiers."""
+        return [identifier(wish) for wish, _ in self.job.outputs]
+
+    def head(self) -> list[str]:
+        """The line `def name(arguments, *, free sizes):`."""
+        free = self.free
+        parameters = [*self.arguments, *(["*"] if free else []), *(self.sizes[s] for s in free)]
+        return wrap_line(f"def {self.job.name}({', '.join(parameters)}):", "")
+
     def size_lines(self, used: Collection[Any]) -> list[str]:
         """`n, d = X.shape` and the like."""
         return size_lines(used, self.known, self.sizes, dict(self.shapes))
 
 
-def setting(module: Module, name: str, inputs: Named, outputs: Named, sizes: Mapping[sp.Symbol, int] | None,
-            names: Mapping[Node, str] | None, comment: Comment | None, reserved: Collection[str] = ()) -> Setting:
-    """The setting of a function `name(inputs)` that computes `outputs`; names in `reserved` are not taken."""
-    nodes = [node for _, node in outputs]
-    wanted = wanted_of(nodes, names or {}, comment)
+def setting(job: Job, reserved: Collection[str] = ()) -> Setting:
+    """The setting of a job; names in `reserved` are not taken."""
+    module, nodes = job.module, job.roots
+    wanted = wanted_of(nodes, job.names, job.comment)
     lowering = Lowering(nodes, wanted)
-    scope = Scope({*module.taken, name, *reserved, *(f"_{helper}" for helper in module.backend.helpers)})
-    arguments = [scope.fresh(wish) for wish, _ in inputs]
-    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, inputs, strict=True))
+    scope = Scope({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
+    arguments = [scope.fresh(wish) for wish, _ in job.inputs]
+    shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, job.inputs, strict=True))
     constants = constants_of(module, lowering, nodes, scope)
-    known = bind_sizes(shapes, sizes or {})
+    known = bind_sizes(shapes, job.sizes)
     size_names = Recorded({s: scope.fresh(s.name) for s in dict.fromkeys((*known, *sizes_in(nodes)))})
-    leaves = {lowering.b.leaf(node): a for a, (_, node) in zip(arguments, inputs, strict=True)}
-    return Setting(lowering, scope, arguments, shapes, {**leaves, **constants}, known, size_names,
+    leaves = {lowering.b.leaf(node): a for a, (_, node) in zip(arguments, job.inputs, strict=True)}
+    return Setting(job, lowering, scope, arguments, shapes, {**leaves, **constants}, known, size_names,
                    wishes_of(lowering, wanted), [lowering.exact(node) for node in nodes])
 
 
@@ -224,7 +189,3 @@ def size_lines(used: Collection[Any], known: Mapping[Any, Bound], names: Mapping
 def _reads(size: Any, known: Mapping[Any, Bound], used: Collection[Any], argument: str, axis: int) -> bool:
     """Is `size` a symbol that is used, and first shown by this axis?"""
     return size in used and known[size].argument == argument and known[size].axis == axis
-
-
-def _large(node: Node) -> bool:
-    return bool(node.attrs[0].value.size > SMALL)

@@ -1,0 +1,93 @@
+"""The backends: how each spells arrays, writes functions and programs, and where its arrays live.
+
+One row for each. Nobody else asks which backend it is: what differs stands in its row, or in the `Library` and the
+`Frame` that the row names.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from symgrad.codegen.c.emit import compiled_text, emit_compiled
+from symgrad.codegen.c.runtime import NO_COMPILER, compiler
+from symgrad.codegen.c.training import step_in_c
+from symgrad.codegen.program.frame import DEVICE, HOST, Frame
+from symgrad.codegen.program.module import TrainingText, evaluation_text, training_text
+from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.python.emit import Emitted, emit_function, module_text
+from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
+from symgrad.codegen.python.job import Job, Module, new_module
+from symgrad.codegen.python.libraries import Library
+from symgrad.computing.devices import Device, gpu_device, host_device
+from symgrad.graphs.errors import BackendError
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A row: emitters take a `Job`, texts are Python modules.
+
+    `missing` says what keeps the backend from computing here, "" where nothing does; then another one, `instead`,
+    computes. Where there is none, `device` raises BackendError.
+    """
+
+    name: str
+    needs: str  # what a reader of its programs must have
+    frame: Frame
+    function: Callable[[Job], Emitted]
+    text: Callable[[Module, Sequence[Any], str | None], str]
+    device: Callable[[], Device]
+    workspace: Callable[[Job], InPlaceFunction] | None = None  # a function for large arrays
+    missing: Callable[[], str] = lambda: ""
+    instead: str = ""
+
+    @property
+    def library(self) -> Library:
+        """The array library, in which or around which it computes."""
+        return self.frame.library
+
+    def module(self, dtype: str = "float64") -> Module:
+        """An empty module. Raises BackendError for a dtype that is not there."""
+        return new_module(self.library, dtype)
+
+    def training(self, net: Network, rule: Rule, dtype: str) -> tuple[Module, TrainingText]:
+        """The text of a training program, and the module with its constant arrays."""
+        module = self.module(dtype)
+        return module, training_text(module, net, rule, self.frame)
+
+    def evaluation(self, net: Network, dtype: str) -> tuple[Module, TrainingText]:
+        """The same of a program that trains nothing."""
+        module = self.module(dtype)
+        return module, evaluation_text(module, net)
+
+    def here(self) -> Backend:
+        """The backend that computes on this machine; where it is another one, a line on standard error says why."""
+        problem = self.missing()
+        return self.replaced(problem) if problem and self.instead else self
+
+    def replaced(self, problem: str) -> Backend:
+        """The backend that computes instead, because of a problem."""
+        other = BACKENDS[self.instead]
+        print(f"symgrad: {problem}; {other.needs} computes instead", file=sys.stderr)
+        return other
+
+
+NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device, emit_inplace)
+C = Backend("c", "NumPy and a C compiler", replace(HOST, step=step_in_c), emit_compiled, compiled_text, host_device,
+            missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
+CUPY = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
+BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NUMPY, C, CUPY)})
+
+
+def backend_of(name: str) -> Backend:
+    """The backend of this name. Raises BackendError where there is none.
+
+    >>> backend_of("numpy").needs
+    'NumPy'
+    """
+    if name not in BACKENDS:
+        raise BackendError(f"the backend {name!r} is not known; there are {', '.join(map(repr, BACKENDS))}")
+    return BACKENDS[name]
