@@ -14,6 +14,7 @@ from typing import Any
 from symgrad.calculus.derivatives import gradient, jacobian
 from symgrad.calculus.structure_text import formula as formula_of
 from symgrad.formulas.names import shape_text
+from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import ShapeError, SymgradError
@@ -64,10 +65,13 @@ class Structure:
 
     def latex(self) -> str:
         """The formula in LaTeX."""
+        return for_tex(self._notation())
+
+    def _notation(self) -> str:
         return formula_of(self._form, self.over is not None, self._names, "latex")
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+        return f"$\\displaystyle {self._notation()}$"
 
     def __str__(self) -> str:
         return self.formula

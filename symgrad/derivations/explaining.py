@@ -12,8 +12,9 @@ from typing import Any
 
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
+from symgrad.derivations.pieces import in_markdown
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
-from symgrad.derivations.text import show
+from symgrad.derivations.text import formula, show
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.words.phrases import listed
 from symgrad.formulas.words.spoken import ENTRYWISE
@@ -70,13 +71,13 @@ class Explanation:
 
     def markdown(self) -> str:
         """Markdown with formulas in LaTeX."""
-        parts = [f"## {self.title}", *self.answer]
+        parts = [f"## {in_markdown(self.title)}", *map(in_markdown, self.answer)]
         if self.symbols:
-            parts += [f"### {HEADS['symbols']}", "\n".join(f"- {each}" for each in self.symbols)]
+            parts += [f"### {HEADS['symbols']}", "\n".join(f"- {in_markdown(each)}" for each in self.symbols)]
         for kind in ("forward", "backward", "mean"):
             found = [line for line in self.lines if line.kind == kind]
             parts += [f"### {HEADS[kind]}"] if found else []
-            parts += [f"**({line.number})** ${line.latex}$\n\n{' '.join(line.sentences)}" for line in found]
+            parts += [f"**({line.number})** ${line.latex}$\n\n{in_markdown(' '.join(line.sentences))}" for line in found]
         return "\n\n".join(parts) + "\n"
 
     def __str__(self) -> str:
@@ -152,7 +153,8 @@ def _derivative(d: Derivation) -> Explanation:
             by = show(named_leaf(x.node, d.names), "unicode")
             answer.append(f"{total} does not depend on {by}, so that gradient is zero.")
     given: dict[str, int] = {}
-    lines = [ToldStep(s.kind, s.number, s.formula, s.latex(), tuple(_sentences(s, d, given))) for s in d.steps]
+    lines = [ToldStep(s.kind, s.number, s.formula, formula(s, "latex", "sample"), tuple(_sentences(s, d, given)))
+             for s in d.steps]
     return Explanation(title, tuple(answer), symbol_sentences(d.graph[-1].node, d.names), tuple(lines))
 
 

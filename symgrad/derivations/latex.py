@@ -23,6 +23,7 @@ from symgrad.derivations.outline import (
 from symgrad.derivations.pieces import Sentence, said
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_width, parted
+from symgrad.formulas.spelling.letters import for_tex
 
 FRAME = r"""\documentclass[11pt,a4paper]{{article}}
 \usepackage[T1]{{fontenc}}
@@ -45,8 +46,8 @@ WIDER = 38.0  # em: a line of the document, less an equation number
 def latex(d: Transcript, document: bool, unfold: bool, label: str) -> str:
     """A fragment for the text width of article, or a document of its own."""
     parts = told(outline(d, "latex"), Latex(WIDER if document else PAGE, unfold))
-    body = ("\n\n".join(parts) + "\n\\endgroup\n").replace("{step-", f"{{{label}-")
-    return FRAME.format(title=f"Gradient of ${subject(d, 'latex')[0]}$", body=body) if document else body
+    body = for_tex("\n\n".join(parts) + "\n\\endgroup\n").replace("{step-", f"{{{label}-")
+    return FRAME.format(title=f"Gradient of ${for_tex(subject(d, 'latex')[0])}$", body=body) if document else body
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,18 @@ class Reference:
     """The number of another step."""
 
     number: int
+
+
+MARKUP = re.compile(r"[\\\\`*$~]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
+
+
+def in_markdown(text: str) -> str:
+    r"""A text as it may stand in Markdown: what would be read as markup is escaped.
+
+    >>> print(in_markdown("<b> is G_a times [2](x)"))
+    \<b> is G_a times [2\](x)
+    """
+    return MARKUP.sub(r"\\\g<0>", text)
 
 
 Sentence = tuple[str | Math | Reference, ...]

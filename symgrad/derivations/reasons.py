@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
+from symgrad.formulas.spelling.letters import grouped
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
@@ -45,7 +46,7 @@ def reason(step: Stage, style: str) -> Sentence:
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
         if x is None or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
-        d, text = ("_{d}", f"{{{show(x, style)}}}") if style == "latex" else ("_d", show(x, style))
+        d, text = ("_{d}", grouped(show(x, style))) if style == "latex" else ("_d", show(x, style))
         return "outer product: column ", Math("d"), " is ", Math(f"{text}{d} {gradient_name(user, style)}")
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from symgrad.derivations import laws, reasons, text
 from symgrad.derivations.transcript import Stage, World
+from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.algebra.samples import sample_axes
@@ -41,7 +42,10 @@ class Step(Stage):
 
     def latex(self, mode: str = "sample") -> str:
         """The formula in LaTeX, of one sample or over the "batch"."""
-        return text.formula(self, "latex", mode)
+        return for_tex(text.formula(self, "latex", mode))
+
+    def _notation(self) -> str:
+        return text.formula(self, "latex", "sample")
 
     @property
     def general(self) -> str:

@@ -6,10 +6,9 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 
 from __future__ import annotations
 
-import sympy as sp
-
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.rendering import render
+from symgrad.formulas.spelling.letters import latex_size
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
@@ -74,7 +73,7 @@ def weight_text(by: Weight | None, style: str) -> str:
     """A weight in front of a sum."""
     if by is None or by == ONE:
         return ""
-    text = sp.latex(to_expr(by)) if style == "latex" else str(to_expr(by)).replace("*", " ")
+    text = latex_size(to_expr(by)) if style == "latex" else str(to_expr(by)).replace("*", " ")
     return f"{text} "
 
 

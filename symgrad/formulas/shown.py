@@ -14,13 +14,17 @@ class Shown:
         """The formula in LaTeX."""
         raise NotImplementedError
 
+    def _notation(self) -> str:
+        """The same with all letters, also those that plain pdflatex does not have: what pages and notebooks set."""
+        return self.latex()
+
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+        return f"$\\displaystyle {self._notation()}$"
 
     def _repr_html_(self) -> str:
         from symgrad.formulas.spelling.mathml import mathml_of
 
-        return mathml_of(self.latex(), block=True)
+        return mathml_of(self._notation(), block=True)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/latex": self._repr_latex_(), "text/html": self._repr_html_()}

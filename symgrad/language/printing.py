@@ -6,6 +6,7 @@ from symgrad.formulas.names import shape_text, symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
 from symgrad.formulas.rendering import Lines, spelled, written
+from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
@@ -66,7 +67,12 @@ def tensor_shape(t: Tensor) -> str:
 
 
 def latex(t: Tensor) -> str:
-    """The formula in LaTeX."""
+    """The formula in LaTeX; a letter that plain pdflatex does not have is its code point, U+4E2D."""
+    return for_tex(notation(t))
+
+
+def notation(t: Tensor) -> str:
+    """The formula in LaTeX as pages and notebooks set it, with all letters."""
     return spelled(*_tree_of(t), "latex")
 
 
@@ -74,7 +80,7 @@ def mathml(t: Tensor) -> str:
     """The formula as presentation MathML, with its LaTeX in an annotation."""
     from symgrad.formulas.spelling.mathml import mathml_of
 
-    return mathml_of(latex(t))
+    return mathml_of(notation(t))
 
 
 def pretty(t: Tensor) -> str:

@@ -16,6 +16,8 @@ import sympy as sp
 from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
+from symgrad.formulas.spelling.glyphs import parse_name
+from symgrad.formulas.spelling.letters import latex_name
 from symgrad.reading.grammar import OneLine
 
 FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
@@ -154,5 +156,6 @@ def line(expr: sp.Expr) -> str:
 
 def latex(expr: sp.Expr) -> str:
     """The formula in LaTeX, in the order of writing."""
-    names = {s: SHOWN_LATEX[s.name] for s in expr.free_symbols if s.name in SHOWN_LATEX}
+    names = {s: SHOWN_LATEX.get(s.name) or latex_name(parse_name(s.name)) for s in expr.free_symbols
+             if s.name in SHOWN_LATEX or not s.name.isascii()}
     return str(sp.latex(expr, order="none", symbol_names=names))

@@ -20,6 +20,7 @@ from sympy.core.function import AppliedUndef
 
 from symgrad.codegen.program.frame import FRAME
 from symgrad.codegen.python.identifiers import identifier
+from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import broadcast
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import input_node, named
@@ -60,11 +61,14 @@ class Formulas:
 
     def latex(self) -> str:
         """The equations in LaTeX, one per line, aligned at the arrows."""
+        return for_tex(self._notation())
+
+    def _notation(self) -> str:
         rows = [rf"{latex(left)} &\leftarrow {latex(right)}" for left, right in self.equations]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+        return f"$\\displaystyle {self._notation()}$"
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ import sympy as sp
 from symgrad.computing.backends import backend_of
 from symgrad.derivations.derivation import Derivation, Step, derive
 from symgrad.derivations.proof import Proof, prove
-from symgrad.derivations.text import show
+from symgrad.derivations.text import formula, show
 from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, write_whole
+from symgrad.formulas.spelling.letters import latex_size
 from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.boxes import Box
@@ -132,7 +133,7 @@ class Layer:
     @property
     def formulas(self) -> list[tuple[int, str]]:
         """The number and the LaTeX of each step."""
-        return [(step.number, step.latex()) for step in self.steps]
+        return [(step.number, formula(step, "latex", "sample")) for step in self.steps]
 
 
 def layers_of(derivation: Derivation) -> list[Layer]:
@@ -155,7 +156,7 @@ def _shape(shape: Shape) -> str:
     """A shape in LaTeX; numbers alone need no formula."""
     if all(isinstance(size, int) for size in shape):
         return " × ".join(map(str, shape)) or "scalar"
-    return "$" + r" \times ".join(map(sp.latex, shape))
+    return "$" + r" \times ".join(map(latex_size, shape))
 
 
 def _entries(nodes: Iterable[Node]) -> int | None:
@@ -167,9 +168,9 @@ def _entries(nodes: Iterable[Node]) -> int | None:
 def _loss(derivation: Derivation) -> list[str]:
     """The loss as LaTeX: of one sample, and how samples come together."""
     last = [s for s in derivation.steps if s.kind == "forward"][-1:]
-    texts = [step.latex() for step in last]
+    texts = [formula(step, "latex", "sample") for step in last]
     if derivation.weight is not None and last:
-        weight = "" if derivation.weight == ONE else sp.latex(to_expr(derivation.weight))
+        weight = "" if derivation.weight == ONE else latex_size(to_expr(derivation.weight))
         texts.append(rf"L = {weight} \sum_t {show(last[0].box.leaf, 'latex')}_t")
     return texts
 
@@ -186,7 +187,7 @@ def _symbols(subject: Subject, derivation: Derivation) -> list[dict[str, Any]]:
         numbers = row[4] if shape is None else str(math.prod(shape))
         rows.append({"name": row[0] if box is None else box.name, "latex": None if box is None else show(box.leaf, "latex"),
                      "kind": row[1], "shape": _shape(tensor.shape if shape is None else shape),
-                     "over": "" if tensor.over is None else sp.latex(tensor.over),
+                     "over": "" if tensor.over is None else latex_size(tensor.over),
                      "numbers": f"{int(numbers):,}" if numbers.isdigit() else numbers, "facts": row[5]})
     return rows
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.derivations.derivation import Derivation
+from symgrad.derivations.pieces import in_markdown
 from symgrad.derivations.proof import prove
 from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, make_folder, write_whole
@@ -176,9 +177,10 @@ def _samples(on: Target, data: Any) -> int | None:
 
 def _write_formulas(results: Results, on: Target, derivation: Derivation, proof: str) -> None:
     rule = (on.file.get("optimizer") if on.file else None) or Adam()
+    name = on.name.replace("--", "- -")  # two of them end a comment
     text = "\n\n".join([
-        f"<!-- Written by symgrad train {on.name}.py -->", on.title, derivation.markdown().rstrip(),
-        f"Checked by numbers: {proof}.", f"## How a parameter is updated: {rule.name}",
+        f"<!-- Written by symgrad train {name}.py -->", in_markdown(on.title), derivation.markdown().rstrip(),
+        f"Checked by numbers: {proof}.", f"## How a parameter is updated: {in_markdown(rule.name)}",
         f"$$\n{rule.formulas().latex()}\n$$\n"])
     results.write("formulas.md", "the gradient, step by step", lambda path: write_whole(path, text))
     drawing = draw(derivation)

@@ -41,7 +41,7 @@ class Progress:
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(file=self.stream, highlight=False)
+        console = Console(file=self.stream, highlight=False, markup=False, emoji=False)
         if console.is_terminal and not console.is_dumb_terminal:
             self.live = Live(self, console=console, auto_refresh=False)
             self.live.start(refresh=True)

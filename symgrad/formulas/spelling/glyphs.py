@@ -65,7 +65,7 @@ def parse_name(text: str) -> Name:
         nested = braced or inner in GREEK or re.fullmatch(r"[A-Za-z]\d+", inner) is not None
         below = parse_name(inner) if nested else inner
     above = _bare(sup) if sup else None
-    return Name(_greek(base), below, None if above is None else _greek(above))
+    return Name(greek(base), below, None if above is None else greek(above))
 
 
 def _split(text: str) -> tuple[str, str | None, str | None]:
@@ -100,7 +100,8 @@ def _bare(text: str) -> str:
     return text[1:-1] if text.startswith("{") and text.endswith("}") else text
 
 
-def _greek(text: str) -> str:
+def greek(text: str) -> str:
+    """A word, or the Greek letter that it names."""
     if text == "lam":
         return "λ"
     return GREEK.get(text, text)
@@ -140,33 +141,3 @@ def unicode_name(name: Name, indices: str = "") -> str:
     if indices:
         text += f"_{indices}" if len(indices) <= 1 or indices.isalnum() else "_{" + indices + "}"
     return text
-
-
-def latex_letter(text: str) -> str:
-    """One word of a name in LaTeX: Greek by name, a letter or number as it is, else upright."""
-    if text in LETTERS:
-        return "\\" + LETTERS[text]
-    if len(text.rstrip("'")) <= 1 or text.isdigit():
-        return latex_escape(text)
-    return "\\mathrm{" + latex_escape(text) + "}"
-
-
-def latex_escape(text: str) -> str:
-    """A text that LaTeX reads as itself."""
-    table = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{\ }"}
-    return "".join(table.get(c, "\\" + c if c in "_%#&${}" else r"\ " if c.isspace() else c) for c in text)
-
-
-def latex_name(name: Name, indices: str = "") -> str:
-    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}."""
-    text = latex_letter(name.base)
-    below = ""
-    if isinstance(name.sub, Name):
-        below = latex_name(name.sub)
-    elif name.sub is not None:
-        words = [latex_letter(_greek(part)) for part in name.sub.split("_") if part]
-        below = ",".join(words)
-    below = ",".join(part for part in (below, indices) if part)
-    if name.sup is not None:
-        text += "^{" + latex_letter(name.sup) + "}"
-    return text + "_{" + below + "}" if below else text

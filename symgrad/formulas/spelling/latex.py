@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.formulas.spelling.glyphs import Name, latex_escape, latex_name
+from symgrad.formulas.spelling.glyphs import Name
+from symgrad.formulas.spelling.letters import grouped, latex_name, latex_text
 from symgrad.formulas.spelling.spell import spell
 from symgrad.formulas.spelling.tree import Tree
 
@@ -36,13 +37,13 @@ class LatexAlphabet:
         return glyphs
 
     def word(self, word: str) -> str:
-        return rf"\mathrm{{{latex_escape(word)}}}"
+        return rf"\mathrm{{{latex_text(word)}}}"
 
     def name(self, name: Name, subs: Sequence[str]) -> str:
         return latex_name(name, _indices(subs))
 
     def function(self, name: str, subs: Sequence[str]) -> str:
-        known = f"\\{name}" if name in KNOWN else rf"\operatorname{{{latex_escape(name)}}}"
+        known = f"\\{name}" if name in KNOWN else rf"\operatorname{{{latex_text(name)}}}"
         glyphs = FUNCTIONS.get(name, known)
         return self.lowered(glyphs, subs) if subs else glyphs
 
@@ -58,7 +59,7 @@ class LatexAlphabet:
     def raised(self, base: str, exponent: str) -> str:
         closed = base.endswith((")", "]", r"\rVert", r"\rVert_{F}", r"\rvert")) or "^" not in base
         closed = closed and not base.endswith(r"\end{bmatrix}")  # latex2mathml would raise the last bracket only
-        return f"{base}^{{{exponent}}}" if closed else f"{{{base}}}^{{{exponent}}}"
+        return f"{base}^{{{exponent}}}" if closed else f"{grouped(base)}^{{{exponent}}}"
 
     def lowered(self, base: str, subs: Sequence[str]) -> str:
         return f"{base}_{{{_indices(subs)}}}"
