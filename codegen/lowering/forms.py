@@ -37,6 +37,8 @@ def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
         return _logical(b, name, args)
     if name == "where":
         return _where(b, args[0], args[1], args[2], kind)
+    if name == "taken":
+        return _where(b, args[0], args[1], b.number(0), kind)
     args = [b.cast(a, kind) for a in args]
     form = FORMS.get(name)
     return form(b, args, kind) if form is not None else b.row(name, args, kind)

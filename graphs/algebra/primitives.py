@@ -178,6 +178,8 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
     if len(operands) != spec.arity:
         raise ValueError(f"{row} takes {spec.arity} operands, got {len(operands)}")
     values = [literal_value(node) for node in operands]
+    if row == "taken" and (short := _taken(operands, values)) is not None:
+        return short
     if all(v is not None for v in values):
         folded = _fold(row, [v for v in values if v is not None])
         if folded is not None:
@@ -191,6 +193,17 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
         truth = row in TRUTH and all(node.dtype == BOOLEAN for node in same)
         dtype = BOOLEAN if truth else joint_dtype(same)
     return make(ops.ELEMENTWISE, operands, (row,), shape, dtype)
+
+
+def _taken(operands: Sequence[Node], values: Sequence[Weight | None]) -> Node | None:
+    """What is finite needs no condition, and weights stand in front; None for all else."""
+    condition, value = operands
+    if value.dtype != REAL or values[1] is not None:
+        return value
+    if value.op is ops.ADD and len(value.operands) == 1:
+        return scale(elementwise("taken", [condition, value.operands[0]]), value.attrs[0][0])
+    same = value.op is ops.ELEMENTWISE and value.attrs[0] == "taken" and value.operands[0] is condition
+    return value if same else None
 
 
 def as_real(node: Node) -> Node:

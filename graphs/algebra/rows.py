@@ -94,6 +94,7 @@ def _rows() -> list[Row]:
             (mask_(sp.And(x >= z, x <= X2)), mask_(x < z), mask_(x > X2)), dtype="same"),
         Row("where", sp.Piecewise((z, sp.Ne(x, 0)), (X2, True)), 3,
             (zero, mask_(sp.Ne(x, 0)), mask_(sp.Eq(x, 0))), dtype="same"),
+        Row("taken", sp.Piecewise((z, sp.Ne(x, 0)), (zero, True)), 2, (zero, one)),  # derivative/demand.py
     ]
     tests = [
         Row("less", sp.Lt(x, z), 2), Row("less_equal", sp.Le(x, z), 2), Row("greater", sp.Gt(x, z), 2),

@@ -1,84 +1,212 @@
-"""Which entries of a node a derivative needs: the branch of `where` that is not taken gives nothing, not 0 * infinity.
+"""Supports of cotangents: outside of its support a cotangent is zero, and what it meets there contributes nothing.
 
-Below `where(c, a, b)` the derivative of `a` counts only where `c` holds. The reverse pass carries this condition
-along with the cotangents (None: all entries count), and a local derivative that may be infinite or NaN is taken as
-zero elsewhere: `where(c, 1/x, 0)`. Since the result is again a choice, second order and forward mode follow.
+`where`, max, min, relu, clip and indices select. What they do not take has the cotangent 0, but 0 * infinity is NaN:
+a local derivative, or a factor, that may be infinite or NaN there must not be multiplied. So the reverse pass carries
+the support of every cotangent along (None: all entries), and `taken` makes such factors zero outside of it. It is part
+of no formula, since what it changes is multiplied by zero; and as it is linear, with itself as derivative, second order
+and forward mode follow.
+
+What may be anything depends on who selects. max and its kin look at all candidates: a NaN would have won, so only
+forms matter that turn numbers into infinities (`Suspects.wild`). `where` and indices look at nothing: given numbers that
+they leave out may be NaN themselves (`Support.unseen`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal
-from symgrad.graphs.algebra.primitives import elementwise, pad, reduction, reshape, slices
-from symgrad.graphs.node import BOOLEAN, Node, topological
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value
+from symgrad.graphs.algebra.formulas import lower
+from symgrad.graphs.algebra.primitives import elementwise, reduction
+from symgrad.graphs.algebra.rows import ROWS, partial
+from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.derivative.moves import MOVES
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, topological
 from symgrad.graphs.sizes import Size
 
 TAME = frozenset({
-    "sin", "cos", "tanh", "arctan", "arcsinh", "erf", "sigmoid", "softplus", "silu", "gelu", "abs", "sign", "floor",
-    "relu", "leaky_relu", "elu", "maximum", "minimum", "clip", "where", "less", "less_equal", "greater",
+    "real", "sin", "cos", "tanh", "arctan", "arcsinh", "erf", "sigmoid", "softplus", "silu", "gelu", "abs", "sign",
+    "floor", "relu", "leaky_relu", "elu", "maximum", "minimum", "clip", "where", "taken", "less", "less_equal", "greater",
     "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
 })  # finite, with finite derivatives, wherever their operands are finite
+UNTAMED = ops.MATRICES  # infinite where a matrix is singular
+CHOOSING = frozenset({"where", "maximum", "minimum", "relu", "clip", "leaky_relu", "elu", "abs", "taken"})
 SAME_ENTRIES = (ops.ELEMENTWISE, ops.ADD, ops.NAMED)
+TAKING = (ops.SLICE, ops.GATHER)
 
 
-def may_be_infinite(roots: Sequence[Node]) -> set[Node]:
-    """The nodes below `roots` that may be infinite or NaN, or have such derivatives, although the inputs are finite."""
-    found: set[Node] = set()
-    for node in topological(roots):
-        risky = node.op is ops.ELEMENTWISE and node.attrs[0] not in TAME
-        if risky or any(o in found for o in node.operands):
-            found.add(node)
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The entries outside of which a cotangent is zero; `unseen`: what lies there had no say in it."""
+
+    condition: Node
+    unseen: bool
+
+
+class Suspects:
+    """What may be infinite or NaN outside of a support. One for a reverse pass: each node is looked at once."""
+
+    def __init__(self) -> None:
+        self._wild: dict[Node, bool] = {}
+        self._given: dict[Node, bool] = {}
+
+    def wild(self, node: Node) -> bool:
+        """May it be infinite or NaN, or have such derivatives, although the inputs are finite?"""
+        return self._any(node, self._wild, _is_wild)
+
+    def given(self, node: Node) -> bool:
+        """Does it depend on data? A parameter that not all entries look at is taken to be finite."""
+        return self._any(node, self._given, _is_given)
+
+    def _any(self, node: Node, known: dict[Node, bool], test: Callable[[Node], bool]) -> bool:
+        if node not in known:
+            for n in topological([node], enter=lambda n: n not in known):
+                if n not in known:
+                    known[n] = test(n) or any(known[o] for o in n.operands)
+        return known[node]
+
+    def anything(self, node: Node, support: Support | None) -> bool:
+        """May `node` be anything outside of the support?"""
+        if support is None or node.dtype != REAL or literal_value(node) is not None:
+            return False
+        return self.wild(node) or support.unseen and node.op is not ops.IOTA
+
+
+def _is_wild(node: Node) -> bool:
+    if node.op is ops.ELEMENTWISE:
+        counts = node.attrs[0] == "reciprocal" and node.operands[0].dtype == INTEGER  # of ties: one at least
+        return node.attrs[0] not in TAME and not counts
+    return node.op in UNTAMED
+
+
+def _is_given(node: Node) -> bool:
+    return node.op is ops.CONSTANT or node.op is ops.INPUT and node.attrs[0].kind != "parameter" and node.dtype == REAL
+
+
+def selects(nodes: Iterable[Node]) -> bool:
+    """Does one of the nodes leave entries out?"""
+    return any(node.op in (ops.MAX, ops.MIN, *TAKING) or node.op is ops.ELEMENTWISE and node.attrs[0] in CHOOSING
+               for node in nodes)
+
+
+def supports(node: Node, support: Support | None, suspects: Suspects) -> list[Support | None]:
+    """The support of the cotangent of each operand, given that of `node`: None where nothing below needs one."""
+    found: list[Support | None] = []
+    passed = _passed(node, support.condition) if support is not None else [None] * len(node.operands)
+    if support is None and node.op in TAKING:
+        passed = _moved(node, literal(1, node.shape))
+    unseen = node.op in TAKING or node.op is ops.ELEMENTWISE and node.attrs[0] in ("where", "taken")
+    for operand, condition, own in zip(node.operands, passed, conditions(node), strict=True):
+        if own is not None:
+            condition = own if condition is None or condition is own else elementwise("logical_and", [condition, own])
+        each = None if condition is None else Support(condition, unseen or support is not None and support.unseen)
+        found.append(each if each is not None and (each.unseen or suspects.wild(operand)) else None)
     return found
 
 
-def chooses(nodes: Iterable[Node]) -> bool:
-    """Is there a `where` among the nodes?"""
-    return any(node.op is ops.ELEMENTWISE and node.attrs[0] == "where" for node in nodes)
+# who selects --------------------------------------------------------------------------------------------------
 
 
-def demands(node: Node, demand: Node | None) -> list[Node | None]:
-    """The entries of each operand that count where the entries `demand` of `node` do."""
-    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where":
-        condition = node.operands[0]
-        if condition.dtype != BOOLEAN:
-            condition = elementwise("not_equal", [condition, literal(0, condition.shape)])
-        return [demand, _both(demand, condition), _both(demand, elementwise("logical_not", [condition]))]
-    if demand is None:
+def conditions(node: Node) -> list[Node | None]:
+    """Where `node` takes each operand, if it chooses: 0 is its derivative elsewhere."""
+    if node.op in (ops.MAX, ops.MIN):
+        return [hit(node)]
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] not in CHOOSING:
         return [None] * len(node.operands)
+    if node.attrs[0] in ("where", "taken"):
+        condition = _truth(node.operands[0])
+        return [None, condition, elementwise("logical_not", [condition])][:len(node.operands)]
+    env = dict(zip(ROWS[node.attrs[0]].symbols, node.operands, strict=True))
+    tests = [nonzero(partial(node.attrs[0], i)) for i in range(len(node.operands))]
+    return [None if test is None else lower(test, env, node.shape) for test in tests]
+
+
+def hit(node: Node) -> Node:
+    """The entries that are the largest, or smallest."""
+    (operand,), (axes,) = node.operands, node.attrs
+    labels = range(len(operand.shape))
+    top = contract([node], [[i for i in labels if i not in axes]], labels, dict(zip(labels, operand.shape, strict=True)))
+    return elementwise("equal", [operand, top])
+
+
+@cache
+def nonzero(formula: sp.Basic) -> sp.Basic | None:
+    """Where a derivative with cases is not zero; None for everywhere.
+
+    >>> from symgrad.graphs.algebra.rows import partial
+    >>> nonzero(partial("relu", 0)), nonzero(partial("maximum", 1))
+    (x0 > 0, x0 <= x1)
+    """
+    if formula.func.__name__ == "mask":
+        return formula.args[0]
+    if isinstance(formula, sp.sign):
+        return sp.Ne(formula.args[0], 0)
+    if isinstance(formula, sp.Piecewise) and any(value == 0 for value, _ in formula.args):
+        return _cases(formula)
+    return None
+
+
+def _cases(formula: sp.Piecewise) -> sp.Basic:
+    """The cases of which the value is not zero, as one condition."""
+    found, before = sp.false, sp.false
+    for value, test in formula.args:
+        if value != 0:
+            found = sp.Or(found, sp.And(test, sp.Not(before)))
+        before = sp.Or(before, test)
+    return found.simplify()
+
+
+# how supports pass on -----------------------------------------------------------------------------------------
+
+
+def _passed(node: Node, demand: Node) -> list[Node | None]:
+    """The entries of each operand that count where the entries `demand` of `node` do."""
     if node.op in SAME_ENTRIES:
         return [demand] * len(node.operands)
     if node.op in ops.PRODUCTS:
         inputs, out = node.attrs
         return [along(demand, out, names, operand.shape)
                 for names, operand in zip(inputs, node.operands, strict=True)]
+    if node.op in MOVES:
+        return _moved(node, demand)
+    labels = range(len(node.shape))
+    stack = list(range(len(node.operands[0].shape) - 2)) if node.operands else []
     if node.op in ops.REDUCTIONS:
-        (operand,), (axes,) = node.operands, node.attrs
-        labels = range(len(operand.shape))
-        return [along(demand, [i for i in labels if i not in axes], labels, operand.shape)]
-    if node.op is ops.SOFTMAX:
-        labels = range(len(node.shape))
+        kept = [i for i in range(len(node.operands[0].shape)) if i not in node.attrs[0]]
+    elif node.op is ops.SOFTMAX:  # one entry that counts needs its whole row
         kept = [i for i in labels if i not in node.attrs[0]]
-        row = along(demand, labels, kept, [node.shape[i] for i in kept])  # one entry that counts needs its whole row
-        return [None if row is None else along(row, kept, labels, node.shape)]
-    if node.op is ops.RESHAPE:
-        return [reshape(demand, node.operands[0].shape)]
-    if node.op in ops.STRIDED:
-        starts, steps = [start for start, _ in node.attrs[0]], [step for _, step in node.attrs[0]]
-        move = pad if node.op is ops.SLICE else slices
-        return [_truth(move(demand, starts, steps, node.operands[0].shape))]
-    if node.op is ops.CONCAT:
-        (axis,), start, found = node.attrs, 0, []
-        for operand in node.operands:
-            starts = [start if a == axis else 0 for a in range(len(node.shape))]
-            found.append(slices(demand, starts, [1] * len(starts), operand.shape))
-            start = start + operand.shape[axis]
-        return [_truth(part) for part in found]
-    return [None] * len(node.operands)
+        return [_rows(demand, labels, kept, node.operands[0])]
+    elif node.op is ops.MULTIPLY:
+        kept = [i for i in range(len(node.operands[0].shape)) if i != node.attrs[0]]
+        return [_rows(demand, [*kept, *(("more", i) for i in range(node.attrs[1]))], kept, node.operands[0])]
+    elif node.op in UNTAMED:  # matrix by matrix; of a right side column by column
+        places = [*stack, *(("inside", i) for i in range(len(node.shape) - len(stack)))]
+        found = [_rows(demand, places, stack, node.operands[0])]
+        if node.op is ops.SOLVE:
+            found.append(_rows(demand, labels, [i for i in labels if i != len(stack)], node.operands[1]))
+        return found
+    else:
+        return [None] * len(node.operands)
+    return [along(demand, kept, range(len(node.operands[0].shape)), node.operands[0].shape)]
 
 
-def along(demand: Node, labels: Sequence[int], names: Sequence[int], shape: Sequence[Size]) -> Node | None:
+def _rows(demand: Node, labels: Sequence[object], kept: Sequence[int], operand: Node) -> Node | None:
+    """All of `operand` along the axes that are not `kept`, where one entry counts."""
+    row = along(demand, labels, kept, [operand.shape[i] for i in kept])
+    return None if row is None else along(row, kept, range(len(operand.shape)), operand.shape)
+
+
+def _moved(node: Node, demand: Node) -> list[Node | None]:
+    moved = MOVES[node.op](node, demand, 0)
+    return [None if part is None else _truth(part) for part in moved]
+
+
+def along(demand: Node, labels: Sequence[object], names: Sequence[object], shape: Sequence[Size]) -> Node | None:
     """The condition `demand`, with axes `labels`, on a tensor with axes `names`: of several entries one is enough."""
     if len(set(labels)) != len(labels) or len(set(names)) != len(names):
         return None
@@ -87,43 +215,99 @@ def along(demand: Node, labels: Sequence[int], names: Sequence[int], shape: Sequ
             (inner,), out = demand.attrs
             back = dict(zip(out, labels, strict=True))
             demand, labels = demand.operands[0], [back[x] for x in inner]
-        demand = reduction(ops.MAX, demand, [i for i, x in enumerate(labels) if x not in names])
+        axes = [i for i, x in enumerate(labels) if x not in names]
+        if _one_in_each(demand, axes) or any(demand.shape[i] == 0 for i in axes):
+            return None
+        demand = reduction(ops.MAX, demand, axes)
         labels = [x for x in labels if x in names]
     sizes = dict(zip(names, shape, strict=True))
     return contract([demand], [labels], names, sizes)
 
 
-def either(parts: Sequence[Node | None]) -> Node | None:
+def _one_in_each(demand: Node, axes: Sequence[int]) -> bool:
+    """Does `demand` hold somewhere along `axes`, whatever the other axes: places t, y_t for every t?"""
+    if demand.op is not ops.ELEMENTWISE or demand.attrs[0] != "not_equal" or demand.operands[0].op is not ops.SCATTER:
+        return False
+    places = demand.operands[0]
+    body, *indices = places.operands
+    if literal_value(body) is None:
+        return False
+    for axis, index in zip(places.attrs[0], indices, strict=True):
+        p = counts_along(index)
+        if axis not in axes and (p is None or index.shape[p] != places.shape[axis]):
+            return False
+    return True
+
+
+def either(parts: Sequence[Support | None]) -> Support | None:
     """What counts for one of several consumers counts."""
     first = parts[0]
+    if len(parts) > 1 and _cover(parts):
+        return None
     for part in parts[1:]:
         if first is None or part is None:
             return None
-        if part is not first:
-            first = elementwise("logical_or", [first, part])
+        if part.condition is not first.condition:
+            first = Support(elementwise("logical_or", [first.condition, part.condition]), first.unseen)
+        first = replace(first, unseen=first.unseen or part.unseen)
     return first
 
 
-def _both(a: Node | None, b: Node) -> Node:
-    return b if a is None or a is b else elementwise("logical_and", [a, b])
+def _cover(parts: Sequence[Support | None]) -> bool:
+    """Do slices along one axis, one beside the other, leave nothing out?"""
+    spans = [_span(part.condition) if part is not None else None for part in parts]
+    left = [span for span in spans if span is not None]
+    if len(left) < len(spans) or len({span[0] for span in left}) > 1:
+        return False
+    reached: Size = 0
+    while left and reached != left[0][3]:
+        following = next((span for span in left if _at_least(reached, span[1])), None)
+        if following is None:
+            return False
+        left.remove(following)
+        reached = following[2] if _at_least(following[2], reached) else reached
+        if not left:
+            return bool(reached == following[3])
+    return bool(left)
+
+
+def _span(condition: Node) -> tuple[int, Size, Size, Size] | None:
+    """(axis, start, stop, length) of a condition that holds from start to stop along one axis."""
+    axis, node = 0, condition
+    if node.op is ops.VIEW and len(node.operands) == 1 and len(node.operands[0].shape) == 1:
+        axis, node = node.attrs[1].index(node.attrs[0][0][0]), node.operands[0]
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "not_equal" or node.operands[0].op is not ops.PAD:
+        return None
+    placed = node.operands[0]
+    if len(placed.shape) != 1 or literal_value(placed.operands[0]) is None or placed.attrs[0][0][1] != 1:
+        return None
+    start = placed.attrs[0][0][0]
+    return axis, start, start + placed.operands[0].shape[0], placed.shape[0]
+
+
+def _at_least(a: Size, b: Size) -> bool:
+    return bool(a == b or (a >= b if isinstance(a, int) and isinstance(b, int) else sp.sympify(a - b).is_nonnegative))
 
 
 def _truth(node: Node) -> Node:
     return node if node.dtype == BOOLEAN else elementwise("not_equal", [node, literal(0, node.shape)])
 
 
-def where_needed(value: Node, demand: Node | None) -> Node:
-    """`value`, or zero for entries that do not count."""
-    return value if demand is None else elementwise("where", [demand, value, literal(0, value.shape)])
+# what is not taken --------------------------------------------------------------------------------------------
 
 
-def guarded(part: Node, demand: Node | None, lead: int) -> Node:
-    """A cotangent behind `lead` seed axes, zero for entries that do not count."""
-    if demand is None:
-        return part
-    labels = range(len(part.shape))
-    everywhere = contract([demand], [labels[lead:]], labels, dict(zip(labels, part.shape, strict=True)))
-    return where_needed(part, everywhere)
+def taken(value: Node, condition: Node | None, lead: int = 0) -> Node:
+    """`value`, with `lead` seed axes in front, zero where the condition does not hold: no part of the formula."""
+    if condition is None:
+        return value
+    labels = range(len(value.shape))
+    everywhere = contract([condition], [labels[lead:]], labels, dict(zip(labels, value.shape, strict=True)))
+    return elementwise("taken", [everywhere, value])
+
+
+def chosen(value: Node, condition: Node) -> Node:
+    """The same as a choice that the formula shows."""
+    return elementwise("where", [condition, value, literal(0, value.shape)])
 
 
 def without(u: Node, demand: Node, lead: int) -> Node:

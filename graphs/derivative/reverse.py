@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from symgrad.graphs.algebra.einsum import contract, zeros
 from symgrad.graphs.algebra.primitives import add, as_real, input_node
-from symgrad.graphs.derivative.demand import chooses, demands, either, may_be_infinite
+from symgrad.graphs.derivative.demand import Support, Suspects, either, selects, supports
 from symgrad.graphs.derivative.rules import pull_back
 from symgrad.graphs.node import Node, Symbol, depends, topological
 from symgrad.graphs.sizes import Shape
@@ -29,9 +29,8 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
     live = depends([root], wrt)
     parts: dict[Node, list[Node]] = {root: [seed]}
     done: dict[Node, Node] = {}
-    needed: dict[Node, list[Node | None]] = {}
-    choosing = chooses(live)
-    risky = may_be_infinite([root]) if choosing else set()
+    needed: dict[Node, list[Support | None]] = {}
+    choosing, suspects = selects(live), Suspects()
     for node in reversed(topological([root], enter=lambda n: n in live)):
         if node not in live or node not in parts:
             continue
@@ -39,9 +38,9 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
         done[node] = u = wrap(node, u) if wrap is not None else u
         if not any(o in live for o in node.operands):
             continue
-        demand = either(needed.pop(node, [None]))
-        pulled = pull_back(node, u, lead, live, demand if node in risky else None)
-        below = demands(node, demand) if choosing else [None] * len(pulled)
+        support = either(needed.pop(node, [None]))
+        pulled = pull_back(node, u, lead, live, support, suspects)
+        below = supports(node, support, suspects) if choosing else [None] * len(pulled)
         for operand, part, entries in zip(node.operands, pulled, below, strict=True):
             if part is not None and operand in live:
                 parts.setdefault(operand, []).append(part)

@@ -16,11 +16,22 @@ import sympy as sp
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, scale
 from symgrad.graphs.algebra.formulas import lower
-from symgrad.graphs.algebra.primitives import add, elementwise, gather, pad, reshape, scatter, slices, softmax
+from symgrad.graphs.algebra.primitives import add, elementwise, softmax
 from symgrad.graphs.algebra.rows import ROWS, Y, partial
-from symgrad.graphs.algebra.running import cumsum_rule, multiply_rule, overlap_rule, windows_rule
-from symgrad.graphs.derivative.demand import along, demands, guarded, where_needed, without
+from symgrad.graphs.algebra.running import multiply_rule
+from symgrad.graphs.derivative.demand import (
+    Support,
+    Suspects,
+    along,
+    chosen,
+    conditions,
+    hit,
+    supports,
+    taken,
+    without,
+)
 from symgrad.graphs.derivative.linear_rules import cholesky_rule, cofactor_rule, inverse_rule, logdet_rule, solve_rule
+from symgrad.graphs.derivative.moves import MOVES
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.weights import MINUS
@@ -29,27 +40,32 @@ Cotangents = Sequence[Node | None]
 Rule = Callable[[Node, Node, int], Cotangents]
 
 
-def pull_back(node: Node, u: Node, lead: int, live: Container[Node], demand: Node | None = None) -> Cotangents:
+def pull_back(node: Node, u: Node, lead: int, live: Container[Node], support: Support | None = None,
+              suspects: Suspects | None = None) -> Cotangents:
     """The cotangents of the operands of `node`, at least of those in `live`: for others of a product none is built.
 
-    `demand`: the entries outside of which `u` is zero while local derivatives may be infinite (`demand.py`).
+    `support`: the entries outside of which `u` is zero, while local derivatives may be anything (`demand.py`).
     Raises DifferentiationError where there is no rule.
     """
     rule = RULES.get(node.op)
     if rule is None:
         raise DifferentiationError(f"{node.op} has no derivative rule")
+    suspects = suspects or Suspects()
     if node.op is ops.ELEMENTWISE:
-        return _elementwise(node, u, lead, demand, live)
+        return _elementwise(node, u, lead, live, support, suspects)
     if node.op is ops.EINSUM:
-        return _einsum(node, u, lead, demand, live)
+        return _einsum(node, u, lead, live, support, suspects)
+    if node.op in (ops.MAX, ops.MIN) and suspects.wild(u):
+        return _extremum(node, u, lead, wild=True)
     result = rule(node, u, lead)
-    if demand is None or node.op in EXACT:
+    if support is None or node.op in EXACT:
         return result
-    return [None if part is None else guarded(part, entries, lead)
-            for part, entries in zip(result, demands(node, demand), strict=True)]
+    below = supports(node, support, suspects)
+    return [part if part is None or entries is None else taken(part, entries.condition, lead)
+            for part, entries in zip(result, below, strict=True)]
 
 
-EXACT = frozenset({ops.ADD, ops.VIEW, ops.NAMED, *ops.MOVES})  # no local values
+EXACT = frozenset({ops.ADD, ops.VIEW, ops.NAMED, *MOVES})  # no local values
 
 
 def _seeds(lead: int) -> tuple[str, ...]:
@@ -60,13 +76,13 @@ def _add(node: Node, u: Node, lead: int) -> Cotangents:
     return [scale(u, by) for by in node.attrs[0]]
 
 
-def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None,
-            live: Container[Node] | None = None) -> Cotangents:
+def _view(node: Node, u: Node, lead: int) -> Cotangents:
+    return _einsum(node, u, lead, node.operands, None, Suspects())
+
+
+def _einsum(node: Node, u: Node, lead: int, live: Container[Node], support: Support | None,
+            suspects: Suspects) -> Cotangents:
     inputs, out = node.attrs
-    factors = list(node.operands)
-    if demand is not None:
-        factors = [o if o.op in ops.GIVEN or o.dtype != REAL else
-                   where_needed(o, along(demand, out, names, o.shape)) for o, names in zip(factors, inputs, strict=True)]
     seeds = _seeds(lead)
     sizes = dict(zip(out, node.shape, strict=True))
     for operand, labels in zip(node.operands, inputs, strict=True):
@@ -74,37 +90,66 @@ def _einsum(node: Node, u: Node, lead: int, demand: Node | None = None,
     sizes.update(zip(seeds, u.shape, strict=False))
     result: list[Node | None] = []
     for i, (operand, labels) in enumerate(zip(node.operands, inputs, strict=True)):
-        if operand.dtype != REAL or (live is not None and operand not in live):
+        if operand.dtype != REAL or operand not in live:
             result.append(None)
             continue
-        others = [n for j, n in enumerate(factors) if j != i]
         rest = [names for j, names in enumerate(inputs) if j != i]
+        others = [n for j, n in enumerate(node.operands) if j != i]
+        v = u
+        if support is not None:
+            v, others = _guarded(u, others, rest, out, lead, support, suspects)
         used = {x for names in (labels, out, *rest) for x in names} | set(seeds)
-        chosen = any(n is not o for j, (n, o) in enumerate(zip(factors, node.operands, strict=True)) if j != i)
-        v = without(u, demand, lead) if chosen and demand is not None else u
         result.append(contract([v, *others], [(*seeds, *out), *rest], (*seeds, *labels),
                                {x: s for x, s in sizes.items() if x in used}))
     return result
 
 
-def _elementwise(node: Node, u: Node, lead: int, demand: Node | None = None,
-                 live: Container[Node] | None = None) -> Cotangents:
+def _guarded(u: Node, factors: Sequence[Node], inputs: Sequence[Sequence[int]], out: Sequence[int], lead: int,
+             support: Support, suspects: Suspects) -> tuple[Node, list[Node]]:
+    """What a cotangent is multiplied with, without what is not taken.
+
+    Where a factor has the axes of the support, and the support is a factor of `u`, this becomes a choice of that factor.
+    """
+    found = []
+    for factor, names in zip(factors, inputs, strict=True):
+        shares = set(out) <= set(names) or suspects.wild(factor) or suspects.given(factor)
+        if shares and suspects.anything(factor, support):
+            condition = along(support.condition, out, names, factor.shape)
+            less = without(u, support.condition, lead)
+            if less is not u and tuple(names) == tuple(out) and suspects.wild(factor):
+                u, factor = less, chosen(factor, support.condition)
+            else:
+                factor = taken(factor, condition)
+        found.append(factor)
+    return u, found
+
+
+def _elementwise(node: Node, u: Node, lead: int, live: Container[Node], support: Support | None,
+                 suspects: Suspects) -> Cotangents:
     row = ROWS[node.attrs[0]]
     axes = tuple(range(len(node.shape)))
     seeds = _seeds(lead)
     env = dict(zip(row.symbols, node.operands, strict=True))
     literals = (None, *(_exact(operand) for operand in node.operands[1:]))
+    own = conditions(node)
     result: list[Node | None] = []
     for i, operand in enumerate(node.operands):
         formula = partial(row.name, i, literals)
-        if operand.dtype != REAL or formula == 0 or (live is not None and operand not in live):
+        if operand.dtype != REAL or formula == 0 or operand not in live:
             result.append(None)
             continue
+        v = taken(u, own[i], lead) if own[i] is not None and suspects.wild(u) else u
+        if row.name == "taken":
+            result.append(v)
+            continue
         local = lower(formula, {**env, Y: node}, node.shape)
-        if demand is not None and literal_value(local) is None:
-            local = where_needed(local, demand)
-            u = without(u, demand, lead)
-        result.append(contract([u, local], [(*seeds, *axes), axes], (*seeds, *axes)))
+        if support is not None and suspects.anything(local, support):
+            less = without(v, support.condition, lead)
+            if less is not v and suspects.wild(local):
+                v, local = less, chosen(local, support.condition)
+            else:
+                local = taken(local, support.condition)
+        result.append(contract([v, local], [(*seeds, *axes), axes], (*seeds, *axes)))
     return result
 
 
@@ -124,16 +169,20 @@ def _none(node: Node, u: Node, lead: int) -> Cotangents:
     return [None] * len(node.operands)
 
 
-def _extremum(node: Node, u: Node, lead: int) -> Cotangents:
-    operand, axes = node.operands[0], node.attrs[0]
-    labels = tuple(range(len(operand.shape)))
+def _extremum(node: Node, u: Node, lead: int, wild: bool = False) -> Cotangents:
+    axes = node.attrs[0]
+    labels = tuple(range(len(node.operands[0].shape)))
     kept = tuple(i for i in labels if i not in axes)
-    sizes = dict(zip(labels, operand.shape, strict=True))
-    top = contract([node], [kept], labels, sizes)
-    hit = elementwise("equal", [operand, top])
-    count = elementwise("reciprocal", [contract([hit], [labels], kept)])  # ties share equally
     seeds = _seeds(lead)
-    return [contract([u, hit, count], [(*seeds, *kept), labels, kept], (*seeds, *labels))]
+    entries = hit(node)
+    count = elementwise("reciprocal", [contract([entries], [labels], kept)])  # ties share equally
+    names = (*seeds, *kept)
+    if wild:
+        names = (*seeds, *labels)
+        sizes = dict(zip(labels, node.operands[0].shape, strict=True))
+        u = taken(contract([u], [(*seeds, *kept)], names, {**sizes, **dict(zip(seeds, u.shape, strict=False))}),
+                  entries, lead)
+    return [contract([u, entries, count], [names, labels, kept], (*seeds, *labels))]
 
 
 def _logsumexp(node: Node, u: Node, lead: int) -> Cotangents:
@@ -156,73 +205,11 @@ def _softmax(node: Node, u: Node, lead: int) -> Cotangents:
     return [add([first, scale(second, MINUS)])]
 
 
-def _slice(node: Node, u: Node, lead: int) -> Cotangents:
-    operand = node.operands[0]
-    starts, steps = _spec(node, lead)
-    return [pad(u, starts, steps, (*u.shape[:lead], *operand.shape))]
-
-
-def _pad(node: Node, u: Node, lead: int) -> Cotangents:
-    operand = node.operands[0]
-    starts, steps = _spec(node, lead)
-    return [slices(u, starts, steps, (*u.shape[:lead], *operand.shape))]
-
-
-def _spec(node: Node, lead: int) -> tuple[list, list]:
-    spec = [(0, 1)] * lead + list(node.attrs[0])
-    return [start for start, _ in spec], [step for _, step in spec]
-
-
-def _concat(node: Node, u: Node, lead: int) -> Cotangents:
-    axis = node.attrs[0] + lead
-    start, result = 0, []
-    for operand in node.operands:
-        length = operand.shape[node.attrs[0]]
-        starts = [0] * len(u.shape)
-        starts[axis] = start
-        shape = (*u.shape[:axis], length, *u.shape[axis + 1:])
-        result.append(slices(u, starts, [1] * len(shape), shape))
-        start = start + length
-    return result
-
-
-def _reshape(node: Node, u: Node, lead: int) -> Cotangents:
-    while u.op is ops.RESHAPE:
-        (u,) = u.operands
-    return [reshape(u, (*u.shape[:lead], *node.operands[0].shape))]
-
-
-def _indexed(node: Node, u: Node, lead: int) -> tuple[int, tuple[int, ...]]:
-    """The number of index axes, and the indexed axes of the tensor behind `lead` seed axes."""
-    return len(node.operands[1].shape), tuple(axis + lead for axis in node.attrs[0])
-
-
-def _gather(node: Node, u: Node, lead: int) -> Cotangents:
-    operand, *indices = node.operands
-    width, axes = _indexed(node, u, lead)
-    if operand.dtype != REAL:
-        return [None] * len(node.operands)
-    order = [*range(lead, lead + width), *range(lead), *range(lead + width, len(u.shape))]
-    front = contract([u], [range(len(u.shape))], order)
-    back = scatter(front, indices, axes, (*u.shape[:lead], *operand.shape))
-    return [back, *[None] * len(indices)]
-
-
-def _scatter(node: Node, u: Node, lead: int) -> Cotangents:
-    indices = node.operands[1:]
-    width, axes = _indexed(node, u, lead)
-    picked = gather(u, indices, axes)  # index axes, seeds, rest
-    order = [*range(width, width + lead), *range(width), *range(width + lead, len(picked.shape))]
-    return [contract([picked], [range(len(picked.shape))], order), *[None] * len(indices)]
-
-
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.INPUT: _none, ops.CONSTANT: _none, ops.IOTA: _none, ops.STOP: _none, ops.ARGMAX: _none, ops.ARGMIN: _none,
-    ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum, ops.ELEMENTWISE: _elementwise, ops.NAMED: _same,
+    ops.ADD: _add, ops.EINSUM: _view, ops.VIEW: _view, ops.ELEMENTWISE: _none, ops.NAMED: _same,
     ops.MAX: _extremum, ops.MIN: _extremum, ops.LOGSUMEXP: _logsumexp, ops.SOFTMAX: _softmax,
-    ops.SLICE: _slice, ops.PAD: _pad, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
-    ops.GATHER: _gather, ops.SCATTER: _scatter,
     ops.INVERSE: inverse_rule, ops.SOLVE: solve_rule, ops.LOGDET: logdet_rule, ops.COFACTOR: cofactor_rule,
     ops.CHOLESKY: cholesky_rule,
-    ops.MULTIPLY: multiply_rule, ops.CUMSUM: cumsum_rule, ops.WINDOWS: windows_rule, ops.OVERLAP: overlap_rule,
+    ops.MULTIPLY: multiply_rule, **MOVES,
 })

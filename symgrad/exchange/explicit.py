@@ -110,6 +110,8 @@ def _elementwise(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Si
 def _entry(name: str, row: Row, entries: list[Any]) -> Any:
     if name == "where":
         return sp.Piecewise((as_number(entries[1]), _truth(entries[0])), (as_number(entries[2]), True))
+    if name == "taken":
+        return as_number(entries[1])
     if name in LOGIC:
         return LOGIC[name](*map(_truth, entries))
     formula = row.formula.xreplace(dict(zip(row.symbols, map(as_number, entries), strict=True)))

@@ -119,6 +119,8 @@ def _nested(tree: Tree) -> bool:
 def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """A function of entries: tanh(a), 1/x, √x, |x|, [a > 0], cases."""
     (row,) = node.attrs
+    if row == "taken":  # what is multiplied by zero elsewhere
+        return w.at(node.operands[1], index, taken)
     known = _known(w, node, index, taken)
     if known is not None:
         return known
