@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from symgrad.codegen.lowering.order import price
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import rebuild
-from symgrad.graphs.node import Node, consumers, topological
+from symgrad.graphs.node import BOOLEAN, Node, consumers, topological
 
 FACTORS = 8  # operands of a product up to which products inside are taken apart
 
@@ -64,6 +64,26 @@ class Uses:
                 factors = self.factors(node)
                 inside.update(factor.user for factor in factors if factor.user is not node)
                 yield node, factors
+
+
+def once_guarded(factors: list[Factor]) -> list[Factor]:
+    """`factors` without truth values that are the condition of one that is `taken`: it is zero elsewhere already."""
+    held = {pair for f in factors if f.node.op is ops.ELEMENTWISE and f.node.attrs == ("taken",)
+            for pair in _conjuncts(f.node.operands[0], f.labels)}
+    return [f for f in factors if f.node.dtype != BOOLEAN or (f.node, f.labels) not in held]
+
+
+def _conjuncts(condition: Node, labels: tuple[Any, ...]) -> Iterator[tuple[Node, tuple[Any, ...]]]:
+    """The conditions that hold where `condition` does, with labels."""
+    stack = [(condition, labels)]
+    while stack:
+        node, labels = stack.pop()
+        if node.op is ops.VIEW and node.operands and len(set(node.attrs[1])) == len(node.attrs[1]):
+            (inner,), out = node.attrs
+            node, labels = node.operands[0], tuple(labels[out.index(x)] for x in inner)
+        yield node, labels
+        if node.op is ops.ELEMENTWISE and node.attrs == ("logical_and",):
+            stack += [(operand, labels) for operand in node.operands]
 
 
 def _pairs_wanted(operand: Node, labels: Sequence[Any], out: Sequence[Any]) -> bool:

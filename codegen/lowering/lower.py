@@ -15,7 +15,7 @@ import sympy as sp
 
 from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
-from symgrad.codegen.lowering.factors import Uses
+from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.matrices import MATRICES
 from symgrad.codegen.lowering.products import Term, contract, pulled_out
@@ -96,7 +96,7 @@ def _powers(c: Lowering, node: Node) -> Expr | None:
 
 
 def _einsum(c: Lowering, node: Node) -> Expr:
-    factors, terms = c.factors(node), []
+    factors, terms = once_guarded(c.factors(node)), []
     if gram := halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1]):
         return contract(c.b, gram, node.attrs[1], node.dtype)
     for operand, labels, user in factors:

@@ -25,6 +25,7 @@ from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, reduction
 from symgrad.graphs.algebra.rows import ROWS, partial
 from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.derivative.covers import cover
 from symgrad.graphs.derivative.moves import MOVES
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, topological
 from symgrad.graphs.sizes import Size
@@ -242,7 +243,7 @@ def _one_in_each(demand: Node, axes: Sequence[int]) -> bool:
 def either(parts: Sequence[Support | None]) -> Support | None:
     """What counts for one of several consumers counts."""
     first = parts[0]
-    if len(parts) > 1 and _cover(parts):
+    if len(parts) > 1 and cover([part.condition if part is not None else None for part in parts]):
         return None
     for part in parts[1:]:
         if first is None or part is None:
@@ -251,42 +252,6 @@ def either(parts: Sequence[Support | None]) -> Support | None:
             first = Support(elementwise("logical_or", [first.condition, part.condition]), first.unseen)
         first = replace(first, unseen=first.unseen or part.unseen)
     return first
-
-
-def _cover(parts: Sequence[Support | None]) -> bool:
-    """Do slices along one axis, one beside the other, leave nothing out?"""
-    spans = [_span(part.condition) if part is not None else None for part in parts]
-    left = [span for span in spans if span is not None]
-    if len(left) < len(spans) or len({span[0] for span in left}) > 1:
-        return False
-    reached: Size = 0
-    while left and reached != left[0][3]:
-        following = next((span for span in left if _at_least(reached, span[1])), None)
-        if following is None:
-            return False
-        left.remove(following)
-        reached = following[2] if _at_least(following[2], reached) else reached
-        if not left:
-            return bool(reached == following[3])
-    return bool(left)
-
-
-def _span(condition: Node) -> tuple[int, Size, Size, Size] | None:
-    """(axis, start, stop, length) of a condition that holds from start to stop along one axis."""
-    axis, node = 0, condition
-    if node.op is ops.VIEW and len(node.operands) == 1 and len(node.operands[0].shape) == 1:
-        axis, node = node.attrs[1].index(node.attrs[0][0][0]), node.operands[0]
-    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "not_equal" or node.operands[0].op is not ops.PAD:
-        return None
-    placed = node.operands[0]
-    if len(placed.shape) != 1 or literal_value(placed.operands[0]) is None or placed.attrs[0][0][1] != 1:
-        return None
-    start = placed.attrs[0][0][0]
-    return axis, start, start + placed.operands[0].shape[0], placed.shape[0]
-
-
-def _at_least(a: Size, b: Size) -> bool:
-    return bool(a == b or (a >= b if isinstance(a, int) and isinstance(b, int) else sp.sympify(a - b).is_nonnegative))
 
 
 def _truth(node: Node) -> Node:

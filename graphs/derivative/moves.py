@@ -80,6 +80,7 @@ def _scatter(node: Node, u: Node, lead: int) -> Cotangents:
 
 
 MOVES: Mapping[ops.Op, Rule] = MappingProxyType({
-    ops.SLICE: _slice, ops.PAD: _pad, ops.CONCAT: _concat, ops.RESHAPE: _reshape, ops.GATHER: _gather, ops.SCATTER: _scatter,
+    ops.SLICE: _slice, ops.PAD: _pad, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
+    ops.GATHER: _gather, ops.SCATTER: _scatter,
     ops.CUMSUM: cumsum_rule, ops.WINDOWS: windows_rule, ops.OVERLAP: overlap_rule,
 })
