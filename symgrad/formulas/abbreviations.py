@@ -16,6 +16,7 @@ from symgrad.graphs.node import REAL, Node, consumers, topological
 SHORT = 24  # a formula of so many pieces is written as it is, even where it repeats itself
 WORTH = 4  # pieces of a repeated expression from which on it deserves a name
 LONG = 40  # pieces of an expression that is named in any case
+WHOLE = 100  # the same with repetitions
 
 
 def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> dict[Node, str]:
@@ -24,10 +25,12 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> d
     Afterwards every formula, written until it meets a name, has a bounded number of pieces.
     """
     order = topological([root], enter=lambda node: node is root or node not in names)
-    pieces: dict[Node, int] = {}
+    pieces: dict[Node, int] = {}  # of what is repeated in one operation, once
+    whole: dict[Node, int] = {}  # each time: x^x has x twice
     for node in order:
-        pieces[node] = 1 if node in names and node is not root else _pieces(node, pieces)
-    if pieces[root] <= most:
+        for count, repeated in ((pieces, False), (whole, True)):
+            count[node] = 1 if node in names and node is not root else _pieces(node, count, repeated)
+    if pieces[root] <= most and whole[root] <= WHOLE:
         return {}
     uses = consumers([root])
     kinds = _kinds(order, uses)
@@ -37,19 +40,21 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> d
     for node in order:
         if node is root or (node in names):
             continue
-        pieces[node] = _pieces(node, pieces)
+        pieces[node], whole[node] = _pieces(node, pieces, False), _pieces(node, whole, True)
         kind, layer = kinds.get(node, ("v", 0))
-        shared = len(_users(node, uses)) > 1 and pieces[node] >= WORTH
-        if _solid(node) and (shared or pieces[node] > LONG):
+        shared = node.dtype == REAL and len(_users(node, uses)) > 1 and pieces[node] >= WORTH
+        if _solid(node) and (shared or pieces[node] > LONG or whole[node] > WHOLE):
             found[node] = _fresh(kind, layer, counts, taken)
-            pieces[node] = 1
+            pieces[node] = whole[node] = 1
     return found
 
 
-def _pieces(node: Node, pieces: Mapping[Node, int]) -> int:
+def _pieces(node: Node, pieces: Mapping[Node, int], repeated: bool) -> int:
+    """The pieces of the formula of a node, with those of an operand that occurs twice counted twice if `repeated`."""
     if literal_value(node) is not None:
         return 1
-    return min(1 + sum(pieces[o] for o in dict.fromkeys(node.operands)), 1_000_000)
+    operands = node.operands if repeated else dict.fromkeys(node.operands)
+    return min(1 + sum(pieces[o] for o in operands), 1_000_000)
 
 
 def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
@@ -68,8 +73,8 @@ def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
 
 
 def _solid(node: Node) -> bool:
-    """Worth a name: not a number, a rearrangement or a truth value."""
-    if node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None or node.dtype != REAL:
+    """Can it have a name: no number and no rearrangement. (Truth values and whole numbers get one only where long.)"""
+    if node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None:
         return False
     return not (node.op is ops.ADD and len(node.operands) == 1)
 

@@ -16,7 +16,7 @@ from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 
 WIDTH = 40  # characters of a formula in an error message
-GLANCE = 20  # nodes that an error message looks at
+GLANCE, PIECES = 20, 60  # nodes that an error message looks at, and pieces it may have
 
 
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
@@ -44,9 +44,9 @@ def short(t: Tensor) -> str:
             return _cut(unicode(name(node.attrs[0])))
         near: dict[Node, None] = {node: None}
         queue = [node]
-        while queue:
-            for operand in queue.pop(0).operands:
-                if operand not in near and len(near) < GLANCE:
+        for each in queue:  # every time that a node is written: x^x nested has two bases on each level
+            for operand in each.operands if len(queue) < PIECES else ():
+                if operand in near or len(near) < GLANCE:
                     near[operand] = None
                     queue.append(operand)
         stop = {o for each in near for o in each.operands if o not in near and o.operands}
