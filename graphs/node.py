@@ -2,7 +2,7 @@
 
 A node is an operation, its operands, its attributes, a shape and a dtype. Equal nodes are one object
 (interned in a weak table), so equality is identity and common subexpressions are common for free.
-All axes are real axes: the sample axis of a tensor is its node's axis 0 (`algebra/samples.py` finds it again).
+All axes are real axes: the sample axis of a tensor is its node's axis 0 (`samples.py` finds it again).
 
 Nothing here recurses: an unrolled recurrence has thousands of levels. Canonical order is a digest of
 the content, never `id` or a serial number, so texts do not depend on the history of the session.

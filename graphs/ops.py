@@ -1,7 +1,7 @@
 """The names of the primitives, and the groups in which they are asked for: the lowest floor, which all others share.
 
 A name is an object, made once and compared by `is`; `node.make` refuses any other. What is true of a primitive stands
-in its row (`algebra/primitives.py`); what a later stage makes of it, in that stage's table.
+in its row (`table.py`); what a later stage makes of it, in that stage's table.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ REDUCTIONS = frozenset({MAX, MIN, LOGSUMEXP})  # over axes, which are gone
 ARGUMENTS = frozenset({ARGMAX, ARGMIN})  # along an axis, which is gone
 MOVES = frozenset({SLICE, PAD, CONCAT, RESHAPE, GATHER, SCATTER})  # entries take other places
 RUNNING = frozenset({MULTIPLY, CUMSUM, WINDOWS, OVERLAP})  # along an axis
-MATRICES = frozenset({INVERSE, SOLVE, LOGDET, COFACTOR, CHOLESKY, DISTANCES})  # of the last two axes
+MATRICES = frozenset({INVERSE, SOLVE, LOGDET, COFACTOR, CHOLESKY})  # of the last two axes
+PAIRS = frozenset({DISTANCES})  # of rows with rows
 
-KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES)
+KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES, PAIRS)
 OPS: Mapping[str, Op] = MappingProxyType({op: op for kind in KINDS for op in kind})
 
 
@@ -55,5 +56,9 @@ def named(name: str) -> Op:
 # What else is asked of an operation.
 GIVEN = frozenset({INPUT, CONSTANT})  # arrays from outside
 BEARERS = frozenset({INPUT, CONSTANT, NAMED})  # may have a name of their own
+FREE = LEAVES | MARKS | {VIEW}  # nothing is computed
+LINEAR = MOVES | {ADD, VIEW, NAMED, CUMSUM, WINDOWS, OVERLAP}  # a pull-back reads no values (of a product it reads factors)
+PICKED = frozenset({NAMED, VIEW, SLICE, CONCAT, RESHAPE, GATHER, WINDOWS})  # entries of operands (a delta has zeros too)
 STRIDED = frozenset({SLICE, PAD})  # attributes: (start, step) of each axis
+FLAT = ARGUMENTS | {STOP}  # the derivative is zero, though there are operands
 INDEXED = frozenset({GATHER, SCATTER})  # operands behind the first are indices

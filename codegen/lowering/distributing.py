@@ -23,8 +23,9 @@ from symgrad.codegen.lowering.factors import Factor, Uses, price_of, sizes_of
 from symgrad.codegen.lowering.order import GEMM, typical
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, scale
+from symgrad.graphs.algebra.linear import distances
 from symgrad.graphs.algebra.primitives import add, elementwise
-from symgrad.graphs.node import REAL, Node, make
+from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.sizes import product
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times, weight
 
@@ -179,7 +180,7 @@ def _squared(own: Sequence[Factor], others: Sequence[Factor], terms: Sequence[Sp
     x = contract([terms[0].base], [one], [*batch, *left, *summed])
     m = contract([terms[1].base], [two], [*batch, *right, *summed])
     kept = [*batch, *left, *right]
-    pairs = make(ops.DISTANCES, (x, m), (), tuple(sizes[label] for label in kept), REAL)
+    pairs = distances(x, m)
     new = contract([pairs, *(f.node for f in others)], [kept, *(f.labels for f in others)], out)
     entries = _count(pairs)
     price = entries * (GEMM * typical(sizes[summed[0]]) + 6) + 4 * (_count(x) + _count(m)) + price_of(new)

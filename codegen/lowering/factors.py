@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from symgrad.codegen.lowering.order import price
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import BOOLEAN, Node, consumers, topological
+from symgrad.graphs.table import rebuild
 
 FACTORS = 8  # operands of a product up to which products inside are taken apart
 

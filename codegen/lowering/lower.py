@@ -21,7 +21,7 @@ from symgrad.codegen.lowering.matrices import MATRICES
 from symgrad.codegen.lowering.products import Term, contract, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.graphs.sizes import Size, canonical

@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale, zeros
-from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import INTEGER, REAL, Node, make
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight
@@ -183,20 +183,3 @@ def scatter(node: Node, indices: Sequence[Node], axes: Sequence[int], shape: Sha
     tags = [x for x in dict.fromkeys(out) if x not in target and (x in view.kept or isinstance(x, tuple))]
     inner = scatter(view.node, indices, [tags.index(("target", a)) for a in axes], tuple(view.size[x] for x in tags))
     return view.lay(inner, tags, [target.get(x, x) for x in out])
-
-
-def rearranged(node: Node, operands: tuple[Node, ...]) -> Node | None:
-    """A node of this module with other operands of the same shapes; None for another operation."""
-    op, attrs = node.op, node.attrs
-    if op in ops.STRIDED:
-        starts, steps = [start for start, _ in attrs[0]], [step for _, step in attrs[0]]
-        return (slices if op is ops.SLICE else pad)(operands[0], starts, steps, node.shape)
-    if op is ops.CONCAT:
-        return concat(operands, attrs[0], node.shape[attrs[0]])
-    if op is ops.RESHAPE:
-        return reshape(operands[0], node.shape)
-    if op is ops.GATHER:
-        return gather(operands[0], operands[1:], attrs[0])
-    if op is ops.SCATTER:
-        return scatter(operands[0], operands[1:], attrs[0], node.shape)
-    return None

@@ -102,6 +102,11 @@ def cholesky(a: Node) -> Node:
     return _stackwise(a, cholesky, 2) or make(ops.CHOLESKY, (a,), (), a.shape, REAL)
 
 
+def distances(x: Node, m: Node) -> Node:
+    """Squared distances of the rows of `x` from the rows of `m`: made when code is written, never before."""
+    return make(ops.DISTANCES, (x, m), (), (*x.shape[:-1], m.shape[-2]), REAL)
+
+
 def swapped(a: Node) -> Node:
     """A': the last two axes exchanged."""
     last = len(a.shape) - 1
@@ -141,13 +146,3 @@ def _stackwise(a: Node, build: Callable[[Node], Node], axes: int) -> Node | None
     sizes: Shape = inner.shape[width:]
     view.size.update(zip(fresh, sizes, strict=True))
     return view.lay(inner, [*view.kept[:width], *fresh], [*view.tags[:rank - 2], *fresh])
-
-
-def resolved(node: Node, operands: tuple[Node, ...]) -> Node | None:
-    """A node of this module with other operands of the same shapes; None for another operation."""
-    if node.op is ops.COFACTOR:
-        return cofactor(operands[0], node.attrs[0])
-    if node.op is ops.SOLVE:
-        return solve(*operands)
-    build = {ops.INVERSE: inverse, ops.LOGDET: logdet, ops.CHOLESKY: cholesky}.get(node.op)
-    return None if build is None else build(operands[0])

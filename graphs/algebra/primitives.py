@@ -39,13 +39,11 @@ from symgrad.graphs.algebra.einsum import contract, joins_weight, joint_dtype, l
 from symgrad.graphs.algebra.entries import concat as concat
 from symgrad.graphs.algebra.entries import gather as gather
 from symgrad.graphs.algebra.entries import pad as pad
-from symgrad.graphs.algebra.entries import rearranged, uniform
 from symgrad.graphs.algebra.entries import reshape as reshape
 from symgrad.graphs.algebra.entries import scatter as scatter
 from symgrad.graphs.algebra.entries import slices as slices
-from symgrad.graphs.algebra.linear import resolved
+from symgrad.graphs.algebra.entries import uniform
 from symgrad.graphs.algebra.rows import ROWS
-from symgrad.graphs.algebra.running import rerun
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node, Symbol, make
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import ONE, Weight, from_expr, is_far, is_integer, magnitude, plus, times, to_expr
@@ -278,26 +276,3 @@ def softmax(node: Node, axes: Sequence[int]) -> Node:
     if not axes or 0 in node.shape:
         return literal(1, node.shape)
     return make(ops.SOFTMAX, (node,), (tuple(sorted(axes)),), node.shape, REAL)
-
-
-def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
-    """`node` with other operands of the same shapes, normalised again."""
-    if operands == node.operands:
-        return node
-    op, attrs = node.op, node.attrs
-    if op is ops.ADD:
-        return add(operands, attrs[0])
-    if op in ops.PRODUCTS:
-        return contract(operands, attrs[0], attrs[1], dict(zip(attrs[1], node.shape, strict=True)))
-    if op is ops.ELEMENTWISE:
-        return elementwise(attrs[0], operands)
-    if op is ops.NAMED:
-        return named(operands[0], attrs[0])
-    if op in ops.REDUCTIONS:
-        return reduction(op, operands[0], attrs[0])
-    if op in ops.ARGUMENTS:
-        return argument(op, operands[0], attrs[0])
-    if op is ops.SOFTMAX:
-        return softmax(operands[0], attrs[0])
-    return (rearranged(node, operands) or resolved(node, operands) or rerun(node, operands)
-            or make(op, operands, attrs, node.shape, node.dtype))

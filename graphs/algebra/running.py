@@ -98,17 +98,3 @@ def overlap_rule(node: Node, u: Node, lead: int) -> Cotangents:
     axis, step = node.attrs
     shape: Shape = node.operands[0].shape
     return [windows(u, axis + lead, step, shape[axis], shape[-1])]
-
-
-def rerun(node: Node, operands: tuple[Node, ...]) -> Node | None:
-    """A node of this module with another operand of the same shape; None for another operation."""
-    if node.op not in ops.RUNNING:
-        return None
-    (axis, detail), shape = node.attrs, node.shape
-    if node.op is ops.MULTIPLY:
-        return multiply(operands[0], axis, detail)
-    if node.op is ops.CUMSUM:
-        return cumsum(operands[0], axis, detail)
-    if node.op is ops.WINDOWS:
-        return windows(operands[0], axis, detail, shape[axis], shape[-1])
-    return overlap(operands[0], axis, detail, shape[axis])

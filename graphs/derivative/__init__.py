@@ -1,6 +1,6 @@
-"""The derivative: one rule per primitive, and the pass that carries cotangents from a root to its leaves.
+"""Local derivatives: what each primitive makes of a cotangent, and which of its entries that needs.
 
-A root, a seed and variables come in, the nodes of the derivatives go out. Begin with `reverse.py`, the whole pass on
-one page, then `rules.py`, the rules it calls. Which sample axis a result has and how it is laid out is decided above,
-in `calculus/derivatives.py`; what makes a finished derivative shorter is a rewrite.
+A node and the cotangent of its value come in, the cotangents of its operands go out, as nodes. Begin with `rules.py`;
+matrices are in `linear_rules.py`, and `demand.py` says which entries count. The pass that carries cotangents through a
+graph is `reverse.py`, one floor up: it finds the rules in the rows of `table.py`.
 """

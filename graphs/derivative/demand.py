@@ -20,14 +20,14 @@ from functools import cache
 import sympy as sp
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, reduction
 from symgrad.graphs.algebra.rows import ROWS, partial
-from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.derivative.covers import cover
-from symgrad.graphs.derivative.moves import MOVES
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, topological
+from symgrad.graphs.primitive import Demand, Primitive, Pull
 from symgrad.graphs.sizes import Size
 
 TAME = frozenset({
@@ -37,8 +37,8 @@ TAME = frozenset({
 })  # finite, with finite derivatives, wherever their operands are finite
 UNTAMED = ops.MATRICES  # infinite where a matrix is singular
 CHOOSING = frozenset({"where", "maximum", "minimum", "relu", "clip", "leaky_relu", "elu", "abs", "taken"})
-SAME_ENTRIES = (ops.ELEMENTWISE, ops.ADD, ops.NAMED)
 TAKING = (ops.SLICE, ops.GATHER)
+Entries = Sequence[Node | None]  # a condition for each operand; None: all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,15 @@ def selects(nodes: Iterable[Node]) -> bool:
                for node in nodes)
 
 
-def supports(node: Node, support: Support | None, suspects: Suspects) -> list[Support | None]:
-    """The support of the cotangent of each operand, given that of `node`: None where nothing below needs one."""
+def supports(row: Primitive, node: Node, support: Support | None, suspects: Suspects) -> list[Support | None]:
+    """The support of the cotangent of each operand, given that of `node`: None where nothing below needs one.
+
+    `row` is that of the operation of `node`.
+    """
     found: list[Support | None] = []
-    passed = _passed(node, support.condition) if support is not None else [None] * len(node.operands)
-    if support is None and node.op in TAKING:
-        passed = _moved(node, literal(1, node.shape))
+    passed: Entries = [None] * len(node.operands)
+    if support is not None or node.op in TAKING:
+        passed = row.demand(node, support.condition if support is not None else literal(1, node.shape))
     unseen = node.op in TAKING or node.op is ops.ELEMENTWISE and node.attrs[0] in ("where", "taken")
     for operand, condition, own in zip(node.operands, passed, conditions(node), strict=True):
         if own is not None:
@@ -165,46 +168,68 @@ def _cases(formula: sp.Piecewise) -> sp.Basic:
 # how supports pass on -----------------------------------------------------------------------------------------
 
 
-def _passed(node: Node, demand: Node) -> list[Node | None]:
-    """The entries of each operand that count where the entries `demand` of `node` do."""
-    if node.op in SAME_ENTRIES:
-        return [demand] * len(node.operands)
-    if node.op in ops.PRODUCTS:
-        inputs, out = node.attrs
-        return [along(demand, out, names, operand.shape)
-                for names, operand in zip(inputs, node.operands, strict=True)]
-    if node.op in MOVES:
-        return _moved(node, demand)
+def everything(node: Node, demand: Node) -> Entries:
+    """All entries of the operands may count, whichever do of the node."""
+    return [None] * len(node.operands)
+
+
+def same_entries(node: Node, demand: Node) -> Entries:
+    """Entry by entry."""
+    return [demand] * len(node.operands)
+
+
+def product_entries(node: Node, demand: Node) -> Entries:
+    """By labels."""
+    inputs, out = node.attrs
+    return [along(demand, out, names, operand.shape) for names, operand in zip(inputs, node.operands, strict=True)]
+
+
+def moved_entries(rule: Pull) -> Demand:
+    """Of what moves entries: the transposed move, put to truth values."""
+    def entries(node: Node, demand: Node) -> Entries:
+        return [None if part is None else _truth(part) for part in rule(node, demand, 0)]
+
+    return entries
+
+
+def reduced_entries(node: Node, demand: Node) -> Entries:
+    """All that was reduced."""
+    (operand,), (axes,) = node.operands, node.attrs
+    labels = range(len(operand.shape))
+    return [along(demand, [i for i in labels if i not in axes], labels, operand.shape)]
+
+
+def softmax_entries(node: Node, demand: Node) -> Entries:
+    """One entry that counts needs its whole row."""
     labels = range(len(node.shape))
-    stack = list(range(len(node.operands[0].shape) - 2)) if node.operands else []
-    if node.op in ops.REDUCTIONS:
-        kept = [i for i in range(len(node.operands[0].shape)) if i not in node.attrs[0]]
-    elif node.op is ops.SOFTMAX:  # one entry that counts needs its whole row
-        kept = [i for i in labels if i not in node.attrs[0]]
-        return [_rows(demand, labels, kept, node.operands[0])]
-    elif node.op is ops.MULTIPLY:
-        kept = [i for i in range(len(node.operands[0].shape)) if i != node.attrs[0]]
-        return [_rows(demand, [*kept, *(("more", i) for i in range(node.attrs[1]))], kept, node.operands[0])]
-    elif node.op in UNTAMED:  # matrix by matrix; of a right side column by column
-        places = [*stack, *(("inside", i) for i in range(len(node.shape) - len(stack)))]
-        found = [_rows(demand, places, stack, node.operands[0])]
-        if node.op is ops.SOLVE:
-            found.append(_rows(demand, labels, [i for i in labels if i != len(stack)], node.operands[1]))
-        return found
-    else:
-        return [None] * len(node.operands)
-    return [along(demand, kept, range(len(node.operands[0].shape)), node.operands[0].shape)]
+    return [_rows(demand, labels, [i for i in labels if i not in node.attrs[0]], node.operands[0])]
+
+
+def multiplied_entries(node: Node, demand: Node) -> Entries:
+    """All factors."""
+    (operand,), (axis, order) = node.operands, node.attrs
+    kept = [i for i in range(len(operand.shape)) if i != axis]
+    return [_rows(demand, [*kept, *(("more", i) for i in range(order))], kept, operand)]
+
+
+def matrix_entries(node: Node, demand: Node) -> Entries:
+    """Matrix by matrix."""
+    matrix = node.operands[0]
+    stack = list(range(len(matrix.shape) - 2))
+    places = [*stack, *(("inside", i) for i in range(len(node.shape) - len(stack)))]
+    return [_rows(demand, places, stack, matrix)]
+
+
+def solve_entries(node: Node, demand: Node) -> Entries:
+    """Matrix by matrix; of a right side column by column."""
+    labels, stack = range(len(node.shape)), len(node.operands[0].shape) - 2
+    return [*matrix_entries(node, demand), _rows(demand, labels, [i for i in labels if i != stack], node.operands[1])]
 
 
 def _rows(demand: Node, labels: Sequence[object], kept: Sequence[int], operand: Node) -> Node | None:
     """All of `operand` along the axes that are not `kept`, where one entry counts."""
     row = along(demand, labels, kept, [operand.shape[i] for i in kept])
     return None if row is None else along(row, kept, range(len(operand.shape)), operand.shape)
-
-
-def _moved(node: Node, demand: Node) -> list[Node | None]:
-    moved = MOVES[node.op](node, demand, 0)
-    return [None if part is None else _truth(part) for part in moved]
 
 
 def along(demand: Node, labels: Sequence[object], names: Sequence[object], shape: Sequence[Size]) -> Node | None:

@@ -6,26 +6,23 @@ count for those of the result (`demand.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import gather, pad, reshape, scatter, slices
-from symgrad.graphs.algebra.running import cumsum_rule, overlap_rule, windows_rule
 from symgrad.graphs.node import REAL, Node
 
 Cotangents = Sequence[Node | None]
-Rule = Callable[[Node, Node, int], Cotangents]
 
 
-def _slice(node: Node, u: Node, lead: int) -> Cotangents:
+def slice_rule(node: Node, u: Node, lead: int) -> Cotangents:
     operand = node.operands[0]
     starts, steps = _spec(node, lead)
     return [pad(u, starts, steps, (*u.shape[:lead], *operand.shape))]
 
 
-def _pad(node: Node, u: Node, lead: int) -> Cotangents:
+def pad_rule(node: Node, u: Node, lead: int) -> Cotangents:
     operand = node.operands[0]
     starts, steps = _spec(node, lead)
     return [slices(u, starts, steps, (*u.shape[:lead], *operand.shape))]
@@ -36,7 +33,7 @@ def _spec(node: Node, lead: int) -> tuple[list, list]:
     return [start for start, _ in spec], [step for _, step in spec]
 
 
-def _concat(node: Node, u: Node, lead: int) -> Cotangents:
+def concat_rule(node: Node, u: Node, lead: int) -> Cotangents:
     axis = node.attrs[0] + lead
     start, result = 0, []
     for operand in node.operands:
@@ -49,7 +46,7 @@ def _concat(node: Node, u: Node, lead: int) -> Cotangents:
     return result
 
 
-def _reshape(node: Node, u: Node, lead: int) -> Cotangents:
+def reshape_rule(node: Node, u: Node, lead: int) -> Cotangents:
     while u.op is ops.RESHAPE:
         (u,) = u.operands
     return [reshape(u, (*u.shape[:lead], *node.operands[0].shape))]
@@ -60,7 +57,7 @@ def _indexed(node: Node, u: Node, lead: int) -> tuple[int, tuple[int, ...]]:
     return len(node.operands[1].shape), tuple(axis + lead for axis in node.attrs[0])
 
 
-def _gather(node: Node, u: Node, lead: int) -> Cotangents:
+def gather_rule(node: Node, u: Node, lead: int) -> Cotangents:
     operand, *indices = node.operands
     width, axes = _indexed(node, u, lead)
     if operand.dtype != REAL:
@@ -71,16 +68,9 @@ def _gather(node: Node, u: Node, lead: int) -> Cotangents:
     return [back, *[None] * len(indices)]
 
 
-def _scatter(node: Node, u: Node, lead: int) -> Cotangents:
+def scatter_rule(node: Node, u: Node, lead: int) -> Cotangents:
     indices = node.operands[1:]
     width, axes = _indexed(node, u, lead)
     picked = gather(u, indices, axes)  # index axes, seeds, rest
     order = [*range(width, width + lead), *range(width), *range(width + lead, len(picked.shape))]
     return [contract([picked], [range(len(picked.shape))], order), *[None] * len(indices)]
-
-
-MOVES: Mapping[ops.Op, Rule] = MappingProxyType({
-    ops.SLICE: _slice, ops.PAD: _pad, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
-    ops.GATHER: _gather, ops.SCATTER: _scatter,
-    ops.CUMSUM: cumsum_rule, ops.WINDOWS: windows_rule, ops.OVERLAP: overlap_rule,
-})

@@ -8,8 +8,7 @@ operations, so second order and forward mode (the transpose of the transpose) ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Container, Sequence
 
 import sympy as sp
 
@@ -18,7 +17,6 @@ from symgrad.graphs.algebra.einsum import contract, literal_value, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import add, elementwise, softmax
 from symgrad.graphs.algebra.rows import ROWS, Y, partial
-from symgrad.graphs.algebra.running import multiply_rule
 from symgrad.graphs.derivative.demand import (
     Support,
     Suspects,
@@ -30,54 +28,50 @@ from symgrad.graphs.derivative.demand import (
     taken,
     without,
 )
-from symgrad.graphs.derivative.linear_rules import cholesky_rule, cofactor_rule, inverse_rule, logdet_rule, solve_rule
-from symgrad.graphs.derivative.moves import MOVES
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import REAL, Node
+from symgrad.graphs.primitive import Primitive
 from symgrad.graphs.weights import MINUS
 
 Cotangents = Sequence[Node | None]
-Rule = Callable[[Node, Node, int], Cotangents]
 
 
-def pull_back(node: Node, u: Node, lead: int, live: Container[Node], support: Support | None = None,
+def pull_back(row: Primitive, node: Node, u: Node, lead: int, live: Container[Node], support: Support | None = None,
               suspects: Suspects | None = None) -> Cotangents:
     """The cotangents of the operands of `node`, at least of those in `live`: for others of a product none is built.
 
-    `support`: the entries outside of which `u` is zero, while local derivatives may be anything (`demand.py`).
-    Raises DifferentiationError where there is no rule.
+    `row` is that of its operation. `support`: the entries outside of which `u` is zero, while local derivatives may be
+    anything (`demand.py`). Raises DifferentiationError where there is no rule.
     """
-    rule = RULES.get(node.op)
-    if rule is None:
-        raise DifferentiationError(f"{node.op} has no derivative rule")
     suspects = suspects or Suspects()
     if node.op is ops.ELEMENTWISE:
         return _elementwise(node, u, lead, live, support, suspects)
     if node.op is ops.EINSUM:
         return _einsum(node, u, lead, live, support, suspects)
     if node.op in (ops.MAX, ops.MIN) and suspects.wild(u):
-        return _extremum(node, u, lead, wild=True)
-    result = rule(node, u, lead)
-    if support is None or node.op in EXACT:
+        return extremum_rule(node, u, lead, wild=True)
+    result = row.pull(node, u, lead)
+    if support is None or node.op in ops.LINEAR:
         return result
-    below = supports(node, support, suspects)
+    below = supports(row, node, support, suspects)
     return [part if part is None or entries is None else taken(part, entries.condition, lead)
             for part, entries in zip(result, below, strict=True)]
-
-
-EXACT = frozenset({ops.ADD, ops.VIEW, ops.NAMED, *MOVES})  # no local values
 
 
 def _seeds(lead: int) -> tuple[str, ...]:
     return tuple(f"s{i}" for i in range(lead))
 
 
-def _add(node: Node, u: Node, lead: int) -> Cotangents:
+def add_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return [scale(u, by) for by in node.attrs[0]]
 
 
-def _view(node: Node, u: Node, lead: int) -> Cotangents:
+def product_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return _einsum(node, u, lead, node.operands, None, Suspects())
+
+
+def function_rule(node: Node, u: Node, lead: int) -> Cotangents:
+    return _elementwise(node, u, lead, node.operands, None, Suspects())
 
 
 def _einsum(node: Node, u: Node, lead: int, live: Container[Node], support: Support | None,
@@ -161,15 +155,20 @@ def _exact(node: Node) -> sp.Expr | None:
     return sp.Rational(value.number)
 
 
-def _same(node: Node, u: Node, lead: int) -> Cotangents:
+def same_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return [u]
 
 
-def _none(node: Node, u: Node, lead: int) -> Cotangents:
+def flat_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return [None] * len(node.operands)
 
 
-def _extremum(node: Node, u: Node, lead: int, wild: bool = False) -> Cotangents:
+def no_rule(node: Node, u: Node, lead: int) -> Cotangents:
+    """For what is made when code is written, after all derivatives are taken."""
+    raise DifferentiationError(f"{node.op} has no derivative rule")
+
+
+def extremum_rule(node: Node, u: Node, lead: int, wild: bool = False) -> Cotangents:
     axes = node.attrs[0]
     labels = tuple(range(len(node.operands[0].shape)))
     kept = tuple(i for i in labels if i not in axes)
@@ -185,7 +184,7 @@ def _extremum(node: Node, u: Node, lead: int, wild: bool = False) -> Cotangents:
     return [contract([u, entries, count], [names, labels, kept], (*seeds, *labels))]
 
 
-def _logsumexp(node: Node, u: Node, lead: int) -> Cotangents:
+def logsumexp_rule(node: Node, u: Node, lead: int) -> Cotangents:
     operand, axes = node.operands[0], node.attrs[0]
     labels = tuple(range(len(operand.shape)))
     kept = tuple(i for i in labels if i not in axes)
@@ -193,7 +192,7 @@ def _logsumexp(node: Node, u: Node, lead: int) -> Cotangents:
     return [contract([u, softmax(operand, axes)], [(*seeds, *kept), labels], (*seeds, *labels))]
 
 
-def _softmax(node: Node, u: Node, lead: int) -> Cotangents:
+def softmax_rule(node: Node, u: Node, lead: int) -> Cotangents:
     axes = node.attrs[0]
     labels = tuple(range(len(node.shape)))
     kept = tuple(i for i in labels if i not in axes)
@@ -203,13 +202,3 @@ def _softmax(node: Node, u: Node, lead: int) -> Cotangents:
     first = contract([node, u], [labels, full], full)
     second = contract([node, along], [labels, (*seeds, *kept)], full)
     return [add([first, scale(second, MINUS)])]
-
-
-RULES: Mapping[ops.Op, Rule] = MappingProxyType({
-    ops.INPUT: _none, ops.CONSTANT: _none, ops.IOTA: _none, ops.STOP: _none, ops.ARGMAX: _none, ops.ARGMIN: _none,
-    ops.ADD: _add, ops.EINSUM: _view, ops.VIEW: _view, ops.ELEMENTWISE: _none, ops.NAMED: _same,
-    ops.MAX: _extremum, ops.MIN: _extremum, ops.LOGSUMEXP: _logsumexp, ops.SOFTMAX: _softmax,
-    ops.INVERSE: inverse_rule, ops.SOLVE: solve_rule, ops.LOGDET: logdet_rule, ops.COFACTOR: cofactor_rule,
-    ops.CHOLESKY: cholesky_rule,
-    ops.MULTIPLY: multiply_rule, **MOVES,
-})

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import input_node, rebuild
-from symgrad.graphs.algebra.samples import sample_axes
-from symgrad.graphs.derivative.reverse import delta_seed, reverse
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
 from symgrad.graphs.pieces.choosing import choose
+from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.rewrites.picking import unpicked
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.table import rebuild
 
 LEAF = -2  # the owner of the leaves that stand for boxes
 

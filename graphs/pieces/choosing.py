@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import REAL, Node, consumers, depends
+from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
 SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})

@@ -15,9 +15,10 @@ from itertools import combinations
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, product, scale
 from symgrad.graphs.algebra.linear import swapped
-from symgrad.graphs.algebra.primitives import add, rebuild
+from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.pieces.terms import is_clear, replaced
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, exact
 
 PRODUCT = 8  # factors of a product of which two may be left out

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
-from symgrad.graphs.algebra.primitives import add, elementwise, rebuild
+from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, plus, times
 
 MERGED = 60  # terms among which like ones are looked for
 DEPTH = 24  # products and views on the way to a sum
-CLEAR = (ops.NAMED, ops.STOP, ops.VIEW)  # what makes no part deeper; nor does a sum of one term
-LINEAR = (ops.SLICE, ops.PAD, ops.RESHAPE, ops.GATHER, ops.SCATTER, ops.CUMSUM)  # in their first operand
+CLEAR = ops.MARKS | {ops.VIEW}  # what makes no part deeper; nor does a sum of one term
 Terms = list[Node]
 
 
@@ -50,9 +50,9 @@ def _ways(node: Node) -> Iterator[tuple[int, Terms]]:
 
 def _linear_in(node: Node) -> list[int]:
     """The operands in which `node` is linear."""
-    if node.op in (ops.ADD, ops.EINSUM, ops.VIEW):
+    if node.op in ops.SUMS | ops.PRODUCTS:
         return list(range(len(node.operands)))
-    if node.op in (ops.NAMED, ops.STOP, *LINEAR):
+    if node.op is ops.STOP or node.op in ops.LINEAR and node.op is not ops.CONCAT:
         return [0]
     return [1] if node.op is ops.SOLVE else []
 

@@ -17,9 +17,9 @@ from itertools import combinations
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
-from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare, row_of, sum_of, terms
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 

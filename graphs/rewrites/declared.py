@@ -15,9 +15,10 @@ from typing import Any
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.linear import swapped
-from symgrad.graphs.algebra.primitives import pad, rebuild
+from symgrad.graphs.algebra.primitives import pad
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare, positive, row_of
+from symgrad.graphs.table import rebuild
 
 SYMMETRIC = frozenset({"symmetric", "positive_definite", "diagonal"})
 TELLING = (ops.SOFTMAX, ops.INVERSE, ops.PAD)  # whose form says something

@@ -21,15 +21,15 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
-from symgrad.graphs.algebra.primitives import add, elementwise, rebuild, reduction, stop
+from symgrad.graphs.algebra.primitives import add, elementwise, reduction, stop
 from symgrad.graphs.algebra.running import multiply
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, positive, scaled, shifted
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, weight
 
 DEEPEST = 32  # forms inside forms that are looked into
 LOWEST = -1e30  # below every exponent that matters: no infinity is subtracted from another
-STRUCTURE = (ops.VIEW, ops.GATHER, ops.SLICE, ops.RESHAPE, ops.CONCAT)
 
 
 class Parts(NamedTuple):
@@ -85,7 +85,7 @@ def _split(node: Node, depth: int) -> Parts | None:
         return Parts(None, elementwise("softplus", [z]), True)
     if inner.op is ops.ELEMENTWISE:
         return _of_row(inner, depth)
-    if inner.op in STRUCTURE or _squeezes(inner):
+    if inner.op in ops.PICKED or _squeezes(inner):
         return _of_entries(inner, depth)
     if inner.op in (ops.MAX, ops.MIN):
         parts = split(inner.operands[0], depth - 1)

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import rebuild, scatter
-from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.algebra.primitives import scatter
 from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.table import rebuild
 
 
 def unpicked(nodes: Sequence[Node]) -> list[Node]:

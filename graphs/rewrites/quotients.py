@@ -13,7 +13,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal_value, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, softmax
 from symgrad.graphs.node import Node
-from symgrad.graphs.rewrites.logarithms import STRUCTURE, split
+from symgrad.graphs.rewrites.logarithms import split
 from symgrad.graphs.rewrites.patterns import exponential_sum, row_of, scaled, sum_of, terms
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
@@ -40,6 +40,7 @@ def inlined(node: Node) -> Node:
 
 
 _grown: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
+LOOKED_THROUGH = ops.PICKED | {ops.ADD, ops.EINSUM, ops.MAX, ops.MIN}
 GROWING = ("exp", "cosh", "reciprocal", "power")
 
 
@@ -49,7 +50,7 @@ def may_grow(node: Node) -> bool:
     while stack:
         top = stack[-1]
         row = top.attrs[0] if top.op is ops.ELEMENTWISE else None
-        looks_on = row in ("where", "sqrt") or top.op in (ops.ADD, ops.EINSUM, ops.NAMED, ops.MAX, ops.MIN, *STRUCTURE)
+        looks_on = row in ("where", "sqrt") or top.op in LOOKED_THROUGH
         inner = top.operands if looks_on else ()
         unknown = [] if top in _grown else [o for o in inner if o not in _grown]
         if unknown:

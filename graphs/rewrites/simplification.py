@@ -19,13 +19,13 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import expand, flat, is_sum, joined, product, pulled
 from symgrad.graphs.algebra.linear import solve
-from symgrad.graphs.algebra.primitives import elementwise, rebuild
+from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare, row_of
 from symgrad.graphs.sizes import size_key
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE
 
-FREE = (ops.INPUT, ops.CONSTANT, ops.IOTA, ops.VIEW, ops.NAMED, ops.STOP)  # nothing is computed
 SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 Pass = Callable[[Node], Node]
 
@@ -73,7 +73,7 @@ def is_smaller(new: Sequence[Node], old: Sequence[Node], frontier: Collection[No
         return False
     whole = [[n for n in topological(nodes, enter=lambda n: n not in frontier) if n not in frontier]
              for nodes in (new, old)]
-    mine, theirs = ([n for n in order if n.op not in FREE] for order in whole)
+    mine, theirs = ([n for n in order if n.op not in ops.FREE] for order in whole)
     counts = [(len(order), sum(len(n.operands) for n in order)) for order in (mine, theirs)]
     if any(a > b for a, b in zip(*counts, strict=True)):
         return False

@@ -17,12 +17,13 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
-from symgrad.graphs.algebra.primitives import add, elementwise, input_node, rebuild, reshape, softmax
+from symgrad.graphs.algebra.primitives import add, elementwise, input_node, reshape, softmax
 from symgrad.graphs.node import Node, Symbol, transform
 from symgrad.graphs.rewrites.logarithms import log_of, logarithm
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, one_plus_exp, row_of, shifted, sum_of, terms
 from symgrad.graphs.rewrites.quotients import inlined, quotient
 from symgrad.graphs.rewrites.roots import power_of_root
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
 settled: WeakSet[Node] = WeakSet()

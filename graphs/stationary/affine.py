@@ -16,14 +16,15 @@ from typing import NamedTuple
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, zeros
-from symgrad.graphs.algebra.primitives import add, elementwise, rebuild
+from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, plus, times
 
 MANY = 99  # the degree of what is no polynomial
-MOVES = frozenset({ops.NAMED, ops.VIEW, *ops.MOVES, ops.CUMSUM, ops.WINDOWS, ops.OVERLAP})
+MOVES = ops.LINEAR - ops.SUMS
 SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 Factor = tuple[Node, tuple[int, ...]]
 

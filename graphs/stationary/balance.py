@@ -21,10 +21,10 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.linear import inverse, logdet, swapped
-from symgrad.graphs.algebra.primitives import add, elementwise, input_node, rebuild, softmax
+from symgrad.graphs.algebra.primitives import add, elementwise, input_node, softmax
 from symgrad.graphs.algebra.rows import ROWS
-from symgrad.graphs.derivative.reverse import reverse
 from symgrad.graphs.node import Node, Symbol, depends, topological, transform
+from symgrad.graphs.reverse import reverse
 from symgrad.graphs.stationary.affine import (
     Obstacle,
     Term,
@@ -37,6 +37,7 @@ from symgrad.graphs.stationary.affine import (
     total,
 )
 from symgrad.graphs.stationary.systems import cancelled
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import to_expr, weight
 
 X = sp.Symbol("x", positive=True)

@@ -15,8 +15,8 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import add, input_node, named
-from symgrad.graphs.derivative.reverse import reverse
 from symgrad.graphs.node import Node, Symbol, topological
+from symgrad.graphs.reverse import reverse
 from symgrad.graphs.rewrites.patterns import bare
 from symgrad.graphs.stationary.affine import (
     Obstacle,

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from symgrad.graphs.algebra import linear
 from symgrad.graphs.algebra.einsum import contract, literal, scale, transpose, zeros
 from symgrad.graphs.algebra.primitives import add, concat, reshape, slices
-from symgrad.graphs.derivative.reverse import delta_seed, reverse
 from symgrad.graphs.node import Node
+from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.sizes import product as size_product
 from symgrad.graphs.stationary.affine import (
     Factor,

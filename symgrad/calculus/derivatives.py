@@ -14,14 +14,14 @@ from weakref import WeakKeyDictionary, ref
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import as_real
-from symgrad.graphs.algebra.samples import sample_axes
-from symgrad.graphs.derivative.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.errors import DifferentiationError, ShapeError
 from symgrad.graphs.node import REAL, Node, topological
+from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.rewrites.both_signs import tidied
 from symgrad.graphs.rewrites.declared import simplified
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.rewrites.stable import settled, stabilise
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import ambient, is_absorbed, put_back, remember, replay, stand_in

@@ -18,14 +18,14 @@ from symgrad.derivations.transcript import Transcript, World
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
-from symgrad.graphs.algebra.primitives import rebuild
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import REAL, Node, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.rewrites.both_signs import mirrored
 from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names

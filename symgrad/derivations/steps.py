@@ -15,10 +15,10 @@ from symgrad.derivations.transcript import Stage, World
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import contract, scale
 from symgrad.graphs.algebra.primitives import add
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
 from symgrad.graphs.pieces.choosing import solid
+from symgrad.graphs.samples import sample_axes
 from symgrad.language.tensor import Tensor, wrap
 
 

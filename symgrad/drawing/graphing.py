@@ -12,16 +12,17 @@ from symgrad.formulas.names import display_names
 from symgrad.formulas.rendering import render
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
-from symgrad.graphs.algebra.primitives import input_node, rebuild
-from symgrad.graphs.algebra.samples import sample_axes
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers, named_leaf
 from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor
 from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
 
-NONLINEAR = (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP, ops.MAX, ops.MIN)
+NONLINEAR = ops.FUNCTIONS | ops.REDUCTIONS
 
 
 def flat(outputs: Iterable[Any]) -> list[Tensor]:

@@ -14,9 +14,9 @@ import sympy as sp
 from symgrad.exchange.explicit import RULES, Entries, as_number, int_size, object_array
 from symgrad.formulas.names import symbol_names
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
 from symgrad.language.naming import layer_names
 

@@ -17,8 +17,8 @@ from symgrad.formulas.spelling.tree import Tree, name, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes
 
 DEFINITIONS = 12  # definitions behind one formula
 TERMS = 16  # terms of a sum that `str` shows

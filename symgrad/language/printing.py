@@ -10,8 +10,8 @@ from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node
+from symgrad.graphs.samples import sample_axes
 from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 

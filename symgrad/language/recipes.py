@@ -17,9 +17,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.primitives import input_node, rebuild
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
+from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.tensor import Recipe, Tensor, another, births, wrap
 

@@ -18,9 +18,9 @@ from symgrad.calculus.derivatives import in_form, variables_of
 from symgrad.computing.functions import function
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
-from symgrad.graphs.derivative.reverse import delta_seed, reverse
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL
+from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.align import describe
 from symgrad.language.naming import layer_names

@@ -19,13 +19,13 @@ from symgrad.formulas.rendering import render
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import zeros
 from symgrad.graphs.algebra.primitives import as_real, input_node, named
-from symgrad.graphs.algebra.samples import sample_axes, sample_size
-from symgrad.graphs.derivative.reverse import cotangents, delta_seed
 from symgrad.graphs.errors import DataError, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
 from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.rewrites.stable import stabilise
+from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.graphs.sizes import symbols_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names

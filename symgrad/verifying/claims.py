@@ -10,9 +10,9 @@ from typing import Any
 
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import sample_axes, sample_size
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap

@@ -6,9 +6,9 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
-from symgrad.graphs.algebra.samples import sample_axes, sample_size
 from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.terms import unscaled
+from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.graphs.weights import from_expr, weight
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.verifying.ratios import Ratio

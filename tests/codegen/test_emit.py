@@ -81,7 +81,7 @@ def test_random_graphs_mean_what_the_reference_says(seed):
 @pytest.mark.parametrize("seed", range(30))
 def test_gradients_of_random_graphs_mean_what_the_reference_says(seed):
     """Backward graphs have pads, scatters and deltas inside sums: those are added in place."""
-    from symgrad.graphs.derivative.reverse import reverse
+    from symgrad.graphs.reverse import reverse
 
     make = randoms.Maker(1000 + seed, symbolic=seed % 2 == 0)
     for _ in range(25):

@@ -5,8 +5,8 @@ import pytest
 from checker import differences, near, run
 
 import symgrad as sg
-from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import topological, transform
+from symgrad.graphs.table import rebuild
 from symgrad.language.tensor import wrap
 
 n, d, T = sg.dims("n d T")

@@ -12,7 +12,7 @@ import pytest
 
 import symgrad as sg
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import add, elementwise, input_node, rebuild
+from symgrad.graphs.algebra.primitives import add, elementwise, input_node
 from symgrad.graphs.node import (
     Array,
     Symbol,
@@ -25,6 +25,7 @@ from symgrad.graphs.node import (
     topological,
     transform,
 )
+from symgrad.graphs.table import rebuild
 
 # A model with shared parts, layers that tie but for their owners, constants, sizes, every kind of attribute.
 MODEL = '''

@@ -5,9 +5,9 @@ import pytest
 from checker import check, near, run
 
 import symgrad as sg
-from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import topological
 from symgrad.graphs.rewrites.picking import unpicked
+from symgrad.graphs.table import rebuild
 
 n, k, T = sg.dims("n k T")
 rng = np.random.default_rng(0)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
-from symgrad.graphs.algebra.primitives import rebuild
 from symgrad.graphs.node import topological
 from symgrad.graphs.rewrites.stable import settled, stabilise
+from symgrad.graphs.table import rebuild
 from symgrad.language.tensor import wrap
 
 z, t = sg.parameter("z", 3), sg.data("t", 3)

@@ -7,12 +7,13 @@ import pytest
 from checker import near, run
 
 import symgrad as sg
+from symgrad.graphs.algebra.axes import COUPLED, counts_along
 from symgrad.graphs.algebra.einsum import broadcast, contract
 from symgrad.graphs.algebra.linear import cholesky, cofactor, inverse, logdet, solve
 from symgrad.graphs.algebra.primitives import iota
 from symgrad.graphs.algebra.running import cumsum, multiply
-from symgrad.graphs.algebra.samples import COUPLED, counts_along, sample_axes, sample_size
 from symgrad.graphs.node import topological
+from symgrad.graphs.samples import sample_axes, sample_size
 
 T, S, d = sg.dims("T S d")
 x, W, b = sg.data("x", 3, over=T), sg.parameter("W", (2, 3)), sg.parameter("b", 2)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.graphs.derivative.reverse import delta_seed, reverse
 from symgrad.graphs.node import topological
+from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.stationary.affine import degrees, positive_sign, terms, tidy, total
 from symgrad.language.tensor import wrap
 

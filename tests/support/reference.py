@@ -242,6 +242,7 @@ OPS = {
     "logdet": _matrix(lambda node, a: math.log(abs(determinant(a)))),
     "cofactor": _matrix(lambda node, a: slope(determinant, a, node.attrs[0])),
     "cholesky": _matrix(lambda node, a: np.linalg.cholesky((a + a.T) / 2)),
+    "distances": lambda node, args, *_: ((args[0][..., :, None, :] - args[1][..., None, :, :]) ** 2).sum(-1),
     "multiply": _multiply, "cumsum": _cumsum, "windows": _windows, "overlap": _overlap,
     "input": _input, "constant": _constant, "iota": _iota, "add": _add, "einsum": _product, "view": _product,
     "elementwise": _elementwise, "named": _same, "stop": _same, "max": _extremum, "min": _extremum,

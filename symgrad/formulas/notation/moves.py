@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from symgrad.formulas.notation.coefficients import expression, weight_tree
 from symgrad.formulas.spelling.tree import HIDDEN, Tree, call, negative, num, product, sum_of, transpose
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import counts_along
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import product as product_of

@@ -23,8 +23,8 @@ from symgrad.formulas.spelling.tree import (
     weight_of,
 )
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import literal_value
-from symgrad.graphs.algebra.samples import counts_along
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size
 

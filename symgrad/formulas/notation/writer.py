@@ -25,8 +25,8 @@ from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.samples import sample_axes
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
 from symgrad.graphs.weights import exact
 

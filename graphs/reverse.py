@@ -15,6 +15,7 @@ from symgrad.graphs.derivative.demand import Support, Suspects, either, selects,
 from symgrad.graphs.derivative.rules import pull_back
 from symgrad.graphs.node import Node, Symbol, depends, topological
 from symgrad.graphs.sizes import Shape
+from symgrad.graphs.table import PRIMITIVES
 
 Wrap = Callable[[Node, Node], Node]
 
@@ -38,9 +39,9 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
         done[node] = u = wrap(node, u) if wrap is not None else u
         if not any(o in live for o in node.operands):
             continue
-        support = either(needed.pop(node, [None]))
-        pulled = pull_back(node, u, lead, live, support, suspects)
-        below = supports(node, support, suspects) if choosing else [None] * len(pulled)
+        row, support = PRIMITIVES[node.op], either(needed.pop(node, [None]))
+        pulled = pull_back(row, node, u, lead, live, support, suspects)
+        below = supports(row, node, support, suspects) if choosing else [None] * len(pulled)
         for operand, part, entries in zip(node.operands, pulled, below, strict=True):
             if part is not None and operand in live:
                 parts.setdefault(operand, []).append(part)

@@ -1,0 +1,120 @@
+"""The table of primitives: one row for each, with all that is true of it. Begin here to add one.
+
+A row names an operation (`ops.py`, where it is also put into a group), its constructor, and its rules: how it is built
+again on other operands, its pull-back, the entries that a derivative needs, and where its sample axis goes. None has a
+default. What a later stage makes of an operation stands in that stage's table, keyed by the same names: `RULES` of
+`codegen/lowering/lower.py` and of `symgrad/exchange/explicit.py`, `OPERATORS` of
+`symgrad/formulas/notation/operators.py`. A test holds that each is complete, or says why an operation is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra import axes, entries, linear, running
+from symgrad.graphs.algebra import primitives as scalar
+from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.derivative import demand, linear_rules, moves, rules
+from symgrad.graphs.derivative.demand import moved_entries as moved
+from symgrad.graphs.node import Node
+from symgrad.graphs.primitive import Operands, Primitive
+
+
+def rebuild(node: Node, operands: Operands) -> Node:
+    """`node` with other operands of the same shapes, normalised again."""
+    return node if operands == node.operands else PRIMITIVES[node.op].rebuild(node, operands)
+
+
+def _leaf(node: Node, operands: Operands) -> Node:
+    return node
+
+
+def _product(node: Node, operands: Operands) -> Node:
+    inputs, out = node.attrs
+    return contract(operands, inputs, out, dict(zip(out, node.shape, strict=True)))
+
+
+def _reduction(node: Node, operands: Operands) -> Node:
+    return scalar.reduction(node.op, operands[0], node.attrs[0])
+
+
+def _argument(node: Node, operands: Operands) -> Node:
+    return scalar.argument(node.op, operands[0], node.attrs[0])
+
+
+def _strided(node: Node, operands: Operands) -> Node:
+    starts, steps = [start for start, _ in node.attrs[0]], [step for _, step in node.attrs[0]]
+    return (entries.slices if node.op is ops.SLICE else entries.pad)(operands[0], starts, steps, node.shape)
+
+
+def _windows(node: Node, operands: Operands) -> Node:
+    axis, step = node.attrs
+    return running.windows(operands[0], axis, step, node.shape[axis], node.shape[-1])
+
+
+def _overlap(node: Node, operands: Operands) -> Node:
+    axis, step = node.attrs
+    return running.overlap(operands[0], axis, step, node.shape[axis])
+
+
+ROWS = (
+    # leaves and marks
+    Primitive(ops.INPUT, scalar.input_node, _leaf, rules.flat_rule, demand.everything, axes.no_axis),
+    Primitive(ops.CONSTANT, scalar.constant, _leaf, rules.flat_rule, demand.everything, axes.no_axis),
+    Primitive(ops.IOTA, scalar.iota, _leaf, rules.flat_rule, demand.everything, axes.no_axis),
+    Primitive(ops.NAMED, scalar.named, lambda n, new: scalar.named(new[0], n.attrs[0]),
+              rules.same_rule, demand.same_entries, axes.same_axis),
+    Primitive(ops.STOP, scalar.stop, lambda n, new: scalar.stop(*new),
+              rules.flat_rule, demand.everything, axes.same_axis),
+    # sums, products, functions
+    Primitive(ops.ADD, scalar.add, lambda n, new: scalar.add(new, n.attrs[0]),
+              rules.add_rule, demand.same_entries, axes.same_axis),
+    Primitive(ops.EINSUM, contract, _product, rules.product_rule, demand.product_entries, axes.product_axis),
+    Primitive(ops.VIEW, contract, _product, rules.product_rule, demand.product_entries, axes.product_axis),
+    Primitive(ops.ELEMENTWISE, scalar.elementwise, lambda n, new: scalar.elementwise(n.attrs[0], new),
+              rules.function_rule, demand.same_entries, axes.same_axis),
+    Primitive(ops.SOFTMAX, scalar.softmax, lambda n, new: scalar.softmax(new[0], n.attrs[0]),
+              rules.softmax_rule, demand.softmax_entries, axes.softmax_axis),
+    # over axes
+    Primitive(ops.MAX, scalar.reduction, _reduction, rules.extremum_rule, demand.reduced_entries, axes.reduced_axis),
+    Primitive(ops.MIN, scalar.reduction, _reduction, rules.extremum_rule, demand.reduced_entries, axes.reduced_axis),
+    Primitive(ops.LOGSUMEXP, scalar.reduction, _reduction,
+              rules.logsumexp_rule, demand.reduced_entries, axes.reduced_axis),
+    Primitive(ops.ARGMAX, scalar.argument, _argument, rules.flat_rule, demand.everything, axes.reduced_axis),
+    Primitive(ops.ARGMIN, scalar.argument, _argument, rules.flat_rule, demand.everything, axes.reduced_axis),
+    # entries take other places
+    Primitive(ops.SLICE, entries.slices, _strided, moves.slice_rule, moved(moves.slice_rule), axes.strided_axis),
+    Primitive(ops.PAD, entries.pad, _strided, moves.pad_rule, moved(moves.pad_rule), axes.strided_axis),
+    Primitive(ops.CONCAT, entries.concat, lambda n, new: entries.concat(new, n.attrs[0], n.shape[n.attrs[0]]),
+              moves.concat_rule, moved(moves.concat_rule), axes.along_axis),
+    Primitive(ops.RESHAPE, entries.reshape, lambda n, new: entries.reshape(new[0], n.shape),
+              moves.reshape_rule, moved(moves.reshape_rule), axes.reshaped_axis),
+    Primitive(ops.GATHER, entries.gather, lambda n, new: entries.gather(new[0], new[1:], n.attrs[0]),
+              moves.gather_rule, moved(moves.gather_rule), axes.gathered_axis),
+    Primitive(ops.SCATTER, entries.scatter, lambda n, new: entries.scatter(new[0], new[1:], n.attrs[0], n.shape),
+              moves.scatter_rule, moved(moves.scatter_rule), axes.scattered_axis),
+    # along an axis
+    Primitive(ops.MULTIPLY, running.multiply, lambda n, new: running.multiply(new[0], *n.attrs),
+              running.multiply_rule, demand.multiplied_entries, axes.multiplied_axis),
+    Primitive(ops.CUMSUM, running.cumsum, lambda n, new: running.cumsum(new[0], *n.attrs),
+              running.cumsum_rule, moved(running.cumsum_rule), axes.along_axis),
+    Primitive(ops.WINDOWS, running.windows, _windows, running.windows_rule, moved(running.windows_rule), axes.along_axis),
+    Primitive(ops.OVERLAP, running.overlap, _overlap, running.overlap_rule, moved(running.overlap_rule), axes.overlap_axis),
+    # matrices
+    Primitive(ops.INVERSE, linear.inverse, lambda n, new: linear.inverse(*new),
+              linear_rules.inverse_rule, demand.matrix_entries, axes.matrix_axis),
+    Primitive(ops.SOLVE, linear.solve, lambda n, new: linear.solve(*new),
+              linear_rules.solve_rule, demand.solve_entries, axes.solve_axis),
+    Primitive(ops.LOGDET, linear.logdet, lambda n, new: linear.logdet(*new),
+              linear_rules.logdet_rule, demand.matrix_entries, axes.matrix_axis),
+    Primitive(ops.COFACTOR, linear.cofactor, lambda n, new: linear.cofactor(new[0], n.attrs[0]),
+              linear_rules.cofactor_rule, demand.matrix_entries, axes.matrix_axis),
+    Primitive(ops.CHOLESKY, linear.cholesky, lambda n, new: linear.cholesky(*new),
+              linear_rules.cholesky_rule, demand.matrix_entries, axes.matrix_axis),
+    # made when code is written
+    Primitive(ops.DISTANCES, linear.distances, lambda n, new: linear.distances(*new),
+              rules.no_rule, demand.everything, axes.distances_axis),
+)
+PRIMITIVES: Mapping[ops.Op, Primitive] = MappingProxyType({row.op: row for row in ROWS})
