@@ -4,5 +4,5 @@ Operands and attributes come in, an interned node goes out, already rid of zeros
 with `einsum.py`, the one multilinear operation, then `primitives.py`, which lists all others; `rows.py` is the table
 of elementwise functions. Constructors do what is local and always right: what has to look around is a rewrite, and
 belongs in `rewrites/`; what an operation's derivative is stands in `derivative/`,
-and its whole row in `table.py`.
+and its whole row in `graphs/table.py`.
 """

@@ -1,7 +1,7 @@
 """The sample axis through one operation: where the axis that runs over the samples goes, or that samples are mixed.
 
 A rule gets a node and the sample axes of those of its operands that have one, and gives the axis of the node, or
-COUPLED. `samples.py` walks over graphs with them.
+COUPLED. `graphs/samples.py` walks over graphs with them.
 """
 
 from __future__ import annotations

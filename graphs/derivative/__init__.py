@@ -2,5 +2,5 @@
 
 A node and the cotangent of its value come in, the cotangents of its operands go out, as nodes. Begin with `rules.py`;
 matrices are in `linear_rules.py`, and `demand.py` says which entries count. The pass that carries cotangents through a
-graph is `reverse.py`, one floor up: it finds the rules in the rows of `table.py`.
+graph is `graphs/reverse.py`, one floor up: it finds the rules in the rows of `graphs/table.py`.
 """
