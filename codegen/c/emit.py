@@ -21,7 +21,7 @@ from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.binding import Bound
-from symgrad.codegen.plan.plan import Plan, Step, Work, work_of
+from symgrad.codegen.plan.plan import Plan, PlanStep, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.emit import Emitted, documented, return_lines
 from symgrad.codegen.python.identifiers import identifier
@@ -160,7 +160,7 @@ def _free(e: Expr) -> set[Any]:
     return {s for size in e.shape if not isinstance(size, int) for s in size.free_symbols}
 
 
-def _steps(plan: Layout, comments: Mapping[Expr, str]) -> tuple[Step, ...]:
+def _steps(plan: Layout, comments: Mapping[Expr, str]) -> tuple[PlanStep, ...]:
     """The arrays of the plan, one step each, with their costs; what shares a slot costs its memory once."""
     steps = []
     seen: set[int] = set()
@@ -178,8 +178,8 @@ def _steps(plan: Layout, comments: Mapping[Expr, str]) -> tuple[Step, ...]:
             stack += part.args
         name = plan.context.arrays[e]
         operands = tuple(plan.context.arrays[b] for b in reads(e, plan.storage))
-        steps.append(Step(name, e.attrs[0] if e.op in acts.BY_NAME else e.op, operands, (), comments.get(e), e.shape,
-                          e.kind, 0 if home in seen else size, tuple(work)))
+        steps.append(PlanStep(name, e.attrs[0] if e.op in acts.BY_NAME else e.op, operands, (), comments.get(e), e.shape,
+                              e.kind, 0 if home in seen else size, tuple(work)))
         if home is not None:
             seen.add(home)
     return tuple(steps)

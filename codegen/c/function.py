@@ -14,16 +14,16 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c.loops import Body, Context
-from symgrad.codegen.c.nests import Block, broken, may_fail, share, wrapped
+from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import fits_blas
 from symgrad.codegen.c.steps import write_scalar, writer
 from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, counters, strides
+from symgrad.codegen.plan.indices import AffineForm, counters, strides
 from symgrad.codegen.plan.lives import Turn, alone, clashes
 from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
-from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 
 WIDEST = (INTEGER, REAL, BOOLEAN)
@@ -34,7 +34,7 @@ LONGEST = 80  # blocks in one C function
 class Segment:
     """Steps in a row that are all C (`blocks`), or one of NumPy (`outside`)."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[LoopBlock] = field(default_factory=list)
     touched: dict[Expr, None] = field(default_factory=dict)
     outside: Expr | None = None
 
@@ -75,7 +75,7 @@ class Layout:
 
 
 def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
-           scope: Scope, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
+           scope: Identifiers, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
            over: Mapping[Expr, Expr] | None = None) -> Layout:
     """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
     kept = storage(roots)
@@ -126,7 +126,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
 
     def add(done: Sequence[Expr], lines: list[str], passing: Collection[Expr] = ()) -> None:
         touched = dict.fromkeys(x for e in done for x in (*reads(e, kept), e) if x not in passing)
-        current().blocks.append(Block(lines, [comments[e] for e in done if e in comments], touched, tuple(done)))
+        current().blocks.append(LoopBlock(lines, [comments[e] for e in done if e in comments], touched, tuple(done)))
         current().touched.update(touched)
 
     for e in kept.stored:
@@ -177,7 +177,7 @@ def _memory(e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> Any
     return ("slot", home[e]) if e in home else over.get(e, e)
 
 
-def pools_of(found: Sequence[Slot], sizes: Mapping[Any, str], scope: Scope) -> list[Pool]:
+def pools_of(found: Sequence[Slot], sizes: Mapping[Any, str], scope: Identifiers) -> list[Pool]:
     """The slots by their size."""
     alike: dict[str, list[int]] = {}
     for slot in found:
@@ -202,7 +202,7 @@ def _in_c(e: Expr) -> bool:
 
 
 def _joins(group: Sequence[Expr], e: Expr, memory: Callable[[Expr], Any],
-           loads: Callable[[Expr], list[tuple[Expr, Form]]]) -> bool:
+           loads: Callable[[Expr], list[tuple[Expr, AffineForm]]]) -> bool:
     """May `e` be computed in the loop of `group`? What the loop writes it reads only at the entry of its turn, and only
     as numbers of the same kind: entries of another size lie elsewhere."""
     if e.shape != group[0].shape or e.op in acts.VIEWS or group[0].op in acts.VIEWS or len(group) > 8:
@@ -211,21 +211,21 @@ def _joins(group: Sequence[Expr], e: Expr, memory: Callable[[Expr], Any],
     if memory(e) in kinds:
         return False
     kinds[memory(e)] = e.kind
-    own = Form(0, strides(e.shape))
+    own = AffineForm(0, strides(e.shape))
     return all((base.shape, base.kind, form) == (e.shape, kinds[memory(base)], own)
                for x in (*group, e) for base, form in loads(x) if memory(base) in kinds)
 
 
-def _own_reads(e: Expr, loads: Sequence[tuple[Expr, Form]]) -> dict[Expr, bool]:
+def _own_reads(e: Expr, loads: Sequence[tuple[Expr, AffineForm]]) -> dict[Expr, bool]:
     """What a step in a loop reads, and whether only at the entry that it writes."""
-    own = Form(0, strides(e.shape))
+    own = AffineForm(0, strides(e.shape))
     found: dict[Expr, bool] = {}
     for base, form in loads:
         found[base] = found.get(base, True) and base.shape == e.shape and form == own
     return found
 
 
-def _loads(c: Context, e: Expr) -> list[tuple[Expr, Form]]:
+def _loads(c: Context, e: Expr) -> list[tuple[Expr, AffineForm]]:
     probe = Context(c.storage, _Anything(), c.sizes, c.single, c.by_value)
     body = Body(probe, len(e.shape))
     body.computed(e, counters(len(e.shape)))
@@ -253,14 +253,14 @@ def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> l
     return [*parts, "\n".join([*_head(f"int {head}", plan, number, sizes, blocks), *calls, "  return 0;", "}"])]
 
 
-def _given(plan: Layout, number: int, blocks: Sequence[Block]) -> tuple[list[Expr], list[Expr]]:
+def _given(plan: Layout, number: int, blocks: Sequence[LoopBlock]) -> tuple[list[Expr], list[Expr]]:
     """The arrays and the numbers that these blocks of a segment are handed."""
     names = {plan.context.arrays[e] for block in blocks for e in block.touched}
     given = [e for e in plan.given(number) if plan.context.arrays[e] in names]
     return [e for e in given if e not in plan.context.by_value], [e for e in given if e in plan.context.by_value]
 
 
-def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> list[str]:
+def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[LoopBlock]) -> list[str]:
     names = plan.context.arrays
     arrays, numbers = _given(plan, number, blocks)
     written = {names[e] for e in plan.storage.stored}
@@ -270,7 +270,7 @@ def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks
     return wrapped(f"{kind}({', '.join(head)}) {{", 4)
 
 
-def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[Block]) -> str:
+def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[LoopBlock]) -> str:
     """One C function; an array of the workspace gets its name before the first block that touches it."""
     names = plan.context.arrays
     lines = _head(kind, plan, number, sizes, blocks)

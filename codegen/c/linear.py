@@ -10,7 +10,7 @@ from symgrad.codegen.c.loops import COUNTERS, Context, index_c
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, counters, flat, locate
+from symgrad.codegen.plan.indices import AffineForm, counters, flat, locate
 from symgrad.graphs.sizes import Shape
 
 LAPACK = """\
@@ -188,16 +188,16 @@ def write_linear(c: Context, e: Expr) -> list[str]:
     return around(c, stack, [line]) if stack else [f"  {line}"]
 
 
-def _leading(form: Form, count: int) -> Form:
+def _leading(form: AffineForm, count: int) -> AffineForm:
     """The part of a place that depends on the first counters."""
-    return Form(form.const, (*form.steps[:count], *[0] * (len(form.steps) - count)))
+    return AffineForm(form.const, (*form.steps[:count], *[0] * (len(form.steps) - count)))
 
 
 def _lying(c: Context, e: Expr, stack: int, names: dict[int, str]) -> str:
     """A view of a stored array as pointer and steps: of matrices, or of vectors as columns."""
     rank = len(e.shape)
     base, at = locate(e, counters(rank), rank, c.storage.__contains__)
-    form = at if isinstance(at, Form) else flat(at, base.shape, rank)
+    form = at if isinstance(at, AffineForm) else flat(at, base.shape, rank)
     offset = index_c(_leading(form, stack), names, c.sizes)
     steps: Shape = (*form.steps[stack:], 1)[:2]
     pointer = c.arrays[base] + ("" if offset == "0" else f" + {offset}")

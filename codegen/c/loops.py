@@ -15,7 +15,7 @@ import sympy as sp
 from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, Index, flat, locate, spread, strides, zero
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, flat, locate, spread, strides, zero
 from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
@@ -43,39 +43,39 @@ class Body:
 
     context: Context
     rank: int
-    places: list[Form] = field(default_factory=list)
-    loads: list[tuple[Expr, Form]] = field(default_factory=list)
+    places: list[AffineForm] = field(default_factory=list)
+    loads: list[tuple[Expr, AffineForm]] = field(default_factory=list)
     known: dict[Expr, str] = field(default_factory=dict)  # stored at the entry of this very loop: a local variable
 
-    def place(self, form: Form) -> str:
+    def place(self, form: AffineForm) -> str:
         """The text of an index, filled in when the loops are merged."""
         if form not in self.places:
             self.places.append(form)
         return f"#{self.places.index(form)}#"
 
-    def load(self, base: Expr, index: Index | Form) -> str:
+    def load(self, base: Expr, index: AffineIndex | AffineForm) -> str:
         """An entry of a stored array."""
         if base in self.context.by_value:
             self.loads.append((base, zero(self.rank)))
             return self.context.arrays[base]
-        form = index if isinstance(index, Form) else flat(index, base.shape, self.rank)
+        form = index if isinstance(index, AffineForm) else flat(index, base.shape, self.rank)
         self.loads.append((base, form))
         if base in self.known and self.loads[-1][1] == self.own(base):
             return self.known[base]
         return f"{self.context.arrays[base]}[{self.place(form)}]"
 
-    def own(self, e: Expr) -> Form:
+    def own(self, e: Expr) -> AffineForm:
         """The place of an entry of `e` where the loops run over its shape."""
-        return Form(0, strides(e.shape)) if len(e.shape) == self.rank else zero(self.rank)
+        return AffineForm(0, strides(e.shape)) if len(e.shape) == self.rank else zero(self.rank)
 
-    def value(self, e: Expr, index: Index) -> str:
+    def value(self, e: Expr, index: AffineIndex) -> str:
         """The entry of `e` at `index`; in parentheses where it is more than a call."""
         base, at = locate(e, index, self.rank, self.context.storage.__contains__)
-        if base in self.context.storage or isinstance(at, Form):
+        if base in self.context.storage or isinstance(at, AffineForm):
             return self.load(base, at)
         return self.computed(base, at)
 
-    def computed(self, e: Expr, index: Index) -> str:
+    def computed(self, e: Expr, index: AffineIndex) -> str:
         """The entry of a scalar operation, from those of its operands."""
         c = self.context
         if e.op is acts.NUMBER:
@@ -141,7 +141,7 @@ class Body:
         return "(" in text or " " in text, NAMED.sub("@", placed(text, places)), sum(arg.count(text) for arg in args)
 
 
-def nest(context: Context, extents: Shape, places: Sequence[Form], statements: Sequence[str], depth: int = 1,
+def nest(context: Context, extents: Shape, places: Sequence[AffineForm], statements: Sequence[str], depth: int = 1,
          simd: bool = True, reduction: str = "", fixed: int = 0) -> list[str]:
     """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already."""
     axes = [a for a in range(fixed, len(extents)) if extents[a] != 1]
@@ -187,7 +187,7 @@ def placed(text: str, places: Sequence[str]) -> str:
     return "".join(places[int(part)] if k % 2 else part for k, part in enumerate(parts))
 
 
-def index_c(form: Form, names: dict[int, str], sizes: Names) -> str:
+def index_c(form: AffineForm, names: dict[int, str], sizes: Names) -> str:
     """A place as C: `i * 128 + j`."""
     terms = []
     for axis, step in enumerate(form.steps):
@@ -200,4 +200,4 @@ def index_c(form: Form, names: dict[int, str], sizes: Names) -> str:
     return " + ".join(terms).replace("+ -", "- ")
 
 
-Writer = Callable[[Context, Expr], list[str]]
+StepWriter = Callable[[Context, Expr], list[str]]

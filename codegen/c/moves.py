@@ -11,7 +11,7 @@ from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
-from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate, spread, zero
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate, spread, zero
 from symgrad.graphs.sizes import Shape, Size
 
 
@@ -71,7 +71,7 @@ def write_place(c: Context, e: Expr) -> list[str]:
             continue
         if how == "slice":
             sizes = [item[4] if item[0] == "slice" else size for item, size in zip(where, e.shape, strict=True)]
-            target: list[Form] = []
+            target: list[AffineForm] = []
             for item, form in zip(where, counters(len(sizes)), strict=True):
                 if item[0] == "slice":
                     form = form.times(item[3])._replace(const=item[1] or 0)
@@ -112,13 +112,13 @@ def _counting(c: Context, index: Expr, size: Size, shape: Shape) -> int | None:
     """The counter that `index` is at every place of `shape`, where it is one that runs up to `size`."""
     rank = len(shape)
     base, at = locate(index, spread(counters(rank), index.shape, rank), rank, c.storage.__contains__)
-    if base.op is not acts.ARANGE or base in c.storage or isinstance(at, Form):
+    if base.op is not acts.ARANGE or base in c.storage or isinstance(at, AffineForm):
         return None
     return next((k for k in range(rank) if at[0] == counters(rank)[k] and shape[k] == size), None)
 
 
 def _picked(c: Context, shape: Shape, order: Sequence[int], width: int, count: int, index_shape: Shape,
-            whole: Shape) -> tuple[int, Index]:
+            whole: Shape) -> tuple[int, AffineIndex]:
     """Counters of index axes, indices, and the other axes; and the index of the tensor that is picked from.
 
     The counters at the places width .. width + count - 1 stand for the indices.
@@ -161,14 +161,14 @@ def write_gather(c: Context, e: Expr) -> list[str]:
     body_e, *indices = e.args
     shape = e.shape
 
-    def value(body: Body, at: Index, other: Index) -> str:
+    def value(body: Body, at: AffineIndex, other: AffineIndex) -> str:
         return f"{c.arrays[e]}[{body.place(flat(other, shape, body.rank))}] = {bare(body.value(body_e, at))};"
 
     return _indexed(c, e, body_e, range(len(body_e.shape)), indices, value)
 
 
 def _scatter(c: Context, e: Expr, order: Sequence[int], sign: str, value_e: Expr, indices: Sequence[Expr]) -> list[str]:
-    def value(body: Body, at: Index, other: Index) -> str:
+    def value(body: Body, at: AffineIndex, other: AffineIndex) -> str:
         text = body.value(value_e, spread(other, value_e.shape, body.rank))
         return f"{c.arrays[e]}[{body.place(flat(at, e.shape, body.rank))}] {sign} {bare(text)};"
 

@@ -26,7 +26,7 @@ WORDS = 3  # in the name of a function
 
 
 @dataclass
-class Block:
+class LoopBlock:
     """One step, or several in one loop: its lines, what is said of it, and the arrays that it touches and writes."""
 
     lines: list[str]
@@ -50,13 +50,13 @@ def may_fail(lines: Sequence[str]) -> bool:
     return any("return 1;" in line or "CHECKED(" in line for line in lines)
 
 
-def share(blocks: Sequence[Block], names: Mapping[Expr, str], sizes: Sequence[str], memory: Callable[[Expr], Any],
+def share(blocks: Sequence[LoopBlock], names: Mapping[Expr, str], sizes: Sequence[str], memory: Callable[[Expr], Any],
           name: Callable[[str], str], by_value: Collection[Expr] = ()) -> list[str]:
     """Functions for the nests that occur more than once among `blocks`, whose lines become calls of them.
 
     `memory(e)` says where an array lies; `name(wish)` gives a name that is not taken; `by_value` are no arrays.
     """
-    found: dict[tuple[Any, ...], list[tuple[Block, Nest]]] = {}
+    found: dict[tuple[Any, ...], list[tuple[LoopBlock, Nest]]] = {}
     for block in blocks:
         if any("for (" in line for line in block.lines):
             nest = bound(block, names, by_value)
@@ -69,7 +69,7 @@ def share(blocks: Sequence[Block], names: Mapping[Expr, str], sizes: Sequence[st
     return texts
 
 
-def bound(block: Block, names: Mapping[Expr, str], by_value: Collection[Expr]) -> Nest:
+def bound(block: LoopBlock, names: Mapping[Expr, str], by_value: Collection[Expr]) -> Nest:
     """The nest of a block: its arrays numbered in the order in which they appear."""
     kinds = {names[e]: e.kind for e in block.touched}
     results = {names[e] for e in block.written}
@@ -99,7 +99,7 @@ def bound(block: Block, names: Mapping[Expr, str], by_value: Collection[Expr]) -
     return Nest(key, tuple(text.split("\n")), tuple(arrays), tuple(fixed.get(a, "0") for a in arrays))
 
 
-def title(block: Block) -> str:
+def title(block: LoopBlock) -> str:
     """A name for what a block does: the functions that it calls, or else its last operation."""
     functions = {f"{c}{end}": c for c in LIBM.values() for end in ("f", "")}
     called = [word for line in block.lines for word in re.findall(r"\w+(?=\()", line)]
@@ -109,7 +109,7 @@ def title(block: Block) -> str:
     return "_".join([*words][:WORDS] or [operation])
 
 
-def written(function: str, uses: Sequence[tuple[Block, Nest]], names: Mapping[Expr, str], sizes: Sequence[str],
+def written(function: str, uses: Sequence[tuple[LoopBlock, Nest]], names: Mapping[Expr, str], sizes: Sequence[str],
             memory: Callable[[Expr], Any], by_value: Collection[Expr]) -> str:
     """The text of a function for all these blocks, whose lines become its calls."""
     first = uses[0][1]

@@ -8,7 +8,7 @@ from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c
 from symgrad.codegen.c.reduce import around, reduce_loops
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate
 from symgrad.graphs.node import REAL
 
 
@@ -28,7 +28,7 @@ def write_dots(c: Context, e: Expr) -> list[str]:
     size = {**dict(zip(la, one.shape, strict=True)), **dict(zip(lb, two.shape, strict=True))}
     letters = [*out, *dict.fromkeys(x for x in la + lb if x not in out)]
 
-    def value(body: Body, index: Index) -> str:
+    def value(body: Body, index: AffineIndex) -> str:
         at = dict(zip(letters, index, strict=True))
         return f"{body.value(one, tuple(at[x] for x in la))} * {body.value(two, tuple(at[x] for x in lb))}"
 
@@ -42,7 +42,7 @@ def write_distances(c: Context, e: Expr) -> list[str]:
     """
     x, m = e.args
 
-    def value(body: Body, index: Index) -> str:
+    def value(body: Body, index: AffineIndex) -> str:
         *front, i, k, j = index
         return f"square({body.value(x, (*front, i, k))} - {body.value(m, (*front, k, j))})"
 
@@ -57,7 +57,7 @@ class Matrix:
     def __init__(self, c: Context, e: Expr, axes: tuple[int, int]) -> None:
         rank = len(e.shape)
         base, at = locate(e, counters(rank), rank, c.storage.__contains__)
-        form = at if isinstance(at, Form) else flat(at, base.shape, rank)
+        form = at if isinstance(at, AffineForm) else flat(at, base.shape, rank)
         self.base, self.form, self.rank = base, form, rank
         rows, columns = axes
         self.m, self.n = e.shape[rows], e.shape[columns]
@@ -88,7 +88,7 @@ def fits_blas(c: Context, e: Expr) -> bool:
     rank = len(e.shape)
     if rank == 1:
         base, at = locate(e, counters(1), 1, c.storage.__contains__)
-        form = at if isinstance(at, Form) else flat(at, base.shape, 1)
+        form = at if isinstance(at, AffineForm) else flat(at, base.shape, 1)
         return _positive(form.steps[0]) or e.shape[0] == 1
     return Matrix(c, e, (rank - 2, rank - 1)).fits
 
@@ -107,7 +107,7 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
             return _plain_product(c, e)
         m = Matrix(c, matrix, (0, 1))
         base, at = locate(vector, counters(1), 1, c.storage.__contains__)
-        form = at if isinstance(at, Form) else flat(at, base.shape, 1)
+        form = at if isinstance(at, AffineForm) else flat(at, base.shape, 1)
         offset = index_c(form._replace(steps=(0,)), {}, c.sizes)
         x = c.arrays[base] + ("" if offset == "0" else f" + {offset}")
         rows, columns = (m.m, m.n) if not m.transposed else (m.n, m.m)
@@ -126,7 +126,7 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
         return m.pointer(c, shift)
 
     place = flat(tuple(counters(len(e.shape))), e.shape, len(e.shape))
-    offset = index_c(Form(0, (*place.steps[:-2], 0, 0)), names, c.sizes)
+    offset = index_c(AffineForm(0, (*place.steps[:-2], 0, 0)), names, c.sizes)
     target = out if offset == "0" else f"{out} + {offset}"
     m, n, k = e.shape[-2], e.shape[-1], a.shape[-1]
     if not stack and left.base is right.base and left.transposed != right.transposed and m == n and (
@@ -156,7 +156,7 @@ def _plain_product(c: Context, e: Expr) -> list[str]:
     size = {**dict(zip(la, a.shape, strict=True)), **dict(zip(lb, b.shape, strict=True))}
     letters = [*out, "x"]
 
-    def value(body: Body, index: Index) -> str:
+    def value(body: Body, index: AffineIndex) -> str:
         at = dict(zip(letters, index, strict=True))
         return f"{body.value(a, tuple(at[x] for x in la))} * {body.value(b, tuple(at[x] for x in lb))}"
 

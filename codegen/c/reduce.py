@@ -10,7 +10,7 @@ from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c, nest, plac
 from symgrad.codegen.c.texts import TYPES, bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, counters, flat, zero
+from symgrad.codegen.plan.indices import AffineForm, counters, flat, zero
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size
 
@@ -54,7 +54,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
         total: Size = 1
         for size in sizes:
             total = total * size
-        lines = nest(c, (total,), [Form(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
+        lines = nest(c, (total,), [AffineForm(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
         text = value(body, index)
         target = f"{out}[{body.place(place)}]"
         return lines + nest(c, shape, body.places, [_joined(op, kind, target, text, c)])

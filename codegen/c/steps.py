@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from symgrad.codegen.c.linear import LINEAR, write_linear
-from symgrad.codegen.c.loops import Body, Context, Writer, nest
+from symgrad.codegen.c.loops import Body, Context, StepWriter, nest
 from symgrad.codegen.c.moves import write_concat, write_diag, write_gather, write_place
 from symgrad.codegen.c.products import write_distances, write_dots, write_matmul
 from symgrad.codegen.c.reduce import write_argument, write_cumsum, write_leave_out, write_powers, write_reduction
@@ -14,7 +14,7 @@ from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.c.windows import write_overlaps
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import Form, Index, counters, flat, locate
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate
 
 
 def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = ()) -> list[str]:
@@ -41,12 +41,12 @@ def _shared(e: Expr) -> bool:
     return e.op in acts.VIEWS
 
 
-def _below(e: Expr, index: Index, rank: int) -> Index:
+def _below(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     """The index of the operand of a view that is stored: a copy."""
     if e.op is acts.RESHAPE:
         raise AssertionError("a reshape is no loop")
     inner = locate(e, index, rank, lambda x: x is not e)[1]
-    assert not isinstance(inner, Form)
+    assert not isinstance(inner, AffineForm)
     return inner
 
 
@@ -60,20 +60,20 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"])
 
 
-WRITERS: Mapping[acts.Act, Writer] = MappingProxyType({
+WRITERS: Mapping[acts.Act, StepWriter] = MappingProxyType({
     **dict.fromkeys(acts.REDUCTIONS, write_reduction),
     **dict.fromkeys(acts.ARGUMENTS, write_argument),
     acts.CUMSUM: write_cumsum, acts.CONCAT: write_concat, acts.PLACE: write_place, acts.GATHER: write_gather,
     acts.MATMUL: write_matmul, acts.RESHAPE: write_reshape,
 })
-CALLED: Mapping[str, Writer] = MappingProxyType({
+CALLED: Mapping[str, StepWriter] = MappingProxyType({
     **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
     "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),
     "distances": write_distances, "powers": write_powers,
 })
 
 
-def writer(e: Expr) -> Writer | None:
+def writer(e: Expr) -> StepWriter | None:
     """What writes the step of `e`; None where only NumPy can do it."""
     if e.op is acts.CALL:
         return CALLED.get(e.attrs[0])

@@ -12,7 +12,7 @@ from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.emit import RUNTIME, InPlaceCode, emit_compiled_inplace, prototypes
 from symgrad.codegen.c.function import dtype_name
 from symgrad.codegen.c.prelude import prelude
-from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
@@ -60,7 +60,7 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     """`hold` and the step in C, on the arrays of a state that stay where they are."""
     parameters, vectors, numbers, rates, data = step.parameters, step.vectors, step.numbers, step.rates, step.data
     results, taken = [name for name, _ in step.gradients.outputs], step.gradients.module.taken
-    scope = Scope({*"state batch lr t work block failed shapes wanted hold".split(), *RUNTIME, *numbers, *taken})
+    scope = Identifiers({*"state batch lr t work block failed shapes wanted hold".split(), *RUNTIME, *numbers, *taken})
     params, out = [scope.fresh(n) for n in parameters], [scope.fresh(n) for n in results]
     arrays, moved = [scope.fresh(n) for n, _ in data], [scope.fresh(n) for n in vectors]
     kept = ", ".join(f"state[{literal(name)}]" for name in vectors)

@@ -19,7 +19,7 @@ from symgrad.codegen.c.texts import bare
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.indices import STEPS, Form, counters, flat, locate, zero
+from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, flat, locate, zero
 from symgrad.codegen.python.setting import Setting
 from symgrad.graphs.sizes import Size
 
@@ -65,7 +65,7 @@ def _wanted(exprs: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, tuple[in
             continue
         rank = len(copied.shape)
         index = locate(copied, counters(rank), rank, {part}.__contains__)[1]
-        assert not isinstance(index, Form)
+        assert not isinstance(index, AffineForm)
         walked = [max((k for k, step in enumerate(form.steps) if step != 0), default=-1) for form in index]
         axes = tuple(sorted(range(len(walked)), key=walked.__getitem__))
         larger = prod(map(typical, copied.shape)) > 1.5 * prod(map(typical, part.shape))
@@ -130,7 +130,7 @@ def write_overlaps(c: Context, e: Expr) -> list[str]:
     rank = len(operand.shape)
     body = Body(c, rank)
     value = body.value(operand, counters(rank))
-    target: list[Form] = []
+    target: list[AffineForm] = []
     for pairs in where:
         form = zero(rank)
         for k, step in pairs:

@@ -15,19 +15,19 @@ from symgrad.codegen.lowering.arrays import Expr
 from symgrad.graphs.sizes import Shape, Size
 
 
-class Form(NamedTuple):
+class AffineForm(NamedTuple):
     """const + sum of step times counter, over the counters of a loop nest."""
 
     const: Size
     steps: tuple[Size, ...]
 
-    def plus(self, other: Form) -> Form:
+    def plus(self, other: AffineForm) -> AffineForm:
         """The sum of two forms over the same counters."""
-        return Form(_sum(self.const, other.const), tuple(map(_sum, self.steps, other.steps)))
+        return AffineForm(_sum(self.const, other.const), tuple(map(_sum, self.steps, other.steps)))
 
-    def times(self, by: Size) -> Form:
+    def times(self, by: Size) -> AffineForm:
         """A multiple."""
-        return Form(_multiple(self.const, by), tuple(_multiple(step, by) for step in self.steps))
+        return AffineForm(_multiple(self.const, by), tuple(_multiple(step, by) for step in self.steps))
 
 
 def _sum(a: Size, b: Size) -> Size:  # most are 0 or 1, and SymPy takes its time
@@ -38,17 +38,17 @@ def _multiple(a: Size, by: Size) -> Size:
     return 0 if isinstance(a, int) and a == 0 else by if isinstance(a, int) and a == 1 else a * by
 
 
-Index = tuple[Form, ...]
+AffineIndex = tuple[AffineForm, ...]
 
 
-def counters(rank: int) -> Index:
+def counters(rank: int) -> AffineIndex:
     """The index at which a nest of `rank` loops visits an array of its own shape."""
-    return tuple(Form(0, tuple(int(i == j) for j in range(rank))) for i in range(rank))
+    return tuple(AffineForm(0, tuple(int(i == j) for j in range(rank))) for i in range(rank))
 
 
-def zero(rank: int) -> Form:
+def zero(rank: int) -> AffineForm:
     """The form that is 0 everywhere."""
-    return Form(0, (0,) * rank)
+    return AffineForm(0, (0,) * rank)
 
 
 def strides(shape: Shape) -> tuple[Size, ...]:
@@ -61,7 +61,7 @@ def strides(shape: Shape) -> tuple[Size, ...]:
     return tuple(reversed(result))
 
 
-def flat(index: Index, shape: Shape, rank: int) -> Form:
+def flat(index: AffineIndex, shape: Shape, rank: int) -> AffineForm:
     """The place of an entry in row-major order."""
     total = zero(rank)
     for form, step in zip(index, strides(shape), strict=True):
@@ -69,16 +69,16 @@ def flat(index: Index, shape: Shape, rank: int) -> Form:
     return total
 
 
-def spread(index: Index, shape: Shape, rank: int) -> Index:
+def spread(index: AffineIndex, shape: Shape, rank: int) -> AffineIndex:
     """The index of an operand of `shape` that broadcasts, where the result is at `index`."""
     own = index[len(index) - len(shape):]
     return tuple(zero(rank) if size == 1 else form for form, size in zip(own, shape, strict=True))
 
 
-def locate(e: Expr, index: Index, rank: int, stored: Callable[[Expr], bool]) -> tuple[Expr, Index | Form]:
+def locate(e: Expr, index: AffineIndex, rank: int, stored: Callable[[Expr], bool]) -> tuple[Expr, AffineIndex | AffineForm]:
     """What `e` at `index` is an entry of: an expression that is no view, and the index there.
 
-    A `Form` instead of an index is a place in row-major order: of a reshape, whose operand is stored.
+    A `AffineForm` instead of an index is a place in row-major order: of a reshape, whose operand is stored.
     """
     while not stored(e) and e.op in STEPS:
         if e.op is acts.RESHAPE:
@@ -90,16 +90,16 @@ def locate(e: Expr, index: Index, rank: int, stored: Callable[[Expr], bool]) -> 
     return e, index
 
 
-def _transpose(e: Expr, index: Index, rank: int) -> Index:
+def _transpose(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     result = list(index)
     for form, axis in zip(index, e.attrs[0], strict=True):
         result[axis] = form
     return tuple(result)
 
 
-def _index(e: Expr, index: Index, rank: int) -> Index:
+def _index(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     forms = iter(index)
-    result: list[Form] = []
+    result: list[AffineForm] = []
     for item in e.attrs[0]:
         if item[0] == "take":
             start = item[1]
@@ -119,22 +119,22 @@ def _index(e: Expr, index: Index, rank: int) -> Index:
     return (*result, *forms)
 
 
-def _broadcast(e: Expr, index: Index, rank: int) -> Index:
+def _broadcast(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     return spread(index, e.args[0].shape, rank)
 
 
-def _diagonal(e: Expr, index: Index, rank: int) -> Index:
+def _diagonal(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     return tuple(index[place] for place in e.attrs[0])
 
 
-def _windows(e: Expr, index: Index, rank: int) -> Index:
+def _windows(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     axis, step = e.attrs
     *own, offset = index
     own[axis] = own[axis].times(step).plus(offset)
     return tuple(own)
 
 
-STEPS: dict[acts.Act, Callable[[Expr, Index, int], Index]] = {
+STEPS: dict[acts.Act, Callable[[Expr, AffineIndex, int], AffineIndex]] = {
     acts.TRANSPOSE: _transpose, acts.INDEX: _index, acts.BROADCAST: _broadcast,
     acts.DIAGONAL: _diagonal, acts.WINDOWS: _windows, acts.RESHAPE: lambda e, index, rank: index,
 }

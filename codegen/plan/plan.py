@@ -24,7 +24,7 @@ Work = tuple[tuple[int, Shape], ...]  # the sum of counts times the entries of s
 
 
 @dataclass(frozen=True)
-class Step:
+class PlanStep:
     """One variable: its name, the outermost operation, the variables it reads, its text and its cost."""
 
     target: str
@@ -54,7 +54,7 @@ class Plan(Tabled):
     """The steps of one function. `print(plan)` shows them with their costs."""
 
     inputs: tuple[tuple[str, Shape], ...]
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     results: tuple[str, ...]
     sizes: Mapping[Any, str] = field(repr=False)
     workspace: Work | None = None  # bytes of slots that are made once; None where every step makes its array
@@ -135,7 +135,7 @@ class Mark:
 
     first: int
     last: int
-    step: Step
+    step: PlanStep
 
     def moved(self, lines: int) -> Mark:
         """The same in a text that has so many lines in front."""

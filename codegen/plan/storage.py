@@ -17,7 +17,7 @@ from typing import Any
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order, uses
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.indices import STEPS, Form, counters, locate
+from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, locate
 from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import Shape, Size
 
@@ -254,7 +254,7 @@ def same_place(e: Expr, b: Expr, of: Storage) -> bool:
             continue
         if arg.op in STEPS:
             inner, place = locate(arg, index, rank, of.__contains__)
-            if isinstance(place, Form):
+            if isinstance(place, AffineForm):
                 if inner is b:
                     return False
                 continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-Row = Sequence[str]
+Cells = Sequence[str]
 STYLE = ("border-collapse:collapse;font-variant-numeric:tabular-nums", "padding:.2em .8em .2em 0;border:0",
          "border-bottom:1px solid currentColor")
 
@@ -21,9 +21,9 @@ class Table:
     """Rows under a header, and rows below them for totals. Columns in `right` are numbers; those in `code` are program
     text, and give way first where a terminal is narrow. `note` is a line below."""
 
-    header: Row
-    rows: Sequence[Row]
-    totals: Sequence[Row] = ()
+    header: Cells
+    rows: Sequence[Cells]
+    totals: Sequence[Cells] = ()
     right: Sequence[str] = ()
     code: Sequence[str] = ()
     note: str = ""
@@ -46,7 +46,7 @@ class Table:
         note = f"<p><code>{escape(self.note)}</code></p>" if self.note else ""
         return f'<table style="{STYLE[0]}">\n' + "\n".join(rows) + f"\n</table>{note}"
 
-    def _html_row(self, row: Row, cell: str = "td", line: str = "") -> str:
+    def _html_row(self, row: Cells, cell: str = "td", line: str = "") -> str:
         cells = []
         for text, name in zip(row, self.header, strict=True):
             inner = f"<code>{escape(text)}</code>" if name in self.code and cell == "td" and text else escape(text)

@@ -12,7 +12,7 @@ import sympy as sp
 
 from symgrad.codegen.plan.binding import bind_sizes
 from symgrad.codegen.program import frame
-from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.job import Module, Named
 from symgrad.codegen.python.texts import number_text, shape_text, size_text
 from symgrad.codegen.quoting import literal
@@ -34,7 +34,7 @@ def start(module: Module, name: str, node: Node) -> tuple[str, str]:
     else:
         leaf = constant(symbol.init, symbol.init.value.shape, REAL)
         if leaf not in module.constants:
-            module.constants[leaf] = Scope(module.taken).fresh(f"start_{name}")
+            module.constants[leaf] = Identifiers(module.taken).fresh(f"start_{name}")
             module.taken.add(module.constants[leaf])
         return "array", f"{module.constants[leaf]}.copy()"
     if kind in ("zeros", "ones"):
@@ -51,7 +51,7 @@ def init_text(module: Module, parameters: Named, data: Named, sizes: Mapping[sp.
     """The function that makes the parameters; sizes that are not in `sizes` are those of the batch."""
     shapes = tuple((name, node.shape) for name, node in parameters)
     free = symbols_of([s for _, shape in shapes for s in shape if s not in sizes])
-    scope = Scope({*module.taken, "rng", "seed", "batch", *frame.INITIALS})
+    scope = Identifiers({*module.taken, "rng", "seed", "batch", *frame.INITIALS})
     names: dict[Any, str] = {s: scope.fresh(s.name) for s in free}
     names |= {s: str(n) for s, n in sizes.items()}
     known = bind_sizes([(name, node.shape) for name, node in data], {})

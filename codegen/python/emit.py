@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symgrad.codegen.plan.plan import Mark, Plan, Step
-from symgrad.codegen.python.job import Form, Job, Module
+from symgrad.codegen.plan.plan import Mark, Plan, PlanStep
+from symgrad.codegen.python.job import Job, Module, ResultForm
 from symgrad.codegen.python.planner import INDENT, WIDTH, Planner, aliased
 from symgrad.codegen.python.setting import Setting, setting
 from symgrad.codegen.python.spell import Spelling
@@ -55,12 +55,12 @@ def emit_function(job: Job) -> Emitted:
     return Emitted(job.name, tuple(lines), plan, begun.free, marks)
 
 
-def return_lines(form: Form, texts: Sequence[str]) -> list[str]:
+def return_lines(form: ResultForm, texts: Sequence[str]) -> list[str]:
     """The statement that gives the outputs in their form."""
     return wrap_line(f"return {', '.join(texts) if form is None else returned(form, texts)}", INDENT)
 
 
-def returned(form: Form, texts: Sequence[str]) -> str:
+def returned(form: ResultForm, texts: Sequence[str]) -> str:
     """The outputs as Python writes their form."""
     if isinstance(form, int):
         return texts[form]
@@ -105,7 +105,7 @@ def commented(statements: Sequence[str], formula: str | None) -> list[str]:
     return [*(f"{INDENT}# {part}" for part in textwrap.wrap(told, WIDTH - 6)), *lines]
 
 
-def write_steps(lines: list[str], steps: Sequence[Step]) -> tuple[Mark, ...]:
+def write_steps(lines: list[str], steps: Sequence[PlanStep]) -> tuple[Mark, ...]:
     """Steps behind the `lines` of a function, each beside its formula, and where they stand."""
     marks = []
     for step in steps:

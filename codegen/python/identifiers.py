@@ -26,7 +26,7 @@ def identifier(name: str) -> str:
     return f"{text}_" if text in RESERVED else text
 
 
-class Scope:
+class Identifiers:
     """The names taken so far in one function. Names are never given back, so counting goes on where it stopped."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:

@@ -13,7 +13,7 @@ from math import prod
 
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.plan import Mark, Plan, Step, work_of
+from symgrad.codegen.plan.plan import Mark, Plan, PlanStep, work_of
 from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.emit import return_lines, write_steps
 from symgrad.codegen.python.inplace import InPlace
@@ -87,10 +87,10 @@ def _lent(at: Places, spelling: Spelling) -> list[str]:
     return lines
 
 
-def _steps(begun: Setting, at: Places, writer: InPlace) -> list[Step]:
+def _steps(begun: Setting, at: Places, writer: InPlace) -> list[PlanStep]:
     """One step for each array; memory that several share counts once, that of results and inputs not at all."""
     module, spelling, results = begun.job.module, writer.spelling, at.results.named
-    steps: list[Step] = []
+    steps: list[PlanStep] = []
     seen: set[object] = set()
     for e in at.kept.stored:
         if e in at.constant or e.args and at.lent.get(e.args[0]) is e:
@@ -103,8 +103,8 @@ def _steps(begun: Setting, at: Places, writer: InPlace) -> list[Step]:
         size = 0 if at.memory.get(e, e) in seen or e in results or e in at.taken else _bytes(module, e)
         seen.add(at.memory.get(e, e))
         operands = tuple(at.names[b] for b in reads(e, at.kept))
-        steps.append(Step(at.names[e], e.op, operands, tuple(lines), asked.comment, e.shape, e.kind, size, work_of(e),
-                          asked.nodes))
+        steps.append(PlanStep(at.names[e], e.op, operands, tuple(lines), asked.comment, e.shape, e.kind, size, work_of(e),
+                              asked.nodes))
     return steps
 
 

@@ -14,7 +14,7 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.lives import Turn, alone, clashes
 from symgrad.codegen.plan.storage import Slot, Storage, by_memory, every_operation, last_reads, slots
-from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.inplace import first_only
 from symgrad.codegen.python.planner import Wish
 from symgrad.codegen.python.setting import Setting
@@ -112,7 +112,7 @@ def _filled(begun: Setting, taken: Collection[Expr], over: Mapping[str, str]) ->
 
 
 def _named(kept: Storage, names: dict[Expr, str], results: Mapping[Expr, str], taken: Mapping[Expr, Expr],
-           heirs: Mapping[Expr, Expr], wishes: Mapping[Expr, Wish], scope: Scope) -> dict[Expr, str]:
+           heirs: Mapping[Expr, Expr], wishes: Mapping[Expr, Wish], scope: Identifiers) -> dict[Expr, str]:
     """Names for all that is stored, beside those of arguments: wished for, or of those who take the place."""
     for e in reversed(kept.stored):
         wish = wishes[e].name if e in wishes else None

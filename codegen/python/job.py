@@ -23,7 +23,7 @@ from symgrad.graphs.node import Node
 SMALL = 64  # entries up to which a constant array is written into the text
 Named = Sequence[tuple[str, Node]]
 Comment = Callable[[Node], str | None]
-Form = Any  # a nest of lists, tuples and dicts whose leaves are positions in the outputs
+ResultForm = Any  # a nest of lists, tuples and dicts whose leaves are positions in the outputs
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -92,7 +92,7 @@ class Job:
     name: str
     inputs: Named
     outputs: Named
-    form: Form = None
+    form: ResultForm = None
     over: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
     names: Mapping[Node, str] = field(default_factory=dict)

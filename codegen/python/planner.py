@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order, uses
-from symgrad.codegen.plan.plan import Step, Work, work_of
-from symgrad.codegen.python.identifiers import Scope
+from symgrad.codegen.plan.plan import PlanStep, Work, work_of
+from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.spell import Spelling, helpers_of, place_lines
 from symgrad.codegen.python.texts import Code
 from symgrad.graphs.node import BOOLEAN, REAL, Node
@@ -36,10 +36,10 @@ class Wish:
 class Planner:
     """Decides what becomes a variable and writes the steps."""
 
-    def __init__(self, spelling: Spelling, scope: Scope, leaves: Mapping[Expr, str],
+    def __init__(self, spelling: Spelling, scope: Identifiers, leaves: Mapping[Expr, str],
                  wishes: Mapping[Expr, Wish]) -> None:
         self.spelling, self.scope, self.wishes = spelling, scope, wishes
-        self.steps: list[Step] = []
+        self.steps: list[PlanStep] = []
         self.code: dict[Expr, Code] = {e: Code(name) for e, name in leaves.items()}
         self.variables: dict[Expr, str] = dict(leaves)
         self.reads: dict[Expr, tuple[str, ...]] = {e: (name,) for e, name in leaves.items()}
@@ -110,9 +110,9 @@ class Planner:
         while is_view(base) and base not in self.variables:
             base = base.args[0]
         memory = 0 if base is not e and base in self.variables else itemsize
-        self.steps.append(Step(target, e.attrs[0] if e.op in acts.BY_NAME else e.op, self.reads[e], tuple(lines),
-                               wish.comment if wish else None, e.shape, e.kind, memory, self.work[e],
-                               wish.nodes if wish else ()))
+        self.steps.append(PlanStep(target, e.attrs[0] if e.op in acts.BY_NAME else e.op, self.reads[e], tuple(lines),
+                                   wish.comment if wish else None, e.shape, e.kind, memory, self.work[e],
+                                   wish.nodes if wish else ()))
         self.variables[e] = target
         self.code[e] = Code(target)
         self.reads[e] = (target,)

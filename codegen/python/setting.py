@@ -16,8 +16,8 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.binding import Bound, bind_sizes
-from symgrad.codegen.plan.plan import Plan, Step, Work, made_by, products_of
-from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.plan.plan import Plan, PlanStep, Work, made_by, products_of
+from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.job import Comment, Job, Module
 from symgrad.codegen.python.planner import INDENT, Wish
 from symgrad.codegen.python.texts import size_text
@@ -33,7 +33,7 @@ class Setting:
 
     job: Job
     lowering: Lowering
-    scope: Scope
+    scope: Identifiers
     arguments: list[str]
     shapes: tuple[tuple[str, Shape], ...]  # of the arguments
     given: dict[Expr, str]  # arguments and constants
@@ -46,7 +46,7 @@ class Setting:
         """The sizes that the text has asked for, and those they are worked out from."""
         return closure(self.sizes.used, self.known)
 
-    def plan(self, steps: Sequence[Step], results: Sequence[str], workspace: Work | None = None) -> Plan:
+    def plan(self, steps: Sequence[PlanStep], results: Sequence[str], workspace: Work | None = None) -> Plan:
         """The plan of these steps."""
         exprs = order(self.roots)
         return Plan(self.shapes, tuple(steps), tuple(results), dict(self.sizes), workspace, products_of(exprs),
@@ -83,7 +83,7 @@ def setting(job: Job, reserved: Collection[str] = ()) -> Setting:
     module, nodes = job.module, job.roots
     wanted = wanted_of(nodes, job.names, job.comment)
     lowering = Lowering(nodes, wanted)
-    scope = Scope({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
+    scope = Identifiers({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
     arguments = [scope.fresh(wish) for wish, _ in job.inputs]
     shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, job.inputs, strict=True))
     constants = constants_of(module, lowering, nodes, scope)
@@ -119,7 +119,7 @@ def sizes_in(nodes: Sequence[Node]) -> list[sp.Symbol]:
     return list(found)
 
 
-def constants_of(module: Module, lowering: Lowering, nodes: Sequence[Node], scope: Scope) -> dict[Expr, str]:
+def constants_of(module: Module, lowering: Lowering, nodes: Sequence[Node], scope: Identifiers) -> dict[Expr, str]:
     leaves: dict[Expr, str] = {}
     for node in topological(nodes):
         if node.op is not ops.CONSTANT:

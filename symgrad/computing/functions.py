@@ -33,7 +33,7 @@ from symgrad.language.naming import layer_names
 from symgrad.language.recipes import written_symbols
 from symgrad.language.tensor import Tensor
 
-Inputs = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+Arguments = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
 
 
@@ -107,7 +107,7 @@ class Function:
         return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"
 
 
-def function(inputs: Inputs, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
+def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
              sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True) -> Function:
     """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
 

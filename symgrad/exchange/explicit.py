@@ -21,13 +21,13 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import exact, to_expr
 
-Entries = np.ndarray[Any, Any]
+SymbolicArray = np.ndarray[Any, Any]
 Sizes = Mapping[sp.Symbol, int]
 IntShape = tuple[int, ...]
-Rule = Callable[[Node, Sequence[Entries], IntShape, Sizes], Any]
+Rule = Callable[[Node, Sequence[SymbolicArray], IntShape, Sizes], Any]
 
 
-def object_array(values: Any, shape: IntShape) -> Entries:
+def object_array(values: Any, shape: IntShape) -> SymbolicArray:
     """An array of objects, also for no axes at all."""
     result = np.empty(shape, dtype=object)
     result[...] = values
@@ -57,7 +57,7 @@ def _truth(value: Any) -> Any:
 
 # one rule per operation: (node, values of the operands, shape, sizes) -> values ------------------------
 
-def _constant(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _constant(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     value = np.asarray(node.attrs[0].value)
     result = np.empty(shape, dtype=object)
     for place in np.ndindex(shape):
@@ -66,11 +66,11 @@ def _constant(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes
     return result
 
 
-def _iota(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _iota(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     return [sp.Integer(i) for i in range(shape[0])]
 
 
-def _add(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _add(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     result = object_array(sp.Integer(0), shape)
     for value, by in zip(args, node.attrs[0], strict=True):
         weight = to_expr(by).subs(sizes)
@@ -79,7 +79,7 @@ def _add(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> 
     return result
 
 
-def _einsum(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _einsum(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     inputs, out = node.attrs
     size: dict[int, int] = dict(zip(out, shape, strict=True))
     for labels, value in zip(inputs, args, strict=True):
@@ -99,7 +99,7 @@ def _einsum(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) 
     return result
 
 
-def _elementwise(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _elementwise(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     row = ROWS[node.attrs[0]]
     result = np.empty(shape, dtype=object)
     for place in np.ndindex(shape):
@@ -122,7 +122,7 @@ LOGIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {"logical_and": sp.And, "logical_or": sp.Or, "logical_not": sp.Not})
 
 
-def _reduced(value: Entries, axes: Sequence[int], rule: Callable[[list[Any]], Any]) -> Entries:
+def _reduced(value: SymbolicArray, axes: Sequence[int], rule: Callable[[list[Any]], Any]) -> SymbolicArray:
     """`rule` of the entries along `axes`."""
     kept = [axis for axis in range(value.ndim) if axis not in axes]
     front = value.transpose(*kept, *axes).reshape(*(value.shape[axis] for axis in kept), -1)
@@ -133,7 +133,7 @@ def _reduced(value: Entries, axes: Sequence[int], rule: Callable[[list[Any]], An
 
 
 def _reduction(rule: Callable[[list[Any]], Any]) -> Rule:
-    def apply(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+    def apply(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
         axes = node.attrs[0] if isinstance(node.attrs[0], tuple) else (node.attrs[0],)
         return _reduced(args[0], axes, rule)
 
@@ -151,7 +151,7 @@ def _first(better: Callable[[Any, Any], Any]) -> Callable[[list[Any]], Any]:
     return rule
 
 
-def _softmax(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _softmax(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     (value,), (axes,) = args, node.attrs
     below = np.expand_dims(_reduced(value, axes, lambda entries: sp.Add(*map(sp.exp, entries))), tuple(axes))
     powers = object_array([sp.exp(entry) for entry in value.ravel()], (value.size,)).reshape(shape)
@@ -164,17 +164,17 @@ def _places(node: Node, small: IntShape, sizes: Sizes) -> Any:
                     for (start, step), length in zip(node.attrs[0], small, strict=True)))
 
 
-def _slice(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _slice(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     return args[0][_places(node, shape, sizes)] if shape else args[0]
 
 
-def _pad(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _pad(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     result = object_array(sp.Integer(0), shape)
     result[_places(node, args[0].shape, sizes)] = args[0]
     return result
 
 
-def _gather(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _gather(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     body, *indices = args
     front = _axes_first(body, node.attrs[0])
     width = indices[0].ndim
@@ -188,7 +188,7 @@ def _gather(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) 
     return result
 
 
-def _axes_first(value: Entries, axes: Sequence[int]) -> Entries:
+def _axes_first(value: SymbolicArray, axes: Sequence[int]) -> SymbolicArray:
     return value.transpose(*axes, *(axis for axis in range(value.ndim) if axis not in axes))
 
 
@@ -201,7 +201,7 @@ def _all_equal(at: Sequence[Any], choice: Sequence[int]) -> Any:
     return sp.And(*(sp.Eq(index, i) for index, i in zip(at, choice, strict=True)))
 
 
-def _scatter(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _scatter(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     body, *indices = args
     result = object_array(sp.Integer(0), shape)
     front = _axes_first(result, node.attrs[0])  # a view: what is added here lands in `result`
@@ -215,11 +215,11 @@ def _scatter(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes)
     return result
 
 
-def _same(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _same(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     return args[0].reshape(shape)
 
 
-def _concat(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _concat(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     return np.concatenate(args, axis=node.attrs[0])
 
 
@@ -229,7 +229,7 @@ def _concat(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) 
 def _matrixwise(rule: Callable[..., Any]) -> Rule:
     """A rule of matrices, for every matrix of a stack."""
 
-    def apply(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+    def apply(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
         stack = args[0].shape[:-2]
         result = np.empty(shape, dtype=object)
         for place in np.ndindex(stack):
@@ -242,7 +242,7 @@ def _matrixwise(rule: Callable[..., Any]) -> Rule:
     return apply
 
 
-def _solve(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _solve(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     a, b = args
     result = np.empty(shape, dtype=object)
     for place in np.ndindex(a.shape[:-2]):
@@ -252,13 +252,13 @@ def _solve(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -
     return result
 
 
-def _windows(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _windows(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     axis, step = node.attrs
     view = np.lib.stride_tricks.sliding_window_view(args[0], shape[-1], axis)
     return view[(*[slice(None)] * axis, slice(None, None, step))]
 
 
-def _overlap(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _overlap(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     axis, step = node.attrs
     result = object_array(sp.Integer(0), shape)
     for place in np.ndindex(args[0].shape):
@@ -281,7 +281,7 @@ def _cofactor(node: Node, a: sp.Matrix) -> Any:
     return result if order else result.item()
 
 
-def _multiply(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _multiply(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     """The r-th derivative of a product: what is left of it where r different entries are taken out."""
     axis, order = node.attrs
     front = np.moveaxis(args[0], axis, -1)
@@ -293,7 +293,7 @@ def _multiply(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes
     return result
 
 
-def _cumsum(node: Node, args: Sequence[Entries], shape: IntShape, sizes: Sizes) -> Any:
+def _cumsum(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
     axis, reverse = node.attrs
     value = np.flip(args[0], axis) if reverse else args[0]
     total = np.cumsum(value, axis=axis)

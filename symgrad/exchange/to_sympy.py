@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from symgrad.exchange.explicit import RULES, Entries, as_number, int_size, object_array
+from symgrad.exchange.explicit import RULES, SymbolicArray, as_number, int_size, object_array
 from symgrad.formulas.names import symbol_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError, SymgradError
@@ -46,7 +46,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     missing = [name for name, symbol in needed.items() if symbol not in given]
     if missing:
         raise DataError(f"to_sympy: the size {missing[0]} is not given; write t.to_sympy({missing[0]}=2)")
-    values: dict[Node, Entries] = {}
+    values: dict[Node, SymbolicArray] = {}
     for node in order:
         shape = tuple(int_size(size, given) for size in node.shape)
         if np.prod(shape, dtype=float) > MOST:
@@ -83,7 +83,7 @@ def _checked(sizes: Mapping[str, int], needed: Mapping[str, sp.Symbol]) -> dict[
     return given
 
 
-def _explicit(values: Entries) -> Any:
+def _explicit(values: SymbolicArray) -> Any:
     if values.ndim == 0:
         return values.item()
     if values.ndim == 1:
@@ -93,7 +93,7 @@ def _explicit(values: Entries) -> Any:
     return sp.Array(list(values.ravel()), values.shape)
 
 
-def _elements(name: str, shape: tuple[int, ...], drop: bool) -> Entries:
+def _elements(name: str, shape: tuple[int, ...], drop: bool) -> SymbolicArray:
     result = np.empty(shape, dtype=object)
     for place in np.ndindex(shape):
         result[place] = sp.Symbol("_".join([name, *map(str, place[1:] if drop else place)]))

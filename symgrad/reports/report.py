@@ -38,7 +38,7 @@ from symgrad.reports.measures import Trained, trained
 from symgrad.reports.page import described, embedded, rendered, with_notes
 from symgrad.reports.symbol_rows import symbol_rows
 from symgrad.training.dataset import Dataset
-from symgrad.training.source import Line, Source, derivative_source, rule_of, written
+from symgrad.training.source import ProgramLine, Source, derivative_source, rule_of, written
 from symgrad.version import __version__
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _listings(subject: Subject, derivation: Derivation) -> list[Listing]:
     return [main, more]
 
 
-def _of_line(line: Line) -> Key:
+def _of_line(line: ProgramLine) -> Key:
     """What a line computes; there is one loss, whose node is another where samples are taken apart."""
     return line.kind, None if line.kind == "loss" else line.node
 
@@ -308,7 +308,7 @@ def _optimizer(subject: Subject) -> Optimizer:
 
 def _update(optimizer: Optimizer, source: Source) -> dict[str, Any]:
     """The formulas of the optimiser, each with its lines; what is a number of a step has none."""
-    lines: dict[int, Line] = {each.number: each for each in source.lines if each.kind == "update"}
+    lines: dict[int, ProgramLine] = {each.number: each for each in source.lines if each.kind == "update"}
     rows: list[dict[str, Any]] = []
     notes = optimizer.update((dim("P"),)).places
     for at, (left, right) in enumerate(optimizer.equations):

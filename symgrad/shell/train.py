@@ -42,7 +42,7 @@ class Options:
 
 
 @dataclass
-class Results:
+class RunFolder:
     """The folder of a run, and what was written there: (file, what it is)."""
 
     folder: Path
@@ -65,7 +65,7 @@ def train(path: str, plan: Options) -> int:
     assert on.file is not None
     file, say = on.file, _nothing if plan.quiet else terminal.say
     model, options = _model(on, file, plan)
-    results = Results(make_folder(folder))
+    results = RunFolder(make_folder(folder))
     check_place(folder / "model.npz")
     derivation = commands.derivation(on)
     proof = prove(derivation)
@@ -175,7 +175,7 @@ def _samples(on: Target, data: Any) -> int | None:
     return next((len(data[name]) for name in sampled if name in data), None) if isinstance(data, dict) else None
 
 
-def _write_formulas(results: Results, on: Target, derivation: Derivation, proof: str) -> None:
+def _write_formulas(results: RunFolder, on: Target, derivation: Derivation, proof: str) -> None:
     rule = (on.file.get("optimizer") if on.file else None) or Adam()
     name = on.name.replace("--", "- -")  # two of them end a comment
     text = "\n\n".join([
@@ -190,7 +190,7 @@ def _write_formulas(results: Results, on: Target, derivation: Derivation, proof:
     results.write(f"train_{on.name}.py", "the same network as a program of its own (NumPy alone)", source.save)
 
 
-def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: Results, progress: bool) -> History:
+def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: RunFolder, progress: bool) -> History:
     try:
         return model.fit(file.given["data"], progress=progress, **options)
     except DivergenceError as error:
@@ -199,7 +199,7 @@ def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: Result
         raise
 
 
-def _report(model: Model, file: ModelFile, history: History, results: Results, say: Callable[..., None]) -> None:
+def _report(model: Model, file: ModelFile, history: History, results: RunFolder, say: Callable[..., None]) -> None:
     say()
     say(f"Written to {_shown(results.folder)}")
     width = max(len(name) for name, _ in results.written)

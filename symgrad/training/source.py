@@ -35,7 +35,7 @@ from symgrad.training.parameters import npz
 
 
 @dataclass(frozen=True)
-class Line:
+class ProgramLine:
     """Lines of a module, from `first` to `last` and counted from 1, on which `function` computes one formula.
 
     `kind` is "forward" for the value `node`, "loss" for the loss, "backward" for the gradient by `node`, "update" for
@@ -62,7 +62,7 @@ class Source:
     plans: Mapping[str, Plan] = field(repr=False, compare=False)
     constants: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     backend: str = "numpy"
-    lines: tuple[Line, ...] = field(default=(), repr=False, compare=False)
+    lines: tuple[ProgramLine, ...] = field(default=(), repr=False, compare=False)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module; constant arrays that are too large for the text go into a file beside it.
@@ -129,7 +129,7 @@ def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
                   _lines(done.marks, net, rule))
 
 
-def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule | None = None) -> tuple[Line, ...]:
+def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule | None = None) -> tuple[ProgramLine, ...]:
     """What the marked lines compute, told by the nodes of their steps."""
     updates = {node: number for number, node in enumerate(rule.comments)} if rule is not None else {}
     lines = []
@@ -138,9 +138,9 @@ def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule | None 
             place = (function, mark.first, mark.last, mark.step.target)
             for node in mark.step.nodes:
                 if function == "update" and node in updates:
-                    lines.append(Line(*place, "update", number=updates[node]))
+                    lines.append(ProgramLine(*place, "update", number=updates[node]))
                 elif node in net.meaning:
-                    lines.append(Line(*place, *net.meaning[node]))
+                    lines.append(ProgramLine(*place, *net.meaning[node]))
     return tuple(lines)
 
 

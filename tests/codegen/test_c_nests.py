@@ -9,7 +9,7 @@ from checker import near
 
 import symgrad as sg
 from symgrad.codegen.c.function import room
-from symgrad.codegen.c.nests import Block, share
+from symgrad.codegen.c.nests import LoopBlock, share
 from symgrad.codegen.lowering.arrays import Arrays
 from symgrad.codegen.plan.storage import Slot
 
@@ -83,7 +83,7 @@ def blocks_of(*names):
                 table[expr[name]] = name
         x, c, y = triple
         lines = ["  for (int64_t i = 0; i < n; i++)", f"    {y}[i] = {x}[i] * {c}[i];"]
-        blocks.append(Block(lines, [], dict.fromkeys(expr[name] for name in triple), (expr[y],)))
+        blocks.append(LoopBlock(lines, [], dict.fromkeys(expr[name] for name in triple), (expr[y],)))
     return blocks, table
 
 

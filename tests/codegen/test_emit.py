@@ -16,7 +16,7 @@ from places import environment
 
 import symgrad as sg
 from symgrad.codegen.python.emit import emit_function, module_text
-from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.job import Job, new_module
 from symgrad.codegen.python.libraries import NUMPY
 from symgrad.codegen.python.load import load
@@ -334,7 +334,7 @@ def test_names():
               "1st": "v1st", "": "v", "σ": "σ", "a.b": "a_b", "\\sigma": "sigma", "np": "np_"}
     for name, want in wanted.items():
         assert identifier(name) == want
-    scope = Scope({"x"})
+    scope = Identifiers({"x"})
     assert [scope.fresh("x"), scope.fresh("x"), scope.fresh("x_2"), scope.fresh("y1"), scope.fresh("y1")] == [
         "x2", "x3", "x_2", "y1", "y1_2"]
     n = sg.dim("n")  # a size, an input and an intermediate of one name

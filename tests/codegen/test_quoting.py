@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
-from symgrad.codegen.python.identifiers import Scope, identifier
+from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment, in_comment, in_docstring, literal
 
@@ -67,7 +67,7 @@ def test_an_identifier_is_one_and_stays_what_it_is(name):
     text = identifier(name)
     assert text.isidentifier() and identifier(text) == text
     assert ast.parse(text).body[0].value.id == text, "the parser normalises it to itself"
-    scope = Scope()
+    scope = Identifiers()
     assert len({scope.fresh(name), scope.fresh(name), scope.fresh(text)}) == 3
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from symgrad.drawing.pictures.dot import layout_dot
 from symgrad.drawing.pictures.palette import TITLE_SIZE
 from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox, Picture, box_size
-from symgrad.drawing.pictures.placing import Entry, Frame, Position, Room, beside_line, legend, on_top, sampled
+from symgrad.drawing.pictures.placing import Entry, Position, Rectangle, Room, beside_line, legend, on_top, sampled
 from symgrad.drawing.pictures.ranks import steering
 from symgrad.drawing.pictures.typeset import text_width
 from symgrad.graphs.errors import BackendError
@@ -49,9 +49,9 @@ class Scene:
     picture: Picture
     width: int
     height: int
-    boxes: tuple[tuple[DrawnBox, Frame], ...]
+    boxes: tuple[tuple[DrawnBox, Rectangle], ...]
     arrows: tuple[PlacedArrow, ...]
-    clusters: tuple[tuple[Cluster, Frame, Position], ...]      # and the middle of its title; outer ones first
+    clusters: tuple[tuple[Cluster, Rectangle, Position], ...]      # and the middle of its title; outer ones first
     legend: tuple[Entry, ...] = ()
 
 
@@ -70,12 +70,12 @@ def lay_out(picture: Picture) -> Scene:
     boxes = []
     for number, box in enumerate(picture.boxes):
         x, y = map(float, objects[f"box{number}"]["pos"].split(","))
-        boxes.append((box, Frame(*place(x, y), *box_size(box))))
+        boxes.append((box, Rectangle(*place(x, y), *box_size(box))))
     clusters = []
     for number, cluster in enumerate(picture.clusters):
         if "bb" in (item := objects.get(f"cluster{number}", {})):
             x0, y0, x1, y1 = map(float, item["bb"].split(","))
-            frame = Frame(*place((x0 + x1) / 2, (y0 + y1) / 2), x1 - x0, y1 - y0)
+            frame = Rectangle(*place((x0 + x1) / 2, (y0 + y1) / 2), x1 - x0, y1 - y0)
             title = place(*map(float, item["lp"].split(","))) if "lp" in item else (frame.x, frame.y)
             clusters.append((cluster, frame, title))
     clusters.sort(key=lambda pair: -pair[1].width * pair[1].height)
@@ -124,10 +124,10 @@ def _stacked(picture: Picture) -> dict[str, Any]:
     return best[1] if best else {}
 
 
-Titled = list[tuple[Cluster, Frame, Position]]
+Titled = list[tuple[Cluster, Rectangle, Position]]
 
 
-def _with_texts(boxes: list[tuple[DrawnBox, Frame]], arrows: list[PlacedArrow],
+def _with_texts(boxes: list[tuple[DrawnBox, Rectangle]], arrows: list[PlacedArrow],
                 clusters: Titled) -> tuple[list[PlacedArrow], Titled]:
     """Titles of clusters and texts on arrows, moved to where they cover nothing."""
     lines = [sampled(placed.curve) for placed in arrows]

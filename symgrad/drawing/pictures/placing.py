@@ -25,7 +25,7 @@ SWATCH, BETWEEN = (24.0, 13.0), 18.0    # of the legend: a sample, the gap to th
 
 
 @dataclass(frozen=True)
-class Frame:
+class Rectangle:
     """A rectangle by its centre and size."""
 
     x: float
@@ -33,7 +33,7 @@ class Frame:
     width: float
     height: float
 
-    def overlaps(self, other: Frame, gap: float = 0.0) -> bool:
+    def overlaps(self, other: Rectangle, gap: float = 0.0) -> bool:
         """Whether two rectangles share more than an edge, or come nearer than `gap`."""
         return (2 * abs(self.x - other.x) < self.width + other.width + 2 * gap - 1e-6
                 and 2 * abs(self.y - other.y) < self.height + other.height + 2 * gap - 1e-6)
@@ -45,13 +45,13 @@ class Entry:
 
     kind: str
     text: str
-    sample: Frame
-    place: Frame
+    sample: Rectangle
+    place: Rectangle
 
 
-def text_frame(text: str, size: float, centre: Position = (0.0, 0.0)) -> Frame:
+def text_frame(text: str, size: float, centre: Position = (0.0, 0.0)) -> Rectangle:
     """The rectangle of a text of one or several lines."""
-    return Frame(*centre, text_width(text, size), size * (1.0 + text.count("\n") * LINE))
+    return Rectangle(*centre, text_width(text, size), size * (1.0 + text.count("\n") * LINE))
 
 
 def sampled(curve: Sequence[Position]) -> Any:
@@ -66,15 +66,15 @@ def sampled(curve: Sequence[Position]) -> Any:
 class Room:
     """What is taken: rectangles that no text may touch, and lines and outlines that it had better not."""
 
-    def __init__(self, frames: Iterable[Frame], lines: Sequence[Any], outlines: Iterable[Frame]) -> None:
+    def __init__(self, frames: Iterable[Rectangle], lines: Sequence[Any], outlines: Iterable[Rectangle]) -> None:
         self.solid = [(f.x, f.y, f.width, f.height) for f in frames]
         self.points = np.concatenate([np.zeros((0, 2)), *lines])
         self.outlines = np.array([(f.x, f.y, f.width, f.height) for f in outlines]).reshape(-1, 4)
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: Rectangle) -> None:
         self.solid.append((frame.x, frame.y, frame.width, frame.height))
 
-    def cost(self, frame: Frame) -> float:
+    def cost(self, frame: Rectangle) -> float:
         """How bad a place is: hundreds where something is covered."""
         solid = np.array(self.solid).reshape(-1, 4)
         width = (solid[:, 2] + frame.width) / 2 + 2.5 - np.abs(solid[:, 0] - frame.x)
@@ -108,18 +108,18 @@ def beside_line(room: Room, points: Any, text: str, usual: Position | None) -> P
             for more in (0.0, 5.0):
                 place = x1 + side * nx * (away + more), y1 + side * ny * (away + more)
                 candidates.append((30 * abs(share - 0.5) + extra + 2 * more, place))
-    best = min(candidates, key=lambda c: c[0] + room.cost(Frame(c[1][0], c[1][1], frame.width, frame.height)))[1]
-    room.take(Frame(best[0], best[1], frame.width, frame.height))
+    best = min(candidates, key=lambda c: c[0] + room.cost(Rectangle(c[1][0], c[1][1], frame.width, frame.height)))[1]
+    room.take(Rectangle(best[0], best[1], frame.width, frame.height))
     return round(float(best[0]), 2), round(float(best[1]), 2)
 
 
-def on_top(room: Room, area: Frame, text: str, size: float, usual: Position) -> Position:
+def on_top(room: Room, area: Rectangle, text: str, size: float, usual: Position) -> Position:
     """The best place for the title of a cluster along the upper edge of its area, the middle if that is free."""
     frame = text_frame(text, size)
     slack = max(area.width / 2 - frame.width / 2 - 10, 0.0)
     candidates = [(20 * abs(s), (usual[0] if not s else area.x + s * slack, usual[1])) for s in (0.0, -0.5, 0.5, -1.0, 1.0)]
-    best = min(candidates, key=lambda c: c[0] + room.cost(Frame(c[1][0], c[1][1], frame.width, frame.height)))[1]
-    room.take(Frame(best[0], best[1], frame.width, frame.height))
+    best = min(candidates, key=lambda c: c[0] + room.cost(Rectangle(c[1][0], c[1][1], frame.width, frame.height)))[1]
+    room.take(Rectangle(best[0], best[1], frame.width, frame.height))
     return round(best[0], 2), round(best[1], 2)
 
 
@@ -137,8 +137,8 @@ def legend(picture: Picture, left: float, top: float, width: float) -> tuple[Ent
         sample = SWATCH[0] + 6 if kind else 0.0
         if x > left and x + sample + frame.width > left + width:
             x, y = left, y + 1.7 * SWATCH[1]
-        place = Frame(x + sample + frame.width / 2, y, frame.width, frame.height)
-        entries.append(Entry(kind, text, Frame(x + SWATCH[0] / 2, y, *SWATCH), place))
+        place = Rectangle(x + sample + frame.width / 2, y, frame.width, frame.height)
+        entries.append(Entry(kind, text, Rectangle(x + SWATCH[0] / 2, y, *SWATCH), place))
         x += sample + frame.width + BETWEEN
     return tuple(entries)
 

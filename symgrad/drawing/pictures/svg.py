@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import symgrad.drawing.pictures.palette as look
 from symgrad.drawing.pictures.dot import identifiers
-from symgrad.drawing.pictures.layout import Frame, PlacedArrow, Position, Scene
+from symgrad.drawing.pictures.layout import PlacedArrow, Position, Rectangle, Scene
 from symgrad.drawing.pictures.lines import block
 from symgrad.drawing.pictures.picture import DrawnBox
 from symgrad.drawing.pictures.placing import Entry
@@ -47,7 +47,7 @@ def svg(scene: Scene, title: str = "", words: str = "", plain: bool = False) -> 
 
     for cluster, frame, place in scene.clusters:
         body.append(group("sg-cluster", cluster.title, _shape(look.CLUSTER, frame),
-                          _text(cluster.title, Frame(*place, 0, 0), look.TITLE_SIZE, look.TITLE[0], "sg-title")))
+                          _text(cluster.title, Rectangle(*place, 0, 0), look.TITLE_SIZE, look.TITLE[0], "sg-title")))
     labels = {box.key: " ".join(box.label.split()) for box, _ in scene.boxes}
     for placed in scene.arrows:
         arrow = placed.arrow
@@ -59,7 +59,7 @@ def svg(scene: Scene, title: str = "", words: str = "", plain: bool = False) -> 
                       _label(box, frame, outlines), more=more)
         body.append(f'<a href={quoted("#" + box.link)}>{drawn}</a>' if box.link and not plain else drawn)
     if scene.picture.title:
-        top = Frame(scene.width / 2, 2 + look.TITLE_SIZE, 0, 0)
+        top = Rectangle(scene.width / 2, 2 + look.TITLE_SIZE, 0, 0)
         body.append(_text(scene.picture.title, top, look.TITLE_SIZE, look.TITLE[0], "sg-title"))
     if scene.legend:
         body.append('<g class="sg-legend">' + "".join(_entry(entry) for entry in scene.legend) + "</g>")
@@ -111,9 +111,9 @@ def _sheet() -> str:
         ".symgrad a{text-decoration:none}.symgrad .sg-box:hover .sg-shape,.symgrad a:focus .sg-shape{stroke-width:2.4}"])
 
 
-def _shape(style: look.Style, frame: Frame, second: bool = False) -> str:
+def _shape(style: look.Style, frame: Rectangle, second: bool = False) -> str:
     if style.double and not second:
-        inner = Frame(frame.x, frame.y, frame.width - 2 * INSET, frame.height - 2 * INSET)
+        inner = Rectangle(frame.x, frame.y, frame.width - 2 * INSET, frame.height - 2 * INSET)
         return _shape(replace(style, double=False), frame) + _shape(style, inner, second=True)
     fill, stroke = ("none" if second else style.light[0]), style.light[1]
     name, wide = ("sg-second", 0.7) if second else ("sg-shape", LINE_WIDTH)
@@ -133,14 +133,14 @@ def _shape(style: look.Style, frame: Frame, second: bool = False) -> str:
             f'height="{_n(frame.height)}"{corner}/>')
 
 
-def _label(box: DrawnBox, frame: Frame, outlines: dict[str, str]) -> str:
+def _label(box: DrawnBox, frame: Rectangle, outlines: dict[str, str]) -> str:
     typeset = block(box.latex, look.BOX_SIZE) if box.latex else None
     if typeset is not None:
         return _formula(typeset, frame, outlines)
     return _text(box.label, frame, look.BOX_SIZE, look.INK[0], "sg-label")
 
 
-def _formula(typeset: TypesetFormula, frame: Frame, outlines: dict[str, str]) -> str:
+def _formula(typeset: TypesetFormula, frame: Rectangle, outlines: dict[str, str]) -> str:
     """A typeset formula in the middle of a frame. Equal outlines are written once, named by their digest."""
     parts = []
     for glyph in typeset.glyphs:
@@ -160,7 +160,7 @@ def _arrow(placed: PlacedArrow) -> str:
     curve = f"M{_pairs(placed.curve[:1])}C{_pairs(placed.curve[1:])}"
     text = _line(curve, placed.point, arrow.backward or arrow.derivative)
     if arrow.label and placed.label is not None:
-        text += _text(arrow.label, Frame(*placed.label, 0, 0), look.LABEL_SIZE, look.MUTED[0], "sg-size")
+        text += _text(arrow.label, Rectangle(*placed.label, 0, 0), look.LABEL_SIZE, look.MUTED[0], "sg-size")
     return text
 
 
@@ -187,7 +187,7 @@ def _entry(entry: Entry) -> str:
     return f'<g class="sg-{kind}">{sample}{text}</g>'
 
 
-def _text(text: str, frame: Frame, size: float, colour: str, name: str) -> str:
+def _text(text: str, frame: Rectangle, size: float, colour: str, name: str) -> str:
     """A text, each line by itself, in the middle of a frame."""
     lines = text.split("\n")
     first = frame.y + size * ((ASCENT - DESCENT) / 2 - (len(lines) - 1) * LINE / 2)

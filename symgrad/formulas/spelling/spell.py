@@ -20,7 +20,7 @@ LOOSE = ("sum", "hadamard", "kron", "big", "fraction", "product", "relation", "l
 SOLID = tuple("num name ones eye call norm bars floor bracket item entries at matrix count dots".split())
 
 
-Spelling = Callable[..., Any]  # of an alphabet and the arguments of one head
+SpelledHead = Callable[..., Any]  # of an alphabet and the arguments of one head
 
 
 class Alphabet(Protocol):
@@ -73,18 +73,18 @@ def spell(tree: Tree, a: Alphabet) -> Any:
     return SPELLINGS[tree.head](a, *tree.args)
 
 
-def _glyph(glyphs: str) -> Spelling:
+def _glyph(glyphs: str) -> SpelledHead:
     return lambda a, *_: a.text(glyphs)  # what is left out has a number, and shows none
 
 
-def _entrywise(sign: str, *loose: str) -> Spelling:
+def _entrywise(sign: str, *loose: str) -> SpelledHead:
     """Factors with a sign between them; those with a head in `loose` stand in parentheses."""
     def spelling(a: Alphabet, *factors: Tree) -> Any:
         return _between(a, sign, [_guarded(part, a, part.head in loose) for part in factors])
     return spelling
 
 
-def _bracketed(left: str, right: str) -> Spelling:
+def _bracketed(left: str, right: str) -> SpelledHead:
     return lambda a, inner: a.enclosed(left, spell(inner, a), right)
 
 
@@ -239,7 +239,7 @@ def _base(part: Tree, a: Alphabet) -> Any:
     return _guarded(part, a, part.head not in SOLID)
 
 
-SPELLINGS: Mapping[str, Spelling] = MappingProxyType({
+SPELLINGS: Mapping[str, SpelledHead] = MappingProxyType({
     "num": lambda a, text: a.text(text), "name": _name,
     "ones": _glyph("𝟏"), "eye": _glyph("I"), "dots": _glyph("…"), "hidden": _glyph("·"), "colon": _glyph(":"),
     "sum": _sum, "product": _product,
