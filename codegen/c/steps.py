@@ -66,6 +66,12 @@ WRITERS: Mapping[acts.Act, StepWriter] = MappingProxyType({
     acts.CUMSUM: write_cumsum, acts.CONCAT: write_concat, acts.PLACE: write_place, acts.GATHER: write_gather,
     acts.MATMUL: write_matmul, acts.RESHAPE: write_reshape,
 })
+ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
+    **dict.fromkeys(acts.GIVEN, "an argument of the function"),
+    **dict.fromkeys({acts.NUMBER} | acts.FILLS | acts.SCALARS, "in a loop, entry by entry: `loops.Body`, `write_scalar`"),
+    **dict.fromkeys(acts.VIEWS - {acts.RESHAPE}, "an index map of `plan/indices.py`; stored, a copy by `write_scalar`"),
+    acts.CALL: "by the name of the function: `CALLED`",
+})
 CALLED: Mapping[str, StepWriter] = MappingProxyType({
     **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
     "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),

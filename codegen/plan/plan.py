@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -187,29 +188,52 @@ def made_by(exprs: Iterable[Expr], roots: Iterable[Expr]) -> tuple[Shape, ...]:
 
 def work_of(e: Expr) -> Work:
     """The arithmetic of one operation."""
-    if e.op is acts.ADD:
-        return ((len(e.args) - 1, e.shape),)
-    if e.op is acts.PRODUCT:
-        by, count = e.attrs
-        ops = len(e.args) - 1 + (by.number != 1 or by.factor is not None) + (count == 0)
-        return ((ops, e.shape),)
-    if e.op is acts.ROW:
-        return ((1, e.shape),)
-    if e.op in acts.FOLDING:
-        return ((1, e.args[0].shape),)
-    if e.op is acts.MATMUL:
-        inner = e.args[0].shape[-1:]
-        return ((2, (*e.shape, *inner)),)
-    if e.op is acts.CALL and e.attrs[0] in ("vdot", "vecdot", "einsum"):
-        return ((2, e.args[0].shape),)
-    if e.op is acts.CALL and e.attrs[0] in MATRIX:  # of order n^3 for each matrix of the stack
-        a = e.args[0].shape
-        return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
-    if e.op is acts.CALL and e.attrs[0] == "powers":
-        return ((1, e.shape),)
-    if e.op is acts.CALL and e.attrs[0] == "distances":  # a product, two norms, their sum; the centre taken off
-        x, m = (a.shape for a in e.args)
-        return (2, (*e.shape, x[-1])), (2, e.shape), (3, x), (3, m)
-    if e.op is acts.PLACE:
-        return tuple((1, arg.shape) for arg in e.args[1:])
+    return CALLED[e.attrs[0]](e) if e.op is acts.CALL else WORK[e.op](e)
+
+
+def _none(e: Expr) -> Work:
+    """Nothing is computed, or what is does not count: copies, conversions, indices."""
     return ()
+
+
+def _product(e: Expr) -> Work:
+    by, count = e.attrs
+    ops = len(e.args) - 1 + (by.number != 1 or by.factor is not None) + (count == 0)
+    return ((ops, e.shape),)
+
+
+def _each(e: Expr) -> Work:
+    return ((1, e.shape),)
+
+
+def _read(e: Expr) -> Work:
+    return ((1, e.args[0].shape),)
+
+
+def _contraction(e: Expr) -> Work:
+    return ((2, e.args[0].shape),)
+
+
+def _matrix(e: Expr) -> Work:
+    """Of order n^3 for each matrix of the stack."""
+    a = e.args[0].shape
+    return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
+
+
+def _distances(e: Expr) -> Work:
+    """A product, two norms, their sum; the centre taken off."""
+    x, m = (a.shape for a in e.args)
+    return (2, (*e.shape, x[-1])), (2, e.shape), (3, x), (3, m)
+
+
+WORK: Mapping[acts.Act, Callable[[Expr], Work]] = MappingProxyType({
+    **dict.fromkeys(acts.LEAVES | acts.FILLS | acts.VIEWS | {acts.CAST, acts.GATHER, acts.CONCAT}, _none),
+    **dict.fromkeys(acts.FOLDING, _read), acts.ROW: _each, acts.PRODUCT: _product,
+    acts.ADD: lambda e: ((len(e.args) - 1, e.shape),),
+    acts.MATMUL: lambda e: ((2, (*e.shape, *e.args[0].shape[-1:])),),
+    acts.PLACE: lambda e: tuple((1, arg.shape) for arg in e.args[1:]),
+})
+CALLED: Mapping[str, Callable[[Expr], Work]] = MappingProxyType({  # functions of whole arrays, by name
+    **dict.fromkeys(("vdot", "vecdot", "einsum"), _contraction), **dict.fromkeys(MATRIX, _matrix),
+    **dict.fromkeys(("diag", "leave_out", "overlap", "overlaps"), _none), "powers": _each, "distances": _distances,
+})

@@ -259,6 +259,10 @@ RULES: Mapping[acts.Act, Any] = MappingProxyType({
     acts.INDEX: _index, acts.RESHAPE: _reshape, acts.BROADCAST: _broadcast, acts.DIAGONAL: _diagonal, acts.CALL: _call,
     acts.WINDOWS: _windows, acts.GATHER: _gather, acts.CONCAT: _concat,
 })
+ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
+    acts.PLACE: "statements, no expression: `place_lines` below",
+    **dict.fromkeys(acts.GIVEN, "an argument or a constant of the module, written by its name"),
+})
 
 
 def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: bool) -> list[str]:

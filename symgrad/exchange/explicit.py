@@ -312,3 +312,7 @@ RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.CHOLESKY: _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
     ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap,
 })
+ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
+    ops.INPUT: "its entries are symbols: `to_sympy.py` makes them",
+    ops.DISTANCES: "made when code is written, never in what people wrote",
+})

@@ -14,7 +14,7 @@ import sympy as sp
 from symgrad.exchange.explicit import RULES, SymbolicArray, as_number, int_size, object_array
 from symgrad.formulas.names import symbol_names
 from symgrad.graphs import ops
-from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
@@ -54,10 +54,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
         if node.op is ops.INPUT:
             values[node] = _elements(names[node], shape, drop=lone and node.attrs[0].over is not None)
             continue
-        rule = RULES.get(node.op)
-        if rule is None:
-            raise SymgradError(f"to_sympy: {node.op} has no explicit form")
-        result = rule(node, [values[o] for o in node.operands], shape, given)
+        result = RULES[node.op](node, [values[o] for o in node.operands], shape, given)
         values[node] = object_array(result, shape)
     result = values[t.node]
     if lone:

@@ -276,3 +276,7 @@ OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
 })
+ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
+    **dict.fromkeys(ops.GIVEN, "a name, or the entries of a small array: `Writer.at` writes them itself"),
+    ops.DISTANCES: "made when code is written, never in what people wrote",
+})
