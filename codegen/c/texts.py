@@ -34,13 +34,16 @@ LIBM: Mapping[str, str] = {
     "floor": "floor", "power": "pow", "abs": "fabs", "fmax": "fmax",
 }
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
-# Small functions of our own, by row; written into the text where they are used.
+# Small functions of our own, by row; written into the text where they are used. `@` ends a name of libm.
 OWN: Mapping[str, str] = {
     "maximum": "static inline real maximum(real a, real b) { return a > b || a != a ? a : b; }",
     "minimum": "static inline real minimum(real a, real b) { return a < b || a != a ? a : b; }",
+    "logaddexp": "static inline real logaddexp(real a, real b) {\n"
+                 "  return a == b ? a + (real)0.69314718055994531 : (a > b ? a : b) + log1p@(exp@(-fabs@(a - b)));\n}",
     "square": "static inline real square(real a) { return a * a; }",
     "sign": "static inline real sign(real a) { return a > 0 ? 1 : a < 0 ? -1 : a; }",
 }
+OWN_USES: Mapping[str, tuple[str, ...]] = {"logaddexp": ("exp", "log1p")}
 
 
 def size_c(size: Size, names: Names) -> str:

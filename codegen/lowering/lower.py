@@ -18,6 +18,7 @@ from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast
 from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.matrices import MATRICES
+from symgrad.codegen.lowering.logsums import larger_first
 from symgrad.codegen.lowering.products import Term, contract, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs import ops
@@ -125,6 +126,12 @@ def _add(c: Lowering, node: Node) -> Expr:
     if not node.operands:
         return b.number(0)
     terms = list(zip(node.operands, weights, strict=True))
+    if (pair := larger_first(terms)) is not None:
+        i, j, larger = pair
+        one, two = (c.b.cast(b.add([(c.loose(n), by) for n, by in part], REAL), REAL) for part in larger)
+        whole = forms.elementwise(b, "logaddexp", [one, two], REAL)
+        return b.add([(whole, terms[i][1]), *((c.loose(n), by) for k, (n, by) in enumerate(terms) if k not in (i, j))],
+                     node.dtype)
     placed = [] if node.dtype != REAL else [
         (o, by) for o, by in terms if _is_placed(o) and c.only_in(o, node)]
     rest = [(c.loose(o), by) for o, by in terms if (o, by) not in placed]

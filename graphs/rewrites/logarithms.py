@@ -22,7 +22,7 @@ import sympy as sp
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
 from symgrad.graphs.algebra.primitives import add, elementwise, reduction, stop
-from symgrad.graphs.algebra.running import multiply
+from symgrad.graphs.algebra.running import cumsum, multiply
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, positive, scaled, shifted
 from symgrad.graphs.table import rebuild
@@ -98,6 +98,8 @@ def _split(node: Node, depth: int) -> Parts | None:
         axis = inner.attrs[0]
         mantissa = None if parts.mantissa is None else multiply(parts.mantissa, axis)
         return Parts(mantissa, total(parts.exponent, (axis,)), True)
+    if inner.op is ops.CUMSUM:
+        return _of_running_sum(inner, depth)
     if inner.op is ops.ADD:
         return _of_sum(inner, depth)
     return _of_product(inner, depth) if inner.op is ops.EINSUM else None
@@ -219,6 +221,17 @@ def _of_sum(inner: Node, depth: int) -> Parts | None:
         largest = elementwise("maximum", [largest, _counting(parts)])
     top = _constant(largest)
     return Parts(add([_rest(parts, top) for parts in parted]), top, wild)
+
+
+def _of_running_sum(inner: Node, depth: int) -> Parts | None:
+    """The largest exponent of all is taken out of every partial sum."""
+    parts = split(inner.operands[0], depth - 1)
+    if parts is None or not parts.wild:
+        return None
+    (axis, reverse), shape = inner.attrs, inner.shape
+    kept = [i for i in range(len(shape)) if i != axis]
+    top = broadcast(_constant(reduction(ops.MAX, _counting(parts), (axis,))), kept, shape)
+    return Parts(cumsum(_rest(parts, top), axis, reverse), top, True)
 
 
 def _counting(parts: Parts) -> Node:

@@ -103,6 +103,18 @@ def judged(tree: Tree, x: Any, s: Any) -> Seen:
 @given(data=st.data())
 def test_what_is_not_taken_contributes_nothing(data: Any) -> None:
     """where(mask, a formula with choices of its own, 0), rubbish in what the mask leaves out."""
+    masked(data, "numpy")
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_what_is_not_taken_contributes_nothing_in_c(data: Any) -> None:
+    """The same in C."""
+    masked(data, "c")
+
+
+def masked(data: Any, backend: str) -> None:
+    """Value, gradients and a product with the Hessian, together and each alone."""
     tree = data.draw(trees)
     shape = data.draw(st.sampled_from(SHAPES))
     mask = np.array(data.draw(st.lists(st.booleans(), min_size=12, max_size=12))).reshape(3, 4)
@@ -131,9 +143,9 @@ def test_what_is_not_taken_contributes_nothing(data: Any) -> None:
                 slope = mpmath.diff(lambda a, b: judged(tree, a, b).value, at, order, h=mpmath.mpf("1e-20"))
                 right[name][place] = float(slope) * (vs[place] if name == "hvp" else 1)
     right["s"] = right["s"].sum(axis=axes).reshape(shape)
-    together = sg.function([x, s, m, v], outputs)(**given)
+    together = sg.function([x, s, m, v], outputs, backend=backend)(**given)
     for name, formula in outputs.items():
-        alone = sg.function([x, s, m, v], formula)(**given)
+        alone = sg.function([x, s, m, v], formula, backend=backend)(**given)
         for got in (alone, together[name]):
             np.testing.assert_allclose(got, right[name], rtol=1e-6, atol=1e-9 * (1 + np.abs(right[name]).max()),
                                        err_msg=f"{name} of {tree}: {formula}")
