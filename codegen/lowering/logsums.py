@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node
 from symgrad.graphs.rewrites.patterns import bare, row_of
-from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
+from symgrad.graphs.weights import MINUS, Weight, inverse, times
 
 Terms = list[tuple[Node, Weight]]
 

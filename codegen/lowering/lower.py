@@ -17,8 +17,8 @@ from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
-from symgrad.codegen.lowering.matrices import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
+from symgrad.codegen.lowering.matrices import MATRICES
 from symgrad.codegen.lowering.products import Term, contract, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs import ops

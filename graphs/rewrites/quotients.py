@@ -40,7 +40,7 @@ def inlined(node: Node) -> Node:
 
 
 _grown: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
-LOOKED_THROUGH = ops.PICKED | {ops.ADD, ops.EINSUM, ops.MAX, ops.MIN}
+LOOKED_THROUGH = ops.PICKED | {ops.ADD, ops.EINSUM, ops.MAX, ops.MIN, ops.CUMSUM}
 GROWING = ("exp", "cosh", "reciprocal", "power")
 
 
