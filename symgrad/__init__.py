@@ -23,6 +23,7 @@ from symgrad.graphs.errors import (
     SymgradError,
 )
 from symgrad.language.align import constant
+from symgrad.language.arrays import repeat
 from symgrad.language.composed import flip, kron, norm, one_hot, pad, roll, split, std, take, tril, triu, var
 from symgrad.language.contraction import (
     arange,
@@ -39,6 +40,8 @@ from symgrad.language.contraction import (
     trace,
     zeros,
 )
+from symgrad.language.habits import PACKAGE, missing
+from symgrad.language.indexing import index_add
 from symgrad.language.linear_algebra import cholesky, cumsum, det, inv, logdet, prod, solve, solve_triangular, windows
 from symgrad.language.pointwise import (
     abs,
@@ -153,7 +156,7 @@ def __getattr__(name: str) -> Any:
     if name == "optim":
         return import_module("symgrad.optim")
     if name not in LATER:
-        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+        missing("module 'symgrad'", name, PACKAGE)
     return getattr(import_module(f"symgrad.{LATER[name]}"), name)
 
 
@@ -168,9 +171,9 @@ __all__ = [
     "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "dim", "dims",
     "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "exp", "expand_dims", "explain",
     "expm1", "eye", "flip", "floor", "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph",
-    "hessian", "hvp", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax", "logdet",
-    "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu",
+    "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu", "log", "log1p", "log_softmax",
+    "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "repeat",
     "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve",
     "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient",
     "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify",

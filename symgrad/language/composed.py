@@ -15,6 +15,7 @@ from symgrad.graphs.node import INTEGER
 from symgrad.graphs.sizes import canonical, product
 from symgrad.language.align import as_axes, as_axis, as_int, as_size, as_tensor, common_over, describe
 from symgrad.language.contraction import arange, einsum
+from symgrad.language.habits import axis_named
 from symgrad.language.pointwise import abs as absolute
 from symgrad.language.pointwise import equal, greater_equal, less_equal, sqrt, where
 from symgrad.language.rearrange import concatenate, expand_dims, reshape
@@ -71,6 +72,7 @@ def kron(a: Any, b: Any) -> Tensor:
     return reshape(einsum(letters, left, right), [m * n for m, n in zip(left.shape, right.shape, strict=True)])
 
 
+@axis_named
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The mean of the squared deviations from the mean; `ddof` is taken off the count.
 
@@ -91,6 +93,7 @@ def _variance(operation: str, x: Any, axis: Axis, keepdims: bool, ddof: int) -> 
     return total(deviation**2, axes, keepdims) / canonical(sp.sympify(count - ddof))
 
 
+@axis_named
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The square root of `var`.
 
@@ -100,6 +103,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Ten
     return sqrt(_variance("std", x, axis, keepdims, ddof))
 
 
+@axis_named
 def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The norm of all entries along `axis`: Euclidean (Frobenius), 1 (sum of |x|) or inf (largest |x|).
 
@@ -118,6 +122,7 @@ def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Ten
     raise ShapeError(f"norm: ord must be 2, 1 or inf, not {ord!r}")
 
 
+@axis_named
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The entries at integer `indices` along `axis` (None: of all entries, flattened), as NumPy's take.
 
@@ -167,6 +172,7 @@ def _pairs(width: Any, t: Tensor) -> list[tuple[int, int]]:
     return [one(w) for w in width]
 
 
+@axis_named
 def flip(x: Any, axis: Axis = None) -> Tensor:
     """The entries in reverse order along `axis` (None: all axes).
 
@@ -178,6 +184,7 @@ def flip(x: Any, axis: Axis = None) -> Tensor:
     return t[tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(t.ndim))]
 
 
+@axis_named
 def roll(x: Any, shift: int, axis: int | None = None) -> Tensor:
     """The entries moved by `shift` along `axis` (None: of all, flattened); what leaves at one end enters at the other.
 
@@ -209,6 +216,7 @@ def one_hot(labels: Any, classes: Any) -> Tensor:
     return where(equal(expand_dims(t, -1), arange(as_size(classes, "one_hot"))), 1.0, 0.0)
 
 
+@axis_named
 def split(x: Any, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """A list of pieces along `axis`: `parts` equal ones, or cut at the places in a list, as NumPy's split.
 

@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.formulas.names import shape_text
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import gather, iota, slices
+from symgrad.graphs.algebra.primitives import gather, iota, scatter, slices
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import BOOLEAN, INTEGER, Node
 from symgrad.graphs.sizes import Size, canonical
-from symgrad.language.align import as_tensor, common_over, describe
+from symgrad.language.align import as_axis, as_tensor, common_over, describe
+from symgrad.language.habits import axis_named
+from symgrad.language.pointwise import add, as_real
+from symgrad.language.rearrange import broadcast_to
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
 
@@ -40,9 +44,11 @@ def getitem(t: Tensor, index: Any) -> Tensor:
 
 
 def _part(part: Any) -> Any:
-    """An array without axes as the int it holds, and an empty list as one of integers, as in NumPy."""
+    """An array without axes as the int it holds, a range and an empty list as arrays of integers, as in NumPy."""
     if isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu":
         return int(part)
+    if isinstance(part, range):
+        return np.asarray(part, int)
     return np.zeros(0, int) if isinstance(part, list) and not part else part
 
 
@@ -78,6 +84,45 @@ def _apply(t: Tensor, parts: list[Any]) -> Tensor:
     if not indices:
         return wrap(_layout(cut, lead, dropped, layout), t.over)
     return _gather(t, cut, lead, dropped, layout, indices)
+
+
+@operation
+@axis_named
+def index_add(t: Any, axis: int, index: Any, values: Any) -> Tensor:
+    """`t` with `values` added at the places `index` along `axis`; where a place occurs twice, both are added.
+
+    `index` is a vector of integers; `values` have the shape of `t`, with the length of `index` along `axis`, or
+    broadcast to it. Raises ShapeError for what does not fit.
+
+    >>> x, y = sg.data("x", 3), sg.data("y", 4)
+    >>> sg.index_add(x, 0, [0, 2, 2, 0], y).eval(x=[0.0, 0.0, 0.5], y=[1.0, 2.0, 3.0, 4.0])
+    array([5. , 0. , 5.5])
+    """
+    t, added = as_tensor(t, "index_add"), as_tensor(values, "index_add")
+    place = as_axis(axis, t.ndim, "index_add", t)
+    chosen = _index(t, place, _part(index))
+    if chosen.ndim != 1:
+        raise ShapeError(f"index_add: the index {describe(chosen)} must be a vector of places along axis {place}")
+    over = common_over("index_add", [t, chosen, added])
+    shape = (*t.shape[:place], chosen.shape[0], *t.shape[place + 1:])
+    if added.ndim > len(shape) or any(size not in (1, wanted) for size, wanted in
+                                      zip(added.shape[::-1], shape[::-1], strict=False)):
+        raise ShapeError(f"index_add: {describe(added)} does not fit into {describe(t)} at {chosen.shape[0]} places along "
+                         f"axis {place}: the values must have the shape {shape_text(shape)}")
+    node = as_real(broadcast_to(added, shape)).node
+    own = list(range(1, 1 + len(shape)))  # labels; 0 is the sample axis
+    rest = [label for label in own if label != 1 + place]
+    first = [0] * (chosen.over is not None)
+    lead = [0] * (over is not None and not first and added.over is not None)
+    moved = contract([node], [[0] * (added.over is not None) + own], [*first, 1 + place, *lead, *rest],
+                     {0: over} if first else {})
+    indices, axes = [chosen.node], [len(lead) + place]
+    if first:  # every sample has places of its own
+        labels = range(2)
+        indices.insert(0, contract([iota(over)], [[0]], labels, dict(zip(labels, chosen.node.shape, strict=True))))
+        axes = [0, 1 + place]
+    target = (*([over] if first or lead else []), *t.shape)
+    return add(t, wrap(scatter(moved, indices, axes, target), over if first or lead else None))
 
 
 def _layout(node: Node, lead: int, dropped: list[int], layout: list[str]) -> Node:

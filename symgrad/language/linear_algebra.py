@@ -17,6 +17,7 @@ from symgrad.graphs.sizes import Size, canonical
 from symgrad.language.align import as_axes, as_axis, as_tensor, common_over, describe
 from symgrad.language.composed import tril, triu
 from symgrad.language.contraction import eye
+from symgrad.language.habits import axis_named
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Axis, Tensor, wrap
 
@@ -169,6 +170,7 @@ def _multiplied(t: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return wrap(node, t.over)
 
 
+@axis_named
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The product over `axis` (None: all axes of one sample). Derivatives are right where entries are zero.
 
@@ -180,6 +182,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _multiplied(t, as_axes(axis, t, "prod"), keepdims)
 
 
+@axis_named
 @operation
 def cumsum(x: Any, axis: int = -1) -> Tensor:
     """Running sums along `axis`.

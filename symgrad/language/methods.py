@@ -7,9 +7,12 @@ from importlib import import_module
 from typing import Any
 
 from symgrad.language import (
+    arrays,
     composed,
     contraction,
+    habits,
     indexing,
+    linear_algebra,
     numpy_protocol,
     pointwise,
     printing,
@@ -58,8 +61,12 @@ METHODS: dict[str, Any] = {
     **{name: getattr(reduction, name) for name in ("sum", "mean", "max", "min", "argmax", "argmin")},
     **{f.__name__: f for f in (pointwise.clip, contraction.diagonal, contraction.dot, composed.std, composed.take,
                                contraction.trace, composed.var)},
-    "eval": lambda self, **values: _later("symgrad.computing.functions", "evaluate")(self, values),
-    "to_sympy": lambda self, **sizes: _later("symgrad.exchange.to_sympy", "to_sympy")(self, sizes),
+    "prod": linear_algebra.prod, "cumsum": numpy_protocol.cumsum, "round": arrays.rounded, "repeat": arrays.repeat,
+    "size": property(arrays.size_of), "astype": arrays.astype, "copy": lambda self: self, "all": arrays.all_of,
+    "any": arrays.any_of, "conj": lambda self: self, "conjugate": lambda self: self, "__round__": arrays.rounded,
+    "__getattr__": habits.missing_of_tensor,
+    "eval": lambda self, /, **values: _later("symgrad.computing.functions", "evaluate")(self, values),
+    "to_sympy": lambda self, /, **sizes: _later("symgrad.exchange.to_sympy", "to_sympy")(self, sizes),
 }
 
 for _name, _method in METHODS.items():

@@ -2,17 +2,20 @@
 
 A NumPy function maps to the function of symgrad by the same name, `np.linalg` to that of the last two axes;
 where NumPy names or orders its arguments differently, a line below says how. What has no counterpart raises
-TypeError.
+TypeError, and names what there is instead.
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
-from symgrad.graphs.sizes import product
-from symgrad.language import composed, contraction, pointwise, rearrange, reduction
+import numpy as np
+
+from symgrad.language import arrays, composed, contraction, linear_algebra, pointwise, rearrange, reduction
 from symgrad.language.align import as_tensor
 
 ABSOLUTE: Callable[..., Any] = vars(pointwise)["abs"]  # under its own name mypy takes it for the builtin
@@ -27,6 +30,33 @@ UFUNCS: dict[str, Callable[..., Any]] = {
         "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "maximum", "minimum", "equal",
         "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or",
         "logical_not")},
+    "logaddexp": arrays.logaddexp, "log2": lambda x: pointwise.log(x) / np.log(2), "rint": arrays.rounded,
+    "log10": lambda x: pointwise.log(x) / np.log(10), "exp2": lambda x: pointwise.exp(x * np.log(2)),
+    "ceil": lambda x: -pointwise.floor(-x), "fmax": pointwise.maximum, "fmin": pointwise.minimum,
+    "trunc": lambda x: pointwise.sign(x) * pointwise.floor(ABSOLUTE(x)),
+    "floor_divide": lambda a, b: pointwise.floor(pointwise.divide(a, b)),
+    "remainder": lambda a, b: a - b * pointwise.floor(pointwise.divide(a, b)),
+    "hypot": lambda a, b: pointwise.sqrt(pointwise.square(a) + pointwise.square(b)),
+    **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180 / np.pi)), "conjugate": lambda x: x,
+    **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (np.pi / 180)),
+    "vecdot": lambda a, b: reduction.sum(pointwise.multiply(a, b), -1),
+    "matvec": lambda a, b: contraction.matmul(a, rearrange.expand_dims(b, -1))[..., 0],
+    "vecmat": lambda a, b: contraction.matmul(rearrange.expand_dims(a, -2), b)[..., 0, :],
+}
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "add": reduction.sum, "multiply": linear_algebra.prod, "maximum": reduction.max, "minimum": reduction.min,
+    "logical_and": arrays.all_of, "logical_or": arrays.any_of,
+}
+INSTEAD = {  # of NumPy's functions without a counterpart: what people want from them
+    "linalg.pinv": "sg.solve(X.T @ X, X.T @ y) for least squares", "linalg.lstsq": "sg.solve(X.T @ X, X.T @ y)",
+    "select": "sg.where, once for each condition", "piecewise": "sg.where, once for each condition",
+    "nan_to_num": "sg.where(condition, x, 0)", "cumprod": "sg.prod, or the exponential of np.cumsum of logarithms",
+    "allclose": "t.eval(name=array), then np.allclose", "array_equal": "sg.equal(a, b) for entries",
+    "isclose": "t.eval(name=array), then np.isclose", "sort": "sg.max, sg.min", "argsort": "sg.argmax, sg.argmin",
+    "isnan": "t.eval(name=array), then np.isnan", "isfinite": "t.eval(name=array), then np.isfinite",
+    "interp": "sg.where, once for each piece", "gradient": "sg.gradient(y, x) for derivatives, np.diff for differences",
+    "put_along_axis": "sg.index_add(t, axis, index, values)", "add.at": "sg.index_add(t, axis, index, values)",
+    "save": "np.save of t.eval(name=array)", "count_nonzero": "sg.sum(sg.where(condition, 1.0, 0.0))",
 }
 
 
@@ -61,6 +91,12 @@ def _full_like(a: Any, value: Any) -> Any:
     return contraction.full(a.shape, value)
 
 
+def cumsum(a: Any, axis: int | None = None) -> Any:
+    """Running sums along an axis; of all entries, flattened, where none is given."""
+    t = as_tensor(a, "cumsum")
+    return linear_algebra.cumsum(rearrange.reshape(t, (-1,)) if axis is None else t, -1 if axis is None else axis)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f"numpy.{name}": getattr(contraction, name) for name in (
         "einsum", "dot", "outer", "tensordot", "trace", "diagonal", "diag")},
@@ -71,9 +107,23 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numpy.amax": reduction.max, "numpy.amin": reduction.min, "numpy.var": _var, "numpy.std": _std,
     "numpy.clip": _clip, "numpy.pad": _pad, "numpy.where": pointwise.where,
     "numpy.matrix_transpose": rearrange.matrix_transpose, "numpy.ravel": lambda x: rearrange.reshape(x, (-1,)),
-    "numpy.shape": lambda x: x.shape, "numpy.ndim": lambda x: x.ndim, "numpy.size": lambda x: product(x.shape),
+    "numpy.shape": lambda x: x.shape, "numpy.ndim": lambda x: x.ndim, "numpy.size": arrays.size_of,
     "numpy.zeros_like": lambda x: contraction.zeros(x.shape), "numpy.ones_like": lambda x: contraction.ones(x.shape),
     "numpy.full_like": _full_like,
+    **{f"numpy.{name}": getattr(arrays, name) for name in (
+        "repeat", "tile", "diff", "moveaxis", "vstack", "hstack", "column_stack", "inner", "vdot", "average", "astype")},
+    "numpy.prod": linear_algebra.prod, "numpy.cumsum": cumsum, "numpy.round": arrays.rounded,
+    "numpy.all": arrays.all_of, "numpy.any": arrays.any_of, "numpy.copy": lambda x: x,
+    "numpy.real": lambda x: x, "numpy.ptp": lambda a, axis=None, keepdims=False: (
+        reduction.max(a, axis, keepdims) - reduction.min(a, axis, keepdims)),
+    "numpy.fliplr": lambda m: composed.flip(m, 1), "numpy.flipud": lambda m: composed.flip(m, 0),
+    "numpy.atleast_1d": lambda x: x if x.ndim else rearrange.reshape(x, (1,)),
+    **{f"numpy.linalg.{name}": getattr(linear_algebra, name) for name in ("inv", "det", "solve", "cholesky")},
+    "numpy.linalg.slogdet": arrays.slogdet, "numpy.linalg.matrix_power": arrays.matrix_power,
+    "numpy.linalg.vector_norm": lambda x, /, *, axis=None, keepdims=False, ord=2: composed.norm(x, ord, axis, keepdims),
+    "numpy.linalg.matrix_norm": lambda x, /, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims),
+    "numpy.linalg.vecdot": lambda a, b, /, *, axis=-1: reduction.sum(pointwise.multiply(a, b), axis),
+    "numpy.linalg.multi_dot": lambda arrays: reduce(contraction.matmul, arrays),
     "numpy.linalg.norm": _norm, "numpy.linalg.matmul": contraction.matmul, "numpy.linalg.outer": contraction.outer,
     "numpy.linalg.matrix_transpose": rearrange.matrix_transpose,
     "numpy.linalg.tensordot": lambda a, b, /, *, axes=2: contraction.tensordot(a, b, axes),
@@ -84,12 +134,23 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy ufunc on tensors."""
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    if method == "reduce" and ufunc.__name__ in REDUCTIONS and set(kwargs) <= {"axis", "keepdims"}:
+        return REDUCTIONS[ufunc.__name__](*inputs, **{"axis": 0, **kwargs})
     f = UFUNCS.get(ufunc.__name__)
     if f is None or method != "__call__" or kwargs:
-        how = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         extra = f" with {', '.join(kwargs)}" if kwargs else ""
-        raise TypeError(f"{how}{extra} has no counterpart on symbolic tensors")
+        raise TypeError(f"np.{name}{extra} has no counterpart on symbolic tensors" + ("" if kwargs else _instead(name)))
     return f(*inputs)
+
+
+def _instead(name: str) -> str:
+    """What there is in the place of a function of NumPy that is not there."""
+    if name in INSTEAD:
+        return f": {INSTEAD[name]}"
+    there = {*(each.removeprefix("numpy.") for each in FUNCTIONS), *UFUNCS}
+    near = difflib.get_close_matches(name, there, n=1)
+    return f": the nearest that is there is np.{near[0]}" if near else ""
 
 
 def function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
@@ -97,7 +158,8 @@ def function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any
     name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
     f = FUNCTIONS.get(name)
     if f is None:
-        raise TypeError(f"{name.replace('numpy', 'np', 1)} has no counterpart on symbolic tensors")
+        raise TypeError(f"{name.replace('numpy', 'np', 1)} has no counterpart on symbolic tensors"
+                        + _instead(name.removeprefix("numpy.")))
     try:
         inspect.signature(f).bind(*args, **kwargs)
     except TypeError as error:

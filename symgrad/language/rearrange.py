@@ -17,6 +17,7 @@ from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size, canonical, product
 from symgrad.language.align import as_axes, as_axis, as_name, as_shape, as_tensor, common_over, describe
+from symgrad.language.habits import axis_named
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Axis, Tensor, wrap
 
@@ -99,6 +100,7 @@ def _quotient(t: Tensor, have: Size, rest: Size, parts: list[Any]) -> Size:
     return canonical(ratio)
 
 
+@axis_named
 @operation
 def expand_dims(x: Any, axis: Axis = 0) -> Tensor:
     """New axes of size 1 at the places `axis` of the result.
@@ -126,6 +128,7 @@ def expand_dims(x: Any, axis: Axis = 0) -> Tensor:
     return wrap(contract([t.node], [range(len(t.node.shape))], out, sizes), t.over)
 
 
+@axis_named
 @operation
 def squeeze(x: Any, axis: Axis = None) -> Tensor:
     """Without the axes `axis` (None: all) of size 1. Raises ShapeError for an axis of another size.
@@ -166,6 +169,7 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     return wrap(contract([t.node], [names], labels, full), t.over)
 
 
+@axis_named
 @operation
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """`tensors` joined along an existing axis.
@@ -209,6 +213,7 @@ def _over(t: Tensor, over: Size | None) -> Node:
     return contract([t.node], [labels], (0, *labels), {0: over})
 
 
+@axis_named
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """`tensors` of one shape joined along a new axis.
 

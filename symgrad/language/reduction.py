@@ -14,6 +14,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size, product
 from symgrad.graphs.weights import inverse, weight
 from symgrad.language.align import as_axes, as_axis, as_size, as_tensor, describe
+from symgrad.language.habits import axis_named
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Axis, Tensor, wrap
 
@@ -47,6 +48,7 @@ def _reduce(name: str, x: Any, axis: Axis, keepdims: bool, over: Size | None, ru
     return wrap(node, t.over)
 
 
+@axis_named
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
     """The sum over `axis` (None: all axes of one sample), or over the samples (`over=T`).
 
@@ -57,6 +59,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     return _reduce("sum", x, axis, keepdims, over, total)
 
 
+@axis_named
 def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
     """The mean over `axis` (None: all axes of one sample), or over the samples (`over=T`).
 
@@ -85,6 +88,7 @@ def empirical_risk(t: Tensor) -> Tensor:
     return mean(t, over=t.over)
 
 
+@axis_named
 def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
     """The largest entry; ties share the derivative equally.
 
@@ -95,6 +99,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     return _extremum(ops.MAX, x, axis, keepdims, over)
 
 
+@axis_named
 def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
     """The smallest entry; ties share the derivative equally.
 
@@ -108,6 +113,7 @@ def _extremum(op: ops.Op, x: Any, axis: Axis, keepdims: bool, over: Size | None)
     return _reduce(op, x, axis, keepdims, over, lambda node, axes: reduction(op, node, axes), empty=False)
 
 
+@axis_named
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = None) -> Tensor:
     """log(sum(exp(x))), without overflow.
 
@@ -120,6 +126,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | No
     return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction(ops.LOGSUMEXP, node, axes))
 
 
+@axis_named
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the first largest entry along `axis` (None: of all entries, flattened).
 
@@ -129,6 +136,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     return _argument(ops.ARGMAX, x, axis, keepdims)
 
 
+@axis_named
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the first smallest entry along `axis` (None: of all entries, flattened).
 
@@ -150,6 +158,7 @@ def _argument(op: ops.Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     return _reduce(op, t, as_axis(axis, t.ndim, op, t), keepdims, None, rule, empty=False)
 
 
+@axis_named
 @operation
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`, without overflow.
@@ -163,6 +172,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
     return wrap(softmax_node(t.node, (place,)), t.over)
 
 
+@axis_named
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """x - logsumexp(x) along `axis`: the logarithm of softmax, without overflow.
 

@@ -7,6 +7,9 @@ Every instance is an owner of its own, so two `Linear(50, 50)` never share weigh
 # Begin with `module.py`, what a layer is, and `linear.py`, one in full: each kind of layer is a file. A layer is a few
 # lines of operations from language/ around parameters of its own; losses own nothing and are in symgrad/losses.py.
 
+from typing import Any
+
+from symgrad.language.habits import NN, missing
 from symgrad.nn.activations import ELU as ELU
 from symgrad.nn.activations import GELU as GELU
 from symgrad.nn.activations import Activation as Activation
@@ -23,3 +26,8 @@ from symgrad.nn.containers import Identity as Identity
 from symgrad.nn.containers import Sequential as Sequential
 from symgrad.nn.linear import Linear as Linear
 from symgrad.nn.module import Module as Module
+
+
+def __getattr__(name: str) -> Any:
+    """What PyTorch calls otherwise is named in the error."""
+    missing("module 'symgrad.nn'", name, NN)

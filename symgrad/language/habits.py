@@ -1,0 +1,129 @@
+"""What people write who come from PyTorch, SymPy, JAX or NumPy, and what it is called here: one line each.
+
+Tensors, the package and `sg.nn` look a name up here that they do not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KEYWORDS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
+
+def _table(text: str) -> Mapping[str, str]:
+    """Names, a bar, and what to write for all of them."""
+    rows = [line.partition(" | ") for line in text.strip().splitlines()]
+    return MappingProxyType({name: hint for names, _, hint in rows for name in names.split()})
+
+
+TENSOR = _table("""
+backward grad diff requires_grad requires_grad_ retain_grad | gradients are expressions: sg.gradient(L, w)
+item tolist numpy tobytes evalf nonzero cpu | a symbolic tensor has no values: t.eval(name=array) computes them
+subs xreplace | values are given by name: t.eval(x=array), or sg.function([x, w], t)
+fill put sort partition resize zero_ add_ mul_ copy_ fill_ | a tensor is immutable: write a new expression
+detach | sg.stop_gradient(t)
+lambdify | sg.function([x, w], t)
+simplify | sg.simplify(t)
+view | t.reshape(shape)
+permute | t.transpose(axes)
+unsqueeze | sg.expand_dims(t, axis)
+expand | sg.broadcast_to(t, shape)
+contiguous | tensors have no layout: leave it out
+float double half | t.astype(float); sg.function(..., dtype="float32") chooses the precision
+long | t.astype(int)
+bool | t.astype(bool)
+to cuda device | sg.function(..., backend=, dtype=) chooses device and precision
+t | t.T
+mm bmm matmul | a @ b
+numel | t.size
+dim | t.ndim
+eq | sg.equal(a, b)
+free_symbols | sg.graph(t) lists them
+exp | sg.exp(t)
+log | sg.log(t)
+sqrt | sg.sqrt(t)
+abs | sg.abs(t)
+sign floor sin cos tan tanh sinh cosh erf | sg.tanh(t), and the others alike
+sigmoid softplus relu silu square softmax log_softmax | sg.sigmoid(t), and the others alike
+logsumexp norm flip roll pad split argsort | sg.logsumexp(t, axis), and the others alike
+inv det logdet cholesky tril triu diag | sg.inv(t), and the others alike
+""")
+PACKAGE = _table("""
+grad value_and_grad diff derivative backward autograd | sg.gradient(y, x)
+jacrev jacfwd | sg.jacobian(y, x)
+jit lambdify compile | sg.function(inputs, outputs)
+vmap | data with a sample axis: sg.data(name, shape, over=T)
+Symbol symbols Variable Input placeholder MatrixSymbol | sg.data(name, shape), sg.parameter(name, shape), sg.dims(names)
+tensor array asarray Constant | sg.constant(array)
+Parameter | sg.parameter(name, shape)
+zeros_like ones_like | sg.zeros(t.shape), sg.ones(t.shape)
+randn rand random normal | sg.parameter(name, shape, init="normal"), or sg.data and NumPy's random arrays
+cat concat | sg.concatenate(parts, axis)
+vstack hstack tile moveaxis inner vdot logaddexp log2 log10 arcsin arccos | np.vstack(parts): NumPy's own take tensors
+add subtract multiply divide mul sub div | a + b, a - b, a * b, a / b
+mm bmm | a @ b
+pow power | x ** y
+eq | sg.equal(a, b)
+ne not_equal | sg.logical_not(sg.equal(a, b))
+less less_equal greater greater_equal | a < b, a <= b, a > b, a >= b
+permute | sg.transpose(t, axes)
+unsqueeze | sg.expand_dims(t, axis)
+view | sg.reshape(t, shape)
+detach no_grad | sg.stop_gradient(t)
+round | t.round()
+amax amin | sg.max(t, axis), sg.min(t, axis)
+slogdet | sg.logdet(a), sg.sign(sg.det(a))
+linalg | sg.inv, sg.solve, sg.det, sg.logdet, sg.cholesky, sg.norm
+pi | np.pi
+cross_entropy | sg.losses.cross_entropy(logits, target)
+mse_loss | sg.losses.mse(prediction, target)
+functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
+Adam AdamW SGD RMSprop | sg.optim.Adam(lr), and the others alike
+train fit save | sg.Model(loss), its fit(data) and save(path)
+latex | t.latex()
+pprint | print(t.pretty())
+""")
+NN = _table("""
+CrossEntropyLoss | sg.losses.cross_entropy(logits, target)
+NLLLoss | sg.losses.nll(log_p, target)
+MSELoss | sg.losses.mse(prediction, target)
+L1Loss | sg.losses.mae(prediction, target)
+HuberLoss SmoothL1Loss | sg.losses.huber(prediction, target)
+BCEWithLogitsLoss BCELoss | sg.losses.binary_cross_entropy_with_logits(logits, target)
+KLDivLoss | sg.losses.kl_divergence(p, q)
+HingeEmbeddingLoss | sg.losses.hinge(prediction, target)
+Parameter | sg.parameter(name, shape)
+functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
+ModuleList | a Python list; sg.nn.Sequential calls one layer after the other
+init | sg.parameter(..., init="he_normal")
+Dense | sg.nn.Linear(in_features, out_features)
+Layer | sg.nn.Module
+""")
+
+
+def axis_named(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of axes, which says how its arguments are called here where PyTorch's names come."""
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs:
+            for name in KEYWORDS.keys() & kwargs.keys():
+                raise TypeError(f"{function.__name__}: write {KEYWORDS[name]}=, not {name}=")
+        return function(*args, **kwargs)
+
+    return called
+
+
+def missing(where: str, name: str, known: Mapping[str, str]) -> NoReturn:
+    """The error for a name that is not there, with what to write instead."""
+    hint = known.get(name)
+    raise AttributeError(f"{where} has no attribute {name!r}" + (f": {hint}" if hint else ""))
+
+
+def missing_of_tensor(t: Any, name: str) -> NoReturn:
+    """`t.backward`, `t.exp`, ...: what a tensor does not have."""
+    missing("a tensor", name, TENSOR)
