@@ -164,7 +164,7 @@ def flat(node: Node, by: Weight = ONE, inside: Inside = anywhere, deepest: int =
                     parent[b] = a
             enter(operand, inner)
         elif (operand.op is ops.EINSUM and (vectors or _open(operand)) and inside(operand)
-              and len(done) + len(stack) < MOST):
+              and len(done) + len(stack) + len(operand.operands) <= MOST):
             enter(operand, dict(zip(operand.attrs[1], labels, strict=True)))
         elif operand.op is ops.EINSUM and inside(operand) and len(pieces := _apart(operand)) > 1:
             stack.extend((each, tuple(labels[x] for x in names)) for each, names in reversed(pieces))

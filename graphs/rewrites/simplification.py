@@ -113,18 +113,18 @@ def factored(root: Node) -> Node:
     return merged(_rewritten(root, _factor))
 
 
-Rule = Callable[[Node, Mapping[Node, int], bool], Node]
+Rule = Callable[[Node, Mapping[Node, int], Node | None], Node]
 
 
 def _rewritten(root: Node, rule: Rule) -> Node:
-    """`rule(node, uses, absorbed)` bottom-up: how often each node was used, and is this one used by one product?"""
+    """`rule(node, uses, user)` bottom-up: how often each node was used, and the one node that uses this one, if any."""
     order = topological([root])
     before = Counter(operand for node in order for operand in node.operands)
-    inner = {operand for node in order if node.op is ops.EINSUM for operand in node.operands if before[operand] == 1}
+    users = {operand: node for node in order for operand in node.operands if before[operand] == 1}
     uses: Counter[Node] = Counter()
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
-        made = rule(rebuild(node, operands), uses, node in inner)
+        made = rule(rebuild(node, operands), uses, users.get(node))
         uses[made] += before[node]
         return made
 
@@ -132,7 +132,7 @@ def _rewritten(root: Node, rule: Rule) -> Node:
     return result
 
 
-def _merge(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
+def _merge(node: Node, uses: Mapping[Node, int], user: Node | None) -> Node:
     def inside(each: Node) -> bool:
         return each.op is not ops.NAMED and (each is node or uses[each] == 1)
 
@@ -140,12 +140,14 @@ def _merge(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
         term = flat(node, inside=inside, deepest=0, vectors=True)
         return zeros(node.shape, node.dtype) if term is None else term.node()
     if is_sum(node):
+        if user is not None and is_sum(user):  # which takes its terms: a long sum is taken apart once
+            return node
         terms = expand(node, inside, deepest=0)
         return joined([(term.node(), ONE) for term in terms]) if terms else zeros(node.shape, node.dtype)
     return node
 
 
-def _factor(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
+def _factor(node: Node, uses: Mapping[Node, int], user: Node | None) -> Node:
     if not is_sum(node):
         return node
 
@@ -162,6 +164,7 @@ def _factor(node: Node, uses: Mapping[Node, int], absorbed: bool) -> Node:
     region = topological([node], enter=lambda n: n not in frontier)
     within = Counter(operand for each in region if each not in frontier for operand in each.operands)
     staying = [each for each in region if each is not node and uses[each] > within[each]]
+    absorbed = user is not None and user.op is ops.EINSUM
     return made if is_smaller([rest if absorbed else made, *staying], [node], frontier) else node
 
 
