@@ -125,3 +125,24 @@ def test_checkout_and_installation_mean_the_same_modules(tmp_path):
     here = run(sys.executable, "-c", code, cwd=ROOT).split()
     assert here == [str(ROOT / "graphs" / "__init__.py"), str(ROOT / "codegen" / "__init__.py")]
     assert run(sys.executable, "-c", code, cwd=tmp_path).split() == here
+
+
+def test_a_script_above_a_clone_finds_the_package_and_not_the_clone(tmp_path):
+    """A folder called symgrad without an __init__.py is a namespace package to Python: what is installed comes before it."""
+    clone = tmp_path / "symgrad"
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, clone / room, symlinks=True, ignore=GENERATED)
+    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / file, clone)
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=False)
+    own = Path(sysconfig.get_path("purelib", "venv", {"base": str(home)}))
+    (own / "lent.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    python = Path(sysconfig.get_path("scripts", "venv", {"base": str(home)})) / "python"
+    pip = (sys.executable, "-m", "pip", "--python", python, "-q", "--disable-pip-version-check")
+    run(*pip, "install", "--no-deps", "--no-index", "--no-build-isolation", "-e", clone, cwd=tmp_path)
+    (tmp_path / "mine.py").write_text("import symgrad as sg\nprint(*sg.dims('n d'), sg.__file__)\n", encoding="utf-8")
+    found = f"n d {clone / 'symgrad' / '__init__.py'}\n"
+    assert run(python, "mine.py", cwd=tmp_path) == found
+    assert run(python, "-c", "import symgrad as sg; print(*sg.dims('n d'), sg.__file__)", cwd=tmp_path) == found
+    assert "version" in run(python, "-m", "symgrad", "--version", cwd=tmp_path)
