@@ -15,8 +15,8 @@ import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room_text
+from symgrad.codegen.c.names import CIdentifiers
 from symgrad.codegen.c.prelude import prelude
-from symgrad.codegen.c.texts import LIBM
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
@@ -33,18 +33,6 @@ from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
-
-RUNTIME = ("C", "_c", *(name for name in vars(c_runtime) if not name.startswith("__")))  # of the Python around it
-# Names that mean something in the generated C: keywords, counters, the variables of loops, functions it calls.
-RESERVED = (
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while real int64_t "
-    "uint8_t i j k l p q r s at at0 at1 at2 at3 best next total work kind bind gemm gemv syrk gemm_ gemv_ syrk_ main pow "
-    "solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST NULL "
-    "malloc free REAL DOUBLE WHOLE TRUTH memset isinf maximum minimum sign square power NAN INFINITY INT64_MIN INT64_MAX "
-    "ROOM LARGER VECTOR_LIBM".split()
-    + [*RUNTIME, "failed"]
-    + [name + suffix for name in LIBM.values() for suffix in ("", "f")])
 
 
 @dataclass(frozen=True)
@@ -67,6 +55,7 @@ class InPlaceCode:
     sizes: tuple[tuple[sp.Symbol, Bound], ...]  # in the order of its arguments, and which axis shows each
     arguments: Sequence[str]
     plan: Plan
+    table: bool  # are pointers handed over as one table?
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,7 @@ class Loops:
 
 def begin(job: Job) -> Setting:
     """The setting of a job in which no name means something else in C."""
-    return arranged(setting(job, RESERVED))
+    return arranged(setting(job, (), CIdentifiers))
 
 
 def loops(begun: Setting, roots: Sequence[Expr], wished: Mapping[Expr, str] = NOTHING,
@@ -153,7 +142,7 @@ def emit_compiled_inplace(job: Job) -> InPlaceCode | None:
     numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
     return InPlaceCode(job.name, done.code(), tuple(plan.context.used), tuple(arrays), tuple(numbers),
                        tuple((symbol, begun.known[symbol]) for symbol in done.passed), begun.arguments,
-                       done.plan(list(wishes.values())))
+                       done.plan(list(wishes.values())), plan.table)
 
 
 def _free(e: Expr) -> set[Any]:
@@ -206,7 +195,7 @@ class _Glue:
         plan, sizes = self.plan, ", ".join(self.sizes.values())
         touched = dict.fromkeys(e for part in plan.segments for e in part.touched)
         lines = [f"{INDENT}{self.arrays[e]} = _rows({self.arrays[e]}, {dtype_name(e.kind, self.single)})"
-                 for e in touched if e.op is acts.INPUT and e.shape]
+                 for e in touched if e.op is acts.INPUT and e not in plan.context.by_value]
         for e in plan.storage.stored:
             if e not in plan.home:
                 lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_text(e.shape, self.sizes)}, "
@@ -219,6 +208,7 @@ class _Glue:
                 continue
             given = plan.given(k)
             pointers = [f"_address({self.arrays[e]})" for e in given if e not in self.plan.context.by_value]
+            pointers = [f"_table({', '.join(pointers)})"] if plan.table else pointers
             pointers += [self.arrays[e] for e in given if e in self.plan.context.by_value]
             call = f"_c.{self.name}_{k}({', '.join([*pointers, 'work', *self.sizes.values()])})"
             lines += wrap_line(f"failed = {call}" if part.fails else call, INDENT)

@@ -28,6 +28,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 
 WIDEST = (INTEGER, REAL, BOOLEAN)
 LONGEST = 80  # blocks in one C function
+MOST = 1000  # arguments of a C function: ctypes takes 1,024
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Layout:
     pools: list[Pool]
     nests: list[str]  # functions for what occurs more than once
     over: Mapping[Expr, Expr] = field(default_factory=dict)  # results that overwrite an input
+    table: bool = False  # pointers are handed over as one table: there are too many for arguments
 
     def given(self, number: int) -> list[Expr]:
         """The arrays that a segment is handed by pointers: each once; what overwrites an input stands for it."""
@@ -93,7 +95,8 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     if not over:
         scheduled(kept)
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
-    context.by_value = {e for e in names if e.op is acts.INPUT and not e.shape and e not in taken.values()}
+    table = len(names) + len(roots) + len(sizes) > MOST
+    context.by_value = {e for e in names if e.op is acts.INPUT and not e.shape and e not in taken.values() and not table}
     context.arrays.update({root: names[old] for root, old in taken.items()})
     for e in kept.stored:
         if e not in context.arrays:
@@ -147,7 +150,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     blocks = [block for segment in segments for block in segment.blocks]
     nests = share(blocks, context.arrays, list(sizes.values()), memory,
                   lambda wish: scope.fresh(f"{function}_{wish}"), context.by_value)
-    return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken)
+    return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken, table)
 
 
 def scheduled(kept: Storage) -> None:
@@ -248,7 +251,8 @@ def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> l
         parts.append(f"/* Part {k} of {head}: a compiler takes more than twice as long for a text twice as long. */\n"
                      + _function(f"NEST int {head}_part{k}", plan, number, sizes, piece))
         arrays, numbers = _given(plan, number, piece)
-        names = [*map(plan.context.arrays.__getitem__, arrays), *(f"{plan.context.arrays[e]}_" for e in numbers)]
+        names = ["given"] if plan.table else [*map(plan.context.arrays.__getitem__, arrays)]
+        names += [f"{plan.context.arrays[e]}_" for e in numbers]
         calls += wrapped(f"CHECKED({head}_part{k}({', '.join([*names, 'work', *sizes.values()])}));", 6, "  ")
     return [*parts, "\n".join([*_head(f"int {head}", plan, number, sizes, blocks), *calls, "  return 0;", "}"])]
 
@@ -264,7 +268,8 @@ def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks
     names = plan.context.arrays
     arrays, numbers = _given(plan, number, blocks)
     written = {names[e] for e in plan.storage.stored}
-    head = [f"{'' if names[e] in written else 'const '}{TYPES[e.kind]} *{names[e]}" for e in arrays]
+    head = ["void *const *given"] if plan.table else [
+        f"{'' if names[e] in written else 'const '}{TYPES[e.kind]} *{names[e]}" for e in arrays]
     head += [f"{'int64_t' if e.kind == INTEGER else 'double'} {names[e]}_" for e in numbers]
     head += ["char *work", *(f"int64_t {size}" for size in sizes.values())]
     return wrapped(f"{kind}({', '.join(head)}) {{", 4)
@@ -274,7 +279,11 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
     """One C function; an array of the workspace gets its name before the first block that touches it."""
     names = plan.context.arrays
     lines = _head(kind, plan, number, sizes, blocks)
-    for e in _given(plan, number, blocks)[1]:
+    arrays, numbers = _given(plan, number, blocks)
+    written, every = {names[e] for e in plan.storage.stored}, {e: k for k, e in enumerate(plan.given(number))}
+    for e in arrays if plan.table else ():
+        lines.append(f"  {'' if names[e] in written else 'const '}{TYPES[e.kind]} *const {names[e]} = given[{every[e]}];")
+    for e in numbers:
         lines.append(f"  const {TYPES[e.kind]} {names[e]} = ({TYPES[e.kind]}){names[e]}_;")
     place = {slot: (pool, k) for pool in plan.pools for k, slot in enumerate(pool.slots)}
     touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)

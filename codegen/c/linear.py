@@ -6,7 +6,7 @@ solves and determinants, Cholesky. LAPACK takes columns where arrays lie in rows
 
 from __future__ import annotations
 
-from symgrad.codegen.c.loops import COUNTERS, Context, index_c
+from symgrad.codegen.c.loops import Context, counter, index_c
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering.arrays import Expr
@@ -169,7 +169,7 @@ def write_linear(c: Context, e: Expr) -> list[str]:
     name, a = e.attrs[0], e.args[0]
     stack, n = a.shape[:-2], size_c(a.shape[-1], c.sizes)
     c.used["lapack"] = None
-    names = {k: COUNTERS[k] for k in range(len(stack))}
+    names = {k: counter(k) for k in range(len(stack))}
     matrix = _lying(c, a, len(stack), names)
     own = flat(counters(len(e.shape)), e.shape, len(e.shape))
     offset = index_c(_leading(own, len(stack)), names, c.sizes)

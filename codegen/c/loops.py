@@ -21,7 +21,7 @@ from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import Weight, to_expr
 
-COUNTERS = "ijklpqrs"
+COUNTERS = "ijklpqrs"  # of the first axes; then i8, i9, ...
 NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
 
 
@@ -156,7 +156,7 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
             i = max(i - 1, 0)
         else:
             i += 1
-    names = {a: COUNTERS[a] for a in (*range(fixed), *axes)}
+    names = {a: counter(a) for a in (*range(fixed), *axes)}
     texts = [index_c(form, names, context.sizes) for form in places]
     body = [placed(text, texts) for text in statements]
     lines: list[str] = []
@@ -198,6 +198,15 @@ def index_c(form: AffineForm, names: dict[int, str], sizes: Names) -> str:
     if form.const != 0 or not terms:
         terms.append(size_c(form.const, sizes))
     return " + ".join(terms).replace("+ -", "- ")
+
+
+def counter(axis: int) -> str:
+    """The variable that counts along an axis of a nest.
+
+    >>> counter(0), counter(7), counter(8)
+    ('i', 's', 'i8')
+    """
+    return COUNTERS[axis] if axis < len(COUNTERS) else f"i{axis}"
 
 
 StepWriter = Callable[[Context, Expr], list[str]]

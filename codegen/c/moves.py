@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c, nest, placed
+from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, placed
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
 from symgrad.codegen.lowering import acts
@@ -91,7 +91,7 @@ def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: 
     """Lines that read checked indices at the outer counters, and the names they give them."""
 
     rank = len(shape)
-    names = {k: COUNTERS[k] for k in range(rank)}
+    names = {k: counter(k) for k in range(rank)}
     lines, found = [], []
     for k, (index, size) in enumerate(zip(indices, sizes, strict=True)):
         own = _counting(c, index, size, shape)
@@ -134,8 +134,6 @@ def _picked(c: Context, shape: Shape, order: Sequence[int], width: int, count: i
 
 def _indexed(c: Context, e: Expr, picked: Expr, order: Sequence[int], indices: Sequence[Expr], value: Any) -> list[str]:
     """Loops over index axes and the others around `value(body, index in picked, index in the result)`."""
-    from symgrad.codegen.c.loops import COUNTERS
-
     index_shape = broadcast_shape(i.shape for i in indices)
     width, count = len(index_shape), len(indices)
     rank, at = _picked(c, e.shape, order, width, count, index_shape, picked.shape)
@@ -148,7 +146,7 @@ def _indexed(c: Context, e: Expr, picked: Expr, order: Sequence[int], indices: S
     extents = (*index_shape, *[2] * count, *rest)
     inner = nest(c, extents, body.places, [text], 0, True, "", width + count)
     for k, name in enumerate(names):  # the indices stand where counters would
-        inner = [_renamed(line, COUNTERS[width + k], name) for line in inner]
+        inner = [_renamed(line, counter(width + k), name) for line in inner]
     return around(c, index_shape, [*lines, *inner])
 
 

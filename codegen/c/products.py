@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c
+from symgrad.codegen.c.loops import Body, Context, counter, index_c
 from symgrad.codegen.c.reduce import around, reduce_loops
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering.arrays import Expr
@@ -18,13 +18,10 @@ def write_dots(c: Context, e: Expr) -> list[str]:
     one, two = e.args
     if name == "einsum":
         left, _, out = words[0].partition("->")
-        la, lb = left.split(",")
-    elif name == "vdot":
-        la = lb = "abcdefgh"[: len(one.shape)]
-        out = ""
+        la, lb = map(tuple, left.split(","))
     else:
-        la = lb = "abcdefgh"[: len(one.shape)]
-        out = la[:-1]
+        la = lb = tuple(range(len(one.shape)))
+        out = () if name == "vdot" else la[:-1]
     size = {**dict(zip(la, one.shape, strict=True)), **dict(zip(lb, two.shape, strict=True))}
     letters = [*out, *dict.fromkeys(x for x in la + lb if x not in out)]
 
@@ -118,7 +115,7 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
     left = Matrix(c, a, (len(a.shape) - 2, len(a.shape) - 1))
     right = Matrix(c, b, (len(b.shape) - 2, len(b.shape) - 1))
     stack = e.shape[:-2]
-    names = {k: COUNTERS[k] for k in range(len(stack))}
+    names = {k: counter(k) for k in range(len(stack))}
 
     def pointer(m: Matrix) -> str:
         lead = m.rank - 2
@@ -142,17 +139,14 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
 def _plain_product(c: Context, e: Expr) -> list[str]:
     """A product of integers, or of a stack with a vector: loops."""
     a, b = e.args
-    la = "abcdefg"[: len(a.shape) - 1] + "x" if len(a.shape) == 1 or len(b.shape) == 1 else ""
+    front: tuple[int | str, ...] = tuple(range(max(len(a.shape), len(b.shape)) - 2))
+    la, lb, out = (*front, "m", "x"), (*front, "x", "n"), (*front, "m", "n")
     if len(a.shape) == 1:
-        la, lb = "x", "abcdefg"[: len(b.shape) - 2] + "x" + "n" if len(b.shape) > 1 else "x"
-        out = lb.replace("x", "")
+        la, out = ("x",), (*front, "n")
     elif len(b.shape) == 1:
-        lb, out = "x", la[:-1]
+        lb, out = ("x",), (*front, "m")
     else:
-        depth = len(e.shape) - 2
-        front = "abcdefg"[:depth]
-        la, lb = front[depth - len(a.shape) + 2:] + "mx", front[depth - len(b.shape) + 2:] + "xn"
-        out = front + "mn"
+        la, lb = (*front[len(front) - len(a.shape) + 2:], "m", "x"), (*front[len(front) - len(b.shape) + 2:], "x", "n")
     size = {**dict(zip(la, a.shape, strict=True)), **dict(zip(lb, b.shape, strict=True))}
     letters = [*out, "x"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from symgrad.codegen.c.loops import COUNTERS, Body, Context, index_c, nest, placed
+from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, placed
 from symgrad.codegen.c.texts import TYPES, bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
@@ -70,7 +70,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     wide = "double" if kind == REAL and op is acts.SUM else TYPES[kind]
     simd = f" reduction({'+' if op is acts.SUM else '*'}:total)" if op in (acts.SUM, acts.PROD) else ""
     inner = nest(c, extents, body.places, [_joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
-    texts = [index_c(form, {k: COUNTERS[k] for k in range(len(kept))}, c.sizes) for form in body.places]
+    texts = [index_c(form, {k: counter(k) for k in range(len(kept))}, c.sizes) for form in body.places]
     lines = [f"{wide} total = {start};", *inner, placed(f"{out}[{target}] = total;", texts)]
     return around(c, [shape[a] for a in kept], lines)
 
@@ -79,7 +79,7 @@ def around(c: Context, sizes: Sequence[Size], lines: Sequence[str], depth: int =
     """Plain loops over the first counters around finished lines."""
     result: list[str] = []
     for k, size in enumerate(sizes):
-        name = COUNTERS[k]
+        name = counter(k)
         result.append("  " * (depth + k) + f"for (int64_t {name} = 0; {name} < {size_c(size, c.sizes)}; {name}++) {{")
     if not sizes:
         result.append("  " * depth + "{")
@@ -100,7 +100,7 @@ def write_argument(c: Context, e: Expr) -> list[str]:
         index[a] = counters(rank)[k]
     body = Body(c, rank)
     text = body.value(arg, tuple(index))
-    names = {k: COUNTERS[k] for k in range(rank)}
+    names = {k: counter(k) for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last, sign = names[rank - 1], ">" if e.op is acts.ARGMAX else "<"
     kind = TYPES[arg.kind]
@@ -122,7 +122,7 @@ def write_powers(c: Context, e: Expr) -> list[str]:
     body = Body(c, rank)
     index = counters(rank)
     target, value = f"{c.arrays[e]}[{body.place(flat(index, e.shape, rank))}]", body.value(arg, index[:-1])
-    names = {k: COUNTERS[k] for k in range(rank)}
+    names = {k: counter(k) for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last = names[rank - 1]
     lines = ["real power = 1;", f"for (int64_t {last} = 0; {last} < {size_c(e.shape[-1], c.sizes)}; {last}++) {{",
@@ -141,7 +141,7 @@ def write_cumsum(c: Context, e: Expr) -> list[str]:
     body = Body(c, rank)
     place = body.place(flat(tuple(index), arg.shape, rank))
     text = f"{c.arrays[e]}[{place}] = total += {bare(body.value(arg, tuple(index)))};"
-    names = {k: COUNTERS[k] for k in range(rank)}
+    names = {k: counter(k) for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last = names[rank - 1]
     lines = [f"{'double' if e.kind == REAL else 'int64_t'} total = 0;",
@@ -158,7 +158,7 @@ def write_leave_out(c: Context, e: Expr) -> list[str]:
     own = counters(rank)
     text = bare(body.value(arg, (*own[:len(arg.shape) - 1], own[-1])))
     place = body.place(flat(own[:-1], e.shape, rank))
-    names = {k: COUNTERS[k] for k in range(rank)}
+    names = {k: counter(k) for k in range(rank)}
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last, out = names[rank - 1], [names[k] for k in range(len(arg.shape) - 1, rank - 1)]
     same = " || ".join(f"{a} == {b}" for k, a in enumerate(out) for b in out[:k])

@@ -1,9 +1,11 @@
 """Compiles C text once, keeps it in the user's cache folder, and finds a BLAS for it.
 
 This file is written into every generated module that runs C, so it imports NumPy and the standard library only.
-The name of a compiled file is a digest of the text, the compiler, its options and the processor; it is written
-under another name and renamed, so two processes may compile at once. Matrix products go to the BLAS that NumPy
-has loaded already (a second one would bring a second set of threads), else to SciPy's, else to plain loops;
+What a compiled file is called is a digest of the text, the compiler, its options and the processor, and one of its own
+bytes, by which it is checked before it is loaded. It is written under a name of its own and renamed, so any number of
+threads, processes and machines may compile at once. The folder must be the user's own and closed to others; where it is
+not, or cannot be written, a private one serves for as long as the process lives. Matrix products go to the BLAS that
+NumPy has loaded already (a second one would bring a second set of threads), else to SciPy's, else to plain loops;
 factorisations of matrices go to the LAPACK of the same library.
 """
 
@@ -13,6 +15,7 @@ import hashlib
 import importlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -28,30 +31,22 @@ NO_COMPILER = "there is no C compiler (cc); install one, such as gcc, or name it
 
 
 def compiler():
-    """The C compiler; None where there is none."""
-    return shutil.which(os.environ.get("CC", "cc"))
+    """The command of the C compiler, as words (`CC="ccache gcc"` has two); None where there is none."""
+    try:
+        words = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    except ValueError:  # a quote that is not closed
+        return None
+    program = shutil.which(words[0])
+    return None if program is None else [program, *words[1:]]
 
 
 def compiled(text):
     """The library of C `text`; raises OSError where there is no compiler or it fails."""
-    program = compiler()
-    if program is None:
+    command = compiler()
+    if command is None:
         raise OSError(NO_COMPILER)
-    version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    key = "\n".join([text, version, *FLAGS, _processor()])
-    folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "symgrad")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError:
-        folder = tempfile.mkdtemp(prefix="symgrad-")
-    path = os.path.join(folder, hashlib.blake2b(key.encode(), digest_size=16).hexdigest() + ".so")
-    if not os.path.exists(path):
-        _compile(program, text, path)
-    try:
-        library = ctypes.CDLL(path)
-    except OSError:  # a damaged file, or one of another machine that shares the folder
-        _compile(program, text, path)
-        library = ctypes.CDLL(path)
+    key = _digest("\n".join([text, *command, _run([*command, "--version"]).stdout, *FLAGS, _processor()]).encode())
+    library = _kept(_folder(), key) or _stored(key, _compile(command, text))
     precision = "single" if "typedef float real" in text else "double"
     library.bind(*_blas(precision))
     if "void bind_lapack(" in text:
@@ -59,20 +54,89 @@ def compiled(text):
     return library
 
 
-def _compile(program, text, path):
+def _digest(content):
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _kept(folder, key):
+    """The library that was compiled before, where its file is as it was written; one that is not is removed."""
+    for path in glob.glob(os.path.join(glob.escape(folder), f"{key}-*.so")):
+        try:
+            with open(path, "rb") as file:
+                whole = path.endswith(f"-{_digest(file.read())}.so")
+            if whole:
+                return ctypes.CDLL(path)
+            os.remove(path)
+        except OSError:  # another process was faster, or the file is one of another machine
+            continue
+    return None
+
+
+def _stored(key, content):
+    """The library of these bytes, from a file in the cache; from a private folder where there can be none."""
+    for folder in (_folder(), _private()):
+        try:
+            number, part = tempfile.mkstemp(".part", dir=folder)
+            try:
+                with open(number, "wb") as file:
+                    file.write(content)
+                path = os.path.join(folder, f"{key}-{_digest(content)}.so")
+                os.replace(part, path)
+            except OSError:
+                os.remove(part)
+                raise
+            return ctypes.CDLL(path)
+        except OSError as error:
+            problem = error
+    raise OSError(f"the compiled C cannot be kept or loaded: {problem}")
+
+
+def _folder():
+    """The user's cache folder where it is theirs and no others can write to it, else a private one."""
+    path = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "symgrad")
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        found = os.stat(path)
+        own = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+        return path if own else _private()
+    except OSError:
+        return _private()
+
+
+_own: list = []
+
+
+def _private():
+    """A folder of this process, which is removed when it ends."""
+    if not _own or not os.path.isdir(_own[-1].name):
+        _own.append(tempfile.TemporaryDirectory(prefix="symgrad-"))
+    return _own[-1].name
+
+
+def _run(command):
+    """What a command said, whatever bytes it says it in."""
+    try:
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
+                              stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
+    except OSError as error:
+        raise OSError(f"the C compiler {command[0]} cannot be run: {error.strerror}") from None
+
+
+def _compile(command, text):
+    """The bytes of the library of C `text`; raises OSError with the first error of the compiler."""
     with tempfile.TemporaryDirectory() as work:
         source, target = os.path.join(work, "code.c"), os.path.join(work, "code.so")
         with open(source, "w", encoding="utf-8") as file:
             file.write(text)
         for extra in LIBRARIES:
-            done = subprocess.run([program, *FLAGS, source, "-o", target, *extra], capture_output=True, text=True)
-            if done.returncode == 0:
-                break
-        else:
-            raise OSError(f"{program} could not compile the generated C: {done.stderr.strip()[:2000]}")
-        part = f"{path}.{os.getpid()}.part"
-        shutil.copyfile(target, part)
-        os.replace(part, path)
+            done = _run([*command, *FLAGS, source, "-o", target, *extra])
+            if done.returncode == 0 and os.path.exists(target):
+                with open(target, "rb") as file:
+                    return file.read()
+    said = [line.strip() for line in done.stderr.replace(work + os.sep, "").splitlines() if line.strip()]
+    first = next((line for line in said if "error" in line.lower()), said[0] if said else "")
+    first = first[:200] or f"it ended with status {done.returncode} and wrote no library"
+    raise OSError(f"{' '.join(command)} could not compile the generated C: {first}")
 
 
 def _processor():
@@ -132,6 +196,11 @@ def _address(array):
         return ctypes.addressof(NOTHING.from_buffer(array))
     except TypeError:  # read-only
         return array.ctypes.data
+
+
+def _table(*addresses):
+    """Many addresses as one: a call in C takes no more than a thousand arguments."""
+    return (ctypes.c_void_p * len(addresses))(*addresses)
 
 
 def _refuse(failed):

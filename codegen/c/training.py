@@ -9,18 +9,21 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.emit import RUNTIME, InPlaceCode, emit_compiled_inplace, prototypes
+from symgrad.codegen.c.emit import InPlaceCode, emit_compiled_inplace, prototypes
 from symgrad.codegen.c.function import dtype_name
+from symgrad.codegen.c.names import RUNTIME
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, literal
+from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 
-IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shutil", "subprocess", "tempfile")
+IMPORTS = ("ctypes", "glob", "hashlib", "importlib", "platform", "shlex", "shutil", "subprocess",
+           "tempfile")
 
 LOAD = """
 try:
@@ -39,7 +42,10 @@ if _c is not None:
 
 def step_in_c(step: Stepping) -> Blocks | None:
     """The training step by two functions in C; None where it cannot be C."""
-    gradients, update = emit_compiled_inplace(step.gradients), emit_compiled_inplace(step.update)
+    try:
+        gradients, update = emit_compiled_inplace(step.gradients), emit_compiled_inplace(step.update)
+    except BackendError:  # a size, or a function, that C does not know
+        return None
     if gradients is None or update is None:
         return None
     single = step.gradients.module.single
@@ -102,6 +108,7 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     ]
     given = [*params, *(f"_address({array})" for array in arrays)]
     passed = [given[k] if kind == "in" else out[k] for kind, k in gradients.arrays]
+    passed = [f"_table({', '.join(passed)})"] if gradients.table else passed
     passed += [f"{shown[k]}.item()" for k in gradients.numbers]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", "    ")
     lines.append("    _refuse(failed)")

@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"np", "match", "case", "type"}
 
@@ -27,21 +27,24 @@ def identifier(name: str) -> str:
 
 
 class Identifiers:
-    """The names taken so far in one function. Names are never given back, so counting goes on where it stopped."""
+    """The names taken so far in one function. Names are never given back, so counting goes on where it stopped.
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self.taken = set(taken)
+    `language` makes identifiers; where something stands `beside` each name, that name with an ending is taken with it.
+    """
+
+    def __init__(self, taken: Iterable[str] = (), language: Callable[[str], str] = identifier, beside: str = "") -> None:
+        self.taken, self.language, self.beside = set(taken), language, beside
         self._next: dict[str, int] = {}
 
     def fresh(self, wish: str) -> str:
         """An identifier like `wish` that is not taken yet; it is then."""
-        base = identifier(wish)
+        base = self.language(wish)
         name, count = base, self._next.get(base, 2)
-        while name in self.taken:
+        while name in self.taken or name + self.beside in self.taken:
             name = f"{base}{'_' if base[-1].isdigit() or base[-1] == '_' else ''}{count}".replace("__", "_")
             count += 1
         self._next[base] = count
-        self.taken.add(name)
+        self.taken.update((name, name + self.beside))
         return name
 
     def numbered(self, letter: str) -> str:

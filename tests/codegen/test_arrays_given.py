@@ -168,14 +168,19 @@ def test_a_damaged_file_in_the_cache_is_compiled_again(monkeypatch, tmp_path):
     text = "void bind(int kind, void *gemm, void *gemv, void *syrk) {}\nint answer(void) { return 42; }\n"
     compile_, paths = c_runtime._compile, []
 
-    def damaged(program, text, path):
-        paths.append(path)
-        if len(paths) > 1:
-            compile_(program, text, path)
-        else:
-            with open(path, "wb") as file:
-                file.write(b"no library")
+    def counted(command, text):
+        paths.append(command)
+        return compile_(command, text)
 
-    monkeypatch.setattr(c_runtime, "_compile", damaged)
-    assert c_runtime.compiled(text).answer() == 42 and len(paths) == 2
-    assert c_runtime.compiled(text).answer() == 42 and len(paths) == 2, "the good one is kept"
+    monkeypatch.setattr(c_runtime, "_compile", counted)
+    assert c_runtime.compiled(text).answer() == 42 and len(paths) == 1
+    (path,) = (tmp_path / "symgrad").iterdir()
+    content = path.read_bytes()
+    half = len(content) // 2
+    for k, damaged in enumerate((b"", content[:1000], content[:half], content[:-1], content[:half] + b"\xff" * 9 + content[half + 9:],
+                                 b"no library", bytes(len(content))), 2):
+        path.unlink()  # the old file is mapped still
+        path.write_bytes(damaged)
+        assert c_runtime.compiled(text).answer() == 42 and len(paths) == k
+        assert c_runtime.compiled(text).answer() == 42 and len(paths) == k, "the good one is kept"
+    assert [p.read_bytes() for p in (tmp_path / "symgrad").iterdir()] == [content]

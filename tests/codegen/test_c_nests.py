@@ -36,7 +36,7 @@ def test_a_nest_that_occurs_again_and_again_is_one_function(monkeypatch):
     arrays = [rng.standard_normal(s) for s in ((4, 4), 4, (3, 4), (12, 4))]
     for have, want in zip(f(*arrays), sg.function(inputs, outputs)(*arrays), strict=True):
         near(have, want, 1e-12)
-    monkeypatch.setattr("symgrad.computing.functions.load", lambda *args: SimpleNamespace(f=None))  # the text only
+    monkeypatch.setattr("symgrad.computing.backends.load", lambda *args: SimpleNamespace(f=None))  # the text only
     longer = code_of(sg.function(*recurrence(40), backend="c"))
     assert longer.count("for (") <= code_of(f).count("for (") + 2, "the loops do not grow with the cells"
     calls = re.findall(r"^  (f_tanh\w*)\(", longer, re.M)
