@@ -15,7 +15,7 @@ Operands = tuple[Node, ...]
 Rebuild = Callable[[Node, Operands], Node]  # with other operands of the same shapes, normalised again
 Pull = Callable[[Node, Node, int], Sequence[Node | None]]  # node, cotangent, number of seed axes in front of it
 Demand = Callable[[Node, Node], Sequence[Node | None]]  # node, which of its entries count -> which of each operand's
-Axis = Callable[[Node, Mapping[Node, int]], int]  # node, the sample axes of operands that have one -> its own
+AxisRule = Callable[[Node, Mapping[Node, int]], int]  # node, the sample axes of operands that have one -> its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,4 @@ class Primitive:
     rebuild: Rebuild
     pull: Pull
     demand: Demand
-    axis: Axis
+    axis: AxisRule

@@ -16,7 +16,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra import axes, entries, linear, running
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.derivative import demand, linear_rules, moves, rules
+from symgrad.graphs.derivative import demand, linear_rules, moves, rules, running_rules
 from symgrad.graphs.derivative.demand import moved_entries as moved
 from symgrad.graphs.node import Node
 from symgrad.graphs.primitive import Operands, Primitive
@@ -97,11 +97,13 @@ ROWS = (
               moves.scatter_rule, moved(moves.scatter_rule), axes.scattered_axis),
     # along an axis
     Primitive(ops.MULTIPLY, running.multiply, lambda n, new: running.multiply(new[0], *n.attrs),
-              running.multiply_rule, demand.multiplied_entries, axes.multiplied_axis),
+              running_rules.multiply_rule, demand.multiplied_entries, axes.multiplied_axis),
     Primitive(ops.CUMSUM, running.cumsum, lambda n, new: running.cumsum(new[0], *n.attrs),
-              running.cumsum_rule, moved(running.cumsum_rule), axes.along_axis),
-    Primitive(ops.WINDOWS, running.windows, _windows, running.windows_rule, moved(running.windows_rule), axes.along_axis),
-    Primitive(ops.OVERLAP, running.overlap, _overlap, running.overlap_rule, moved(running.overlap_rule), axes.overlap_axis),
+              running_rules.cumsum_rule, moved(running_rules.cumsum_rule), axes.along_axis),
+    Primitive(ops.WINDOWS, running.windows, _windows,
+              running_rules.windows_rule, moved(running_rules.windows_rule), axes.along_axis),
+    Primitive(ops.OVERLAP, running.overlap, _overlap,
+              running_rules.overlap_rule, moved(running_rules.overlap_rule), axes.overlap_axis),
     # matrices
     Primitive(ops.INVERSE, linear.inverse, lambda n, new: linear.inverse(*new),
               linear_rules.inverse_rule, demand.matrix_entries, axes.matrix_axis),

@@ -1,7 +1,7 @@
 """The text of a function whose loops are C: a Python module with the C inside, compiled when it is imported.
 
 The same nodes are lowered to the same array expressions as for NumPy; `plan/storage.py` decides what lies in memory,
-`steps.py` writes the loops, and this file the Python around them.
+`writers.py` writes the loops, and this file the Python around them.
 """
 
 from __future__ import annotations

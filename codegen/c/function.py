@@ -16,8 +16,8 @@ import sympy as sp
 from symgrad.codegen.c.loops import Body, Context
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import fits_blas
-from symgrad.codegen.c.steps import write_scalar, writer
 from symgrad.codegen.c.texts import TYPES, size_c
+from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import AffineForm, counters, strides

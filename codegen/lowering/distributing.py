@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from symgrad.codegen.lowering.factors import Factor, Uses, price_of, sizes_of
+from symgrad.codegen.lowering.factors import UsedFactor, Uses, price_of, sizes_of
 from symgrad.codegen.lowering.order import GEMM, typical
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, scale
@@ -49,7 +49,7 @@ def distributed(graph: Uses) -> dict[Node, Node]:
     sums = {node: terms for node in graph.nodes if (terms := _spread(node))}
     if not sums:
         return {}
-    inside: dict[Node, list[tuple[Node, list[Factor]]]] = {node: [] for node in sums}
+    inside: dict[Node, list[tuple[Node, list[UsedFactor]]]] = {node: [] for node in sums}
     elsewhere = set(graph.kept)
     users: set[tuple[Node, Node]] = set()
     for node, factors in graph.products():
@@ -76,7 +76,7 @@ def distributed(graph: Uses) -> dict[Node, Node]:
     return found
 
 
-def price_of_factors(factors: Sequence[Factor], node: Node) -> float:
+def price_of_factors(factors: Sequence[UsedFactor], node: Node) -> float:
     """What a product costs with the products inside it taken apart."""
     return price_of(contract([f.node for f in factors], [f.labels for f in factors], node.attrs[1]))
 
@@ -131,7 +131,7 @@ def _centred(s: Node, terms: Sequence[Spread]) -> tuple[list[Spread], float]:
     return moved, sum(2.0 * _count(t.base) for t in terms)
 
 
-def _over_terms(graph: Uses, node: Node, factors: Sequence[Factor], s: Node, terms: Sequence[Spread],
+def _over_terms(graph: Uses, node: Node, factors: Sequence[UsedFactor], s: Node, terms: Sequence[Spread],
                 centred: Sequence[Spread]) -> tuple[Node | None, float]:
     """The product `node` without the entries of `s`, and what it costs; None where it needs them."""
     factors = graph.factors(node, _between(graph, node, [f.user for f in factors if f.node is s]))
@@ -164,7 +164,7 @@ def _between(graph: Uses, node: Node, users: Sequence[Node]) -> set[Node]:
     return found
 
 
-def _squared(own: Sequence[Factor], others: Sequence[Factor], terms: Sequence[Spread], out: Sequence[Any],
+def _squared(own: Sequence[UsedFactor], others: Sequence[UsedFactor], terms: Sequence[Spread], out: Sequence[Any],
              sizes: Mapping[Any, Any]) -> tuple[Node | None, float]:
     """Squared distances, where s enters as sum_d (x_nd - m_kd)^2."""
     labels = own[0].labels

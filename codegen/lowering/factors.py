@@ -13,7 +13,7 @@ from symgrad.graphs.table import rebuild
 FACTORS = 8  # operands of a product up to which products inside are taken apart
 
 
-class Factor(NamedTuple):
+class UsedFactor(NamedTuple):
     """One operand of a product: its node, a label for each axis, and the node that it is an operand of."""
 
     node: Node
@@ -34,11 +34,11 @@ class Uses:
         """Is `user` all that needs `node`, and that once?"""
         return node not in self.kept and len(self.uses[node]) == 1 and user.operands.count(node) == 1
 
-    def factors(self, node: Node, through: Collection[Node] | None = None) -> list[Factor]:
+    def factors(self, node: Node, through: Collection[Node] | None = None) -> list[UsedFactor]:
         """The factors of a product, those of products that only it uses included (of those in `through`, if given)."""
         inputs, out = node.attrs
-        done: list[Factor] = []
-        stack = [Factor(o, tuple(labels), node) for o, labels in zip(node.operands, inputs, strict=True)][::-1]
+        done: list[UsedFactor] = []
+        stack = [UsedFactor(o, tuple(labels), node) for o, labels in zip(node.operands, inputs, strict=True)][::-1]
         fresh = len(out) + sum(map(len, inputs))
         while stack:
             operand, labels, user = factor = stack.pop()
@@ -52,11 +52,11 @@ class Uses:
                 if label not in known:
                     known[label] = fresh
                     fresh += 1
-            stack += [Factor(o, tuple(known[x] for x in names), operand)
+            stack += [UsedFactor(o, tuple(known[x] for x in names), operand)
                       for o, names in zip(operand.operands[::-1], inner[::-1], strict=True)]
         return done
 
-    def products(self) -> Iterator[tuple[Node, list[Factor]]]:
+    def products(self) -> Iterator[tuple[Node, list[UsedFactor]]]:
         """The products that are computed as such, consumers first, with their factors."""
         inside: set[Node] = set()
         for node in reversed(self.nodes):
@@ -66,7 +66,7 @@ class Uses:
                 yield node, factors
 
 
-def once_guarded(factors: list[Factor]) -> list[Factor]:
+def once_guarded(factors: list[UsedFactor]) -> list[UsedFactor]:
     """`factors` without truth values that are the condition of one that is `taken`: it is zero elsewhere already."""
     held = {pair for f in factors if f.node.op is ops.ELEMENTWISE and f.node.attrs == ("taken",)
             for pair in _conjuncts(f.node.operands[0], f.labels)}
@@ -96,7 +96,7 @@ def _pairs_wanted(operand: Node, labels: Sequence[Any], out: Sequence[Any]) -> b
     return len(outer) == len(set(inner[0]) | set(inner[1])) and all(outer[x] in out for x in apart)
 
 
-def sizes_of(factors: Sequence[Factor]) -> dict[Any, Any]:
+def sizes_of(factors: Sequence[UsedFactor]) -> dict[Any, Any]:
     """The size of every label."""
     return {label: size for f in factors for label, size in zip(f.labels, f.node.shape, strict=True)}
 

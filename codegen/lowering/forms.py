@@ -18,7 +18,7 @@ from symgrad.graphs.algebra.rows import ROWS
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, to_expr
 
-Form = Callable[[Arrays, Sequence[Expr], str], Expr]
+SafeForm = Callable[[Arrays, Sequence[Expr], str], Expr]
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 LOGICAL = ("logical_and", "logical_or", "logical_not")
 CHAIN = 64  # integer powers up to which multiplications are spelled out: x**3 costs several times x*x*x
@@ -176,7 +176,7 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return args[0] if kind == INTEGER else b.row("floor", args, kind)
 
 
-FORMS: Mapping[str, Form] = MappingProxyType({
+FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
     "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "times_exp": _times_exp,
     "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,

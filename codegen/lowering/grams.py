@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from symgrad.codegen.lowering.arrays import Arrays, Expr
-from symgrad.codegen.lowering.products import Chain, Labels, Term
+from symgrad.codegen.lowering.products import Chain, Labels, Operand
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node
@@ -19,10 +19,10 @@ from symgrad.graphs.rewrites.declared import Facts, nonnegative
 from symgrad.graphs.rewrites.patterns import bare, row_of
 from symgrad.graphs.weights import ONE
 
-Factor = tuple[Node, Labels]
+LabelledNode = tuple[Node, Labels]
 
 
-def halves(b: Arrays, exact: Callable[[Node], Expr], factors: Sequence[Factor], out: Labels) -> list[Term] | None:
+def halves(b: Arrays, exact: Callable[[Node], Expr], factors: Sequence[LabelledNode], out: Labels) -> list[Operand] | None:
     """Z twice, where the product of `factors` is x_i x_j s, summed over labels of x that s has; None elsewhere."""
     for i, j in combinations(range(len(factors)), 2):
         (x, one), (y, two) = factors[i], factors[j]
@@ -32,13 +32,13 @@ def halves(b: Arrays, exact: Callable[[Node], Expr], factors: Sequence[Factor], 
         if not all(node.dtype == REAL and _not_negative(node) for node, _ in rest):
             continue
         labels = tuple(label for label in one if any(label in names for _, names in rest))
-        s = Chain([Term(exact(node), names) for node, names in rest], labels).expr(b, labels, REAL)
-        z = Chain([Term(exact(x), one), Term(b.row("sqrt", [s], REAL), labels)], one).expr(b, one, REAL)
-        return [Term(z, one), Term(z, two)]
+        s = Chain([Operand(exact(node), names) for node, names in rest], labels).expr(b, labels, REAL)
+        z = Chain([Operand(exact(x), one), Operand(b.row("sqrt", [s], REAL), labels)], one).expr(b, one, REAL)
+        return [Operand(z, one), Operand(z, two)]
     return None
 
 
-def _is_gram(one: Labels, two: Labels, rest: Sequence[Factor], out: Labels) -> bool:
+def _is_gram(one: Labels, two: Labels, rest: Sequence[LabelledNode], out: Labels) -> bool:
     """The labels of x differ at one axis, which the result keeps; all others are shared, and s has only such."""
     apart = [(a, c) for a, c in zip(one, two, strict=True) if a != c]
     shared = set(one) & set(two)

@@ -17,9 +17,9 @@ from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
+from symgrad.codegen.lowering.linear import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
-from symgrad.codegen.lowering.matrices import MATRICES
-from symgrad.codegen.lowering.products import Term, contract, pulled_out
+from symgrad.codegen.lowering.products import Operand, contract, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
@@ -101,7 +101,7 @@ def _einsum(c: Lowering, node: Node) -> Expr:
         if e.kind != NUMBER or operand.shape:
             e = c.exact(operand)
         below = e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
-        terms.append(Term(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
+        terms.append(Operand(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
     return contract(c.b, terms, node.attrs[1], node.dtype)
 
 

@@ -23,7 +23,7 @@ from symgrad.graphs.weights import ONE, Weight
 Labels = tuple[Any, ...]
 
 
-class Term(NamedTuple):
+class Operand(NamedTuple):
     """An operand with a label per axis; `below` divides instead of multiplying."""
 
     e: Expr
@@ -35,7 +35,7 @@ class Term(NamedTuple):
 class Chain:
     """Factors and divisors that are multiplied entry by entry, not yet written out."""
 
-    terms: list[Term]
+    terms: list[Operand]
     labels: Labels
 
     def expr(self, b: Arrays, order: Labels, kind: str) -> Expr:
@@ -45,15 +45,15 @@ class Chain:
         return b.product(above, below, ONE, kind)
 
 
-def contract(b: Arrays, terms: Sequence[Term], out: Labels, kind: str) -> Expr:
+def contract(b: Arrays, terms: Sequence[Operand], out: Labels, kind: str) -> Expr:
     """The sum over all labels not in `out` of the product of `terms`; every label of `out` is in a term."""
     sizes: dict[Any, Size] = {}
     needed = set(out)  # by the result, or by two terms
     for term in terms:
         needed.update(x for x in set(term.labels) if x in sizes)
         sizes.update(zip(term.labels, term.e.shape, strict=True))
-    scalars: list[Term] = []
-    rest: list[Term] = []
+    scalars: list[Operand] = []
+    rest: list[Operand] = []
     for term in terms:
         single = _own_sums(b, term, needed, kind)
         (rest if single.labels else scalars).append(single)
@@ -81,7 +81,7 @@ def pulled_out(b: Arrays, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Ex
     return b.product([*shared, b.add(inner, kind)], [], ONE, kind)
 
 
-def _own_sums(b: Arrays, term: Term, needed: set[Any], kind: str) -> Term:
+def _own_sums(b: Arrays, term: Operand, needed: set[Any], kind: str) -> Operand:
     """The term on the diagonal of its repeated labels, summed over the labels that nothing else has."""
     if len(set(term.labels)) == len(term.labels) and needed.issuperset(term.labels):
         return term
@@ -91,11 +91,11 @@ def _own_sums(b: Arrays, term: Term, needed: set[Any], kind: str) -> Term:
     labels = kept
     axes = [i for i, x in enumerate(labels) if x not in needed]
     if not axes:
-        return Term(e, labels, term.below)
+        return Operand(e, labels, term.below)
     if term.below:
         e = b.product([], [e], ONE, kind)
     e = b.reduce(acts.SUM, e, axes, INTEGER if e.kind == BOOLEAN else e.kind)
-    return Term(e, tuple(x for i, x in enumerate(labels) if i not in axes))
+    return Operand(e, tuple(x for i, x in enumerate(labels) if i not in axes))
 
 
 def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: Labels, kind: str) -> Chain:
@@ -116,7 +116,7 @@ def _multiply(b: Arrays, one: Chain, two: Chain, needed: Collection[Any], out: L
               for x in free]
     shape = shape._replace(left=_laid(ea, la, left, place, result), right=_laid(eb, lb, right, place, result))
     e, labels = _contracted(b, ea, la, eb, lb, shape)
-    return Chain([Term(e, labels)], labels)
+    return Chain([Operand(e, labels)], labels)
 
 
 def _summed(one: Chain, two: Chain, summed: Collection[Any]) -> Labels:
@@ -188,12 +188,12 @@ def _contracted(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _R
 
 
 def _elementwise(b: Arrays, one: Chain, two: Chain, union: Labels, out: Labels, kind: str) -> Chain:
-    terms: list[Term] = []
+    terms: list[Operand] = []
     for chain in (one, two):
         if len(chain.terms) == 1 or set(chain.labels) == set(union):
             terms += chain.terms
         else:  # smaller than the result: multiply it out first
-            terms.append(Term(chain.expr(b, chain.labels, kind), chain.labels))
+            terms.append(Operand(chain.expr(b, chain.labels, kind), chain.labels))
     order = tuple(x for x in out if x in union)
     return Chain(terms, order if len(order) == len(union) else union)
 

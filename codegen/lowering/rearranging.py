@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from symgrad.codegen.lowering.distributing import distributed
-from symgrad.codegen.lowering.factors import Factor, Uses, price_of, replaced, sizes_of
+from symgrad.codegen.lowering.factors import UsedFactor, Uses, price_of, replaced, sizes_of
 from symgrad.codegen.lowering.order import typical
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
@@ -20,7 +20,7 @@ from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.weights import ONE, Weight, inverse, times
 
 Labels = tuple[Any, ...]
-Term = tuple[Node, Weight]
+Weighted = tuple[Node, Weight]
 
 
 def rearranged(roots: Sequence[Node], keep: Collection[Node]) -> dict[Node, Node]:
@@ -72,7 +72,7 @@ def shared(graph: Uses) -> dict[Node, Node]:
     return found
 
 
-def _joined(one: Term, first: list[Factor], two: Term, second: list[Factor]) -> Node | None:
+def _joined(one: Weighted, first: list[UsedFactor], two: Weighted, second: list[UsedFactor]) -> Node | None:
     """Both products as one, where that costs less; labels that `two` sums may be labels of the result in `one`."""
     out: Labels = one[0].attrs[1]
     first = [f._replace(labels=tuple(x if x in out else ("own", x) for x in f.labels)) for f in first]
@@ -110,7 +110,7 @@ def _joined(one: Term, first: list[Factor], two: Term, second: list[Factor]) -> 
     return scale(whole, one[1]) if after < before + 2 * result else None
 
 
-def _product(factors: Sequence[Factor], out: Labels, sizes: dict[Any, Any]) -> Node:
+def _product(factors: Sequence[UsedFactor], out: Labels, sizes: dict[Any, Any]) -> Node:
     ones = {label: sizes[label] for label in out}  # a label repeated in `out` may be held once
     return contract([f.node for f in factors], [f.labels for f in factors], out, ones)
 

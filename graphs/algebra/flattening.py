@@ -46,9 +46,13 @@ class Term:
         """The labels that an operand has."""
         return {x for _, labels in self.factors for x in labels}
 
+    def over(self, factors: Sequence[Factor], out: Sequence[Label]) -> Node:
+        """The product of some of the factors, with the axes `out`, without the weight."""
+        return product(factors, out, self.sizes)
+
     def node(self) -> Node:
         """The term as a node."""
-        return scale(product(self.factors, self.out, self.sizes), self.by)
+        return scale(self.over(self.factors, self.out), self.by)
 
 
 def product(factors: Sequence[tuple[Node, Sequence[Any]]], out: Sequence[Any], sizes: Mapping[Any, Size]) -> Node:

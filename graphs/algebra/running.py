@@ -1,4 +1,4 @@
-"""What runs along an axis: products, running sums, windows; with their derivative rules.
+"""What runs along an axis: products, running sums, windows (rules in `derivative/running_rules.py`).
 
 | op       | operands | attributes        | value                                                                |
 |----------|----------|-------------------|----------------------------------------------------------------------|
@@ -13,15 +13,13 @@ right where entries are zero. A convolution is a product with windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, scale, zeros
+from symgrad.graphs.algebra.einsum import scale, zeros
 from symgrad.graphs.algebra.entries import under
 from symgrad.graphs.node import INTEGER, REAL, Node, make
-from symgrad.graphs.sizes import Shape, Size
-
-Cotangents = Sequence[Node | None]
+from symgrad.graphs.sizes import Size
 
 
 def multiply(x: Node, axis: int, order: int = 0) -> Node:
@@ -66,35 +64,3 @@ def _along(x: Node, axis: int, build: Callable[[Node, int], Node], length: Size 
     fresh = [] if width is None else ["width"]
     view.size.update(dict.fromkeys(fresh, width))
     return view.lay(inner, [*view.kept, *fresh], [*view.tags, *fresh])
-
-
-# rules --------------------------------------------------------------------------------------------------------
-
-
-def multiply_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """The next derivative of the product, contracted with u."""
-    x, (axis, order) = node.operands[0], node.attrs
-    s = tuple(f"s{i}" for i in range(lead))
-    rest = tuple(i for i in range(len(x.shape)) if i != axis)
-    more = tuple(f"m{i}" for i in range(order))
-    out = tuple("i" if k == axis else k for k in range(len(x.shape)))
-    return [contract([u, multiply(x, axis, order + 1)], [(*s, *rest, *more), (*rest, *more, "i")], (*s, *out))]
-
-
-def cumsum_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """Running sums from the other end."""
-    axis, reverse = node.attrs
-    return [cumsum(u, axis + lead, not reverse)]
-
-
-def windows_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """The windows laid back over each other."""
-    axis, step = node.attrs
-    return [overlap(u, axis + lead, step, node.operands[0].shape[axis])]
-
-
-def overlap_rule(node: Node, u: Node, lead: int) -> Cotangents:
-    """Windows again."""
-    axis, step = node.attrs
-    shape: Shape = node.operands[0].shape
-    return [windows(u, axis + lead, step, shape[axis], shape[-1])]

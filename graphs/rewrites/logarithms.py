@@ -32,7 +32,7 @@ DEEPEST = 32  # forms inside forms that are looked into
 LOWEST = -1e30  # below every exponent that matters: no infinity is subtracted from another
 
 
-class Parts(NamedTuple):
+class Floating(NamedTuple):
     """mantissa * exp(exponent), the mantissa None for one. `wild`: the whole may overflow although it is not large."""
 
     mantissa: Node | None
@@ -55,7 +55,7 @@ def log_of(argument: Node) -> Node | None:
     return add([elementwise("log", [parts.mantissa]), parts.exponent])
 
 
-def split(node: Node, depth: int = DEEPEST) -> Parts | None:
+def split(node: Node, depth: int = DEEPEST) -> Floating | None:
     """`node` as mantissa times exponential."""
     if depth == 0 or node in _silent:
         return None
@@ -68,7 +68,7 @@ def split(node: Node, depth: int = DEEPEST) -> Parts | None:
 _silent: WeakSet[Node] = WeakSet()  # forms that say nothing: asked once, since x (1 - x) asks twice about x at each level
 
 
-def _split(node: Node, depth: int) -> Parts | None:
+def _split(node: Node, depth: int) -> Floating | None:
     by, inner = scaled(node)
     if by != ONE:
         parts = split(inner, depth - 1)
@@ -77,12 +77,12 @@ def _split(node: Node, depth: int) -> Parts | None:
         scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in range(len(inner.shape)) if i not in axes)
         norm = broadcast(reduction(ops.LOGSUMEXP, scores, axes), kept, inner.shape)
-        return Parts(None, add([scores, norm], [ONE, MINUS]))
+        return Floating(None, add([scores, norm], [ONE, MINUS]))
     found = exponential_sum(inner)
     if found is not None and found[2] == ONE:
-        return Parts(None, shifted(reduction(ops.LOGSUMEXP, found[0], found[1])), True)
+        return Floating(None, shifted(reduction(ops.LOGSUMEXP, found[0], found[1])), True)
     if (z := one_plus_exp(inner)) is not None:
-        return Parts(None, elementwise("softplus", [z]), True)
+        return Floating(None, elementwise("softplus", [z]), True)
     if inner.op is ops.ELEMENTWISE:
         return _of_row(inner, depth)
     if inner.op in ops.PICKED or _squeezes(inner):
@@ -90,14 +90,14 @@ def _split(node: Node, depth: int) -> Parts | None:
     if inner.op in (ops.MAX, ops.MIN):
         parts = split(inner.operands[0], depth - 1)
         plain = parts is not None and parts.mantissa is None
-        return Parts(None, reduction(inner.op, parts.exponent, inner.attrs[0]), parts.wild) if parts and plain else None
+        return Floating(None, reduction(inner.op, parts.exponent, inner.attrs[0]), parts.wild) if parts and plain else None
     if inner.op is ops.MULTIPLY and inner.attrs[1] == 0:  # a product along an axis
         parts = split(inner.operands[0], depth - 1)
         if parts is None:
             return None
         axis = inner.attrs[0]
         mantissa = None if parts.mantissa is None else multiply(parts.mantissa, axis)
-        return Parts(mantissa, total(parts.exponent, (axis,)), True)
+        return Floating(mantissa, total(parts.exponent, (axis,)), True)
     if inner.op is ops.CUMSUM:
         return _of_running_sum(inner, depth)
     if inner.op is ops.ADD:
@@ -105,7 +105,7 @@ def _split(node: Node, depth: int) -> Parts | None:
     return _of_product(inner, depth) if inner.op is ops.EINSUM else None
 
 
-def _scaled(parts: Parts, by: Weight) -> Parts:
+def _scaled(parts: Floating, by: Weight) -> Floating:
     """A positive weight goes into the exponent, another into the mantissa."""
     if is_positive(by):
         return parts._replace(exponent=add([parts.exponent, _log(literal(by, parts.exponent.shape))]))
@@ -117,16 +117,16 @@ def _log(node: Node) -> Node:
     return elementwise("log", [node])
 
 
-def _of_row(node: Node, depth: int) -> Parts | None:
+def _of_row(node: Node, depth: int) -> Floating | None:
     row, x = node.attrs[0], node.operands[0]
     if row == "exp":
-        return Parts(None, x, True)
+        return Floating(None, x, True)
     if row == "sigmoid":
-        return Parts(None, scale(elementwise("softplus", [scale(x, MINUS)]), MINUS))
+        return Floating(None, scale(elementwise("softplus", [scale(x, MINUS)]), MINUS))
     if row == "cosh":  # (exp(x) + exp(-x)) / 2
         tail = elementwise("softplus", [scale(x, weight(-2))])
         half = _log(literal(sp.Rational(1, 2), x.shape))
-        return Parts(None, add([x, tail, half]), True)
+        return Floating(None, add([x, tail, half]), True)
     if row == "where":
         return _of_choice(node, depth)
     if row in ("reciprocal", "sqrt", "power"):
@@ -138,11 +138,11 @@ def _of_row(node: Node, depth: int) -> Parts | None:
             exponent = product(node.operands[1], parts.exponent)
         else:
             exponent = scale(parts.exponent, MINUS if row == "reciprocal" else weight(sp.Rational(1, 2)))
-        return Parts(mantissa, exponent, parts.wild or row != "sqrt")
+        return Floating(mantissa, exponent, parts.wild or row != "sqrt")
     return None
 
 
-def _of_choice(node: Node, depth: int) -> Parts | None:
+def _of_choice(node: Node, depth: int) -> Floating | None:
     """Both branches as parts; a branch that says nothing is its own mantissa."""
     condition, *branches = node.operands
     known = [split(branch, depth - 1) for branch in branches]
@@ -151,16 +151,16 @@ def _of_choice(node: Node, depth: int) -> Parts | None:
     both = [_as_parts(branch) if parts is None else parts for branch, parts in zip(branches, known, strict=True)]
     mantissas = [literal(1, node.shape) if parts.mantissa is None else parts.mantissa for parts in both]
     plain = all(parts.mantissa is None for parts in both)
-    return Parts(None if plain else elementwise("where", [condition, *mantissas]),
-                 elementwise("where", [condition, *(parts.exponent for parts in both)]),
-                 any(parts.wild for parts in both))
+    return Floating(None if plain else elementwise("where", [condition, *mantissas]),
+                    elementwise("where", [condition, *(parts.exponent for parts in both)]),
+                    any(parts.wild for parts in both))
 
 
-def _as_parts(node: Node) -> Parts:
+def _as_parts(node: Node) -> Floating:
     value = literal_value(node)
     if value is not None and is_positive(value):
-        return Parts(None, _log(node))
-    return Parts(node, literal(0, node.shape))
+        return Floating(None, _log(node))
+    return Floating(node, literal(0, node.shape))
 
 
 def _squeezes(node: Node) -> bool:
@@ -172,7 +172,7 @@ def _squeezes(node: Node) -> bool:
     return len(set(labels)) == len(labels) and all(size == 1 for label, size in sizes if label not in out)
 
 
-def _of_entries(inner: Node, depth: int) -> Parts | None:
+def _of_entries(inner: Node, depth: int) -> Floating | None:
     """Picked or rearranged entries: so are the parts (no deltas: a zero is no exponential)."""
     if inner.op is ops.VIEW and len(set(inner.attrs[1])) != len(inner.attrs[1]) or not inner.operands:
         return None
@@ -187,13 +187,13 @@ def _of_entries(inner: Node, depth: int) -> Parts | None:
         ones = [literal(1, parts.exponent.shape) if parts.mantissa is None else parts.mantissa for parts in every]
         mantissa = rebuild(inner, (*ones, *rest))
     exponent = rebuild(inner, (*(parts.exponent for parts in every), *rest))
-    return Parts(mantissa, exponent, any(parts.wild for parts in every))
+    return Floating(mantissa, exponent, any(parts.wild for parts in every))
 
 
 # sums ---------------------------------------------------------------------------------------------------------
 
 
-def _of_sum(inner: Node, depth: int) -> Parts | None:
+def _of_sum(inner: Node, depth: int) -> Floating | None:
     """log(a + b) -> log a + softplus(log b - log a) where both are positive; else the largest exponent is taken out."""
     if not inner.operands:
         return None
@@ -212,7 +212,7 @@ def _of_sum(inner: Node, depth: int) -> Parts | None:
         log = first.exponent
         for parts in rest:
             log = add([log, elementwise("softplus", [add([parts.exponent, log], [ONE, MINUS])])])
-        return Parts(None, log, wild)
+        return Floating(None, log, wild)
     negative = any(parts.mantissa is not None and literal_value(parts.mantissa) is not None for parts in parted)
     if not known or not wild and negative:
         return None
@@ -220,10 +220,10 @@ def _of_sum(inner: Node, depth: int) -> Parts | None:
     for parts in parted[1:]:
         largest = elementwise("maximum", [largest, _counting(parts)])
     top = _constant(largest)
-    return Parts(add([_rest(parts, top) for parts in parted]), top, wild)
+    return Floating(add([_rest(parts, top) for parts in parted]), top, wild)
 
 
-def _of_running_sum(inner: Node, depth: int) -> Parts | None:
+def _of_running_sum(inner: Node, depth: int) -> Floating | None:
     """The largest exponent of all is taken out of every partial sum."""
     parts = split(inner.operands[0], depth - 1)
     if parts is None or not parts.wild:
@@ -231,10 +231,10 @@ def _of_running_sum(inner: Node, depth: int) -> Parts | None:
     (axis, reverse), shape = inner.attrs, inner.shape
     kept = [i for i in range(len(shape)) if i != axis]
     top = broadcast(_constant(reduction(ops.MAX, _counting(parts), (axis,))), kept, shape)
-    return Parts(cumsum(_rest(parts, top), axis, reverse), top, True)
+    return Floating(cumsum(_rest(parts, top), axis, reverse), top, True)
 
 
-def _counting(parts: Parts) -> Node:
+def _counting(parts: Floating) -> Node:
     """The exponents that count: minus infinity where the mantissa is zero."""
     if parts.mantissa is None or literal_value(parts.mantissa) is not None:
         return parts.exponent
@@ -247,7 +247,7 @@ def _constant(largest: Node) -> Node:
     return stop(elementwise("maximum", [largest, literal(LOWEST, largest.shape)]))
 
 
-def _rest(parts: Parts, top: Node) -> Node:
+def _rest(parts: Floating, top: Node) -> Node:
     """The parts without exp(top)."""
     mantissa = literal(1, top.shape) if parts.mantissa is None else parts.mantissa
     return elementwise("times_exp", [mantissa, add([parts.exponent, top], [ONE, MINUS])])
@@ -256,7 +256,7 @@ def _rest(parts: Parts, top: Node) -> Node:
 # products -----------------------------------------------------------------------------------------------------
 
 
-def _of_product(inner: Node, depth: int) -> Parts | None:
+def _of_product(inner: Node, depth: int) -> Floating | None:
     """Products add exponents; a sum of products takes its largest exponent out, or is a logsumexp.
 
     One of the factors must have all the axes, so that no larger tensor is made than there was.
@@ -292,13 +292,13 @@ def _of_product(inner: Node, depth: int) -> Parts | None:
     common = _together(outside, out, size)
     axes = tuple(range(len(out), len(full)))
     if not axes:
-        return Parts(common, exponent, wild)
+        return Floating(common, exponent, wild)
     if not inside:
-        return Parts(common, shifted(reduction(ops.LOGSUMEXP, exponent, axes)), wild)
-    parts = Parts(_together(inside, full, size), exponent)
+        return Floating(common, shifted(reduction(ops.LOGSUMEXP, exponent, axes)), wild)
+    parts = Floating(_together(inside, full, size), exponent)
     top = _constant(reduction(ops.MAX, _counting(parts), axes))
     mantissa = total(_rest(parts, broadcast(top, range(len(out)), shape)), axes)
-    return Parts(mantissa if common is None else product(mantissa, common), top, wild)
+    return Floating(mantissa if common is None else product(mantissa, common), top, wild)
 
 
 def _together(factors: Sequence[tuple[Node, Sequence[Any]]], out: Sequence[Any], size: dict[Any, Any]) -> Node | None:
@@ -308,7 +308,7 @@ def _together(factors: Sequence[tuple[Node, Sequence[Any]]], out: Sequence[Any],
     return contract(nodes, names, out, {x: size[x] for x in out})
 
 
-def _shifted_factors(inner: Node, found: Sequence[Parts | None]) -> Parts | None:
+def _shifted_factors(inner: Node, found: Sequence[Floating | None]) -> Floating | None:
     """A @ exp(Z): each exponential is scaled by its largest entry along the summed axes, and the product stays one."""
     inputs, out = inner.attrs
     if not any(parts is not None and parts.wild for parts in found):
@@ -324,7 +324,7 @@ def _shifted_factors(inner: Node, found: Sequence[Parts | None]) -> Parts | None
         top = _constant(reduction(ops.MAX, parts.exponent, axes))
         factors.append(_rest(parts, broadcast(top, kept, operand.shape)))
         tops.append(contract([top], [[names[i] for i in kept]], out, sizes))
-    return Parts(contract(factors, inputs, out, sizes), add(tops), True) if tops else None
+    return Floating(contract(factors, inputs, out, sizes), add(tops), True) if tops else None
 
 
 def _log_of_choice(node: Node) -> Node | None:

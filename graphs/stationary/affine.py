@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
-from typing import NamedTuple
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, zeros
+from symgrad.graphs.algebra.flattening import Factor, Term, is_mixed
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare
@@ -26,7 +27,6 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, plus, times
 MANY = 99  # the degree of what is no polynomial
 MOVES = ops.LINEAR - ops.SUMS
 SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
-Factor = tuple[Node, tuple[int, ...]]
 
 
 class Obstacle(Exception):
@@ -125,26 +125,6 @@ def positive_sign(node: Node) -> Node:
 # flat products ----------------------------------------------------------------------------------------
 
 
-class Term(NamedTuple):
-    """`by` times the product of `factors`, summed over the labels that are not in `out`; one of `out` per axis."""
-
-    by: Weight
-    factors: tuple[Factor, ...]
-    out: tuple[int, ...]
-    sizes: Mapping[int, Size]
-
-    @property
-    def held(self) -> set[int]:
-        """The labels that an operand has."""
-        return {x for _, labels in self.factors for x in labels}
-
-    def over(self, factors: Sequence[Factor], out: Sequence[int]) -> Node:
-        """The product of some of the factors, with the axes `out`, without the weight."""
-        used = {x for _, labels in factors for x in labels} | set(out)
-        return contract([node for node, _ in factors], [labels for _, labels in factors], out,
-                        {x: self.sizes[x] for x in used})
-
-
 def terms(node: Node, opened: Container[Node] = ()) -> list[Term]:
     """`node` as a sum of terms; like terms are one.
 
@@ -165,7 +145,7 @@ def terms(node: Node, opened: Container[Node] = ()) -> list[Term]:
         if key not in merged:
             merged[key] = term
         elif (both := plus(merged[key].by, by)) is not None:
-            merged[key] = merged[key]._replace(by=both)
+            merged[key] = replace(merged[key], by=both)
         else:
             rest.append(term)
     return [term for term in (*merged.values(), *rest) if term.by.number]
@@ -183,15 +163,10 @@ def _parts(node: Node, opened: Container[Node]) -> list[tuple[Weight, Node]] | N
     if any(new is not old for new, old in zip(operands, node.operands, strict=True)):
         return [(ONE, contract(operands, inputs, out, sizes))]
     for place, operand in enumerate(operands):
-        if operand.op is ops.ADD and (len(operands) == 1 or operand in opened or _mixed(operand)):
+        if operand.op is ops.ADD and (len(operands) == 1 or operand in opened or is_mixed(operand)):
             return [(by, contract([*operands[:place], part, *operands[place + 1:]], inputs, out, sizes))
                     for by, part in zip(operand.attrs[0], operand.operands, strict=True)]
     return None
-
-
-def _mixed(node: Node) -> bool:
-    """A sum with a delta among its terms, which would vanish in the product."""
-    return any(o.op is ops.VIEW and len(set(o.attrs[1])) < len(o.shape) for o in node.operands)
 
 
 def _flat(node: Node, by: Weight, opened: Container[Node]) -> Term:
@@ -258,7 +233,7 @@ def total(parts: Sequence[Term]) -> Node:
 
 def scaled(parts: Sequence[Term], by: Weight) -> list[Term]:
     """All terms times a weight."""
-    return [term._replace(by=times(term.by, by)) for term in parts]
+    return [replace(term, by=times(term.by, by)) for term in parts]
 
 
 def reciprocal(node: Node) -> Node:

@@ -19,6 +19,7 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
+from symgrad.graphs.algebra.flattening import Term
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.linear import inverse, logdet, swapped
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, softmax
@@ -27,7 +28,6 @@ from symgrad.graphs.node import Node, Symbol, depends, topological, transform
 from symgrad.graphs.reverse import reverse
 from symgrad.graphs.stationary.affine import (
     Obstacle,
-    Term,
     degrees,
     is_symmetric,
     negative,

@@ -13,18 +13,17 @@ Weights and factors that H and b share are cancelled before anything is solved: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.graphs.algebra import linear
 from symgrad.graphs.algebra.einsum import contract, literal, scale, transpose, zeros
+from symgrad.graphs.algebra.flattening import Factor, Term
 from symgrad.graphs.algebra.primitives import add, concat, reshape, slices
 from symgrad.graphs.node import Node
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.sizes import product as size_product
 from symgrad.graphs.stationary.affine import (
-    Factor,
     Obstacle,
-    Term,
     at_zero,
     degrees,
     negative,
@@ -174,7 +173,7 @@ def _place(factor: Factor, out: Sequence[int]) -> tuple[Node, tuple[int, ...]] |
 def _dropped(term: Term, factor: Factor | None) -> Term:
     kept = list(term.factors)
     kept.remove(factor)  # type: ignore[arg-type]
-    return term._replace(factors=tuple(kept))
+    return replace(term, factors=tuple(kept))
 
 
 def _right_identity(group: Sequence[Factor], term: Term, b: Sequence[Term], axis: int, rank: int) -> list[Term] | None:
@@ -196,7 +195,7 @@ def _right_identity(group: Sequence[Factor], term: Term, b: Sequence[Term], axis
                     and all(each.out[term.out.index(labels[p])] == its[p] for p in stack)
                     and not any(mine in names for _, names in rest)):
                 turned = tuple((n, tuple(mine if x == its[column] else x for x in names)) for n, names in rest)
-                found.append(each._replace(factors=turned))
+                found.append(replace(each, factors=turned))
                 break
         else:
             return None

@@ -10,7 +10,7 @@ import pytest
 import symgrad as sg
 from symgrad.codegen.lowering.arrays import ALL, NEW, Arrays, broadcast_shape
 from symgrad.codegen.lowering.order import WRITTEN, pairs, typical
-from symgrad.codegen.lowering.products import Term, contract
+from symgrad.codegen.lowering.products import Operand, contract
 from symgrad.codegen.plan.binding import bind_sizes, solve_linear
 from symgrad.codegen.plan.plan import total
 from symgrad.graphs.sizes import dim
@@ -82,7 +82,7 @@ def test_products_have_the_shape_that_is_asked_for(seed):
     terms = []
     for at in range(r.choice([1, 2, 3, 4])):
         labels = tuple(r.sample(sorted(sizes), r.choice([0, 1, 2, 3])))
-        terms.append(Term(b.make("input", (), (at,), tuple(sizes[x] for x in labels), "real"), labels))
+        terms.append(Operand(b.make("input", (), (at,), tuple(sizes[x] for x in labels), "real"), labels))
     held = sorted({x for t in terms for x in t.labels})
     out = tuple(r.sample(held, r.randint(0, len(held))))
     assert contract(b, terms, out, "real").shape == tuple(sizes[x] for x in out)

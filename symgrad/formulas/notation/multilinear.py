@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Label = Hashable
 Maker = Callable[["Index", frozenset[Tree]], Tree]
-Factor = tuple[Maker, tuple[Label, ...]]
+MadeFactor = tuple[Maker, tuple[Label, ...]]
 MOST = 12  # factors of one product
 
 
@@ -61,7 +61,7 @@ class _Scope:
         self.sizes = dict(zip(out, shape, strict=True))
         self.samples, self.first = set(), set()
 
-    def factors(self, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> list[Factor]:
+    def factors(self, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> list[MadeFactor]:
         return [(self.note(operand, labels), labels) for operand, labels in terms]
 
     def note(self, operand: Node, labels: tuple[Label, ...]) -> Maker:
@@ -108,7 +108,7 @@ def write_scatter(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
     labels: list[Label] = list(range(len(body.shape)))
     rest = iter(labels[width:])
     out: list[Label] = []
-    hot: list[Factor] = []
+    hot: list[MadeFactor] = []
     scope = _Scope(w, labels, body.shape)
     for axis, size in enumerate(node.shape):
         if axis not in axes:
@@ -150,14 +150,14 @@ def delta(a: Tree, b: Tree) -> Tree:
     return UNIT if a == b or HIDDEN in (a, b) else name("δ", (a, b))
 
 
-def contraction(w: Writer, choices: Sequence[Sequence[Factor]], out: tuple[Label, ...], index: Index,
+def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[Label, ...], index: Index,
                 taken: frozenset[Tree], scope: _Scope) -> Tree:
     """The sum over labels not in `out` of the product of factors, at `index`.
 
     `choices` are lists of factors of one product: the first that has a matrix form is written so.
     """
     token: dict[Label, Tree] = {}
-    extra: list[Factor] = []
+    extra: list[MadeFactor] = []
     for label, at in zip(out, index, strict=True):
         if at is not None and token.setdefault(label, at) != at:
             extra.append((_fixed(delta(token[label], at)), ()))
@@ -189,11 +189,11 @@ def _fixed(tree: Tree) -> Callable[[Index, frozenset[Tree]], Tree]:
     return lambda index, taken: tree
 
 
-def _rest(factors: Sequence[Factor], token: Mapping[Label, Tree]) -> list[tuple[Label, ...]]:
+def _rest(factors: Sequence[MadeFactor], token: Mapping[Label, Tree]) -> list[tuple[Label, ...]]:
     return [tuple(x for x in labels if x not in token) for _, labels in factors]
 
 
-def _unit(factors: Sequence[Factor], left: tuple[Label, ...], token: Mapping[Label, Tree],
+def _unit(factors: Sequence[MadeFactor], left: tuple[Label, ...], token: Mapping[Label, Tree],
           sizes: Mapping[Label, Size]) -> set[Label]:
     return {x for labels in (left, *_rest(factors, token)) for x in labels if sizes.get(x) == 1}
 
@@ -203,7 +203,7 @@ def _entrywise(left: tuple[Label, ...], rest: Sequence[tuple[Label, ...]]) -> bo
     return len(left) > 2 and len(set(left)) == len(left) and all(labels in ((), left) for labels in rest)
 
 
-def _readable(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], token: Mapping[Label, Tree],
+def _readable(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...], token: Mapping[Label, Tree],
               sizes: Mapping[Label, Size]) -> bool:
     """Is there a form without indices?"""
     rest = _rest(factors, token)
@@ -215,7 +215,7 @@ def _readable(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], tok
     return matrix_form([(ONES, labels) for labels in rest], left, _unit(factors, left, token, sizes)) is not None
 
 
-def _in_matrices(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], token: Mapping[Label, Tree],
+def _in_matrices(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...], token: Mapping[Label, Tree],
                  taken: frozenset[Tree], sizes: Mapping[Label, Size]) -> Tree:
     rest = _rest(factors, token)
     trees = [make(_index(labels, token), taken) for make, labels in factors]
@@ -237,7 +237,7 @@ def _product(trees: Sequence[Tree], rest: Sequence[tuple[Label, ...]]) -> Tree:
     return hadamard([*scalars, tree], 0) if scalars else tree
 
 
-def _in_indices(w: Writer, factors: Sequence[Factor], left: tuple[Label, ...], token: Mapping[Label, Tree],
+def _in_indices(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...], token: Mapping[Label, Tree],
                 taken: frozenset[Tree], samples: set[Label]) -> Tree:
     summed = list(dict.fromkeys(x for labels in _rest(factors, token) for x in labels if x not in left))
     letters = w.letters(len(left) + len(summed), taken, [x in samples for x in (*left, *summed)])
