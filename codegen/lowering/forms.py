@@ -6,6 +6,7 @@ gives it a variable. NaN passes through all of them, infinities wherever the lim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
@@ -38,7 +39,7 @@ def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
     if name == "where":
         return _where(b, args[0], args[1], args[2], kind)
     if name == "taken":
-        return _where(b, args[0], args[1], b.number(0), kind)
+        return _taken(b, args[0], args[1], kind)
     args = [b.cast(a, kind) for a in args]
     form = FORMS.get(name)
     return form(b, args, kind) if form is not None else b.row(name, args, kind)
@@ -65,6 +66,13 @@ def _where(b: Arrays, condition: Expr, yes: Expr, no: Expr, kind: str) -> Expr:
     if yes.kind == no.kind == NUMBER:  # two Python numbers would make NumPy choose float64
         yes = b.full(yes.attrs[0], (), kind)
     return b.row("where", [condition, b.cast(yes, kind), b.cast(no, kind)], kind)
+
+
+def _taken(b: Arrays, condition: Expr, value: Expr, kind: str) -> Expr:
+    """0 where the condition does not hold; a divisor is infinite there, so that products are divided still."""
+    if value.op is acts.PRODUCT and value.attrs == (ONE, 0) and len(value.args) == 1:
+        return b.product([], [_where(b, condition, value.args[0], b.number(Weight(math.inf)), kind)], ONE, kind)
+    return _where(b, condition, value, b.number(0), kind)
 
 
 def _call(b: Arrays, name: str, *args: Expr) -> Expr:

@@ -13,10 +13,11 @@ from collections.abc import Container, Sequence
 import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal_value, scale
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import add, elementwise, softmax
 from symgrad.graphs.algebra.rows import ROWS, Y, partial
+from symgrad.graphs.algebra.signs import has_kink
 from symgrad.graphs.derivative.demand import (
     Support,
     Suspects,
@@ -137,6 +138,8 @@ def _elementwise(node: Node, u: Node, lead: int, live: Container[Node], support:
             result.append(v)
             continue
         local = lower(formula, {**env, Y: node}, node.shape)
+        if i == 0 and has_kink(node):  # a norm at 0
+            local = taken(local, elementwise("not_equal", [node, literal(0, node.shape)]))
         if support is not None and suspects.anything(local, support):
             less = without(v, support.condition, lead)
             if less is not v and suspects.wild(local):

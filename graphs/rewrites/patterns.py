@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, zeros
 from symgrad.graphs.algebra.primitives import add, reduction, softmax
+from symgrad.graphs.algebra.signs import bare as bare
+from symgrad.graphs.algebra.signs import is_positive as is_positive
+from symgrad.graphs.algebra.signs import positive as positive
 from symgrad.graphs.node import Node
 from symgrad.graphs.weights import ONE, Weight, times
 
 WIDEST = 64  # terms of a sum up to which sums inside are taken apart
-POSITIVE = ("exp", "sigmoid", "softplus", "cosh", "sqrt")  # or zero, where the logarithm is minus infinity too
-
-
-def bare(node: Node) -> Node:
-    """`node` without display names."""
-    while node.op is ops.NAMED:
-        node = node.operands[0]
-    return node
 
 
 def row_of(node: Node, row: str) -> Node | None:
@@ -75,38 +70,6 @@ def one_plus_exp(node: Node) -> Node | None:
     return None
 
 
-def is_positive(by: Weight) -> bool:
-    """Is the weight known to be positive?"""
-    return by.number > 0 and (by.factor is None or bool(by.factor.is_positive))
-
-
-def positive(node: Node) -> bool:
-    """Positive by form: exponentials, softmax, sigmoid, and sums, products and reciprocals of such."""
-    stack, seen = [node], 0
-    while stack:
-        node = bare(stack.pop())
-        seen += 1
-        if seen > 64:
-            return False
-        value = literal_value(node)
-        if value is not None:
-            if not is_positive(value):
-                return False
-        elif node.op is ops.ELEMENTWISE:
-            row = node.attrs[0]
-            if row == "reciprocal":
-                stack.append(node.operands[0])
-            elif row not in POSITIVE:
-                return False
-        elif node.op in (ops.EINSUM, ops.SLICE, ops.RESHAPE, ops.GATHER):
-            stack.extend(node.operands if node.op is ops.EINSUM else node.operands[:1])
-        elif node.op is ops.VIEW and len(set(node.attrs[1])) == len(node.attrs[1]):
-            stack.extend(node.operands)
-        elif node.op is ops.ADD and node.operands and all(map(is_positive, node.attrs[0])):
-            stack.extend(node.operands)
-        elif node.op is not ops.SOFTMAX:
-            return False
-    return True
 
 
 def shifted(node: Node) -> Node:

@@ -14,10 +14,9 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.rows import X0
+from symgrad.graphs.algebra.signs import not_negative
 from symgrad.graphs.node import Node
-from symgrad.graphs.rewrites.patterns import bare, is_positive, positive, row_of
-
-SEEN = 32  # pieces of a sum that are looked at
+from symgrad.graphs.rewrites.patterns import row_of
 
 
 def power_of_root(node: Node) -> Node:
@@ -41,25 +40,3 @@ def power_of_root(node: Node) -> Node:
         return node
     return contract([n for n, _ in factors], [labels for _, labels in factors], out,
                     dict(zip(out, node.shape, strict=True)))
-
-
-def not_negative(node: Node) -> bool:
-    """Not negative by form: squares, what is positive by form, and sums of such with positive weights."""
-    stack, seen = [node], 0
-    while stack:
-        node = bare(stack.pop())
-        seen += 1
-        if seen > SEEN:
-            return False
-        if node.op is ops.ADD:
-            if not all(map(is_positive, node.attrs[0])):
-                return False
-            stack += [operand for operand in node.operands if literal_value(operand) is None]
-        elif node.op is ops.EINSUM:
-            times = Counter(zip(node.operands, node.attrs[0], strict=True))
-            stack += [operand for (operand, _), count in times.items() if count % 2]
-        elif node.op is ops.ELEMENTWISE and node.attrs[0] in ("abs", "sqrt"):
-            continue
-        elif not positive(node):
-            return False
-    return True
