@@ -42,7 +42,7 @@ MATRICES = frozenset({INVERSE, SOLVE, LOGDET, COFACTOR, CHOLESKY})  # of the las
 PAIRS = frozenset({DISTANCES})  # of rows with rows
 
 KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES, PAIRS)
-OPS: Mapping[str, Op] = MappingProxyType({op: op for kind in KINDS for op in kind})
+OPS: Mapping[str, Op] = MappingProxyType({op: op for op in sorted(op for kind in KINDS for op in kind)})
 
 
 def named(name: str) -> Op:

@@ -38,7 +38,7 @@ WHOLE = frozenset({MATMUL, CALL})  # what takes whole arrays
 MOVES = frozenset({GATHER, CONCAT, PLACE})
 
 KINDS = (LEAVES, FILLS, SCALARS, VIEWS, REDUCTIONS, ARGUMENTS, RUNNING, WHOLE, MOVES)
-ACTS: Mapping[str, Act] = MappingProxyType({act: act for kind in KINDS for act in kind})
+ACTS: Mapping[str, Act] = MappingProxyType({act: act for act in sorted(act for kind in KINDS for act in kind)})
 
 
 def named(name: str) -> Act:
