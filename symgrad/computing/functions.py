@@ -247,8 +247,8 @@ _evaluators: WeakKeyDictionary[Tensor, dict[tuple[Any, ...], Function]] = WeakKe
 def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     """The value of `tensor` at arrays by symbol name, in float64; sizes that no array shows go by name too.
 
-    Names that the tensor was written with and does not depend on any more, as a Hessian of a quadratic form
-    on its variable, may be there. Raises DataError for missing or unknown names and for values that do not fit.
+    Values that it does not need may be there, as those of `sg.function`: one dict of data serves many tensors. Raises
+    DataError for missing names and for values that do not fit.
 
     >>> import symgrad as sg
     >>> evaluate(sg.eye(sg.dim("n")), {"n": 2})
@@ -268,7 +268,9 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
         (node,) = stabilise([tensor.node])
         known[key] = Function(list(inputs.items()), [("result", node)], 0, "numpy", "float64",
                               {dim(name): int(size) for name, size in given.items()}, True, None)
-    return known[key](**{name: value for name, value in values.items() if name not in given})
+    complete = all(name in values for name in inputs)  # else what is spare may be a name that was mistyped: it is shown
+    return known[key](**{name: value for name, value in values.items()
+                         if name not in given and (name in inputs or not complete)})
 
 
 def _is_size(key: str, value: Any, roots: Sequence[Node]) -> bool:

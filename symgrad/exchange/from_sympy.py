@@ -24,7 +24,8 @@ from symgrad.language.tensor import Tensor
 def from_sympy(expr: Any, symbols: Mapping[Any, Any] | None = None) -> Tensor:
     """A SymPy expression as a tensor: of matrices, of arrays, or a scalar formula of their entries.
 
-    `MatrixSymbol("X", n, m)` is `sg.data("X", (n, m))`, a scalar symbol `sg.data` of its name, all real; a symbol
+    `MatrixSymbol("X", n, m)` is `sg.data("X", (n, m))`, a scalar symbol `sg.data` of its name, all real (`conjugate` and
+    `re` leave them as they are; one that is declared complex is refused); a symbol
     that occurs in a shape or in the bounds of a sum is a size. Shapes are SymPy's: a column vector is n x 1. Only a
     formula that is 1 x 1, such as `x.T*A*x`, is a scalar. `from_sympy(x)` is the symbol itself:
 

@@ -18,7 +18,7 @@ from symgrad.calculus import derivatives
 from symgrad.exchange.labelled import Value, together, union
 from symgrad.exchange.sympy_entries import ENTRIES
 from symgrad.exchange.sympy_matrices import MATRICES
-from symgrad.exchange.sympy_scope import Reading, Running, Scope, entry, literal, refuse
+from symgrad.exchange.sympy_scope import Reading, Running, Scope, check_range, entry, literal, refuse
 from symgrad.language import contraction, linear_algebra, pointwise
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
@@ -38,9 +38,10 @@ def rule_of(e: Any) -> Callable[[Any, Scope], Any]:
     for kind in type(e).__mro__:
         if kind.__name__ in RULES:
             return RULES[kind.__name__]
-    if isinstance(e, (sp.Expr, sp.logic.boolalg.Boolean)) and e.args and not e.is_Matrix:
+    undone = isinstance(e, (sp.Limit, sp.Integral, sp.Subs))
+    if isinstance(e, (sp.Expr, sp.logic.boolalg.Boolean)) and e.args and not e.is_Matrix and not undone:
         return _scalar
-    refuse(e, "this class is not read")
+    refuse(e, "this class is not read" + "; where SymPy can, .doit() gives what it stands for" * undone)
 
 
 # leaves -----------------------------------------------------------------------------------------------------
@@ -64,8 +65,9 @@ def _symbol(e: Any, scope: Scope) -> Value:
         return literal(e, scope)
     if type(e).__name__ == "Idx":
         refuse(e, "an index that does not run; sum over it")
-    if e.is_extended_real is False:
-        refuse(e, "a symbol that is not real")
+    if e.is_extended_real is False or e.is_extended_real is None and e.is_complex:
+        refuse(e, "a symbol that is not real" if e.is_extended_real is False else
+               "a symbol that is declared complex, and tensors are real; declare it real=True")
     return Value(scope.leaf(e, e.name, ()))
 
 
@@ -87,6 +89,10 @@ def _filled(make: Callable[[Any], Tensor]) -> Callable[[Any, Scope], Value]:
     return lambda e, scope: Value(make(scope.shape(e.shape)))
 
 
+def _no_function(e: Any, scope: Scope) -> Value:
+    refuse(e, "this is no function: it has no values at points")
+
+
 # scalars ----------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +103,9 @@ def _scalar(e: Any, scope: Scope) -> Reading:
         (value,) = yield [(inner, scope)]
         return Value(linear_algebra.logdet(value.tensor), value.labels)
     operands = [part for part in dict.fromkeys(_operands(e)) if not isinstance(part, NUMBERS)]
+    for number in _operands(e):
+        if isinstance(number, sp.Number):
+            check_range(number)
     if len(operands) > MOST:
         refuse(e, f"more than {MOST} operands")
     values = dict(zip(operands, (yield [(part, scope) for part in operands]), strict=True))
@@ -167,5 +176,6 @@ RULES: Mapping[str, Callable[[Any, Scope], Any]] = MappingProxyType({
     "IndexedBase": _indexed_base, "Identity": _identity,
     "ZeroMatrix": _filled(contraction.zeros), "OneMatrix": _filled(contraction.ones),
     "ZeroArray": _filled(contraction.zeros), "OneArray": _filled(contraction.ones),
-    "Derivative": _derivative, "KroneckerDelta": _delta, **MATRICES, **ENTRIES,
+    "Derivative": _derivative, "KroneckerDelta": _delta, "DiracDelta": _no_function,
+    "SingularityFunction": _no_function, **MATRICES, **ENTRIES,
 })

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from symgrad.language.rearrange import expand_dims, squeeze
 from symgrad.language.symbols import data
 from symgrad.language.tensor import Tensor
 
+LARGEST, SMALLEST = sp.Rational(sys.float_info.max), sp.Rational(5e-324)
 SHOWN = 80  # characters of a sub-expression in a message
 SHAPED = ("MatrixSymbol", "Identity", "ZeroMatrix", "OneMatrix", "ArraySymbol", "ZeroArray", "OneArray", "IndexedBase",
           "Reshape")  # classes whose arguments are a shape, after a name or an array
@@ -161,7 +163,16 @@ def literal(e: sp.Expr, scope: Scope) -> Value:
     number = e.xreplace(dict(scope.sizes))
     if number is sp.nan or number.is_real is False:
         refuse(e, "this is not a real number")
+    check_range(number)
     return Value(as_tensor(number, "from_sympy"), (), number)
+
+
+def check_range(number: sp.Expr) -> None:
+    """Refuses a decimal or fraction whose nearest float is infinite, or 0; whole numbers may cancel and are kept."""
+    if number.is_Float or number.is_Rational and not number.is_Integer:
+        near = abs(number)
+        if near > LARGEST or 0 != near < SMALLEST:
+            refuse(number, f"this number is beyond the {'largest' if near > 1 else 'smallest'} that can be computed with")
 
 
 def entry(e: Any, value: Value) -> Value:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
+from numbers import Real
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -147,7 +148,7 @@ class Model:
         functions = fitting.check_callbacks(callbacks)
         everything = self.checked(data, "data", True, chosen)
         train, held = everything, None
-        if isinstance(validation, (int, float)) and not isinstance(validation, bool):
+        if isinstance(validation, Real) and not isinstance(validation, bool):
             train, held = split(everything, float(validation), np.random.default_rng((self.seed, 2)))
         elif validation is not None:
             held = self.checked(validation, "validation", True, chosen)

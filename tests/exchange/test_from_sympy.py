@@ -300,7 +300,7 @@ def test_deep_formulas():
     (A ** n, "from_sympy: A**n (MatPow): a power of a matrix has an int as its exponent; entry by entry it is HadamardPower"),
     (2 * sp.gamma(a), "from_sympy: gamma(a) (gamma): elementwise: no row for gamma in the formula; known are"),
     (sp.Function("f")(a), "from_sympy: f(a) (f): elementwise: no row for f in the formula"),
-    (sp.Integral(a, a), "from_sympy: (a,) (Tuple): this class is not read"),
+    (sp.Integral(a, a), "from_sympy: Integral(a, a) (Integral): this class is not read; where SymPy can, .doit() gives what"),
     (sp.I * a, "from_sympy: I (ImaginaryUnit): this is not a real number"),
     (sp.oo, "from_sympy: oo (Infinity): this is not a real number"),
     (sp.Symbol("z", imaginary=True), "from_sympy: z (Symbol): a symbol that is not real"),
