@@ -65,7 +65,7 @@ def share(blocks: Sequence[LoopBlock], names: Mapping[Expr, str], sizes: Sequenc
     for uses in found.values():
         if len(uses) > 1:
             function = name(title(uses[0][0]))
-            texts.append(written(function, uses, names, sizes, memory, by_value))
+            texts.append(nest_text(function, uses, names, sizes, memory, by_value))
     return texts
 
 
@@ -109,8 +109,8 @@ def title(block: LoopBlock) -> str:
     return "_".join([*words][:WORDS] or [operation])
 
 
-def written(function: str, uses: Sequence[tuple[LoopBlock, Nest]], names: Mapping[Expr, str], sizes: Sequence[str],
-            memory: Callable[[Expr], Any], by_value: Collection[Expr]) -> str:
+def nest_text(function: str, uses: Sequence[tuple[LoopBlock, Nest]], names: Mapping[Expr, str], sizes: Sequence[str],
+              memory: Callable[[Expr], Any], by_value: Collection[Expr]) -> str:
     """The text of a function for all these blocks, whose lines become its calls."""
     first = uses[0][1]
     kinds = first.key[1]

@@ -37,14 +37,8 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
     after "where".
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names)
-    main, definitions, more = written(node, mode, words, stop, ALONE, False)
+    _, main, definitions, more = presentation(node, mode, words, stop, ALONE)
     return spelled(main, definitions, more, style)
-
-
-def written(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node], most: int | None,
-             over: bool) -> tuple[Tree, Lines, bool]:
-    """The main formula, the definitions it needs, and whether there are more of them."""
-    return presentation(node, mode, words, stop, most, over)[1:]
 
 
 def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] = frozenset(),

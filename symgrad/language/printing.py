@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.formulas.names import shape_text, symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
-from symgrad.formulas.rendering import Lines, spelled, written
+from symgrad.formulas.rendering import Lines, presentation, spelled
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
@@ -22,7 +22,7 @@ GLANCE, PIECES = 20, 60  # nodes that an error message looks at, and pieces it m
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
     if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
-    return written(t.node, SAMPLE, lexicon([t.node], layer_names([t])), frozenset(), None, t.over is not None)
+    return presentation(t.node, SAMPLE, lexicon([t.node], layer_names([t])), over=t.over is not None)[1:]
 
 
 def text(t: Tensor) -> str:
