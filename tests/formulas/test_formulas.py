@@ -10,7 +10,8 @@ from readback import seen
 
 import symgrad as sg
 from symgrad.formulas.rendering import render
-from symgrad.formulas.spelling.glyphs import latex_name, parse_name, unicode_name, upper
+from symgrad.formulas.spelling.glyphs import parse_name, unicode_name, upper
+from symgrad.formulas.spelling.letters import latex_name
 from symgrad.graphs.algebra import linear, running
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.weights import weight

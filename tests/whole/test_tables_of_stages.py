@@ -7,7 +7,7 @@ import reference
 from places import ROOT
 from primitive_table import EXAMPLES
 
-from symgrad.codegen.c import steps
+from symgrad.codegen.c import writers
 from symgrad.codegen.lowering import acts, lower
 from symgrad.codegen.plan import indices, plan
 from symgrad.codegen.python import spell
@@ -29,7 +29,7 @@ OF_ACTS = {
     "work": (plan.WORK, {acts.CALL: "by the name of the function: `CALLED`"}),
     "index maps": (indices.STEPS, dict.fromkeys(set(acts.ACTS.values()) - acts.VIEWS, "no view")),
     "NumPy": (spell.RULES, spell.ELSEWHERE),
-    "C": (steps.WRITERS, steps.ELSEWHERE),
+    "C": (writers.WRITERS, writers.ELSEWHERE),
 }
 
 
@@ -59,7 +59,7 @@ def test_functions_of_whole_arrays_are_known_to_work_and_to_c():
     assert {"solve", "einsum", "powers", "distances"} <= names
     assert names <= set(plan.CALLED), "say in plan.CALLED what the function costs"
     python_only = {"cofactor": "no C yet", "overlap": "C has it as `overlaps`, with what is laid back"}
-    assert names <= set(steps.CALLED) | set(python_only)
+    assert names <= set(writers.CALLED) | set(python_only)
 
 
 def functions(tree):
