@@ -19,7 +19,7 @@ from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
-from symgrad.graphs.node import REAL, Node, in_order_of_use, topological, transform
+from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.rewrites.both_signs import mirrored
 from symgrad.graphs.rewrites.stable import stabilise
@@ -112,9 +112,9 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables])
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
-                  over if found[-1].leaf.shape else None)
+                  over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]))
     steps = forward(found, world)
-    steps += backward(found, variables, world, steps)
+    steps += backward(found, world, steps)
     means = [s for s in steps if s.kind == "backward" and s.batch is not None]
     if weight is not None and means:
         place = {x.node: i for i, x in enumerate(variables)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from heapq import heappop, heappush
 
 from symgrad.derivations import laws, reasons, text
 from symgrad.derivations.transcript import Stage, World
@@ -19,7 +20,6 @@ from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
 from symgrad.graphs.pieces.choosing import solid
 from symgrad.graphs.samples import sample_axes
-from symgrad.language.tensor import Tensor, wrap
 
 
 class Step(Stage):
@@ -86,12 +86,9 @@ def forward(found: Sequence[Box], world: World, inside: str = "") -> list[Step]:
                  by=tuple(sorted(number[o] for o in box.operands if o in number))) for box in inner]
 
 
-def backward(found: Sequence[Box], wrt: Sequence[Tensor], world: World, before: Sequence[Step],
-             inside: str = "") -> list[Step]:
+def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside: str = "") -> list[Step]:
     """Steps in the lecture's order: from the loss backward; of one layer, the input, then b, then W."""
-    root = found[-1]
-    wanted = {x.node for x in wrt}
-    live = depends([root.node], wanted)
+    root, live = found[-1], world.live
     users: dict[Box, list[Box]] = {box: [] for box in found}
     for box in found:
         for operand in box.operands:
@@ -101,9 +98,9 @@ def backward(found: Sequence[Box], wrt: Sequence[Tensor], world: World, before: 
     steps: list[Step] = []
     defined = {s.box: s.number for s in before}
     derived: dict[Box, int] = {}
-    ready = [root]
+    ready = [-order[root]]
     while ready:
-        box = ready.pop(0)
+        box = found[-heappop(ready)]
         inputs = [o for o in box.operands if o.node in live]
         for operand in inputs:
             waiting[operand] -= 1
@@ -116,7 +113,8 @@ def backward(found: Sequence[Box], wrt: Sequence[Tensor], world: World, before: 
             by = [derived[u] for u in uses if u in derived]
             by += [defined[u] for u in uses if u in defined and (len(uses) == 1 or u is root)]
             steps.append(_gradient_step(derived[operand], operand, uses, world, tuple(sorted(by)), inside))
-        ready = sorted({*ready, *inner}, key=lambda o: -order[o])
+        for operand in inner:
+            heappush(ready, -order[operand])
     return steps
 
 
@@ -140,8 +138,11 @@ def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
             u = contract([u], [labels], (0, *labels), sizes)
         elif not _sampled(user) and summed:
             u = contract([u], [labels], labels[1:], sizes)
-    (part,) = local_cotangents(user, u, [box.leaf])
-    return part
+    if box not in world.parts.get((user, u), ()):  # all operands alike in one pass: a concatenation has many
+        alike = [o for o in user.operands if o.node in world.live and _sampled(o) == _sampled(box)]
+        parts = local_cotangents(user, u, [o.leaf for o in alike])
+        world.parts[user, u] = world.parts.get((user, u), {}) | dict(zip(alike, parts, strict=True))
+    return world.parts[user, u][box]
 
 
 def inside_of(step: Step) -> tuple[Step, ...]:
@@ -166,7 +167,7 @@ def inside_of(step: Step) -> tuple[Step, ...]:
     found = boxes(user.local, {}, user.name, keep=between, letter="u")
     seed = step.world.seed if user is step.world.root else cotangent_leaf(user, step.world.samples)
     found[-1] = replace(found[-1], kind=user.kind if user.kind == "output" else "operation")
-    world = World(found[-1], seed, step.loss, None, step.world.samples)
+    world = World(found[-1], seed, step.loss, None, step.world.samples, live)
     first = [s for s in forward(found, world, step.label) if s.box.node in live]
     first = [replace(s, number=i, by=()) for i, s in enumerate(first, start=1)]
-    return (*first, *backward(found, [wrap(leaf)], world, first, step.label))
+    return (*first, *backward(found, world, first, step.label))

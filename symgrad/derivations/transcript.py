@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,8 @@ class World:
     loss: str
     weight: Weight | None
     samples: Size | None  # where the loss is that of one sample
+    live: AbstractSet[Node]  # what depends on the variables that were asked for
+    parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
 
 
 @dataclass(frozen=True, eq=False, repr=False)

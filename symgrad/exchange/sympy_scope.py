@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from symgrad.exchange.labelled import IndexLabel, Value
 from symgrad.formulas.names import shape_text
@@ -20,6 +21,7 @@ from symgrad.language.tensor import Tensor
 
 LARGEST, SMALLEST = sp.Rational(sys.float_info.max), sp.Rational(5e-324)
 SHOWN = 80  # characters of a sub-expression in a message
+MANY = 50  # operands that SymPy does not sort for a message, which takes it the square of their number
 SHAPED = ("MatrixSymbol", "Identity", "ZeroMatrix", "OneMatrix", "ArraySymbol", "ZeroArray", "OneArray", "IndexedBase",
           "Reshape")  # classes whose arguments are a shape, after a name or an array
 
@@ -36,7 +38,7 @@ def refuse(e: Any, why: str) -> NoReturn:
 def shown(e: Any) -> str:
     """A sub-expression in a message: on one line, and not too long."""
     try:
-        text = " ".join(str(e).split())
+        text = " ".join(StrPrinter({"order": None if len(getattr(e, "args", ())) < MANY else "none"}).doprint(e).split())
     except RecursionError:  # SymPy's printers recurse
         return "(too deep to show)"
     return text if len(text) <= SHOWN else text[:SHOWN - 3] + "..."

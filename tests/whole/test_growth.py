@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import sympy as sp
 
 import symgrad as sg
 
@@ -63,3 +64,35 @@ def test_what_is_simplified_is_the_same_and_settled(make):
     names = {"A": [[0.1 * (i - j) for i in range(5)] for j in range(5)], "v": [1.0, 2.0, 3.0, 4.0, 5.0]}
     values = names if make is not terms else {f"{x}{i}": i / 7 for i in range(60) for x in "ab" if f"{x}{i}" != "b0"}
     assert t.eval(**values) == pytest.approx(short.eval(**values), rel=1e-9)
+
+
+def concatenated(n):
+    return sg.sum(sg.concatenate([sg.parameter(f"p{i}", 2) for i in range(n)]) ** 2)
+
+
+def added(n):
+    first, *rest = (sg.parameter(f"p{i}", 2) for i in range(n))
+    return sg.sum(sg.tanh(sum(rest, first)) ** 2)
+
+
+def branches(n):
+    x = sg.data("x", 3)
+    return sum((sg.sum(sg.tanh(sg.parameter(f"W{i}", (3, 3)) @ x)) for i in range(1, n)), sg.sum(x))
+
+
+@pytest.mark.parametrize("make", [concatenated, added, branches], ids=lambda f: f.__name__)
+def test_derive_is_linear(make):
+    small, large = (calls(sg.derive, make(n)) for n in (80, 160))
+    assert large < 2.5 * small, (small, large)
+
+
+def refused(e):
+    with pytest.raises(sg.SymgradError, match=r"from_sympy: x0 \+ x1.*\.\.\. \(Add\): more than 1000 operands"):
+        sg.from_sympy(e)
+
+
+def test_sums_of_sympy_are_read_and_refused_in_linear_time():
+    small, large = (calls(sg.from_sympy, sp.Add(*sp.symbols(f"x0:{n}"))) for n in (200, 400))
+    assert large < 2.5 * small, (small, large)
+    small, large = (calls(refused, sp.Add(*sp.symbols(f"x0:{n}"))) for n in (1500, 3000))
+    assert large < 2.5 * small, (small, large)
