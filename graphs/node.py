@@ -56,10 +56,7 @@ class Node:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        order = topological([self])
-        place = {node: i for i, node in enumerate(order)}
-        rows = [(str(n.op), tuple(place[o] for o in n.operands), n.attrs, n.shape, n.dtype) for n in order]
-        return _revive, (rows,)
+        return _revive, (rows_of([self])[1],)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +183,22 @@ def _text(attr: Any) -> str:
     raise TypeError(f"an attribute of a node must be plain data, not {type(attr).__name__}")
 
 
-def _revive(rows: list[tuple[Any, ...]]) -> Node:
+def rows_of(roots: Sequence[Node]) -> tuple[dict[Node, int], list[tuple[Any, ...]]]:
+    """The graph of `roots` as flat rows, operands before consumers, and the place of each node in them."""
+    place = {node: i for i, node in enumerate(topological(roots))}
+    return place, [(str(n.op), tuple(place[o] for o in n.operands), n.attrs, n.shape, n.dtype) for n in place]
+
+
+def revived(rows: list[tuple[Any, ...]]) -> list[Node]:
+    """The nodes that `rows_of` gave rows of."""
     nodes: list[Node] = []
     for op, places, attrs, shape, dtype in rows:
         nodes.append(make(op, [nodes[p] for p in places], attrs, shape, dtype))
-    return nodes[-1]
+    return nodes
+
+
+def _revive(rows: list[tuple[Any, ...]]) -> Node:
+    return revived(rows)[-1]
 
 
 def topological(roots: Iterable[Node], enter: Callable[[Node], bool] | None = None) -> list[Node]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 
 class Op(str):
     """The name of a primitive: one of the objects below."""
 
     __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return named, (str(self),)
 
 
 INPUT, CONSTANT, IOTA = Op("input"), Op("constant"), Op("iota")

@@ -6,14 +6,14 @@ taken of such a sum (logsumexp), of 1 + exp(z) (softplus), of a softmax, a sigmo
 or sum of such with factors of any sign (`logarithms.py`), no quotient of two is left (`quotients.py`), and no root
 of a sum of squares is squared; so that values, gradients and Hessians at logits of 1000 are finite and right when
 they are asked for together.
-Rules look through display names. Derivatives of a stable graph are stable: they are marked `settled` and
-not searched again.
+Rules look through display names. Derivatives of a stable graph are stable: a caller that knows of them says so
+(`settled`), and they are not searched again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
@@ -26,46 +26,34 @@ from symgrad.graphs.rewrites.roots import power_of_root
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
-settled: WeakSet[Node] = WeakSet()
-_known: WeakKeyDictionary[Node, ref[Node]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Node, ref[Node]] = WeakKeyDictionary()  # of graphs of which nothing is kept or settled
 TWO = Weight(2)
 OPAQUE = -1000  # owners from here downwards: stand-ins for kept nodes, which never survive `stabilise`
 
 
-def stabilise(roots: Sequence[Node], keep: Collection[Node] = ()) -> list[Node]:
-    """The graph in stable forms; nodes in `keep` (variables asked for) stay as they are, and opaque."""
-    known = [] if keep else [_known[root]() for root in roots if root in _known]
-    if len(known) == len(roots) and None not in known:
-        return [node for node in known if node is not None]
+def stabilise(roots: Sequence[Node], keep: Collection[Node] = (), settled: Collection[Node] = ()) -> list[Node]:
+    """The graph in stable forms. Nodes in `keep` (variables asked for) stay as they are, and opaque.
+
+    Nodes that are `settled` stay as well: they are in stable forms already.
+    """
+    if not keep and not settled:
+        known = [_known[root]() for root in roots if root in _known]
+        if len(known) == len(roots) and None not in known:
+            return [node for node in known if node is not None]
     kept = {node: _opaque(node, i) for i, node in enumerate(dict.fromkeys(keep))}
-    memo = dict(kept)
-    for node in _settled_below(roots):
-        memo.setdefault(node, node)
+    memo = {**{node: node for node in settled}, **kept}
     results = transform(roots, lambda node, operands: _stable(rebuild(node, operands)), memo)
     if keep:
         return transform(results, rebuild, {stand_in: node for node, stand_in in kept.items()})
-    for root, result in zip(roots, results, strict=True):
-        _known[root] = _known[result] = ref(result)
+    if not settled:
+        for root, result in zip(roots, results, strict=True):
+            _known[root] = ref(result)
     return results
 
 
 def _opaque(node: Node, number: int) -> Node:
     """A symbol in the place of a kept node: no rule looks inside."""
     return input_node(Symbol("data", "kept", owner=OPAQUE - number), node.shape, node.dtype)
-
-
-def _settled_below(roots: Sequence[Node]) -> list[Node]:
-    found, stack, seen = [], list(roots), set(roots)
-    while stack:
-        node = stack.pop()
-        if node in settled:
-            found.append(node)
-            continue
-        for operand in node.operands:
-            if operand not in seen:
-                seen.add(operand)
-                stack.append(operand)
-    return found
 
 
 def _stable(node: Node) -> Node:

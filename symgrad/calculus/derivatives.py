@@ -1,31 +1,25 @@
 """Gradients, Jacobians, Hessians and products with them, of tensors by tensors.
 
-Raw formulas are brought into their stable forms first; then one reverse pass per call, on nodes. The only
-question here is which sample axis a result has: a derivative is over T if and only if `y` or the variable
-is. Layout: gradients have the shape of the variable, Jacobians are `y.shape + x.shape`.
+Raw formulas are brought into their stable forms first; then one reverse pass per call, on nodes (`pipeline.py`
+has all passes in order). The only question here is which sample axis a result has: a derivative is over T if and
+only if `y` or the variable is. Layout: gradients have the shape of the variable, Jacobians are `y.shape + x.shape`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary, ref
 
+from symgrad.calculus.pipeline import Posed, Raw, derived, finished, posed
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.errors import DifferentiationError, ShapeError
 from symgrad.graphs.node import REAL, Node, topological
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
-from symgrad.graphs.rewrites.both_signs import tidied
-from symgrad.graphs.rewrites.declared import simplified
-from symgrad.graphs.rewrites.picking import unpicked
-from symgrad.graphs.rewrites.stable import settled, stabilise
 from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import Size
 from symgrad.language.align import as_tensor, describe
-from symgrad.language.recipes import ambient, is_absorbed, put_back, remember, replay, stand_in
-from symgrad.language.tensor import Tensor, births, wrap
+from symgrad.language.recipes import ambient, stable
+from symgrad.language.tensor import Tensor, wrap
 
 
 def _scalar(y: Any, operation: str) -> Tensor:
@@ -67,64 +61,10 @@ def _as_used(y: Tensor, x: Tensor) -> Tensor:
     return x
 
 
-def _stable(y: Tensor, variables: Sequence[Tensor]) -> Node:
-    """The stable form of `y`, in which the variables are kept."""
-    inner = [x.node for x in variables if x.node.op not in ops.GIVEN]
-    below = set(topological([y.node])) if inner else set()
-    (root,) = stabilise([y.node], keep=[node for node in inner if node in below])
-    return root
-
-
-def _apart(function: Callable[..., Tensor], y: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
-    """`function(y, x, ...)` for an `x` that normal forms absorb: `y` as it was written, x a fresh variable."""
-    new = stand_in(x)
-    result = function(replay(y, x, new), new, *rest)
-    return wrap(put_back(result.node, new, x), result.over)
-
-
-def _finished(nodes: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
-    """Derivatives in their shorter forms, which hold for independent entries too: they may be differentiated again."""
-    results = [as_real(node) for node in tidied(simplified(unpicked(nodes), declared=False))]
-    if all(x.op in ops.GIVEN for x in variables):  # what lies below others was not stabilised
-        settled.update(results)
-    return results
-
-
-def _done(node: Node, over: Size | None, variables: Sequence[Node]) -> Tensor:
-    return wrap(_finished([node], variables)[0], over)
-
-
-_gradients: WeakKeyDictionary[Node, tuple[ref[Tensor], ref[Tensor]]] = WeakKeyDictionary()
-
-
-def _recorded(raw: Sequence[Tensor], before: int, function: Callable[..., Any],
-              args: Sequence[tuple[Any, ...]]) -> list[Tensor]:
-    """Derivatives, simplified by declared facts, with notes of how they were made and of what they were before."""
-    results = []
-    for t, short, given in zip(raw, simplified([t.node for t in raw], declared=True), args, strict=True):
-        node = as_real(short)
-        if node is t.node:
-            results.append(remember(t, before, function, given))
-            continue
-        if t.node in settled:
-            settled.add(node)
-        results.append(remember(wrap(node, t.over), before, function, given, ambient=t.node))
-    return results
-
-
-def _remember(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    _gradients[g.node] = ref(y), ref(x)
-    return g
-
-
-def gradient_of(node: Node) -> tuple[Tensor, Tensor] | None:
-    """(y, x) where `node` is the gradient of `y` by `x` and both are still there: for drawings."""
-    y, x = (known() for known in _gradients.get(node, (_nothing, _nothing)))
-    return None if y is None or x is None or node in (y.node, x.node) else (y, x)
-
-
-def _nothing() -> None:
-    return None
+def gradient_of(t: Tensor) -> tuple[Tensor, Tensor] | None:
+    """(y, x) where `t` was made as the gradient of `y` by `x`: for drawings."""
+    made = t.recipe
+    return (made.args[0], made.args[1]) if made is not None and made.function is gradient else None
 
 
 def _coupled(root: Node, x: Node) -> bool:
@@ -132,8 +72,9 @@ def _coupled(root: Node, x: Node) -> bool:
     return axes.get(root, 0) != 0
 
 
-def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) -> Tensor:
+def _jacobian(y: Tensor, x: Tensor, asked: Posed, operation: str) -> Raw:
     """The Jacobian of `y` by `x`, laid out as `y.shape + x.shape`, with the sample axis in front."""
+    root, node = asked.root, asked.x
     rank = len(root.shape)
     if y.over is not None and x.over is not None:
         if y.over != x.over:
@@ -144,13 +85,11 @@ def _derivative(y: Tensor, x: Tensor, root: Node, node: Node, operation: str) ->
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
         (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
-        return _done(_to_front(j, rank - 1), y.over, [node])
+        return derived(asked, _to_front(j, rank - 1), y.over)
     if not node.shape:  # forwards there is one direction, and no deltas
-        return _done(push_forward(root, node, contract([], [], ())), y.over, [node])
+        return derived(asked, push_forward(root, node, contract([], [], ())), y.over)
     (j,) = reverse(root, delta_seed(root.shape), [node])
-    if x.over is not None:
-        return _done(_to_front(j, rank), x.over, [node])
-    return _done(j, y.over, [node])
+    return derived(asked, j if x.over is None else _to_front(j, rank), y.over if x.over is None else x.over)
 
 
 def _to_front(node: Node, axis: int) -> Node:
@@ -170,20 +109,18 @@ def gradient(y: Any, wrt: Any) -> Any:
     2 w
     """
     target = ambient(_scalar(y, "gradient"))
-    before = next(births)
-    variables = variables_of(wrt, "gradient")
-    used = {x: _as_used(target, x) for x in variables}
-    solid = [x for x in dict.fromkeys(used.values()) if not is_absorbed(x)]
-    nodes, root = [x.node for x in solid], _stable(target, solid)
+    variables = list(dict.fromkeys(variables_of(wrt, "gradient")))
+    asked = {x: posed(target, _as_used(target, x)) for x in variables}
+    found: dict[Tensor, Raw] = {}
     if target.over is None:
-        parts = _finished(reverse(root, delta_seed(()), nodes), nodes)
-        found = {x: wrap(g, x.over) for x, g in zip(solid, parts, strict=True)}
+        for root in dict.fromkeys(question.root for question in asked.values()):  # one pass for each graph
+            some = {x: question for x, question in asked.items() if question.root is root}
+            parts = reverse(root, delta_seed(()), [question.x for question in some.values()])
+            found |= {x: derived(question, g, x.over) for (x, question), g in zip(some.items(), parts, strict=True)}
     else:
-        found = {x: _derivative(target, x, root, node, "gradient") for x, node in zip(solid, nodes, strict=True)}
-    raw = [found[used[x]] if used[x] in found else _apart(gradient, target, used[x]) for x in variables]
-    results = _recorded(raw, before, gradient, [(target, x) for x in variables])
-    made = {x: _remember(g, target, x) for x, g in zip(variables, results, strict=True)}
-    return in_form(made.__getitem__, wrt)
+        found = {x: _jacobian(target, x, question, "gradient") for x, question in asked.items()}
+    made = finished([found[x] for x in variables], gradient, [(target, x) for x in variables])
+    return in_form(dict(zip(variables, made, strict=True)).__getitem__, wrt)
 
 
 def jacobian(y: Any, x: Any) -> Any:
@@ -200,13 +137,8 @@ def jacobian(y: Any, x: Any) -> Any:
     variables_of(x, "jacobian")
 
     def one(variable: Tensor) -> Tensor:
-        before = next(births)
-        used = _as_used(target, variable)
-        if is_absorbed(used):
-            result = _apart(jacobian, target, used)
-        else:
-            result = _derivative(target, used, _stable(target, [used]), used.node, "jacobian")
-        return _recorded([result], before, jacobian, [(target, variable)])[0]
+        raw = _jacobian(target, variable, posed(target, _as_used(target, variable)), "jacobian")
+        return finished([raw], jacobian, [(target, variable)])[0]
 
     return in_form(one, x)
 
@@ -226,16 +158,13 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
 
 
 def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
-    x, z = _as_used(y, x), _as_used(y, z)
-    if is_absorbed(z):
-        new = stand_in(z)
-        apart = _second(replay(y, z, new), replay(x, z, new), new)
-        return wrap(put_back(apart.node, new, z), apart.over)
     g = gradient(y, x)
-    if x.over is not None and z.over is not None and _coupled(g.node, z.node):
-        raise DifferentiationError(
-            f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
-            "the Hessian has no per-sample blocks; sg.hvp is exact")
+    if x.over is not None and z.over is not None:
+        asked = posed(g, _as_used(g, z))
+        if _coupled(asked.root, asked.x):
+            raise DifferentiationError(
+                f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
+                "the Hessian has no per-sample blocks; sg.hvp is exact")
     result: Tensor = jacobian(g, z)
     return result
 
@@ -250,35 +179,32 @@ def vjp(y: Any, x: Any, u: Any) -> Any:
     target, cotangent = ambient(as_tensor(y, "vjp")), as_tensor(u, "vjp")
     variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
-    (seed,) = stabilise([_spread(cotangent, target)])
+    seed = _spread(cotangent, target)
 
     def one(variable: Tensor) -> Tensor:
-        before = next(births)
-        used = _as_used(target, variable)
-        if is_absorbed(used):
-            result = _apart(vjp, target, used, cotangent)
-        else:
-            result = _pulled(target, used, _stable(target, [used]), used.node, seed)
-        return _recorded([result], before, vjp, [(target, variable, cotangent)])[0]
+        asked = posed(target, _as_used(target, variable))
+        return finished([_pulled(target, variable, asked, seed)], vjp, [(target, variable, cotangent)])[0]
 
     return in_form(one, x)
 
 
 def _spread(t: Tensor, like: Tensor) -> Node:
-    """The node of `t`, repeated over the samples of `like` where it is the same for all."""
+    """The stable form of `t`, repeated over the samples of `like` where it is the same for all."""
+    (node,) = stable([t])
     if t.over is not None or like.over is None:
-        return t.node
+        return node
     labels = range(1, 1 + t.ndim)
-    return contract([t.node], [labels], (0, *labels), {0: like.over})
+    return contract([node], [labels], (0, *labels), {0: like.over})
 
 
-def _pulled(y: Tensor, x: Tensor, root: Node, node: Node, u: Node) -> Tensor:
+def _pulled(y: Tensor, x: Tensor, asked: Posed, u: Node) -> Raw:
+    """u' J, one product per sample where `y` is per sample and the variable is not."""
     if y.over is None or x.over is not None:
-        (g,) = reverse(root, u, [node])
-        return _done(g, x.over, [node])
-    labels = range(len(root.shape))  # one product per sample: a delta over the samples in front
-    (g,) = reverse(root, contract([u], [labels], (0, *labels)), [node])
-    return _done(g, y.over, [node])
+        (g,) = reverse(asked.root, u, [asked.x])
+        return derived(asked, g, x.over)
+    labels = range(len(asked.root.shape))  # a delta over the samples in front
+    (g,) = reverse(asked.root, contract([u], [labels], (0, *labels)), [asked.x])
+    return derived(asked, g, y.over)
 
 
 def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
@@ -291,15 +217,9 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
     _variable(x, "jvp")
     _same_shape("jvp", "v", direction, "x", x)
-    before = next(births)
-    used = _as_used(target, x)
-    if is_absorbed(used):
-        result = _apart(jvp, target, used, direction)
-    else:
-        (along,) = stabilise([_spread(direction, x)])
-        root = _stable(target, [used])
-        result = _done(push_forward(root, used.node, along), target.over, [used.node])
-    return _recorded([result], before, jvp, [(target, x, direction)])[0]
+    asked = posed(target, _as_used(target, x))
+    pushed = push_forward(asked.root, asked.x, _spread(direction, x))
+    return finished([derived(asked, pushed, target.over)], jvp, [(target, x, direction)])[0]
 
 
 def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
@@ -312,10 +232,7 @@ def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
     target, direction = _scalar(y, "hvp"), as_tensor(v, "hvp")
     _variable(x, "hvp")
     _same_shape("hvp", "v", direction, "x", x)
-    used = _as_used(target, x)
-    if is_absorbed(used):
-        return _apart(hvp, target, used, direction)
-    return jvp(gradient(target, used), used, direction)
+    return jvp(gradient(target, x), x, direction)
 
 
 def _same_shape(operation: str, a: str, first: Tensor, b: str, second: Tensor) -> None:

@@ -21,12 +21,12 @@ from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.patterns import bare
 from symgrad.graphs.rewrites.simplification import tidied
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.structure import maps
 from symgrad.graphs.structure.form import MatrixForm
 from symgrad.graphs.structure.reading import structure_of
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -183,8 +183,7 @@ def _names(t: Tensor) -> dict[Node, str]:
     for each in sources:
         if each.recipe is not None and each.recipe.function in (jacobian, gradient):
             sources.append(each.recipe.operands[0])
-    (stable,) = zip(*[stabilise([each.node]) for each in sources], strict=True)
-    for node in topological([*(each.node for each in sources), *stable]):
+    for node in topological([*(each.node for each in sources), *stable(sources)]):
         if node.op is ops.NAMED:
             found.setdefault(node.attrs[0], set()).add(bare(tidied(node.operands)[0]))
     return {node: name for name, nodes in found.items() if len(nodes) == 1 for node in nodes if node.op is not ops.INPUT}

@@ -27,11 +27,10 @@ from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError, DataError, SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.sizes import dim, symbols_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
-from symgrad.language.recipes import written_symbols
+from symgrad.language.recipes import stable, written_symbols
 from symgrad.language.tensor import Tensor
 
 Arguments = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
@@ -151,7 +150,7 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     names = display_names([t.node for t in every], layer_names(every))
     arguments = [(name if name is not None else names[t.node], t.node) for name, t in named_inputs]
     _check_inputs(arguments, [t.node for t in leaves], names)
-    nodes = stabilise([t.node for t in leaves])
+    nodes = stable(leaves)
     wishes = _output_names(outputs, leaves, form)
     return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
                     given_sizes(sizes), copy, None)
@@ -241,7 +240,7 @@ def given_sizes(sizes: Mapping[Any, int] | None) -> dict[sp.Symbol, int]:
     return result
 
 
-_evaluators: WeakKeyDictionary[Tensor, dict[tuple[Any, ...], Function]] = WeakKeyDictionary()
+_evaluators: WeakKeyDictionary[Node, dict[tuple[Any, ...], Function]] = WeakKeyDictionary()
 
 
 def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
@@ -263,9 +262,9 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     roots = [tensor.node, *inputs.values()]
     given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, roots)}
     key = (*inputs, *sorted(given.items()))
-    known = _evaluators.setdefault(tensor, {})
+    (node,) = stable([tensor])  # equal tensors may be written, and so computed, differently
+    known = _evaluators.setdefault(node, {})
     if key not in known:
-        (node,) = stabilise([tensor.node])
         known[key] = Function(list(inputs.items()), [("result", node)], 0, "numpy", "float64",
                               {dim(name): int(size) for name, size in given.items()}, True, None)
     complete = all(name in values for name in inputs)  # else what is spare may be a name that was mistyped: it is shown

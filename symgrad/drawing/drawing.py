@@ -23,8 +23,8 @@ from symgrad.graphs import ops
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, joint_boxes
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.naming import layer_names
+from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
 
 KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affine": "operation",
@@ -76,7 +76,7 @@ def _broken(latex: str) -> str:
 
 def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
     """The derivation that draws a loss together with its gradients, if the tensors are that."""
-    known = [gradient_of(t.node) for t in tensors]
+    known = [gradient_of(t) for t in tensors]
     gradients = [pair for pair in known if pair is not None]
     losses = {t for t, pair in zip(tensors, known, strict=True) if pair is None}
     roots = {y for y, _ in gradients}
@@ -99,7 +99,7 @@ def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
 
 def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
     """Boxes of several outputs, drawn once where they share; derivatives among them by their names."""
-    nodes = stabilise([t.node for t in tensors])
+    nodes = stable(tensors)
     names = display_names(nodes, layer_names(tensors))
     taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op is ops.NAMED)}
     outputs: dict[Node, str] = {}
@@ -121,13 +121,13 @@ def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]
 
 def _derivative_name(t: Tensor, names: dict[Node, str]) -> str | None:
     """`G_{w}` of a gradient by w, `H_{w}` or `H_{w,v}` of a second derivative."""
-    pair = gradient_of(t.node)
+    pair = gradient_of(t)
     if pair is not None:
         return f"G_{{{_name(pair[1], names)}}}"
     made = t.recipe
     if made is None or made.function is not jacobian or not isinstance(made.args[0], Tensor):
         return None
-    first = gradient_of(made.args[0].node)
+    first = gradient_of(made.args[0])
     if first is None:
         return None
     x, z = _name(first[1], names), _name(made.args[1], names)

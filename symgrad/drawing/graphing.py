@@ -15,11 +15,11 @@ from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers, named_leaf
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor
 from symgrad.language.naming import layer_names
+from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 
 NONLINEAR = ops.FUNCTIONS | ops.REDUCTIONS
@@ -122,9 +122,9 @@ def _forward(tensors: list[Tensor]) -> set[Node]:
     """Everything below the outputs that are no gradients, and below what the gradients were taken of."""
     roots = []
     for tensor in tensors:
-        known = gradient_of(tensor.node)
-        roots.append(tensor.node if known is None else known[0].node)
-    return set(topological([*roots, *stabilise(roots)]))
+        known = gradient_of(tensor)
+        roots.append(tensor if known is None else known[0])
+    return set(topological([*(t.node for t in roots), *stable(roots)]))
 
 
 def _kind(node: Node, forward: set[Node], closed: set[Node]) -> str:

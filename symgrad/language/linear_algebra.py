@@ -58,7 +58,11 @@ def det(a: Any) -> Tensor:
     array([[ 4., -2.],
            [-2.,  1.]])
     """
-    return _of_matrix("det", a, lambda node: linear.cofactor(node, 0))
+    return _of_matrix("det", a, _determinant)
+
+
+def _determinant(node: Node) -> Node:
+    return linear.cofactor(node, 0)
 
 
 def logdet(a: Any) -> Tensor:

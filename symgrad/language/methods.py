@@ -14,6 +14,7 @@ from symgrad.language import (
     indexing,
     linear_algebra,
     numpy_protocol,
+    pickling,
     pointwise,
     printing,
     rearrange,
@@ -40,6 +41,7 @@ def _spread(function: Method) -> Method:
 
 
 METHODS: dict[str, Any] = {
+    "__reduce__": pickling.reduced,
     "__add__": pointwise.add, "__radd__": _turned(pointwise.add), "__sub__": pointwise.subtract,
     "__rsub__": _turned(pointwise.subtract), "__mul__": pointwise.multiply, "__rmul__": _turned(pointwise.multiply),
     "__truediv__": pointwise.divide, "__rtruediv__": _turned(pointwise.divide), "__pow__": pointwise.power,

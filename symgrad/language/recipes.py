@@ -5,11 +5,15 @@ the graph of `(2 * x) ** 2`. A derivative by such an intermediate is one of the 
 is replayed with a fresh variable in the place of the intermediate. Two writings of one node, `2 * sg.sum(x)`
 and `sg.sum(2 * x)`, are equal tensors but two objects, each with its recipe; recipes hold older tensors only,
 so there are no cycles.
+
+What else is known of a tensor follows from its recipe, never from what the session did before: that it is the
+gradient of something, what it was before declared facts made it shorter (`ambient`), and what in it is in stable
+form already (`stable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 from weakref import WeakValueDictionary
@@ -20,11 +24,12 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
+from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor, describe
-from symgrad.language.tensor import Recipe, Tensor, another, births, wrap
+from symgrad.language.tensor import Recipe, Tensor, new_tensor, wrap
 
-_variants: WeakValueDictionary[tuple[Any, ...], Tensor] = WeakValueDictionary()
+_written: WeakValueDictionary[tuple[Any, ...], Tensor] = WeakValueDictionary()  # one object for one way of writing
 
 
 def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -32,15 +37,13 @@ def operation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @wraps(function)
     def written(*args: Any, **kwargs: Any) -> Tensor:
-        before = next(births)
-        return remember(function(*args, **kwargs), before, written, args, kwargs)
+        return _remembered(function(*args, **kwargs), written, args, kwargs)
 
     return written
 
 
-def remember(result: Tensor, before: int, function: Callable[..., Tensor], args: tuple[Any, ...],
-             kwargs: dict[str, Any] | None = None, ambient: Node | None = None) -> Tensor:
-    """`result` with a note of how it was made; `before` is a number taken from `births` before that."""
+def _remembered(result: Tensor, function: Callable[..., Tensor], args: tuple[Any, ...],
+                kwargs: dict[str, Any]) -> Tensor:
     operands = tuple(_tensors((args, kwargs) if kwargs else args))
     for operand in operands:
         if operand.node is result.node and operand.over == result.over:  # x + 0
@@ -50,16 +53,33 @@ def remember(result: Tensor, before: int, function: Callable[..., Tensor], args:
     known = result.recipe
     if known is not None and len(known.operands) == len(operands) and all(
             a is b for a, b in zip(known.operands, operands, strict=True)):
-        return result
-    fresh = result
-    if known is not None or result.born < before:
-        key = (result.node, result.over, tuple(map(id, operands)))
-        variant = _variants.get(key)
-        if variant is not None:
-            return variant
-        fresh = _variants[key] = another(result)
-    object.__setattr__(fresh, "recipe", Recipe(function, _kept(args), _kept(kwargs or {}), operands, ambient))
-    return fresh
+        return result  # written by an operation within this one, with the same operands
+    return as_written(result.node, result.over, Recipe(function, _kept(args), _kept(kwargs), operands))
+
+
+def as_written(node: Node, over: Any, recipe: Recipe) -> Tensor:
+    """The one tensor of `node` that was written by `recipe`."""
+    try:
+        key = (node, over, recipe.function, _key(recipe.args), _key(recipe.kwargs), id(recipe.ambient), recipe.settled)
+        known = _written.get(key)
+    except TypeError:  # an argument without a hash
+        return new_tensor(node, over, recipe)
+    if known is None:
+        known = _written[key] = new_tensor(node, over, recipe)
+    return known
+
+
+def _key(value: Any) -> Hashable:
+    """An argument as a key: tensors by identity, for equal ones may be written differently."""
+    if isinstance(value, Tensor):
+        return Tensor, id(value)
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(map(_key, value))
+    if isinstance(value, dict):
+        return tuple((key, _key(each)) for key, each in value.items())
+    if isinstance(value, slice):
+        return slice, value.start, value.stop, value.step
+    return "nan" if isinstance(value, float) and value != value else value
 
 
 def _kept(value: Any) -> Any:
@@ -96,9 +116,8 @@ def _replaced(value: Any, by: dict[int, Tensor]) -> Any:
     return {key: _replaced(each, by) for key, each in value.items()} if isinstance(value, dict) else value
 
 
-def written_symbols(tensor: Tensor) -> dict[str, Node]:
-    """The symbols that `tensor` was written with, by name; of two with one name, one of them."""
-    found: dict[str, Node] = {}
+def history(tensor: Tensor, enter: Callable[[Tensor], bool] = lambda t: True) -> Iterator[Tensor]:
+    """`tensor` and the tensors it was written with, each object once; not through those that `enter` refuses."""
     seen: set[int] = set()
     stack = [tensor]
     while stack:
@@ -106,11 +125,37 @@ def written_symbols(tensor: Tensor) -> dict[str, Node]:
         if id(t) in seen:
             continue
         seen.add(id(t))
-        if t.recipe is not None:
+        yield t
+        if t.recipe is not None and enter(t):
             stack += t.recipe.operands
-        else:
+
+
+def written_symbols(tensor: Tensor) -> dict[str, Node]:
+    """The symbols that `tensor` was written with, by name; of two with one name, one of them."""
+    found: dict[str, Node] = {}
+    for t in history(tensor):
+        if t.recipe is None:
             found.update({n.attrs[0].name: n for n in topological([t.node]) if n.op is ops.INPUT})
     return found
+
+
+def settled(tensor: Tensor) -> set[Node]:
+    """Derivatives of stable forms that `tensor` was written with: they are left as they are."""
+    def is_settled(t: Tensor) -> bool:
+        return t.recipe is not None and t.recipe.settled
+
+    return {t.node for t in history(tensor, lambda t: not is_settled(t)) if is_settled(t) and t.node.operands}
+
+
+def stable(tensors: Sequence[Tensor], keep: Collection[Node] = ()) -> list[Node]:
+    """The stable form of each tensor, which follows from that tensor alone; nodes in `keep` stay, and opaque."""
+    groups: dict[frozenset[Node], list[int]] = {}
+    for i, tensor in enumerate(tensors):
+        groups.setdefault(frozenset(settled(tensor)), []).append(i)
+    found: dict[int, Node] = {}
+    for done, places in groups.items():
+        found.update(zip(places, stabilise([tensors[i].node for i in places], keep, done), strict=True))
+    return [found[i] for i in range(len(tensors))]
 
 
 def is_absorbed(t: Tensor) -> bool:
@@ -140,9 +185,7 @@ def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
         elif t.recipe is None:
             done[id(t)] = _leaf(t, old)
         elif expanded:
-            function, args, kwargs, operands, _ = t.recipe
-            moved = any(done[id(each)] is not each for each in operands)
-            done[id(t)] = function(*_replaced(args, done), **_replaced(kwargs, done)) if moved else t
+            done[id(t)] = _again(t, done)
         else:
             stack.append((t, True))
             stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
@@ -154,7 +197,7 @@ def ambient(y: Tensor) -> Tensor:
 
     Declared facts hold for values only: what they made shorter is not what is to be differentiated again.
     """
-    if not any(node.op is ops.INPUT and node.attrs[0].facts for node in topological([y.node])):
+    if not any(t.recipe is not None and t.recipe.ambient is not None for t in history(y)):
         return y
     done: dict[int, Tensor] = {}
     stack = [(y, False)]
@@ -165,15 +208,21 @@ def ambient(y: Tensor) -> Tensor:
         if t.recipe is None:
             done[id(t)] = t
         elif t.recipe.ambient is not None:
-            done[id(t)] = wrap(t.recipe.ambient, t.over)
+            done[id(t)] = t.recipe.ambient
         elif expanded:
-            moved = any(done[id(each)] is not each for each in t.recipe.operands)
-            done[id(t)] = t.recipe.function(*_replaced(t.recipe.args, done),
-                                            **_replaced(t.recipe.kwargs, done)) if moved else t
+            done[id(t)] = _again(t, done)
         else:
             stack.append((t, True))
             stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
     return done[id(y)]
+
+
+def _again(t: Tensor, done: dict[int, Tensor]) -> Tensor:
+    """`t`, written again with other operands where they are others."""
+    assert t.recipe is not None
+    made = t.recipe
+    moved = any(done[id(each)] is not each for each in made.operands)
+    return made.function(*_replaced(made.args, done), **_replaced(made.kwargs, done)) if moved else t
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:

@@ -67,11 +67,11 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = 
     >>> print(sg.mean(sg.data("x", over=T), over=T))
     1/T Σ_t x_t
     """
+    return _reduce("mean", x, axis, keepdims, over, _average, empty=False)
 
-    def rule(node: Node, axes: tuple[int, ...]) -> Node:
-        return scale(total(node, axes), inverse(weight(product(node.shape[a] for a in axes))))
 
-    return _reduce("mean", x, axis, keepdims, over, rule, empty=False)
+def _average(node: Node, axes: tuple[int, ...]) -> Node:
+    return scale(total(node, axes), inverse(weight(product(node.shape[a] for a in axes))))
 
 
 def empirical_risk(t: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     >>> sg.gradient(sg.max(x), x).eval(x=[1.0, 2.0, 2.0])
     array([0. , 0.5, 0.5])
     """
-    return _extremum(ops.MAX, x, axis, keepdims, over)
+    return _reduce("max", x, axis, keepdims, over, _largest, empty=False)
 
 
 @axis_named
@@ -106,11 +106,15 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = N
     >>> sg.min(sg.data("x", (2, 3)), axis=1).shape
     (2,)
     """
-    return _extremum(ops.MIN, x, axis, keepdims, over)
+    return _reduce("min", x, axis, keepdims, over, _smallest, empty=False)
 
 
-def _extremum(op: ops.Op, x: Any, axis: Axis, keepdims: bool, over: Size | None) -> Tensor:
-    return _reduce(op, x, axis, keepdims, over, lambda node, axes: reduction(op, node, axes), empty=False)
+def _largest(node: Node, axes: tuple[int, ...]) -> Node:
+    return reduction(ops.MAX, node, axes)
+
+
+def _smallest(node: Node, axes: tuple[int, ...]) -> Node:
+    return reduction(ops.MIN, node, axes)
 
 
 @axis_named
@@ -123,7 +127,11 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | No
     >>> sg.logsumexp(x).eval(x=[1000.0, 0.0])
     np.float64(1000.0)
     """
-    return _reduce("logsumexp", x, axis, keepdims, over, lambda node, axes: reduction(ops.LOGSUMEXP, node, axes))
+    return _reduce("logsumexp", x, axis, keepdims, over, _log_of_sum)
+
+
+def _log_of_sum(node: Node, axes: tuple[int, ...]) -> Node:
+    return reduction(ops.LOGSUMEXP, node, axes)
 
 
 @axis_named
@@ -151,11 +159,16 @@ def _argument(op: ops.Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     if axis is None:
         position = _argument(op, t.reshape((-1,)), 0, False)
         return position.reshape((1,) * t.ndim) if keepdims else position
-
-    def rule(node: Node, axes: tuple[int, ...]) -> Node:
-        return argument(op, node, axes[0])
-
+    rule = _first_largest if op is ops.ARGMAX else _first_smallest
     return _reduce(op, t, as_axis(axis, t.ndim, op, t), keepdims, None, rule, empty=False)
+
+
+def _first_largest(node: Node, axes: tuple[int, ...]) -> Node:
+    return argument(ops.ARGMAX, node, axes[0])
+
+
+def _first_smallest(node: Node, axes: tuple[int, ...]) -> Node:
+    return argument(ops.ARGMIN, node, axes[0])
 
 
 @axis_named

@@ -1,13 +1,12 @@
 """`Tensor`: what a user holds. A thin interned wrapper around a node, and the methods NumPy's arrays have.
 
-A tensor adds two things to its node: which axis is the sample axis (`over`: then axis 0 of the node, not
-shown in `shape`), and how it prints. Tensors are equal where their nodes and sample axes are; the same
-operation on the same operands is the same object.
+A tensor adds to its node which axis is the sample axis (`over`: then axis 0 of the node, not shown in `shape`),
+and how it was written (`recipe`). Tensors are equal where their nodes and sample axes are; the same operation
+on the same operands is the same object. All that is known of a tensor hangs on it: no table of the session does.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from weakref import WeakValueDictionary
@@ -20,7 +19,6 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size
 
 Axis = int | Sequence[int] | None
-births = itertools.count(1)  # tensors are numbered, only to tell which of two is older
 _table: WeakValueDictionary[tuple[Node, Any], Tensor] = WeakValueDictionary()
 
 
@@ -30,7 +28,8 @@ class Recipe(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     operands: tuple[Tensor, ...]  # the tensors among the arguments
-    ambient: Node | None = None  # of a derivative: its node before declared facts simplified it
+    ambient: Tensor | None = None  # of a derivative: what it was before declared facts simplified it
+    settled: bool = False  # of a derivative of a stable form: a stable form too, left as it is
 
 
 class Tensor(Shown):
@@ -43,12 +42,11 @@ class Tensor(Shown):
     ((n,), True)
     """
 
-    __slots__ = ("__weakref__", "born", "node", "over", "recipe")
+    __slots__ = ("__weakref__", "node", "over", "recipe")
     __array_priority__ = 1000
     node: Node
     over: Size | None
     recipe: Recipe | None
-    born: int
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a tensor is immutable: cannot set {name!r}")
@@ -61,9 +59,6 @@ class Tensor(Shown):
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Tensor) and self.node is other.node and self.over == other.over)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return wrap, (self.node, self.over)
 
     def __copy__(self) -> Tensor:
         return self
@@ -191,20 +186,16 @@ class Tensor(Shown):
 
 
 def wrap(node: Node, over: Size | None = None) -> Tensor:
-    """A tensor of `node` whose axis 0 runs over the samples `over` (None: no sample axis): the first that was made."""
+    """The tensor of `node` whose axis 0 runs over the samples `over` (None: no sample axis), as written by nobody."""
     known = _table.get((node, over))
     if known is None:
-        known = _table[node, over] = _new(node, over)
+        known = _table[node, over] = new_tensor(node, over, None)
     return known
 
 
-def another(t: Tensor) -> Tensor:
-    """An equal tensor that is another object, for another way to write it."""
-    return _new(t.node, t.over)
-
-
-def _new(node: Node, over: Size | None) -> Tensor:
+def new_tensor(node: Node, over: Size | None, recipe: Recipe | None) -> Tensor:
+    """Another object, equal to all tensors of `node`, that was written by `recipe`."""
     made = object.__new__(Tensor)
-    for name, value in (("node", node), ("over", over), ("recipe", None), ("born", next(births))):
+    for name, value in (("node", node), ("over", over), ("recipe", recipe)):
         object.__setattr__(made, name, value)
     return made

@@ -21,9 +21,9 @@ from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL
 from symgrad.graphs.reverse import delta_seed, reverse
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.language.align import describe
 from symgrad.language.naming import layer_names
+from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.regularity import plain
 from symgrad.minimising.stationary import as_constraints, closed
@@ -82,7 +82,7 @@ def classify(loss: Any, wrt: Any, values: Mapping[Any, Any], constraints: Any = 
     asked: list[Tensor] = []
     in_form(asked.append, as_constraints(constraints))
     nodes = [x.node for x in variables]
-    root, *held = stabilise([target.node, *(c.node for c in asked)])
+    root, *held = stable([target, *asked])
     gradients = reverse(root, delta_seed(()), nodes)
     hessian = [reverse(g, delta_seed(g.shape), nodes) for g in gradients]
     normals = [reverse(c, delta_seed(c.shape), nodes) for c in held]

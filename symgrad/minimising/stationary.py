@@ -11,11 +11,10 @@ from symgrad.calculus.derivatives import in_form, variables_of
 from symgrad.graphs import ops
 from symgrad.graphs.errors import NoClosedForm, ShapeError
 from symgrad.graphs.node import REAL, Node
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.graphs.stationary.elimination import stationary_points
 from symgrad.language.align import as_tensor, describe
-from symgrad.language.recipes import replay, stand_in
+from symgrad.language.recipes import replay, stable, stand_in
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.regularity import generically_regular
 
@@ -55,7 +54,7 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
         inner[x] = x if x.node.op is ops.INPUT else stand_in(x)
         if inner[x] is not x:
             target, asked = replay(target, x, inner[x]), [replay(c, x, inner[x]) for c in asked]
-    nodes = stabilise([target.node, *(c.node for c in asked)])
+    nodes = stable([target, *asked])
     try:
         names = {inner[x].node: f"{x.name}^*" for x in variables if x.name and len(variables) > 1}
         points, lagrange = stationary_points(nodes[0], [inner[x].node for x in variables], nodes[1:], names,

@@ -24,11 +24,11 @@ from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, to
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrites.picking import unpicked
-from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.graphs.sizes import symbols_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
+from symgrad.language.recipes import stable
 from symgrad.language.reduction import empirical_risk
 from symgrad.language.tensor import Tensor, wrap
 
@@ -54,7 +54,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
     names = display_names([t.node for t in tensors], layer_names(tensors))
     inner = [n for n in wrt or () if n.op not in ops.GIVEN]
-    roots = stabilise([t.node for t in tensors], keep=inner)
+    roots = stable(tensors, keep=inner)
     root = roots[0]
     variables = _parameters(roots, names) if wrt is None else list(wrt)
     parameters = [n for n in variables if n.op is ops.INPUT]
@@ -138,7 +138,7 @@ def prediction_of(loss: Tensor) -> Tensor | None:
 
     It is per sample where there are samples.
     """
-    (root,) = stabilise([loss.node])
+    (root,) = stable([loss])
     order = topological([root])
     parameters = [n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"]
     axes, size = sample_axes([root]), sample_size([root])
