@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import sympy as sp
 
@@ -57,15 +57,16 @@ def log_of(argument: Node) -> Node | None:
 
 def split(node: Node, depth: int = DEEPEST) -> Floating | None:
     """`node` as mantissa times exponential."""
-    if depth == 0 or node in _silent:
+    if depth == 0 or depth in _silent.get(node, ()):
         return None
     parts = _split(node, depth)
-    if parts is None and depth == DEEPEST:
-        _silent.add(node)
+    if parts is None:
+        _silent.setdefault(node, set()).add(depth)
     return parts
 
 
-_silent: WeakSet[Node] = WeakSet()  # forms that say nothing: asked once, since x (1 - x) asks twice about x at each level
+_silent: WeakKeyDictionary[Node, set[int]] = WeakKeyDictionary()  # the depths at which a form says nothing: asked once each,
+# since x (1 - x) asks twice about x at each level
 
 
 def _split(node: Node, depth: int) -> Floating | None:

@@ -79,7 +79,7 @@ def _key(value: Any) -> Hashable:
         return tuple((key, _key(each)) for key, each in value.items())
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
-    return "nan" if isinstance(value, float) and value != value else value
+    return type(value), "nan" if isinstance(value, float) and value != value else value
 
 
 def _kept(value: Any) -> Any:
