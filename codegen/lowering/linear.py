@@ -12,6 +12,7 @@ from types import MappingProxyType
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, Arrays, Expr
 from symgrad.graphs import ops
+from symgrad.graphs.facts import SYMMETRIC, facts_of
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node
 from symgrad.graphs.sizes import product
 from symgrad.graphs.weights import ONE
@@ -42,7 +43,7 @@ def cholesky(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     (a,) = operands
     last = len(node.shape) - 1
     (operand,) = node.operands
-    if operand.op is not ops.INPUT or not {"symmetric", "positive_definite"} & set(operand.attrs[0].facts):
+    if SYMMETRIC not in facts_of(operand):
         mirrored = b.transpose(a, (*range(last - 1), last, last - 1))
         a = b.product([b.add([(a, ONE), (mirrored, ONE)], REAL)], [b.number(2)], ONE, REAL)
     return b.call("cholesky", [a], (), node.shape, REAL)

@@ -1,6 +1,6 @@
 """Declared facts as rewrites, for what is not differentiated any more.
 
-`simplified` is a pure function graph -> graph, right where the declared facts hold. What holds afterwards: a
+`by_facts` is a pure function graph -> graph, right where the declared facts hold. What holds afterwards: a
 symmetric tensor (declared, or by form: an inverse of one, X'X) stands with its last two axes in canonical order, so
 that `S x + S' x` has merged; no orthogonal matrix meets its own transpose; no simplex or softmax is summed along its
 axis, nor padding; a tensor that is not negative has no absolute value; a diagonal matrix has no transpose, a lower
@@ -16,13 +16,21 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import pad
+from symgrad.graphs.facts import (
+    DIAGONAL,
+    LOWER_TRIANGULAR,
+    NONNEGATIVE,
+    ORTHOGONAL,
+    SIMPLEX,
+    SYMMETRIC,
+    any_declared,
+    facts_of,
+)
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
 from symgrad.graphs.rewrites.patterns import bare, positive, row_of
 from symgrad.graphs.table import rebuild
 
-SYMMETRIC = frozenset({"symmetric", "positive_definite", "diagonal"})
 TELLING = (ops.SOFTMAX, ops.INVERSE, ops.PAD)  # whose form says something
-NONNEGATIVE = frozenset({"nonnegative", "simplex"})
 
 
 class Facts:
@@ -32,17 +40,15 @@ class Facts:
         self.declared = declared
         self.symmetric: dict[Node, bool] = {}
 
-    def of(self, node: Node) -> tuple[str, ...]:
-        """What is declared of a symbol."""
-        node = bare(node)
-        found: tuple[str, ...] = node.attrs[0].facts if self.declared and node.op is ops.INPUT else ()
-        return found
+    def of(self, node: Node) -> frozenset[str]:
+        """What is declared of a symbol, and what follows."""
+        return facts_of(bare(node)) if self.declared else frozenset()
 
 
-def simplified(roots: Sequence[Node], declared: bool) -> list[Node]:
+def by_facts(roots: Sequence[Node], declared: bool) -> list[Node]:
     """`roots`, simplified by what their form says and, if `declared`, by the facts that are declared of symbols."""
     below = topological(roots)
-    if not any(n.op is ops.INPUT and n.attrs[0].facts if declared else n.op in TELLING for n in below):
+    if not any(n.op in TELLING for n in below) and not (declared and any_declared(below)):
         return list(roots)
     facts = Facts(declared)
     return transform(roots, lambda n, operands: _simple(rebuild(n, operands), facts), {})
@@ -68,7 +74,7 @@ def _orthogonal(node: Node, facts: Facts) -> bool:
         (names,), out = node.attrs
         if names in (out, (*out[:-2], out[-1], out[-2])):
             node = node.operands[0]
-    return "orthogonal" in facts.of(node)
+    return ORTHOGONAL in facts.of(node)
 
 
 def _turned(q: Node, b: Node) -> Node:
@@ -94,7 +100,7 @@ def _product(node: Node, facts: Facts) -> Node:
     changed = _unpadded(operands, labels, out, sizes)
     while (found := _whole(operands, labels, out, facts)) is not None:
         operands, labels, gone = found
-        sizes.pop(gone, None)
+        sizes = {label: size for label, size in sizes.items() if label not in gone}
         changed = True
     for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
         if len(names) > 1 and names[-2] > names[-1] and symmetric(operand, facts):
@@ -143,7 +149,7 @@ def _inlined(node: Node, facts: Facts) -> tuple[list[Node], list[tuple[Any, ...]
     return operands, labels
 
 
-Factors = tuple[list[Node], list[tuple[Any, ...]], Any]  # with the label that is summed no more
+Factors = tuple[list[Node], list[tuple[Any, ...]], tuple[Any, ...]]  # with the labels that are summed no more
 
 
 def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[Any],
@@ -154,13 +160,13 @@ def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[An
         for x in names:
             count[x] = count.get(x, 0) + 1
     for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
-        axis = _simplex_axis(operand, facts)
-        if axis is not None and count[names[axis]] == 1:
-            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], names[axis]
+        axes = _unit_axes(operand, facts)
+        if axes and all(count[names[axis]] == 1 for axis in axes):
+            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], tuple(names[a] for a in axes)
         x = row_of(operand, "sign")
         if x is not None and (x, names) in zip(operands, labels, strict=True) and nonnegative(x, facts):
-            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], None
-        if "orthogonal" not in facts.of(operand):
+            return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], ()
+        if ORTHOGONAL not in facts.of(operand):
             continue
         for j in range(i + 1, len(operands)):
             if operands[j] is not operand or names[:-2] != labels[j][:-2]:
@@ -170,21 +176,22 @@ def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[An
                     ends = (names[other], labels[j][other])
                     unit = contract([], [], (0, 0), {0: operand.shape[-1]})
                     rest = [k for k in range(len(operands)) if k not in (i, j)]
-                    return [*(operands[k] for k in rest), unit], [*(labels[k] for k in rest), ends], names[one]
+                    return [*(operands[k] for k in rest), unit], [*(labels[k] for k in rest), ends], (names[one],)
     return None
 
 
-def _simplex_axis(node: Node, facts: Facts) -> int | None:
-    """The axis along which the entries of a node sum to one."""
+def _unit_axes(node: Node, facts: Facts) -> tuple[int, ...]:
+    """The axes over which the entries of a node sum to one."""
     node = bare(node)
-    if node.op is ops.SOFTMAX and len(node.attrs[0]) == 1:
-        return int(node.attrs[0][0])
-    return len(node.shape) - 1 if "simplex" in facts.of(node) else None
+    if node.op is ops.SOFTMAX:
+        axes: tuple[int, ...] = node.attrs[0]
+        return axes
+    return (len(node.shape) - 1,) if SIMPLEX in facts.of(node) else ()
 
 
-def _repeats(declared: Sequence[str], names: tuple[Any, ...], out: tuple[Any, ...]) -> bool:
+def _repeats(declared: frozenset[str], names: tuple[Any, ...], out: tuple[Any, ...]) -> bool:
     """Is a view diag(diag(A)) of a diagonal matrix?"""
-    return "diagonal" in declared and names == out and len(names) > 1 and names[-2] == names[-1]
+    return DIAGONAL in declared and names == out and len(names) > 1 and names[-2] == names[-1]
 
 
 def symmetric(node: Node, facts: Facts) -> bool:
@@ -221,7 +228,7 @@ def _mirrored(node: Node, facts: Facts) -> bool:
         inputs, out = node.attrs
         turned = (*out[:-2], out[-1], out[-2])
         return contract(node.operands, inputs, turned, dict(zip(out, node.shape, strict=True))) is node
-    return bool(SYMMETRIC & set(facts.of(node)))
+    return SYMMETRIC in facts.of(node)
 
 
 # scalar functions -------------------------------------------------------------------------------------------------
@@ -238,7 +245,7 @@ def _function(node: Node, facts: Facts) -> Node:
                 return a
     if row == "sqrt" and (root := _root(x, facts)) is not None:
         return root
-    if row == "where" and "lower_triangular" in facts.of(node.operands[1]) and _is_lower(node):
+    if row == "where" and LOWER_TRIANGULAR in facts.of(node.operands[1]) and _is_lower(node):
         return node.operands[1]
     return node
 
@@ -248,7 +255,7 @@ def nonnegative(node: Node, facts: Facts) -> bool:
     stack = [bare(node)]
     while stack:
         n = stack.pop()
-        if NONNEGATIVE & set(facts.of(n)) or n.dtype == BOOLEAN or positive(n):
+        if NONNEGATIVE in facts.of(n) or n.dtype == BOOLEAN or positive(n):
             continue
         if n.op in (ops.VIEW, ops.SLICE, ops.GATHER, ops.RESHAPE, ops.NAMED):
             stack += n.operands[:1]

@@ -65,7 +65,7 @@ def split(node: Node, depth: int = DEEPEST) -> Floating | None:
     return parts
 
 
-_silent: WeakKeyDictionary[Node, set[int]] = WeakKeyDictionary()  # the depths at which a form says nothing: asked once each,
+_silent: WeakKeyDictionary[Node, set[int]] = WeakKeyDictionary()  # depths at which a form says nothing: asked once each,
 # since x (1 - x) asks twice about x at each level
 
 

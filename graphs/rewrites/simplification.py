@@ -1,7 +1,7 @@
 """Rewrites that do not run at construction: `simplified`, a pure function graph -> graph, and its passes.
 
-`tidied` applies local identities: declared facts (the entries of a simplex sum to one, a symmetric matrix is its
-transpose, Q'Q = I), `σ(-z) (1 - σ(-z)) = σ(z) (1 - σ(z))`, an inverse times a vector is a solve.
+`with_identities` applies what declared facts say (`declared.py`) and local identities: `σ(-z) (1 - σ(-z)) =
+σ(z) (1 - σ(z))`, a sum of sums, an inverse times a vector is a solve.
 `merged` flattens products and sums that are used once and have no name, so that like terms meet.
 `factored` pulls what all terms of a sum share out of it: `x_j (x_i a_ik + x_i b_ik)` becomes
 `x_j x_i (a_ik + b_ik)`, where fewer entries are computed then.
@@ -21,18 +21,18 @@ from symgrad.graphs.algebra.flattening import expand, flat, is_sum, joined, prod
 from symgrad.graphs.algebra.linear import solve
 from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.patterns import bare, row_of
 from symgrad.graphs.sizes import size_key
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE
 
-SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 Pass = Callable[[Node], Node]
 
 
 def simplified(root: Node) -> Node:
     """An equal graph that is not larger; that of the result is the result."""
-    passes: Sequence[Pass] = (lambda node: tidied([node])[0], merged, factored)
+    passes: Sequence[Pass] = (lambda node: with_identities([node])[0], merged, factored)
     progress = True
     while progress:
         progress = False
@@ -171,23 +171,22 @@ def _factor(node: Node, uses: Mapping[Node, int], user: Node | None) -> Node:
 # local identities -------------------------------------------------------------------------------------
 
 
-def tidied(roots: Sequence[Node]) -> list[Node]:
-    """The graph with local identities applied; names stay."""
+def with_identities(roots: Sequence[Node]) -> list[Node]:
+    """The graph with declared facts and local identities applied; names stay."""
+    roots = by_facts(roots, declared=True)
     uses = Counter(operand for node in topological(roots) for operand in node.operands)
     lone = {node for node, number in uses.items() if number == 1 and node.op is ops.INVERSE}
-    return transform(roots, lambda node, operands: _tidy(
+    return transform(roots, lambda node, operands: _identity(
         rebuild(node, operands), {new for old, new in zip(node.operands, operands, strict=True) if old in lone}), {})
 
 
-def _tidy(node: Node, lone: Collection[Node]) -> Node:
-    if node.op is ops.VIEW:
-        return _untransposed(node)
+def _identity(node: Node, lone: Collection[Node]) -> Node:
     if node.op is not ops.EINSUM:
         return node
-    for rule in (_even, _unit_sums, _summed_sums, _orthogonal, _sorted_symmetric):
+    for rule in (_even, _summed_sums):
         changed = rule(node)
         if changed is not None and changed is not node:
-            return changed if changed.op is not ops.EINSUM else _tidy(changed, lone)
+            return changed if changed.op is not ops.EINSUM else _identity(changed, lone)
     return _solved(node, lone)
 
 
@@ -224,27 +223,6 @@ def _one_minus(node: Node) -> Node | None:
     return None
 
 
-def _unit_sums(node: Node) -> Node | None:
-    """The sum of a softmax, or of what is declared a simplex, is one."""
-    factors, out = _factors(node), node.attrs[1]
-    for i, (operand, labels) in enumerate(factors):
-        inner = bare(operand)
-        axes: tuple[int, ...] = ()
-        if inner.op is ops.SOFTMAX:
-            axes = inner.attrs[0]
-        elif inner.op is ops.INPUT and "simplex" in inner.attrs[0].facts:
-            axes = (len(inner.shape) - 1,)
-        alone = [labels[a] for a in axes]
-        seen = [x for each in node.attrs[0] for x in each]
-        if axes and all(seen.count(x) == 1 and x not in out for x in alone):
-            rest = [factor for k, factor in enumerate(factors) if k != i]
-            left = [x for x in labels if x not in alone]
-            size = dict(zip(labels, operand.shape, strict=True))
-            ones = contract([], [], range(len(left)), {k: size[x] for k, x in enumerate(left)})
-            return _joined([*rest, (ones, left)], out)
-    return None
-
-
 def _summed_sums(node: Node) -> Node | None:
     """A sum of terms that is summed along an axis is the sum of the sums: an operand of lower order."""
     factors, out = _factors(node), node.attrs[1]
@@ -256,47 +234,6 @@ def _summed_sums(node: Node) -> Node | None:
             terms = [(contract([each], [labels], tuple(dict.fromkeys(kept))), by)
                      for each, by in zip(operand.operands, operand.attrs[0], strict=True)]
             return _joined([*rest, (joined(terms), tuple(dict.fromkeys(kept)))], out)
-    return None
-
-
-def _declared(node: Node, facts: Collection[str]) -> bool:
-    node = bare(node)
-    while node.op is ops.INVERSE:
-        node = bare(node.operands[0])
-    return node.op is ops.INPUT and not set(facts).isdisjoint(node.attrs[0].facts)
-
-
-def _untransposed(node: Node) -> Node:
-    """The transpose of a symmetric matrix is the matrix."""
-    if not node.operands or len(node.shape) < 2 or not _declared(node.operands[0], SYMMETRIC):
-        return node
-    (labels,), out = node.attrs
-    front, (a, b) = labels[:-2], labels[-2:]
-    return node.operands[0] if out == (*front, b, a) and len(set(out)) == len(out) else node
-
-
-def _sorted_symmetric(node: Node) -> Node | None:
-    """A symmetric operand has its labels in order."""
-    factors = _factors(node)
-    turned = [(o, (*labels[:-2], *sorted(labels[-2:]))) if len(labels) > 1 and _declared(o, SYMMETRIC) else (o, labels)
-              for o, labels in factors]
-    return _joined(turned, node.attrs[1]) if turned != factors else None
-
-
-def _orthogonal(node: Node) -> Node | None:
-    """Q'Q = Q Q' = I for a square matrix that is declared orthogonal."""
-    factors, out = _factors(node), node.attrs[1]
-    seen = [x for each in node.attrs[0] for x in each]
-    for i, (q, one) in enumerate(factors):
-        for j in range(i):
-            if factors[j][0] is not q or len(one) != 2 or not _declared(q, ("orthogonal",)) or bare(q).op is ops.INVERSE:
-                continue
-            other = factors[j][1]
-            for axis in (0, 1):
-                x, a, b = one[axis], one[1 - axis], other[1 - axis]
-                if x == other[axis] and seen.count(x) == 2 and x not in out and q.shape[0] == q.shape[1]:
-                    eye = contract([], [], (0, 0), {0: q.shape[0]})
-                    return _joined([*(f for k, f in enumerate(factors) if k not in (i, j)), (eye, (a, b))], out)
     return None
 
 

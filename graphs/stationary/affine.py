@@ -19,6 +19,7 @@ from symgrad.graphs.algebra.einsum import contract, scale, zeros
 from symgrad.graphs.algebra.flattening import Factor, Term, is_mixed
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.rewrites.declared import Facts, symmetric
 from symgrad.graphs.rewrites.patterns import bare
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
@@ -26,7 +27,6 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, plus, times
 
 MANY = 99  # the degree of what is no polynomial
 MOVES = ops.LINEAR - ops.SUMS
-SYMMETRIC = ("symmetric", "positive_definite", "diagonal")
 
 
 class Obstacle(Exception):
@@ -206,24 +206,7 @@ def _flat(node: Node, by: Weight, opened: Container[Node]) -> Term:
 
 def is_symmetric(node: Node) -> bool:
     """Is a matrix symmetric in its last two axes, by what is declared or by its form?"""
-    stack = [node]
-    while stack:
-        node = bare(stack.pop())
-        if len(node.shape) < 2 or node.shape[-1] != node.shape[-2]:
-            return False
-        if node.op is ops.INVERSE or (node.op is ops.ADD and node.operands):
-            stack.extend(node.operands)
-        elif node.op is ops.INPUT:
-            if not any(fact in SYMMETRIC for fact in node.attrs[0].facts):
-                return False
-        elif node.op in ops.PRODUCTS:  # X'X, a diagonal
-            inputs, out = node.attrs
-            sizes = dict(zip(out, node.shape, strict=True))
-            if contract(node.operands, inputs, (*out[:-2], out[-1], out[-2]), sizes) is not node:
-                return False
-        else:
-            return False
-    return True
+    return symmetric(node, Facts(declared=True))
 
 
 def total(parts: Sequence[Term]) -> Node:

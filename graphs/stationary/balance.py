@@ -13,7 +13,7 @@ constant along the last axis does not count): -Σ c log p gives c / Σ c, and Σ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sympy as sp
 
@@ -24,6 +24,7 @@ from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.linear import inverse, logdet, swapped
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, softmax
 from symgrad.graphs.algebra.rows import ROWS
+from symgrad.graphs.facts import LOWER_TRIANGULAR, NONNEGATIVE, ORTHOGONAL, SIMPLEX, implied
 from symgrad.graphs.node import Node, Symbol, depends, topological, transform
 from symgrad.graphs.reverse import reverse
 from symgrad.graphs.stationary.affine import (
@@ -79,11 +80,16 @@ def of_matrix(root: Node, x: Node) -> tuple[Node, Node, Node] | None:
     return a, c, d
 
 
+def keeps_no_pattern(x: Node) -> None:
+    """Raises Obstacle for a variable with declared zeros or declared orthogonal: its zero need not be so."""
+    for fact in x.attrs[0].facts if x.op is ops.INPUT else ():
+        if not implied((fact,)).isdisjoint((ORTHOGONAL, LOWER_TRIANGULAR)):
+            raise Obstacle("fact", None, [x], fact=fact)
+
+
 def matrix_zero(x: Node, a: Node, c: Node, d: Node) -> Node:
     """The zero of `a X'^-1 - X'^-1 C X'^-1 + D`. Raises Obstacle where C and D are both there, or a is zero."""
-    for fact in x.attrs[0].facts if x.op is ops.INPUT else ():
-        if fact in ("orthogonal", "diagonal", "lower_triangular"):
-            raise Obstacle("fact", None, [x], fact=fact)
+    keeps_no_pattern(x)
     empty = [node.op is ops.ADD and not node.operands for node in (a, c, d)]
     if empty[0] or empty[1] == empty[2]:
         raise Obstacle("matrix", None, [x])
@@ -103,7 +109,7 @@ def matrix_zero(x: Node, a: Node, c: Node, d: Node) -> Node:
 # entries ----------------------------------------------------------------------------------------------
 
 
-def entry_zero(root: Node, g: Node, x: Node, facts: Sequence[str]) -> Node | None:
+def entry_zero(root: Node, g: Node, x: Node, facts: Collection[str]) -> Node | None:
     """The zero of a gradient whose entries depend on one entry of `x` each; None where the form is another.
 
     Raises Obstacle where there are several zeros.
@@ -111,7 +117,7 @@ def entry_zero(root: Node, g: Node, x: Node, facts: Sequence[str]) -> Node | Non
     coefficients = _by_function(g, x)
     if coefficients is None:
         return None
-    if "simplex" in facts:
+    if SIMPLEX in facts:
         return _on_simplex(coefficients, x)
     if len(coefficients) != 2:
         if len(coefficients) > 2 and all(_power(f) is not None for f in coefficients):
@@ -126,7 +132,7 @@ def entry_zero(root: Node, g: Node, x: Node, facts: Sequence[str]) -> Node | Non
     value = negative(_quotient(b, c))
     power = _power(ratio)
     if power is not None:
-        return _root(value, power, x, "nonnegative" in facts or _positive(root, x))
+        return _root(value, power, x, NONNEGATIVE in facts or _positive(root, x))
     if ratio == sp.log(X):
         return elementwise("exp", [value])
     quotient = _of_affine(ratio, c, b)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, scale
 from symgrad.graphs.algebra.linear import swapped
 from symgrad.graphs.algebra.primitives import add, input_node, named
+from symgrad.graphs.facts import SIMPLEX, SYMMETRIC, facts_of
 from symgrad.graphs.node import Node, Symbol, topological
 from symgrad.graphs.reverse import reverse
 from symgrad.graphs.rewrites.patterns import bare
@@ -27,7 +27,7 @@ from symgrad.graphs.stationary.affine import (
     substituted,
     tidy,
 )
-from symgrad.graphs.stationary.balance import entry_zero, inverses, matrix_zero, of_matrix
+from symgrad.graphs.stationary.balance import entry_zero, inverses, keeps_no_pattern, matrix_zero, of_matrix
 from symgrad.graphs.stationary.systems import System, joint, system
 from symgrad.graphs.weights import weight
 
@@ -46,7 +46,7 @@ def stationary_points(root: Node, xs: Sequence[Node], constraints: Sequence[Node
     """
     root = inverses(root, xs)
     _check(root, xs, constraints)
-    sums = [_sum_minus_one(x) for x in xs if "simplex" in _facts(x) and degrees([root], [x])[root] <= 2]
+    sums = [_sum_minus_one(x) for x in xs if SIMPLEX in facts_of(x) and degrees([root], [x])[root] <= 2]
     lifted = [*constraints, *sums]
     multipliers = [input_node(Symbol("data", f"multiplier {i}", owner=MULTIPLIER - i), c.shape, c.dtype)
                    for i, c in enumerate(lifted)]
@@ -72,10 +72,6 @@ def stationary_points(root: Node, xs: Sequence[Node], constraints: Sequence[Node
         final[x] = positive_sign(tidy(substituted(bare(value), shown)))
         shown[x] = named(final[x], names[x]) if x in names else final[x]
     return [final[x] for x in xs], [final[m] for m in multipliers[:len(constraints)]]
-
-
-def _facts(x: Node) -> tuple[str, ...]:
-    return x.attrs[0].facts if x.op is ops.INPUT else ()
 
 
 def _dot(a: Node, b: Node) -> Node:
@@ -126,13 +122,11 @@ def _next(gradients: Mapping[Node, Node], regular: Regular, used: list[tuple[Nod
 def _as_declared(found: System) -> Node:
     """The solution, which must keep the facts of its variable. Raises Obstacle where that is not known."""
     x, value = found.variable, found.solution()
-    for fact in _facts(x):
-        if fact in ("orthogonal", "diagonal", "lower_triangular"):
-            raise Obstacle("fact", None, [x], fact=fact)
-        if fact in ("symmetric", "positive_definite") and not is_symmetric(value):
-            if found.cost or found.stack:
-                raise Obstacle("fact", None, [x], fact="symmetric")
-            value = scale(add([value, swapped(value)]), weight(0.5))  # the Hessian is a multiple of the identity
+    keeps_no_pattern(x)
+    if SYMMETRIC in facts_of(x) and not is_symmetric(value):
+        if found.cost or found.stack:
+            raise Obstacle("fact", None, [x], fact=SYMMETRIC)
+        value = scale(add([value, swapped(value)]), weight(0.5))  # the Hessian is a multiple of the identity
     return value
 
 
@@ -145,7 +139,7 @@ def _other(root: Node, gradients: Mapping[Node, Node], found: Mapping[Node, Node
         try:
             value = _matrix(root, x, found)
             if value is None:
-                value = entry_zero(root, g, x, _facts(x))
+                value = entry_zero(root, g, x, facts_of(x))
         except Obstacle as obstacle:
             problem = problem or obstacle
             continue

@@ -19,14 +19,14 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.both_signs import tidied
-from symgrad.graphs.rewrites.declared import simplified
+from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.sizes import Size
 from symgrad.language.recipes import ambient, as_written, is_absorbed, put_back, replay, stable, stand_in
 from symgrad.language.tensor import Recipe, Tensor
 
 PASSES: tuple[Callable[[Sequence[Node]], list[Node]], ...] = (
-    unpicked, lambda nodes: simplified(nodes, declared=False), tidied)
+    unpicked, lambda nodes: by_facts(nodes, declared=False), tidied)
 
 
 class Posed(NamedTuple):
@@ -70,7 +70,7 @@ def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tu
         nodes = each(nodes)
     nodes = [as_real(node) for node in nodes]
     results = []
-    for r, node, short, given in zip(raw, nodes, simplified(nodes, declared=True), args, strict=True):
+    for r, node, short, given in zip(raw, nodes, by_facts(nodes, declared=True), args, strict=True):
         operands = tuple(t for t in given if isinstance(t, Tensor))
         recipe = Recipe(function, given, {}, operands, settled=r.settled)
         free, short = as_written(node, r.over, recipe), as_real(short)

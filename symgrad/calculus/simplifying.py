@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.graphs.facts import any_declared
+from symgrad.graphs.node import topological
 from symgrad.graphs.rewrites.simplification import simplified
 from symgrad.language.align import as_tensor
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.language.recipes import ambient, as_written
+from symgrad.language.tensor import Recipe, Tensor
 
 
 def simplify(t: Any) -> Tensor:
     """A tensor equal to `t` whose graph is not larger; simplifying the result gives the result.
 
     Products and sums used once are flattened, like terms merged, what all terms of a sum share stands in front of
-    it; declared facts are used: take derivatives by a symbol with facts before. Products are not distributed over
+    it; declared facts are used, but what is differentiated again is `t` as it was. Products are not distributed over
     sums, and named tensors stay.
 
     >>> import symgrad as sg
@@ -22,4 +25,10 @@ def simplify(t: Any) -> Tensor:
     2 A B x; tanh(A x) ⊙ (x + B x)
     """
     tensor = as_tensor(t, "simplify")
-    return wrap(simplified(tensor.node), tensor.over)
+    node = simplified(tensor.node)
+    if node is tensor.node:
+        return tensor
+    recipe = Recipe(simplify, (tensor,), {}, (tensor,), settled=tensor.recipe is not None and tensor.recipe.settled)
+    if any_declared(topological([tensor.node])):
+        recipe = recipe._replace(ambient=ambient(tensor))
+    return as_written(node, tensor.over, recipe)

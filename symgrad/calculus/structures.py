@@ -20,7 +20,7 @@ from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.patterns import bare
-from symgrad.graphs.rewrites.simplification import tidied
+from symgrad.graphs.rewrites.simplification import with_identities
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.structure import maps
 from symgrad.graphs.structure.form import MatrixForm
@@ -172,7 +172,7 @@ def structure(H: Any, rows: int | None = None) -> Structure:
     cut = _cut(t) if rows is None else rows
     if not 0 <= cut <= t.ndim:
         raise ShapeError(f"structure: {describe(t)} has {t.ndim} axes, so not {cut} of rows")
-    (node,) = tidied([t.node])
+    (node,) = with_identities([t.node])
     return Structure(structure_of(node, int(t.over is not None), cut), t.over, _names(t))
 
 
@@ -185,7 +185,7 @@ def _names(t: Tensor) -> dict[Node, str]:
             sources.append(each.recipe.operands[0])
     for node in topological([*(each.node for each in sources), *stable(sources)]):
         if node.op is ops.NAMED:
-            found.setdefault(node.attrs[0], set()).add(bare(tidied(node.operands)[0]))
+            found.setdefault(node.attrs[0], set()).add(bare(with_identities(node.operands)[0]))
     return {node: name for name, nodes in found.items() if len(nodes) == 1 for node in nodes if node.op is not ops.INPUT}
 
 

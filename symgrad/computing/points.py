@@ -7,7 +7,7 @@ through them until what is asked for is finite. `Evaluator` computes nodes at po
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,23 @@ from symgrad.computing.functions import Function
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
+from symgrad.graphs.facts import (
+    DIAGONAL,
+    LOWER_TRIANGULAR,
+    NONNEGATIVE,
+    ORTHOGONAL,
+    POSITIVE_DEFINITE,
+    SIMPLEX,
+    SQUARE,
+    SYMMETRIC,
+    facts_of,
+)
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, Symbol, topological
 from symgrad.graphs.sizes import symbols_of
 
 Rng = np.random.Generator
 Sizes = Mapping[sp.Symbol, int]
 STYLES = ("normal", "positive", "unit", "large", "negative", "definite", "few")
-MATRICES = ("symmetric", "positive_definite", "orthogonal", "diagonal", "lower_triangular")
 
 
 def number(size: Any, sizes: Sizes) -> int:
@@ -64,7 +74,7 @@ def random_value(node: Node, sizes: Sizes, rng: Rng, style: str = "normal", whol
     if node.dtype == INTEGER:
         top = top if symbol.classes is None else number(symbol.classes, sizes)
         return rng.integers(0, top, shape)
-    return _with_facts(_draw(shape, rng, style, whole), symbol.facts, rng, whole)
+    return _with_facts(_draw(shape, rng, style, whole), facts_of(node), rng, whole)
 
 
 def _draw(shape: tuple[int, ...], rng: Rng, style: str, whole: bool) -> np.ndarray:
@@ -83,24 +93,24 @@ def _draw(shape: tuple[int, ...], rng: Rng, style: str, whole: bool) -> np.ndarr
     return value
 
 
-def _with_facts(value: np.ndarray, facts: Sequence[str], rng: Rng, whole: bool) -> np.ndarray:
-    if "nonnegative" in facts or "simplex" in facts:
+def _with_facts(value: np.ndarray, facts: Collection[str], rng: Rng, whole: bool) -> np.ndarray:
+    if NONNEGATIVE in facts:
         value = np.abs(value)
-    if "simplex" in facts:
+    if SIMPLEX in facts:
         value = value / value.sum(-1, keepdims=True)
-    if not set(facts) & set(MATRICES):
+    if SQUARE not in facts:
         return value
     mirrored = np.swapaxes(value, -1, -2)
     identity = np.eye(value.shape[-1])
-    if "lower_triangular" in facts:
+    if LOWER_TRIANGULAR in facts:
         value = np.tril(value)
-    if "diagonal" in facts:
+    if DIAGONAL in facts:
         value = value * identity
-    if "orthogonal" in facts:
+    if ORTHOGONAL in facts:
         value = np.sign(value) * identity[rng.permutation(len(identity))] if whole else np.linalg.qr(value)[0]
-    if "positive_definite" in facts:
+    if POSITIVE_DEFINITE in facts:
         value = value @ np.swapaxes(value, -1, -2) + identity
-    elif "symmetric" in facts and not set(facts) & {"diagonal", "orthogonal"}:
+    elif SYMMETRIC in facts and DIAGONAL not in facts and ORTHOGONAL not in facts:
         value = np.tril(value) + np.swapaxes(np.tril(value, -1), -1, -2) if whole else (value + mirrored) / 2
     return value
 

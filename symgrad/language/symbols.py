@@ -14,14 +14,13 @@ from symgrad.formulas.names import shape_text
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import ShapeError, SymgradError
+from symgrad.graphs.facts import FACTS, SIMPLEX, SQUARE, implied
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.language.align import as_name, as_shape, as_size
 from symgrad.language.tensor import Tensor, wrap
 
-FACTS = ("symmetric", "positive_definite", "nonnegative", "orthogonal", "diagonal", "lower_triangular", "simplex")
-SQUARE = ("symmetric", "positive_definite", "orthogonal", "diagonal", "lower_triangular")
 INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
 
 
@@ -70,10 +69,10 @@ def _facts(operation: str, sizes: tuple[Size, ...], facts: dict[str, bool]) -> t
             raise TypeError(f"{operation}: {fact!r} is not a known fact; known are {', '.join(FACTS)}")
         if not isinstance(value, bool):
             raise TypeError(f"{operation}: {fact} must be True or False, not {value!r}")
-        if value and fact in SQUARE and (len(sizes) < 2 or sizes[-1] != sizes[-2]):
+        if value and SQUARE in implied((fact,)) and (len(sizes) < 2 or sizes[-1] != sizes[-2]):
             raise ShapeError(f"{operation}: {fact} needs a square matrix in the last two axes, "
                              f"not shape {shape_text(sizes)}")
-        if value and fact == "simplex" and not sizes:
+        if value and fact == SIMPLEX and not sizes:
             raise ShapeError(f"{operation}: simplex needs an axis that sums to 1, and a scalar has none")
     return tuple(fact for fact in FACTS if facts.get(fact))
 

@@ -7,7 +7,7 @@ so no scale of the data matters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from symgrad.computing.functions import function
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
+from symgrad.graphs.facts import LOWER_TRIANGULAR, SIMPLEX, SYMMETRIC, facts_of
 from symgrad.graphs.node import REAL
 from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.language.align import describe
@@ -155,7 +156,7 @@ def _directions(variables: Sequence[Tensor], points: Sequence[np.ndarray]) -> np
     width = sum(p.size for p in points)
     columns, start = [], 0
     for x, p in zip(variables, points, strict=True):
-        own = _tangent(p.shape, x.node.attrs[0].facts)
+        own = _tangent(p.shape, facts_of(x.node))
         block = np.zeros((width, own.shape[1]))
         block[start:start + p.size] = own
         columns.append(block)
@@ -163,17 +164,16 @@ def _directions(variables: Sequence[Tensor], points: Sequence[np.ndarray]) -> np
     return np.hstack(columns) if columns else np.zeros((0, 0))
 
 
-def _tangent(shape: tuple[int, ...], facts: Sequence[str]) -> np.ndarray:
+def _tangent(shape: tuple[int, ...], facts: Collection[str]) -> np.ndarray:
     size = int(np.prod(shape))
     full = np.eye(size)
     grid = full.reshape(*shape, size)
     rows = []
-    if "symmetric" in facts or "positive_definite" in facts:
+    if SYMMETRIC in facts:
         rows.append((grid - np.swapaxes(grid, -2, -3)).reshape(size, size))
-    if "diagonal" in facts or "lower_triangular" in facts:
-        mask = ~np.eye(shape[-1], dtype=bool) if "diagonal" in facts else np.triu(np.ones(shape[-2:], bool), 1)
-        rows.append(full[np.broadcast_to(mask, shape).ravel()])
-    if "simplex" in facts:
+    if LOWER_TRIANGULAR in facts:  # a diagonal matrix is that, and symmetric
+        rows.append(full[np.broadcast_to(np.triu(np.ones(shape[-2:], bool), 1), shape).ravel()])
+    if SIMPLEX in facts:
         rows.append(grid.sum(axis=-2).reshape(-1, size))
     return _kernel(np.vstack(rows)) if rows else full
 

@@ -25,6 +25,7 @@ from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs import ops
+from symgrad.graphs.facts import SYMMETRIC, facts_of
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import symbols_of
@@ -160,8 +161,7 @@ class Writer:
     def _atom(self, node: Node, index: Index) -> Tree:
         if node not in self.names:
             return indexed(self, written_out(node), index)
-        facts = node.attrs[0].facts if node.op is ops.INPUT else ()
-        symmetric = any(fact in facts for fact in ("symmetric", "diagonal", "positive_definite"))
+        symmetric = SYMMETRIC in facts_of(node)
         matrix = len(index) - sum(i is not None for i in index) == 2
         if matrix and node.op not in ops.BEARERS:
             symmetric = self._is_symmetric(node)
