@@ -45,22 +45,44 @@ def _older_first(tensor: Tensor) -> list[Tensor]:
 
 
 def _parts(t: Tensor) -> list[Tensor]:
-    if t.recipe is None or not _portable((t.recipe.function, t.recipe.args, t.recipe.kwargs)):
+    if t.recipe is None or _name(t.recipe.function) is None or not _portable((t.recipe.args, t.recipe.kwargs)):
         return []
     found: list[Tensor] = []
     _each(found.append, (t.recipe.args, t.recipe.kwargs))
     return found if t.recipe.ambient is None else [*found, t.recipe.ambient]
 
 
+class Name(NamedTuple):
+    """Where a function is found: its module, its name there, and how many wrappers lie around it."""
+    module: str
+    name: str
+    depth: int
+
+    def function(self) -> Any:
+        """The function; None where there is none of that name."""
+        found = vars(sys.modules[self.module]).get(self.name)
+        for _ in range(self.depth):
+            found = getattr(found, "__wrapped__", None)
+        return found
+
+
+def _name(function: Any) -> Name | None:
+    """The name of `function`; None for one that no name leads to."""
+    name = Name(function.__module__, function.__qualname__, 0)
+    while (found := name.function()) is not None:
+        if found is function:
+            return name
+        name = name._replace(depth=name.depth + 1)
+    return None
+
+
 def _portable(value: Any) -> bool:
-    """Can every function in `value` be found by its name?"""
+    """Can every function in `value` be found by its name alone?"""
     if isinstance(value, dict):
         return all(map(_portable, value.values()))
     if isinstance(value, (list, tuple)):
         return all(map(_portable, value))
-    if not isinstance(value, FunctionType):
-        return True
-    return vars(sys.modules[value.__module__]).get(value.__qualname__) is value
+    return not isinstance(value, FunctionType) or (name := _name(value)) is not None and not name.depth
 
 
 def _each(change: Callable[[Tensor], Any], value: Any) -> Any:
@@ -80,7 +102,7 @@ def _packed(t: Tensor, place: dict[int, Place]) -> tuple[Any, ...] | None:
     made = t.recipe
     assert made is not None
     args, kwargs, operands = (_each(lambda each: place[id(each)], value) for value in made[1:4])
-    return (made.function, args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled)
+    return (_name(made.function), args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled)
 
 
 def _filled(value: Any, made: list[Tensor]) -> Any:
@@ -98,5 +120,6 @@ def _made_again(rows: list[tuple[Any, ...]], tensors: list[tuple[int, Any, Any]]
         if packed is None:
             made.append(wrap(nodes[place], over))
         else:
-            made.append(as_written(nodes[place], over, Recipe(*_filled(packed, made))))
+            name, *rest = packed
+            made.append(as_written(nodes[place], over, Recipe(name.function(), *_filled(tuple(rest), made))))
     return made[-1]

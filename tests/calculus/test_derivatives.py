@@ -7,6 +7,7 @@ import pytest
 from checker import check, differences, near, per_sample, run
 
 import symgrad as sg
+from symgrad.language.tensor import wrap
 
 T, S, n, d = sg.dims("T S n d")
 rng = np.random.default_rng(0)
@@ -315,12 +316,7 @@ def test_constants_are_variables_too():
 
 
 def test_a_tensor_that_has_forgotten_how_it_was_written_says_so():
-    import gc
-    import pickle
-
-    text = pickle.dumps((2 * x3) ** 2 + sg.cos(x3))
-    gc.collect()
-    y = sg.sum(pickle.loads(text))
+    y = sg.sum(wrap(((2 * x3) ** 2 + sg.cos(x3)).node))
     with pytest.raises(sg.DifferentiationError, match=r"named\('h'\)"):
         sg.gradient(y, 2 * x3)
 
@@ -397,7 +393,6 @@ def test_a_vector_has_no_gradient():
 def test_an_operation_without_a_rule_raises():
     from symgrad.graphs import ops
     from symgrad.graphs.node import make
-    from symgrad.language.tensor import wrap
 
     x = sg.data("x", 3)
     odd = wrap(make(ops.DISTANCES, (x.node, x.node), (), (3,), "real"))

@@ -85,3 +85,10 @@ def test_a_function_without_a_name_is_no_obstacle_to_pickling():
     x = sg.data("x", 3)
     t = 2 * sg.elementwise(lambda a: a**2 + 1, x)
     assert pickle.loads(pickle.dumps(t)) == t and pickle.loads(pickle.dumps([sg.gradient(sg.sum(t), x)]))[0] == 4 * x
+
+
+def test_every_operation_comes_back_as_it_was_written():
+    x, X = sg.data("x", 3), sg.data("X", (3, 3))
+    for t in (sg.softmax(x), sg.mean(X, axis=0), sg.max(x), sg.logsumexp(X, axis=1), sg.argmax(x), sg.cumsum(x), sg.det(X), X[0, 1:], X.T @ x,
+              sg.einsum("ij,j->i", X, x), sg.concatenate([x, x]), sg.where(x > 0, x, 0), sg.var(x), sg.prod(x), x.named("h"), sg.one_hot(sg.argmax(x), 3)):
+        assert pickle.loads(pickle.dumps(t)) is t and t.recipe is not None
