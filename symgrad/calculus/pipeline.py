@@ -3,7 +3,7 @@
 1. `ambient`: derivatives within `y` as they are for independent entries, before declared facts shortened them;
 2. `posed`: the variable as a node of the graph; where normal forms absorbed it, `y` is written again with a symbol there;
 3. `stable`: raw formulas in safe forms, the variable kept;
-4. `reverse`: cotangents (`derivative/reverse.py`), the one pass that differentiates;
+4. `reverse`: cotangents (`graphs/reverse.py`), the one pass that differentiates;
 5. `PASSES`: shorter forms that hold for independent entries too, so that the result may be differentiated again;
 6. `finished`: what declared facts make shorter still. The tensor handed out remembers what it was before.
 
