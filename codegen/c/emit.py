@@ -17,6 +17,7 @@ from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room_text
 from symgrad.codegen.c.names import CIdentifiers
 from symgrad.codegen.c.prelude import prelude
+from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
@@ -33,6 +34,8 @@ from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import symbols_of
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,32 @@ def emit_compiled_inplace(job: Job) -> InPlaceCode | None:
     arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
               for e in plan.given(0) if e not in plan.context.by_value]
     numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
-    return InPlaceCode(job.name, done.code(), tuple(plan.context.used), tuple(arrays), tuple(numbers),
+    code = [*done.code()]
+    code[-1] = _opened(code[-1], _labels_checked(plan, {begun.lowering.b.leaf(n): n for _, n in job.inputs}, done.passed))
+    return InPlaceCode(job.name, tuple(code), tuple(plan.context.used), tuple(arrays), tuple(numbers),
                        tuple((symbol, begun.known[symbol]) for symbol in done.passed), begun.arguments,
                        done.plan(list(wishes.values())), plan.table)
+
+
+def _labels_checked(plan: Layout, nodes: Mapping[Expr, Node], sizes: Mapping[Any, str]) -> list[str]:
+    """Lines that refuse labels out of range, as an index that is; where the number of classes is known, up to it."""
+    lines = []
+    for k, e in enumerate(plan.given(0)):
+        classes = nodes[e].attrs[0].classes if e in nodes else None
+        if classes is None or e in plan.context.by_value:
+            continue
+        name = f"((const int64_t *)given[{k}])" if plan.table else plan.context.arrays[e]
+        count = " * ".join(f"({size_c(s, sizes)})" for s in e.shape) or "1"
+        known = all(symbol in sizes for symbol in symbols_of([classes]))
+        wrong = f"(uint64_t){name}[i] >= (uint64_t)({size_c(classes, sizes)})" if known else f"{name}[i] < 0"
+        lines += [f"  for (int64_t i = 0; i < {count}; i++) if ({wrong}) return 1;"]
+    return lines
+
+
+def _opened(text: str, lines: Sequence[str]) -> str:
+    """A C function with `lines` before all others."""
+    head, rest = text.split(" {\n", 1)
+    return "\n".join([head + " {", *lines, rest])
 
 
 def _free(e: Expr) -> set[Any]:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from symgrad.codegen.program.loop import DEVICE_LOOP, LOOP
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.libraries import CUPY, NUMPY, Library
 from symgrad.codegen.python.workspace import filled
 
-FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE LR
-PIECE cut views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE
-argparse math os sys time zipfile Path""".split()
+FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE
+LR PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE Named
+State of_dict hold taken refused suit possible finite keep started read check whole fresh locked pack contents
+kept headers unpacked opened KEPT RULE NUMBERS INTEGERS BOOLEANS RATIO MutableMapping argparse contextlib
+fcntl glob hashlib io json math os secrets stat sys time zipfile Path large""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
 NUMPY_LINE = "import numpy as np"
@@ -64,36 +67,46 @@ def flat(arrays):
 '''
 
 
-BEGIN = '''\
-def begin(params):
-    """What `step` works on: parameters, gradients (views of vectors)${kept}."""
-    params = fitted(params, PARAMETERS)
-    theta, g = flat(params), flat(params)
-    return {
-        "t": 0,
-        "theta": theta,
-        "params": views(theta, params),
-        "g": g,
-        "gradients": views(g, params),
-        "loss": ${np}.zeros((), DTYPE),
-        "rooms": {},  # where `gradients` and `update` compute, one after the other
-${states}    }
-'''
-
-CUT = '''\
-def cut(state):
-    """What `update` takes at a time: pieces of the vectors that lie in the cache together."""
-    vectors = (${vectors})
-    starts = range(0, ${count}, PIECE)
-    state["pieces"] = [tuple(vector[i : ${end}] for vector in vectors) for i in starts]
-    return state["pieces"]
-'''
-
 STEP = '''\
 ${quiet}def step(state, batch, lr=LR):
     """One step of ${name} on a batch, in place; gives the loss before it${where}."""
+    if type(state) is not State:
+        return of_dict(state, batch, lr)
 ${body}
+    state.arrays["t"] = t
     return ${value}
+'''
+
+BATCH = '''\
+def taken(array, dtype):
+    """An array of a batch as a step reads it: a copy where it is of another kind."""
+    if type(array) is ${np}.ndarray and array.dtype is dtype:
+        return array
+    array = ${np}.asarray(array)
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise TypeError(f"{array.dtype} values, but {dtype} is needed")
+    return array.astype(dtype, copy=False)
+
+
+def refused(state, batch, error):
+    """What is wrong with a batch, by the names of its arrays; another error as it is."""
+    if not isinstance(batch, (list, tuple)) or len(batch) != len(DATA):
+        return ValueError(f"a batch is a list of {len(DATA)} arrays: {', '.join(DATA)}")
+    try:
+        possible(fitted({**state["params"], **dict(zip(DATA, batch))}, (*PARAMETERS, *DATA)), DATA)
+    except (TypeError, ValueError) as found:
+        return ValueError(f"the batch does not fit: {found}")
+    return error
+'''
+
+LARGE = '''\
+def large(path, digest):
+    """The large arrays of this program, in a file beside it. Raises ImportError for other ones."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if hashlib.blake2b(content, digest_size=16).hexdigest() != digest:
+        raise ImportError(f"{path} does not belong to this version of {__file__}; save both again")
+    return np.load(io.BytesIO(content))
 '''
 
 LABELS = '''
@@ -105,36 +118,56 @@ INDICES = '''
             raise ValueError(f"{name}: an index is out of range for an axis of length {LENGTHS[name]}")'''
 
 FITTED = '''\
-def fitted(given, names):
-    """The named arrays, converted; raises ValueError for kinds and shapes that do not fit."""
-    arrays, sizes = {}, {}
+def suit(kinds, names):
+    """Raises ValueError where a kind, (dtype, shape) by name, does not fit."""
+    sizes = {}
     for name in names:
-        if name not in given:
-            raise ValueError(f"there is no array {name!r}; there are {', '.join(given)}")
-        array, wanted = ${np}.asarray(given[name]), ${dtype}
-        if not np.can_cast(array.dtype, wanted, "same_kind"):
-            raise ValueError(f"{name}: {array.dtype} values, but {np.dtype(wanted)} is needed")
-        if len(array.shape) != len(ARRAYS[name]):
-            raise ValueError(f"{name}: shape {array.shape}, but {ARRAYS[name]} is needed")
-        for axis, (size, length) in enumerate(zip(ARRAYS[name], array.shape)):
+        if name not in kinds:
+            raise ValueError(f"there is no array {name!r}; there are {', '.join(kinds)}")
+        (dtype, shape), wanted = kinds[name], ${dtype}
+        if not np.can_cast(dtype, wanted, "same_kind"):
+            raise ValueError(f"{name}: {dtype} values, but {np.dtype(wanted)} is needed")
+        if len(shape) != len(ARRAYS[name]):
+            raise ValueError(f"{name}: shape {shape}, but {ARRAYS[name]} is needed")
+        for axis, (size, length) in enumerate(zip(ARRAYS[name], shape)):
             if sizes.setdefault(size, size if isinstance(size, int) else length) != length:
                 raise ValueError(f"{name}: axis {axis} has length {length}, not {sizes[size]}")
-        arrays[name] = array.astype(wanted, copy=False)
+
+
+def fitted(given, names):
+    """The named arrays, converted; raises ValueError for kinds and shapes that do not fit."""
+    arrays = {name: ${np}.asarray(given[name]) for name in names if name in given}
+    kinds = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+    suit({**given, **kinds}, names)
+    for name, array in arrays.items():
+        arrays[name] = array.astype(${dtype}, copy=False)
     return arrays
 '''
 
 CHECKED = '''\
-def checked(data, names):
-    """The same, of data; raises ValueError for values that cannot be, too."""
-    arrays = fitted(data, names)
+def possible(arrays, names):
+    """Raises ValueError for samples that are not there, for labels and indices out of range."""
     for name in names:
-        array = ${get}(data[name])
+        array = ${get}(arrays[name])
         if not array.size:
-            raise ValueError(f"{name}: the array is empty")
-        if not np.all(np.isfinite(array)):
-            where = np.argwhere(~np.isfinite(array))[0].tolist()
-            raise ValueError(f"{name}: NaN or infinity at {where}")${labels}
+            raise ValueError(f"{name}: the array is empty")${labels}
+
+
+def checked(data, names):
+    """As `fitted`, of data, whose values must be possible and finite, too."""
+    arrays = fitted(data, names)
+    possible(arrays, names)
+    finite(data, names)
     return arrays
+
+
+def finite(arrays, names, where=""):
+    """Raises ValueError for NaN and infinity."""
+    for name in names:
+        array = ${get}(arrays[name])
+        if not np.all(np.isfinite(array)):
+            at = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise ValueError(f"{where}{name}: NaN or infinity at {at}")
 '''
 
 BATCHES = '''\
@@ -152,105 +185,6 @@ def batches(data, size, rng):
     """There is no sample axis to cut: one step sees all the data."""
     yield 1, [data[name] for name in DATA]
 '''
-
-LOOP = '''\
-            total, seen, start = 0.0, 0, time.perf_counter()
-            for count, batch in batches(data, batch_size, rng):
-                loss = float(step(state, batch, lr))
-                if not math.isfinite(loss):
-                    raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
-                total, seen = total + count * loss, seen + count
-            log(f"epoch {epoch:3d}   loss {total / seen:.6g}   {time.perf_counter() - start:.2f} s")
-'''
-
-DEVICE_LOOP = '''\
-            total, seen, start = cp.zeros(()), 0, time.perf_counter()
-            for count, batch in batches(data, batch_size, rng):
-                total, seen = total + count * step(state, batch, lr), seen + count
-            loss = total.item() / seen  # all that is read from the device in an epoch
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
-            log(f"epoch {epoch:3d}   loss {loss:.6g}   {time.perf_counter() - start:.2f} s")
-'''
-
-TRAIN = '''\
-def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print):
-    """The parameters after training on arrays by name, from `params` or anew; Ctrl-C ends it."""
-    data = checked(data, DATA)
-    state = begin(${init} if params is None else params)
-    rng = np.random.default_rng((seed, 1))
-    try:
-        for epoch in range(1, epochs + 1):
-${loop}    except KeyboardInterrupt:
-        log(f"stopped in epoch {epoch}; what was learnt is kept")
-    return state["params"]
-'''
-
-FILES = '''\
-def load(path):
-    """The arrays of an .npz file by name; nothing in it is run."""
-    with open(path, "rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            raise ValueError(f"{path}: one array without a name; an .npz file holds arrays by name")
-        return dict(arrays)
-
-
-def save(path, arrays):
-    """Writes arrays by name to an .npz file, whole or not at all."""
-    part = f"{path}.part"
-    try:
-        with zipfile.ZipFile(part, "w") as file:
-            for name, array in arrays.items():
-                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, ${get}(array), allow_pickle=False)
-        os.replace(part, path)
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
-
-
-def resumed(path):
-    """The parameters that `save` wrote; raises ValueError where one is missing or does not fit."""
-    try:
-        return fitted(load(path), PARAMETERS)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-'''
-
-MAIN = '''\
-def main(argv=None):
-    """The command line; `--help` says what it can do."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0]${prog})
-    add = parser.add_argument
-    add("data", help=".npz file with the arrays " + ", ".join(DATA)${percents})
-    add("--epochs", type=int, default=10, help="passes over the data (%(default)s)")
-    add("--batch-size", type=int, default=32, help="samples of a step (%(default)s)")
-    add("--lr", type=float, default=LR, help="learning rate (%(default)s)")
-    add("--seed", type=int, default=0, help="of initial values and batches (%(default)s)")
-    add("--start", help=".npz file with parameters to start from")
-    add("--output", default="model.npz", help="file for the parameters (%(default)s)")
-${option}    args = parser.parse_args(argv)
-    if args.epochs < 0 or args.batch_size < 1:
-        parser.error("--epochs must be 0 or more, --batch-size 1 or more")
-    try:
-        data = load(args.data)
-        params = resumed(args.start) if args.start else None
-        params = train(data, args.epochs, args.batch_size, args.lr, args.seed, params)
-        save(args.output, params)${action}
-    except (OSError, ValueError, FloatingPointError, zipfile.BadZipFile) as error:
-        sys.exit(f"{parser.prog}: {error}")
-    print(f"parameters in {args.output}")
-'''
-
-PREDICT_OPTION = '''\
-    add("--predict", metavar="FILE", help="also write the prediction for the data")
-'''
-
-PREDICT_ACTION = '''
-        if args.predict:
-            inputs = checked(data, INPUTS)
-            save(args.predict, {"prediction": predict(*params.values(), *inputs.values())})'''
 
 GPU = '''\
 try:
@@ -282,7 +216,6 @@ class Frame:
     quiet: str  # the decorator of a step
     value: str  # the loss as a step gives it
     where: str  # and where that lies
-    cast: str  # an array of a batch, as the functions take it
     loop: str  # over the minibatches of an epoch
     guard: str = ""  # imports of the library that say what is missing
     pieces: bool = True  # does an update take pieces of the vectors, which lie in a cache together?
@@ -304,7 +237,6 @@ class Frame:
         return filled(template, **{**words, **parts})
 
 
-HOST = Frame(NUMPY, "NumPy", '@np.errstate(all="ignore")\n', "loss.item()", "",
-             'np.asarray(array).astype({kind}, copy=False, casting="same_kind")', LOOP)
-DEVICE = Frame(CUPY, "CuPy with a GPU, where its speed has not been measured", "", "loss.copy()", ", on the device",
-               "cp.asarray(array, {kind})", DEVICE_LOOP, GPU, pieces=False)
+HOST = Frame(NUMPY, "NumPy", '@np.errstate(all="ignore")\n', "state.written[0].item()", "", LOOP)
+DEVICE = Frame(CUPY, "CuPy with a GPU, where its speed has not been measured", "", "state.written[0].copy()",
+               ", on the device", DEVICE_LOOP, GPU, pieces=False)

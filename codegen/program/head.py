@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.codegen.plan.binding import index_inputs
-from symgrad.codegen.program.frame import CONSTANTS, PIECE, Frame
+from symgrad.codegen.program import files
+from symgrad.codegen.program.frame import CONSTANTS, LARGE, PIECE, Frame
 from symgrad.codegen.program.network import Network, Rule, count_text, sum_of
+from symgrad.codegen.python.batch import kind_name
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
 from symgrad.codegen.python.job import Module
@@ -16,6 +20,8 @@ from symgrad.codegen.quoting import docstring, literal
 from symgrad.graphs.node import INTEGER, REAL, Node
 
 Functions = Mapping[str, Emitted | InPlaceFunction]
+IMPORTS = "argparse contextlib glob hashlib io json math os secrets stat sys time zipfile".split()
+NUMBERS = {"NUMBERS": "DTYPE", "INTEGERS": "np.int64", "BOOLEANS": "np.bool_"}
 ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THREADS=1 in the environment (for other "
          "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")
 
@@ -34,18 +40,32 @@ def head(module: Module, net: Network, rule: Rule, frame: Frame, functions: Func
     for line in lines:
         doc += [line] if line.startswith("    ") else textwrap.wrap(
             line, 96, break_long_words=False, break_on_hyphens=False) or [""]
-    every = sorted({"argparse", "math", "os", "sys", "time", "zipfile", *more})
-    arrays = frame.import_lines(body)
-    imports = [name for name in every if f"{name}." in body + arrays]
-    parts = ["\n".join(docstring(doc)), "\n".join(f"import {name}" for name in imports)
-             + ("\nfrom pathlib import Path" if module.data else ""), arrays]
+    arrays, own = frame.import_lines(body), LARGE.strip("\n") if module.data else ""
+    imports = [name for name in sorted({*IMPORTS, *more}) if f"{name}." in body + arrays + own]
+    further = ["from collections.abc import MutableMapping", *(["from pathlib import Path"] if module.data else [])]
+    parts = ["\n".join(docstring(doc)), "\n".join([*(f"import {name}" for name in imports), *further]), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {rule.lr!r}  # the learning rate, unless another is given",
                  *([f"PIECE = {PIECE}  # entries that an update takes at a time"] if frame.pieces else []),
-                 *_tables(net)]
+                 *_tables(net), *_kept(rule), *_kinds(net)]
     if module.data:
-        constants.append(f'LARGE = np.load(Path(__file__).with_suffix("{CONSTANTS}"))')
+        content = io.BytesIO()
+        files.pack(content, module.data)
+        digest = hashlib.blake2b(content.getvalue(), digest_size=16).hexdigest()
+        parts.append(f"\n{own}\n")
+        constants.append(f'LARGE = large(Path(__file__).with_suffix("{CONSTANTS}"), "{digest}")')
     constants += module.constant_lines("LARGE")
     return "\n\n".join([*parts, "\n".join(constants)])
+
+
+def _kept(rule: Rule) -> list[str]:
+    names = ", ".join(map(literal, ("t", "loss", "g", *rule.states)))
+    return [f"KEPT = ({names})  # what a copy of a state keeps beside the parameters", f"RULE = {literal(rule.identity)}"]
+
+
+def _kinds(net: Network) -> list[str]:
+    """The kinds of numbers of a batch."""
+    used = dict.fromkeys(kind_name(node.dtype) for _, node in net.data)
+    return [f"{name} = np.dtype({kind})" for name, kind in NUMBERS.items() if name in used]
 
 
 def _listed(names: Any) -> str:

@@ -7,19 +7,23 @@ symbols can clash with nothing. The result imports the array module and the stan
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 
 from symgrad.codegen.plan.plan import Mark
+from symgrad.codegen.program import files, loop
 from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
 from symgrad.codegen.program.head import Functions, head, lengths_of
 from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.selfcheck import check_text
 from symgrad.codegen.program.starts import init_text, start
-from symgrad.codegen.program.step import begin_text, step_text, stepping
+from symgrad.codegen.program.state import state_text
+from symgrad.codegen.program.step import step_text, stepping
 from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
-from symgrad.codegen.python.job import Blocks, Job, Module, Named
+from symgrad.codegen.python.job import Blocks, Job, Module, Named, Stepping
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import symbols_of
 
@@ -54,8 +58,9 @@ def training_text(module: Module, net: Network, rule: Rule, frame: Frame) -> Tra
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
                  doc=f"{rule.title}: {states} after one step, in place, for all parameters at once.")
     functions["update"] = emit_inplace(update)
-    blocks = frame.step(stepping(slopes, update, net, rule)) if frame.step is not None else None
-    return TrainingText(_assembled(module, net, rule, frame, functions, blocks or Blocks((), ())), functions)
+    step = stepping(slopes, update, net, rule)
+    blocks = frame.step(step) if frame.step is not None else None
+    return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks or Blocks((), ())), functions)
 
 
 def _job(module: Module, net: Network, name: str, inputs: Named, outputs: Named, doc: str) -> Job:
@@ -95,15 +100,17 @@ def _initials(module: Module, net: Network) -> list[str]:
             init_text(module, net.parameters, net.data, net.sizes, starts)]
 
 
-def _assembled(module: Module, net: Network, rule: Rule, frame: Frame, functions: Functions, more: Blocks) -> str:
+def _assembled(module: Module, net: Network, rule: Rule, frame: Frame, functions: Functions, step: Stepping,
+               more: Blocks) -> str:
     initials = _initials(module, net)  # before the helpers are written: it may need constants
     body = [*module.helper_texts(),
             *("\n".join(f.lines) for f in functions.values() if isinstance(f, Emitted)),
             *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
               for lines in (f.lines, f.workspace) if lines),
             frame.filled(workspace.SLOT), *initials, frame.filled(templates.FLAT), templates.VIEWS,
-            begin_text(net, rule, frame), step_text(net, rule, frame, functions), *more.first, _checked(net, frame),
-            _batches(net, frame), _train(net, frame), frame.filled(templates.FILES), _main(net), *more.last]
+            state_text(net, rule, frame), frame.filled(templates.BATCH), step_text(step, net, rule, frame, functions),
+            *more.first, _checked(net, frame), _batches(net, frame), _train(net, frame), _files(), _check(net, frame),
+            _main(net), *more.last]
     blocks = [block.strip("\n") for block in body]
     top = head(module, net, rule, frame, functions, "\n\n\n".join(blocks), more.imports)
     return "\n\n\n".join([top, *blocks, templates.LAST.strip("\n")]) + "\n"
@@ -122,6 +129,18 @@ def _checked(net: Network, frame: Frame) -> str:
     return "\n\n\n".join([fitted.strip("\n"), checked])
 
 
+def _check(net: Network, frame: Frame) -> str:
+    nodes = [node for _, node in (*net.data, *net.inputs)]
+    return check_text(net, frame, any(node.dtype != REAL for node in nodes),
+                      any(isinstance(node.attrs[0].classes, int) for node in nodes), bool(lengths_of(net)))
+
+
+def _files() -> str:
+    """The functions of `files.py`, as they stand there."""
+    text = inspect.getsource(files)
+    return text[text.index("\nRATIO"):]
+
+
 def _batches(net: Network, frame: Frame) -> str:
     if not net.divisible:
         return templates.WHOLE
@@ -132,14 +151,15 @@ def _batches(net: Network, frame: Frame) -> str:
 
 def _train(net: Network, frame: Frame) -> str:
     free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
-    return workspace.filled(templates.TRAIN, loop=frame.loop,
+    return frame.filled(loop.TRAIN, loop=frame.loop,
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 
 
 def _main(net: Network) -> str:
     predicts = net.prediction is not None
     escaped = '.replace("%", "%%")'  # argparse formats all help, and a description that names the program
-    return workspace.filled(templates.MAIN, option=templates.PREDICT_OPTION if predicts else "",
-                             action=templates.PREDICT_ACTION if predicts else "",
+    return workspace.filled(loop.MAIN, option=loop.PREDICT_OPTION if predicts else "",
+                            action=loop.PREDICT_ACTION if predicts else "",
+                            needed="(*DATA, *INPUTS) if args.predict else DATA" if predicts else "DATA",
                             percents=escaped if any("%" in name for name, _ in net.data) else "",
                             prog=escaped if "%(prog)" in net.title else "")

@@ -27,6 +27,7 @@ class Rule:
     comments: Mapping[Node, str]
     lr: float
     meanings: Mapping[str, str] = field(default_factory=dict)  # of rates, for people
+    identity: str = ""  # what another rule, with other states or numbers than the learning rate, has not
 
     @property
     def overwritten(self) -> Mapping[str, str]:

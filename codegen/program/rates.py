@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
-from symgrad.codegen.program.frame import Frame
 from symgrad.codegen.python.planner import WIDTH
 from symgrad.codegen.quoting import in_comment
-from symgrad.graphs.node import INTEGER, REAL, Node
 
 
 class _Python(PythonCodePrinter):
@@ -45,14 +43,3 @@ def rate_lines(rates: Sequence[tuple[str, sp.Expr]], meanings: Mapping[str, str]
             text, told = f"    {name} = {rate_text(e)}", f"# {in_comment(meanings[name])}"
             lines += [f"{text}  {told}"] if len(text) + len(told) + 2 <= WIDTH else [f"    {told}", text]
     return lines
-
-
-def converted(frame: Frame, data: Sequence[Node]) -> list[str]:
-    """The statement that brings the arrays of a batch to the kinds that the functions compute with."""
-    kinds = [{REAL: "DTYPE", INTEGER: "np.int64"}.get(node.dtype, "np.bool_") for node in data]
-    same = len(set(kinds)) < 2
-    kind, each = (kinds[0] if kinds else "DTYPE", "array in batch") if same else (
-        "kind", f"array, kind in zip(batch, ({', '.join(kinds)}))")
-    cast = frame.cast.format(kind=kind)
-    line = f"    batch = [{cast} for {each}]"
-    return [line] if len(line) <= 100 else ["    batch = [", f"        {cast}", f"        for {each}", "    ]"]

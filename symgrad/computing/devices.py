@@ -30,7 +30,15 @@ class Device:
     foreign: bool = False  # arrays are not NumPy's
 
 
-HOST = Device(lambda array: array, lambda array: array, lambda arrays: [float(array) for array in arrays])
+def _here(array: Any) -> Any:
+    return array
+
+
+def _numbers(arrays: Sequence[Any]) -> list[float]:
+    return [float(array) for array in arrays]
+
+
+HOST = Device(_here, _here, _numbers)
 
 
 def host_device() -> Device:

@@ -47,6 +47,7 @@ class Function:
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
+        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc  # what a pickle is made of
         row = backend_of(backend).here()
         job = Job(row.module(dtype), "f", inputs, outputs, form=form, sizes=sizes, doc=doc, copy=copy)
         try:
@@ -108,6 +109,9 @@ class Function:
     def in_workspace(self) -> tuple[str, Callable[..., Any]]:
         """What computes large arrays: its text, and a function like `run`."""
         return in_workspace(self._row, self._job)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Function, self._asked
 
     def _repr_html_(self) -> str:
         from symgrad.notebook import source_html

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, field
+from hashlib import blake2b
 from numbers import Real
 from typing import Any
 from unicodedata import combining
@@ -32,7 +33,7 @@ from symgrad.optim.passes import LR, T, decimals, few_passes
 from symgrad.optim.scalars import FUNCTIONS, SYMBOL, decimal, floats, latex, line, scalar
 
 GIVEN = ("theta", "g", "lr", "t")
-TAKEN = ("state", "batch", "params", "loss", "gradients", "np", "P")  # variables of the emitted step
+TAKEN = ("state", "batch", "params", "loss", "gradients", "rooms", "np", "P")  # variables of the emitted step
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,13 @@ class Optimizer:
     def lr(self) -> float:
         """The learning rate."""
         return self.values["lr"]
+
+    @property
+    def identity(self) -> str:
+        """Its name, its numbers but for `lr`, a digest of its formulas: what tells whether it can go on with a training."""
+        formulas = "; ".join(f"{left} = {right}" for left, right in self.equations) + f"; {sorted(self.start.items())}"
+        numbers = ", ".join(f"{name}={float(value)!r}" for name, value in self.values.items() if name != "lr")
+        return f"{self.name}({numbers}) {blake2b(formulas.encode(), digest_size=4).hexdigest()}"
 
     @property
     def states(self) -> dict[str, float]:

@@ -81,7 +81,7 @@ def train(path: str, plan: Options) -> int:
     if len(history):
         results.write("history.csv", "loss and metrics after each epoch", history.to_csv)
         results.write("curve.svg", "the same as curves", history.plot)
-    results.write("model.npz", "the parameters, as arrays under their names", model.save)
+    results.write("model.npz", "the parameters, as arrays under their names", lambda path: model.save(path, training=False))
     _report(model, file, history, results, say)
     if proof.good is False:
         terminal.say(f"The derivation does not hold: {proof.sentence}; see symgrad check {path}", "bold red")
@@ -194,7 +194,7 @@ def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: RunFol
     try:
         return model.fit(file.given["data"], progress=progress, **options)
     except DivergenceError as error:
-        results.write("model.npz", "the last good parameters", model.save)
+        results.write("model.npz", "the last good parameters", lambda path: model.save(path, training=False))
         error.args = (f"{file.path}: {error} They are in {_shown(results.folder)}model.npz.",)
         raise
 

@@ -94,8 +94,8 @@ def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bo
     if indices:
         feed.check_indices(arrays, sizes)
     if finite:
-        for name, array in zip(names, arrays, strict=True):
-            check_finite(name, array, what)
+        for name, array, value in zip(names, arrays, values, strict=True):
+            check_finite(name, array, what, value)
     overs = {w.name: _over(w.node) for w in feed.wanted if _over(w.node) is not None}
     divisible = len(set(overs.values())) == 1 and not any(isinstance(over, int) for over in overs.values())
     sampled = frozenset(overs)
@@ -121,17 +121,21 @@ def _check_samples(feed: Feed, values: Sequence[Any], what: str) -> None:
             raise DataError(f"{what}: {other} has {count} samples and {name} has {shape[0]}; they must be as many")
 
 
-def check_finite(name: str, array: np.ndarray, what: str) -> None:
-    """DataError for the first NaN or infinity: which input, where, how many."""
+def check_finite(name: str, array: np.ndarray, what: str, given: Any = None) -> None:
+    """DataError for the first NaN or infinity: which input, where, how many; `given` is what it was converted from."""
     if array.dtype.kind != "f":
         return
     bad = ~np.isfinite(array)
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
-        kind = "NaN" if np.isnan(array[at]) else "infinity"
+        before = array[at] if given is None else np.asarray(given)[at]
+        kind = "NaN" if np.isnan(array[at]) else "infinity" if np.isinf(float(before)) else f"{float(before):g}"
+        where = list(at) if at else "its only entry"
         rest = f", and {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-        raise DataError(f"{what}: {name} holds {kind} at {list(at) if at else 'its only entry'}{rest}; "
-                        "training needs finite numbers")
+        if kind not in ("NaN", "infinity"):
+            raise DataError(f"{what}: {name} holds {kind} at {where}, too large for {array.dtype}{rest}; dtype=\"float64\" "
+                            "takes it, and data of usual size train better")
+        raise DataError(f"{what}: {name} holds {kind} at {where}{rest}; training needs finite numbers")
 
 
 def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset]:

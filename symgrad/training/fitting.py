@@ -128,6 +128,7 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
                 break
     except KeyboardInterrupt:
         history.interrupted = True
+        history.close()
         history.stopped = f"interrupted in epoch {training.epoch}"
         last = f"interrupted in epoch {training.epoch} of {plan.epochs}; the model keeps what it has learnt"
     except BaseException:
@@ -196,8 +197,11 @@ def whole(name: str, value: Any, least: int = 1) -> int:
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
-    """`callbacks` as a list; a SymgradError for what cannot be called."""
-    found = [callbacks] if callable(callbacks) else list(callbacks)
+    """`callbacks` as a list, which is empty for None; a SymgradError for what cannot be called."""
+    try:
+        found = [callbacks] if callable(callbacks) else list(callbacks or ())
+    except TypeError:
+        found = [callbacks]
     for callback in found:
         if not callable(callback):
             raise SymgradError(f"fit: the callback {callback!r} cannot be called")

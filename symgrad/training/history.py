@@ -54,6 +54,12 @@ class History:
         """The last value of each curve."""
         return {name: values[-1] for name, values in self.curves.items() if values}
 
+    def close(self) -> None:
+        """Leave whole epochs only: what ended within one may have written some of its numbers."""
+        whole = min(map(len, self.curves.values()), default=0)
+        for values in (*self.curves.values(), *self.norms.values()):
+            del values[whole:]
+
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write one row per epoch, one column per curve."""
         text = io.StringIO()

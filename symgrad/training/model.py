@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from importlib import import_module
 from numbers import Real
 from pathlib import Path
@@ -31,13 +32,15 @@ from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Optimizer
 from symgrad.training import fitting
-from symgrad.training.dataset import Dataset, split
+from symgrad.training.course import Course
+from symgrad.training.dataset import Dataset, check_finite, split
 from symgrad.training.history import History
 from symgrad.training.inputs import Inputs
 from symgrad.training.metrics import Metrics, metric_tensors
 from symgrad.training.network import closed, network
 from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
+from symgrad.training.source import chosen_optimizer
 from symgrad.training.summary import Summary, summary
 from symgrad.training.weights import Weights
 
@@ -73,19 +76,23 @@ class Model:
         self._programs = Programs(self._net, backend, self.dtype, self._device)
         self._inputs = Inputs(self._net, self.dtype, self._device.foreign)
         self._weights = Weights(self._programs, self._inputs, self._device, seed)
-        self._rng = np.random.default_rng((seed, 1))
+        self._course = Course(self._weights, seed)
         self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics
 
     # what it is ---------------------------------------------------------------------------------------
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters by name. Assign a dict (of all of them), or one entry, to change them."""
+        """The parameters by name. Assign a dict (of all of them), or one entry, to change them.
+
+        Where all are assigned, the next fit begins anew; else it goes on with what the optimiser keeps.
+        """
         return Parameters(self._weights.arrays(), lambda arrays: self._weights.set(arrays, whole=False))
 
     @parameters.setter
     def parameters(self, arrays: Mapping[str, Any]) -> None:
         self._weights.set(arrays, whole=True)
+        self._course.begin_anew()
 
     @property
     def network(self) -> Network:
@@ -141,7 +148,7 @@ class Model:
         terminal and a line now and then elsewhere, each with the norm of the last gradient of its epoch.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
-        chosen, optimizer = self.chosen(metrics), Adam() if optimizer is None else optimizer
+        chosen, optimizer = self.chosen(metrics), chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
         if batch_size is not None:
             fitting.whole("batch_size", batch_size)
@@ -160,15 +167,17 @@ class Model:
         step, length, gradients = self._steps(optimizer)
         plan = fitting.FitPlan(
             step, length, device.read if device.foreign else None, tuple(self._data_names), epochs,
-            batch_size, self._rng if shuffle else None, tuple(chosen),
+            batch_size, self._course.order if shuffle else None, tuple(chosen),
             lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress, {} if device.foreign else gradients)
         with self._threads(optimizer, everything, batch_size):
             history = fitting.run(self, train, held, plan)
+            self._course.epochs += len(history)
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
                 again = fitting.again(plan, *self._steps(optimizer)[:2], history.best_epoch)
-                history.interrupted = fitting.run(self, everything.moved(device.put), None, again).interrupted
+                whole = fitting.run(self, everything.moved(device.put), None, again)
+                history.interrupted, self._course.epochs = whole.interrupted, len(whole)
                 own, apart = everything, None
         self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, own, chosen, apart)
         return history
@@ -180,7 +189,7 @@ class Model:
         """
         dataset = self.checked(batch, "batch")
         arrays = dataset.moved(self._device.put).pick(self._data_names)
-        optimizer = Adam() if optimizer is None else optimizer
+        optimizer = chosen_optimizer(optimizer)
         (step, *_), turn = self._steps(optimizer), Lock()
 
         def one() -> float:
@@ -192,10 +201,7 @@ class Model:
     def _steps(self, optimizer: Optimizer) -> tuple[Callable[[Any], Any], Callable[[], Any], Mapping[str, Any]]:
         """A function of a batch that does one step and gives the loss before it, on the device; one that gives the
         norm of the gradient of the last step, which lies there as one vector; and the pieces of that by parameter."""
-        module = self._programs.training(optimizer)
-        state = module.begin(self._weights.views)
-        state["theta"], state["params"] = self._weights.vector, self._weights.views  # one vector, whoever trains it
-        step, lr = module.step, optimizer.lr
+        state, step, lr = self._course.state(optimizer), self._programs.training(optimizer).step, optimizer.lr
         return lambda batch: step(state, batch, lr), lambda: norm(state["g"]), state["gradients"]
 
     def _threads(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> AbstractContextManager[None]:
@@ -251,18 +257,48 @@ class Model:
 
     # files and print --------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the parameters to an .npz file, arrays under their names; nothing is pickled."""
-        return write_whole(path, npz(self.parameters))
+    def save(self, path: str | os.PathLike[str], training: bool = True) -> Path:
+        """Write the parameters to an .npz file, arrays under their names; nothing is pickled.
+
+        With `training`, the file also holds what a fit needs to go on as if it had not ended (what the optimiser keeps,
+        the epochs, the order of the samples), which makes it up to a few times as large. A generated program with the
+        same optimiser goes on from it, too.
+        """
+        return write_whole(path, npz(self.parameters, self._course.kept() if training else {}))
 
     def load(self, path: str | os.PathLike[str]) -> Model:
-        """Read parameters that `save` wrote; gives the model. Raises DataError for other files."""
-        arrays = read_npz(path)
+        """Read what `save` wrote; gives the model. With the same optimiser, the next fit goes on where that one ended.
+
+        Raises DataError for other files, and for damaged ones.
+        """
+        def fit(kinds: Mapping[str, Any]) -> None:
+            self._weights.check_names(kinds)
+            self._weights.check_shapes({name: shape for name, (_, shape) in kinds.items()})
+
+        arrays, kept = read_npz(path, [name for name, _ in self._net.parameters], fit)
         try:
+            for name, array in arrays.items():
+                check_finite(name, self._weights.converted(array), "parameters", array)
+            go_on = self._course.read(kept, sum(array.size for array in arrays.values()))
             self.parameters = arrays
         except DataError as error:
             raise DataError(f"{os.fspath(path)!r}: {error}") from None
+        go_on()
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made = self.loss, self.prediction, self.backend, self.dtype, self.seed
+        arrays = None if self._weights.vector is None else self._weights.arrays()
+        return type(self), made, {"arrays": arrays, "kept": self._course.kept(), "fitted": self.fitted}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        if state["arrays"] is not None:
+            self._weights.set(state["arrays"], whole=True)
+            self._course.read(state["kept"], sum(array.size for array in state["arrays"].values()))()
+        self.fitted = state["fitted"]
+
+    def __copy__(self) -> Model:
+        return deepcopy(self)  # two models share no numbers
 
     def summary(self) -> Summary:
         """A table of the parameters: shapes, how many numbers, how they start. A text, and a table in a notebook."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
 
+from symgrad.codegen.program import files
 from symgrad.computing.devices import host
 from symgrad.files import reason
 from symgrad.graphs.errors import DataError, SymgradError
@@ -43,34 +44,43 @@ class Parameters(dict[str, np.ndarray]):
         self.update(other)
         return self
 
-    def __delitem__(self, name: str) -> NoReturn:
-        raise SymgradError(f"the parameter {name!r} belongs to the model and cannot be deleted")
+    def _stays(self, *given: Any, **named: Any) -> NoReturn:
+        which = f"the parameter {given[0]!r} belongs" if given else "parameters belong"
+        raise SymgradError(f"{which} to the model and cannot be deleted; dict(model.parameters) is a dict of your own")
+
+    __delitem__ = pop = popitem = clear = _stays
+
+    def setdefault(self, name: str, default: Any = None) -> np.ndarray:
+        """The parameter `name`. Raises DataError where there is none."""
+        if name not in self:
+            self.update({name: default})  # says so
+        return self[name]
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copy is a plain dict: it has no model to change
         return dict, (list(self.items()),)
 
 
-def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The content of an .npz file; np.savez has argument names of its own, which an array may not have."""
+def npz(arrays: Mapping[str, np.ndarray], more: Mapping[str, Any] = MappingProxyType({})) -> bytes:
+    """The content of an .npz file of arrays by name; `more` is what a training keeps beside them."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        for name, array in arrays.items():
-            with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:  # no time of day
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    files.pack(content, arrays, more)
     return content.getvalue()
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by name. Raises DataError for what is missing, broken or pickled."""
-    shown = repr(os.fspath(path))
+def read_npz(path: str | os.PathLike[str], names: Collection[str], fit: Callable[[Mapping[str, Any]], None]) -> tuple[
+        dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The arrays of an .npz file by name, and what a training keeps beside them.
+
+    `fit` is given (dtype, shape) of all arrays by name, and refuses before one is unpacked. Raises DataError, which
+    names the file, for what is missing, damaged, pickled or does not fit.
+    """
+    place = os.fspath(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        fit(files.contents(place))
+        return files.load(place, names), files.kept(place)
     except FileNotFoundError:
-        raise DataError(f"there is no file {shown}") from None
+        raise DataError(f"there is no file {place!r}") from None
     except OSError as error:
-        raise DataError(f"cannot read {shown}: {reason(error)}") from None
-    except (ValueError, EOFError, KeyError, NotImplementedError, AttributeError, TypeError,
-            zipfile.BadZipFile) as error:
-        why = "it holds pickled objects, or is no .npz file at all" if "pickle" in str(error) else error
-        raise DataError(f"{shown} is no .npz file of plain arrays: {why}") from None
+        raise DataError(f"cannot read {place!r}: {reason(error)}") from None
+    except (DataError, ValueError) as error:
+        raise DataError(f"{place!r}: {str(error).removeprefix(f'{place}: ')}") from None

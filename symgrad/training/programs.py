@@ -23,7 +23,7 @@ class Programs:
 
     def __init__(self, net: Network, backend: str, dtype: str, device: Device) -> None:
         self.net, self.backend, self.dtype, self.device = net, backend, dtype, device
-        self._training: dict[Optimizer, tuple[Source, ModuleType]] = {}
+        self._training: dict[str, tuple[Source, ModuleType]] = {}  # by identity: the learning rate is handed in
 
     @cached_property
     def answers(self) -> ModuleType:
@@ -50,7 +50,7 @@ class Programs:
         return self._trained(optimizer)[0].plans["backward"]
 
     def _trained(self, optimizer: Optimizer) -> tuple[Source, ModuleType]:
-        if optimizer not in self._training:
+        if optimizer.identity not in self._training:
             source = written(self.net, rule_of(optimizer), self.backend, self.dtype)
-            self._training[optimizer] = source, source.load()
-        return self._training[optimizer]
+            self._training[optimizer.identity] = source, source.load()
+        return self._training[optimizer.identity]

@@ -117,7 +117,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     target = closed(loss)
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
-    rule = rule_of(Adam() if optimizer is None else optimizer)
+    rule = rule_of(chosen_optimizer(optimizer))
     return written(replace(net, title=title), rule, backend, dtype_name(dtype))
 
 
@@ -158,11 +158,18 @@ def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", 
     return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net))
 
 
-def rule_of(optimizer: Optimizer) -> Rule:
-    """The update rule of an optimiser, lowered for all parameters in one vector, with its formulas."""
+def chosen_optimizer(optimizer: Any) -> Optimizer:
+    """The optimiser that was asked for, Adam() where none was. Raises SymgradError for what is none."""
+    if optimizer is None:
+        return Adam()
     if not isinstance(optimizer, Optimizer):
         raise SymgradError(f"the optimizer must be one of sg.optim, such as sg.optim.Adam(), not {optimizer!r}")
+    return optimizer
+
+
+def rule_of(optimizer: Optimizer) -> Rule:
+    """The update rule of an optimiser, lowered for all parameters in one vector, with its formulas."""
     update = optimizer.update((dim("P"),))
     title = f"{optimizer.name} ({optimizer.about})" if optimizer.about else optimizer.name
     return Rule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
-                optimizer.lr, update.meanings)
+                optimizer.lr, update.meanings, optimizer.identity)

@@ -6,7 +6,7 @@ data. An optimiser step is a few operations on the vector, whoever trains it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,22 +56,36 @@ class Weights:
         """
         if not isinstance(arrays, Mapping):
             raise DataError(f"parameters must be a dict from names to arrays, not {type(arrays).__name__}")
-        names = [name for name, _ in self.named]
-        unknown = [repr(name) for name in arrays if name not in names]
-        missing = [repr(name) for name in names if name not in arrays]
-        if unknown or (missing and whole) or (missing and self.vector is None):
-            wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
-            raise DataError(f"parameters: {wrong}; those of the model are {', '.join(names)}")
+        self.check_names(arrays, whole)
         feed = self.inputs.feed(node for _, node in self.named)
-        values = [host(arrays[name] if name in arrays else self.views[name]) for name in names]
-        new = dict(zip(names, feed.arrays(values)[0], strict=True))
-        for name, view in self.views.items():
-            if view.shape != new[name].shape:
-                raise DataError(f"parameters: {name} has shape {view.shape}, and the new array {new[name].shape}")
+        values = [host(arrays[name] if name in arrays else self.views[name]) for name, _ in self.named]
+        new = {name: array for (name, _), array in zip(self.named, feed.arrays(values)[0], strict=True)}
+        self.check_shapes({name: array.shape for name, array in new.items()})
         if self.vector is None:
             self._adopt(new)
         for name, array in new.items():
             self.views[name][...] = self.device.put(array)
+
+    def check_names(self, names: Collection[str], whole: bool = True) -> None:
+        """Raises DataError where a name is unknown or, of the `whole`, one is missing."""
+        own = [name for name, _ in self.named]
+        unknown = [repr(name) for name in names if name not in own]
+        missing = [repr(name) for name in own if name not in names]
+        if unknown or (missing and whole) or (missing and self.vector is None):
+            wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
+            raise DataError(f"parameters: {wrong}; those of the model are {', '.join(own)}")
+
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Raises DataError where new arrays would have other shapes than the parameters."""
+        self.inputs.feed(node for _, node in self.named).bind([shapes[name] for name, _ in self.named])
+        for name, view in self.views.items():
+            if view.shape != shapes[name]:
+                raise DataError(f"parameters: {name} has shape {view.shape}, and the new array {shapes[name]}")
+
+    def converted(self, array: np.ndarray) -> np.ndarray:
+        """An array in the precision of the model; what is too large for it is infinite."""
+        with np.errstate(over="ignore"):
+            return array.astype(self.programs.dtype)
 
     def create(self, data: Dataset | None) -> None:
         """The initial values; their sizes from `data` where they are symbolic. What is there already stays."""

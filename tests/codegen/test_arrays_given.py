@@ -157,9 +157,9 @@ def test_a_step_refuses_a_batch_of_another_shape(module, batch):
 def test_a_step_in_c_names_the_shapes():
     module = training("c")
     assert module.step is module.compiled_step
-    with pytest.raises(ValueError, match=r"shapes \(\(8, 4\), \(8,\)\), but \(\(8, 5\), \(8,\)\) are needed"):
+    with pytest.raises(ValueError, match="the batch does not fit: x: axis 1 has length 4, not 5"):
         module.step(module.begin(module.init(0)), (np.zeros((8, 4), "f4"), np.zeros(8, int)))
-    with pytest.raises(TypeError, match="Cannot cast"):
+    with pytest.raises(ValueError, match="the batch does not fit: .*: float64 values, but int64 is needed"):
         module.step(module.begin(module.init(0)), (np.zeros((8, 5), "f4"), np.zeros(8)))
 
 

@@ -1,0 +1,80 @@
+"""Where the training of a model stands, so that the next fit goes on as if the last one had not ended.
+
+An optimiser keeps vectors and the number of its steps; the samples come in an order that a generator draws. A file
+holds all of it beside the parameters, and a generated program reads the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from symgrad.graphs.errors import DataError
+from symgrad.optim import Optimizer
+from symgrad.training.weights import Weights
+
+ABOUT = ("rule", "order", "epoch")  # in a file, beside what the optimiser keeps
+
+
+class Course:
+    """What training has left: `rule` is the optimiser's identity, or empty where none has begun; `epochs` are done."""
+
+    def __init__(self, weights: Weights, seed: int) -> None:
+        self.weights = weights
+        self.order = np.random.default_rng((seed, 1))
+        self._first = json.dumps(self.order.bit_generator.state)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the optimiser; the order of samples goes on."""
+        self.rule, self.epochs = "", 0
+        self._state: Any = None
+        self._file: dict[str, Any] = {}  # what a file gave, until the optimiser takes it up
+
+    def state(self, optimizer: Optimizer) -> Any:
+        """What a step of `optimizer` works on: where training stands if it was by the same rule, else from its start."""
+        if optimizer.identity != self.rule:
+            self.begin_anew()
+        if self._state is None:
+            module = self.weights.programs.training(optimizer)
+            given = {name: self.weights.device.put(array) for name, array in self._file.items()}
+            self._state = module.State({**given, "params": self.weights.views}, self.weights.vector)
+            self.rule, self._file = optimizer.identity, {}
+        return self._state
+
+    def kept(self) -> dict[str, Any]:
+        """What it takes to go on from here; nothing where no training has begun."""
+        order = json.dumps(self.order.bit_generator.state)
+        if not self.rule:
+            return {"order": order} if order != self._first else {}
+        own = self._file
+        if self._state is not None:
+            own = {name: self.weights.device.get(array) if name != "t" else array
+                   for name, array in self._state.plain().items() if name not in ("params", "g", "loss")}
+        return {**own, "rule": self.rule, "order": order, "epoch": self.epochs}
+
+    def read(self, kept: Mapping[str, Any], count: int) -> Callable[[], None]:
+        """What goes on from what `kept` gave, for so many numbers. Raises DataError for what is no such thing."""
+        order = np.random.default_rng()
+        try:
+            if kept:
+                order.bit_generator.state = json.loads(str(kept["order"]))
+            rule, epochs = str(kept.get("rule", "")), int(kept.get("epoch", 0))
+            own = {name: np.asarray(array) for name, array in kept.items() if name not in ABOUT}
+            fits = all(array.dtype.kind in "if" and array.shape in ((), (count,)) and np.isfinite(array).all()
+                       for array in own.values())
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"what it holds of a training is damaged: {error}") from None
+        if not fits:
+            raise DataError("what it holds of a training is not of this model")
+
+        def go_on() -> None:
+            self.begin_anew()
+            self.rule, self.epochs, self._file = rule, epochs, own
+            if kept:
+                self.order.bit_generator.state = order.bit_generator.state
+
+        return go_on
