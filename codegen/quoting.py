@@ -77,4 +77,5 @@ def in_c_comment(text: str) -> str:
     >>> print("/*", in_c_comment("a */ b /* c"), "*/")
     /* a * / b / * c */
     """
-    return in_comment(text).replace("*/", "* /").replace("/*", "/ *")
+    text = in_comment(text).replace("*/", "* /").replace("/*", "/ *")
+    return text.replace("??", "? ?")  # nor of the line: old standards read ??/ as a backslash

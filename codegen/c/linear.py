@@ -13,6 +13,51 @@ from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import AffineForm, counters, flat, locate
 from symgrad.graphs.sizes import Shape
 
+# The loops where there is no library; a file that stands alone has nothing else.
+FACTORED = """\
+    for (int64_t j = 0; j < n; j++) {
+      int64_t p = j;
+      for (int64_t i = j + 1; i < n; i++)
+        if (fabs(a[j * n + i]) > fabs(a[j * n + p])) p = i;
+      ((int64_t *)pivots)[j] = p + 1;
+      if (a[j * n + p] == 0) {
+        info = info ? info : j + 1;
+        continue;
+      }
+      for (int64_t k = 0; k < n && p != j; k++) {
+        const real x = a[k * n + j];
+        a[k * n + j] = a[k * n + p];
+        a[k * n + p] = x;
+      }
+      for (int64_t i = j + 1; i < n; i++) a[j * n + i] /= a[j * n + j];
+      for (int64_t k = j + 1; k < n; k++)
+        for (int64_t i = j + 1; i < n; i++) a[k * n + i] -= a[j * n + i] * a[k * n + j];
+    }
+"""
+SUBSTITUTED = """\
+    for (int64_t c = 0; c < k; c++, b += n) {
+      for (int64_t i = 0; i < n; i++) {
+        const real x = b[pivot(pivots, i)];
+        b[pivot(pivots, i)] = b[i];
+        b[i] = x;
+      }
+      for (int64_t j = 0; j < n; j++)
+        for (int64_t i = j + 1; i < n; i++) b[i] -= a[j * n + i] * b[j];
+      for (int64_t j = n; j-- > 0;) {
+        b[j] /= a[j * n + j];
+        for (int64_t i = 0; i < j; i++) b[i] -= a[j * n + i] * b[j];
+      }
+    }
+"""
+CHOLESKY = """\
+    for (int64_t j = 0; j < n && !info; j++) {
+      for (int64_t k = 0; k < j; k++)
+        for (int64_t i = j; i < n; i++) x[j * n + i] -= x[k * n + i] * x[k * n + j];
+      if (x[j * n + j] <= 0) info = j + 1;
+      const real root = sqrt(x[j * n + j]);
+      for (int64_t i = j; i < n; i++) x[j * n + i] /= root;
+    }
+"""
 LAPACK = """\
 /* Linear algebra, one matrix at a time; `kind` as above, 0 is plain loops. A matrix lies in steps of `down` and `across`,
    results in rows. 0 is success, 2 a singular matrix, 3 one that is not positive definite, 4 no memory. */
@@ -49,25 +94,7 @@ static int64_t factored(int64_t n, real *a, void *pivots) {
     ((getrf32)getrf_)(&size, &size, a, &size, pivots, &found);
     info = found;
   } else {
-    for (int64_t j = 0; j < n; j++) {
-      int64_t p = j;
-      for (int64_t i = j + 1; i < n; i++)
-        if (fabs(a[j * n + i]) > fabs(a[j * n + p])) p = i;
-      ((int64_t *)pivots)[j] = p + 1;
-      if (a[j * n + p] == 0) {
-        info = info ? info : j + 1;
-        continue;
-      }
-      for (int64_t k = 0; k < n && p != j; k++) {
-        const real x = a[k * n + j];
-        a[k * n + j] = a[k * n + p];
-        a[k * n + p] = x;
-      }
-      for (int64_t i = j + 1; i < n; i++) a[j * n + i] /= a[j * n + j];
-      for (int64_t k = j + 1; k < n; k++)
-        for (int64_t i = j + 1; i < n; i++) a[k * n + i] -= a[j * n + i] * a[k * n + j];
-    }
-  }
+@factored@  }
   return info;
 }
 
@@ -80,20 +107,7 @@ static void substituted(int64_t n, int64_t k, const real *a, const void *pivots,
     int size = n, width = k, info;
     ((getrs32)getrs_)("N", &size, &width, a, &size, pivots, b, &size, &info);
   } else {
-    for (int64_t c = 0; c < k; c++, b += n) {
-      for (int64_t i = 0; i < n; i++) {
-        const real x = b[pivot(pivots, i)];
-        b[pivot(pivots, i)] = b[i];
-        b[i] = x;
-      }
-      for (int64_t j = 0; j < n; j++)
-        for (int64_t i = j + 1; i < n; i++) b[i] -= a[j * n + i] * b[j];
-      for (int64_t j = n; j-- > 0;) {
-        b[j] /= a[j * n + j];
-        for (int64_t i = 0; i < j; i++) b[i] -= a[j * n + i] * b[j];
-      }
-    }
-  }
+@substituted@  }
 }
 
 /* y = the x with a x = b, b of n x k; without b (NULL) the inverse. */
@@ -147,20 +161,13 @@ NEST int cholesky(int64_t n, const real *a, int64_t down, int64_t across, real *
     ((potrf32)potrf_)("L", &size, x, &size, &found);
     info = found;
   } else {
-    for (int64_t j = 0; j < n && !info; j++) {
-      for (int64_t k = 0; k < j; k++)
-        for (int64_t i = j; i < n; i++) x[j * n + i] -= x[k * n + i] * x[k * n + j];
-      if (x[j * n + j] <= 0) info = j + 1;
-      const real root = sqrt(x[j * n + j]);
-      for (int64_t i = j; i < n; i++) x[j * n + i] /= root;
-    }
-  }
+@cholesky@  }
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++) y[i * n + j] = j > i ? 0 : x[j * n + i];
   free(x);
   return info ? 3 : 0;
 }
-"""
+""".replace("@factored@", FACTORED).replace("@substituted@", SUBSTITUTED).replace("@cholesky@", CHOLESKY)
 LINEAR = ("inverse", "solve", "det", "logdet", "cholesky")
 
 

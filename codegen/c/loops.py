@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, is_call, row_c, size_c, small, weight_c
+from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, factor_c, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import AffineForm, AffineIndex, flat, locate, spread, strides, zero
@@ -192,7 +192,7 @@ def index_c(form: AffineForm, names: dict[int, str], sizes: Names) -> str:
     terms = []
     for axis, step in enumerate(form.steps):
         if axis in names and step != 0:
-            text = size_c(step, sizes)
+            text = factor_c(step, sizes)
             text = text if isinstance(step, int) or step.is_Symbol or not step.is_Add else f"({text})"
             terms.append(names[axis] if text == "1" else f"-{names[axis]}" if text == "-1" else f"{names[axis]} * {text}")
     if form.const != 0 or not terms:

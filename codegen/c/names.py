@@ -37,7 +37,7 @@ OWN = frozenset(
     "malloc free REAL DOUBLE WHOLE TRUTH memset memcpy memmove isinf maximum minimum sign square power ROOM LARGER "
     "VECTOR_LIBM failed pivots info side".split()
 ) | frozenset(name + suffix for name in LIBM.values() for suffix in ("", "f")) | frozenset(RUNTIME)
-COUNTED = re.compile(r"(at|i)\d+")  # indices, counters beyond the eighth axis
+COUNTED = re.compile(r"at\d+|i([89]|[1-9]\d+)")  # indices, counters beyond the eighth axis
 
 
 def taken_in_c(name: str) -> bool:

@@ -20,6 +20,22 @@ typedef {real} real;
 #define NEST static __attribute__((noinline)) /* a loop nest that is needed more than once: compiled once */
 """
 
+# The loops where there is no library; a file that stands alone has nothing else.
+GEMM = """\
+    memset(c, 0, m * n * sizeof *c);
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t p = 0; p < k; p++) {
+        const real x = ta ? a[p * lda + i] : a[i * lda + p];
+        for (int64_t j = 0; j < n; j++) c[i * n + j] += x * (tb ? b[j * ldb + p] : b[p * ldb + j]);
+      }
+"""
+GEMV = """\
+    for (int64_t i = 0; i < m; i++) {
+      real sum = 0;
+      for (int64_t j = 0; j < n; j++) sum += (t ? a[j * lda + i] : a[i * lda + j]) * x[j * step];
+      y[i] = sum;
+    }
+"""
 BLAS = """\
 /* Matrix products in row-major order: kind 1 is CBLAS with 64-bit sizes, 2 Fortran's BLAS, 0 plain loops. */
 static int kind;
@@ -50,13 +66,7 @@ NEST void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, i
     const real one = 1, zero = 0;
     ((blas_gemm)gemm_)(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, b, &B, a, &A, &zero, c, &N);
   } else {
-    memset(c, 0, m * n * sizeof *c);
-    for (int64_t i = 0; i < m; i++)
-      for (int64_t p = 0; p < k; p++) {
-        const real x = ta ? a[p * lda + i] : a[i * lda + p];
-        for (int64_t j = 0; j < n; j++) c[i * n + j] += x * (tb ? b[j * ldb + p] : b[p * ldb + j]);
-      }
-  }
+@gemm@  }
 }
 
 /* c = a a' of n x k, or (t) a' a of k x n: one triangle is computed, the other is its mirror image. */
@@ -89,14 +99,9 @@ NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda,
     const real one = 1, zero = 0;
     ((blas_gemv)gemv_)(t ? "N" : "T", &M, &N, &one, a, &A, x, &S, &zero, y, &unit);
   } else {
-    for (int64_t i = 0; i < m; i++) {
-      real sum = 0;
-      for (int64_t j = 0; j < n; j++) sum += (t ? a[j * lda + i] : a[i * lda + j]) * x[j * step];
-      y[i] = sum;
-    }
-  }
+@gemv@  }
 }
-"""
+""".replace("@gemm@", GEMM).replace("@gemv@", GEMV)
 
 
 def prelude(single: bool, used: Iterable[str]) -> str:

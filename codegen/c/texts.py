@@ -70,10 +70,10 @@ def _whole(e: sp.Expr, names: Names) -> str:
         if not number.is_Integer:
             return f"({size_c(e, names)})"
         parts = [] if number in (1, -1) else [str(number)]
-        text = " * ".join([*parts, *(_whole(f, names) for f in rest.as_ordered_factors())])
+        text = " * ".join([*parts, *(factor_c(f, names) for f in rest.as_ordered_factors())])
         return f"-{text}" if number == -1 else text
     if e.is_Pow and e.exp.is_Integer and e.exp > 0:
-        return " * ".join([_whole(e.base, names)] * int(e.exp))
+        return " * ".join([factor_c(e.base, names)] * int(e.exp))
     if isinstance(e, (sp.floor, sp.ceiling)):
         above, below = (_whole(part, names) for part in sp.fraction(sp.together(e.args[0])))
         return f"({above}) / ({below})" if isinstance(e, sp.floor) else f"(({above}) + ({below}) - 1) / ({below})"
@@ -86,6 +86,17 @@ def _whole(e: sp.Expr, names: Names) -> str:
     if isinstance(e, sp.Mod):
         return f"({_whole(e.args[0], names)}) % ({_whole(e.args[1], names)})"
     raise BackendError(f"the size {e} has no form in C")
+
+
+def factor_c(size: Size, names: Names) -> str:
+    """A size within a product: one that is rounded, or a remainder, in parentheses.
+
+    >>> n, m = sp.symbols("n m", integer=True, positive=True)
+    >>> factor_c(n, {n: "n"}), factor_c(sp.ceiling(n / 2), {n: "n"}), size_c(m * sp.floor(n / 2), {n: "n", m: "m"})
+    ('n', '(((n) + (2) - 1) / (2))', 'm * ((n) / (2))')
+    """
+    text = size_c(size, names)
+    return f"({text})" if isinstance(size, (sp.floor, sp.ceiling, sp.Mod)) else text
 
 
 def number_c(value: Any) -> str:

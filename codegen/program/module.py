@@ -44,40 +44,36 @@ class TrainingText:
 def training_text(module: Module, net: Network, rule: Rule, frame: Frame) -> TrainingText:
     """The text of the training module of `net`, written into `module`."""
     module.taken.update(FRAME)
-    keys = [name for name, _ in net.parameters]
+    functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
     slopes = _job(module, net, "gradients", [*net.parameters, *net.data], [net.loss, *net.gradients],
                   "As `backward`, into given arrays, in a workspace that is made once.")
-    answers = _answers(module, net)
-    functions: dict[str, Emitted | InPlaceFunction] = {
-        "forward": answers.pop("forward"),
-        "backward": emit_function(replace(slopes, name="backward",
-                                          form=(0, {key: i for i, key in enumerate(keys, start=1)}),
-                                          doc=f"The loss {net.loss[0]} and its gradients by all parameters.")),
-        **answers, "gradients": emit_inplace(slopes)}
     states = ", ".join(name for name, _ in rule.outputs)
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
                  doc=f"{rule.title}: {states} after one step, in place, for all parameters at once.")
-    functions["update"] = emit_inplace(update)
+    functions["gradients"], functions["update"] = emit_inplace(slopes), emit_inplace(update)
     step = stepping(slopes, update, net, rule)
     blocks = frame.step(step) if frame.step is not None else None
     return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks or Blocks((), ())), functions)
 
 
+def formulas(module: Module, net: Network) -> list[Job]:
+    """The functions that are formulas and nothing else: the loss, its gradients, the prediction where there is one."""
+    loss, given = net.loss[0], [*net.parameters, *net.data]
+    keys = [name for name, _ in net.parameters]
+    backward = _job(module, net, "backward", given, [net.loss, *net.gradients],
+                    f"The loss {loss} and its gradients by all parameters.")
+    jobs = [_job(module, net, "forward", given, [net.loss], f"The loss {loss}."),
+            replace(backward, form=(0, {key: i for i, key in enumerate(keys, start=1)}))]
+    if net.prediction is not None:
+        name = net.prediction[0]
+        jobs.append(_job(module, net, "predict", [*net.parameters, *net.inputs], [net.prediction],
+                         f"The prediction{'' if name == 'prediction' else ' ' + name}."))
+    return jobs
+
+
 def _job(module: Module, net: Network, name: str, inputs: Named, outputs: Named, doc: str) -> Job:
     """A function of the formulas of `net`."""
     return Job(module, name, inputs, outputs, names=net.names, comment=net.comment, sizes=net.sizes, doc=doc)
-
-
-def _answers(module: Module, net: Network) -> dict[str, Emitted]:
-    """What a program answers: the loss, and the prediction where there is one."""
-    loss, name = net.loss[0], net.prediction[0] if net.prediction is not None else ""
-    functions = {"forward": emit_function(_job(module, net, "forward", [*net.parameters, *net.data], [net.loss],
-                                               f"The loss {loss}."))}
-    if net.prediction is not None:
-        functions["predict"] = emit_function(_job(
-            module, net, "predict", [*net.parameters, *net.inputs], [net.prediction],
-            f"The prediction{'' if name == 'prediction' else ' ' + name}."))
-    return functions
 
 
 def evaluation_text(module: Module, net: Network) -> TrainingText:
@@ -86,7 +82,7 @@ def evaluation_text(module: Module, net: Network) -> TrainingText:
     Large constant arrays are not in it: they are attached when it is loaded.
     """
     module.taken.update(FRAME)
-    functions = _answers(module, net)
+    functions = {job.name: emit_function(job) for job in formulas(module, net) if job.name != "backward"}
     initials = _initials(module, net)
     text = module_text(module, list(functions.values()), None, ["import math", f"DTYPE = np.{module.dtype}"], initials)
     return TrainingText(text, functions)

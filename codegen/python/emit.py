@@ -77,7 +77,7 @@ def documented(begun: Setting, plan: Plan) -> list[str]:
 
     def described(name: str, node: Node) -> str:
         kind = "" if node.dtype == REAL else f" {node.dtype}"
-        return f"{name}{GLUE}{_shape(node.shape)}{kind}"
+        return f"{name}{GLUE}{shape_of(node.shape)}{kind}"
 
     first = job.doc or f"{', '.join(described(wish, node) for wish, node in job.outputs)}."
     given = "; ".join(described(a, node) for a, (_, node) in zip(begun.arguments, job.inputs, strict=True)) or "nothing"
@@ -88,7 +88,8 @@ def documented(begun: Setting, plan: Plan) -> list[str]:
     return docstring([line.replace(GLUE, " ") for line in lines], INDENT)
 
 
-def _shape(shape: Shape) -> str:
+def shape_of(shape: Shape) -> str:
+    """A shape for people, in one piece."""
     if not shape:
         return "(scalar)"
     inner = f",{GLUE}".join(map(str, shape))

@@ -14,9 +14,10 @@ from typing import Any
 
 from symgrad.codegen.c.emit import compiled_text, emit_compiled
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
+from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import step_in_c
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
-from symgrad.codegen.program.module import TrainingText, evaluation_text, training_text
+from symgrad.codegen.program.module import TrainingText, evaluation_text, formulas, training_text
 from symgrad.codegen.program.network import Network, Rule
 from symgrad.codegen.python.emit import Emitted, emit_function, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
@@ -42,6 +43,7 @@ class Backend:
     text: Callable[[Module, Sequence[Any], str | None], str]
     device: Callable[[], Device]
     workspace: Callable[[Job], InPlaceFunction] | None = None  # a function for large arrays
+    alone: Callable[[Sequence[Job], str], CFile] | None = None  # functions in a language of their own
     missing: Callable[[], str] = lambda: ""
     instead: str = ""
 
@@ -58,6 +60,10 @@ class Backend:
         """The text of a training program, and the module with its constant arrays."""
         module = self.module(dtype)
         return module, training_text(module, net, rule, self.frame)
+
+    def language(self, net: Network, dtype: str) -> CFile | None:
+        """The formulas of a network in the backend's own language; None where that is Python. Raises BackendError."""
+        return None if self.alone is None else self.alone(formulas(self.module(dtype), net), net.title)
 
     def evaluation(self, net: Network, dtype: str) -> tuple[Module, TrainingText]:
         """The same of a program that trains nothing."""
@@ -85,7 +91,7 @@ class Backend:
 
 NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device, emit_inplace)
 C = Backend("c", "NumPy and a C compiler", replace(HOST, step=step_in_c), emit_compiled, compiled_text, host_device,
-            missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
+            alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
 CUPY = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NUMPY, C, CUPY)})
 

@@ -175,7 +175,8 @@ def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: 
              dtype: str, explain: bool) -> None:
     """Generate a module that stands alone.
 
-    It computes the loss and all gradients, trains, and has its own --help; it needs NumPy, not symgrad."""
+    It computes the loss and all gradients, trains, and has its own --help; it needs NumPy, not symgrad. With --backend c
+    and a FILE.c it is the formulas as C functions, with their header."""
     if output:
         check_place(output)
     source = commands.source(_target(target, shapes, wrt), backend, dtype)
@@ -186,7 +187,10 @@ def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: 
             terminal.say()
         if not output:
             return
-    _write(output, source.text)
+    if output:
+        terminal.say(f"Wrote {source.save(output)}")
+    else:
+        click.echo(source.text)
 
 
 @cli.command()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.codegen.c.standalone import CFile
 from symgrad.codegen.plan.plan import Mark, Plan
 from symgrad.codegen.program.frame import CONSTANTS
 from symgrad.codegen.program.network import Network, Rule
@@ -25,13 +26,15 @@ from symgrad.codegen.python.load import load
 from symgrad.computing.backends import backend_of
 from symgrad.computing.functions import dtype_name, given_sizes
 from symgrad.files import write_whole
-from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import dim
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Optimizer
 from symgrad.training.network import closed, network, prediction_of
 from symgrad.training.parameters import npz
+
+NOT_PYTHON = (".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu")
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,31 @@ class Source:
     constants: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     backend: str = "numpy"
     lines: tuple[ProgramLine, ...] = field(default=(), repr=False, compare=False)
+    c: CFile | str = field(default="", repr=False, compare=False)  # the formulas in C, or why they cannot be C alone
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module; constant arrays that are too large for the text go into a file beside it.
 
-        Raises SymgradError where the place cannot be written.
+        A path that ends in `.c` takes the formulas in C, for `backend="c"`: `forward`, `backward` and `predict` as
+        functions to be linked, whose header is written beside it. Raises SymgradError where the place cannot be written or
+        the text is not of the kind that the suffix says, BackendError for what C alone cannot compute.
         """
         target = Path(path)
+        if target.suffix.lower() in NOT_PYTHON:
+            return self._save_c(target)
         if self.constants:
             write_whole(target.with_suffix(CONSTANTS), npz(self.constants))
         return write_whole(target, self.text)
+
+    def _save_c(self, target: Path) -> Path:
+        if target.suffix != ".c" or not self.c:
+            raise SymgradError(f"cannot write {str(target)!r}: the text is Python, and its name ends in .py; "
+                               'backend="c" writes C to a name that ends in .c, and the header beside it')
+        if isinstance(self.c, str):
+            raise BackendError(f"cannot write {str(target)!r}: {self.c}")
+        header = target.with_suffix(".h")
+        write_whole(header, self.c.header(header.name))
+        return write_whole(target, self.c.source(header.name))
 
     def load(self) -> ModuleType:
         """The module, ready to be called. Raises BackendError where CuPy or a GPU is missing."""
@@ -118,7 +136,13 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
     rule = rule_of(chosen_optimizer(optimizer))
-    return written(replace(net, title=title), rule, backend, dtype_name(dtype))
+    source = written(replace(net, title=title), rule, backend, dtype_name(dtype))
+    try:
+        titled = replace(net, title=title or f"The loss {net.loss[0]}, its gradients and what it predicts.")
+        in_c: CFile | str = backend_of(backend).language(titled, dtype_name(dtype)) or ""
+    except BackendError as error:
+        in_c = str(error)
+    return replace(source, c=in_c)
 
 
 def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
