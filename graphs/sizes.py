@@ -72,7 +72,7 @@ def _free(size: sp.Expr) -> tuple[sp.Symbol, ...]:
     return tuple(sorted(size.free_symbols, key=lambda s: s.name))
 
 
-def symbols_of(sizes: Any) -> tuple[sp.Symbol, ...]:
+def free_symbols(sizes: Any) -> tuple[sp.Symbol, ...]:
     """The size symbols that occur in `sizes`, in order of first occurrence."""
     found: dict[sp.Symbol, None] = {}
     for size in sizes:

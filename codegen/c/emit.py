@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.function import Layout, c_texts, dtype_name, layout, room_text
+from symgrad.codegen.c.function import Layout, c_kind, c_texts, layout, room_text
 from symgrad.codegen.c.names import CIdentifiers
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.c.texts import size_c
@@ -26,7 +26,7 @@ from symgrad.codegen.plan.plan import Plan, PlanStep, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.emit import Emitted, documented, return_lines
 from symgrad.codegen.python.identifiers import identifier
-from symgrad.codegen.python.job import NOTHING, Job, Module
+from symgrad.codegen.python.job import NOTHING, EmittedModule, Job
 from symgrad.codegen.python.libraries import NUMPY
 from symgrad.codegen.python.planner import INDENT
 from symgrad.codegen.python.setting import Setting, setting
@@ -35,7 +35,7 @@ from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
 from symgrad.graphs.node import Node
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _labels_checked(plan: Layout, nodes: Mapping[Expr, Node], sizes: Mapping[Any
             continue
         name = f"((const int64_t *)given[{k}])" if plan.table else plan.context.arrays[e]
         count = " * ".join(f"({size_c(s, sizes)})" for s in e.shape) or "1"
-        known = all(symbol in sizes for symbol in symbols_of([classes]))
+        known = all(symbol in sizes for symbol in free_symbols([classes]))
         wrong = f"(uint64_t){name}[i] >= (uint64_t)({size_c(classes, sizes)})" if known else f"{name}[i] < 0"
         lines += [f"  for (int64_t i = 0; i < {count}; i++) if ({wrong}) return 1;"]
     return lines
@@ -220,12 +220,12 @@ class _Glue:
     def lines(self) -> list[str]:
         plan, sizes = self.plan, ", ".join(self.sizes.values())
         touched = dict.fromkeys(e for part in plan.segments for e in part.touched)
-        lines = [f"{INDENT}{self.arrays[e]} = _rows({self.arrays[e]}, {dtype_name(e.kind, self.single)})"
+        lines = [f"{INDENT}{self.arrays[e]} = _rows({self.arrays[e]}, {c_kind(e.kind, self.single)})"
                  for e in touched if e.op is acts.INPUT and e not in plan.context.by_value]
         for e in plan.storage.stored:
             if e not in plan.home:
                 lines.append(f"{INDENT}{self.arrays[e]} = np.empty({shape_text(e.shape, self.sizes)}, "
-                             f"{dtype_name(e.kind, self.single)})")
+                             f"{c_kind(e.kind, self.single)})")
         if any(part.outside is None for part in plan.segments):
             lines.append(f"{INDENT}work = _workspace(_c.{self.name}_room({sizes}))")
         for k, part in enumerate(plan.segments):
@@ -258,7 +258,7 @@ class _Glue:
         return text if e.shape else f"{text}[()]" if e not in self.given else name
 
 
-def compiled_text(module: Module, functions: Sequence[Compiled], doc: str | None = None) -> str:
+def compiled_text(module: EmittedModule, functions: Sequence[Compiled], doc: str | None = None) -> str:
     """The text of a module with `functions`: the C they need, what compiles it, and the Python around it."""
     used = dict.fromkeys(name for f in functions for name in f.used)
     code = "\n".join([prelude(module.single, used), "\n\n".join(c for f in functions for c in f.code)])

@@ -335,6 +335,6 @@ def room_text(name: str, plan: Layout, sizes: Mapping[Any, str]) -> str:
     return "\n".join([f"int64_t {name}_room({head}) {{", *(f"  {line}" for line in lines), "}"])
 
 
-def dtype_name(kind: str, single: bool) -> str:
+def c_kind(kind: str, single: bool) -> str:
     """The dtype of a kind of numbers, by its name in `runtime.py`."""
     return {INTEGER: "WHOLE", BOOLEAN: "TRUTH"}.get(kind, "REAL" if single else "DOUBLE")

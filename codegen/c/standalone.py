@@ -20,11 +20,11 @@ from symgrad.codegen.c.prelude import HEAD
 from symgrad.codegen.c.texts import OWN, TYPES, number_c, size_c
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.python.emit import shape_of
-from symgrad.codegen.python.job import Job, Module
+from symgrad.codegen.python.job import EmittedModule, Job
 from symgrad.codegen.quoting import in_c_comment
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import REAL, Node
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 
 WIDTH = 100
 FAILURES = "1 an index out of range, 2 a singular matrix, 3 one that is not positive definite, 4 no memory"
@@ -106,7 +106,7 @@ class _Function:
                 self.copies.append((self.outputs[-1], root))
             else:
                 self.outputs.append(names[root])
-        shown = symbols_of([size for _, root in self.copies for size in root.shape])
+        shown = free_symbols([size for _, root in self.copies for size in root.shape])
         self.sizes = {s: name for s, name in begun.sizes.items() if s in done.passed or s in shown}
 
     def head(self, kind: str, end: str, typed: str) -> list[str]:
@@ -198,14 +198,14 @@ def _alone(text: str) -> str:
     return "\n".join([*lines[:end + 1], *silent, *lines[end + 1:]])
 
 
-def _prelude(module: Module, used: Iterable[str], code: str) -> list[str]:
+def _prelude(module: EmittedModule, used: Iterable[str], code: str) -> list[str]:
     """Types, and the functions of our own that the code calls."""
     own = [OWN[row] for row in OWN if row in set(used)]
     return [HEAD.format(real="float" if module.single else "double"), *(["\n".join(own) + "\n"] if own else []),
             *called_by(code)]
 
 
-def _constants(module: Module) -> list[str]:
+def _constants(module: EmittedModule) -> list[str]:
     """Constant arrays."""
     parts = []
     for node, name in module.constants.items():

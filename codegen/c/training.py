@@ -6,7 +6,7 @@ import inspect
 
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.emit import InPlaceCode, emit_compiled_inplace, prototypes
-from symgrad.codegen.c.function import dtype_name
+from symgrad.codegen.c.function import c_kind
 from symgrad.codegen.c.names import RUNTIME
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, batch_of
@@ -63,7 +63,7 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
         step.parameters, [name for name, _ in step.gradients.outputs]))
     vectors = [scope.fresh(name) for name in step.vectors]
     batch = batch_of(step, {*RUNTIME, *step.numbers, *params, *results, *vectors},
-                     lambda k, dtype: f"_rows(batch[{k}], {dtype_name(dtype, single)})", False,
+                     lambda k, dtype: f"_rows(batch[{k}], {c_kind(dtype, single)})", False,
                      [symbol for symbol, _ in gradients.sizes])
     sizes = [batch.sizes[symbol] for symbol, _ in gradients.sizes]
     given = ", ".join(sizes)

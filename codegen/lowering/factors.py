@@ -112,7 +112,7 @@ def price_of(node: Node) -> float:
     return price(node.attrs[0], node.attrs[1], sizes)
 
 
-def replaced(roots: Sequence[Node], by: Mapping[Node, Node]) -> dict[Node, Node]:
+def replacements(roots: Sequence[Node], by: Mapping[Node, Node]) -> dict[Node, Node]:
     """What every node below `roots` becomes where nodes are replaced, in the replacements too."""
     memo: dict[Node, Node] = {}
     stack = list(roots)

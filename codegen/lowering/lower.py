@@ -159,10 +159,10 @@ def _is_placed(node: Node) -> bool:
 # zeros, or a sum, with something added to a part: op "place", attrs (has base, parts); one part is
 # (how, where, sign, arguments): how "slice" (items) | "delta" (pattern) | "scatter" (axes in front, unique rows)
 
-Part = tuple[str, Any, int, tuple[Expr, ...]]
+LoweredPart = tuple[str, Any, int, tuple[Expr, ...]]
 
 
-def _place(c: Lowering, shape: tuple[Size, ...], kind: str, base: Expr | None, parts: Sequence[Part]) -> Expr:
+def _place(c: Lowering, shape: tuple[Size, ...], kind: str, base: Expr | None, parts: Sequence[LoweredPart]) -> Expr:
     args: list[Expr] = [] if base is None else [base]
     attrs = []
     for how, where, sign, exprs in parts:
@@ -182,7 +182,7 @@ def _scaled(c: Lowering, e: Expr, by: Weight, kind: str) -> tuple[int, Expr]:
     return sign, c.b.number(size) if e.kind == NUMBER else e
 
 
-def _delta(c: Lowering, node: Node, by: Weight) -> Part:
+def _delta(c: Lowering, node: Node, by: Weight) -> LoweredPart:
     """A view with a repeated label: its values on the entries where the indices agree."""
     inputs, out = node.attrs
     kept = tuple(dict.fromkeys(out))
@@ -195,7 +195,7 @@ def _delta(c: Lowering, node: Node, by: Weight) -> Part:
     return "delta", tuple(kept.index(x) for x in out), sign, (value,)
 
 
-def _part(c: Lowering, node: Node, by: Weight) -> Part:
+def _part(c: Lowering, node: Node, by: Weight) -> LoweredPart:
     sign, value = _scaled(c, c.loose(node.operands[0]), by, node.dtype)
     if node.op is ops.PAD:
         inner, (spec,) = node.operands[0].shape, node.attrs

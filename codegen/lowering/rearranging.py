@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from symgrad.codegen.lowering.distributing import distributed
-from symgrad.codegen.lowering.factors import UsedFactor, Uses, price_of, replaced, sizes_of
+from symgrad.codegen.lowering.factors import UsedFactor, Uses, price_of, replacements, sizes_of
 from symgrad.codegen.lowering.order import typical
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale
@@ -30,7 +30,7 @@ def rearranged(roots: Sequence[Node], keep: Collection[Node]) -> dict[Node, Node
     for rewrite in (shared, repeated, distributed):
         found = rewrite(graph)
         if found:
-            memo = replaced([*graph.roots, *graph.kept], found)
+            memo = replacements([*graph.roots, *graph.kept], found)
             now = {node: memo[new] for node, new in now.items() if new in memo} if now else memo
             graph = Uses([memo[node] for node in graph.roots], {memo[node] for node in graph.kept})
     return now

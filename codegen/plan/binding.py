@@ -14,7 +14,7 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.sizes import Shape, Size, symbols_of
+from symgrad.graphs.sizes import Shape, Size, free_symbols
 
 
 class Bound(NamedTuple):
@@ -48,7 +48,7 @@ def bind_sizes(shapes: Sequence[tuple[str, Shape]], given: Mapping[sp.Symbol, in
     while progress:
         progress = False
         for name, axis, size in pending:
-            unknown = [s for s in symbols_of([size]) if s not in known]
+            unknown = [s for s in free_symbols([size]) if s not in known]
             if len(unknown) == 1:
                 value = solve_linear(size, unknown[0])
                 if value is not None:

@@ -11,11 +11,11 @@ from typing import Any
 from symgrad.codegen.plan.binding import index_inputs
 from symgrad.codegen.program import files
 from symgrad.codegen.program.frame import CONSTANTS, LARGE, PIECE, Frame
-from symgrad.codegen.program.network import Network, Rule, count_text, sum_of
+from symgrad.codegen.program.network import Network, UpdateRule, count_text, sum_of
 from symgrad.codegen.python.batch import kind_name
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
-from symgrad.codegen.python.job import Module
+from symgrad.codegen.python.job import EmittedModule
 from symgrad.codegen.quoting import docstring, literal
 from symgrad.graphs.node import INTEGER, REAL, Node
 
@@ -26,7 +26,7 @@ ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THR
          "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")
 
 
-def head(module: Module, net: Network, rule: Rule, frame: Frame, functions: Functions, body: str,
+def head(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, functions: Functions, body: str,
          more: Sequence[str]) -> str:
     flops = functions["backward"].plan.flops
     count = sum_of(net.parameters)
@@ -57,7 +57,7 @@ def head(module: Module, net: Network, rule: Rule, frame: Frame, functions: Func
     return "\n\n".join([*parts, "\n".join(constants)])
 
 
-def _kept(rule: Rule) -> list[str]:
+def _kept(rule: UpdateRule) -> list[str]:
     names = ", ".join(map(literal, ("t", "loss", "g", *rule.states)))
     return [f"KEPT = ({names})  # what a copy of a state keeps beside the parameters", f"RULE = {literal(rule.identity)}"]
 

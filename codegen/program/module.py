@@ -15,7 +15,7 @@ from symgrad.codegen.program import files, loop
 from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
 from symgrad.codegen.program.head import Functions, head, lengths_of
-from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.program.selfcheck import check_text
 from symgrad.codegen.program.starts import init_text, start
 from symgrad.codegen.program.state import state_text
@@ -23,9 +23,9 @@ from symgrad.codegen.program.step import step_text, stepping
 from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
-from symgrad.codegen.python.job import Blocks, Job, Module, Named, Stepping
+from symgrad.codegen.python.job import Blocks, EmittedModule, Job, Named, Stepping
 from symgrad.graphs.node import REAL
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainingText:
         return {name: marks_in(self.text, f.lines, f.marks) for name, f in self.functions.items()}
 
 
-def training_text(module: Module, net: Network, rule: Rule, frame: Frame) -> TrainingText:
+def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame) -> TrainingText:
     """The text of the training module of `net`, written into `module`."""
     module.taken.update(FRAME)
     functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
@@ -56,7 +56,7 @@ def training_text(module: Module, net: Network, rule: Rule, frame: Frame) -> Tra
     return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks or Blocks((), ())), functions)
 
 
-def formulas(module: Module, net: Network) -> list[Job]:
+def formulas(module: EmittedModule, net: Network) -> list[Job]:
     """The functions that are formulas and nothing else: the loss, its gradients, the prediction where there is one."""
     loss, given = net.loss[0], [*net.parameters, *net.data]
     keys = [name for name, _ in net.parameters]
@@ -71,12 +71,12 @@ def formulas(module: Module, net: Network) -> list[Job]:
     return jobs
 
 
-def _job(module: Module, net: Network, name: str, inputs: Named, outputs: Named, doc: str) -> Job:
+def _job(module: EmittedModule, net: Network, name: str, inputs: Named, outputs: Named, doc: str) -> Job:
     """A function of the formulas of `net`."""
     return Job(module, name, inputs, outputs, names=net.names, comment=net.comment, sizes=net.sizes, doc=doc)
 
 
-def evaluation_text(module: Module, net: Network) -> TrainingText:
+def evaluation_text(module: EmittedModule, net: Network) -> TrainingText:
     """The text of a module that trains nothing: `init`, `forward` and `predict` as in the training module of `net`.
 
     Large constant arrays are not in it: they are attached when it is loaded.
@@ -88,7 +88,7 @@ def evaluation_text(module: Module, net: Network) -> TrainingText:
     return TrainingText(text, functions)
 
 
-def _initials(module: Module, net: Network) -> list[str]:
+def _initials(module: EmittedModule, net: Network) -> list[str]:
     """The functions that draw initial values, and `init`."""
     starts = [start(module, name, node) for name, node in net.parameters]
     kinds = dict.fromkeys(kind for kind, _ in starts if kind in templates.INITIALS)
@@ -96,7 +96,7 @@ def _initials(module: Module, net: Network) -> list[str]:
             init_text(module, net.parameters, net.data, net.sizes, starts)]
 
 
-def _assembled(module: Module, net: Network, rule: Rule, frame: Frame, functions: Functions, step: Stepping,
+def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, functions: Functions, step: Stepping,
                more: Blocks) -> str:
     initials = _initials(module, net)  # before the helpers are written: it may need constants
     body = [*module.helper_texts(),
@@ -146,7 +146,7 @@ def _batches(net: Network, frame: Frame) -> str:
 
 
 def _train(net: Network, frame: Frame) -> str:
-    free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
+    free = free_symbols([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
     return frame.filled(loop.TRAIN, loop=frame.loop,
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 

@@ -1,4 +1,4 @@
-"""What a program is written from, as data: a `Network`, which is trained, and the `Rule` by which it is."""
+"""What a program is written from, as data: a `Network`, which is trained, and the `UpdateRule` by which it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Named = tuple[tuple[str, Node], ...]
 
 
 @dataclass(frozen=True)
-class Rule:
+class UpdateRule:
     """An update rule as nodes: inputs are theta, g, the states, the rates; outputs theta and the states."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgrad.codegen.program.frame import Frame
 from symgrad.codegen.program.network import Network
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 
 CHECK = '''\
 def check(data=None, params=None, seed=0, log=print):
@@ -102,7 +102,7 @@ def started_at(batch, seed):
 
 def check_text(net: Network, frame: Frame, kinds: bool, classes: bool, lengths: bool) -> str:
     """`check` and what it needs."""
-    free = symbols_of([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
+    free = free_symbols([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
     most = "LENGTHS.get(name, 2)" if lengths else "2"
     most = f"CLASSES.get(name, {most})" if classes else most
     whole = any(node.attrs[0].over is None for _, node in net.data)

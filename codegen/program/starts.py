@@ -13,15 +13,15 @@ import sympy as sp
 from symgrad.codegen.plan.binding import bind_sizes
 from symgrad.codegen.program import frame
 from symgrad.codegen.python.identifiers import Identifiers
-from symgrad.codegen.python.job import Module, Named
+from symgrad.codegen.python.job import EmittedModule, Named
 from symgrad.codegen.python.texts import number_text, shape_text, size_text
 from symgrad.codegen.quoting import literal
 from symgrad.graphs.algebra.primitives import constant
 from symgrad.graphs.node import REAL, Node, Symbol
-from symgrad.graphs.sizes import Shape, symbols_of
+from symgrad.graphs.sizes import Shape, free_symbols
 
 
-def start(module: Module, name: str, node: Node) -> tuple[str, str]:
+def start(module: EmittedModule, name: str, node: Node) -> tuple[str, str]:
     """(kind, expression) of a parameter's initial value; `{}` in the expression is its shape."""
     symbol: Symbol = node.attrs[0]
     xp = module.library.np
@@ -46,11 +46,11 @@ def _shape_argument(shape: Shape, names: Mapping[Any, str]) -> str:
     return size_text(shape[0], names).text if len(shape) == 1 else shape_text(shape, names)
 
 
-def init_text(module: Module, parameters: Named, data: Named, sizes: Mapping[sp.Symbol, int],
+def init_text(module: EmittedModule, parameters: Named, data: Named, sizes: Mapping[sp.Symbol, int],
               starts: Sequence[tuple[str, str]]) -> str:
     """The function that makes the parameters; sizes that are not in `sizes` are those of the batch."""
     shapes = tuple((name, node.shape) for name, node in parameters)
-    free = symbols_of([s for _, shape in shapes for s in shape if s not in sizes])
+    free = free_symbols([s for _, shape in shapes for s in shape if s not in sizes])
     scope = Identifiers({*module.taken, "rng", "seed", "batch", *frame.INITIALS})
     names: dict[Any, str] = {s: scope.fresh(s.name) for s in free}
     names |= {s: str(n) for s, n in sizes.items()}

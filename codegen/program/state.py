@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 
 from symgrad.codegen.program.frame import Frame
-from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.quoting import in_docstring, literal
 
 NAMED = '''\
@@ -118,12 +118,12 @@ def of_dict(state, batch, lr):
 '''
 
 
-def kept_names(rule: Rule) -> list[str]:
+def kept_names(rule: UpdateRule) -> list[str]:
     """What a copy, a pickle and a file keep beside the parameters."""
     return ["t", "loss", "g", *rule.states]
 
 
-def state_text(net: Network, rule: Rule, frame: Frame) -> str:
+def state_text(net: Network, rule: UpdateRule, frame: Frame) -> str:
     """The classes of a state, and `begin`."""
     xp = frame.library.np
     values = {name: f"{xp}.full_like(theta, {value!r})" if value else f"{xp}.zeros_like(theta)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgrad.codegen.program.frame import STEP, Frame
 from symgrad.codegen.program.head import Functions
-from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.program.rates import rate_lines
 from symgrad.codegen.python.batch import INSIDE, REFUSED, batch_of, kind_name
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
@@ -13,7 +13,7 @@ from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import in_docstring, literal
 
 
-def step_text(step: Stepping, net: Network, rule: Rule, frame: Frame, functions: Functions) -> str:
+def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, functions: Functions) -> str:
     """The step by `gradients` and `update`."""
     known = {name: f"state[{literal(name)}]" for name in step.vectors}
     if net.frozen and not frame.pieces:
@@ -33,7 +33,7 @@ def step_text(step: Stepping, net: Network, rule: Rule, frame: Frame, functions:
     return frame.filled(STEP, name=in_docstring(rule.name), body="\n".join(lines))
 
 
-def stepping(slopes: Job, update: Job, net: Network, rule: Rule) -> Stepping:
+def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule) -> Stepping:
     """The step as data."""
     moved = ("theta", "g", *rule.states)
     numbers = [name for name, _ in rule.inputs if name not in moved]

@@ -13,7 +13,7 @@ from symgrad.codegen.python.job import Stepping
 from symgrad.codegen.python.setting import closure
 from symgrad.codegen.python.texts import size_text
 from symgrad.graphs.node import INTEGER, REAL
-from symgrad.graphs.sizes import Size, symbols_of
+from symgrad.graphs.sizes import Size, free_symbols
 
 INSIDE = " " * 8  # of the `try` of a step
 WORDS = "state batch lr t np cp work block failed loss rooms error piece taken refused NUMBERS INTEGERS BOOLEANS".split()
@@ -28,7 +28,7 @@ def kind_name(dtype: str) -> str:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TakenBatch:
     """The arrays and the sizes of a batch by name, and the lines that take them and compare."""
 
     arrays: tuple[str, ...]
@@ -37,7 +37,7 @@ class Batch:
 
 
 def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], str], labels: bool,
-             sizes: Sequence[sp.Symbol] = ()) -> Batch:
+             sizes: Sequence[sp.Symbol] = ()) -> TakenBatch:
     """The lines of a batch; `read` is the text that takes array k, of a dtype.
 
     Shapes are compared before anything is computed, and with `labels` the values of those; other indices are looked at
@@ -51,7 +51,7 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
     places |= {name: own for (name, _), own in zip(step.data, names, strict=True)}
     known = bind_sizes([(name, node.shape) for name, node in job.inputs], job.sizes)
     classes = [node.attrs[0].classes for node in nodes if node.attrs[0].classes is not None]
-    shown = symbols_of([*(size for node in nodes for size in node.shape), *classes])
+    shown = free_symbols([*(size for node in nodes for size in node.shape), *classes])
     wanted = closure(dict.fromkeys([*shown, *sizes]), known)
     texts: dict[sp.Symbol, str] = {}
     for symbol, bound in known.items():
@@ -61,7 +61,7 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
             lines.append(f"{INSIDE}{texts[symbol]} = {size_text(bound.value, {**texts, bound.unknown: where}).text}")
 
     def told(size: Size) -> bool:
-        return all(symbol in texts for symbol in symbols_of([size]))
+        return all(symbol in texts for symbol in free_symbols([size]))
 
     indexed = set(index_inputs([job.roots[0]]))  # there, one that is too large is noticed
     wrong = [f"len(batch) != {len(nodes)}"]
@@ -76,7 +76,7 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
             wrong.append(f"np.bitwise_or.reduce({name}{axes}) < 0")
             if (node, count) not in indexed and told(count):
                 wrong.append(f"np.maximum.reduce({name}{axes}) >= {size_text(count, texts).text}")
-    return Batch(tuple(names), texts, (*lines, *_condition(wrong)))
+    return TakenBatch(tuple(names), texts, (*lines, *_condition(wrong)))
 
 
 def _condition(wrong: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The text of functions: signature, docstring, named sizes, one statement for each step, results.
 
-`emit_function` writes a `Job` into its `Module`, which holds what several functions share: the dtype, helper functions
+`emit_function` writes a `Job` into its `EmittedModule`, which holds what several functions share: the dtype, helpers
 that the library lacks, constant arrays. `module_text` puts the parts together. The result imports the array module only
 and passes ruff.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symgrad.codegen.plan.plan import Mark, Plan, PlanStep
-from symgrad.codegen.python.job import Job, Module, ResultForm
+from symgrad.codegen.python.job import EmittedModule, Job, ResultForm
 from symgrad.codegen.python.planner import INDENT, WIDTH, Planner, aliased
 from symgrad.codegen.python.setting import Setting, setting
 from symgrad.codegen.python.spell import Spelling
@@ -122,7 +122,7 @@ def marks_in(text: str, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[Ma
     return tuple(mark.moved(before) for mark in marks)
 
 
-def module_text(module: Module, functions: Sequence[Emitted], doc: str | None = None, lines: Sequence[str] = (),
+def module_text(module: EmittedModule, functions: Sequence[Emitted], doc: str | None = None, lines: Sequence[str] = (),
                 further: Sequence[str] = ()) -> str:
     """The text of a module with `functions`, in order; `lines` stand before them, `further` blocks of text after them."""
     parts = ["\n".join([*docstring([doc]), ""])] if doc else []

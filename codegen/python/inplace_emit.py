@@ -18,7 +18,7 @@ from symgrad.codegen.plan.storage import largest, reads
 from symgrad.codegen.python.emit import return_lines, write_steps
 from symgrad.codegen.python.inplace import InPlace
 from symgrad.codegen.python.inplace_plan import Places, places
-from symgrad.codegen.python.job import Job, Module
+from symgrad.codegen.python.job import EmittedModule, Job
 from symgrad.codegen.python.planner import INDENT, WIDTH, Wish, aliased
 from symgrad.codegen.python.setting import Setting, closure, setting
 from symgrad.codegen.python.spell import Spelling
@@ -70,7 +70,7 @@ def documented(doc: str) -> list[str]:
     return docstring([first.lstrip(), *rest], INDENT)
 
 
-def _bytes(module: Module, e: Expr) -> int:
+def _bytes(module: EmittedModule, e: Expr) -> int:
     """The bytes of an entry."""
     return {REAL: 4 if module.single else 8, INTEGER: 8}.get(e.kind, 1)
 
@@ -178,7 +178,7 @@ def _workspace(name: str, spelling: Spelling, tenants: Sequence[tuple[str, Expr]
     return [*lines, f"{INDENT})"]
 
 
-def inplace_text(module: Module, function: InPlaceFunction) -> str:
+def inplace_text(module: EmittedModule, function: InPlaceFunction) -> str:
     """The text of a module with one function and what makes its workspace."""
     blocks = ["\n".join(module.constant_lines()), *module.helper_texts()]
     blocks += [filled(SLOT, np=module.library.np).rstrip(), "\n".join(function.lines), "\n".join(function.workspace)]

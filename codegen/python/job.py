@@ -1,4 +1,4 @@
-"""What is to be written, as data: a `Module` that grows, a `Job` for each function, a `Stepping` for a training step.
+"""What is to be written, as data: an `EmittedModule` that grows, a `Job` for each function, a `Stepping` for a step.
 
 Every emitter takes a job and nothing else, whatever it writes: statements of an array library, loops in C, kernels.
 """
@@ -28,7 +28,7 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass
-class Module:
+class EmittedModule:
     """What the functions of one emitted module share; grows as functions are emitted."""
 
     library: Library
@@ -71,11 +71,11 @@ class Module:
         return [self.library.helpers[row].rstrip() for row in self.helpers]
 
 
-def new_module(library: Library, dtype: str = "float64", taken: Collection[str] = ()) -> Module:
+def new_module(library: Library, dtype: str = "float64", taken: Collection[str] = ()) -> EmittedModule:
     """An empty module. Raises BackendError for a dtype that is not there."""
     if dtype not in ("float32", "float64"):
         raise BackendError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    return Module(library, dtype, taken={*taken, *library.taken})
+    return EmittedModule(library, dtype, taken={*taken, *library.taken})
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Job:
     no memory with inputs, constants or each other.
     """
 
-    module: Module
+    module: EmittedModule
     name: str
     inputs: Named
     outputs: Named

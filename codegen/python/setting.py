@@ -18,13 +18,13 @@ from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, PlanStep, Work, made_by, products_of
 from symgrad.codegen.python.identifiers import Identifiers, identifier
-from symgrad.codegen.python.job import Comment, Job, Module
+from symgrad.codegen.python.job import Comment, EmittedModule, Job
 from symgrad.codegen.python.planner import INDENT, Wish
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.sizes import Shape, symbols_of
+from symgrad.graphs.sizes import Shape, free_symbols
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def sizes_in(nodes: Sequence[Node]) -> list[sp.Symbol]:
             parts += [by.factor for by in node.attrs[0] if by.factor is not None]
         elif node.op in ops.STRIDED:
             parts += [start for start, _ in node.attrs[0]]
-        found.update(dict.fromkeys(symbols_of(parts)))
+        found.update(dict.fromkeys(free_symbols(parts)))
     return list(found)
 
 
-def constants_of(module: Module, lowering: Lowering, nodes: Sequence[Node], scope: Identifiers) -> dict[Expr, str]:
+def constants_of(module: EmittedModule, lowering: Lowering, nodes: Sequence[Node], scope: Identifiers) -> dict[Expr, str]:
     leaves: dict[Expr, str] = {}
     for node in topological(nodes):
         if node.op is not ops.CONSTANT:
@@ -160,7 +160,7 @@ def closure(used: Mapping[Any, None], known: Mapping[Any, Bound]) -> set[Any]:
     while need:
         bound = known.get(need.pop())
         if bound is not None:
-            fresh = [s for s in symbols_of([bound.value]) if s not in seen and s != bound.unknown]
+            fresh = [s for s in free_symbols([bound.value]) if s not in seen and s != bound.unknown]
             seen.update(fresh)
             need += fresh
     return seen

@@ -36,7 +36,7 @@ from symgrad.graphs.stationary.affine import (
 )
 from symgrad.graphs.weights import Weight, inverse
 
-Group = tuple[tuple[int, ...], Node]  # coupled axes, and the matrix: stack, rows, columns
+CoupledAxes = tuple[tuple[int, ...], Node]  # coupled axes, and the matrix: stack, rows, columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +46,8 @@ class System:
     variable: Node
     rhs: Node
     stack: tuple[int, ...]
-    groups: tuple[Group, ...]
-    rest: Group
+    groups: tuple[CoupledAxes, ...]
+    rest: CoupledAxes
 
     @property
     def cost(self) -> int:

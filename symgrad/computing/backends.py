@@ -18,10 +18,10 @@ from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import step_in_c
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
 from symgrad.codegen.program.module import TrainingText, evaluation_text, formulas, training_text
-from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.python.emit import Emitted, emit_function, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
-from symgrad.codegen.python.job import Job, Module, new_module
+from symgrad.codegen.python.job import EmittedModule, Job, new_module
 from symgrad.codegen.python.libraries import Library
 from symgrad.codegen.python.load import load
 from symgrad.computing.devices import Device, gpu_device, host_device
@@ -40,7 +40,7 @@ class Backend:
     needs: str  # what a reader of its programs must have
     frame: Frame
     function: Callable[[Job], Emitted]
-    text: Callable[[Module, Sequence[Any], str | None], str]
+    text: Callable[[EmittedModule, Sequence[Any], str | None], str]
     device: Callable[[], Device]
     workspace: Callable[[Job], InPlaceFunction] | None = None  # a function for large arrays
     alone: Callable[[Sequence[Job], str], CFile] | None = None  # functions in a language of their own
@@ -52,11 +52,11 @@ class Backend:
         """The array library, in which or around which it computes."""
         return self.frame.library
 
-    def module(self, dtype: str = "float64") -> Module:
+    def module(self, dtype: str = "float64") -> EmittedModule:
         """An empty module. Raises BackendError for a dtype that is not there."""
         return new_module(self.library, dtype)
 
-    def training(self, net: Network, rule: Rule, dtype: str) -> tuple[Module, TrainingText]:
+    def training(self, net: Network, rule: UpdateRule, dtype: str) -> tuple[EmittedModule, TrainingText]:
         """The text of a training program, and the module with its constant arrays."""
         module = self.module(dtype)
         return module, training_text(module, net, rule, self.frame)
@@ -65,7 +65,7 @@ class Backend:
         """The formulas of a network in the backend's own language; None where that is Python. Raises BackendError."""
         return None if self.alone is None else self.alone(formulas(self.module(dtype), net), net.title)
 
-    def evaluation(self, net: Network, dtype: str) -> tuple[Module, TrainingText]:
+    def evaluation(self, net: Network, dtype: str) -> tuple[EmittedModule, TrainingText]:
         """The same of a program that trains nothing."""
         module = self.module(dtype)
         return module, evaluation_text(module, net)

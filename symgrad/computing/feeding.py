@@ -15,12 +15,12 @@ import sympy as sp
 
 from symgrad.codegen.plan.binding import Bound, bind_sizes, index_inputs
 from symgrad.computing.devices import foreign, host
-from symgrad.computing.facts import check_fact
+from symgrad.computing.fact_checks import check_fact
 from symgrad.formulas.names import shape_text
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, topological
-from symgrad.graphs.sizes import Size, symbols_of
+from symgrad.graphs.sizes import Size, free_symbols
 
 REMEMBERED = 256  # combinations of shapes
 ACCEPTS = {REAL: ("fiub", "real numbers"), INTEGER: ("iub", "integers"), "boolean": ("b", "booleans")}
@@ -151,7 +151,7 @@ class Feed:
                     f"{shape_text(node.shape)}, got {shape}")
         if size.is_Symbol:
             return f"the size {size} is {want} at {_origin(self.known[size])} and {got} at axis {axis} of {name}"
-        parts = ", ".join(f"{s} by {_origin(self.known[s])}" for s in symbols_of([size]))
+        parts = ", ".join(f"{s} by {_origin(self.known[s])}" for s in free_symbols([size]))
         return f"{name}: axis {axis} must have length {size} = {want} ({parts}), got {got}"
 
     def inspect(self, i: int, array: np.ndarray, sizes: Mapping[sp.Symbol, int]) -> None:
@@ -235,7 +235,7 @@ def unmet(need: Requirement, sizes: Mapping[sp.Symbol, int]) -> str | None:
     last = start + (size - 1) * need.step
     if size == 0 or size > 0 and 0 <= min(start, last) and max(start, last) < length:
         return None
-    values = ", ".join(f"{s} = {sizes[s]}" for s in symbols_of([need.start, need.size, need.length]))
+    values = ", ".join(f"{s} = {sizes[s]}" for s in free_symbols([need.start, need.size, need.length]))
     if size < 0:
         return f"{need.what} would have length {size} for {values}"
     wanted = max(start, last) + 1

@@ -27,7 +27,7 @@ from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError, DataError, SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.sizes import dim, symbols_of
+from symgrad.graphs.sizes import dim, free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable, written_symbols
@@ -279,4 +279,4 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
 def _is_size(key: str, value: Any, roots: Sequence[Node]) -> bool:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         return False
-    return any(dim(key) in symbols_of(node.shape) for node in topological(roots))
+    return any(dim(key) in free_symbols(node.shape) for node in topological(roots))

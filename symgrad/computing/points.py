@@ -30,7 +30,7 @@ from symgrad.graphs.facts import (
     facts_of,
 )
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, Symbol, topological
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 
 Rng = np.random.Generator
 Sizes = Mapping[sp.Symbol, int]
@@ -45,10 +45,10 @@ def number(size: Any, sizes: Sizes) -> int:
 def size_symbols(nodes: Sequence[Node]) -> list[sp.Symbol]:
     """The size symbols below `nodes`, those of weights and of classes included."""
     below = topological(nodes)
-    found = symbols_of(size for node in below for size in node.shape)
+    found = free_symbols(size for node in below for size in node.shape)
     inputs = [n for n in below if n.op is ops.INPUT and n.attrs[0].classes is not None]
     weights = [by.factor for n in below if n.op is ops.ADD for by in n.attrs[0] if by.factor is not None]
-    others = symbols_of([*(n.attrs[0].classes for n in inputs), *weights])
+    others = free_symbols([*(n.attrs[0].classes for n in inputs), *weights])
     return [*found, *(s for s in others if s not in found)]
 
 

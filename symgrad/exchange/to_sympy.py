@@ -17,7 +17,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 from symgrad.language.naming import layer_names
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     """
     order = topological([t.node])
     names = symbol_names(order, layer_names([t]))
-    needed = {s.name: s for s in symbols_of([size for node in order for size in node.shape])}
+    needed = {s.name: s for s in free_symbols([size for node in order for size in node.shape])}
     given = _checked(sizes, needed)
     lone = isinstance(t.over, sp.Symbol) and t.over not in given and not _closes(order)
     if lone:

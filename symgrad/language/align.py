@@ -22,7 +22,7 @@ from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
-from symgrad.graphs.sizes import Shape, Size, canonical, symbols_of
+from symgrad.graphs.sizes import Shape, Size, canonical, free_symbols
 from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor, wrap
 
@@ -222,7 +222,7 @@ def as_shape(shape: Any, operation: str) -> Shape:
         sizes = tuple(canonical(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise ShapeError(f"{operation}: {error}") from None
-    for symbol in symbols_of(sizes):
+    for symbol in free_symbols(sizes):
         as_name(symbol.name, f"{operation}, a size")
     return sizes
 

@@ -52,7 +52,7 @@ def _parts(t: Tensor) -> list[Tensor]:
     return found if t.recipe.ambient is None else [*found, t.recipe.ambient]
 
 
-class Name(NamedTuple):
+class FunctionName(NamedTuple):
     """Where a function is found: its module, its name there, and how many wrappers lie around it."""
     module: str
     name: str
@@ -66,9 +66,9 @@ class Name(NamedTuple):
         return found
 
 
-def _name(function: Any) -> Name | None:
+def _name(function: Any) -> FunctionName | None:
     """The name of `function`; None for one that no name leads to."""
-    name = Name(function.__module__, function.__qualname__, 0)
+    name = FunctionName(function.__module__, function.__qualname__, 0)
     while (found := name.function()) is not None:
         if found is function:
             return name

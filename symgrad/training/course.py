@@ -14,7 +14,7 @@ import numpy as np
 
 from symgrad.graphs.errors import DataError
 from symgrad.optim import Optimizer
-from symgrad.training.weights import Weights
+from symgrad.training.theta import Theta
 
 ABOUT = ("rule", "order", "epoch")  # in a file, beside what the optimiser keeps
 
@@ -22,7 +22,7 @@ ABOUT = ("rule", "order", "epoch")  # in a file, beside what the optimiser keeps
 class Course:
     """What training has left: `rule` is the optimiser's identity, or empty where none has begun; `epochs` are done."""
 
-    def __init__(self, weights: Weights, seed: int) -> None:
+    def __init__(self, weights: Theta, seed: int) -> None:
         self.weights = weights
         self.order = np.random.default_rng((seed, 1))
         self._first = json.dumps(self.order.bit_generator.state)

@@ -2,7 +2,7 @@
 
 The model writes the training module that `sg.generate` gives and runs that very text: what is trained here and
 what the generated program does are one thing. This file says what a model can do; its symbols are in `inputs.py`, its
-programs in `programs.py`, its numbers in `weights.py`, the loop of a fit in `fitting.py`.
+programs in `programs.py`, its numbers in `theta.py`, the loop of a fit in `fitting.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
 from symgrad.training.summary import Summary, summary
-from symgrad.training.weights import Weights
+from symgrad.training.theta import Theta
 
 
 class Model:
@@ -75,7 +75,7 @@ class Model:
         self._net = network(self.loss, predict, {})
         self._programs = Programs(self._net, backend, self.dtype, self._device)
         self._inputs = Inputs(self._net, self.dtype, self._device.foreign)
-        self._weights = Weights(self._programs, self._inputs, self._device, seed)
+        self._weights = Theta(self._programs, self._inputs, self._device, seed)
         self._course = Course(self._weights, seed)
         self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics
 

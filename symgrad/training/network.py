@@ -25,7 +25,7 @@ from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.samples import sample_axes, sample_size
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable
@@ -123,7 +123,7 @@ def _check_sizes(net: Network) -> None:
     """Every size must follow from the data: a parameter's size that no array shows has no value."""
     known = bind_sizes([(name, node.shape) for name, node in net.data], net.sizes)
     for name, node in net.parameters:
-        for size in symbols_of(node.shape):
+        for size in free_symbols(node.shape):
             if size not in known:
                 raise DataError(f"no data show the size {size} of the parameter {name!r}; give it a number: "
                                 f'sizes={{"{size}": ...}}')

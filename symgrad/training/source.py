@@ -1,7 +1,7 @@
 """`sg.generate`: a loss and an optimiser as the text of a program that trains, alone and readable.
 
-A loss becomes a `Network`, an optimiser a `Rule`; the room `codegen/program` writes them down, and `sg.Model` runs the
-very same text.
+A loss becomes a `Network`, an optimiser an `UpdateRule`; the room `codegen/program` writes them down, and `sg.Model`
+runs the very same text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from symgrad.codegen.c.standalone import CFile
 from symgrad.codegen.plan.plan import Mark, Plan
 from symgrad.codegen.program.frame import CONSTANTS
-from symgrad.codegen.program.network import Network, Rule
+from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.python.emit import marks_in
 from symgrad.codegen.python.job import Job
 from symgrad.codegen.python.load import load
@@ -145,7 +145,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     return replace(source, c=in_c)
 
 
-def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
+def written(net: Network, rule: UpdateRule, backend: str, dtype: str) -> Source:
     """The training module of `net` with this update rule; where it has no title, it says what it does."""
     title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
     module, done = backend_of(backend).training(replace(net, title=title), rule, dtype)
@@ -153,7 +153,7 @@ def written(net: Network, rule: Rule, backend: str, dtype: str) -> Source:
                   _lines(done.marks, net, rule))
 
 
-def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: Rule | None = None) -> tuple[ProgramLine, ...]:
+def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: UpdateRule | None = None) -> tuple[ProgramLine, ...]:
     """What the marked lines compute, told by the nodes of their steps."""
     updates = {node: number for number, node in enumerate(rule.comments)} if rule is not None else {}
     lines = []
@@ -191,9 +191,9 @@ def chosen_optimizer(optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def rule_of(optimizer: Optimizer) -> Rule:
+def rule_of(optimizer: Optimizer) -> UpdateRule:
     """The update rule of an optimiser, lowered for all parameters in one vector, with its formulas."""
     update = optimizer.update((dim("P"),))
     title = f"{optimizer.name} ({optimizer.about})" if optimizer.about else optimizer.name
-    return Rule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
-                optimizer.lr, update.meanings, optimizer.identity)
+    return UpdateRule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
+                      optimizer.lr, update.meanings, optimizer.identity)

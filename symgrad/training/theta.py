@@ -14,13 +14,13 @@ import numpy as np
 from symgrad.computing.devices import Device, host
 from symgrad.computing.feeding import evaluate_size
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 from symgrad.training.dataset import Dataset
 from symgrad.training.inputs import Inputs
 from symgrad.training.programs import Programs
 
 
-class Weights:
+class Theta:
     """The parameters of a model: `vector` is None as long as their sizes are not known, `views` are its pieces."""
 
     def __init__(self, programs: Programs, inputs: Inputs, device: Device, seed: int) -> None:
@@ -34,7 +34,7 @@ class Weights:
     @property
     def symbolic(self) -> bool:
         """Do sizes depend on the data?"""
-        return any(symbols_of(node.shape) for _, node in self.named)
+        return any(free_symbols(node.shape) for _, node in self.named)
 
     @property
     def values(self) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ from sympy.tensor.array.expressions import (
 
 import symgrad as sg
 from symgrad.graphs.node import topological
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 from symgrad.language.tensor import wrap
 
 n, m = sp.symbols("n m")
@@ -97,7 +97,7 @@ def evaluated(tensor):
     """The value of a tensor, with sizes that no input shows given by hand."""
     at = inputs(tensor)
     shown = {str(size) for symbol in at for size in symbol.shape}
-    needed = {str(size) for node in topological([tensor.node]) for size in symbols_of(node.shape)}
+    needed = {str(size) for node in topological([tensor.node]) for size in free_symbols(node.shape)}
     needed |= {name for name in "nm" if name in str(tensor)} if not at else set()
     return run(tensor, at, **{size.name: value for size, value in SIZES.items() if size.name in needed - shown})
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.computing.facts import CHECKS
+from symgrad.computing.fact_checks import CHECKS
 from symgrad.computing.points import random_value
 from symgrad.graphs.facts import FACTS, IMPLIES, NONNEGATIVE, SQUARE, facts_of, implied
 

@@ -130,3 +130,22 @@ def test_a_folder_says_where_to_begin_and_hands_out_nothing_by_itself(folder):
         assert len(ast.parse(text).body) == 1, f"{folder}/__init__.py holds its idea and nothing else"
     begin = re.findall(r"`([\w/]+(?:\.py|/))`", text)
     assert any((ROOT / folder / name).exists() for name in begin), f"{folder}: where does one begin?"
+
+
+def names_of_types(file):
+    """(name, whether it is a class) of the public classes of a file, and of its short names for types: `Labels = ...`."""
+    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name, True
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and re.match("[A-Z].*[a-z]", node.targets[0].id):
+            yield node.targets[0].id, False
+
+
+def test_a_class_has_a_name_of_its_own():
+    """One name, one thing: whoever reads `Step` or `Form` knows which, without looking at the imports."""
+    places = {}
+    for file in FILES:
+        for name, is_class in names_of_types(file):
+            places.setdefault(name, []).append((is_class, str(file)))
+    assert len(places) > 200
+    assert {name: found for name, found in places.items() if len(found) > 1 and any(is_class for is_class, _ in found)} == {}

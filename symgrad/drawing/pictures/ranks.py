@@ -20,7 +20,7 @@ End = str | int
 
 
 @dataclass(frozen=True)
-class Course:
+class ArrowCourse:
     """How one arrow runs: `written` from -> to; through a `door` of that cluster; `far`: a column is left
     free for operands that stand outside the cluster just left; `loose`: the arrow does not order its ends."""
 
@@ -35,7 +35,7 @@ class Course:
 class Steering:
     """A course for each arrow, the sets of one rank, and the pairs (upper, lower) of a rank."""
 
-    courses: list[Course]
+    courses: list[ArrowCourse]
     ranks: list[list[End]]
     stacks: list[tuple[End, End]]
 
@@ -66,8 +66,8 @@ def steering(picture: Picture) -> Steering:
         turn = arrow.backward and not to_gradient
         chain = BACKWARD_WEIGHT if arrow.backward else FORWARD_WEIGHT
         usual = OPERAND_WEIGHT if loose or operand or turn else chain
-        courses.append(Course((tail, head), cluster if enters else None, leaves and not enters, loose,
-                              usual if arrow.weight is None else arrow.weight))
+        courses.append(ArrowCourse((tail, head), cluster if enters else None, leaves and not enters, loose,
+                                   usual if arrow.weight is None else arrow.weight))
 
     # Downwards in LR, to the right in TB: forward doors, operands as given, their gradients, backward doors.
     beside: list[tuple[End, End]] = [(box.beside, box.key) for box in picture.boxes if box.beside is not None]

@@ -27,10 +27,10 @@ from symgrad.formulas.spelling.tree import (
 )
 
 Label = Hashable
-Part = tuple[Tree, tuple[Label, ...]]
+Fragment = tuple[Tree, tuple[Label, ...]]
 
 
-def matrix_form(parts: Sequence[Part], out: tuple[Label, ...], unit: frozenset[Label] | set[Label]) -> Tree | None:
+def matrix_form(parts: Sequence[Fragment], out: tuple[Label, ...], unit: frozenset[Label] | set[Label]) -> Tree | None:
     """The product of `parts` with the labels `out` (at most two) left; None where indices are needed.
 
     Vectors are columns. `unit` are labels of size 1: a matrix of one column is a vector.
@@ -57,7 +57,7 @@ def matrix_form(parts: Sequence[Part], out: tuple[Label, ...], unit: frozenset[L
     return _assemble(work, out)
 
 
-def _squeezed(part: Part, unit: frozenset[Label] | set[Label]) -> Part:
+def _squeezed(part: Fragment, unit: frozenset[Label] | set[Label]) -> Fragment:
     tree, labels = part
     kept = tuple(x for x in labels if x not in unit)
     if len(labels) == 2 and len(kept) == 1 and kept[0] == labels[1]:

@@ -28,7 +28,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.facts import SYMMETRIC, facts_of
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import symbols_of
+from symgrad.graphs.sizes import free_symbols
 from symgrad.graphs.weights import exact
 
 Index = tuple[Tree | None, ...]
@@ -93,7 +93,7 @@ class Writer:
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
-        sizes = {symbol.name for node in order for symbol in symbols_of(node.shape)}
+        sizes = {symbol.name for node in order for symbol in free_symbols(node.shape)}
         free = [x for x in SAMPLE_LETTERS + LETTERS if x not in words.bases and x not in sizes]
         self._sample_letters = [name(x) for x in free if x in SAMPLE_LETTERS] or [name("τ")]
         self._letters = [name(x) for x in free if x in LETTERS]
