@@ -2,5 +2,6 @@
 
 Array expressions come in; steps with shapes, operations, bytes and lifetimes go out, printable and testable before
 anything runs. Begin with `plan.py`, then `storage.py`, which decides what is an array of its own and who shares its
-memory. How a step is written is the business of `python/` and `c/`.
+memory (`lives.py` checks that nothing is read after another took its place). How a step is written is the business of
+`python/` and `c/`.
 """

@@ -1,8 +1,8 @@
 """The table of elementwise functions: one row each, from which everything else follows.
 
-A row is a name and a SymPy formula in `x0, x1, x2`. Its derivative is SymPy's, its forward code and its
-print follow from the formula unless the row spells a stable or faster form (`codegen/python/spell.py`,
-`formulas/notation/writer.py`). A partial is stated only where it reads better in terms of the output `y`, where
+A row is a name and a SymPy formula in `x0, x1, x2`. Its derivative is SymPy's. Its forward code is NumPy's function of
+that name, or its safe form (`codegen/lowering/forms.py`); it is written `name(x)`, or as
+`formulas/notation/operators.py` says. A partial is stated only where it reads better in terms of the output `y`, where
 SymPy would answer with Dirac, Heaviside or Derivative, or where the convention at a kink is ours:
 `relu'(0) = abs'(0) = 0`, and ties of maximum and minimum share equally.
 """
