@@ -148,7 +148,7 @@ def _entry(example: Counterexample) -> str:
     claimed, right = example.claimed, example.right
     assert claimed is not None
     with np.errstate(all="ignore"):
-        gap = np.abs(claimed - right)
+        gap = np.where(claimed == right, 0.0, np.abs(claimed - right))
     at = np.unravel_index(int(np.argmax(np.where(np.isfinite(gap), gap, np.inf))), right.shape)
     where = f"entry {shape_text(tuple(map(int, at)))} is" if right.ndim else "the claim gives"
     return f"for example, {where} {_number(claimed[at])} where the right formula gives {_number(right[at])}"
