@@ -67,6 +67,8 @@ def huber(prediction: Any, target: Any, delta: float = 1.0) -> Tensor:
     >>> sg.losses.huber(sg.data("p", 2), sg.data("t", 2)).eval(p=[0.5, 3.0], t=[0.0, 0.0])
     np.float64(1.3125)
     """
+    if not isinstance(delta, Tensor) and not delta > 0:
+        raise SymgradError(f"huber: delta must be greater than 0, not {delta!r}: beyond it the loss is a straight line")
     p, t = _pair("huber", prediction, target)
     d = p - t
     return mean(where(absolute(d) <= delta, d ** 2 / 2, delta * (absolute(d) - delta / 2)))

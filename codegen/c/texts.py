@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad.codegen.c.special import SPECIAL, USES
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import Size
@@ -32,6 +33,7 @@ LIBM: Mapping[str, str] = {
     "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh",
     "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "erf": "erf",
     "floor": "floor", "power": "pow", "abs": "fabs", "fmax": "fmax",
+    "erfc": "erfc", "lgamma": "lgamma",
 }
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
 # Small functions of our own, by row; written into the text where they are used. `@` ends a name of libm.
@@ -42,8 +44,9 @@ OWN: Mapping[str, str] = {
                  "  return a == b ? a + (real)0.69314718055994531 : (a > b ? a : b) + log1p@(exp@(-fabs@(a - b)));\n}",
     "square": "static inline real square(real a) { return a * a; }",
     "sign": "static inline real sign(real a) { return a > 0 ? 1 : a < 0 ? -1 : a; }",
+    **SPECIAL,
 }
-OWN_USES: Mapping[str, tuple[str, ...]] = {"logaddexp": ("exp", "log1p")}
+OWN_USES: Mapping[str, tuple[str, ...]] = {"logaddexp": ("exp", "log1p"), **USES}
 
 
 def size_c(size: Size, names: Names) -> str:

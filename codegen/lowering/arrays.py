@@ -94,7 +94,8 @@ def _compose(inner: Sequence[tuple[Any, ...]], outer: Sequence[tuple[Any, ...]])
 class Arrays:
     """The expressions of one function, each content once."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: bool = False) -> None:
+        self.quick = quick  # for a step of a training loop: see complements.py
         self._table: dict[tuple[Any, ...], Expr] = {}
 
     def make(self, op: acts.Act, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:

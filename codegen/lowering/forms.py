@@ -109,9 +109,18 @@ def _softplus(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return b.add([(_call(b, "maximum", x, b.number(0)), ONE), (_call(b, "log1p", small), ONE)], REAL)
 
 
+def sech_squared(b: Arrays, x: Expr) -> Expr:
+    """1 / cosh(x)^2 = 4 e / (1 + e)^2, where e = exp(-2 |x|)."""
+    e = _call(b, "exp", b.product([_call(b, "abs", x)], [], Weight(-2), REAL))
+    below = b.add([(b.number(1), ONE), (e, ONE)], REAL)
+    return b.product([e], [b.product([below, below], [], ONE, REAL)], Weight(4), REAL)
+
+
 def _gelu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
-    """x (1 + erf(x / sqrt 2)) / 2; the derivative has the same erf."""
+    """x times the normal distribution function; in a training step x (1 + erf(x / sqrt 2)) / 2."""
     (x,) = args
+    if not b.quick:
+        return b.product([x, _call(b, "ndtr", x)], [], ONE, REAL)
     erf = _call(b, "erf", b.product([x], [], from_expr(sp.sqrt(2) / 2), REAL))
     return b.product([x, b.add([(b.number(1), ONE), (erf, ONE)], REAL)], [], Weight(Fraction(1, 2)), REAL)
 
@@ -135,7 +144,7 @@ def _repeated(b: Arrays, x: Expr, n: int) -> Expr:
 
 def _log_or_zero(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     (x,) = args
-    safe = b.row("where", [b.row("less_equal", [x, b.number(0)], BOOLEAN), b.number(1), x], REAL)
+    safe = b.row("where", [b.row("equal", [x, b.number(0)], BOOLEAN), b.number(1), x], REAL)
     return _call(b, "log", safe)
 
 
@@ -177,6 +186,10 @@ def _elu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 def _clip(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     x, low, high = args
+    if low.kind == NUMBER and low.attrs[0].number == -math.inf:
+        return b.row("minimum", [x, high], kind)
+    if high.kind == NUMBER and high.attrs[0].number == math.inf:
+        return b.row("maximum", [x, low], kind)
     return b.row("minimum", [b.row("maximum", [x, low], kind), high], kind)
 
 
@@ -186,6 +199,7 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
-    "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "times_exp": _times_exp,
-    "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
+    "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero,
+    "times_exp": _times_exp, "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu,
+    "clip": _clip, "floor": _floor,
 })

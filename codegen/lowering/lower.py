@@ -15,6 +15,7 @@ import sympy as sp
 
 from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
+from symgrad.codegen.lowering.complements import complement
 from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.linear import MATRICES
@@ -33,10 +34,10 @@ PLACED = frozenset({ops.PAD, ops.SCATTER})  # zeros with something put into a pa
 class Lowering(Uses):
     """The expressions of the nodes below `roots`; those in `keep` are computed as they are, not taken apart."""
 
-    def __init__(self, roots: Sequence[Node], keep: Collection[Node] = ()) -> None:
+    def __init__(self, roots: Sequence[Node], keep: Collection[Node] = (), quick: bool = False) -> None:
         self.now = rearranged(roots, keep)
         super().__init__([self.now.get(node, node) for node in roots], [self.now.get(node, node) for node in keep])
-        self.b = Arrays()
+        self.b = Arrays(quick)
         self.made: dict[Node, Expr] = {}
         for node in self.nodes:
             e = RULES[node.op](self, node)
@@ -131,6 +132,10 @@ def _add(c: Lowering, node: Node) -> Expr:
         one, two = (c.b.cast(b.add([(c.loose(n), by) for n, by in part], REAL), REAL) for part in larger)
         whole = forms.elementwise(b, "logaddexp", [one, two], REAL)
         return b.add([(whole, terms[i][1]), *((c.loose(n), by) for k, (n, by) in enumerate(terms) if k not in (i, j))],
+                     node.dtype)
+    if (joined := complement(b, c.made, terms, b.quick)) is not None:
+        i, j, whole, by = joined
+        return b.add([(whole, by), *((c.loose(n), each) for k, (n, each) in enumerate(terms) if k not in (i, j))],
                      node.dtype)
     placed = [] if node.dtype != REAL else [
         (o, by) for o, by in terms if _is_placed(o) and c.only_in(o, node)]

@@ -47,6 +47,7 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
     slopes = _job(module, net, "gradients", [*net.parameters, *net.data], [net.loss, *net.gradients],
                   "As `backward`, into given arrays, in a workspace that is made once.")
+    slopes = replace(slopes, quick=True)
     states = ", ".join(name for name, _ in rule.outputs)
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
                  doc=f"{rule.title}: {states} after one step, in place, for all parameters at once.")

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from symgrad.codegen.python.special import CUPY_HAZARD, CUPY_NAMES, SPECIAL, USES
+
 ERF = '''\
 def _erf(x):
     """The error function, by the rational approximations of Cody (1969)."""
@@ -123,8 +125,8 @@ def _powers(x, m):
 '''
 
 HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
-                                                "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS})
-NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",)})
+                                                "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, **SPECIAL})
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), **USES})
 
 DIAGONAL = '''\
 def _diagonal(x, axes):
@@ -144,4 +146,5 @@ def _powers(x, m):
 # CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it; every call is a kernel.
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
     name: text.replace("np.", "cp.")
-    for name, text in {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE}.items() if name != "erf"})
+    for name, text in {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "hazard": CUPY_HAZARD}.items()
+    if name != "erf" and name not in CUPY_NAMES and name not in ("erfc_tail", "exp_square")})

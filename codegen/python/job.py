@@ -85,7 +85,8 @@ class Job:
     `form` nests the positions of the outputs in what is returned (default: a tuple, or the one output). `over` names
     outputs that overwrite an input. `sizes` fixes sizes; others are read off the inputs. `names` gives variables for
     nodes beside those that are `named`; `comment` a formula for a node, written beside its line. `copy`: results share
-    no memory with inputs, constants or each other.
+    no memory with inputs, constants or each other. `quick`: it is a part of a training step, and complements in tails
+    may round as what they are taken from (`lowering/complements.py`).
     """
 
     module: EmittedModule
@@ -99,6 +100,7 @@ class Job:
     comment: Comment | None = None
     doc: str | None = None
     copy: bool = True
+    quick: bool = False
 
     @property
     def roots(self) -> list[Node]:

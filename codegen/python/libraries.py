@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symgrad.codegen.python.helpers import CUPY_HELPERS, HELPERS
+from symgrad.codegen.python.special import CUPY_NAMES
 
 CALLS: Mapping[str, str] = MappingProxyType({
     "inverse": "linalg.inv({})", "solve": "linalg.solve({})", "det": "linalg.det({})",
@@ -54,7 +55,7 @@ NUMPY = Library("numpy", "np", (("", "import numpy as np"),), MappingProxyType({
 CUPY = Library(
     "cupy", "cp",
     (("", "import cupy as cp"), ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
-    MappingProxyType({"erf": "cupyx.scipy.special.erf"}),
+    MappingProxyType({"erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
     MappingProxyType({**CALLS, "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
     put="cp.asarray({})", get="cp.asnumpy", scalars=False, out=(),
     reduction="{np}.{op}({arg}, axis={axis}, out={out}{more})", columns=None,  # dot would copy what is not contiguous

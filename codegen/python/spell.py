@@ -310,7 +310,8 @@ def helpers_of(e: Expr, library: Library) -> list[str]:
         names = ["diagonal"] if any(how == "delta" for how, *_ in e.attrs[1]) else []
     else:
         names = [e.attrs[0]] if e.op in acts.BY_NAME else []
-    return [name for called in names if called in library.helpers for name in (*NEEDS.get(called, ()), called)]
+    return [name for called in names if called in library.helpers for name in (*NEEDS.get(called, ()), called)
+            if name in library.helpers]
 
 
 def literal_array(values: Any, s: Spelling, kind: str) -> str:

@@ -26,6 +26,7 @@ FUNCTIONS: Mapping[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.asin: "arcsin",
     sp.acos: "arccos", sp.atan: "arctan", sp.atan2: "arctan2", sp.sinh: "sinh", sp.cosh: "cosh",
     sp.tanh: "tanh", sp.asinh: "arcsinh", sp.acosh: "arccosh", sp.atanh: "arctanh", sp.erf: "erf",
+    sp.erfc: "erfc", sp.loggamma: "lgamma", sp.digamma: "digamma", sp.polygamma: "polygamma",
     sp.Abs: "abs", sp.sign: "sign", sp.floor: "floor",
     sp.StrictLessThan: "less", sp.LessThan: "less_equal", sp.StrictGreaterThan: "greater",
     sp.GreaterThan: "greater_equal", sp.Equality: "equal", sp.Unequality: "not_equal",

@@ -22,6 +22,9 @@ sigmoid_ = sp.Function("sigmoid", real=True)
 softplus_ = sp.Function("softplus", real=True)
 expm1_ = sp.Function("expm1", real=True)
 log_or_zero_ = sp.Function("log_or_zero", real=True)
+hazard_ = sp.Function("hazard", real=True)
+digamma_ = sp.Function("digamma", real=True)
+polygamma_ = sp.Function("polygamma", real=True)
 mask_ = sp.Function("mask", real=True)
 
 
@@ -60,13 +63,18 @@ def _rows() -> list[Row]:
     smooth = [
         Row("real", x),  # integers and truth values as real numbers
         Row("exp", sp.exp(x)), Row("log", sp.log(x)), Row("log1p", sp.log(1 + x)),
-        Row("expm1", sp.exp(x) - 1, partials=(Y + 1,)),
+        Row("expm1", sp.exp(x) - 1, partials=(sp.exp(x),)),
         Row("sqrt", sp.sqrt(x), partials=(1 / (2 * Y),)), Row("reciprocal", 1 / x, partials=(-(Y**2),)),
         Row("sin", sp.sin(x)), Row("cos", sp.cos(x)), Row("tan", sp.tan(x)),
         Row("arcsin", sp.asin(x)), Row("arccos", sp.acos(x)), Row("arctan", sp.atan(x)),
         Row("sinh", sp.sinh(x), partials=(sp.cosh(x),)), Row("cosh", sp.cosh(x), partials=(sp.sinh(x),)),
         Row("tanh", sp.tanh(x)), Row("arcsinh", sp.asinh(x)), Row("arccosh", sp.acosh(x)),
-        Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)),
+        Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)), Row("erfc", sp.erfc(x)),
+        Row("log_ndtr", sp.log(sp.erfc(-x / sp.sqrt(2)) / 2), partials=(hazard_(x),)),
+        Row("hazard", sp.sqrt(2 / sp.pi) * sp.exp(-x**2 / 2) / sp.erfc(-x / sp.sqrt(2)), partials=(-Y * (x + Y),)),
+        Row("lgamma", sp.loggamma(x), partials=(digamma_(x),)),
+        Row("digamma", sp.digamma(x), partials=(polygamma_(one, x),)),
+        Row("polygamma", sp.polygamma(x, z), 2, (zero, polygamma_(x + 1, z))),  # the order is a number
         Row("arctan2", sp.atan2(x, z), 2, (z / (x**2 + z**2), -x / (x**2 + z**2))),
         Row("sigmoid", 1 / (1 + sp.exp(-x)), partials=(Y * (1 - Y),)),
         Row("softplus", sp.log(1 + sp.exp(x)), partials=(sigmoid_(x),)),
@@ -87,11 +95,11 @@ def _rows() -> list[Row]:
         Row("leaky_relu", sp.Piecewise((x, positive), (z * x, True)), 2,
             (sp.Piecewise((one, positive), (z, True)), sp.Piecewise((zero, positive), (x, True)))),
         Row("elu", sp.Piecewise((x, positive), (z * expm1_(x), True)), 2,
-            (sp.Piecewise((one, positive), (Y + z, True)), sp.Piecewise((zero, positive), (expm1_(x), True)))),
+            (sp.Piecewise((one, positive), (z * sp.exp(x), True)), sp.Piecewise((zero, positive), (expm1_(x), True)))),
         Row("maximum", sp.Max(x, z), 2, (share[0], share[1]), dtype="same"),
         Row("minimum", sp.Min(x, z), 2, (share[1], share[0]), dtype="same"),
         Row("clip", sp.Min(sp.Max(x, z), X2), 3,
-            (mask_(sp.And(x >= z, x <= X2)), mask_(x < z), mask_(x > X2)), dtype="same"),
+            (mask_(sp.And(x >= z, x <= X2)), mask_(sp.And(x < z, z <= X2)), mask_(sp.Or(x > X2, z > X2))), dtype="same"),
         Row("where", sp.Piecewise((z, sp.Ne(x, 0)), (X2, True)), 3,
             (zero, mask_(sp.Ne(x, 0)), mask_(sp.Eq(x, 0))), dtype="same"),
         Row("taken", sp.Piecewise((z, sp.Ne(x, 0)), (zero, True)), 2, (zero, one)),  # derivative/demand.py

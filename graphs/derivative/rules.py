@@ -8,6 +8,7 @@ operations, so second order and forward mode (the transpose of the transpose) ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 
 import sympy as sp
@@ -153,6 +154,8 @@ def _elementwise(node: Node, u: Node, lead: int, live: Container[Node], support:
 def _exact(node: Node) -> sp.Expr | None:
     """The number of a literal, where it is rational."""
     value = literal_value(node)
+    if value is not None and value.factor is None and value.number in (math.inf, -math.inf):
+        return sp.oo if value.number > 0 else -sp.oo
     if value is None or value.factor is not None or isinstance(value.number, float):
         return None
     return sp.Rational(value.number)

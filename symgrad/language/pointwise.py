@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import math
 from collections.abc import Callable
 from numbers import Number
 from typing import Any
@@ -171,6 +172,10 @@ sinh = _unary("sinh", "The hyperbolic sine", "sinh(x) | cosh(x)")
 cosh = _unary("cosh", "The hyperbolic cosine", "cosh(x) | sinh(x)")
 tanh = _unary("tanh", "The hyperbolic tangent", "tanh(x) | 1 - tanh(x)^⊙2")
 erf = _unary("erf", "The error function", "erf(x) | 2/√π exp(-x^⊙2)")
+erfc = _unary("erfc", "The complementary error function 1 - erf(x), accurate in its tail", "erfc(x) | -2/√π exp(-x^⊙2)")
+log_ndtr = _unary("log_ndtr", "The logarithm of the normal distribution function, accurate in both tails")
+lgamma = _unary("lgamma", "The logarithm of |gamma(x)|", "lgamma(x) | ψ(x)")
+digamma = _unary("digamma", "The derivative of lgamma")
 sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))", "σ(x) | σ(x) ⊙ (1 - σ(x))")
 softplus = _unary("softplus", "log(1 + exp(x)), without overflow", "softplus(x) | σ(x)")
 relu = _unary("relu", "max(x, 0); derivative 0 at 0", "relu(x) | [x > 0]")
@@ -223,17 +228,17 @@ def elu(x: Any, alpha: Any = 1.0) -> Tensor:
 
 
 def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
-    """x between `low` and `high`; the derivative is 1 in the closed interval, as in PyTorch.
+    """x between `low` and `high`; the derivative is 1 in the closed interval, as in PyTorch. Bounds that cross give `high`.
 
     >>> print(sg.clip(sg.data("x", 3), -1, 1).eval(x=[-3.0, 0.5, 2.0]))
     [-1.   0.5  1. ]
     """
     if low is None and high is None:
         raise TypeError("clip: give a lower bound, an upper bound or both")
-    if low is None:
-        return minimum(x, high)
-    if high is None:
-        return maximum(x, low)
+    t = as_tensor(x, "clip")
+    if t.dtype != REAL and (low is None or high is None):
+        return minimum(t, high) if low is None else maximum(t, low)
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
     return _row("clip", x, low, high)
 
 

@@ -34,9 +34,9 @@ from symgrad.reading.folding import WHOLE
 
 Functions = Mapping[str, Callable[..., Any]]
 
-ELEMENTWISE = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh arctan erf sigmoid
-softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal logical_and logical_or
-logical_not""".split()
+ELEMENTWISE = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh arctan erf erfc
+log_ndtr lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
+logical_and logical_or logical_not""".split()
 CREATORS = "eye zeros ones arange full".split()
 OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron
 sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum windows empirical_risk

@@ -12,6 +12,7 @@ import sympy as sp
 from checker import near, run
 
 import symgrad as sg
+from symgrad.graphs.algebra.einsum import literal
 from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.algebra.rows import ROWS, Y, partial
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
@@ -20,11 +21,13 @@ from symgrad.language.tensor import wrap
 MP = {"sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
       "expm1": mpmath.expm1, "mask": lambda x: mpmath.mpf(bool(x)), "asin": mpmath.asin, "acos": mpmath.acos,
       "log_or_zero": lambda x: mpmath.log(x) if x else mpmath.mpf(0), "atan2": mpmath.atan2,
-      "times_power": lambda c, x, p: c * x**p}
+      "times_power": lambda c, x, p: c * x**p, "loggamma": lambda x: mpmath.loggamma(x).real,
+      "polygamma": lambda n, x: mpmath.psi(int(n), x),
+      "hazard": lambda x: mpmath.npdf(x) / mpmath.ncdf(x)}
 DOMAIN = {  # the first operand within these bounds, where not within (-3, 3)
     "log": (0.1, 4), "log1p": (-0.9, 4), "sqrt": (0.1, 4), "reciprocal": (0.2, 4), "arcsin": (-0.9, 0.9),
     "arccos": (-0.9, 0.9), "arccosh": (1.1, 4), "arctanh": (-0.9, 0.9), "power": (0.1, 3), "log_or_zero": (0.1, 3),
-    "tan": (-1.4, 1.4)}
+    "tan": (-1.4, 1.4), "lgamma": (0.3, 5), "digamma": (0.3, 5)}
 ENTRIES = [(row, i) for row in ROWS.values() for i in range(row.arity)]
 ids = [f"{row.name} {i}" for row, i in ENTRIES]
 
@@ -42,6 +45,8 @@ def points(row, count=6):
         columns[1:] = [np.full(count, -1.1), np.full(count, 1.2)]
     if row.name == "times_power":
         columns[1] = rng.uniform(0.1, 3, count)
+    if row.name == "polygamma":  # of an order that is a number
+        columns = [np.full(count, 2.0), rng.uniform(0.2, 5, count)]
     if row.name == "where" or row.name.startswith("logical"):
         columns[0] = np.arange(count) % 2
     return [[float(x) for x in point] for point in zip(*columns, strict=True)]
@@ -55,7 +60,7 @@ def test_partials_are_the_derivatives_of_the_formula(row, position):
         for point in points(row):
             at = [mpmath.mpf(x) for x in point]
             y = f(*at)
-            if row.dtype == BOOLEAN or (row.name == "where" and position == 0):
+            if row.dtype == BOOLEAN or (row.name in ("where", "polygamma") and position == 0):
                 assert df(*at, y) == 0
                 continue
             slope = mpmath.diff(lambda x, at=at: f(*at[:position], x, *at[position + 1:]), at[position])
@@ -74,6 +79,8 @@ def test_values_are_those_of_the_formula(row):
     if row.name == "where" or row.name.startswith("logical"):
         count = 1 if row.arity == 3 else row.arity
         nodes[:count] = [elementwise("not_equal", [n, (0 * s).node]) for n, s in zip(nodes[:count], symbols, strict=False)]
+    if row.name == "polygamma":
+        nodes[0] = literal(2, nodes[0].shape)
     node = elementwise(row.name, nodes)
     assert node.dtype == (REAL if row.dtype == "same" else row.dtype)
     near(np.asarray(run(wrap(node), at), float), expected, 1e-13)

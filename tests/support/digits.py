@@ -35,7 +35,7 @@ FUNCTIONS = {
     "silu": lambda x: x / (1 + mp.exp(-x)), "gelu": lambda x: x * (1 + FUNCTIONS["erf"](x / mp.sqrt(2))) / 2, "power": mp.power,
     "abs": abs, "sign": mp.sign, "relu": lambda x: max(x, mp.mpf(0)), "maximum": max, "minimum": min,
     "elu": lambda x, a: x if x > 0 else a * (mp.exp(x) - 1), "leaky_relu": lambda x, a: x if x > 0 else a * x,
-    "where": _where, "less": lambda a, b: a < b, "less_equal": lambda a, b: a <= b, "greater": lambda a, b: a > b,
+    "where": _where, "taken": lambda c, a: a if c else mp.mpf(0), "erfc": mp.erfc, "less": lambda a, b: a < b, "less_equal": lambda a, b: a <= b, "greater": lambda a, b: a > b,
     "greater_equal": lambda a, b: a >= b, "equal": lambda a, b: a == b, "not_equal": lambda a, b: a != b,
     "logical_not": lambda a: not a,
 }

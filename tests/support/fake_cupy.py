@@ -9,11 +9,12 @@ and no `at`; `dot` wants a contiguous `out`; a matrix without an inverse gives N
 import math
 import types
 
+import mpmath
 import numpy as np
 
 READS = [0]
 WORDS = "add subtract multiply divide negative power maximum minimum abs sign floor exp expm1 log log1p sqrt sin cos tan sinh cosh tanh " \
-    "arcsin arccos arctan arcsinh arccosh arctanh arctan2 isinf fmax isfinite less less_equal greater greater_equal equal not_equal " \
+    "arcsin arccos arctan arcsinh arccosh arctanh arctan2 isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
     "logical_and logical_or logical_not".split()
 
 
@@ -386,9 +387,15 @@ def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=Fa
     return ndarray(np.lib.stride_tricks.sliding_window_view(x._a, window_shape, axis))
 
 
-def _erf(x):
-    x = np.asarray(x)
-    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+def each(f):
+    """A function of numbers, entry by entry."""
+    return ufunc(lambda x: np.vectorize(f, otypes=[np.asarray(x).dtype])(np.asarray(x)))
+
+
+SPECIAL = {
+    "erf": math.erf, "erfc": math.erfc, "erfcx": lambda x: float(mpmath.exp(mpmath.mpf(x) ** 2) * mpmath.erfc(x)),
+    "ndtr": lambda x: float(mpmath.ncdf(x)), "log_ndtr": lambda x: float(mpmath.log(mpmath.ncdf(x))),
+    "gammaln": lambda x: float(mpmath.loggamma(x).real), "digamma": lambda x: float(mpmath.digamma(x))}
 
 
 def namespace(name, **content):
@@ -406,7 +413,7 @@ TRICKS = {f.__name__: f for f in (as_strided, sliding_window_view)}
 
 def install(modules, available=True):
     """Puts cupy and cupyx into `modules`, a dict such as sys.modules; gives cupy."""
-    special = namespace("cupyx.scipy.special", erf=ufunc(_erf))
+    special = namespace("cupyx.scipy.special", **{name: each(f) for name, f in SPECIAL.items()})
     scipy = namespace("cupyx.scipy", special=special)
     cupy = namespace(
         "cupy", **FUNCTIONS, **{word: ufunc(getattr(np, word)) for word in WORDS}, ndarray=ndarray, ndindex=np.ndindex,

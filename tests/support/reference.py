@@ -84,12 +84,13 @@ ROWS = {
     "erf": erf,
     "gelu": lambda x: x * (1 + erf(x / math.sqrt(2))) / 2,
     "power": lambda x, z: np.power(np.asarray(x, float), z),
-    "log_or_zero": lambda x: np.log(np.where(x > 0, x, 1)),
+    "log_or_zero": lambda x: np.log(np.where(x == 0, 1, x)),
     "relu": lambda x: np.where(x > 0, x, 0), "real": lambda x: x * 1.0,
     "leaky_relu": lambda x, z: np.where(x > 0, x, z * x),
     "elu": lambda x, z: np.where(x > 0, x, z * np.expm1(x)),
     "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    "where": lambda c, a, b: np.where(c != 0, a, b),
+    "where": lambda c, a, b: np.where(c != 0, a, b), "taken": lambda c, a: np.where(c != 0, a, 0),
+    "erfc": np.vectorize(math.erfc, otypes=[float]), "lgamma": np.vectorize(math.lgamma, otypes=[float]),
 }
 
 

@@ -5,6 +5,7 @@ A function gets the writer, the node, the index at which it is written and the l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ Operator = Callable[["Writer", Node, "Index", frozenset[Tree]], Tree]
 RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}
 OPPOSITE = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
 LOGIC = {"logical_and": "∧", "logical_or": "∨"}
-RENAMED = {"maximum": "max", "minimum": "min"}
+RENAMED = {"maximum": "max", "minimum": "min", "digamma": "ψ"}
 
 
 # sums -------------------------------------------------------------------------------------------------
@@ -130,8 +131,12 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         args.append(number(value) if value is not None else w.at(operand, index, taken))
     order = opened(index)
     first = args[0]
+    bounds = [literal_value(operand) for operand in node.operands[1:]]
     if row == "real":
         return first
+    if row == "clip" and any(value is not None and abs(value.number) == math.inf for value in bounds):
+        low = bounds[1] is not None and abs(bounds[1].number) == math.inf  # no upper bound
+        return call("max", first, args[1]) if low else call("min", first, args[2])
     if row == "reciprocal":
         return fraction(UNIT, first)
     if row == "sqrt":
