@@ -151,23 +151,30 @@ def blurred_values(values: Mapping[Node, np.ndarray], rng: Rng, exact: Sequence[
 
 
 def blurred(nodes: Sequence[Node], factors: Sequence[Node]) -> list[Node]:
-    """The nodes with the result of every operation that rounds multiplied by one of the `factors`, numbers near 1.
+    """The nodes with the result of every operation that rounds multiplied by one of the `factors`, numbers near 1; of
+    a sum, its terms, since they may cancel.
 
     What they then give, compared with what they give without, says how much of it rounding may have made: Monte
-    Carlo arithmetic (Parker 1997).
+    Carlo arithmetic (Parker 1997). What is compared for equality stays as it is.
     """
     count = 0
-    live = depends(nodes, {n for n in topological(nodes) if n.op is ops.INPUT})
+    below = topological(nodes)
+    live = depends(nodes, {n for n in below if n.op is ops.INPUT})
+    kept = set(topological([o for n in below if n.op is ops.ELEMENTWISE and n.attrs[0] in EQUALS for o in n.operands]))
+
+    def moved(node: Node) -> Node:
+        nonlocal count
+        count += 1
+        labels = tuple(range(len(node.shape)))
+        return contract([node, factors[count % len(factors)]], [labels, ()], labels)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
-        nonlocal count
-        new = rebuild(node, operands)
-        exact = node.op is ops.ELEMENTWISE and node.attrs[0] in EXACT or node not in live
+        exact = node.op is ops.ELEMENTWISE and node.attrs[0] in EXACT or node not in live or node in kept
         if node.op not in ROUNDS or node.dtype != REAL or exact:
-            return new
-        count += 1
-        labels = tuple(range(len(new.shape)))
-        return contract([new, factors[count % len(factors)]], [labels, ()], labels)
+            return rebuild(node, operands)
+        if node.op is ops.ADD and len(operands) > 1:
+            return rebuild(node, tuple(moved(o) for o in operands))
+        return moved(rebuild(node, operands))
 
     return transform(list(nodes), rule, {})
 
@@ -195,8 +202,8 @@ def definite_inputs(nodes: Sequence[Node]) -> set[Node]:
 class Evaluator:
     """Computes nodes at points. `nodes` hold every symbol and every size that may occur."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self.names = display_names(nodes)  # raises SymgradError where two symbols share a name
+    def __init__(self, nodes: Sequence[Node], names: Mapping[Node, str] | None = None) -> None:
+        self.names = names or display_names(nodes)  # raises SymgradError where two symbols share a name
         self.inputs = list(self.names)
         self.sizes = size_symbols(nodes)
         # Every size is the length of an input, so that one compiled function serves at all sizes.

@@ -25,6 +25,8 @@ TRIES = 240  # moves toward the domain
 SHIFTS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e6, 1e8)
 SPOTS = (1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-4, 1e-6)  # distances from a boundary, of the way between two points
 HALVINGS = 40
+CROSSINGS = 12  # ways over a boundary, since not every one leads to where the formulas have a value
+MOST, FEWEST, WORK = 6000, 150, 600_000  # how often conditions are computed: less often where a formula is long
 WINDOWS = 6  # boundaries whose neighbourhood is looked at
 CLIPPED = ("relu", "abs", "sign", "leaky_relu", "elu")
 CHOSEN = ("maximum", "minimum")
@@ -57,10 +59,16 @@ def conditions(nodes: Sequence[Node]) -> list[Node]:
             compared.add(frozenset(operands))
     for node in below:
         if node.op is ops.ELEMENTWISE and node in live and node.attrs[0] in EQUALS:
-            tie = any(o.op is ops.MAX or o.op is ops.MIN for o in topological(node.operands))
+            tie = any(_seen_through(o).op in (ops.MAX, ops.MIN) for o in node.operands)
             if frozenset(node.operands) not in compared and not tie:
                 found[node] = None
     return [node for node in found if node.op is ops.ELEMENTWISE]
+
+
+def _seen_through(node: Node) -> Node:
+    while node.op is ops.VIEW and node.operands:
+        node = node.operands[0]
+    return node
 
 
 class Search:
@@ -73,6 +81,7 @@ class Search:
         self._nodes = nodes
         self._probe: Probe | None = None
         self.met: set[tuple[int, bool]] = set()
+        self.left = min(MOST, max(FEWEST, WORK // (1 + len(topological(nodes)))))  # values of conditions
         self.known: list[tuple[Point, list[np.ndarray]]] = []
 
     def settled(self, point: Point) -> Point | None:
@@ -122,6 +131,7 @@ class Search:
         return fresh
 
     def _decided(self, point: Point) -> list[np.ndarray] | None:
+        self.left -= 1
         try:
             return self._decide(point) if self._decide is not None else []
         except DataError:
@@ -135,6 +145,8 @@ class Search:
     def candidates(self) -> Iterator[Point]:
         """Points that meet what is missing; whoever uses one adds it."""
         for i, side in self.missing:
+            if self.left <= 0:
+                return
             yield from self._across(i, side)
         if self.missing:
             yield from self._windows()
@@ -142,7 +154,10 @@ class Search:
     def _across(self, i: int, side: bool) -> Iterator[Point]:
         """From a known point outward until condition `i` has the side somewhere, then back to the boundary."""
         for start, _ in self.known[:2]:
-            for far in self._outward(start):
+            crossed = 0
+            for far in self._outward(start, self.conditions[i].attrs[0] in EQUALS):
+                if self.left <= 0:
+                    return
                 values = self._decided(far)
                 if values is None or not np.any((values[i] != 0) == side):
                     continue
@@ -159,20 +174,23 @@ class Search:
                     if (i, side) in self.met:
                         return
                 yield far
-                break
+                crossed += 1
+                if (i, side) in self.met or crossed >= CROSSINGS:
+                    break
 
-    def _outward(self, start: Point) -> Iterator[Point]:
-        """Other draws, then all inputs, and each alone, shifted and scaled by growing amounts."""
-        for style in ("grid", *STYLES):
+    def _outward(self, start: Point, equal: bool) -> Iterator[Point]:
+        """Other draws, then all inputs, and each alone, shifted and scaled by growing amounts; whole numbers, and those
+        that a formula names, only where something is to be `equal`: they meet kinks."""
+        for style in ("grid", *STYLES) if equal else STYLES:
             yield self.evaluator.draw(start.sizes, self.rng, style)
         free = [n for n in self.evaluator.inputs if n.dtype == REAL and not set(facts_of(n)) - {NONNEGATIVE}
                 and n not in self.evaluator.definite]
-        for value in self.evaluator.exact:  # exact equality with a number: a mask in the data
+        for value in self.evaluator.exact if equal else ():  # exact equality with a number: a mask in the data
             for n in free:
                 hit = np.where(self.rng.random(np.shape(start.values[n])) < 0.5, value, start.values[n])
                 yield Point(start.sizes, {**start.values, n: hit})
-        for chosen in [free, *([n] for n in free if len(free) > 1)]:
-            for amount in SHIFTS:
+        for amount in SHIFTS:
+            for chosen in [free, *([n] for n in free if len(free) > 1)]:
                 for sign in (1, -1):
                     moved = {n: start.values[n] + sign * amount for n in chosen}
                     scaled = {n: start.values[n] * (1 + amount) * sign for n in chosen}

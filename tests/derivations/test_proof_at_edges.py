@@ -1,0 +1,121 @@
+"""`check()` at the edges: masks, domains, stopped gradients, numbers without digits; and what it is compared with.
+
+A step that is wrong only where a condition is false is found; `sg.gradient` and programs that disagree are named.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import symgrad as sg
+from symgrad.derivations import views
+from symgrad.language.tensor import wrap
+
+n = sg.dim("n")
+x, y, c, A, b = sg.parameter("x", 4), sg.parameter("y", 4), sg.parameter("c"), sg.parameter("A", (3, 3)), sg.data("b", 3)
+S, G = sg.parameter("S", (n, n)), sg.data("G", (n, n))
+FUTURE = sg.equal(sg.tril(sg.ones((n, n))), 0)
+
+RIGHT = {
+    "mask of minus infinity": sg.sum(G * sg.softmax(sg.where(FUTURE, -np.inf, S))),
+    "mask that is added": sg.sum(G * sg.softmax(S + sg.triu(sg.full((n, n), -np.inf), 1))),
+    "stop": sg.sum(x * sg.stop_gradient(x)),
+    "stop in a box of its own": sg.sum(sg.stop_gradient(sg.tanh(x * y)).named("h") * x),
+    "log of a difference": sg.sum(sg.log(x - y)),
+    "root far away": sg.sum(sg.sqrt(x - 300)),
+    "arccosh": sg.sum(sg.elementwise(sp.acosh, x)),
+    "logarithm far away": sg.log(c - 5),
+    "Cholesky": b @ sg.cholesky(A) @ b,
+    "fast waves": sg.sin(1e8 * c),
+    "clipped far away": sg.sum(sg.minimum(x, 30) * y),
+    "narrow window": sg.sum(sg.where((x > 3) & (x < 3.01), 0 * x, x * y)),
+    "tiny": sg.exp(-1000 * c * c),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_right_derivations_hold(name):
+    for seed in range(2):
+        result = sg.derive(RIGHT[name]).check(seed)
+        assert result and not result.unchecked, str(result)
+        assert [v.holds for v in result.views if v.name != "the program in C"] == [True, True]
+
+
+def test_powers_of_quotients_hold():
+    t = c
+    for _ in range(101):
+        t = t / c
+    result = sg.derive(t).check()
+    assert result, str(result)
+
+
+@pytest.mark.parametrize("loss, words", [
+    ((c + 1e16) - 1e16, "1 of 2 steps hold; 1 not checked: differences are not finite, or have no digits"),
+    (sg.log(-1 - c * c), "not checked: the loss has no finite value at the random points"),
+])
+def test_what_cannot_be_judged_is_not_checked(loss, words):
+    result = sg.derive(loss).check()
+    assert words in str(result) and not result.failed and result.unchecked
+    assert bool(result) is any(row.holds for row in result.rows)
+
+
+def spliced(loss, wrong):
+    """The derivation of `loss` with its last step that of `wrong`."""
+    d = sg.derive(loss, [x])
+    return replace(d, steps=(*d.steps[:-1], replace(d.steps[-1], node=sg.derive(wrong, [x]).steps[-1].node)))
+
+
+@pytest.mark.parametrize("loss, wrong", [
+    (sg.sum(sg.where(x > 0, x * sg.sqrt(c), 0)), sg.sum(x * sg.sqrt(c))),
+    (sg.sum(sg.minimum(x, 30) * y), sg.sum(x * y)),
+    (sg.sum(sg.clip(x, -50, 2) * y), sg.sum(sg.minimum(x, 2) * y)),
+    (sg.sum(sg.where(x > 0, 1e-9 * x, 0)), sg.sum(sg.where(x > 0, 2e-9 * x, 0))),  # small, and still twice what is right
+])
+def test_a_step_that_is_wrong_on_one_side_of_a_condition_is_found(loss, wrong):
+    for seed in range(4):
+        assert sg.derive(loss, [x]).check(seed)
+        assert [row.name for row in spliced(loss, wrong).check(seed).failed] == ["G_{x}"]
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(["where", "min", "max", "relu", "clip"]), st.floats(-40, 40), st.booleans(), st.integers(0, 99))
+def test_every_condition_is_met(kind, bound, root, seed):
+    value = {"where": sg.where(x > bound, x, 2 * x), "min": sg.minimum(x, bound), "max": sg.maximum(x, bound),
+             "relu": sg.relu(x - bound), "clip": sg.clip(x, bound, bound + 1)}[kind]
+    by = sg.sqrt(y) if root else y
+    loss, wrong = sg.sum(value * by), sg.sum(x * by if kind != "relu" else 2 * x * by)
+    assert sg.derive(loss, [x]).check(seed)
+    assert not spliced(loss, wrong).check(seed)
+
+
+def test_a_gradient_that_is_not_that_of_the_steps_is_named(monkeypatch):
+    true = views.gradient
+    d = sg.derive(sg.sum(sg.tanh(A) ** 2))
+    assert d.check()
+    monkeypatch.setattr(views, "gradient", lambda of, wrt: [2 * g for g in true(of, wrt)])
+    result = d.check()
+    assert not result and not result.failed
+    assert "all 2 steps hold" in str(result) and "sg.gradient disagrees (with the steps and differences" in str(result)
+
+
+def test_a_program_that_computes_something_else_is_named(monkeypatch):
+    true = views.function
+
+    def wrong(inputs, outputs, backend="numpy", **more):
+        return true(inputs, [t if backend == "c" else 2 * t for t in outputs], backend=backend, **more)
+
+    monkeypatch.setattr(views, "function", wrong)
+    result = sg.derive(sg.sum(sg.tanh(A) ** 2)).check()
+    assert not result and [v.name for v in result.disagreeing] == ["the program in NumPy"]
+
+
+def test_steps_that_are_wrong_are_not_blamed_on_the_gradient():
+    d = sg.derive(sg.sum(sg.tanh(x) ** 2), [x])
+    last = d.steps[-1]
+    result = replace(d, steps=(*d.steps[:-1], replace(last, node=(2 * wrap(last.node)).node))).check()
+    assert [row.number for row in result.failed] == [last.number] and not result.disagreeing
