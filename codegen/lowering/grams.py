@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from symgrad.codegen.lowering.arrays import Arrays, Expr
-from symgrad.codegen.lowering.products import Chain, Labels, Operand
+from symgrad.codegen.lowering.products import Chain, Labels, Operand, divided
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node
@@ -32,7 +32,9 @@ def halves(b: Arrays, exact: Callable[[Node], Expr], factors: Sequence[LabelledN
         if not all(node.dtype == REAL and _not_negative(node) for node, _ in rest):
             continue
         labels = tuple(label for label in one if any(label in names for _, names in rest))
-        s = Chain([Operand(exact(node), names) for node, names in rest], labels).expr(b, labels, REAL)
+        weights = [divided(exact(node), names) if node.op is ops.ADD else Operand(exact(node), names)
+                   for node, names in rest]
+        s = Chain(weights, labels).expr(b, labels, REAL)
         z = Chain([Operand(exact(x), one), Operand(b.row("sqrt", [s], REAL), labels)], one).expr(b, one, REAL)
         return [Operand(z, one), Operand(z, two)]
     return None

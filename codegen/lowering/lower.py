@@ -20,7 +20,7 @@ from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.linear import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
-from symgrad.codegen.lowering.products import Operand, contract, pulled_out
+from symgrad.codegen.lowering.products import Operand, contract, divided, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
@@ -101,8 +101,7 @@ def _einsum(c: Lowering, node: Node) -> Expr:
         e = c.loose(operand)
         if e.kind != NUMBER or operand.shape:
             e = c.exact(operand)
-        below = e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1 and c.only_in(operand, user)
-        terms.append(Operand(e.args[0] if below else e, labels, below))  # a / b for a * (1 / b)
+        terms.append(divided(e, labels) if c.only_in(operand, user) else Operand(e, labels))  # a / b for a * (1 / b)
     return contract(c.b, terms, node.attrs[1], node.dtype)
 
 

@@ -31,6 +31,12 @@ class Operand(NamedTuple):
     below: bool = False
 
 
+def divided(e: Expr, labels: Labels) -> Operand:
+    """A factor, 1 / b as the divisor b."""
+    below = e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1
+    return Operand(e.args[0] if below else e, labels, below)
+
+
 @dataclass
 class Chain:
     """Factors and divisors that are multiplied entry by entry, not yet written out."""

@@ -64,7 +64,7 @@ def formulas(module: EmittedModule, net: Network) -> list[Job]:
     backward = _job(module, net, "backward", given, [net.loss, *net.gradients],
                     f"The loss {loss} and its gradients by all parameters.")
     jobs = [_job(module, net, "forward", given, [net.loss], f"The loss {loss}."),
-            replace(backward, form=(0, {key: i for i, key in enumerate(keys, start=1)}))]
+            replace(backward, quick=True, form=(0, {key: i for i, key in enumerate(keys, start=1)}))]
     if net.prediction is not None:
         name = net.prediction[0]
         jobs.append(_job(module, net, "predict", [*net.parameters, *net.inputs], [net.prediction],

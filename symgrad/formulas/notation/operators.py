@@ -56,7 +56,7 @@ Operator = Callable[["Writer", Node, "Index", frozenset[Tree]], Tree]
 RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠"}
 OPPOSITE = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
 LOGIC = {"logical_and": "∧", "logical_or": "∨"}
-RENAMED = {"maximum": "max", "minimum": "min", "digamma": "ψ"}
+RENAMED = {"maximum": "max", "minimum": "min"}
 
 
 # sums -------------------------------------------------------------------------------------------------
