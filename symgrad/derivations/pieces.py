@@ -21,16 +21,18 @@ class Reference:
     number: int
 
 
-MARKUP = re.compile(r"[\\\\`*$~]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
+MARKUP = re.compile(r"[\\\\`*$~]|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
+
+TAG = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")  # not every dialect takes a backslash before these
 
 
 def in_markdown(text: str) -> str:
     r"""A text as it may stand in Markdown: what would be read as markup is escaped.
 
-    >>> print(in_markdown("<b> is G_a times [2](x)"))
-    \<b> is G_a times [2\](x)
+    >>> print(in_markdown("<b> < G_a times [2](x)"))
+    &lt;b> < G_a times [2\](x)
     """
-    return MARKUP.sub(r"\\\g<0>", text)
+    return TAG.sub(lambda match: {"<": "&lt;", "&": "&amp;"}[match.group()], MARKUP.sub(r"\\\g<0>", text))
 
 
 Sentence = tuple[str | Math | Reference, ...]

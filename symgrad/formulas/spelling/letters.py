@@ -14,7 +14,8 @@ import sympy as sp
 
 from symgrad.formulas.spelling.glyphs import LETTERS, Name, greek, parse_name
 
-ESCAPED = {"\\": r"\backslash", "~": r"\sim", "^": r"\hat{\ }", "`": r"\grave{\ }", "<": "{<}",  # {<}: no tag in Markdown
+# What LaTeX reads as markup, and < and ] in braces: there they begin no tag and end no link of Markdown.
+ESCAPED = {"\\": r"\backslash", "~": r"\sim", "^": r"\hat{\ }", "`": r"\grave{\ }", "<": "{<}", "]": "{]}",
            **{c: f"\\{c}" for c in "_%#&${}"}}
 COMMANDS = {**{glyph: f"\\{name}" for glyph, name in LETTERS.items()},
             **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=True)),
