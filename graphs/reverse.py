@@ -20,18 +20,20 @@ from symgrad.graphs.table import PRIMITIVES
 Wrap = Callable[[Node, Node], Node]
 
 
-def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = None) -> dict[Node, Node]:
+def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = None,
+               guarded: bool = True) -> dict[Node, Node]:
     """The cotangent of every node between `wrt` and `root`, in the order in which they are found.
 
     `seed` has the axes of `root` behind any number of seed axes. `wrap(node, cotangent)` may replace each
-    finished cotangent (give it a name, say) before it flows on.
+    finished cotangent (give it a name, say) before it flows on. `guarded`: local derivatives that may be infinite are
+    taken only where they count; a formula that is read does without.
     """
     lead = len(seed.shape) - len(root.shape)
     live = depends([root], wrt)
     parts: dict[Node, list[Node]] = {root: [seed]}
     done: dict[Node, Node] = {}
     needed: dict[Node, list[Support | None]] = {}
-    choosing, suspects = selects(live), Suspects()
+    choosing, suspects = guarded and selects(live), Suspects()
     for node in reversed(topological([root], enter=lambda n: n in live)):
         if node not in live or node not in parts:
             continue
@@ -49,10 +51,10 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
     return done
 
 
-def reverse(root: Node, seed: Node, wrt: Sequence[Node]) -> list[Node]:
+def reverse(root: Node, seed: Node, wrt: Sequence[Node], guarded: bool = True) -> list[Node]:
     """The cotangents of `wrt`: zeros where `root` does not depend on them."""
     lead = len(seed.shape) - len(root.shape)
-    found = cotangents(root, seed, wrt)
+    found = cotangents(root, seed, wrt, guarded=guarded)
     return [as_real(found[v]) if v in found else zeros((*seed.shape[:lead], *v.shape)) for v in wrt]
 
 
@@ -65,13 +67,13 @@ def delta_seed(shape: Shape, free: Sequence[int] = ()) -> Node:
     return contract([], [], [*(a for a in axes if a not in free), *axes], dict(zip(axes, shape, strict=True)))
 
 
-def push_forward(root: Node, wrt: Node, direction: Node) -> Node:
+def push_forward(root: Node, wrt: Node, direction: Node, guarded: bool = True) -> Node:
     """The Jacobian of `root` by `wrt` times `direction`: reverse mode, twice."""
     u = input_node(Symbol("data", "transpose", owner=TRANSPOSE), root.shape, root.dtype)
-    (g,) = reverse(root, u, [wrt])
+    (g,) = reverse(root, u, [wrt], guarded)
     axes = range(len(wrt.shape))
     inner = contract([g, direction], [axes, axes], ())
-    (result,) = reverse(inner, contract([], [], ()), [u])
+    (result,) = reverse(inner, contract([], [], ()), [u], guarded)
     return result
 
 

@@ -8,8 +8,10 @@ and enters only with a symbolic size or an irrational constant such as sqrt(2).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import add, mul
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -64,26 +66,79 @@ def from_expr(expr: sp.Expr) -> Weight:
 
 
 def weight(value: Any) -> Weight:
-    """Any number, size or weight as a `Weight`.
+    """Any number, size or weight as a `Weight`; constants are known again in the floats that a person typed.
 
     >>> weight(0.5).number, weight(3.0).number, weight(0.1).number
     (Fraction(1, 2), 3, 0.1)
+    >>> weight(6.283185307179586), weight(0.7071067811865475)
+    (Weight(number=2, factor=pi), Weight(number=Fraction(1, 2), factor=sqrt(2)))
     """
     if isinstance(value, Weight):
         return value
     if isinstance(value, sp.Expr):
         return from_expr(value)
-    return Weight(exact(value))
+    number = exact(value)
+    return _constant(number) if isinstance(number, float) else Weight(number)
+
+
+CONSTANTS = ("pi", "E", "sqrt(2)", "sqrt(3)", "sqrt(5)", "sqrt(pi)", "sqrt(2*pi)", "1/pi", "1/sqrt(pi)", "1/sqrt(2*pi)",
+             "pi**2", "log(2)", "log(3)", "log(10)", "log(pi)", "log(2*pi)")
+PARTS = 24  # the largest denominator of a multiple of a constant that is known again
+HUGE = 10**300
+DIGITS = 15  # of a decimal that a person typed
+
+
+@cache
+def _constants() -> list[tuple[sp.Expr, float]]:
+    """The constants as expressions and as floats."""
+    return [(e, float(e)) for e in map(sp.sympify, CONSTANTS)]
+
+
+@lru_cache(maxsize=4096)
+def _constant(number: float) -> Weight:
+    """A float as a rational multiple of a constant, where it is the one nearest to it; else the float."""
+    if not 1e-6 < abs(number) < 1e6 or _decimal(number) is not None:
+        return Weight(number)
+    short = float(f"{number:.12g}")
+    if math.isclose(short, number, rel_tol=4e-16):  # 0.1 * 0.2 was carried out before
+        return Weight(exact(short))
+    for expr, value in _constants():
+        ratio = Fraction(number / value).limit_denominator(PARTS)
+        if ratio and abs(ratio.numerator) <= PARTS and math.isclose(float(ratio) * value, number, rel_tol=4e-16):
+            known = from_expr(expr)
+            return Weight(exact(ratio * known.number), known.factor)
+    return Weight(number)
+
+
+def _decimal(number: Number) -> Fraction | None:
+    """A number as it was typed, where that has few digits: 0.1 is one tenth."""
+    if not isinstance(number, float):
+        return Fraction(number)
+    if not math.isfinite(number):
+        return None
+    digits = repr(number)
+    significant = digits.partition("e")[0].replace(".", "").lstrip("-0")
+    return Fraction(digits) if len(significant) <= DIGITS else None
+
+
+def _exactly(operation: Callable[[Any, Any], Any], a: Number, b: Number) -> Number:
+    """Arithmetic of decimals as on paper: 0.1 * 0.2 is 0.02, 0.1 + 0.2 is 0.3."""
+    if isinstance(a, float) or isinstance(b, float):
+        x, y = _decimal(a), _decimal(b)
+        if x is not None and y is not None:
+            made = operation(x, y)
+            return exact(float(made) if abs(made) < HUGE else operation(a, b))
+    return exact(operation(a, b))
 
 
 def times(a: Weight, b: Weight) -> Weight:
     """The product of two weights."""
-    number = exact(a.number * b.number) if a.number != 1 and b.number != 1 else (
+    number = _exactly(mul, a.number, b.number) if a.number != 1 and b.number != 1 else (
         b.number if a.number == 1 else a.number)
     if a.factor is None or b.factor is None:
         return Weight(number, a.factor if b.factor is None else b.factor)
     merged = from_expr(a.factor * b.factor)
-    return Weight(exact(number * merged.number), merged.factor)
+    return Weight(_exactly(mul, number, merged.number), merged.factor)
 
 
 def joins(a: Weight, b: Weight) -> bool:
@@ -120,7 +175,8 @@ def inverse(a: Weight) -> Weight:
 def plus(a: Weight, b: Weight) -> Weight | None:
     """The sum of two weights, or None where it has no exact form (a float beside a symbolic size)."""
     if a.factor == b.factor:
-        return Weight(exact(a.number + b.number), a.factor if a.number + b.number else None)
+        total = _exactly(add, a.number, b.number)
+        return Weight(total, a.factor if total else None)
     if isinstance(a.number, float) or isinstance(b.number, float):
         return None
     return from_expr(to_expr(a) + to_expr(b))

@@ -14,7 +14,7 @@ import sympy as sp
 
 from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, factor_c, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, is_reciprocal
 from symgrad.codegen.plan.indices import AffineForm, AffineIndex, flat, locate, spread, strides, zero
 from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import BOOLEAN, REAL
@@ -122,7 +122,9 @@ class Body:
 
     def _product(self, e: Expr, args: Sequence[str]) -> str:
         by, count = e.attrs
-        factors = sorted(zip(e.args[:count], args, strict=False), key=lambda factor: self._alike(factor[1], args))
+        factors = list(zip(e.args[:count], args, strict=False))
+        if not any(map(is_reciprocal, e.args[:count])):  # these stand in turn, so that nothing overflows
+            factors.sort(key=lambda factor: self._alike(factor[1], args))
         above = [arg for _, arg in factors]
         if by.factor is None and by.number == -1 and above:
             above[0] = f"-{above[0]}"

@@ -91,6 +91,21 @@ def _compose(inner: Sequence[tuple[Any, ...]], outer: Sequence[tuple[Any, ...]])
     return (*result, *rest)
 
 
+def is_reciprocal(e: Expr) -> bool:
+    """Is `e` 1 / b?"""
+    return e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1
+
+
+def _in_turn(arrays: list[Expr]) -> list[Expr]:
+    """Factors of one shape with reciprocals among them in turn: a r r, not r r a, whose first product may overflow."""
+    below = [e for e in arrays if is_reciprocal(e)]
+    if not below or len(below) == len(arrays) or len({e.shape for e in arrays}) > 1:
+        return arrays
+    above = [e for e in arrays if not is_reciprocal(e)]
+    mixed = [e for pair in zip(above, below, strict=False) for e in pair]
+    return [*mixed, *above[len(below):], *below[len(above):]]
+
+
 class Arrays:
     """The expressions of one function, each content once."""
 
@@ -225,6 +240,7 @@ class Arrays:
             arrays = [self.cast(e, kind) for e in arrays]
         else:
             arrays.sort(key=lambda e: e.kind == BOOLEAN)
+        arrays = _in_turn(arrays)
         while len(arrays) > CHAIN:
             arrays[:CHAIN] = [self.product(arrays[:CHAIN], [], ONE, kind)]
         if len(arrays) == 1 and not below:

@@ -38,6 +38,8 @@ def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
         return _logical(b, name, args)
     if name == "where":
         return _where(b, args[0], args[1], args[2], kind)
+    if name == "defined":
+        return _where(b, args[0], args[1], b.number(Weight(math.nan)), kind)
     if name == "taken":
         return _taken(b, args[0], args[1], kind)
     args = [b.cast(a, kind) for a in args]
@@ -110,10 +112,9 @@ def _softplus(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 
 def sech_squared(b: Arrays, x: Expr) -> Expr:
-    """1 / cosh(x)^2 = 4 e / (1 + e)^2, where e = exp(-2 |x|)."""
-    e = _call(b, "exp", b.product([_call(b, "abs", x)], [], Weight(-2), REAL))
-    below = b.add([(b.number(1), ONE), (e, ONE)], REAL)
-    return b.product([e], [b.product([below, below], [], ONE, REAL)], Weight(4), REAL)
+    """1 / cosh(x)^2, 0 where cosh overflows."""
+    cosine = _call(b, "cosh", x)
+    return b.product([], [b.product([cosine, cosine], [], ONE, REAL)], ONE, REAL)
 
 
 def _gelu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
@@ -146,6 +147,10 @@ def _log_or_zero(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     (x,) = args
     safe = b.row("where", [b.row("equal", [x, b.number(0)], BOOLEAN), b.number(1), x], REAL)
     return _call(b, "log", safe)
+
+
+def _log_abs(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    return _call(b, "log", _call(b, "abs", args[0]))
 
 
 def _times_exp(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
@@ -199,7 +204,7 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 
 FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
-    "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero,
+    "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "log_abs": _log_abs,
     "times_exp": _times_exp, "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu,
     "clip": _clip, "floor": _floor,
 })

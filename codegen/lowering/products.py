@@ -14,7 +14,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import ALL, NEW, Arrays, Expr
+from symgrad.codegen.lowering.arrays import ALL, NEW, Arrays, Expr, is_reciprocal
 from symgrad.codegen.lowering.order import pairs, typical
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import Size, product
@@ -33,7 +33,7 @@ class Operand(NamedTuple):
 
 def divided(e: Expr, labels: Labels) -> Operand:
     """A factor, 1 / b as the divisor b."""
-    below = e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1
+    below = is_reciprocal(e)
     return Operand(e.args[0] if below else e, labels, below)
 
 

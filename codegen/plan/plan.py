@@ -80,6 +80,10 @@ class Plan(Tabled):
         """Is one thread to be asked for: are products too small for two, and large enough for a BLAS to take two?"""
         return SINGLE < self.largest_product(sizes) < WAKING
 
+    def may_take_threads(self, sizes: Mapping[Any, int]) -> bool:
+        """Are products large enough for a BLAS to take more than one thread?"""
+        return self.largest_product(sizes) > SINGLE
+
     def largest_array(self, sizes: Mapping[Any, int]) -> int:
         """The entries of the largest array that an operation makes and that is not returned, at these sizes."""
         return max((entries_at(shape, sizes) for shape in self.made), default=0)

@@ -79,7 +79,15 @@ def slices(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shap
 
 def pad(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     """Zeros of `shape` with entry i of `node` at `start + i * step`, per axis."""
-    return zeros(shape, node.dtype) if is_zero(node) else _affine(ops.PAD, node, starts, steps, shape)
+    if is_zero(node):
+        return zeros(shape, node.dtype)
+    back = [step == -1 and shape[a] == node.shape[a] for a, step in enumerate(steps)]  # w[::-1] leaves no zeros
+    if any(back):
+        node = _affine(ops.SLICE, node, [n - 1 if b else 0 for b, n in zip(back, node.shape, strict=True)],
+                       [-1 if b else 1 for b in back], node.shape)
+        starts = [0 if b else start for b, start in zip(back, starts, strict=True)]
+        steps = [1 if b else step for b, step in zip(back, steps, strict=True)]
+    return _affine(ops.PAD, node, starts, steps, shape)
 
 
 def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
@@ -87,6 +95,10 @@ def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int]
     touched = [a for a, each in enumerate(spec) if each != (0, 1) or shape[a] != node.shape[a]]
     if not touched:
         return node
+    if op is ops.SLICE and node.op is ops.SLICE:  # a slice of a slice is one
+        inner = node.attrs[0]
+        begins = [first + step * start for (start, _), (first, step) in zip(spec, inner, strict=True)]
+        return _affine(op, node.operands[0], begins, [a * b for (_, a), (_, b) in zip(spec, inner, strict=True)], shape)
     view = under(node, touched)
     if view is None:
         return make(op, (node,), (spec,), shape, node.dtype)

@@ -85,6 +85,7 @@ def _rows() -> list[Row]:
             (z**X2, times_power(x * X2, z, X2 - 1), Y * log_or_zero_(z))),  # zero where x0 is
         Row("log_or_zero", sp.Piecewise((zero, sp.Eq(x, 0)), (sp.log(x), True)),
             partials=(sp.Piecewise((zero, sp.Eq(x, 0)), (1 / x, True)),)),
+        Row("log_abs", sp.log(sp.Abs(x)), partials=(1 / x,)),
         Row("times_exp", x * sp.exp(z), 2, (sp.exp(z), Y)),  # zero where x0 is
     ]
     kinked = [
@@ -102,6 +103,7 @@ def _rows() -> list[Row]:
             (mask_(sp.And(x >= z, x <= X2)), mask_(sp.And(x < z, z <= X2)), mask_(sp.Or(x > X2, z > X2))), dtype="same"),
         Row("where", sp.Piecewise((z, sp.Ne(x, 0)), (X2, True)), 3,
             (zero, mask_(sp.Ne(x, 0)), mask_(sp.Eq(x, 0))), dtype="same"),
+        Row("defined", sp.Piecewise((z, sp.Ne(x, 0)), (sp.nan, True)), 2, (zero, one)),  # rewrites/logarithms.py
         Row("taken", sp.Piecewise((z, sp.Ne(x, 0)), (zero, True)), 2, (zero, one)),  # derivative/demand.py
     ]
     tests = [

@@ -135,7 +135,7 @@ def _elementwise(node: Node, u: Node, lead: int, live: Container[Node], support:
             result.append(None)
             continue
         v = taken(u, own[i], lead) if own[i] is not None and suspects.wild(u) else u
-        if row.name == "taken":
+        if row.name in ("taken", "defined"):
             result.append(v)
             continue
         local = lower(formula, {**env, Y: node}, node.shape)

@@ -17,10 +17,10 @@ from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
 from symgrad.graphs.pieces.choosing import choose
 from symgrad.graphs.reverse import delta_seed, reverse
-from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.normal import textbook
 
 LEAF = -2  # the owner of the leaves that stand for boxes
 
@@ -149,8 +149,8 @@ def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Nod
     The box's own value in the result is written as its leaf (`1 - x^2` for `1 - tanh(a)^2`).
     """
     memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
-    results = unpicked(reverse(box.local, cotangent, wrt))
-    return transform(results, rebuild, memo)
+    results = transform(reverse(box.local, cotangent, wrt, guarded=False), rebuild, memo)
+    return [textbook(each, keep=[box.leaf]) for each in results]
 
 
 def local_jacobian(box: Box, operand: Box) -> Node | None:
@@ -160,13 +160,13 @@ def local_jacobian(box: Box, operand: Box) -> Node | None:
     if samples.get(box.local, 0) != 0:
         return None
     free = [0] if lead and samples.get(operand.leaf) == 0 else []
-    (j,) = reverse(box.local, delta_seed(box.local.shape, free=free), [operand.leaf])
+    (j,) = reverse(box.local, delta_seed(box.local.shape, free=free), [operand.leaf], guarded=False)
     if free:
         rank = len(box.local.shape) - 1
         labels = list(range(len(j.shape)))
         j = contract([j], [labels], [rank, *(i for i in labels if i != rank)])
     (written,) = transform([j], rebuild, {box.local: box.leaf})  # 1 - x^2 for 1 - tanh(a)^2
-    return written
+    return textbook(written)
 
 
 def steady(j: Node) -> Node | None:

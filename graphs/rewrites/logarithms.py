@@ -21,10 +21,20 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
+from symgrad.graphs.algebra.linear import logdet
 from symgrad.graphs.algebra.primitives import add, elementwise, reduction, stop
 from symgrad.graphs.algebra.running import cumsum, multiply
 from symgrad.graphs.node import BOOLEAN, Node
-from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, positive, scaled, shifted
+from symgrad.graphs.rewrites.patterns import (
+    bare,
+    exponential_sum,
+    is_positive,
+    one_plus_exp,
+    positive,
+    row_of,
+    scaled,
+    shifted,
+)
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, weight
 
@@ -47,12 +57,41 @@ def logarithm(node: Node) -> Node:
 
 def log_of(argument: Node) -> Node | None:
     """The stable logarithm of `argument`."""
+    whole = _log_of_many(argument)
+    if whole is not None:
+        return whole
     parts = split(argument)
     if parts is None:
         return None
     if parts.mantissa is None:
         return parts.exponent
     return add([elementwise("log", [parts.mantissa]), parts.exponent])
+
+
+def _log_of_many(argument: Node) -> Node | None:
+    """Logarithms of products along an axis and of determinants as sums of logarithms; NaN where these are negative."""
+    by, inner = scaled(argument)
+    if not is_positive(by):
+        return None
+    absolute = row_of(inner, "abs")
+    inner = bare(absolute) if absolute is not None else inner
+    sign: Node | None
+    if inner.op is ops.COFACTOR and inner.attrs == (0,):
+        log, sign = logdet(inner.operands[0]), inner
+    elif inner.op is ops.MULTIPLY and inner.attrs[1] == 0:
+        x, axis = inner.operands[0], inner.attrs[0]
+        parts = split(x)
+        mantissa, more = (x, None) if parts is None else (parts.mantissa, total(parts.exponent, (axis,)))
+        if mantissa is None:
+            return None
+        log = total(elementwise("log" if positive(mantissa) else "log_abs", [mantissa]), (axis,))
+        log = log if more is None else add([log, more])
+        sign = None if positive(mantissa) else multiply(elementwise("sign", [mantissa]), axis)
+    else:
+        return None
+    if sign is not None and absolute is None:
+        log = elementwise("defined", [elementwise("greater_equal", [sign, literal(0, sign.shape)]), log])
+    return log if by == ONE else add([log, _log(literal(by, log.shape))])
 
 
 def split(node: Node, depth: int = DEEPEST) -> Floating | None:

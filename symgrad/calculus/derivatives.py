@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from symgrad.calculus.pipeline import Posed, Raw, derived, finished, posed
+from symgrad.calculus.pipeline import COMPUTED, READ, Posed, Raw, Way, derived, finished, posed
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import DifferentiationError, ShapeError
@@ -18,7 +18,7 @@ from symgrad.graphs.node import REAL, Node, topological
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.align import as_tensor, describe
-from symgrad.language.recipes import ambient, stable
+from symgrad.language.recipes import ambient
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -84,11 +84,11 @@ def _jacobian(y: Tensor, x: Tensor, asked: Posed, operation: str) -> Raw:
                 f"{operation}: the samples of {describe(y)} depend on other samples of {describe(x)} (a statistic "
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
-        (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node])
+        (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node], asked.way.guarded)
         return derived(asked, _to_front(j, rank - 1), y.over)
     if not node.shape:  # forwards there is one direction, and no deltas
-        return derived(asked, push_forward(root, node, contract([], [], ())), y.over)
-    (j,) = reverse(root, delta_seed(root.shape), [node])
+        return derived(asked, push_forward(root, node, contract([], [], ()), asked.way.guarded), y.over)
+    (j,) = reverse(root, delta_seed(root.shape), [node], asked.way.guarded)
     return derived(asked, j if x.over is None else _to_front(j, rank), y.over if x.over is None else x.over)
 
 
@@ -108,18 +108,27 @@ def gradient(y: Any, wrt: Any) -> Any:
     >>> print(sg.gradient(w @ w, w))
     2 w
     """
+    return _gradient(y, wrt, COMPUTED, gradient, read_gradient)
+
+
+def read_gradient(y: Any, wrt: Any) -> Any:
+    """The gradient as people read it."""
+    return _gradient(y, wrt, READ, read_gradient)
+
+
+def _gradient(y: Any, wrt: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target = ambient(_scalar(y, "gradient"))
     variables = list(dict.fromkeys(variables_of(wrt, "gradient")))
-    asked = {x: posed(target, _as_used(target, x)) for x in variables}
+    asked = {x: posed(target, _as_used(target, x), way) for x in variables}
     found: dict[Tensor, Raw] = {}
     if target.over is None:
         for root in dict.fromkeys(question.root for question in asked.values()):  # one pass for each graph
             some = {x: question for x, question in asked.items() if question.root is root}
-            parts = reverse(root, delta_seed(()), [question.x for question in some.values()])
+            parts = reverse(root, delta_seed(()), [question.x for question in some.values()], way.guarded)
             found |= {x: derived(question, g, x.over) for (x, question), g in zip(some.items(), parts, strict=True)}
     else:
         found = {x: _jacobian(target, x, question, "gradient") for x, question in asked.items()}
-    made = finished([found[x] for x in variables], gradient, [(target, x) for x in variables])
+    made = finished([found[x] for x in variables], function, [(target, x) for x in variables], way, reading)
     return in_form(dict(zip(variables, made, strict=True)).__getitem__, wrt)
 
 
@@ -133,12 +142,21 @@ def jacobian(y: Any, x: Any) -> Any:
     >>> print(J, J.shape)
     diag(1 - tanh(A x)^⊙2) A (2, 3)
     """
+    return _jacobians(y, x, COMPUTED, jacobian, read_jacobian)
+
+
+def read_jacobian(y: Any, x: Any) -> Any:
+    """The Jacobian as people read it."""
+    return _jacobians(y, x, READ, read_jacobian)
+
+
+def _jacobians(y: Any, x: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target = ambient(as_tensor(y, "jacobian"))
     variables_of(x, "jacobian")
 
     def one(variable: Tensor) -> Tensor:
-        raw = _jacobian(target, variable, posed(target, _as_used(target, variable)), "jacobian")
-        return finished([raw], jacobian, [(target, variable)])[0]
+        raw = _jacobian(target, variable, posed(target, _as_used(target, variable), way), "jacobian")
+        return finished([raw], function, [(target, variable)], way, reading)[0]
 
     return in_form(one, x)
 
@@ -160,7 +178,7 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
 def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
     g = gradient(y, x)
     if x.over is not None and z.over is not None:
-        asked = posed(g, _as_used(g, z))
+        asked = posed(g, _as_used(g, z), COMPUTED)
         if _coupled(asked.root, asked.x):
             raise DifferentiationError(
                 f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
@@ -176,21 +194,31 @@ def vjp(y: Any, x: Any, u: Any) -> Any:
     >>> print(sg.vjp(A @ x, x, u))
     Aᵀ u
     """
+    return _vjp(y, x, u, COMPUTED, vjp, read_vjp)
+
+
+def read_vjp(y: Any, x: Any, u: Any) -> Any:
+    """u' J as people read it."""
+    return _vjp(y, x, u, READ, read_vjp)
+
+
+def _vjp(y: Any, x: Any, u: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target, cotangent = ambient(as_tensor(y, "vjp")), as_tensor(u, "vjp")
     variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
-    seed = _spread(cotangent, target)
+    seed = _spread(cotangent, target, way)
 
     def one(variable: Tensor) -> Tensor:
-        asked = posed(target, _as_used(target, variable))
-        return finished([_pulled(target, variable, asked, seed)], vjp, [(target, variable, cotangent)])[0]
+        asked = posed(target, _as_used(target, variable), way)
+        given = (target, variable, cotangent)
+        return finished([_pulled(target, variable, asked, seed)], function, [given], way, reading)[0]
 
     return in_form(one, x)
 
 
-def _spread(t: Tensor, like: Tensor) -> Node:
-    """The stable form of `t`, repeated over the samples of `like` where it is the same for all."""
-    (node,) = stable([t])
+def _spread(t: Tensor, like: Tensor, way: Way) -> Node:
+    """The form of `t`, repeated over the samples of `like` where it is the same for all."""
+    (node,) = way.forms([t])
     if t.over is not None or like.over is None:
         return node
     labels = range(1, 1 + t.ndim)
@@ -200,10 +228,10 @@ def _spread(t: Tensor, like: Tensor) -> Node:
 def _pulled(y: Tensor, x: Tensor, asked: Posed, u: Node) -> Raw:
     """u' J, one product per sample where `y` is per sample and the variable is not."""
     if y.over is None or x.over is not None:
-        (g,) = reverse(asked.root, u, [asked.x])
+        (g,) = reverse(asked.root, u, [asked.x], asked.way.guarded)
         return derived(asked, g, x.over)
     labels = range(len(asked.root.shape))  # a delta over the samples in front
-    (g,) = reverse(asked.root, contract([u], [labels], (0, *labels)), [asked.x])
+    (g,) = reverse(asked.root, contract([u], [labels], (0, *labels)), [asked.x], asked.way.guarded)
     return derived(asked, g, y.over)
 
 
@@ -214,12 +242,22 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     >>> print(sg.jvp(A @ x, x, v))
     A v
     """
+    return _jvp(y, x, v, COMPUTED, jvp, read_jvp)
+
+
+def read_jvp(y: Any, x: Tensor, v: Any) -> Tensor:
+    """J v as people read it."""
+    return _jvp(y, x, v, READ, read_jvp)
+
+
+def _jvp(y: Any, x: Tensor, v: Any, way: Way, function: Callable[..., Any],
+         reading: Callable[..., Any] | None = None) -> Tensor:
     target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
     _variable(x, "jvp")
     _same_shape("jvp", "v", direction, "x", x)
-    asked = posed(target, _as_used(target, x))
-    pushed = push_forward(asked.root, asked.x, _spread(direction, x))
-    return finished([derived(asked, pushed, target.over)], jvp, [(target, x, direction)])[0]
+    asked = posed(target, _as_used(target, x), way)
+    pushed = push_forward(asked.root, asked.x, _spread(direction, x, way), way.guarded)
+    return finished([derived(asked, pushed, target.over)], function, [(target, x, direction)], way, reading)[0]
 
 
 def hvp(y: Any, x: Tensor, v: Any) -> Tensor:

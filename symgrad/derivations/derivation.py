@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
+from symgrad.calculus.pipeline import READ
 from symgrad.derivations import html, latex, markdown, proof, terminal
 from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
@@ -21,14 +22,13 @@ from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
-from symgrad.graphs.rewrites.both_signs import mirrored
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
-from symgrad.language.recipes import stable
+from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -105,9 +105,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     variables = _wanted(target, wrt)
-    (root,) = stable([target], keep=[x.node for x in variables if x.node.op not in ops.GIVEN])
+    (root,) = READ.forms([shown(target)], [x.node for x in variables if x.node.op not in ops.GIVEN])
     loss, weight, over = _split(root, target)
-    (loss,) = mirrored([loss], [x.node for x in variables])
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables])

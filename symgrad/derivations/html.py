@@ -13,6 +13,7 @@ from symgrad.derivations.laws import DERIVED
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
+    Answers,
     Batch,
     Formula,
     Item,
@@ -106,6 +107,9 @@ class Html:
             parts.append(f"<p>{mathml_of(block.total)}; {mathml_of('G')} belongs to the loss {mathml_of(block.loss)} "
                          "of one sample.</p>")
         return parts
+
+    def answers(self, block: Answers) -> list[str]:
+        return [f'<p class="sg-answer">{formula_of(each)}</p>' for each in block.formulas]
 
     def written(self, block: Written) -> list[str]:
         return ["<p>As written,</p>", formula_of(block.formula), f"<p>{STABLE}.</p>"]

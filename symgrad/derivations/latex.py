@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
+    Answers,
     Batch,
     Formula,
     Item,
@@ -63,6 +64,9 @@ class Latex:
         total = f" $G$ belongs to the loss ${block.loss}$ of one sample:\n{self.displayed(block.total)}"
         return [f"% G_v = (d{block.name}/dv)' has the shape of v; {JACOBIANS}",
                 said + JACOBIANS + (total if block.total else "")]
+
+    def answers(self, block: Answers) -> list[str]:
+        return [self.displayed(each) for each in block.formulas]
 
     def written(self, block: Written) -> list[str]:
         return [f"\\noindent As written,\n{self.displayed(block.formula)}\n\\noindent {STABLE}."]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
+    Answers,
     Batch,
     Formula,
     Item,
@@ -40,6 +41,9 @@ class Markdown:
                  f"${layout}$ has the shape of $v$; {JACOBIANS}"]
         return [*parts, displayed(block.total), f"$G$ belongs to the loss ${block.loss}$ of one sample."
                 ] if block.total else parts
+
+    def answers(self, block: Answers) -> list[str]:
+        return [displayed(each) for each in block.formulas]
 
     def written(self, block: Written) -> list[str]:
         return ["As written,", displayed(block.formula), f"{STABLE}."]

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from symgrad.calculus.derivatives import read_gradient
 from symgrad.derivations import text
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
 from symgrad.derivations.reasons import reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
+from symgrad.formulas.rendering import render
+from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import transpose
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 
@@ -25,6 +28,7 @@ TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
 STABLE = "the form derived here is the same, and stable"
 JACOBIANS = "Jacobians are in numerator layout."
+BOXES, ANSWER = 16, 100  # of a graph, and characters of a gradient, that are stated as one formula before the steps
 LONGEST = 200  # characters of a loss as it was written
 
 
@@ -37,6 +41,13 @@ class Opening:
     loss: str
     name: str  # of the loss, as it was given
     total: str  # empty, where the loss itself is derived
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is found in the end, each gradient as one formula: the first thing that a reader wants."""
+
+    formulas: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -130,13 +141,14 @@ class Batch:
     rows: tuple[tuple[int, str], ...]
 
 
-Block = Opening | Written | Remark | Laws | Steps | Formula | Batch
+Block = Opening | Answers | Written | Remark | Laws | Steps | Formula | Batch
 
 
 class Form(Protocol):
     """How the blocks look: each method gives the parts that a block adds to the text."""
 
     def opening(self, block: Opening) -> list[str]: ...
+    def answers(self, block: Answers) -> list[str]: ...
     def written(self, block: Written) -> list[str]: ...
     def remark(self, block: Remark) -> list[str]: ...
     def laws(self, block: Laws) -> list[str]: ...
@@ -148,8 +160,8 @@ class Form(Protocol):
 def told(blocks: Sequence[Block], form: Form) -> list[str]:
     """The parts of a text: the outline in a form."""
     tell: Mapping[type, Callable[[Any], list[str]]] = {
-        Opening: form.opening, Written: form.written, Remark: form.remark, Laws: form.laws, Steps: form.steps,
-        Formula: form.formula, Batch: form.batch}
+        Opening: form.opening, Answers: form.answers, Written: form.written, Remark: form.remark, Laws: form.laws,
+        Steps: form.steps, Formula: form.formula, Batch: form.batch}
     return [part for block in blocks for part in tell[type(block)](block)]
 
 
@@ -158,6 +170,7 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     last = d.graph[-1]
     total = "" if d.weight is None else _total(d, style)
     blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, total)]
+    blocks += [Answers(formulas) for formulas in [_answers(d, style)] if formulas]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
     blocks.append(Laws(tuple(laws(d.steps, style))))
@@ -175,6 +188,22 @@ def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
     leaf = {box.node: box.leaf for box in d.graph}
     return "L" if d.weight is not None else text.show(d.graph[-1].leaf, style), tuple(
         text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
+
+
+def _answers(d: Transcript, style: str) -> tuple[str, ...]:
+    """The gradients, each as one formula; none where they are not short enough to be one."""
+    if len(d.graph) > BOXES:
+        return ()
+    loss, names = subject(d, style)
+    found = []
+    for x, name in zip(d.wrt, names, strict=True):
+        node = read_gradient(d.y, x).node
+        plain = render(node, names=d.names)
+        if ", where " in plain or len(plain) > ANSWER:
+            return ()
+        shown = plain if style == "unicode" else for_tex(render(node, names=d.names, style=style))
+        found.append(f"{text.nabla(name, loss, style)} = {shown}")
+    return tuple(found)
 
 
 def _total(d: Transcript, style: str) -> str:

@@ -14,12 +14,14 @@ from heapq import heappop, heappush
 from symgrad.derivations import laws, reasons, text
 from symgrad.derivations.transcript import Stage, World
 from symgrad.formulas.spelling.letters import for_tex
-from symgrad.graphs.algebra.einsum import contract, scale
+from symgrad.graphs.algebra.einsum import contract, literal_value, ones, scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
 from symgrad.graphs.pieces.choosing import solid
 from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.textbook.normal import textbook
+from symgrad.graphs.weights import ONE
 
 
 class Step(Stage):
@@ -120,17 +122,21 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
 
 def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by: tuple[int, ...], inside: str) -> Step:
     name = f"G_{{{box.name}}}"
-    sample = add([flow(user, box, world, False) for user in users])
+    sample = textbook(add([flow(user, box, world, False) for user in users]))
+    if literal_value(sample) == ONE:
+        world.units.add(box)  # what it is multiplied with stays alone
     batch = None
     if world.samples is not None and not _sampled(box):  # per sample for the formula, summed over the batch
         batch = add([flow(user, box, world, True) for user in users])
-        batch = scale(batch, world.weight) if world.weight is not None else batch
+        batch = textbook(scale(batch, world.weight) if world.weight is not None else batch)
     return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss, by=by, inside=inside, world=world)
 
 
 def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
     """The part of G_v that comes through one box that uses v."""
     u = world.seed if user is world.root else cotangent_leaf(user, world.samples)
+    if user in world.units:
+        u = ones(u.shape)
     if world.samples is not None and not _sampled(box):  # one gradient for each sample, of a value that all share
         labels = tuple(range(len(u.shape)))
         sizes = dict(zip(labels, u.shape, strict=True))

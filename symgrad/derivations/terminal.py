@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
+    Answers,
     Batch,
     Formula,
     Item,
@@ -50,6 +51,9 @@ class Terminal:
         if block.total:
             lines.append(f"{block.total};  G belongs to the loss {block.loss} of one sample.")
         return lines
+
+    def answers(self, block: Answers) -> list[str]:
+        return ["", "Answer", *(line for each in block.formulas for line in self.wrapped("      ", each))]
 
     def written(self, block: Written) -> list[str]:
         return [*self.wrapped("As written, ", f"{block.formula},"), f"{STABLE}."]

@@ -27,6 +27,7 @@ class World:
     samples: Size | None  # where the loss is that of one sample
     live: AbstractSet[Node]  # what depends on the variables that were asked for
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
+    units: set[Box] = field(default_factory=set)  # values whose gradient is one
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -110,7 +110,7 @@ def _elementwise(node: Node, args: Sequence[SymbolicArray], shape: IntShape, siz
 def _entry(name: str, row: Row, entries: list[Any]) -> Any:
     if name == "where":
         return sp.Piecewise((as_number(entries[1]), _truth(entries[0])), (as_number(entries[2]), True))
-    if name == "taken":
+    if name in ("taken", "defined"):
         return as_number(entries[1])
     if name in LOGIC:
         return LOGIC[name](*map(_truth, entries))

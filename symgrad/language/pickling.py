@@ -102,7 +102,8 @@ def _packed(t: Tensor, place: dict[int, Place]) -> tuple[Any, ...] | None:
     made = t.recipe
     assert made is not None
     args, kwargs, operands = (_each(lambda each: place[id(each)], value) for value in made[1:4])
-    return (_name(made.function), args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled)
+    reading = None if made.reading is None else _name(made.reading)
+    return (_name(made.function), args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled, reading)
 
 
 def _filled(value: Any, made: list[Tensor]) -> Any:
@@ -120,6 +121,8 @@ def _made_again(rows: list[tuple[Any, ...]], tensors: list[tuple[int, Any, Any]]
         if packed is None:
             made.append(wrap(nodes[place], over))
         else:
-            name, *rest = packed
-            made.append(as_written(nodes[place], over, Recipe(name.function(), *_filled(tuple(rest), made))))
+            name, *rest, reading = packed
+            args, kwargs, operands, ambient, settled = _filled(tuple(rest), made)
+            recipe = Recipe(name.function(), args, kwargs, operands, ambient, settled, reading and reading.function())
+            made.append(as_written(nodes[place], over, recipe))
     return made[-1]

@@ -13,6 +13,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.naming import layer_names
+from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor
 
 WIDTH = 40  # characters of a formula in an error message
@@ -22,7 +23,8 @@ GLANCE, PIECES = 20, 60  # nodes that an error message looks at, and pieces it m
 def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
     if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
-    return presentation(t.node, SAMPLE, lexicon([t.node], layer_names([t])), over=t.over is not None)[1:]
+    node = shown(t).node
+    return presentation(node, SAMPLE, lexicon([node], layer_names([t])), over=t.over is not None)[1:]
 
 
 def text(t: Tensor) -> str:

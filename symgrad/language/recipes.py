@@ -13,7 +13,7 @@ form already (`stable`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import wraps
 from typing import Any
 from weakref import WeakValueDictionary
@@ -27,6 +27,7 @@ from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.replaying import again, history
 from symgrad.language.tensor import Recipe, Tensor, new_tensor, wrap
 
 _written: WeakValueDictionary[tuple[Any, ...], Tensor] = WeakValueDictionary()  # one object for one way of writing
@@ -108,28 +109,6 @@ def _tensors(value: Any) -> list[Tensor]:
     return found
 
 
-def _replaced(value: Any, by: dict[int, Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        return by[id(value)] if id(value) in by else value
-    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return type(value)(_replaced(each, by) for each in value)
-    return {key: _replaced(each, by) for key, each in value.items()} if isinstance(value, dict) else value
-
-
-def history(tensor: Tensor, enter: Callable[[Tensor], bool] = lambda t: True) -> Iterator[Tensor]:
-    """`tensor` and the tensors it was written with, each object once; not through those that `enter` refuses."""
-    seen: set[int] = set()
-    stack = [tensor]
-    while stack:
-        t = stack.pop()
-        if id(t) in seen:
-            continue
-        seen.add(id(t))
-        yield t
-        if t.recipe is not None and enter(t):
-            stack += t.recipe.operands
-
-
 def written_symbols(tensor: Tensor) -> dict[str, Node]:
     """The symbols that `tensor` was written with, by name; of two with one name, one of them."""
     found: dict[str, Node] = {}
@@ -185,7 +164,7 @@ def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
         elif t.recipe is None:
             done[id(t)] = _leaf(t, old)
         elif expanded:
-            done[id(t)] = _again(t, done)
+            done[id(t)] = again(t, done)
         else:
             stack.append((t, True))
             stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
@@ -210,19 +189,11 @@ def ambient(y: Tensor) -> Tensor:
         elif t.recipe.ambient is not None:
             done[id(t)] = t.recipe.ambient
         elif expanded:
-            done[id(t)] = _again(t, done)
+            done[id(t)] = again(t, done)
         else:
             stack.append((t, True))
             stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
     return done[id(y)]
-
-
-def _again(t: Tensor, done: dict[int, Tensor]) -> Tensor:
-    """`t`, written again with other operands where they are others."""
-    assert t.recipe is not None
-    made = t.recipe
-    moved = any(done[id(each)] is not each for each in made.operands)
-    return made.function(*_replaced(made.args, done), **_replaced(made.kwargs, done)) if moved else t
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class Recipe(NamedTuple):
     operands: tuple[Tensor, ...]  # the tensors among the arguments
     ambient: Tensor | None = None  # of a derivative: what it was before declared facts simplified it
     settled: bool = False  # of a derivative of a stable form: a stable form too, left as it is
+    reading: Callable[..., Any] | None = None  # of a derivative: `function` for the formula that people see
 
 
 class Tensor(Shown):

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.computing.functions import function
+from symgrad.computing.functions import Function, function
 from symgrad.computing.points import number, random_value, size_symbols
-from symgrad.computing.threads import alone
+from symgrad.computing.threads import Alone, within
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
@@ -58,15 +58,19 @@ def generically_regular(matrices: Sequence[tuple[Node, int]]) -> bool:
             continue
         values = [_value(n, at, rng, top) for n in inputs]
         try:
-            with alone:
-                found = [f(*values) for f in versions]
-                regular = [_is_regular(h, rest, stack) for h, *rest, (_, stack) in zip(*found, asked, strict=True)]
+            regular = within(Alone, _regular)(versions, values, [stack for _, stack in asked])
         except DataError:  # sizes that do not fit, or an inverse inside that does not exist at these
             continue
         judged = True
         if all(regular):
             return True
     return not judged
+
+
+def _regular(versions: Sequence[Function], values: Sequence[Any], stacks: Sequence[bool]) -> list[bool]:
+    """Which Hessians are regular at these values, judged by the results of all versions."""
+    found = [f(*values) for f in versions]
+    return [_is_regular(h, rest, stack) for h, *rest, stack in zip(*found, stacks, strict=True)]
 
 
 def plain(node: Node) -> Tensor:

@@ -109,7 +109,7 @@ def _run(path: Path, code: types.CodeType) -> types.ModuleType:
         with _neighbours(path), contextlib.redirect_stdout(sys.stderr):
             exec(code, vars(module))
     except Exception as error:
-        raise ModelFileError(_told(path, error)) from None
+        raise ModelFileError(told(path, error)) from None
     except SystemExit as error:
         raise ModelFileError(f"{_place(path, error)}: it ends the program ({error.code or 0}) "
                              "instead of defining a model") from None
@@ -129,17 +129,21 @@ def _neighbours(path: Path) -> Iterator[None]:
 
 
 def _frame(path: Path, error: BaseException) -> traceback.FrameSummary | None:
-    """The last line of the model file itself that ran."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return own[-1] if own else None
+    """The last line of the model file itself that ran, or else of a file beside it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == str(path)]
+    near = [frame for frame in frames if Path(frame.filename).resolve().parent == path.resolve().parent]
+    found = own or near
+    return found[-1] if found else None
 
 
 def _place(path: Path, error: BaseException) -> str:
     frame = _frame(path, error)
-    return f"{path}, line {frame.lineno}" if frame else str(path)
+    return f"{frame.filename}, line {frame.lineno}" if frame else str(path)
 
 
-def _told(path: Path, error: Exception) -> str:
+def told(path: Path, error: Exception) -> str:
+    """An error of a model file in words: file and line, kind, message, and the line itself."""
     frame, text = _frame(path, error), str(error).strip() or "no message"
     if isinstance(error, ImportError):
         top = (error.name or "").split(".")[0]

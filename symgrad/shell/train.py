@@ -20,8 +20,9 @@ from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.optim import Adam, Optimizer
 from symgrad.reports.report import Subject, day, of_model, write_report
 from symgrad.shell import commands, terminal
-from symgrad.shell.modelfile import ModelFile, ModelFileError
+from symgrad.shell.modelfile import ModelFile, ModelFileError, told
 from symgrad.shell.target import Target, from_file, target
+from symgrad.training.fitting import OF_CALLBACK
 from symgrad.training.history import History
 from symgrad.training.model import Model
 
@@ -197,6 +198,12 @@ def _fit(model: Model, file: ModelFile, options: dict[str, Any], results: RunFol
         results.write("model.npz", "the last good parameters", lambda path: model.save(path, training=False))
         error.args = (f"{file.path}: {error} They are in {_shown(results.folder)}model.npz.",)
         raise
+    except Exception as error:
+        results.write("model.npz", "what was learnt until then", lambda path: model.save(path, training=False))
+        note = next((n for n in getattr(error, "__notes__", ()) if n.startswith(OF_CALLBACK)), None)
+        if note is None or isinstance(error, SymgradError):
+            raise
+        raise ModelFileError(f"{told(file.path, error)}\n{note}, in {_shown(results.folder)}model.npz.") from error
 
 
 def _report(model: Model, file: ModelFile, history: History, results: RunFolder, say: Callable[..., None]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from symgrad.computing.threads import apart, give_way
 from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.training.dataset import Dataset
 from symgrad.training.history import History
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
     from symgrad.optim.updates import Optimizer
 
+OF_CALLBACK = "raised by the callback "  # how the note of such an error begins
 Callback = Callable[["Training"], Any]
 Measure = Callable[[Dataset], Mapping[str, float]]
 
@@ -122,7 +124,7 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
                 history.norms.setdefault(name, []).append(norm)
             bar.epoch(training.epoch, history.last)
             for callback in plan.callbacks:
-                callback(training)
+                _call(callback, callback, training)
             if history.stopped:
                 last = f"stopped after epoch {training.epoch}: {history.stopped}"
                 break
@@ -153,7 +155,17 @@ def _each(callbacks: Sequence[Callback], method: str, training: Training) -> Non
     for callback in callbacks:
         hook = getattr(callback, method, None)
         if hook is not None:
-            hook(training)
+            _call(callback, hook, training)
+
+
+def _call(callback: Callback, hook: Callable[[Training], Any], training: Training) -> None:
+    """Errors of a callback are its own: they go on as they are, with a note whose they are."""
+    try:
+        apart(hook, training)
+    except Exception as error:
+        name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        error.add_note(f"{OF_CALLBACK}{name}, epoch {training.epoch}; the model keeps what it has learnt")
+        raise
 
 
 def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
@@ -175,6 +187,7 @@ def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress,
                 total, seen = total + size * loss, seen + size
             pending.clear()
         bar.step(epoch, number)
+        give_way()
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
     if broken:
         raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)

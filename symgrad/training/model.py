@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from copy import deepcopy
 from importlib import import_module
 from numbers import Real
@@ -23,7 +22,7 @@ from symgrad.codegen.program.network import Network
 from symgrad.computing.backends import backend_of
 from symgrad.computing.devices import norm
 from symgrad.computing.functions import Function, dtype_name, function
-from symgrad.computing.threads import threads_for, within
+from symgrad.computing.threads import Way, threads_for, within
 from symgrad.files import write_whole
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -170,15 +169,15 @@ class Model:
             batch_size, self._course.order if shuffle else None, tuple(chosen),
             lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress, {} if device.foreign else gradients)
-        with self._threads(optimizer, everything, batch_size):
-            history = fitting.run(self, train, held, plan)
-            self._course.epochs += len(history)
-            if refit and history.best_epoch and not history.interrupted:
-                self.parameters = start
-                again = fitting.again(plan, *self._steps(optimizer)[:2], history.best_epoch)
-                whole = fitting.run(self, everything.moved(device.put), None, again)
-                history.interrupted, self._course.epochs = whole.interrupted, len(whole)
-                own, apart = everything, None
+        run = within(self._way(optimizer, everything, batch_size), fitting.run)
+        history = run(self, train, held, plan)
+        self._course.epochs += len(history)
+        if refit and history.best_epoch and not history.interrupted:
+            self.parameters = start
+            again = fitting.again(plan, *self._steps(optimizer)[:2], history.best_epoch)
+            whole = run(self, everything.moved(device.put), None, again)
+            history.interrupted, self._course.epochs = whole.interrupted, len(whole)
+            own, apart = everything, None
         self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, own, chosen, apart)
         return history
 
@@ -196,7 +195,7 @@ class Model:
             with turn:
                 return float(step(arrays))
 
-        return within(self._threads(optimizer, dataset, None), one)
+        return within(self._way(optimizer, dataset, None), one)
 
     def _steps(self, optimizer: Optimizer) -> tuple[Callable[[Any], Any], Callable[[], Any], Mapping[str, Any]]:
         """A function of a batch that does one step and gives the loss before it, on the device; one that gives the
@@ -204,7 +203,8 @@ class Model:
         state, step, lr = self._course.state(optimizer), self._programs.training(optimizer).step, optimizer.lr
         return lambda batch: step(state, batch, lr), lambda: norm(state["g"]), state["gradients"]
 
-    def _threads(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> AbstractContextManager[None]:
+    def _way(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> type[Way]:
+        """How steps on batches of that size compute their products."""
         sizes = dict(data.sizes)
         if batch_size is not None and data.divisible:
             over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
@@ -222,8 +222,9 @@ class Model:
 
     def gradients(self, data: Dataset) -> dict[str, np.ndarray]:
         """The gradients of the loss by all parameters, on data that are checked already, by the program of the last fit."""
-        module = self._programs.training(Adam() if self.fitted is None else self.fitted.optimizer)
-        _, found = module.backward(*self._weights.values, *data.moved(self._device.put).pick(self._data_names))
+        optimizer = Adam() if self.fitted is None else self.fitted.optimizer
+        backward = within(self._way(optimizer, data, None), self._programs.training(optimizer).backward)
+        _, found = backward(*self._weights.values, *data.moved(self._device.put).pick(self._data_names))
         return {name: self._device.get(array) for name, array in found.items()}
 
     def predict(self, data: Mapping[str, Any]) -> np.ndarray:
@@ -232,11 +233,13 @@ class Model:
             raise SymgradError("the model was made without predict=, so it has nothing to predict")
         dataset, weights = self._inputs.predicted(data).moved(self._device.put), self._weights.values
         self._fits(dataset)
-        result = self._programs.answers.predict(*weights, *dataset.arrays.values())
+        predict = within(threads_for(self._programs.plan("predict"), dataset.sizes), self._programs.answers.predict)
+        result = predict(*weights, *dataset.arrays.values())
         return np.array(self._device.get(result))
 
     def _evaluated(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
-        loss = float(self._programs.answers.forward(*self._weights.values, *data.pick(self._data_names)))
+        forward = within(threads_for(self._programs.plan("forward"), data.sizes), self._programs.answers.forward)
+        loss = float(forward(*self._weights.values, *data.pick(self._data_names)))
         return {"loss": loss, **self._metrics(data, metrics)}
 
     def _metrics(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
@@ -251,7 +254,8 @@ class Model:
             symbols = {names[node]: wrap(node, node.attrs[0].over) for node in inputs}
             self._functions[tensors] = function(symbols, list(tensors), self.backend, self.dtype)
         arrays = [views[names[n]] if n.attrs[0].kind == "parameter" else data.arrays[names[n]] for n in inputs]
-        values = self._functions[tensors].run(*arrays)
+        found = self._functions[tensors]
+        values = within(threads_for(found.plan, data.sizes), found.run)(*arrays)
         return {name: float(np.mean(self._device.get(value), dtype=np.float64))
                 for name, value in zip(metrics, values, strict=True)}
 

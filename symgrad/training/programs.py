@@ -6,6 +6,7 @@ of `sg.generate`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from types import ModuleType
 
@@ -25,21 +26,20 @@ class Programs:
         self.net, self.backend, self.dtype, self.device = net, backend, dtype, device
         self._training: dict[str, tuple[Source, ModuleType]] = {}  # by identity: the learning rate is handed in
 
-    @cached_property
+    @property
     def answers(self) -> ModuleType:
         """`init`, `forward` and, where the network has a prediction, `predict`."""
         return self._answers[0]
 
-    @cached_property
-    def plan(self) -> Plan:
-        """The plan of `forward`."""
-        return self._answers[1]
+    def plan(self, name: str) -> Plan:
+        """The plan of `forward` or `predict`."""
+        return self._answers[1][name]
 
     @cached_property
-    def _answers(self) -> tuple[ModuleType, Plan]:
+    def _answers(self) -> tuple[ModuleType, Mapping[str, Plan]]:
         module, done = backend_of(self.backend).evaluation(self.net, self.dtype)
         data = {name: self.device.put(array) for name, array in module.data.items()}
-        return load(done.text, data, "symgrad evaluation"), done.functions["forward"].plan
+        return load(done.text, data, "symgrad evaluation"), {name: f.plan for name, f in done.functions.items()}
 
     def training(self, optimizer: Optimizer) -> ModuleType:
         """The module that trains with this optimiser."""

@@ -225,7 +225,7 @@ def test_a_symbol_is_data_of_its_name_and_shape():
 
 def test_formulas():
     g = sg.gradient(sg.from_sympy(x.T * A * x), sg.from_sympy(x))
-    assert (str(g), g.shape) == ("A x + Aᵀ x", (sg.dim("n"), 1))
+    assert (str(g), g.shape) == ("(A + Aᵀ) x", (sg.dim("n"), 1))
     rss = sg.from_sympy(DotProduct(A * x - y, A * x - y))
     assert str(sg.gradient(rss, sg.from_sympy(x))) == "2 Aᵀ (A x - y)"
     assert str(sg.hessian(sg.from_sympy(x.T * A * x), sg.from_sympy(x)).squeeze()) == "A + Aᵀ"

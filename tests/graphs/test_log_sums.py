@@ -76,3 +76,39 @@ def test_running_sums(reverse: bool, backend: str) -> None:
     for shift in (1000.0, -1000.0):
         for key, value in f(base + shift).items():
             np.testing.assert_allclose(value, right[key], rtol=1e-9, atol=1e-11)
+
+
+def test_logarithms_of_products_and_determinants() -> None:
+    """They are sums of logarithms: nothing under- or overflows, and what is negative has none."""
+    n = 400
+    w, a = sg.data("w", n), sg.data("A", (n, n))
+    loss = sg.log(sg.prod(w))
+    assert str(sg.gradient(loss, w)) == "1/w"
+    for by in (0.5, 1e-200, 1e200):
+        np.testing.assert_allclose(loss.eval(w=np.full(n, by)), n * np.log(by))
+        np.testing.assert_allclose(sg.log(sg.det(a)).eval(A=by * np.eye(n)), n * np.log(by))
+    np.testing.assert_allclose(loss.eval(w=np.full(n, -3.0)), n * np.log(3))
+    odd = np.full(n, 2.0)
+    odd[7] = -2
+    assert np.isnan(loss.eval(w=odd)) and np.isnan(sg.log(sg.det(a)).eval(A=np.diag(odd)))
+    np.testing.assert_allclose(sg.log(sg.abs(sg.det(a))).eval(A=np.diag(odd)), n * np.log(2))
+    odd[8] = 0
+    assert loss.eval(w=odd) == -np.inf
+    b = sg.data("B", (3, 3))
+    assert str(sg.gradient(sg.log(sg.det(b)), b)) == "B⁻ᵀ"
+    x, m, s = sg.data("x", n), sg.data("m"), sg.data("s")
+    normal = sg.log(sg.prod(sg.exp(-((x - m) / s) ** 2 / 2) / (s * np.sqrt(2 * np.pi))))
+    values = {"x": np.linspace(-3, 3, n), "m": 0.25, "s": 3.0}
+    right = -0.5 * (((values["x"] - 0.25) / 3) ** 2).sum() - n * np.log(3 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(normal.eval(**values), right)
+    np.testing.assert_allclose(sg.gradient(normal, m).eval(**values), ((values["x"] - 0.25) / 9).sum())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_quotients_of_small_and_large_numbers(backend: str) -> None:
+    """-a / b^2 as (a r) r: the first product does not overflow where the result is a number."""
+    a, b = sg.data("a", 2), sg.data("b", 2)
+    slope = sg.gradient(sg.sum(a / b), b)
+    for dtype, far in (("float32", 1e30), ("float64", 1e200)):
+        at = np.array([1 / far, far], dtype)
+        np.testing.assert_allclose(sg.function([a, b], slope, dtype=dtype, backend=backend)(at, at), -1 / at, rtol=1e-6)

@@ -89,7 +89,8 @@ ROWS = {
     "leaky_relu": lambda x, z: np.where(x > 0, x, z * x),
     "elu": lambda x, z: np.where(x > 0, x, z * np.expm1(x)),
     "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    "where": lambda c, a, b: np.where(c != 0, a, b), "taken": lambda c, a: np.where(c != 0, a, 0),
+    "where": lambda c, a, b: np.where(c != 0, a, b), "log_abs": lambda x: np.log(np.abs(x)),
+    "defined": lambda c, a: np.where(c != 0, a, np.nan), "taken": lambda c, a: np.where(c != 0, a, 0),
     "erfc": np.vectorize(math.erfc, otypes=[float]), "lgamma": np.vectorize(math.lgamma, otypes=[float]),
 }
 

@@ -15,6 +15,7 @@ from symgrad.formulas.spelling.tree import (
     ONES,
     UNIT,
     Tree,
+    big,
     call,
     fraction,
     hadamard,
@@ -39,8 +40,9 @@ def matrix_form(parts: Sequence[Fragment], out: tuple[Label, ...], unit: frozens
         return None
     if unit:
         flip = len(out) == 2 and out[0] in unit and out[1] not in unit
-        inner = matrix_form([_squeezed(part, unit) for part in parts], tuple(x for x in out if x not in unit), set())
-        return transpose(inner) if flip and inner is not None else inner
+        small = [_squeezed(part, unit) for part in parts]
+        inner = matrix_form(small, tuple(x for x in out if x not in unit), set())
+        return transpose(inner) if flip and inner is not None and any(labels for _, labels in small) else inner
     rank: dict[Label, int] = {}
     for label in (*out, *(x for _, labels in parts for x in labels)):
         rank.setdefault(label, len(rank))
@@ -62,6 +64,8 @@ def _squeezed(part: Fragment, unit: frozenset[Label] | set[Label]) -> Fragment:
     kept = tuple(x for x in labels if x not in unit)
     if len(labels) == 2 and len(kept) == 1 and kept[0] == labels[1]:
         tree = transpose(tree)
+    elif len(labels) == 2 and not kept and tree.head == "transpose":  # one number
+        tree = tree.args[0]
     return tree, kept
 
 
@@ -184,9 +188,11 @@ def dot(vectors: list[Tree]) -> Tree:
         (only,) = vectors
         if only.head == "call" and only.args[0] == "diagonal":
             return call("tr", only.args[1][0])
+        if only.head == "entries":
+            return big(only.args[1], only.args[0])
         if only.head == "product" and only.args[1] and only.args[1][-1] == ONES and len(only.args[1]) > 1:
             return product(only.args[0], [call("sum", product((), only.args[1][:-1]))])
-        return call("sum", only)
+        return call("sum", only.args[0] if only.head == "transpose" else only)  # of a row: its entries
     if len(counts) == 1 and len(vectors) == 2:
         return squared_norm(vectors[0], 1)
     if len(counts) == 2 and len(vectors) == 2:

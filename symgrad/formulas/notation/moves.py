@@ -9,13 +9,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression, weight_tree
-from symgrad.formulas.spelling.tree import HIDDEN, Tree, call, negative, num, product, sum_of, transpose
+from symgrad.formulas.spelling.tree import (
+    HIDDEN,
+    ONES,
+    UNIT,
+    Tree,
+    call,
+    name,
+    negative,
+    num,
+    product,
+    sum_of,
+    transpose,
+)
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
+from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import product as product_of
-from symgrad.graphs.weights import Weight
+from symgrad.graphs.weights import ONE, Weight
 
 if TYPE_CHECKING:
     from symgrad.formulas.notation.writer import Index, Writer
@@ -100,8 +113,11 @@ def _range(start: Size, step: int, size: Size, whole: Size) -> Tree:
 
 
 def write_pad(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """pad(x, (1, 0)): zeros before and after, per axis."""
+    """x e_1 where one entry, row or column is put in its place; else pad(x, (1, 0)): zeros before and after, per axis."""
     (operand,), (spec,) = node.operands, node.attrs
+    units = _units(w, node, index, taken)
+    if units is not None:
+        return units
     same = [spec[i] == (0, 1) and node.shape[i] == operand.shape[i] for i in range(len(index))]
     if any(i is not None and not whole for i, whole in zip(index, same, strict=True)):
         return picked(w, node, index, taken)
@@ -118,16 +134,55 @@ def write_pad(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     return call("pad", tree, *widths)
 
 
+def _units(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:
+    """A vector or matrix with all of its entries in one place, row or column: x e_1, e_1 xᵀ, x e_0 e_1ᵀ."""
+    (operand,), (spec,) = node.operands, node.attrs
+    left = [a for a, i in enumerate(index) if i is None]
+    if len(left) > 2 or any(not w.is_sample(i) for i in index if i is not None):
+        return None
+    alone = [a for a in left if operand.shape[a] == 1 and node.shape[a] != 1]
+    whole = [a for a in range(len(index)) if spec[a] == (0, 1) and node.shape[a] == operand.shape[a]]
+    if not alone or len(whole) + len(alone) < len(index):
+        return None
+    inside = w.at(operand, tuple(num(0) if a in alone else i for a, i in enumerate(index)), taken)
+    if literal_value(operand) == ONE:
+        inside = UNIT if len(alone) == len(left) else ONES
+    vectors = [name("e", (expression(spec[a][0]),)) for a in alone]
+    if len(left) == 1:
+        return product([inside], vectors)
+    if len(alone) == 2:
+        return product([inside], [vectors[0], transpose(vectors[1])])
+    pair = [vectors[0], transpose(inside)] if alone == left[:1] else [inside, transpose(vectors[0])]
+    return product((), pair)
+
+
 def write_concat(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """[a; b] stacked, [A, B] side by side."""
     (axis,) = node.attrs
     if index[axis] is not None:
         return picked(w, node, index, taken)
-    trees = tuple(w.at(operand, index, taken) for operand in node.operands)
+    trees = tuple(_entry(w, operand, index, axis, taken) for operand in node.operands)
     place = sum(i is None for i in index[:axis])
+    shapes = {tuple(len(row) for row in tree.args) for tree in trees if tree.head == "matrix"}
+    if len(shapes) == 1 and all(tree.head == "matrix" for tree in trees):
+        (lengths,) = shapes
+        if place == 0 and len(lengths) == 1:  # rows of entries
+            return Tree("matrix", tuple(tree.args[0] for tree in trees))
+        if place == 1 and set(lengths) == {1}:  # columns of entries
+            return Tree("matrix", tuple(tuple(tree.args[i][0] for tree in trees) for i in range(len(lengths))))
     if place > 1:
         return call("concat", *trees, axis_text(index, (axis,)))
     return Tree("matrix", tuple((tree,) for tree in trees) if place == 0 else (trees,))
+
+
+def _entry(w: Writer, operand: Node, index: Index, axis: int, taken: frozenset[Tree]) -> Tree:
+    """A part of a stack; one of a single entry as that entry."""
+    left = [a for a, i in enumerate(index) if i is None]
+    if operand.shape[axis] == 1 and left == [axis]:
+        return w.at(operand, tuple(num(0) if a == axis else i for a, i in enumerate(index)), taken)
+    if len(left) == 2 and all(operand.shape[a] == 1 for a in left):
+        return w.at(operand, tuple(num(0) if a in left else i for a, i in enumerate(index)), taken)
+    return w.at(operand, index, taken)
 
 
 def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -163,6 +218,9 @@ def write_gather(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) ->
     width = len(indices[0].shape)
     front, rest = index[:width], iter(index[width:])
     if all(i is not None for i in front):
+        if _is_whole(w, body) and all(w.is_sample(w.at(each, front, taken)) for each in indices
+                                      if counts_along(each) is not None):
+            return _picked_from(w, node, index, taken)
         found = dict(zip(axes, (w.at(each, front, taken) for each in indices), strict=True))
         return w.at(body, tuple(found[a] if a in found else next(rest) for a in range(len(body.shape))), taken)
     if any(i is not None and not w.is_sample(i) for i in index):
@@ -187,6 +245,23 @@ def write_gather(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) ->
     while parts and parts[-1].head == "colon":
         parts.pop()
     return Tree("item", (w.at(body, tuple(below), taken), tuple(parts)))
+
+
+def _is_whole(w: Writer, body: Node) -> bool:
+    """Is an entry picked from a sum of products, which prints better whole: (V x + b)_t?"""
+    return body.op is ops.ADD and len(body.operands) > 1 and w.inlines(body) and any(
+        o.op is ops.EINSUM and {x for names in o.attrs[0] for x in names} != set(o.attrs[1]) for o in body.operands)
+
+
+def _picked_from(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """The body, whole but for its samples, at the indices."""
+    body, *indices = node.operands
+    (axes,) = node.attrs
+    width = len(indices[0].shape)
+    front, rest = index[:width], iter(index[width:])
+    places = [w.at(indices[axes.index(a)], front, taken) if a in axes else next(rest) for a in range(len(body.shape))]
+    inside = tuple(i if i is not None and w.is_sample(i) else None for i in places)
+    return pick(w.at(body, inside, taken), tuple(i for i in places if i is None or not w.is_sample(i)))
 
 
 def write_iota(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:

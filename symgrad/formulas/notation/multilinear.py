@@ -182,7 +182,9 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
     for factors in full:
         if _readable(w, factors, open_axes, token, scope.sizes):
             return big(list(over.values()), _in_matrices(w, factors, open_axes, token, taken, scope.sizes))
-    return big(list(over.values()), _in_indices(w, full[0], open_axes, token, taken, scope.samples))
+    alone = {x: HIDDEN for _, labels in full[0] for x in labels
+             if x not in token and x not in open_axes and scope.sizes.get(x) == 1}  # a sum over one entry is that entry
+    return big(list(over.values()), _in_indices(w, full[0], open_axes, {**token, **alone}, taken, scope.samples))
 
 
 def _fixed(tree: Tree) -> Callable[[Index, frozenset[Tree]], Tree]:
@@ -208,7 +210,7 @@ def _readable(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...],
     """Is there a form without indices?"""
     rest = _rest(factors, token)
     for labels, (_, whole) in zip(rest, factors, strict=True):
-        if labels and any(x in token and not w.is_fixed(token[x]) and token[x] != num(0) for x in whole):
+        if labels and any(x in token and not w.is_fixed(token[x]) and token[x].head != "num" for x in whole):
             return False
     if _entrywise(left, rest):
         return True

@@ -27,6 +27,8 @@ from symgrad.formulas.notation.moves import (
 from symgrad.formulas.notation.multilinear import write_product, write_scatter
 from symgrad.formulas.spelling.tree import (
     DOTS,
+    EYE,
+    ONES,
     UNIT,
     ZERO,
     Tree,
@@ -38,9 +40,11 @@ from symgrad.formulas.spelling.tree import (
     is_whole,
     num,
     power,
+    primes,
     product,
     scaled,
     sum_of,
+    transpose,
     weight_of,
 )
 from symgrad.graphs import ops
@@ -67,8 +71,7 @@ def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     terms: list[tuple[int, Tree]] = []
     pairs = list(zip(node.operands, node.attrs[0], strict=True))
     shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
-    for tree, by in _merged(w, [(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by)
-                                for operand, by in shown]):
+    for tree, by in _merged(w, _terms(w, shown, index, taken)):
         sign, size = weight_tree(by)
         if tree.head == "sum" and size != UNIT and any(_nested(part) for _, part in tree.args):
             terms += [(sign * inner, scaled(size, part)) for inner, part in tree.args]
@@ -78,7 +81,41 @@ def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
         inner = terms[0][1].args
         if any(sign < 0 for sign, _ in inner):  # -(a - b) is b - a
             terms = [(-sign, part) for sign, part in inner]
+    if len(terms) > 1 and shown is pairs and all(_is_turned(part) for _, part in terms):
+        return transpose(sum_of([(sign, transpose(part)) for sign, part in terms]))  # (A - B)ᵀ
     return sum_of(terms if shown is pairs else [*terms, (1, DOTS)])
+
+
+def _is_turned(tree: Tree) -> bool:
+    """A transpose, with a number in front or not."""
+    return tree.head == "transpose" or (tree.head == "product" and len(tree.args[1]) == 1 and _is_turned(tree.args[1][0]))
+
+
+def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
+           taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
+    """The terms of a sum; a number that stands for a whole matrix is 1 1ᵀ alone and beside matrices, else the number."""
+    terms = [(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by) for operand, by in pairs]
+    if opened(index) != 2 or not any(_is_uniform(o) for o, _ in pairs):
+        return terms
+    if len(pairs) > 1 and not any(_algebraic(tree) for tree, _ in terms):
+        return terms
+    return [(product([tree], [ONES, transpose(ONES)]) if _is_uniform(o) else tree, by)
+            for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+
+
+def _is_uniform(node: Node) -> bool:
+    """One number at every entry."""
+    return node.op is ops.VIEW and (not node.operands or not node.operands[0].shape) and (
+        len(set(node.attrs[1])) == len(node.shape))
+
+
+def _algebraic(tree: Tree) -> bool:
+    """Is a matrix written as one of matrix algebra, not entry by entry: I, diag(v), u vᵀ?"""
+    if tree.head == "product":
+        return len(tree.args[1]) > 1 or any(map(_algebraic, tree.args[1]))
+    if tree.head == "fraction":
+        return _algebraic(tree.args[0])
+    return tree.head == "eye" or (tree.head == "call" and tree.args[0] == "diag")
 
 
 def _merged(w: Writer, terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
@@ -93,7 +130,16 @@ def _merged(w: Writer, terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree,
         if not contains(form, "dots"):  # what is left out may differ
             place[form] = len(merged)
         merged.append((tree, by))
-    return [(tree, by) for tree, by in merged if by.number]
+    return _upright([(tree, by) for tree, by in merged if by.number])
+
+
+def _upright(terms: list[tuple[Tree, Weight]]) -> list[tuple[Tree, Weight]]:
+    """A matrix stands before its transpose: B + Bᵀ."""
+    for i in range(len(terms) - 1):
+        (one, p), (other, q) = terms[i:i + 2]
+        if p == q and primes(one) > primes(other) and transpose(one) == other:
+            terms[i:i + 2] = [(other, q), (one, p)]
+    return terms
 
 
 def _loose(tree: Tree, by: Weight) -> tuple[Tree, Weight]:
@@ -120,7 +166,7 @@ def _nested(tree: Tree) -> bool:
 def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """A function of entries: tanh(a), 1/x, √x, |x|, [a > 0], cases."""
     (row,) = node.attrs
-    if row == "taken":  # what is multiplied by zero elsewhere
+    if row in ("taken", "defined"):  # what is multiplied by zero elsewhere
         return w.at(node.operands[1], index, taken)
     known = _known(w, node, index, taken)
     if known is not None:
@@ -156,6 +202,8 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         if first.head == "num" and first != num(0):  # a negative number is no num
             return call("log", first)
         return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
+    if row == "log_abs":
+        return call("log", Tree("bars", (first,)))
     if row in ("abs", "floor"):
         return Tree("bars" if row == "abs" else "floor", (first,))
     if row == "where" and args[1:] == [UNIT, ZERO]:
@@ -185,13 +233,18 @@ def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
         along = [counts_along(o) for o in test.operands]
         name = TRIANGLES.get((test.attrs[0], along == places)) if test.op is ops.ELEMENTWISE else None
         if name is not None and along in (places, places[::-1]):
-            return call(name, w.at(node.operands[1], index, taken))
+            inside = node.operands[1]
+            tree = w.at(inside, index, taken)
+            return call(name, product([tree], [ONES, transpose(ONES)]) if _is_uniform(inside) else tree)
     if node.attrs[0] == "equal" and places and places[-1] == len(index) - 1:
         for one, other in (node.operands, node.operands[::-1]):
             if counts_along(one) == places[-1] and other.op is ops.VIEW and other.operands:
                 (labels,), out = other.attrs
                 if out[-1] not in labels and out.count(out[-1]) == 1 and len(set(out)) == len(out):
-                    return call("onehot", w.at(dropped(other), index[:-1], taken))
+                    picked = w.at(dropped(other), index[:-1], taken)
+                    if picked.head == "count" and node.shape[0] == node.shape[-1] and len(places) == 2:
+                        return EYE
+                    return call("onehot", picked)
     return None
 
 

@@ -68,7 +68,9 @@ def call(function: str, *args: Tree, subs: Sequence[Tree] = ()) -> Tree:
 
 
 def power(base: Tree, exponent: Tree, entrywise: bool) -> Tree:
-    """base to the exponent, of a scalar or entry by entry."""
+    """base to the exponent, of a scalar or entry by entry; the square of a norm to a power is a power of the norm."""
+    if base.head == "power" and base.args[0].head == "norm" and is_whole(base.args[1]) and is_whole(exponent):
+        return power(base.args[0], num(int(base.args[1].args[0]) * int(exponent.args[0])), entrywise)
     return base if exponent == UNIT else Tree("power", (base, exponent, entrywise))
 
 
@@ -144,6 +146,9 @@ def scaled(by: Tree, tree: Tree) -> Tree:
         return tree
     if tree == UNIT:
         return by
+    if by.head == "product" and not by.args[1] and tree.head != "fraction":  # 2 π s
+        front, rest = tree.args if tree.head == "product" else ((), (tree,))
+        return product([*by.args[0], *front], rest)
     if tree.head == "fraction":
         above, below = by.args if by.head == "fraction" else (by, UNIT)
         return fraction(scaled(above, tree.args[0]), scaled(below, tree.args[1]))

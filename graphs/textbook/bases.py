@@ -1,0 +1,185 @@
+"""What a product is made of: bases with axes and rational exponents; what they have to do with one another, and back.
+
+|x| and sign(x) are known to be of x, a mask is its own square, exponentials meet where their arguments cancel. Written as
+a node again, every base occurs once, and what a summed label connects is one factor (‖x‖², Xᵀ r).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import contract, literal, scale
+from symgrad.graphs.algebra.primitives import add, elementwise
+from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.rewrites.patterns import positive
+from symgrad.graphs.rewrites.roots import not_negative
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.weights import ONE, Weight, from_expr, inverse, times, to_expr, weight
+
+Labels = tuple[Any, ...]
+Key = tuple[Node, Labels]
+HALF = Fraction(1, 2)
+
+
+@dataclass(slots=True)
+class Powers:
+    """`by` times the bases, each with axes and an exponent, summed over the labels that are not in `out`."""
+
+    out: Labels
+    sizes: dict[Any, Size]
+    by: Weight = ONE
+    bases: dict[Key, Fraction] = field(default_factory=dict)
+    exponents: dict[Labels, list[tuple[Weight, Node]]] = field(default_factory=dict)  # of exp, by their axes
+
+    def put(self, base: Node, labels: Labels, power: Fraction) -> None:
+        """One more factor."""
+        self.bases[base, labels] = self.bases.get((base, labels), Fraction(0)) + power
+        self.sizes.update(zip(labels, base.shape, strict=True))
+
+
+def power_of(by: Weight, p: Fraction) -> Weight | None:
+    """A weight to a power; None where that is no real number."""
+    if by == ONE or p == 1:
+        return by
+    if p.denominator > 1 and (by.number <= 0 or not (by.factor is None or by.factor.is_positive)):
+        return None
+    if by.number == 0:
+        return by if p > 0 else None
+    if isinstance(by.number, float):
+        factor = None if by.factor is None else by.factor ** sp.Rational(p)
+        return times(weight(float(by.number) ** float(p)), ONE if factor is None else from_expr(factor))
+    if by.factor is None and p.denominator == 1:
+        base = Fraction(by.number) ** abs(int(p))
+        return Weight(_plain(base)) if p > 0 else inverse(Weight(_plain(base)))
+    return from_expr(to_expr(by) ** sp.Rational(p.numerator, p.denominator))
+
+
+def _plain(number: Fraction) -> int | Fraction:
+    return int(number) if number.denominator == 1 else number
+
+
+def is_even(e: Fraction) -> bool:
+    return e.denominator == 1 and e.numerator % 2 == 0
+
+
+def is_safe(node: Node) -> bool:
+    """Known not to be negative."""
+    if node.op is ops.INPUT and not {"positive", "nonnegative", "simplex"}.isdisjoint(node.attrs[0].facts):
+        return True
+    return node.dtype == BOOLEAN or positive(node) or not_negative(node)
+
+
+# bases that know each other ------------------------------------------------------------------------------------
+
+
+def settled(read: Powers) -> dict[Key, Fraction]:
+    """The bases of a product with their exponents: zeros gone, masks once, |x| and sign(x) with x, exponentials."""
+    found: dict[Key, Fraction] = {}
+    for (base, labels), e in read.bases.items():
+        if base.dtype == BOOLEAN and e > 0:
+            e = Fraction(1)
+        found[base, labels] = e
+    for base, labels in list(found):
+        if base.op is ops.ELEMENTWISE and base.attrs[0] in ("abs", "sign"):
+            _signed(found, base.operands[0], labels)
+    for labels, parts in read.exponents.items():
+        for node in _merged_exponents(parts):
+            key = (elementwise("exp", [node]), labels)
+            found[key] = found.get(key, Fraction(0)) + 1
+    return {key: e for key, e in found.items() if e}
+
+
+def _signed(found: dict[Key, Fraction], x: Node, labels: Labels) -> None:
+    """x^a |x|^b sign(x)^s with one magnitude and one sign."""
+    size, sign = elementwise("abs", [x]), elementwise("sign", [x])
+    a = found.get((x, labels), Fraction(0))
+    b, s = found.get((size, labels), Fraction(0)), found.get((sign, labels), Fraction(0))
+    if a.denominator > 1 or s.denominator > 1:
+        return
+    m, odd = a + b, (a + s) % 2 == 1
+    for key in ((x, labels), (size, labels), (sign, labels)):
+        found.pop(key, None)
+    if m.denominator == 1 and (m % 2 == 1) == odd:
+        found[x, labels] = m
+    elif odd and m.denominator == 1 and m > 1:  # |x|² sign(x) is x |x|
+        found[x, labels], found[size, labels] = Fraction(1), m - 1
+    else:
+        if odd:
+            found[sign, labels] = Fraction(1)
+        if m:
+            found[size, labels] = m
+
+
+def _merged_exponents(parts: Sequence[tuple[Weight, Node]]) -> list[Node]:
+    """The arguments of exponentials: one sum where terms cancel in it, else each its own."""
+    single = [scale(node, by) for by, node in parts]
+    if len(single) == 1:
+        return single
+    whole = add([node for _, node in parts], [by for by, _ in parts])
+    if not whole.operands:
+        return []
+    return [whole] if _terms(whole) < sum(map(_terms, single)) else single
+
+
+def _terms(node: Node) -> int:
+    return max(len(node.operands), 1) if node.op is ops.ADD else 1
+
+
+# written back --------------------------------------------------------------------------------------------------
+
+
+def connected(keys: Sequence[Key], inner: set[Any]) -> list[list[Key]]:
+    """Factors in groups that no summed label connects."""
+    groups: list[tuple[set[Any], list[Key]]] = []
+    for key in keys:
+        summed, members = set(key[1]) & inner, [key]
+        for other in [g for g in groups if not summed.isdisjoint(g[0])]:
+            groups.remove(other)
+            summed |= other[0]
+            members = [*other[1], *members]
+        groups.append((summed, members))
+    return [members for _, members in groups]
+
+
+def product_of(bases: Mapping[Key, Fraction], out: Labels, sizes: Mapping[Any, Size]) -> Node:
+    nodes: list[Node] = []
+    names: list[Labels] = []
+    for (base, labels), e in bases.items():
+        for node in powers(base, e):
+            nodes.append(node)
+            names.append(labels)
+    used = {x for labels in names for x in labels} | set(out)
+    return contract(nodes, names, out, {x: sizes[x] for x in used})
+
+
+def powers(base: Node, e: Fraction) -> list[Node]:
+    """Factors whose product is base^e."""
+    if e > 0:
+        return _whole(base, e)
+    below = _whole(base, -e)
+    axes = range(len(base.shape))
+    return [elementwise("reciprocal", [contract(below, [axes] * len(below), axes)])]
+
+
+def is_square(node: Node) -> bool:
+    """The square of a norm."""
+    return node.op is ops.EINSUM and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
+        node.attrs[0][0] == node.attrs[0][1]) and bool(node.attrs[0][0]) and not node.attrs[1]
+
+
+def _whole(base: Node, e: Fraction) -> list[Node]:
+    if e == 1:
+        return [base]
+    if e == 2:
+        return [base, base]
+    if e == HALF:
+        return [elementwise("sqrt", [base])]
+    if e.denominator == 2 and is_square(base):  # ‖x‖³
+        base, e = elementwise("sqrt", [base]), 2 * e
+    return [elementwise("power", [base, literal(e, base.shape)])]

@@ -1,0 +1,101 @@
+"""How long a formula is, and by that in which order its terms stand: what decides between two writings of one sum.
+
+Numbers come first (1 - p), then terms by the alphabet, matrices before vectors (Xᵀ (X w - y) + λ w), of one letter the
+longer before the shorter (x³ + x), so that the order in which a sum was come by does not show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.node import Node, order, topological
+from symgrad.graphs.weights import ONE, Weight
+
+LONGEST = 10**6
+LAST = chr(0x10ffff)  # what has no name, such as I, stands last
+FUNCTION = 1.0  # of anything: what is long gets a name
+
+
+class Length:
+    """The length of nodes in pieces, each node measured once; a piece that is shared counts wherever it stands."""
+
+    def __init__(self) -> None:
+        self.known: dict[Node, float] = {}
+        self.words: dict[Node, str] = {}
+
+    def __call__(self, node: Node) -> float:
+        for each in topological([node], enter=lambda n: n not in self.known):
+            if each not in self.known:
+                self.known[each] = min(self._of(each), LONGEST)
+                self.words[each] = self._word(each)
+        return self.known[node]
+
+    def place(self, term: Node) -> tuple[Any, ...]:
+        """A sorting key for the terms of a sum."""
+        size = self(term)
+        labels = term.attrs[0] if term.op in (ops.EINSUM, ops.VIEW) else ()
+        return literal_value(term) is None, self.words[term] or LAST, -size, labels, order(term)
+
+    def _word(self, node: Node) -> str:
+        """The first name in a node, by the alphabet."""
+        if node.op is ops.INPUT:
+            return str(node.attrs[0].name)
+        return min((self.words[o] for o in node.operands), default="")
+
+    def _of(self, node: Node) -> float:
+        value = literal_value(node)
+        if value is not None:
+            return 1.0
+        below = [self.known[o] for o in node.operands]
+        if node.op is ops.ADD:
+            return sum(below) + sum(map(_weight, node.attrs[0])) + len(below) - 1
+        if node.op is ops.VIEW:
+            return sum(below) + (1.0 if len(set(node.attrs[1])) < len(node.shape) else 0.0)
+        if node.op is ops.EINSUM:
+            return self._product(node)
+        if node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "sqrt"):
+            return 1.0 + below[0] + _brackets(node.operands[0])
+        if node.op is ops.ELEMENTWISE and node.attrs[0] == "power":
+            return 0.5 + below[0] + _brackets(node.operands[0])
+        if node.op in (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP):
+            return FUNCTION
+        return 1.0 + sum(below)
+
+    def _product(self, node: Node) -> float:
+        whole, seen = 0.0, set()
+        for operand, labels in zip(node.operands, node.attrs[0], strict=True):
+            if (operand, labels) in seen:
+                whole += 0.5
+                continue
+            seen.add((operand, labels))
+            whole += self.known[operand] + _brackets(operand)
+        return whole + _diagonals(node) + _summed(node)
+
+
+def _summed(node: Node) -> float:
+    """The labels that one factor alone is summed over: 1ᵀ x, or sum(x)."""
+    inputs, out = node.attrs
+    uses = [x for names in inputs for x in names]
+    return float(sum(uses.count(x) == 1 for x in set(uses) if x not in out))
+
+
+def _diagonals(node: Node) -> float:
+    """The vectors that stand as diag(v) between or beside matrices."""
+    inputs, out = node.attrs
+    if len(out) != 2:
+        return 0.0
+    wide = [x for names in inputs if len(names) > 1 for x in names]
+    return float(sum(len(names) == 1 and wide.count(names[0]) > (names[0] not in out) for names in inputs))
+
+
+def _weight(by: Weight) -> float:
+    """What a coefficient adds: nothing where it is one or minus one."""
+    if by in (ONE, Weight(-1)):
+        return 0.0
+    return 1.0 + (0.5 if by.factor is not None else 0.0)
+
+
+def _brackets(node: Node) -> float:
+    return 0.75 if node.op is ops.ADD and len(node.operands) > 1 else 0.0

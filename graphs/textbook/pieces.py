@@ -1,0 +1,144 @@
+"""Choices as cases: [c] a + [not c] b is {a if c, b otherwise}; a tie has no measure, so relu and max have one indicator.
+
+Conditions are factors (`powers.py`: a mask is its own square). In a sum, terms that hold a condition meet those that
+hold its opposite in one choice, so that the derivative of nested choices is a nested choice again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import contract, literal_value, zeros
+from symgrad.graphs.algebra.flattening import joined
+from symgrad.graphs.algebra.primitives import elementwise
+from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.textbook.bases import Key, Powers
+from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, unweighted, written
+from symgrad.graphs.weights import ONE, Weight, times
+
+MOST = 24  # terms
+Terms = list[tuple[Node, Weight]]
+Test = tuple[Node, bool]  # a condition in one spelling, and whether it holds
+
+
+def tested(condition: Node) -> Test:
+    """x < y, y > x and not (x >= y) are one condition."""
+    holds = True
+    while condition.op is ops.ELEMENTWISE and condition.attrs[0] == "logical_not":
+        condition, holds = condition.operands[0], not holds
+    if condition.op is not ops.ELEMENTWISE or condition.attrs[0] not in _SPELLED:
+        return condition, holds
+    row, turned, same = _SPELLED[condition.attrs[0]]
+    a, b = condition.operands[::-1] if turned else condition.operands
+    return elementwise(row, [a, b]), holds == same
+
+
+_SPELLED = {"greater": ("greater", False, True), "less": ("greater", True, True),
+            "less_equal": ("greater", False, False), "greater_equal": ("greater", True, False),
+            "equal": ("equal", False, True), "not_equal": ("equal", False, False)}
+
+
+def untied(node: Node) -> Node:
+    """What a derivative says of ties, half of it each, is left out: {1 if a > b, 1/2 if a = b, 0 otherwise} is [a > b]."""
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
+        return node
+    condition, one, rest = node.operands
+    if literal_value(one) != ONE:
+        return node
+    bare, by = unweighted(rest)
+    if bare.op is ops.ELEMENTWISE and bare.attrs[0] == "real":
+        bare = bare.operands[0]
+    if by.factor is not None or 2 * by.number != 1 or bare.op is not ops.ELEMENTWISE or bare.attrs[0] != "equal":
+        return node
+    return elementwise("real", [condition]) if set(bare.operands) == set(condition.operands) else node
+
+
+def gathered(node: Node) -> Node:
+    """A sum with its conditional terms in cases."""
+    terms = _conditional(node)
+    found = None if terms is None else _condition(terms, node)
+    if terms is None or found is None:
+        return node
+    key, condition = found
+    holds: Terms = []
+    fails: Terms = []
+    rest: Terms = []
+    for read in terms:
+        mine = next((each for each in read.bases if each[1] == key[1] and each[0].dtype == BOOLEAN
+                     and tested(each[0])[0] is key[0]), None)
+        bases = {k: e for k, e in read.bases.items() if k != mine}
+        term = written(Powers(read.out, read.sizes, read.by, bases))
+        side = rest if mine is None else holds if tested(mine[0])[1] == tested(condition)[1] else fails
+        side.append((term, ONE))
+    choice = elementwise("where", [_spread(condition, key[1], node), _sum(holds, node), _sum(fails, node)])
+    return joined([*rest, (choice, ONE)]) if rest else choice
+
+
+def _conditional(node: Node) -> list[Powers] | None:
+    """The terms of a sum, multiplied out over the choices and conditional sums in them; None for too many."""
+    found: list[Powers] = []
+    stack = [(powers_of(each), by) for each, by in reversed(pairs_of(node))]
+    while stack:
+        if len(found) + len(stack) > MOST:
+            return None
+        read, by = stack.pop()
+        read = Powers(read.out, read.sizes, times(read.by, by), read.bases)
+        key = next((key for key, e in read.bases.items() if e == 1 and _is_conditional(key[0])), None)
+        if key is None:
+            found.append(read)
+            continue
+        for part, weight in reversed(_parts(key[0])):
+            inner = Powers(read.out, dict(read.sizes), read.by, {k: e for k, e in read.bases.items() if k != key})
+            inner.put(part, key[1], Fraction(1))
+            stack.append((powers_of(written(inner)), weight))
+    return found
+
+
+def _is_conditional(node: Node) -> bool:
+    """A choice, or a sum with conditions or choices among the factors of its terms."""
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where":
+        return True
+    return is_sum(node) and any(base.dtype == BOOLEAN or (base.op is ops.ELEMENTWISE and base.attrs[0] == "where")
+                                for each in node.operands for base, _ in powers_of(each).bases)
+
+
+def _parts(node: Node) -> Terms:
+    """A conditional sum or a choice as terms."""
+    if is_sum(node):
+        return pairs_of(node)
+    condition, one, other = node.operands
+    axes = tuple(range(len(node.shape)))
+    tests = (condition, elementwise("logical_not", [condition]))
+    return [(contract([test, value], [axes, axes], axes), ONE) for test, value in zip(tests, (one, other), strict=True)]
+
+
+def _sum(terms: Terms, like: Node) -> Node:
+    whole = joined(terms) if terms else zeros(like.shape)
+    return gathered(whole) if is_sum(whole) else whole
+
+
+def _spread(condition: Node, labels: tuple[int, ...], like: Node) -> Node:
+    return contract([condition], [labels], range(len(like.shape)), dict(enumerate(like.shape)))
+
+
+def _condition(terms: Sequence[Powers], node: Node) -> tuple[Key, Node] | None:
+    """The condition that most terms hold or whose opposite they hold, if there are both."""
+    axes = set(range(len(node.shape)))
+    seen: dict[Key, list[tuple[bool, Node]]] = {}
+    for read in terms:
+        for base, labels in read.bases:
+            if base.dtype == BOOLEAN and set(labels) <= axes:
+                test, holds = tested(base)
+                seen.setdefault((test, labels), []).append((holds, base))
+    both = {key: found for key, found in seen.items() if len({holds for holds, _ in found}) == 2}
+    if not both:
+        return None
+    key = max(both, key=lambda k: len(both[k]))
+    spelled = [base for _, base in both[key]]
+    return key, next((base for base in spelled if not _is_negated(base)), spelled[0])
+
+
+def _is_negated(node: Node) -> bool:
+    return node.op is ops.ELEMENTWISE and node.attrs[0] == "logical_not"

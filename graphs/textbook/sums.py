@@ -1,0 +1,119 @@
+"""Sums in the shortest of three writings: as they are, common factors outside, multiplied out.
+
+Like terms meet when their products have one form (`powers.py`) and are nodes of one sum. A writing is taken only where
+it is shorter (`length.py`); so the form of a sum is never longer than the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd, lcm
+
+import sympy as sp
+
+from symgrad.graphs.algebra.einsum import literal_value, scale, zeros
+from symgrad.graphs.algebra.flattening import joined
+from symgrad.graphs.algebra.primitives import add, elementwise
+from symgrad.graphs.node import Node
+from symgrad.graphs.rewrites.patterns import row_of
+from symgrad.graphs.textbook.factors import FACTORED, shared_factors
+from symgrad.graphs.textbook.length import Length
+from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product
+from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
+from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
+
+
+def sum_form(node: Node, length: Length) -> Node:
+    """A sum in its shortest writing."""
+    if not is_sum(node):
+        return scaled_product(node)
+    plain = joined(pairs_of(node))
+    if (turned := _complement(plain)) is not None:
+        return turned
+    found = [plain, *_factored(plain, length)]
+    if plain is not node:
+        found += _factored(node, length)
+    whole = multiplied_out(plain)
+    if whole is not None:
+        found += [whole, *_factored(whole, length)]
+    return min((_hoisted(_arranged(each, length)) for each in found), key=length)
+
+
+def _complement(node: Node) -> Node | None:
+    """1 - σ(a - b) is σ(b - a), which is no longer than σ(a - b)."""
+    if node.attrs[0] not in ((ONE, MINUS), (MINUS, ONE)):
+        return None
+    for one, other in (node.operands, node.operands[::-1]):
+        z = row_of(other, "sigmoid")
+        if z is None or literal_value(one) != ONE or node.attrs[0][node.operands.index(other)] != MINUS or not is_sum(z):
+            continue
+        if any(by.number < 0 for by in z.attrs[0]) and any(by.number > 0 for by in z.attrs[0]):
+            turned = add(z.operands, [times(by, MINUS) for by in z.attrs[0]])
+            return elementwise("sigmoid", [turned])
+    return None
+
+
+def product_in_sum_form(node: Node, length: Length) -> Node:
+    """A product multiplied out over a sum in which it cancels something: σ (1 - σ) (y/σ - (1 - y)/(1 - σ))."""
+    for terms in cancelling(node):
+        inner = [(product_in_sum_form(each, length), by) for each, by in terms]
+        whole = sum_form(joined(inner), length) if inner else zeros(node.shape, node.dtype)
+        if length(whole) < length(node):
+            return whole
+    return node
+
+
+def _factored(node: Node, length: Length) -> list[Node]:
+    """The sum with what all of its terms share in front, where that makes it shorter: one factor after the other."""
+    if not is_sum(node) or len(node.operands) > FACTORED:
+        return []
+    best: list[Node] = []
+    for whole, terms in shared_factors(node):
+        body = sum_form(joined(terms), length) if len(terms) > 1 else scale(*terms[0])
+        made = scaled_product(whole(body))
+        if length(made) < length(best[0] if best else node):
+            best = [made]
+    return best
+
+
+def _arranged(node: Node, length: Length) -> Node:
+    """The terms of a sum in the order in which they are read."""
+    if not is_sum(node):
+        return node
+    pairs = sorted(pairs_of(node), key=lambda pair: length.place(pair[0]))
+    return add([each for each, _ in pairs], [by for _, by in pairs])
+
+
+def _hoisted(node: Node) -> Node:
+    """2/n x - 2/n² s is 2/n (x - 1/n s): the number and the sizes that all coefficients share stand in front."""
+    if not is_sum(node):
+        return node
+    shared = content(node.attrs[0])
+    if shared == ONE:
+        return node
+    by = inverse(shared)
+    return scale(add(node.operands, [times(each, by) for each in node.attrs[0]]), shared)
+
+
+def content(weights: Sequence[Weight]) -> Weight:
+    """The greatest common coefficient: of the numbers where all are rational, of the sizes; negative if all are.
+
+    >>> content([Weight(4), Weight(-6)]), content([Weight(-2), Weight(-3)]), content([Weight(1), Weight(Fraction(1, 2))])
+    (Weight(number=2, factor=None), Weight(number=-1, factor=None), Weight(number=1, factor=None))
+    """
+    number = Fraction(1)
+    if not any(isinstance(by.number, float) for by in weights):
+        parts = [Fraction(by.number) for by in weights]
+        number = Fraction(gcd(*(abs(q.numerator) for q in parts)), lcm(*(q.denominator for q in parts)))
+        if not all(q.denominator > 1 for q in parts):  # x + 1/2 y stays
+            number = Fraction(number.numerator)
+    if all(by.number < 0 for by in weights):
+        number = -number
+    whole = Weight(int(number) if number.denominator == 1 else number)
+    if any(by.factor is None for by in weights):
+        return whole
+    powers = [dict(part.as_base_exp() for part in sp.Mul.make_args(by.factor)) for by in weights]
+    common = [b ** min((each[b] for each in powers), key=abs) for b, e in powers[0].items()
+              if e.is_Rational and all(b in each and each[b].is_Rational and each[b] * e > 0 for each in powers)]
+    return times(whole, from_expr(sp.Mul(*common))) if common else whole
