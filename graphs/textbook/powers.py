@@ -114,10 +114,10 @@ def _read(into: Powers, node: Node, labels: Labels, power: Fraction) -> None:
             stack.extend(reversed(parts))
 
 
-Parts = list[tuple[Node, Labels, Fraction]] | None  # None: the node is a base
+Opened = list[tuple[Node, Labels, Fraction]] | None  # None: the node is a base
 
 
-def _scaled(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _scaled(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     if not node.operands and p > 0:
         into.by = Weight(0)
         return []
@@ -131,7 +131,7 @@ def _scaled(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
     return [(inner, labels, p)]
 
 
-def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     inputs, out = node.attrs
     if len(set(out)) < len(out):
         return None
@@ -144,7 +144,7 @@ def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
     return [(node.operands[0], tuple(place[x] for x in names), p)]
 
 
-def _multiplied(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _multiplied(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """The factors of a product that sums nothing; under a root only what may leave it."""
     inputs, out = node.attrs
     if {x for names in inputs for x in names} != set(out) or len(set(out)) < len(out):
@@ -155,7 +155,7 @@ def _multiplied(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
     return _out_of_root(into, node, labels, p)
 
 
-def _out_of_root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _out_of_root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """√(x² y) is |x| √y: what is not negative, and at most one factor of unknown sign."""
     inner = Powers(labels, dict(zip(labels, node.shape, strict=True)))
     place = dict(zip(node.attrs[1], labels, strict=True))
@@ -176,16 +176,16 @@ def _out_of_root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts
     return parts
 
 
-def _reciprocal(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _reciprocal(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     return [(node.operands[0], labels, -p)]
 
 
-def _root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """√u to an even power is u."""
     return [(node.operands[0], labels, p * HALF)]
 
 
-def _raised(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _raised(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     base, exponent = node.operands
     value = literal_value(exponent)
     if value is None or value.factor is not None or isinstance(value.number, float):
@@ -196,7 +196,7 @@ def _raised(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
     return [(base, labels, e * p)]
 
 
-def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     inner, by = node.operands[0], ONE
     if inner.op is ops.ADD and len(inner.operands) == 1:
         (by,), inner = inner.attrs[0], inner.operands[0]
@@ -207,7 +207,7 @@ def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts
     return []
 
 
-def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """{a if c, 0 otherwise} is [c] a."""
     condition, one, other = node.operands
     if condition.dtype != BOOLEAN or p != 1 or _is_triangle(condition):
@@ -226,12 +226,12 @@ def _is_triangle(condition: Node) -> bool:
         o.op is ops.VIEW and o.operands and o.operands[0].op is ops.IOTA for o in condition.operands)
 
 
-def _real(into: Powers, node: Node, labels: Labels, p: Fraction) -> Parts:
+def _real(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """A truth value as a number."""
     return [(node.operands[0], labels, p)]
 
 
-Rule = Callable[[Powers, Node, Labels, Fraction], Parts]
+Rule = Callable[[Powers, Node, Labels, Fraction], Opened]
 _RULES: Mapping[str, Rule] = {"reciprocal": _reciprocal, "sqrt": _root, "power": _raised, "exp": _exponential,
                               "where": _chosen, "real": _real, "abs": lambda *_: None, "sign": lambda *_: None}
 _NODES: Mapping[ops.Op, Rule] = {ops.ADD: _scaled, ops.VIEW: _viewed, ops.EINSUM: _multiplied}

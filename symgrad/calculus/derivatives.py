@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from symgrad.calculus.pipeline import COMPUTED, READ, Posed, Raw, Way, derived, finished, posed
+from symgrad.calculus.pipeline import COMPUTED, READ, Lens, Posed, Raw, derived, finished, posed
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import DifferentiationError, ShapeError
@@ -116,7 +116,7 @@ def read_gradient(y: Any, wrt: Any) -> Any:
     return _gradient(y, wrt, READ, read_gradient)
 
 
-def _gradient(y: Any, wrt: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
+def _gradient(y: Any, wrt: Any, way: Lens, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target = ambient(_scalar(y, "gradient"))
     variables = list(dict.fromkeys(variables_of(wrt, "gradient")))
     asked = {x: posed(target, _as_used(target, x), way) for x in variables}
@@ -150,7 +150,7 @@ def read_jacobian(y: Any, x: Any) -> Any:
     return _jacobians(y, x, READ, read_jacobian)
 
 
-def _jacobians(y: Any, x: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
+def _jacobians(y: Any, x: Any, way: Lens, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target = ambient(as_tensor(y, "jacobian"))
     variables_of(x, "jacobian")
 
@@ -202,7 +202,7 @@ def read_vjp(y: Any, x: Any, u: Any) -> Any:
     return _vjp(y, x, u, READ, read_vjp)
 
 
-def _vjp(y: Any, x: Any, u: Any, way: Way, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
+def _vjp(y: Any, x: Any, u: Any, way: Lens, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target, cotangent = ambient(as_tensor(y, "vjp")), as_tensor(u, "vjp")
     variables_of(x, "vjp")
     _same_shape("vjp", "u", cotangent, "y", target)
@@ -216,7 +216,7 @@ def _vjp(y: Any, x: Any, u: Any, way: Way, function: Callable[..., Any], reading
     return in_form(one, x)
 
 
-def _spread(t: Tensor, like: Tensor, way: Way) -> Node:
+def _spread(t: Tensor, like: Tensor, way: Lens) -> Node:
     """The form of `t`, repeated over the samples of `like` where it is the same for all."""
     (node,) = way.forms([t])
     if t.over is not None or like.over is None:
@@ -250,7 +250,7 @@ def read_jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     return _jvp(y, x, v, READ, read_jvp)
 
 
-def _jvp(y: Any, x: Tensor, v: Any, way: Way, function: Callable[..., Any],
+def _jvp(y: Any, x: Tensor, v: Any, way: Lens, function: Callable[..., Any],
          reading: Callable[..., Any] | None = None) -> Tensor:
     target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
     _variable(x, "jvp")

@@ -7,7 +7,7 @@
 5. shorter forms that hold for independent entries too, so that the result may be differentiated again;
 6. `finished`: what declared facts make shorter still. The tensor handed out remembers what it was before.
 
-A derivative has two readings, and each is one `Way` through these passes. `COMPUTED` is what programs carry out: stable
+A derivative has two readings, and each is one `Lens` through these passes. `COMPUTED` is what programs carry out: stable
 forms, conditions kept around what may be infinite. `READ` is what people see: the formula as it was written, with its
 functions by name, differentiated, in a textbook's normal form. A tensor holds the node of the first; the second is made
 when something is shown (`recipes.shown`).
@@ -34,7 +34,7 @@ from symgrad.language.recipes import ambient, as_written, is_absorbed, put_back,
 from symgrad.language.tensor import Recipe, Tensor
 
 
-class Way(NamedTuple):
+class Lens(NamedTuple):
     """One of the two readings of a derivative."""
 
     forms: Callable[..., list[Node]]  # of tensors, with nodes that are kept: what is differentiated
@@ -52,8 +52,8 @@ def _for_readers(nodes: Sequence[Node], declared: bool) -> list[Node]:
     return [textbook(node, declared=declared) for node in nodes]
 
 
-COMPUTED = Way(stable, _for_programs, True)
-READ = Way(lambda tensors, keep=(): recognised([t.node for t in tensors], keep), _for_readers, False)
+COMPUTED = Lens(stable, _for_programs, True)
+READ = Lens(lambda tensors, keep=(): recognised([t.node for t in tensors], keep), _for_readers, False)
 
 
 class Posed(NamedTuple):
@@ -62,7 +62,7 @@ class Posed(NamedTuple):
     root: Node
     x: Node
     settled: bool  # is what lies below `x` stable too?
-    way: Way
+    way: Lens
     names: dict[Node, str]  # what has a name in `y`, for those who read
     back: tuple[Tensor, Tensor] | None = None  # a symbol that stands for the variable, and the variable
 
@@ -75,7 +75,7 @@ class Raw(NamedTuple):
     settled: bool
 
 
-def posed(y: Tensor, x: Tensor, way: Way) -> Posed:
+def posed(y: Tensor, x: Tensor, way: Lens) -> Posed:
     """The derivative of `y` by `x` as a question about one graph."""
     (root,) = way.forms([y])
     names = _names(y) if way is READ else {}
@@ -99,7 +99,7 @@ def derived(question: Posed, node: Node, over: Size | None) -> Raw:
     return Raw(put_back(node, *question.back) if question.back else node, over, question.settled)
 
 
-def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tuple[Any, ...]], way: Way,
+def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tuple[Any, ...]], way: Lens,
              reading: Callable[..., Any] | None = None) -> list[Tensor]:
     """Derivatives as tensors that remember how they were made, `function` of `args`, and what they were before.
 
