@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from symgrad.calculus.pipeline import COMPUTED, READ, Lens, Posed, Raw, derived, finished, posed
-from symgrad.graphs import ops
+from symgrad.calculus.parts import placed
+from symgrad.calculus.pipeline import COMPUTED, READ, Lens, Posed, Raw, derived, entries, finished, posed
 from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.errors import DifferentiationError, ShapeError
-from symgrad.graphs.node import REAL, Node, topological
+from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import ambient
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.language.tensor import Tensor
 
 
 def _scalar(y: Any, operation: str) -> Tensor:
@@ -54,13 +55,6 @@ def variables_of(wrt: Any, operation: str) -> list[Tensor]:
     return found
 
 
-def _as_used(y: Tensor, x: Tensor) -> Tensor:
-    """The variable as it occurs in `y`: a name that `y` was not written with is looked through."""
-    if x.node.op is ops.NAMED and x.node not in topological([y.node]):
-        return wrap(x.node.operands[0], x.over)
-    return x
-
-
 def gradient_of(t: Tensor) -> tuple[Tensor, Tensor] | None:
     """(y, x) where `t` was made as the gradient of `y` by `x`: for drawings."""
     made = t.recipe
@@ -85,10 +79,12 @@ def _jacobian(y: Tensor, x: Tensor, asked: Posed, operation: str) -> Raw:
                 f"over {y.over} couples them), so there is no derivative per sample; the gradient of a closed "
                 "scalar, jvp, vjp and hvp are exact")
         (j,) = reverse(root, delta_seed(root.shape, free=[0]), [node], asked.way.guarded)
-        return derived(asked, _to_front(j, rank - 1), y.over)
+        return derived(asked, _to_front(entries(asked, j, rank - 1), rank - 1), y.over)
     if not node.shape:  # forwards there is one direction, and no deltas
-        return derived(asked, push_forward(root, node, contract([], [], ()), asked.way.guarded), y.over)
+        pushed = push_forward(root, node, contract([], [], ()), asked.way.guarded)
+        return derived(asked, entries(asked, pushed, rank), y.over)
     (j,) = reverse(root, delta_seed(root.shape), [node], asked.way.guarded)
+    j = entries(asked, j, rank)
     return derived(asked, j if x.over is None else _to_front(j, rank), y.over if x.over is None else x.over)
 
 
@@ -100,13 +96,15 @@ def _to_front(node: Node, axis: int) -> Node:
 def gradient(y: Any, wrt: Any) -> Any:
     """The gradient of a scalar (closed, or one per sample) in the form of `wrt`: a tensor, list or dict.
 
-    Shape: that of the variable. Zeros where `y` does not depend on it. Raises DifferentiationError for a
-    `y` that is no scalar, for integer variables, and for per-sample derivatives of coupled samples.
+    Shape: that of the variable. Zeros where `y` does not depend on it. Entries, slices and transposes of a symbol give
+    their part of the gradient by the symbol; another tensor counts as an independent variable of `y` as it was written.
+    Raises DifferentiationError for a `y` that is no scalar, for integer variables, for per-sample derivatives of coupled
+    samples, and for a tensor that `y` was not written with though it depends on its symbols.
 
     >>> import symgrad as sg
-    >>> w = sg.parameter("w", 3)
-    >>> print(sg.gradient(w @ w, w))
-    2 w
+    >>> A, w = sg.data("A", (3, 3)), sg.parameter("w", 3)
+    >>> print(sg.gradient(w @ A @ w, w), sg.gradient(w @ A @ w, w[0]), sep="; ")
+    A w + Aᵀ w; wᵀ A[0] + wᵀ A[:, 0]
     """
     return _gradient(y, wrt, COMPUTED, gradient, read_gradient)
 
@@ -119,13 +117,13 @@ def read_gradient(y: Any, wrt: Any) -> Any:
 def _gradient(y: Any, wrt: Any, way: Lens, function: Callable[..., Any], reading: Callable[..., Any] | None = None) -> Any:
     target = ambient(_scalar(y, "gradient"))
     variables = list(dict.fromkeys(variables_of(wrt, "gradient")))
-    asked = {x: posed(target, _as_used(target, x), way) for x in variables}
+    asked = dict(zip(variables, posed(target, variables, "gradient", way), strict=True))
     found: dict[Tensor, Raw] = {}
     if target.over is None:
         for root in dict.fromkeys(question.root for question in asked.values()):  # one pass for each graph
-            some = {x: question for x, question in asked.items() if question.root is root}
-            parts = reverse(root, delta_seed(()), [question.x for question in some.values()], way.guarded)
-            found |= {x: derived(question, g, x.over) for (x, question), g in zip(some.items(), parts, strict=True)}
+            some = [x for x in variables if asked[x].root is root]
+            parts = reverse(root, delta_seed(()), [asked[x].x for x in some], way.guarded)
+            found |= {x: derived(asked[x], entries(asked[x], g, 0), x.over) for x, g in zip(some, parts, strict=True)}
     else:
         found = {x: _jacobian(target, x, question, "gradient") for x, question in asked.items()}
     made = finished([found[x] for x in variables], function, [(target, x) for x in variables], way, reading)
@@ -155,8 +153,8 @@ def _jacobians(y: Any, x: Any, way: Lens, function: Callable[..., Any], reading:
     variables_of(x, "jacobian")
 
     def one(variable: Tensor) -> Tensor:
-        raw = _jacobian(target, variable, posed(target, _as_used(target, variable), way), "jacobian")
-        return finished([raw], function, [(target, variable)], way, reading)[0]
+        (asked,) = posed(target, [variable], "jacobian", way)
+        return finished([_jacobian(target, variable, asked, "jacobian")], function, [(target, variable)], way, reading)[0]
 
     return in_form(one, x)
 
@@ -178,7 +176,7 @@ def hessian(y: Any, x: Any, z: Any = None) -> Any:
 def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
     g = gradient(y, x)
     if x.over is not None and z.over is not None:
-        asked = posed(g, _as_used(g, z), COMPUTED)
+        (asked,) = posed(g, [z], "hessian", COMPUTED)
         if _coupled(asked.root, asked.x):
             raise DifferentiationError(
                 f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
@@ -209,7 +207,7 @@ def _vjp(y: Any, x: Any, u: Any, way: Lens, function: Callable[..., Any], readin
     seed = _spread(cotangent, target, way)
 
     def one(variable: Tensor) -> Tensor:
-        asked = posed(target, _as_used(target, variable), way)
+        (asked,) = posed(target, [variable], "vjp", way)
         given = (target, variable, cotangent)
         return finished([_pulled(target, variable, asked, seed)], function, [given], way, reading)[0]
 
@@ -229,14 +227,16 @@ def _pulled(y: Tensor, x: Tensor, asked: Posed, u: Node) -> Raw:
     """u' J, one product per sample where `y` is per sample and the variable is not."""
     if y.over is None or x.over is not None:
         (g,) = reverse(asked.root, u, [asked.x], asked.way.guarded)
-        return derived(asked, g, x.over)
+        return derived(asked, entries(asked, g, 0), x.over)
     labels = range(len(asked.root.shape))  # a delta over the samples in front
     (g,) = reverse(asked.root, contract([u], [labels], (0, *labels)), [asked.x], asked.way.guarded)
-    return derived(asked, g, y.over)
+    return derived(asked, entries(asked, g, 1), y.over)
 
 
-def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
+def jvp(y: Any, x: Any, v: Any) -> Tensor:
     """J v: the directional derivative of `y` along `v` of the shape of `x`; nothing is formed.
+
+    For a list or dict of variables `v` is one of directions, and the result their sum. Raises ShapeError where they differ.
 
     >>> A, x, v = sg.data("A", (2, 3)), sg.data("x", 3), sg.data("v", 3)
     >>> print(sg.jvp(A @ x, x, v))
@@ -245,32 +245,51 @@ def jvp(y: Any, x: Tensor, v: Any) -> Tensor:
     return _jvp(y, x, v, COMPUTED, jvp, read_jvp)
 
 
-def read_jvp(y: Any, x: Tensor, v: Any) -> Tensor:
+def read_jvp(y: Any, x: Any, v: Any) -> Tensor:
     """J v as people read it."""
     return _jvp(y, x, v, READ, read_jvp)
 
 
-def _jvp(y: Any, x: Tensor, v: Any, way: Lens, function: Callable[..., Any],
+def _jvp(y: Any, x: Any, v: Any, way: Lens, function: Callable[..., Any],
          reading: Callable[..., Any] | None = None) -> Tensor:
-    target, direction = ambient(as_tensor(y, "jvp")), as_tensor(v, "jvp")
-    _variable(x, "jvp")
-    _same_shape("jvp", "v", direction, "x", x)
-    asked = posed(target, _as_used(target, x), way)
-    pushed = push_forward(asked.root, asked.x, _spread(direction, x, way), way.guarded)
-    return finished([derived(asked, pushed, target.over)], function, [(target, x, direction)], way, reading)[0]
+    target = ambient(as_tensor(y, "jvp"))
+    raw: list[Raw] = []
+    for variable, direction in _directed("jvp", x, v):
+        (asked,) = posed(target, [variable], "jvp", way)
+        along = _spread(direction, variable, way)
+        along = along if asked.part is None else placed(asked.part, along)
+        raw.append(derived(asked, push_forward(asked.root, asked.x, along, way.guarded), target.over))
+    if not raw:
+        raise DifferentiationError("jvp: there is no variable to differentiate by")
+    whole = Raw(add([r.node for r in raw]), target.over, all(r.settled for r in raw))
+    return finished([whole], function, [(target, x, v)], way, reading)[0]
 
 
-def hvp(y: Any, x: Tensor, v: Any) -> Tensor:
-    """H v: the Hessian of a scalar, never formed, times `v` of the shape of `x`.
+def hvp(y: Any, x: Any, v: Any) -> Any:
+    """H v, in the form of `x`: the Hessian of a scalar, never formed, times `v` of the form and shape of `x`.
 
     >>> X, w, v = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("v", 3)
     >>> print(sg.hvp(sg.sum(sg.exp(X @ w)), w, v))
     Xᵀ ((X v) ⊙ exp(X w))
     """
-    target, direction = _scalar(y, "hvp"), as_tensor(v, "hvp")
-    _variable(x, "hvp")
-    _same_shape("hvp", "v", direction, "x", x)
-    return jvp(gradient(target, x), x, direction)
+    target = _scalar(y, "hvp")
+    _directed("hvp", x, v)
+    return in_form(lambda g: jvp(g, x, v), gradient(target, x))
+
+
+def _directed(operation: str, x: Any, v: Any) -> list[tuple[Tensor, Tensor]]:
+    """Variables with their directions, of the form and the shapes of the variables."""
+    if isinstance(x, Mapping) or isinstance(x, (list, tuple)):
+        keys = list(x) if isinstance(x, Mapping) else list(range(len(x)))
+        fits = isinstance(v, Mapping) and set(v) == set(keys) if isinstance(x, Mapping) else (
+            isinstance(v, (list, tuple)) and len(v) == len(keys))
+        if not fits:
+            form = f"a dict with {', '.join(map(repr, keys))}" if isinstance(x, Mapping) else f"a list of {len(keys)}"
+            raise ShapeError(f"{operation}: x is {form}, and v must have its form: one direction for each variable")
+        return [pair for key in keys for pair in _directed(operation, x[key], v[key])]
+    variable, direction = _variable(x, operation), as_tensor(v, operation)
+    _same_shape(operation, "v", direction, "x", variable)
+    return [(variable, direction)]
 
 
 def _same_shape(operation: str, a: str, first: Tensor, b: str, second: Tensor) -> None:

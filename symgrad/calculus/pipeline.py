@@ -1,7 +1,8 @@
 """A derivative from what was written to what is handed out: the passes, in their order.
 
 1. `ambient`: derivatives within `y` as they are for independent entries, before declared facts shortened them;
-2. `posed`: the variable as a node of the graph; where normal forms absorbed it, `y` is written again with a symbol there;
+2. `posed`: the variable as a node of the graph; where normal forms absorbed it, `y` is written again with a symbol there,
+   and entries of a symbol vary with that;
 3. `stable`: raw formulas in safe forms, the variable kept;
 4. `reverse`: cotangents (`graphs/reverse.py`), the one pass that differentiates;
 5. shorter forms that hold for independent entries too, so that the result may be differentiated again;
@@ -17,9 +18,11 @@ All of it is a function of the tensors that are asked for, never of what was ask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+from symgrad.calculus.parts import Part, part_of, picked
+from symgrad.calculus.variables import as_used, check_absent, check_twin, with_symbol
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.node import Node, topological
@@ -30,8 +33,8 @@ from symgrad.graphs.sizes import Size
 from symgrad.graphs.textbook.names import names_in, renamed
 from symgrad.graphs.textbook.normal import textbook
 from symgrad.graphs.textbook.recognised import recognised
-from symgrad.language.recipes import ambient, as_written, is_absorbed, put_back, replay, stable, stand_in
-from symgrad.language.tensor import Recipe, Tensor
+from symgrad.language.recipes import as_written, put_back, put_in, recipe_of, stable, stand_in
+from symgrad.language.tensor import Tensor
 
 
 class Lens(NamedTuple):
@@ -64,6 +67,7 @@ class Posed(NamedTuple):
     settled: bool  # is what lies below `x` stable too?
     way: Lens
     names: dict[Node, str]  # what has a name in `y`, for those who read
+    part: Part | None = None  # of `x`, where entries of a symbol are asked for
     back: tuple[Tensor, Tensor] | None = None  # a symbol that stands for the variable, and the variable
 
 
@@ -75,17 +79,37 @@ class Raw(NamedTuple):
     settled: bool
 
 
-def posed(y: Tensor, x: Tensor, way: Lens) -> Posed:
-    """The derivative of `y` by `x` as a question about one graph."""
-    (root,) = way.forms([y])
-    names = _names(y) if way is READ else {}
+def posed(y: Tensor, variables: Sequence[Tensor], operation: str, way: Lens) -> list[Posed]:
+    """The derivatives of `y` by `variables`, each as a question about one graph.
+
+    Entries of a symbol vary with it. Any other variable that is no symbol must be what `y` was written with: raises
+    DifferentiationError for one that is not, where `y` depends on its symbols.
+    """
+    (root,), below = way.forms([y]), set(topological([y.node]))
+    whole = Posed(root, y.node, True, way, _names(y) if way is READ else {})
+    return [_posed(y, as_used(x, below), whole, below, operation) for x in variables]
+
+
+def _posed(y: Tensor, x: Tensor, whole: Posed, below: Collection[Node], operation: str) -> Posed:
     if x.node.op in ops.GIVEN:
-        return Posed(root, x.node, True, way, names)
-    if not is_absorbed(x):
-        kept = way.forms([y], [x.node])[0] if x.node in topological([y.node]) else root
-        return Posed(kept, x.node, kept is root, way, names)
+        check_twin(y, x, below, operation)
+        return whole._replace(x=x.node)
     new = stand_in(x)
-    return Posed(way.forms([ambient(replay(y, x, new))])[0], new.node, False, way, names, (new, x))
+    inside = put_in(y.node, x, new)
+    part = part_of(x.node)
+    if part is not None:
+        left = topological([inside])
+        if new.node not in left or part.symbol in left:
+            return whole._replace(x=part.symbol, part=part)
+    else:
+        again = with_symbol(y, x, new)
+        if again is None:
+            check_absent(y, x, operation)
+            return whole._replace(x=x.node)
+        if again.node is not inside:
+            return whole._replace(root=whole.way.forms([again])[0], x=new.node, settled=False, back=(new, x))
+    (kept,) = whole.way.forms([y], [x.node])
+    return whole._replace(root=kept, x=x.node, settled=kept is whole.root)
 
 
 def _names(y: Tensor) -> dict[Node, str]:
@@ -93,10 +117,15 @@ def _names(y: Tensor) -> dict[Node, str]:
     return dict(zip(recognised(list(given)), given.values(), strict=True))
 
 
-def derived(question: Posed, node: Node, over: Size | None) -> Raw:
+def derived(asked: Posed, node: Node, over: Size | None) -> Raw:
     """What the reverse pass gave, with the variable in the place of the symbol that stood for it."""
-    (node,) = renamed([node], question.names)
-    return Raw(put_back(node, *question.back) if question.back else node, over, question.settled)
+    (node,) = renamed([node], asked.names)
+    return Raw(put_back(node, *asked.back) if asked.back else node, over, asked.settled)
+
+
+def entries(asked: Posed, node: Node, lead: int) -> Node:
+    """What of a derivative by `asked.x`, whose axes stand behind `lead` others, was asked for."""
+    return node if asked.part is None else picked(asked.part, node, lead)
 
 
 def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tuple[Any, ...]], way: Lens,
@@ -108,8 +137,7 @@ def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tu
     nodes = [as_real(node) for node in way.short([r.node for r in raw], False)]
     results = []
     for r, node, short, given in zip(raw, nodes, way.short(nodes, True), args, strict=True):
-        operands = tuple(t for t in given if isinstance(t, Tensor))
-        recipe = Recipe(function, given, {}, operands, settled=r.settled, reading=reading)
+        recipe = recipe_of(function, given)._replace(settled=r.settled, reading=reading)
         free, short = as_written(node, r.over, recipe), as_real(short)
         results.append(free if short is node else as_written(short, r.over, recipe._replace(ambient=free)))
     return results

@@ -244,7 +244,7 @@ def given_sizes(sizes: Mapping[Any, int] | None) -> dict[sp.Symbol, int]:
     return result
 
 
-_evaluators: WeakKeyDictionary[Node, dict[tuple[Any, ...], Function]] = WeakKeyDictionary()
+_evaluators: WeakKeyDictionary[Tensor, dict[tuple[Any, ...], Function]] = WeakKeyDictionary()
 
 
 def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
@@ -265,9 +265,9 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
         inputs.update(sorted(spare.items()))
     roots = [tensor.node, *inputs.values()]
     given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, roots)}
-    key = (*inputs, *sorted(given.items()))
     (node,) = stable([tensor])  # equal tensors may be written, and so computed, differently
-    known = _evaluators.setdefault(node, {})
+    key = (node, *inputs.items(), *sorted(given.items()))
+    known = _evaluators.setdefault(tensor, {})
     if key not in known:
         known[key] = Function(list(inputs.items()), [("result", node)], 0, "numpy", "float64",
                               {dim(name): int(size) for name, size in given.items()}, True, None)

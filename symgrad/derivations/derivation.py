@@ -12,6 +12,7 @@ from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
 from symgrad.calculus.pipeline import READ
+from symgrad.calculus.variables import steps_of
 from symgrad.derivations import html, latex, markdown, proof, terminal
 from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
@@ -148,7 +149,7 @@ def _as_written(y: Tensor, loss: Node, found: Sequence[Box]) -> Node | None:
 
 def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
     if wrt is not None:
-        return variables_of(wrt, "derive")
+        return steps_of(y, variables_of(wrt, "derive"), "derive")
     inputs = [n for n in topological([y.node]) if n.op is ops.INPUT and n.dtype == REAL]
     chosen = [n for n in inputs if n.attrs[0].kind == "parameter"] or inputs
     return [wrap(n, n.attrs[0].over) for n in in_order_of_use(y.node, chosen)]

@@ -20,10 +20,11 @@ from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Pictur
 from symgrad.drawing.pictures.render import Drawing, render
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
-from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, joint_boxes
 from symgrad.language.naming import layer_names
+from symgrad.language.printing import short
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
 
@@ -82,7 +83,10 @@ def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
     roots = {y for y, _ in gradients}
     if len(roots) != 1 or not losses <= roots:
         return None
-    return derive(gradients[0][0], [x for _, x in gradients])
+    try:
+        return derive(gradients[0][0], [x for _, x in gradients])
+    except DifferentiationError:  # by what is no step of the loss, such as a part of a parameter
+        return None
 
 
 def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
@@ -135,7 +139,7 @@ def _derivative_name(t: Tensor, names: dict[Node, str]) -> str | None:
 
 
 def _name(x: Tensor, names: dict[Node, str]) -> str:
-    return names.get(x.node) or x.name or "x"
+    return names.get(x.node) or x.name or short(x)
 
 
 def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[Box, int],

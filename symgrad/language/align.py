@@ -31,9 +31,12 @@ UNPRINTABLE = {"Cc": "a control character", "Cs": "half of a surrogate pair", "C
 
 
 def as_tensor(value: Any, operation: str = "constant") -> Tensor:
-    """A tensor, number, size or array as a tensor. Raises TypeError for anything else."""
+    """A tensor, number, size or array as a tensor. Raises TypeError for anything else, and for a Python bool."""
     if isinstance(value, Tensor):
         return value
+    if isinstance(value, bool) and operation != "constant":  # who means it writes sg.constant(True) or np.True_
+        raise TypeError(f"{operation}: {value} is a Python bool, no tensor: == and != compare tensors as formulas, once; "
+                        "sg.equal(a, b) compares their entries, and sg.logical_not(sg.equal(a, b)) tells where they differ")
     if isinstance(value, (bool, np.bool_)):
         return _array(np.asarray(value), None)
     if isinstance(value, Integral):

@@ -14,7 +14,7 @@ from symgrad.graphs.algebra.primitives import add, iota, pad
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.graphs.weights import weight
-from symgrad.language.align import as_axis, as_int, as_shape, as_size, as_tensor, common_over, describe
+from symgrad.language.align import as_axis, as_int, as_shape, as_size, as_tensor, common_over, constant, describe
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
 
@@ -316,7 +316,7 @@ def full(shape: Any, value: Any) -> Tensor:
     >>> sg.full(3, 2.5).eval()
     array([2.5, 2.5, 2.5])
     """
-    t, sizes = as_tensor(value, "full"), as_shape(shape, "full")
+    t, sizes = constant(value) if isinstance(value, bool) else as_tensor(value, "full"), as_shape(shape, "full")
     if t.ndim:
         raise ShapeError(f"full: the value must be a scalar, got {describe(t)}")
     return t * wrap(ones_node(sizes))

@@ -55,7 +55,13 @@ def _remembered(result: Tensor, function: Callable[..., Tensor], args: tuple[Any
     if known is not None and len(known.operands) == len(operands) and all(
             a is b for a, b in zip(known.operands, operands, strict=True)):
         return result  # written by an operation within this one, with the same operands
-    return as_written(result.node, result.over, Recipe(function, _kept(args), _kept(kwargs), operands))
+    return as_written(result.node, result.over, recipe_of(function, args, kwargs))
+
+
+def recipe_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Recipe:
+    """How a tensor was written: `function` of these arguments."""
+    kwargs = kwargs or {}
+    return Recipe(function, _kept(args), _kept(kwargs), tuple(_tensors((args, kwargs))))
 
 
 def as_written(node: Node, over: Any, recipe: Recipe) -> Tensor:
@@ -197,11 +203,21 @@ def ambient(y: Tensor) -> Tensor:
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:
-    if t.node.op not in ops.GIVEN and any(n in topological([t.node]) for n in old.node.operands):
+    """A tensor of which it is not known how it was written: its graph says it, but for what operations look through."""
+    if t.node.op in ops.GIVEN:
+        return t
+    below = topological([t.node])
+    if (old.node not in below or is_absorbed(old)) and any(n in below for n in old.node.operands):
         raise DifferentiationError(
             f"whether {describe(t)} was written with {describe(old)} is not known any more; give that a name, "
             "h = (...).named('h'), write the expression with h, and differentiate by h")
     return t
+
+
+def put_in(node: Node, old: Tensor, new: Tensor) -> Node:
+    """`node` with the symbol `new` in the place of the node of `old`."""
+    (result,) = transform([node], rebuild, {old.node: new.node})
+    return result
 
 
 def put_back(node: Node, new: Tensor, old: Tensor) -> Node:

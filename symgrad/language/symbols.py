@@ -77,29 +77,41 @@ def _facts(operation: str, sizes: tuple[Size, ...], facts: dict[str, bool]) -> t
     return tuple(fact for fact in FACTS if facts.get(fact))
 
 
-def data(name: str, shape: Any = (), over: Any = None, dtype: str = "real", **facts: bool) -> Tensor:
+def data(name: str, shape: Any = (), *sizes: Any, over: Any = None, dtype: str = "real", **facts: bool) -> Tensor:
     """An input: constant for differentiation unless a derivative by it is asked for.
 
     `shape` is a tuple of sizes or a single size; `over=T` makes the symbol one sample of `T`.
-    `dtype` is "real", "integer" or "boolean". Raises ShapeError, SymgradError.
+    `dtype` is "real", "integer" or "boolean". Raises ShapeError, SymgradError; TypeError for sizes that are no tuple.
 
     >>> T = sg.dim("T")
     >>> x = sg.data("x", 3, over=T)
     >>> x.shape, x.over
     ((3,), T)
     """
+    if sizes:
+        raise TypeError(_by_name("data", name, (shape, *sizes), "sg.data({name!r}, {shape})"))
     if dtype not in (REAL, INTEGER, BOOLEAN):
         raise SymgradError(f"data {name!r}: dtype must be 'real', 'integer' or 'boolean', not {dtype!r}")
     return _symbol("data", name, shape, over, dtype, facts)
 
 
-def labels(name: str, classes: Any, over: Any = None, shape: Any = ()) -> Tensor:
+def _by_name(kind: str, name: Any, sizes: Sequence[Any], call: str, classes: Any = None) -> str:
+    by_name = f"the sample axis is given by name, over={sizes[-1]}"
+    if isinstance(sizes[0], (list, tuple)):
+        return f"{kind} {name!r}: {by_name}"
+    shape = f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+    return f"{kind} {name!r}: a shape is one tuple, {call.format(name=name, shape=shape, classes=classes)}; {by_name}"
+
+
+def labels(name: str, classes: Any, *sizes: Any, over: Any = None, shape: Any = ()) -> Tensor:
     """Integer class labels in 0..classes-1, checked at every call.
 
     >>> t = sg.labels("t", classes=3, over=sg.dim("T"))
     >>> t.dtype, t.shape, t.over
     ('integer', (), T)
     """
+    if sizes:
+        raise TypeError(_by_name("labels", name, sizes, "sg.labels({name!r}, {classes}, shape={shape})", classes))
     count = as_size(classes, f"labels {name!r}, classes")
     return _symbol("labels", name, shape, over, INTEGER, {}, classes=count)
 

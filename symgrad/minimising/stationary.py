@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from symgrad.calculus.derivatives import in_form, variables_of
+from symgrad.calculus.variables import varied
 from symgrad.graphs import ops
 from symgrad.graphs.errors import NoClosedForm, ShapeError
 from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.graphs.stationary.elimination import stationary_points
 from symgrad.language.align import as_tensor, describe
-from symgrad.language.recipes import replay, stable, stand_in
+from symgrad.language.recipes import stable, stand_in
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.regularity import generically_regular
 
@@ -53,7 +54,7 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
     for x in variables:
         inner[x] = x if x.node.op is ops.INPUT else stand_in(x)
         if inner[x] is not x:
-            target, asked = replay(target, x, inner[x]), [replay(c, x, inner[x]) for c in asked]
+            target, *asked = (varied(t, x, inner[x], "solve_stationary") for t in (target, *asked))
     nodes = stable([target, *asked])
     try:
         names = {inner[x].node: f"{x.name}^*" for x in variables if x.name and len(variables) > 1}

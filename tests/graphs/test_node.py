@@ -178,7 +178,7 @@ def test_derivatives_and_functions_leave_nothing_behind():
         x = sg.data("freed", 5)
         f = sg.sum(sg.log(sg.sum(sg.exp(x * x.T.named("a")))) * sg.relu(x))
         g = sg.gradient(f, x)
-        sg.hessian(f, x), sg.gradient(f, 2 * x), str(g), sg.function([x], [f, g])(np.ones(5))
+        sg.hessian(f, x), sg.gradient(f, x[1:]), str(g), sg.function([x], [f, g])(np.ones(5))
         return weakref.ref(f.node), weakref.ref(g.node)
 
     watches = work()

@@ -30,7 +30,7 @@ SAME = """
 np.float64(2) * x; np.float32(2) * x; 2 * x; x * np.float64(2); np.int64(2) ** x; np.float64(3) / (x * x + 1); np.float64(3) - x
 np.ones(3) + x; x + np.ones(3); np.ones((3, 3)) @ x; x @ np.ones((3, 3)); np.ones(3) @ x; np.eye(3) @ A; np.arange(3) * x
 np.ones(3) > x; np.float64(0) > x; np.ones(3) / (x * x + 1); np.full(3, 2.0) ** x; np.ones(3, bool) & b; b & np.ones(3, bool)
-True & b; b | False; ~b; x - [1, 2, 3]; np.arange(6.0).reshape(2, 3) @ A
+np.True_ & b; b | np.False_; ~b; x - [1, 2, 3]; np.arange(6.0).reshape(2, 3) @ A
 np.add(x, 1); np.subtract(1, x); np.multiply(x, x); np.divide(x, x * x + 1); np.true_divide(1, x); np.power(x, 2); np.float_power(c, 2)
 np.negative(x); np.positive(x); np.reciprocal(x); np.square(x); np.sqrt(x * x); np.exp(x); np.expm1(x); np.log(x * x)
 np.log1p(x * x); np.sin(x); np.cos(x); np.tan(x); np.arcsin(np.sin(x)); np.arccos(np.cos(x)); np.arctan(x); np.arctan2(x, x + 3)

@@ -1,5 +1,6 @@
 """What a program gives follows from the program: not from what the session did before, nor from what else is asked for."""
 
+import gc
 import json
 import pickle
 import subprocess
@@ -10,6 +11,9 @@ from places import ROOT
 from sessions import FIXED, drawn
 
 import symgrad as sg
+from symgrad.computing.functions import _evaluators
+from symgrad.graphs.node import _table
+from symgrad.language.recipes import _written
 
 
 def test_programs_alone_and_in_any_order_give_the_same():
@@ -92,3 +96,18 @@ def test_every_operation_comes_back_as_it_was_written():
     for t in (sg.softmax(x), sg.mean(X, axis=0), sg.max(x), sg.logsumexp(X, axis=1), sg.argmax(x), sg.cumsum(x), sg.det(X), X[0, 1:], X.T @ x,
               sg.einsum("ij,j->i", X, x), sg.concatenate([x, x]), sg.where(x > 0, x, 0), sg.var(x), sg.prod(x), x.named("h"), sg.one_hot(sg.argmax(x), 3)):
         assert pickle.loads(pickle.dumps(t)) is t and t.recipe is not None
+
+
+def test_what_is_not_held_is_forgotten():
+    gc.collect()
+    before = len(_table), len(_written), len(_evaluators)
+    x = sg.data("forgotten", 3)
+    y = sg.sum(sg.exp(x) * x)
+    g = sg.gradient(y, x)
+    assert [float(v) for v in g.eval(forgotten=[0.0, 0, 0])] == [1, 1, 1]
+    sg.simplify(sg.hessian(y, x)).eval(forgotten=[0.0, 0, 0])
+    assert len(_evaluators) > before[2]
+    del x, y, g
+    gc.collect()
+    after = len(_table), len(_written), len(_evaluators)
+    assert all(a <= b for a, b in zip(after, before, strict=True))
