@@ -12,9 +12,8 @@ None stands for "the form says nothing".
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sympy as sp
@@ -22,9 +21,19 @@ import sympy as sp
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, contract, literal, literal_value, product, scale, total
 from symgrad.graphs.algebra.linear import logdet
-from symgrad.graphs.algebra.primitives import add, elementwise, reduction, stop
+from symgrad.graphs.algebra.primitives import add, elementwise, reduction
 from symgrad.graphs.algebra.running import cumsum, multiply
-from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.node import Node
+from symgrad.graphs.rewrites.floating import (
+    Floating,
+    as_parts,
+    counting,
+    held,
+    ln,
+    log_of_choice,
+    weighted,
+    without,
+)
 from symgrad.graphs.rewrites.patterns import (
     bare,
     exponential_sum,
@@ -36,18 +45,9 @@ from symgrad.graphs.rewrites.patterns import (
     shifted,
 )
 from symgrad.graphs.table import rebuild
-from symgrad.graphs.weights import MINUS, ONE, Weight, weight
+from symgrad.graphs.weights import MINUS, ONE, weight
 
 DEEPEST = 32  # forms inside forms that are looked into
-LOWEST = -1e30  # below every exponent that matters: no infinity is subtracted from another
-
-
-class Floating(NamedTuple):
-    """mantissa * exp(exponent), the mantissa None for one. `wild`: the whole may overflow although it is not large."""
-
-    mantissa: Node | None
-    exponent: Node
-    wild: bool = False
 
 
 def logarithm(node: Node) -> Node:
@@ -91,7 +91,7 @@ def _log_of_many(argument: Node) -> Node | None:
         return None
     if sign is not None and absolute is None:
         log = elementwise("defined", [elementwise("greater_equal", [sign, literal(0, sign.shape)]), log])
-    return log if by == ONE else add([log, _log(literal(by, log.shape))])
+    return log if by == ONE else add([log, ln(literal(by, log.shape))])
 
 
 def split(node: Node, depth: int = DEEPEST) -> Floating | None:
@@ -112,7 +112,7 @@ def _split(node: Node, depth: int) -> Floating | None:
     by, inner = scaled(node)
     if by != ONE:
         parts = split(inner, depth - 1)
-        return None if parts is None else _scaled(parts, by)
+        return None if parts is None else weighted(parts, by)
     if inner.op is ops.SOFTMAX:
         scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in range(len(inner.shape)) if i not in axes)
@@ -145,18 +145,6 @@ def _split(node: Node, depth: int) -> Floating | None:
     return _of_product(inner, depth) if inner.op is ops.EINSUM else None
 
 
-def _scaled(parts: Floating, by: Weight) -> Floating:
-    """A positive weight goes into the exponent, another into the mantissa."""
-    if is_positive(by):
-        return parts._replace(exponent=add([parts.exponent, _log(literal(by, parts.exponent.shape))]))
-    mantissa = literal(1, parts.exponent.shape) if parts.mantissa is None else parts.mantissa
-    return parts._replace(mantissa=scale(mantissa, by))
-
-
-def _log(node: Node) -> Node:
-    return elementwise("log", [node])
-
-
 def _of_row(node: Node, depth: int) -> Floating | None:
     row, x = node.attrs[0], node.operands[0]
     if row == "exp":
@@ -165,7 +153,7 @@ def _of_row(node: Node, depth: int) -> Floating | None:
         return Floating(None, scale(elementwise("softplus", [scale(x, MINUS)]), MINUS))
     if row == "cosh":  # (exp(x) + exp(-x)) / 2
         tail = elementwise("softplus", [scale(x, weight(-2))])
-        half = _log(literal(sp.Rational(1, 2), x.shape))
+        half = ln(literal(sp.Rational(1, 2), x.shape))
         return Floating(None, add([x, tail, half]), True)
     if row == "where":
         return _of_choice(node, depth)
@@ -188,19 +176,12 @@ def _of_choice(node: Node, depth: int) -> Floating | None:
     known = [split(branch, depth - 1) for branch in branches]
     if all(parts is None for parts in known):
         return None
-    both = [_as_parts(branch) if parts is None else parts for branch, parts in zip(branches, known, strict=True)]
+    both = [as_parts(branch) if parts is None else parts for branch, parts in zip(branches, known, strict=True)]
     mantissas = [literal(1, node.shape) if parts.mantissa is None else parts.mantissa for parts in both]
     plain = all(parts.mantissa is None for parts in both)
     return Floating(None if plain else elementwise("where", [condition, *mantissas]),
                     elementwise("where", [condition, *(parts.exponent for parts in both)]),
                     any(parts.wild for parts in both))
-
-
-def _as_parts(node: Node) -> Floating:
-    value = literal_value(node)
-    if value is not None and is_positive(value):
-        return Floating(None, _log(node))
-    return Floating(node, literal(0, node.shape))
 
 
 def _squeezes(node: Node) -> bool:
@@ -220,7 +201,7 @@ def _of_entries(inner: Node, depth: int) -> Floating | None:
     known = [split(operand, depth - 1) for operand in tensors]
     if all(parts is None for parts in known):
         return None
-    every = [_as_parts(node) if parts is None else parts for node, parts in zip(tensors, known, strict=True)]
+    every = [as_parts(node) if parts is None else parts for node, parts in zip(tensors, known, strict=True)]
     rest = inner.operands[len(every):]
     mantissa = None
     if any(parts.mantissa is not None for parts in every):
@@ -243,7 +224,7 @@ def _of_sum(inner: Node, depth: int) -> Floating | None:
         known += parts is not None
         if parts is None and literal_value(term) is None:
             return None
-        parted.append(_as_parts(scale(term, by)) if parts is None else parts)
+        parted.append(as_parts(scale(term, by)) if parts is None else parts)
     wild = any(parts.wild for parts in parted)
     if all(parts.mantissa is None for parts in parted):
         if not known:
@@ -256,11 +237,11 @@ def _of_sum(inner: Node, depth: int) -> Floating | None:
     negative = any(parts.mantissa is not None and literal_value(parts.mantissa) is not None for parts in parted)
     if not known or not wild and negative:
         return None
-    largest = _counting(parted[0])
+    largest = counting(parted[0])
     for parts in parted[1:]:
-        largest = elementwise("maximum", [largest, _counting(parts)])
-    top = _constant(largest)
-    return Floating(add([_rest(parts, top) for parts in parted]), top, wild)
+        largest = elementwise("maximum", [largest, counting(parts)])
+    top = held(largest)
+    return Floating(add([without(parts, top) for parts in parted]), top, wild)
 
 
 def _of_running_sum(inner: Node, depth: int) -> Floating | None:
@@ -270,27 +251,8 @@ def _of_running_sum(inner: Node, depth: int) -> Floating | None:
         return None
     (axis, reverse), shape = inner.attrs, inner.shape
     kept = [i for i in range(len(shape)) if i != axis]
-    top = broadcast(_constant(reduction(ops.MAX, _counting(parts), (axis,))), kept, shape)
-    return Floating(cumsum(_rest(parts, top), axis, reverse), top, True)
-
-
-def _counting(parts: Floating) -> Node:
-    """The exponents that count: minus infinity where the mantissa is zero."""
-    if parts.mantissa is None or literal_value(parts.mantissa) is not None:
-        return parts.exponent
-    zero = literal(0, parts.exponent.shape)
-    counts = elementwise("not_equal", [parts.mantissa, zero])
-    return elementwise("where", [counts, parts.exponent, literal(-math.inf, zero.shape)])
-
-
-def _constant(largest: Node) -> Node:
-    return stop(elementwise("maximum", [largest, literal(LOWEST, largest.shape)]))
-
-
-def _rest(parts: Floating, top: Node) -> Node:
-    """The parts without exp(top)."""
-    mantissa = literal(1, top.shape) if parts.mantissa is None else parts.mantissa
-    return elementwise("times_exp", [mantissa, add([parts.exponent, top], [ONE, MINUS])])
+    top = broadcast(held(reduction(ops.MAX, counting(parts), (axis,))), kept, shape)
+    return Floating(cumsum(without(parts, top), axis, reverse), top, True)
 
 
 # products -----------------------------------------------------------------------------------------------------
@@ -317,9 +279,9 @@ def _of_product(inner: Node, depth: int) -> Floating | None:
     factors: list[tuple[Node, Sequence[Any]]] = []  # of unknown sign
     exponents: list[tuple[Node, Sequence[Any]]] = []
     for operand, names, parts in zip(inner.operands, inputs, found, strict=True):
-        log = parts.exponent if parts is not None else _log_of_choice(operand)
+        log = parts.exponent if parts is not None else log_of_choice(operand)
         if log is None and positive(operand):
-            log = _log(operand)
+            log = ln(operand)
         if log is not None:
             exponents.append((log, names))
         mantissa = parts.mantissa if parts is not None else operand if log is None else None
@@ -336,8 +298,8 @@ def _of_product(inner: Node, depth: int) -> Floating | None:
     if not inside:
         return Floating(common, shifted(reduction(ops.LOGSUMEXP, exponent, axes)), wild)
     parts = Floating(_together(inside, full, size), exponent)
-    top = _constant(reduction(ops.MAX, _counting(parts), axes))
-    mantissa = total(_rest(parts, broadcast(top, range(len(out)), shape)), axes)
+    top = held(reduction(ops.MAX, counting(parts), axes))
+    mantissa = total(without(parts, broadcast(top, range(len(out)), shape)), axes)
     return Floating(mantissa if common is None else product(mantissa, common), top, wild)
 
 
@@ -361,27 +323,9 @@ def _shifted_factors(inner: Node, found: Sequence[Floating | None]) -> Floating 
             continue
         axes = [i for i, x in enumerate(names) if x not in out]
         kept = [i for i in range(len(names)) if i not in axes]
-        top = _constant(reduction(ops.MAX, parts.exponent, axes))
-        factors.append(_rest(parts, broadcast(top, kept, operand.shape)))
+        top = held(reduction(ops.MAX, parts.exponent, axes))
+        factors.append(without(parts, broadcast(top, kept, operand.shape)))
         tops.append(contract([top], [[names[i] for i in kept]], out, sizes))
     return Floating(contract(factors, inputs, out, sizes), add(tops), True) if tops else None
 
 
-def _log_of_choice(node: Node) -> Node | None:
-    """log of truth values, or of literals chosen by a condition: minus infinity for what is not chosen."""
-    node = bare(node)
-    shape, minus_infinity = node.shape, literal(-math.inf, node.shape)
-    if node.dtype == BOOLEAN:
-        return elementwise("where", [node, literal(0, shape), minus_infinity])
-    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
-        return None
-    values = [literal_value(branch) for branch in node.operands[1:]]
-    if not all(value is not None and (value.number == 0 or is_positive(value)) for value in values):
-        return None
-    logs = [_log_literal(branch) for branch in node.operands[1:]]
-    return elementwise("where", [node.operands[0], *logs])
-
-
-def _log_literal(node: Node) -> Node:
-    value = literal_value(node)
-    return literal(-math.inf, node.shape) if value is None or value.number == 0 else _log(node)
