@@ -6,18 +6,20 @@ delta for the label that the first term uses twice, U on the right: Uᵀ (diag(p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import count
 from typing import Any
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.node import Node
-from symgrad.graphs.textbook.bases import Labels, Powers, powers
+from symgrad.graphs.textbook.bases import Key, Labels, Powers, powers
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, scaled_product, written
 from symgrad.graphs.weights import Weight
 
+DENOMINATORS = 3  # of some terms: of more there is no common one that is shorter
 FACTORED = 12  # terms of a sum in which common factors are looked for
 Factors = list[tuple[Node, Labels]]
 Terms = list[tuple[Node, Weight]]
@@ -33,24 +35,48 @@ def shared_factors(node: Node) -> Iterator[Pulled]:
 
 def _shared_bases(node: Node, terms: Sequence[Node], weights: Sequence[Weight]) -> Iterator[Pulled]:
     """A base on axes of the sum: to its least exponent, if all terms have it, or if it is a denominator of some."""
-    axes = tuple(range(len(node.shape)))
     read = [powers_of(term) for term in terms]
-    keys = list(dict.fromkeys(key for each in read for key in each.bases if set(key[1]) <= set(axes)))
-    for base, labels in keys:
-        least = min(each.bases.get((base, labels), Fraction(0)) for each in read)
-        if least == 0:
-            continue
-        made: Terms = []
-        for each, by in zip(read, weights, strict=True):
-            less = Powers(each.out, dict(each.sizes), each.by, dict(each.bases))
-            less.put(base, labels, -least)
-            made.append((written(less), by))
-        front = powers(base, least)
+    found = _least(node, read)
+    everywhere = {key: least for key, least in found.items() if all(key in each.bases for each in read)}
+    if len(found) - len(everywhere) > DENOMINATORS:
+        found = everywhere
+    for key, least in found.items():
+        yield _without(node, {key: least}, read, weights)
 
-        def whole(body: Node, front: Sequence[Node] = front, labels: Labels = labels) -> Node:
-            return contract([*front, body], [*[labels] * len(front), axes], axes, dict(enumerate(node.shape)))
 
-        yield whole, made
+def with_all_in_front(node: Node) -> Node:
+    """A sum with all bases in front that all of its terms have."""
+    terms, weights = zip(*pairs_of(node), strict=True)
+    read = [powers_of(term) for term in terms]
+    shared = {key: e for key, e in _least(node, read).items() if all(key in each.bases for each in read)}
+    if not shared:
+        return node
+    whole, made = _without(node, shared, read, weights)
+    return whole(joined(made))
+
+
+def _least(node: Node, read: Sequence[Powers]) -> dict[Key, Fraction]:
+    """The bases on axes of the sum whose least exponent is not zero."""
+    axes = set(range(len(node.shape)))
+    keys = dict.fromkeys(key for each in read for key in each.bases if axes.issuperset(key[1]))
+    return {key: least for key in keys if (least := min(each.bases.get(key, Fraction(0)) for each in read))}
+
+
+def _without(node: Node, shared: Mapping[Key, Fraction], read: Sequence[Powers], weights: Sequence[Weight]) -> Pulled:
+    made: Terms = []
+    for each, by in zip(read, weights, strict=True):
+        less = Powers(each.out, dict(each.sizes), each.by, dict(each.bases))
+        for (base, labels), e in shared.items():
+            less.put(base, labels, -e)
+        made.append((written(less), by))
+    front = [(factor, labels) for (base, labels), e in shared.items() for factor in powers(base, e)]
+    axes = tuple(range(len(node.shape)))
+
+    def whole(body: Node) -> Node:
+        nodes, names = [factor for factor, _ in front], [labels for _, labels in front]
+        return contract([*nodes, body], [*names, axes], axes, dict(enumerate(node.shape)))
+
+    return whole, made
 
 
 # matrices at a summed label ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ class Length:
     def __init__(self) -> None:
         self.known: dict[Node, float] = {}
         self.words: dict[Node, str] = {}
+        self.forms: dict[tuple[str, Node], Node] = {}  # of sums and products: many ways lead by one
 
     def __call__(self, node: Node) -> float:
         for each in topological([node], enter=lambda n: n not in self.known):

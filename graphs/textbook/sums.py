@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm
+from typing import Any
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add, elementwise
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, order
 from symgrad.graphs.rewrites.patterns import row_of
-from symgrad.graphs.textbook.factors import FACTORED, shared_factors
+from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.factors import FACTORED, shared_factors, with_all_in_front
 from symgrad.graphs.textbook.length import Length
-from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product
+from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product, unweighted
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
 
@@ -28,16 +31,29 @@ def sum_form(node: Node, length: Length) -> Node:
     """A sum in its shortest writing."""
     if not is_sum(node):
         return scaled_product(node)
+    if (key := ("sum", node)) not in length.forms:
+        length.forms[key] = _shortest(node, length)
+    return length.forms[key]
+
+
+def _shortest(node: Node, length: Length) -> Node:
     plain = joined(pairs_of(node))
     if (turned := _complement(plain)) is not None:
         return turned
     found = [plain, *_factored(plain, length)]
     if plain is not node:
         found += _factored(node, length)
+    if (opened := _with_factors_in_front(plain)) is not plain:
+        found += _factored(opened, length)
     whole = multiplied_out(plain)
     if whole is not None:
         found += [whole, *_factored(whole, length)]
-    return min((_hoisted(_arranged(each, length)) for each in found), key=length)
+    return min((_hoisted(_arranged(each, length)) for each in found), key=lambda each: _rank(each, length))
+
+
+def _rank(node: Node, length: Length) -> tuple[Any, ...]:
+    """The shorter first, of the same length a sum of more terms; then by content, so that no order shows."""
+    return length(node), -len(unweighted(node)[0].operands), order(node)
 
 
 def _complement(node: Node) -> Node | None:
@@ -56,6 +72,15 @@ def _complement(node: Node) -> Node | None:
 
 def product_in_sum_form(node: Node, length: Length) -> Node:
     """A product multiplied out over a sum in which it cancels something: σ (1 - σ) (y/σ - (1 - y)/(1 - σ))."""
+    if (key := ("product", node)) not in length.forms:
+        length.forms[key] = _multiplied(node, length)
+    return length.forms[key]
+
+
+def _multiplied(node: Node, length: Length) -> Node:
+    opened = _with_factors_in_front(node) if unweighted(node)[0].op is ops.EINSUM else node
+    if opened is not node and length(opened) <= length(node):
+        node = opened
     for terms in cancelling(node):
         inner = [(product_in_sum_form(each, length), by) for each, by in terms]
         whole = sum_form(joined(inner), length) if inner else zeros(node.shape, node.dtype)
@@ -72,9 +97,20 @@ def _factored(node: Node, length: Length) -> list[Node]:
     for whole, terms in shared_factors(node):
         body = sum_form(joined(terms), length) if len(terms) > 1 else scale(*terms[0])
         made = scaled_product(whole(body))
-        if length(made) < length(best[0] if best else node):
-            best = [made]
+        if length(made) < length(node):
+            best.append(made)
     return best
+
+
+def _with_factors_in_front(node: Node) -> Node:
+    """The sum with what the terms of each sum in its products share in front, so that all terms may share it."""
+    pairs = []
+    for term, by in pairs_of(node):
+        if term.op is ops.EINSUM and any(map(is_sum, term.operands)):
+            inner = tuple(with_all_in_front(o) if is_sum(o) else o for o in term.operands)
+            term = term if inner == term.operands else scaled_product(rebuild(term, inner))
+        pairs.append((term, by))
+    return joined(pairs)
 
 
 def _arranged(node: Node, length: Length) -> Node:
