@@ -193,7 +193,7 @@ def _open(node: Node) -> bool:
 
 
 def _apart(node: Node) -> list[Factor]:
-    """A contraction as the product of what no summed label connects: (B x) and y of Σ_k B_ik x_k y_i."""
+    """A contraction as the product of what no summed label connects: (B x) and y of ∑_k B_ik x_k y_i."""
     inputs, out = node.attrs
     groups: list[tuple[set[int], list[int]]] = []
     for i, labels in enumerate(inputs):

@@ -8,7 +8,7 @@ part of the gradient only, so C and D are made symmetric.
 
 *Entries.* Where the gradient of an entry x is c0 f0(x) + c1 f1(x), the equation is f0/f1 (x) = -c1/c0, and a power, a
 log, an exp or a quotient of affine functions is inverted. On a simplex a multiplier for the sum is added (so what is
-constant along the last axis does not count): -Σ c log p gives c / Σ c, and Σ p log p + Σ d p gives softmax(-d).
+constant along the last axis does not count): -∑ c log p gives c / Σ c, and ∑ p log p + ∑ d p gives softmax(-d).
 """
 
 from __future__ import annotations

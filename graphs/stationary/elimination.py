@@ -3,7 +3,7 @@
 Block elimination of a joint linear system is the special case in which every gradient is affine: the Hessian of
 what is left is the Schur complement. Variables whose own Hessian is cheapest to invert go first, so an intercept is
 eliminated before a matrix of weights, as in a textbook. A constraint c = 0 adds a multiplier λ as one more variable
-of `loss + Σ λ c`, whose gradient is c: it becomes solvable once the others are put in.
+of `loss + ∑ λ c`, whose gradient is c: it becomes solvable once the others are put in.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Classes:
 
 
 class TermSides(NamedTuple):
-    """A term as `Σ_s left_sr middle_s right_sc`: nothing but the summed labels connects rows and columns."""
+    """A term as `∑_s left_sr middle_s right_sc`: nothing but the summed labels connects rows and columns."""
 
     left: Node  # batch, summed, rows
     right: Node  # batch, summed, columns

@@ -5,7 +5,7 @@ sample). It is expanded into flat products (`algebra/flattening.py`), and their 
 
 - a label on a row axis and on the same column axis is an axis of blocks; on all of them, a diagonal;
 - pairs of axes that no operand connects are the factors of a Kronecker product; if only summed labels connect
-  them it is a sum of such products over these labels (Khatri and Rao), `Σ_t A_t ⊗ B_t`;
+  them it is a sum of such products over these labels (Khatri and Rao), `∑_t A_t ⊗ B_t`;
 - the same operands beside the rows and beside the columns are a Gram matrix `X' diag(s) X`, and what lies on the
   summed labels between them is s;
 - nothing in common between rows and columns but few summed entries is low rank.
@@ -163,7 +163,7 @@ def _kronecker(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixF
 
 
 def _loose(form: MatrixForm, pairs: Sequence[Pair], deepest: int) -> MatrixForm | None:
-    """One term whose operands are connected by summed labels only: Σ_t A_t ⊗ B_t."""
+    """One term whose operands are connected by summed labels only: ∑_t A_t ⊗ B_t."""
     if len(form.terms) != 1:
         return None
     (term,) = form.terms

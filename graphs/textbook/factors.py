@@ -1,6 +1,6 @@
 """What all terms of a sum share: bases with axes of the sum, to the least exponent, and matrices at a summed label.
 
-x/s² + y/s³ share s^-3; Xᵀ a - Xᵀ b share Xᵀ; Σ_i U_ia p_i U_ib - (Uᵀ p)_a (Uᵀ p)_b share Uᵀ on the left and, with a
+x/s² + y/s³ share s^-3; Xᵀ a - Xᵀ b share Xᵀ; ∑_i U_ia p_i U_ib - (Uᵀ p)_a (Uᵀ p)_b share Uᵀ on the left and, with a
 delta for the label that the first term uses twice, U on the right: Uᵀ (diag(p) - p pᵀ) U.
 """
 
@@ -16,7 +16,7 @@ from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.node import Node
 from symgrad.graphs.textbook.bases import Key, Labels, Powers, powers
-from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, scaled_product, written
+from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, powers_of, scaled_product, written
 from symgrad.graphs.weights import Weight
 
 DENOMINATORS = 3  # of some terms: of more there is no common one that is shorter
@@ -151,7 +151,8 @@ def factors_of(node: Node, deep: bool = False) -> Factors:
     stack: Factors = [(node, axes)]
     while stack:
         each, labels = stack.pop()
-        if each.op is ops.EINSUM and (each is node or deep or _is_open(each)):
+        fits = len(found) + len(stack) + len(each.operands) <= MOST
+        if each.op is ops.EINSUM and (each is node or fits and (deep or _is_open(each))):
             inputs, out = each.attrs
             place: dict[int, Any] = dict(zip(out, labels, strict=True))
             number = next(fresh)

@@ -25,6 +25,7 @@ class Length:
         self.known: dict[Node, float] = {}
         self.words: dict[Node, str] = {}
         self.forms: dict[tuple[str, Node], Node] = {}  # of sums and products: many ways lead by one
+        self.tries = 0  # writings that may still be tried for the node in work
 
     def __call__(self, node: Node) -> float:
         for each in topological([node], enter=lambda n: n not in self.known):

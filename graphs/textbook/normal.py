@@ -22,6 +22,7 @@ from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product
 from symgrad.graphs.textbook.sums import product_in_sum_form, sum_form
 
 ROUNDS = 4
+TRIES = 40  # writings of one sum: what has more ways to be written has none that is short
 
 
 def textbook(root: Node, keep: Collection[Node] = (), declared: bool = True) -> Node:
@@ -46,6 +47,7 @@ def textbook(root: Node, keep: Collection[Node] = (), declared: bool = True) -> 
 
 def formed(node: Node, length: Length) -> Node:
     """A node whose operands have their form already."""
+    length.tries = TRIES
     node = untied(node)
     if is_sum(node):
         return _whole_sum(node, length)

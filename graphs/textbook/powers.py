@@ -107,7 +107,7 @@ def _read(into: Powers, node: Node, labels: Labels, power: Fraction) -> None:
     while stack:
         node, labels, p = stack.pop()
         rule = _RULES.get(node.attrs[0]) if node.op is ops.ELEMENTWISE else _NODES.get(node.op)
-        parts = rule(into, node, labels, p) if rule is not None else None
+        parts = rule(into, node, labels, p) if rule is not None and len(into.bases) + len(stack) < MOST else None
         if parts is None:
             into.put(node, labels, p)
         else:
@@ -147,7 +147,7 @@ def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
 def _multiplied(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """The factors of a product that sums nothing; under a root only what may leave it."""
     inputs, out = node.attrs
-    if {x for names in inputs for x in names} != set(out) or len(set(out)) < len(out):
+    if len(inputs) > MOST or {x for names in inputs for x in names} != set(out) or len(set(out)) < len(out):
         return None
     place = dict(zip(out, labels, strict=True))
     if p.denominator == 1:

@@ -10,7 +10,7 @@ from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.node import Node
 from symgrad.graphs.textbook.bases import Labels
 from symgrad.graphs.textbook.factors import Factors, Terms, factors_of
-from symgrad.graphs.textbook.powers import bases_of, is_sum, pairs_of, scaled_product, unweighted
+from symgrad.graphs.textbook.powers import MOST, bases_of, is_sum, pairs_of, scaled_product, unweighted
 from symgrad.graphs.weights import ONE, Weight, times
 
 TERMS = 24  # a sum is multiplied out up to so many terms
@@ -49,9 +49,11 @@ def cancelling(node: Node) -> Iterator[Terms]:
     A sum that a contraction has to itself is one, too: the sum of centred entries is zero.
     """
     bare, by = unweighted(node)
-    if bare.op is not ops.EINSUM:
+    if bare.op is not ops.EINSUM or len(bare.operands) > MOST:
         return
     factors = factors_of(bare)
+    if len(factors) > MOST:
+        return
     for place, (total, labels) in enumerate(factors):
         if not is_sum(total) or factors.count((total, labels)) > 1:
             continue
@@ -68,6 +70,8 @@ def cancelling(node: Node) -> Iterator[Terms]:
 def _cancels(term: Node, labels: Labels, rest: Factors) -> bool:
     """Does a term of a sum hold the reciprocal of a factor beside the sum, or the other way round?"""
     rank = len(labels)
+    if term.op is ops.EINSUM and len(term.operands) > MOST:
+        return False
     inner = [(o, tuple(labels[x] if isinstance(x, int) and x < rank else ("term", x) for x in names))
              for o, names in factors_of(term)]
     mine, theirs = bases_of(inner), bases_of(rest)

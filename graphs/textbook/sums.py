@@ -22,9 +22,12 @@ from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.factors import FACTORED, shared_factors, with_all_in_front
 from symgrad.graphs.textbook.length import Length
-from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product, unweighted
+from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, scaled_product, unweighted
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
+
+
+LONG = 48.0  # pieces of a sum: what is longer is no formula to be read, and stays
 
 
 def sum_form(node: Node, length: Length) -> Node:
@@ -40,10 +43,12 @@ def _shortest(node: Node, length: Length) -> Node:
     plain = joined(pairs_of(node))
     if (turned := _complement(plain)) is not None:
         return turned
+    if length(plain) > LONG:
+        return _hoisted(_arranged(plain, length))
     found = [plain, *_factored(plain, length)]
     if plain is not node:
         found += _factored(node, length)
-    if (opened := _with_factors_in_front(plain)) is not plain:
+    if (opened := _with_factors_in_front(plain, length)) is not plain:
         found += _factored(opened, length)
     whole = multiplied_out(plain)
     if whole is not None:
@@ -78,7 +83,7 @@ def product_in_sum_form(node: Node, length: Length) -> Node:
 
 
 def _multiplied(node: Node, length: Length) -> Node:
-    opened = _with_factors_in_front(node) if unweighted(node)[0].op is ops.EINSUM else node
+    opened = _with_factors_in_front(node, length) if unweighted(node)[0].op is ops.EINSUM else node
     if opened is not node and length(opened) <= length(node):
         node = opened
     for terms in cancelling(node):
@@ -95,6 +100,9 @@ def _factored(node: Node, length: Length) -> list[Node]:
         return []
     best: list[Node] = []
     for whole, terms in shared_factors(node):
+        if length.tries <= 0:
+            break
+        length.tries -= 1
         body = sum_form(joined(terms), length) if len(terms) > 1 else scale(*terms[0])
         made = scaled_product(whole(body))
         if length(made) < length(node):
@@ -102,12 +110,12 @@ def _factored(node: Node, length: Length) -> list[Node]:
     return best
 
 
-def _with_factors_in_front(node: Node) -> Node:
+def _with_factors_in_front(node: Node, length: Length) -> Node:
     """The sum with what the terms of each sum in its products share in front, so that all terms may share it."""
     pairs = []
     for term, by in pairs_of(node):
-        if term.op is ops.EINSUM and any(map(is_sum, term.operands)):
-            inner = tuple(with_all_in_front(o) if is_sum(o) else o for o in term.operands)
+        if term.op is ops.EINSUM and len(term.operands) <= MOST and any(map(is_sum, term.operands)):
+            inner = tuple(with_all_in_front(o) if is_sum(o) and length(o) <= LONG else o for o in term.operands)
             term = term if inner == term.operands else scaled_product(rebuild(term, inner))
         pairs.append((term, by))
     return joined(pairs)

@@ -1,4 +1,4 @@
-"""The formula of a structured matrix: `blockdiag_i(2 Vᵀ diag(O_i) V)`, `Xᵀ X ⊗ I`, `Σ_t (diag(p_t) - p_t p_tᵀ) ⊗ x_t x_tᵀ`.
+"""The formula of a structured matrix: `blockdiag_i(2 Vᵀ diag(O_i) V)`, `Xᵀ X ⊗ I`, `∑_t (diag(p_t) - p_t p_tᵀ) ⊗ x_t x_tᵀ`.
 
 A matrix whose rows and columns are one axis each prints as any tensor does; with more axes its rows and columns
 are numbered in row-major order, as `vec` of the variable is.

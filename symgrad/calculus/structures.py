@@ -35,7 +35,7 @@ class Structure:
 
     Its rows have the axes of `y` (for a Hessian of `x`), its columns those of `x`. Results are tensors. Over
     samples there is one matrix per sample. The parts of a structure may be stacks of matrices: those inside blocks
-    have the axes of the blocks in front, the factors of `Σ_t A_t ⊗ B_t` an axis for t; `stack` are these sizes.
+    have the axes of the blocks in front, the factors of `∑_t A_t ⊗ B_t` an axis for t; `stack` are these sizes.
 
     >>> x = sg.data("x", 3)
     >>> J = sg.structure(sg.jacobian(sg.tanh(x), x))

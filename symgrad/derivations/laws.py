@@ -22,7 +22,7 @@ from symgrad.language.reduction import logsumexp, softmax
 from symgrad.language.symbols import dim
 from symgrad.language.tensor import Tensor, wrap
 
-CHAIN = {"unicode": "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v",
+CHAIN = {"unicode": "G_v = ∑_u (∂u/∂v)ᵀ G_u, over all u that use v",
          "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
 USERS: dict[str, Sentence] = {"unicode": (), "latex": (" over all ", Math("u"), " that use ", Math("v"))}  # ends it
 CHAIN_RULE, DERIVED = "Chain rule", "Derived by SymPy"

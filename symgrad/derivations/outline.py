@@ -208,7 +208,7 @@ def _answers(d: Transcript, style: str) -> tuple[str, ...]:
 
 def _total(d: Transcript, style: str) -> str:
     """L as the weighted sum over samples."""
-    r, sum_ = text.show(d.graph[-1].leaf, style), "Σ_t" if style == "unicode" else r"\sum_t"
+    r, sum_ = text.show(d.graph[-1].leaf, style), "∑_t" if style == "unicode" else r"\sum_t"
     return f"L = {text.weight_text(d.weight, style)}{sum_} {r}_t"
 
 

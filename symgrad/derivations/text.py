@@ -46,7 +46,7 @@ def formula(step: Stage, style: str, mode: str) -> str:
     total = f"{nabla(show(step.box.leaf, style), 'L', style)} = "
     text = show(step.batch, style, mode)
     if by_indices(text) and step.world is not None:  # matrices of samples: the sum over samples says it better
-        sum_ = r"\sum_t" if style == "latex" else "Σ_t"
+        sum_ = r"\sum_t" if style == "latex" else "∑_t"
         inner = show(step.node, style, "sample")
         inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
         return f"{total}{weight_text(step.world.weight, style)}{sum_} {inner}"
@@ -66,7 +66,7 @@ def _mean(step: Stage, style: str, mode: str) -> str:
     names = ", ".join(show(s.box.leaf, style) for s in step.parts)
     if style == "latex":
         return rf"\nabla_{{\theta}} L = {weight_text(step.weight, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
-    return f"∇_θ L = {weight_text(step.weight, style)}Σ_t G_θ,  θ = {names}"
+    return f"∇_θ L = {weight_text(step.weight, style)}∑_t G_θ,  θ = {names}"
 
 
 def weight_text(by: Weight | None, style: str) -> str:

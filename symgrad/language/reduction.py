@@ -65,7 +65,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, over: Size | None = 
 
     >>> T = sg.dim("T")
     >>> print(sg.mean(sg.data("x", over=T), over=T))
-    1/T Σ_t x_t
+    1/T ∑_t x_t
     """
     return _reduce("mean", x, axis, keepdims, over, _average, empty=False)
 
@@ -79,7 +79,7 @@ def empirical_risk(t: Tensor) -> Tensor:
 
     >>> x = sg.data("x", 3, over=sg.dim("T"))
     >>> print(sg.empirical_risk(x @ x))
-    1/T Σ_t ‖x_t‖²
+    1/T ∑_t ‖x_t‖²
     """
     t = as_tensor(t, "empirical_risk")
     if t.over is None:

@@ -29,7 +29,7 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
     matrix occurs only under `logdet` and `inv` or linearly (`logdet S + tr(S^-1 C)`: S = C), and where each entry
     stands by itself under powers, `log` or `exp`. `constraints`: a tensor, list or dict of expressions, affine in the
     variables, that must be zero; with `multipliers=True` the result is (solution, multipliers in the form of
-    `constraints`), for `loss + Σ λ c`. A parameter declared `simplex` sums to 1; that it is not negative is not a
+    `constraints`), for `loss + ∑ λ c`. A parameter declared `simplex` sums to 1; that it is not negative is not a
     constraint here, so look at the entries of a quadratic loss.
 
     The result is the one stationary point wherever the matrices that the formula inverts are regular, and the logarithms

@@ -176,7 +176,7 @@ def by(name, **more):
 P = "softmax(W x_t)"
 CASES = {
     "logistic batch": Case(logistic_batch, "gram", "Xᵀ diag(σ(X w) ⊙ (1 - σ(X w))) X"),
-    "logistic samples": Case(logistic_samples, "gram", "1/T Σ_t σ(wᵀ x_t) (1 - σ(wᵀ x_t)) x_t x_tᵀ"),
+    "logistic samples": Case(logistic_samples, "gram", "1/T ∑_t σ(wᵀ x_t) (1 - σ(wᵀ x_t)) x_t x_tᵀ"),
     "masked U": Case(by(masked), "block_diagonal", "blockdiag_i(2 Vᵀ diag(O_i) V)", ("gram",)),
     "masked V": Case(by(masked, by="V"), "block_diagonal", "blockdiag_i(2 Uᵀ diag(O[:, i]) U)", ("gram",)),
     "masked U V": Case(by(masked, and_by="V"), "sum",
@@ -186,7 +186,7 @@ CASES = {
     "cross entropy, ridge": Case(cross_entropy_and_ridge, "diagonal_plus_low_rank",
                                  "diag(softmax(z)) + λ I - softmax(z) softmax(z)ᵀ", ("diagonal", "gram")),
     "softmax regression": Case(by(softmax_regression), "kronecker",
-                               f"1/T Σ_t (diag({P}) - {P} {P}ᵀ) ⊗ x_t x_tᵀ",
+                               f"1/T ∑_t (diag({P}) - {P} {P}ᵀ) ⊗ x_t x_tᵀ",
                                ("diagonal_plus_low_rank", "gram"), regular=False),
     "softmax regression, per sample": Case(by(softmax_regression, closed=False), "kronecker",
                                            "(diag(softmax(W x)) - softmax(W x) softmax(W x)ᵀ) ⊗ x xᵀ",
@@ -194,9 +194,9 @@ CASES = {
     "matrix least squares": Case(matrix_least_squares, "kronecker", "2 Xᵀ X ⊗ I", ("gram", "diagonal")),
     "ridge": Case(ridge, "sum", "Xᵀ X + λ I", ("gram", "diagonal")),
     "tanh net W1": Case(by(tanh_net), "kronecker",
-                        "Σ_t (2/T diag(v₁_t) W₂ᵀ W₂ diag(v₁_t) - 4/T diag(v₁_t ⊙ x¹_t ⊙ (W₂ᵀ (W₂ x¹_t - y_t)))) ⊗ "
+                        "∑_t (2/T diag(v₁_t) W₂ᵀ W₂ diag(v₁_t) - 4/T diag(v₁_t ⊙ x¹_t ⊙ (W₂ᵀ (W₂ x¹_t - y_t)))) ⊗ "
                         "x_t x_tᵀ, where x¹ = tanh(W₁ x); v₁ = 1 - x¹ ⊙ x¹", ("sum", "gram")),
-    "tanh net W2": Case(by(tanh_net, by="W2"), "kronecker", "2/T I ⊗ (Σ_t tanh(W₁ x_t) tanh(W₁ x_t)ᵀ)",
+    "tanh net W2": Case(by(tanh_net, by="W2"), "kronecker", "2/T I ⊗ (∑_t tanh(W₁ x_t) tanh(W₁ x_t)ᵀ)",
                         ("diagonal", "gram"), regular=False),
     "tanh net W1 W2": Case(by(tanh_net, and_by="W2"), "sum", None, ("kronecker", "dense")),
     "attention": Case(attention, "block_diagonal", None, ("dense",)),

@@ -171,7 +171,7 @@ def test_a_step_unfolds_into_single_operations(lecture):
 
 def test_a_sum_over_uses_unfolds_into_its_terms():
     step = next(s for s in derived.derivation("recurrent").steps if s.name == "G_{U}")
-    assert step.general == "G_v = Σ_u (∂u/∂v)ᵀ G_u, over all u that use v" and step.by == (11, 13, 15, 17)
+    assert step.general == "G_v = ∑_u (∂u/∂v)ᵀ G_u, over all u that use v" and step.by == (11, 13, 15, 17)
     assert [s.formula for s in step.steps][:2] == ["(∂a¹/∂U)ᵀ G_a¹ = G_a¹ h₀ᵀ", "(∂a²/∂U)ᵀ G_a² = G_a² h₁ᵀ"]
 
 
@@ -212,7 +212,7 @@ def test_attention_names_scores_and_weights():
     d = derived.derivation("attention")
     assert [s.formula for s in d.steps if s.kind == "forward"][3:] == [
         "v₁ = 1/√2 a³ a²ᵀ", "v₂ = softmax(v₁)", "r = ‖v₂ a¹ - y‖_F²"]
-    assert "∇_W_Q L = 1/T Σ_t xᵀ G_a³" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
+    assert "∇_W_Q L = 1/T ∑_t xᵀ G_a³" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
 
 
 def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():

@@ -27,7 +27,7 @@ from symgrad.drawing.pictures.typeset import FONT_FILE, covers, formula, text_wi
 from symgrad.graphs.errors import BackendError, SymgradError
 
 SVG = "{http://www.w3.org/2000/svg}"
-SYMBOLS = "aAzZ019 ¹²³⁴⁰₀₁₂ᵀ⁻ ∇∂Σ‖⊙⊗×·σ→≤ℝ αβγδεζηθικλμνξοπρςστυφχψω ΓΔΘΛΞΠΣΦΨΩ"
+SYMBOLS = "aAzZ019 ¹²³⁴⁰₀₁₂ᵀ⁻ ∇∂∑Σ‖⊙⊗×·σ→≤ℝ αβγδεζηθικλμνξοπρςστυφχψω ΓΔΘΛΞΠΣΦΨΩ"
 
 
 def up(number):

@@ -56,7 +56,7 @@ TARGETS = [
     (sg.gradient(sg.losses.cross_entropy(z, label), z), "softmax(z) - e_y", r"\operatorname{softmax}(z) - e_{y}"),
     (sg.losses.cross_entropy(z, label), "logsumexp(z) - z_y", r"\operatorname{logsumexp}(z) - z_{y}"),
     (sg.diag(prob) - sg.outer(prob, prob), "diag(p) - p pᵀ", r"\operatorname{diag}(p) - p p^{\top}"),
-    (sg.mean(sg.sum((W @ x - target) ** 2), over=T), "1/T Σ_t ‖W x_t - y_t‖²",
+    (sg.mean(sg.sum((W @ x - target) ** 2), over=T), "1/T ∑_t ‖W x_t - y_t‖²",
      r"\frac{1}{T} \sum_{t} \left\lVert W x_{t} - y_{t} \right\rVert^{2}"),
 ]
 

@@ -126,8 +126,8 @@ def test_every_sample_of_a_mean_gets_one_letter():
     T = sg.dim("T")
     x = sg.data("x", 3, over=T)
     centred = x - sg.mean(x, over=T)
-    assert str(centred) == "x - 1/T Σ_t x_t"
-    assert str(sg.mean(sg.sum(centred**2), over=T)) == "1/T Σ_t ‖x_t - 1/T Σ_s x_s‖²"
+    assert str(centred) == "x - 1/T ∑_t x_t"
+    assert str(sg.mean(sg.sum(centred**2), over=T)) == "1/T ∑_t ‖x_t - 1/T ∑_s x_s‖²"
 
 
 def closed():
@@ -164,7 +164,7 @@ def test_letters_avoid_sizes_and_names():
     A = sg.data("A", (i, 2))
     assert str(sg.jacobian(A @ A.T, A)).count("i") == 0
     x, letter = sg.data("x", over=t), sg.data("t")
-    assert str(sg.sum(letter * x, over=t)) == "t Σ_s x_s"
+    assert str(sg.sum(letter * x, over=t)) == "t ∑_s x_s"
 
 
 def test_a_letter_of_an_axis_is_not_one_of_a_sample():

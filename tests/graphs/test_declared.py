@@ -63,8 +63,8 @@ SIMPLER = {  # a scalar, what it is differentiated by, and the gradient as it pr
     "Gauss by C": (gauss(b - mu, C), C, "1/2 C⁻¹ - 1/2 C⁻¹ (b - μ) (b - μ)ᵀ C⁻¹"),
     "Gauss by mu, ambient": (gauss(b - mu, A), mu, "-1/2 (A⁻¹ + A⁻ᵀ) (b - μ)"),
     "Gauss by A, ambient": (gauss(b - mu, A), A, "1/2 A⁻ᵀ - 1/2 A⁻ᵀ (b - μ) (b - μ)ᵀ A⁻ᵀ"),
-    "Gauss by mu, mean": (sg.empirical_risk(gauss(xs - mu, C)), mu, "-1/T Σ_t C⁻¹ (x_t - μ)"),
-    "Gauss by C, mean": (sg.empirical_risk(gauss(xs - mu, C)), C, "1/2 (C⁻¹ - 1/T C⁻¹ (Σ_t (x_t - μ) (x_t - μ)ᵀ) C⁻¹)"),
+    "Gauss by mu, mean": (sg.empirical_risk(gauss(xs - mu, C)), mu, "-1/T ∑_t C⁻¹ (x_t - μ)"),
+    "Gauss by C, mean": (sg.empirical_risk(gauss(xs - mu, C)), C, "1/2 (C⁻¹ - 1/T C⁻¹ (∑_t (x_t - μ) (x_t - μ)ᵀ) C⁻¹)"),
     "Gauss, one sample": (gauss(xs - mu, C), mu, "-C⁻¹ (x - μ)"),
     "Gauss by solve": (0.5 * sg.logdet(C) + 0.5 * ((b - mu) @ sg.solve(C, b - mu)), C, "1/2 C⁻¹ - 1/2 C⁻¹ (b - μ) (b - μ)ᵀ C⁻¹"),
 }
@@ -174,7 +174,7 @@ def test_the_gradient_of_the_logistic_loss(name):
     label = sg.data("y", over=T)
     a = xs @ w
     risk = sg.empirical_risk(BINARY[name](label, 1 / (1 + sg.exp(-a)) if name == "raw" else sg.sigmoid(a)))
-    assert str(grad(risk, w)) == "1/T Σ_t (σ(wᵀ x_t) - y_t) x_t"
-    assert str(sg.hessian(risk, w)) == "1/T Σ_t σ(wᵀ x_t) (1 - σ(wᵀ x_t)) x_t x_tᵀ"
+    assert str(grad(risk, w)) == "1/T ∑_t (σ(wᵀ x_t) - y_t) x_t"
+    assert str(sg.hessian(risk, w)) == "1/T ∑_t σ(wᵀ x_t) (1 - σ(wᵀ x_t)) x_t x_tᵀ"
     weights = sg.data("c", n)
     assert "σ(X w)" in str(grad(total(weights * BINARY[name](t, s)), w))

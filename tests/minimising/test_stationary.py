@@ -232,21 +232,21 @@ def test_printed_formulas():
     assert printed["weights of each target"] == ["(Xᵀ X)⁻¹ Xᵀ Y"]
     assert printed["matrix from the left"] == ["Yᵀ X (Xᵀ X)⁻¹"]
     assert printed["both sides"] == ["(Aᵀ A)⁻¹ Aᵀ C Bᵀ (B Bᵀ)⁻¹"]
-    assert printed["over samples"] == ["(Σ_s t_s x_sᵀ) (Σ_s x_s x_sᵀ)⁻¹"]
-    assert printed["line"] == ["(Σ_t u_t (v_t - 1/T Σ_s v_s))/(Σ_t u_t (u_t - 1/T Σ_s u_s))", "1/T Σ_t (v_t - a^* u_t)"]
+    assert printed["over samples"] == ["(∑_s t_s x_sᵀ) (∑_s x_s x_sᵀ)⁻¹"]
+    assert printed["line"] == ["(∑_t u_t (v_t - 1/T ∑_s v_s))/(∑_t u_t (u_t - 1/T ∑_s u_s))", "1/T ∑_t (v_t - a^* u_t)"]
     assert printed["per sample"] == ["x/(1 + λ)"]
     assert printed["apart"] == ["(Xᵀ X)⁻¹ Xᵀ y", "c"]
     assert printed["covariance"] == ["A"] and printed["symmetric covariance"] == ["D"]
     assert printed["precision"] == ["2 D⁻¹"] and printed["precision, any matrix"] == ["A⁻¹"]
     assert printed["gaussian"] == printed["gaussian by solve"][::-1] == [
-        "1/T Σ_t x_t", "1/T Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ"]
-    assert printed["gaussian by precision"] == ["1/T Σ_t x_t", "T (Σ_t (x_t - μ^*) (x_t - μ^*)ᵀ)⁻¹"]
-    assert printed["mean and variance"] == ["1/T Σ_t u_t", "√(1/T Σ_t (u_t - a₀^*)²)"]
-    assert printed["coin"] == ["1/50 Σ_t h_t"]
-    assert printed["variance"] == ["√(1/T Σ_t u_t²)"]
+        "1/T ∑_t x_t", "1/T ∑_t (x_t - μ^*) (x_t - μ^*)ᵀ"]
+    assert printed["gaussian by precision"] == ["1/T ∑_t x_t", "T (∑_t (x_t - μ^*) (x_t - μ^*)ᵀ)⁻¹"]
+    assert printed["mean and variance"] == ["1/T ∑_t u_t", "√(1/T ∑_t (u_t - a₀^*)²)"]
+    assert printed["coin"] == ["1/50 ∑_t h_t"]
+    assert printed["variance"] == ["√(1/T ∑_t u_t²)"]
     assert printed["rates"] == printed["inverse rates"] == ["c"] and printed["log of rates"] == ["log(c)"]
     assert str(sg.solve_stationary(-c @ sg.log(p), p)) == "c/sum(c)"
-    assert str(sg.solve_stationary(sg.mean(r @ sg.log(p), over=T), p)) == "(Σ_t r_t)/sum(Σ_t r_t)"
+    assert str(sg.solve_stationary(sg.mean(r @ sg.log(p), over=T), p)) == "(∑_t r_t)/sum(∑_t r_t)"
     assert str(sg.solve_stationary(p @ sg.log(p) - b @ p, p)) == "softmax(b)"
     assert str(sg.solve_stationary(w @ w / 2, w, constraints=F @ w - f)) == "Fᵀ (F Fᵀ)⁻¹ f"
 

@@ -1,7 +1,7 @@
 """Formulas read back: the Unicode text of a formula, evaluated with NumPy.
 
 A reader of the notation that knows nothing of how it is written: sums, juxtaposition, ⊙, ᵀ, /, powers, diag, tr,
-sum, norms, 1 and I, and index notation with Σ, δ and [..]_ij. Columns are vectors. What it computes from
+sum, norms, 1 and I, and index notation with ∑, δ and [..]_ij. Columns are vectors. What it computes from
 the text must be what the graph computes.
 """
 
@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 TOKEN = re.compile(
-    r"\s*(Σ_\{?[a-z,]+\}?|δ_\{?[a-z,]+\}?|\d+(?:\.\d+)?|[A-Za-zα-ω]+[₀-₉]*(?:_\{[a-z,]+\}|_[a-z]+)?|\^⊙\d|‖_F²|‖²|‖"
+    r"\s*(∑_\{?[a-z,]+\}?|δ_\{?[a-z,]+\}?|\d+(?:\.\d+)?|[A-Za-zα-ω]+[₀-₉]*(?:_\{[a-z,]+\}|_[a-z]+)?|\^⊙\d|‖_F²|‖²|‖"
     r"|\]_\{?[a-z,]+\}?|[⁰¹²³⁴-⁹]+|[-+⊙·/()\[\]ᵀ,])")
 FUNCTIONS = {"tanh": np.tanh, "exp": np.exp, "σ": lambda x: 1 / (1 + np.exp(-x)),
              "logsumexp": lambda x: np.log(np.sum(np.exp(x)))}
@@ -86,7 +86,7 @@ class Reader:
         return times(parts) if len(parts) > 1 else parts[0]
 
     def starts(self):
-        return bool(self.next) and (self.next[0] in "([‖Σδ" or self.next[0].isalnum()) and self.next not in (
+        return bool(self.next) and (self.next[0] in "([‖∑δ" or self.next[0].isalnum()) and self.next not in (
             "‖²", "‖_F²") and not (self.next == "‖" and self.norms)
 
     norms = 0
@@ -130,7 +130,7 @@ class Reader:
             return np.sum(value**2)
         if token == "[":
             return self.entries()
-        if token.startswith("Σ"):
+        if token.startswith("∑"):
             return self.big(letters_of(token))
         if token.startswith("δ"):
             a, b = letters_of(token)

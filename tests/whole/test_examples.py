@@ -18,7 +18,7 @@ PROMISES = {
     "lecture_framework": ["dy/da = 2 a    at [1, 2, 3]: [2. 4. 6.]", "G_x¹ = W₂ᵀ G_a²", "θ ← θ - η m̂ / (√v̂ + ε)",
                           "step 500: loss 0.0000"],
     "lecture_least_squares": ["∇g = 2/T Wᵀ (W θ - y)", "H  = 2/T Wᵀ W", "∇g = 0 at θ = (Wᵀ W)⁻¹ Wᵀ y", "pseudoinverse: True", "so a minimum",
-                              "a = (Σ_t x_t (y_t - 1/T Σ_s y_s))/(Σ_t x_t (x_t - 1/T Σ_s x_s))",
+                              "a = (∑_t x_t (y_t - 1/T ∑_s y_s))/(∑_t x_t (x_t - 1/T ∑_s x_s))",
                               "step 80: loss  3890.457, a = 45.160, b = 152.133"],
 }
 

@@ -1,7 +1,7 @@
 """From a graph to the presentation tree of its formula: one algorithm for all that is printed.
 
 Every node is written *at* an index: per axis a letter, or None where the axis stays open. With all axes
-open a matrix prints as a matrix (`X w`), with all fixed as an entry (`Σ_k X_ik w_k`); the formula of one
+open a matrix prints as a matrix (`X w`), with all fixed as an entry (`∑_k X_ik w_k`); the formula of one
 sample is the one whose sample axis is fixed to a hidden index, and a sum over samples gives that index a
 letter. So matrix notation, index notation, per-sample and batch formulas are one walk.
 

@@ -71,7 +71,7 @@ class PrettyAlphabet:
         return self.row([prettyForm("√"), self.enclosed("(", inner, ")")])
 
     def big(self, letters: Sequence[prettyForm], body: prettyForm) -> prettyForm:
-        picture, _ = stringPict("Σ").below(_flat_indices(letters))
+        picture, _ = stringPict("∑").below(_flat_indices(letters))
         return self.row([prettyForm(picture, baseline=0), prettyForm(" "), body])
 
     def cases(self, rows: Sequence[tuple[prettyForm, prettyForm]], otherwise: prettyForm) -> prettyForm:

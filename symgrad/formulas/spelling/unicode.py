@@ -55,7 +55,7 @@ class UnicodeAlphabet:
         return f"√{inner}" if tight else f"√({inner})"
 
     def big(self, letters: Sequence[str], body: str) -> str:
-        return f"{self.lowered('Σ', letters)} {body}"
+        return f"{self.lowered('∑', letters)} {body}"
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         return "{" + ", ".join([*(f"{value} if {test}" for value, test in rows), f"{otherwise} otherwise"]) + "}"

@@ -42,7 +42,7 @@ def times(s: Speech, scalars: Sequence[Tree], factors: Sequence[Tree]) -> Phrase
 
 
 def _averaged(s: Speech, front: list[Tree], body: Tree) -> tuple[list[Tree], Phrase]:
-    """1/T Σ_t over samples is the mean; other weights stay in front."""
+    """1/T ∑_t over samples is the mean; other weights stay in front."""
     first = front[0]
     if first.head == "fraction" and first.args[1] == s.samples and _over_samples(s, body):
         rest = front[1:] if first.args[0] == UNIT else [first.args[0], *front[1:]]
