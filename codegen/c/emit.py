@@ -30,7 +30,7 @@ from symgrad.codegen.python.job import NOTHING, EmittedModule, Job
 from symgrad.codegen.python.libraries import NUMPY
 from symgrad.codegen.python.planner import INDENT
 from symgrad.codegen.python.setting import Setting, setting
-from symgrad.codegen.python.spell import Spelling
+from symgrad.codegen.python.spell import Spelling, helpers_of
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
@@ -245,10 +245,7 @@ class _Glue:
         """A stored array by name, a view of one as NumPy writes it."""
         if not own and (e in self.plan.storage or e in self.given):
             return Code(self.arrays[e])
-        if e.op is acts.CALL and e.attrs[0] in NUMPY.helpers:
-            from symgrad.codegen.python.helpers import NEEDS
-
-            self.helpers += [*NEEDS.get(e.attrs[0], ()), e.attrs[0]]
+        self.helpers += helpers_of(e, NUMPY)
         return self.spelling.text(e, [self.text(a) for a in e.args])
 
     def result(self, e: Expr, earlier: Sequence[Expr]) -> str:

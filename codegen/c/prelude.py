@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symgrad.codegen.c.linear import LAPACK
-from symgrad.codegen.c.texts import LIBM, OWN, OWN_USES, VECTOR
+from symgrad.codegen.c.texts import LIBM, VECTOR, own_texts, with_used
 
 HEAD = """\
 #include <math.h>
@@ -106,8 +106,7 @@ NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda,
 
 def prelude(single: bool, used: Iterable[str]) -> str:
     """The head of a C text that uses these rows."""
-    used = set(used)
-    used.update(row for name in used & OWN_USES.keys() for row in OWN_USES[name])
+    used = with_used(used)
     parts = [HEAD.format(real="float" if single else "double")]
     names = sorted({LIBM[row] for row in used if row in LIBM and LIBM[row] in VECTOR})
     if names:
@@ -117,8 +116,7 @@ def prelude(single: bool, used: Iterable[str]) -> str:
             arguments = f"{real}, {real}" if name == "pow" else real
             lines.append(f'__attribute__((simd("notinbranch"))) extern {real} {name}{suffix}({arguments});')
         parts.append("\n".join([*lines, "#endif\n"]))
-    own = [OWN[row].replace("@", "f" if single else "") for row in OWN if row in used]
-    if own:
+    if own := own_texts(used, single):
         parts.append("\n".join(own) + "\n")
     parts.append(BLAS)
     if "lapack" in used:

@@ -17,7 +17,7 @@ from symgrad.codegen.c.emit import Loops, begin, loops
 from symgrad.codegen.c.nests import wrapped
 from symgrad.codegen.c.plain import called_by
 from symgrad.codegen.c.prelude import HEAD
-from symgrad.codegen.c.texts import OWN, TYPES, number_c, size_c
+from symgrad.codegen.c.texts import TYPES, number_c, own_texts, size_c, with_used
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.python.emit import shape_of
 from symgrad.codegen.python.job import EmittedModule, Job
@@ -200,7 +200,7 @@ def _alone(text: str) -> str:
 
 def _prelude(module: EmittedModule, used: Iterable[str], code: str) -> list[str]:
     """Types, and the functions of our own that the code calls."""
-    own = [OWN[row] for row in OWN if row in set(used)]
+    own = own_texts(with_used(used), module.single)
     return [HEAD.format(real="float" if module.single else "double"), *(["\n".join(own) + "\n"] if own else []),
             *called_by(code)]
 

@@ -8,7 +8,7 @@ NumPy's do. With glibc, exp, log, tanh and the like have vector forms (libmvec, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -46,7 +46,18 @@ OWN: Mapping[str, str] = {
     "sign": "static inline real sign(real a) { return a > 0 ? 1 : a < 0 ? -1 : a; }",
     **SPECIAL,
 }
-OWN_USES: Mapping[str, tuple[str, ...]] = {"logaddexp": ("exp", "log1p"), **USES}
+_USES: Mapping[str, tuple[str, ...]] = {"logaddexp": ("exp", "log1p"), **USES}
+
+
+def with_used(rows: Iterable[str]) -> set[str]:
+    """Rows with those that our own functions among them call."""
+    used = set(rows)
+    return used.union(*(_USES.get(row, ()) for row in used))
+
+
+def own_texts(used: Iterable[str], single: bool) -> list[str]:
+    """Our own functions among the rows, as C."""
+    return [OWN[row].replace("@", "f" if single else "") for row in OWN if row in used]
 
 
 def size_c(size: Size, names: Names) -> str:

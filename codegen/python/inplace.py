@@ -106,7 +106,7 @@ class InPlace:
         if name == "where":
             return [f"{out}[...] = {self.np}.where({args})"]
         if name in self.spelling.library.helpers:
-            self.helpers[name] = None
+            self.helpers.update(dict.fromkeys(helpers_of(e, self.spelling.library)))
             return [f"{out}[...] = _{name}({args})"]
         return [f"{self.spelling.function(name)}({args}, out={out})"]
 

@@ -95,7 +95,7 @@ def _shared_matrices(node: Node, terms: Sequence[Node], weights: Sequence[Weight
         if any(all(o.op is ops.VIEW and not o.operands for o, _ in rest) for rest in rests):
             continue  # C⁻¹ - C⁻¹ r rᵀ C⁻¹, not C⁻¹ (I - r rᵀ C⁻¹)
         used = {x for rest in rests for _, names in rest for x in names}
-        out = (*(a for a in range(rank) if a in used or a not in common), *(x for x in common if not _is_axis(x, rank)))
+        out = (*(a for a in range(rank) if a in used or a not in common), *(x for x in common if not _is_axis(x, rank) and x in used))
         if len(out) <= max(rank, 2):  # a sum of higher order has no matrix form
             yield _assembled(node, factor, common, out, rests, weights)
 

@@ -61,6 +61,8 @@ class Length:
             return 1.0 + below[0] + _brackets(node.operands[0])
         if node.op is ops.ELEMENTWISE and node.attrs[0] == "power":
             return 0.5 + below[0] + _brackets(node.operands[0])
+        if node.op is ops.ELEMENTWISE and node.attrs[0] == "taken":
+            return below[1]  # is not written
         if node.op in (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP):
             return FUNCTION
         return 1.0 + sum(below)

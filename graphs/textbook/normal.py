@@ -17,7 +17,7 @@ from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.matrices import matrix_form
 from symgrad.graphs.textbook.moves import MOVES, moved_form, picked_columns, scaled_stack, stacked
-from symgrad.graphs.textbook.pieces import gathered, untied
+from symgrad.graphs.textbook.pieces import gathered, guarded, untied
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product
 from symgrad.graphs.textbook.sums import product_in_sum_form, sum_form
 
@@ -54,7 +54,7 @@ def formed(node: Node, length: Length) -> Node:
     node = picked_columns(matrix_form(node))
     if node.op in MOVES:
         return moved_form(node)
-    return product_in_sum_form(scaled_stack(scaled_product(node)), length)
+    return guarded(product_in_sum_form(scaled_stack(scaled_product(node)), length))
 
 
 def _whole_sum(node: Node, length: Length) -> Node:

@@ -76,6 +76,34 @@ def gathered(node: Node) -> Node:
     return joined([*rest, (choice, ONE)]) if rest else choice
 
 
+def guarded(node: Node) -> Node:
+    """[x > 0]/x is {1/x if x > 0, 0 otherwise}: what the condition keeps away from has no value there."""
+    bare, by = unweighted(node)
+    if bare.op is not ops.EINSUM and not (bare.op is ops.ELEMENTWISE and bare.attrs[0] == "where"):
+        return node
+    read = powers_of(bare)
+    found = _kept_away([read])
+    if found is None:
+        return node
+    (condition, labels), rest = found, {key: e for key, e in read.bases.items() if key != found}
+    term = written(Powers(read.out, read.sizes, times(read.by, by), rest))
+    return elementwise("where", [_spread(condition, labels, node), term, zeros(node.shape)])
+
+
+def _kept_away(terms: Sequence[Powers]) -> Key | None:
+    """A condition of all terms on the argument of a quotient, root or logarithm in one of them."""
+    conditions = [key for key in terms[0].bases if key[0].dtype == BOOLEAN and all(key in each.bases for each in terms)]
+    for condition, labels in conditions:
+        if condition.op is not ops.ELEMENTWISE:
+            continue
+        for each in terms:
+            for (base, names), e in each.bases.items():
+                inner = base.operands[0] if base.op is ops.ELEMENTWISE and base.attrs[0] == "log" else base
+                if names == labels and inner in condition.operands and (e < 0 or e.denominator > 1 or inner is not base):
+                    return condition, labels
+    return None
+
+
 def _conditional(node: Node) -> list[Powers] | None:
     """The terms of a sum, multiplied out over the choices and conditional sums in them; None for too many."""
     found: list[Powers] = []
@@ -87,7 +115,7 @@ def _conditional(node: Node) -> list[Powers] | None:
         read = Powers(read.out, read.sizes, times(read.by, by), read.bases)
         key = next((key for key, e in read.bases.items() if e == 1 and _is_conditional(key[0])), None)
         if key is None:
-            found.append(read)
+            found += [read] if read.by.number else []
             continue
         for part, weight in reversed(_parts(key[0])):
             inner = Powers(read.out, dict(read.sizes), read.by, {k: e for k, e in read.bases.items() if k != key})
@@ -134,7 +162,8 @@ def _condition(terms: Sequence[Powers], node: Node) -> tuple[Key, Node] | None:
                 seen.setdefault((test, labels), []).append((holds, base))
     both = {key: found for key, found in seen.items() if len({holds for holds, _ in found}) == 2}
     if not both:
-        return None
+        away = _kept_away(terms)
+        return away and ((tested(away[0])[0], away[1]), away[0])
     key = max(both, key=lambda k: len(both[k]))
     spelled = [base for _, base in both[key]]
     return key, next((base for base in spelled if not _is_negated(base)), spelled[0])

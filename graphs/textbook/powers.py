@@ -220,6 +220,11 @@ def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     return None
 
 
+def _taken(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
+    """What is taken where a condition holds: elsewhere a factor beside it is zero, which is read as such."""
+    return [(node.operands[1], labels, p)]
+
+
 def _is_triangle(condition: Node) -> bool:
     """A comparison of the number of a row with that of a column: tril and triu have a name."""
     return condition.op is ops.ELEMENTWISE and len(condition.operands) == 2 and all(
@@ -233,7 +238,8 @@ def _real(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
 
 Rule = Callable[[Powers, Node, Labels, Fraction], Opened]
 _RULES: Mapping[str, Rule] = {"reciprocal": _reciprocal, "sqrt": _root, "power": _raised, "exp": _exponential,
-                              "where": _chosen, "real": _real, "abs": lambda *_: None, "sign": lambda *_: None}
+                              "where": _chosen, "taken": _taken, "real": _real,
+                              "abs": lambda *_: None, "sign": lambda *_: None}
 _NODES: Mapping[ops.Op, Rule] = {ops.ADD: _scaled, ops.VIEW: _viewed, ops.EINSUM: _multiplied}
 
 

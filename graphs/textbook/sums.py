@@ -26,7 +26,6 @@ from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, scaled_produc
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
 
-
 LONG = 48.0  # pieces of a sum: what is longer is no formula to be read, and stays
 
 

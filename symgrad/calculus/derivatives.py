@@ -104,7 +104,7 @@ def gradient(y: Any, wrt: Any) -> Any:
     >>> import symgrad as sg
     >>> A, w = sg.data("A", (3, 3)), sg.parameter("w", 3)
     >>> print(sg.gradient(w @ A @ w, w), sg.gradient(w @ A @ w, w[0]), sep="; ")
-    A w + Aᵀ w; wᵀ A[0] + wᵀ A[:, 0]
+    (A + Aᵀ) w; wᵀ (A[0] + A[:, 0])
     """
     return _gradient(y, wrt, COMPUTED, gradient, read_gradient)
 

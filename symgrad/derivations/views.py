@@ -24,7 +24,7 @@ from symgrad.language.tensor import Tensor, wrap
 
 FORMULA = "sg.gradient"
 PROGRAMS = {"numpy": "the program in NumPy", "c": "the program in C"}
-LARGEST = 400  # nodes, up to which a C compiler does not keep anybody waiting
+LARGEST = 400  # nodes, up to which a compiler does not keep anybody waiting
 Values = list[np.ndarray]
 
 
@@ -41,7 +41,8 @@ def views(derivation: Transcript, points: Sequence[tuple[Point, Mapping[Node, An
     found = {FORMULA: _computed_as_written(formulas, points)}
     large = len(topological([t.node for t in formulas])) > LARGEST
     for backend, name in PROGRAMS.items():
-        if backend != "c" or not large and not backend_of("c").missing():
+        row = backend_of(backend)
+        if not row.missing() and not (large and row.alone):
             found[name] = _computed(backend, derivation.y, formulas, points)
     result = []
     for name, values in found.items():
