@@ -20,7 +20,7 @@ from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
-from symgrad.graphs.textbook.normal import textbook
+from symgrad.graphs.textbook.normal import textbook, textbooks
 
 LEAF = -2  # the owner of the leaves that stand for boxes
 
@@ -150,7 +150,7 @@ def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Nod
     """
     memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
     results = transform(reverse(box.local, cotangent, wrt, guarded=False), rebuild, memo)
-    return [textbook(each, keep=[box.leaf]) for each in results]
+    return textbooks(results, keep=[box.leaf])
 
 
 def local_jacobian(box: Box, operand: Box) -> Node | None:

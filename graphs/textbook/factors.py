@@ -13,7 +13,6 @@ from typing import Any
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.node import Node
 from symgrad.graphs.textbook.bases import Key, Labels, Powers, powers
 from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, powers_of, scaled_product, written
@@ -44,15 +43,12 @@ def _shared_bases(node: Node, terms: Sequence[Node], weights: Sequence[Weight]) 
         yield _without(node, {key: least}, read, weights)
 
 
-def with_all_in_front(node: Node) -> Node:
-    """A sum with all bases in front that all of its terms have."""
+def all_shared(node: Node) -> Pulled | None:
+    """All bases pulled at once that all terms of a sum have."""
     terms, weights = zip(*pairs_of(node), strict=True)
     read = [powers_of(term) for term in terms]
     shared = {key: e for key, e in _least(node, read).items() if all(key in each.bases for each in read)}
-    if not shared:
-        return node
-    whole, made = _without(node, shared, read, weights)
-    return whole(joined(made))
+    return _without(node, shared, read, weights) if shared else None
 
 
 def _least(node: Node, read: Sequence[Powers]) -> dict[Key, Fraction]:
@@ -95,7 +91,8 @@ def _shared_matrices(node: Node, terms: Sequence[Node], weights: Sequence[Weight
         if any(all(o.op is ops.VIEW and not o.operands for o, _ in rest) for rest in rests):
             continue  # C⁻¹ - C⁻¹ r rᵀ C⁻¹, not C⁻¹ (I - r rᵀ C⁻¹)
         used = {x for rest in rests for _, names in rest for x in names}
-        out = (*(a for a in range(rank) if a in used or a not in common), *(x for x in common if not _is_axis(x, rank) and x in used))
+        out = (*(a for a in range(rank) if a in used or a not in common),
+               *(x for x in common if x in used and not _is_axis(x, rank)))
         if len(out) <= max(rank, 2):  # a sum of higher order has no matrix form
             yield _assembled(node, factor, common, out, rests, weights)
 

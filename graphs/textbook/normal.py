@@ -5,7 +5,7 @@ Products get one exponent for each base (`powers.py`), sums their shortest writi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.flattening import joined
@@ -30,19 +30,24 @@ def textbook(root: Node, keep: Collection[Node] = (), declared: bool = True) -> 
 
     `declared`: what is declared of symbols may shorten it.
     """
+    return textbooks([root], keep, declared)[0]
+
+
+def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool = True) -> list[Node]:
+    """The forms of several derivatives; what they share is brought to its form once."""
     length = Length()
     fixed = {each: each for each in keep}
+    now = list(roots)
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
         return formed(rebuild(node, operands), length)
 
     for _ in range(ROUNDS):  # what a round has made may hold a product or sum that is new
-        before = root
-        (root,) = by_facts(unpicked([root]), declared=declared)
-        (root,) = transform([root], step, dict(fixed))
-        if root is before:
+        before = now
+        now = transform(by_facts(unpicked(now), declared=declared), step, dict(fixed))
+        if now == before:
             break
-    return root
+    return now
 
 
 def formed(node: Node, length: Length) -> Node:

@@ -18,6 +18,8 @@ from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive,
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
+TERMS = 24  # of a sum in which like terms are looked for
+
 
 def recognised(roots: Sequence[Node], keep: Collection[Node] = ()) -> list[Node]:
     """`roots` with their functions by name; nodes in `keep` stay as they are."""
@@ -48,9 +50,23 @@ def _collected(node: Node) -> Node:
     """A sum with the sums in it taken apart, where terms meet: z - m - (logsumexp(z) - m)."""
     if len(node.operands) < 2 or not any(o.op is ops.ADD and len(o.operands) > 1 for o in node.operands):
         return node
+    if not _is_short(node):
+        return node
     flat = joined(list(zip(node.operands, node.attrs[0], strict=True)))
     before = sum(max(len(o.operands), 1) if o.op is ops.ADD else 1 for o in node.operands)
     return flat if (len(flat.operands) if flat.op is ops.ADD else 1) < before else node
+
+
+def _is_short(node: Node) -> bool:
+    """Are the sums in a sum of few terms together?"""
+    stack, terms = [node], 0
+    while stack and terms + len(stack) <= TERMS:
+        each = stack.pop()
+        if each.op is ops.ADD:
+            stack += each.operands
+        else:
+            terms += 1
+    return not stack
 
 
 def _picked(node: Node) -> Node:

@@ -20,7 +20,7 @@ from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, order
 from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.table import rebuild
-from symgrad.graphs.textbook.factors import FACTORED, shared_factors, with_all_in_front
+from symgrad.graphs.textbook.factors import FACTORED, all_shared, shared_factors
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, scaled_product, unweighted
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
@@ -43,7 +43,7 @@ def _shortest(node: Node, length: Length) -> Node:
     if (turned := _complement(plain)) is not None:
         return turned
     if length(plain) > LONG:
-        return _hoisted(_arranged(plain, length))
+        return _long(plain, length)
     found = [plain, *_factored(plain, length)]
     if plain is not node:
         found += _factored(node, length)
@@ -53,6 +53,17 @@ def _shortest(node: Node, length: Length) -> Node:
     if whole is not None:
         found += [whole, *_factored(whole, length)]
     return min((_hoisted(_arranged(each, length)) for each in found), key=lambda each: _rank(each, length))
+
+
+def _long(node: Node, length: Length) -> Node:
+    """A long sum with all that its terms share in front at once."""
+    shared = all_shared(node) if len(node.operands) <= FACTORED else None
+    if shared is not None:
+        whole, terms = shared
+        made = scaled_product(whole(sum_form(joined(terms), length)))
+        if length(made) < length(node):
+            return made
+    return _hoisted(_arranged(node, length))
 
 
 def _rank(node: Node, length: Length) -> tuple[Any, ...]:
@@ -114,10 +125,18 @@ def _with_factors_in_front(node: Node, length: Length) -> Node:
     pairs = []
     for term, by in pairs_of(node):
         if term.op is ops.EINSUM and len(term.operands) <= MOST and any(map(is_sum, term.operands)):
-            inner = tuple(with_all_in_front(o) if is_sum(o) and length(o) <= LONG else o for o in term.operands)
+            inner = tuple(_with_all_in_front(o) if is_sum(o) and length(o) <= LONG else o for o in term.operands)
             term = term if inner == term.operands else scaled_product(rebuild(term, inner))
         pairs.append((term, by))
     return joined(pairs)
+
+
+def _with_all_in_front(node: Node) -> Node:
+    shared = all_shared(node)
+    if shared is None:
+        return node
+    whole, terms = shared
+    return whole(joined(terms))
 
 
 def _arranged(node: Node, length: Length) -> Node:

@@ -31,7 +31,7 @@ from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.textbook.names import names_in, renamed
-from symgrad.graphs.textbook.normal import textbook
+from symgrad.graphs.textbook.normal import textbooks
 from symgrad.graphs.textbook.recognised import recognised
 from symgrad.language.recipes import as_written, put_back, put_in, recipe_of, stable, stand_in
 from symgrad.language.tensor import Tensor
@@ -52,7 +52,7 @@ def _for_programs(nodes: Sequence[Node], declared: bool) -> list[Node]:
 
 
 def _for_readers(nodes: Sequence[Node], declared: bool) -> list[Node]:
-    return [textbook(node, declared=declared) for node in nodes]
+    return textbooks(nodes, declared=declared)
 
 
 COMPUTED = Lens(stable, _for_programs, True)

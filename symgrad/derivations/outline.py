@@ -224,7 +224,7 @@ def _written(d: Transcript, style: str) -> str:
 
 def _constant(d: Transcript, style: str) -> Sentence:
     """What the loss does not depend on."""
-    found = {s.box.node for s in d.outputs}
+    found = {d.graph[-1].node, *(s.box.node for s in d.outputs)}
     names = tuple(Math(text.show(named_leaf(x.node, d.names), style)) for x in d.wrt if x.node not in found)
     return ("It does not depend on ", *joined(names), ": that gradient is zero.") if names else ()
 

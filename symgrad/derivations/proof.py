@@ -166,7 +166,11 @@ class _World:
         """How much of the values of `nodes` rounding may have made, as a relative error."""
         rng = np.random.default_rng(0)
         moved = self.evaluate(nodes, blurred_values(at, rng))
-        return BLURRED * max(compared(now, was) for now, was in zip(moved, self.evaluate(nodes, at), strict=True))
+        values = self.evaluate(nodes, at)
+        by_inputs = BLURRED * max(compared(now, was) for now, was in zip(moved, values, strict=True))
+        gaps = self.blurred_gaps(nodes, at)  # (c + 1e16) - 1e16 has lost c whatever its inputs are
+        by_rounding = max(compared(was + ROUNDING * gap, was) for was, gap in zip(values, gaps, strict=True))
+        return max(by_inputs, by_rounding)
 
     def number(self, weight: Weight) -> float:
         """A weight at the sizes of this point."""

@@ -55,7 +55,7 @@ def test_powers_of_quotients_hold():
 
 
 @pytest.mark.parametrize("loss, words", [
-    ((c + 1e16) - 1e16, "1 of 2 steps hold; 1 not checked: differences are not finite, or have no digits"),
+    ((c + 1e16) - 1e16, "not checked: rounding alone moves the values as far"),
     (sg.log(-1 - c * c), "not checked: the loss has no finite value at the random points"),
 ])
 def test_what_cannot_be_judged_is_not_checked(loss, words):
