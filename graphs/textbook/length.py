@@ -34,11 +34,11 @@ class Length:
                 self.words[each] = self._word(each)
         return self.known[node]
 
-    def place(self, term: Node) -> tuple[Any, ...]:
-        """A sorting key for the terms of a sum."""
-        size = self(term)
+    def place(self, term: Node, rising: bool = False) -> tuple[Any, ...]:
+        """A sorting key for the terms of a sum; `rising`: of one letter the shorter and lower power first."""
+        size, up = self(term), 1 if rising else -1
         labels = term.attrs[0] if term.op in (ops.EINSUM, ops.VIEW) else ()
-        return literal_value(term) is None, self.words[term] or LAST, -size, labels, order(term)
+        return literal_value(term) is None, self.words[term] or LAST, up * size, up * _degree(term), labels, order(term)
 
     def _word(self, node: Node) -> str:
         """The first name in a node, by the alphabet."""
@@ -76,6 +76,15 @@ class Length:
             seen.add((operand, labels))
             whole += self.known[operand] + _brackets(operand)
         return whole + _diagonals(node) + _summed(node)
+
+
+def _degree(node: Node) -> float:
+    """The highest power in a product."""
+    if node.op is ops.EINSUM:
+        return max((max(_degree(o), node.operands.count(o)) for o in node.operands), default=0)
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "power" and (value := literal_value(node.operands[1])) is not None:
+        return float(value.number)
+    return 1
 
 
 def _summed(node: Node) -> float:

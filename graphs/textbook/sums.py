@@ -140,10 +140,11 @@ def _with_all_in_front(node: Node) -> Node:
 
 
 def _arranged(node: Node, length: Length) -> Node:
-    """The terms of a sum in the order in which they are read."""
+    """The terms of a sum in the order in which they are read; a polynomial with a number in front by rising powers."""
     if not is_sum(node):
         return node
-    pairs = sorted(pairs_of(node), key=lambda pair: length.place(pair[0]))
+    rising = any(literal_value(o) is not None for o in node.operands)
+    pairs = sorted(pairs_of(node), key=lambda pair: length.place(pair[0], rising))
     return add([each for each, _ in pairs], [by for _, by in pairs])
 
 

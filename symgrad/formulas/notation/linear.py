@@ -78,6 +78,20 @@ def _along(name: str) -> Callable[..., Tree]:
     return form
 
 
+def _product_along(node: Node, index: Index, x: Tree) -> Tree:
+    """Products along several axes are one product along all of them."""
+    axis, prime = node.attrs
+    inner, axes = node.operands[0], [axis]
+    if prime or x.head != "call" or x.args[0] != "prod":  # has a name
+        return _along("prod")(node, index, x)
+    while inner.op is ops.MULTIPLY and inner.attrs[1] == 0:
+        (axis, _), inner = inner.attrs, inner.operands[0]
+        axes = [*(a + (a >= axis) for a in axes), axis]
+    carried = sum(i is not None for i in index)
+    numbers = Tree("tuple", tuple(num(a - carried) for a in sorted(axes)))
+    return call("prod", x.args[1][0], *([] if len(inner.shape) - carried == len(axes) else [_keyword("axis", numbers)]))
+
+
 def _keyword(name: str, value: Tree) -> Tree:
     return Tree("keyword", (name, value))
 
@@ -91,6 +105,6 @@ FORMS: Mapping[ops.Op, Callable[..., Tree]] = MappingProxyType({
     ops.INVERSE: lambda node, index, a: inverse_of(a),
     ops.LOGDET: lambda node, index, a: call("logdet", a),
     ops.CHOLESKY: lambda node, index, a: call("chol", a),
-    ops.COFACTOR: _cofactor, ops.MULTIPLY: _along("prod"), ops.CUMSUM: _along("cumsum"),
+    ops.COFACTOR: _cofactor, ops.MULTIPLY: _product_along, ops.CUMSUM: _along("cumsum"),
     ops.WINDOWS: _along("windows"), ops.OVERLAP: _along("overlap"),
 })

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 PAGE = 29.0  # em: the text width of LaTeX's article, less an equation number
 NARROW = 10.0  # em: no line is made shorter
+FRAME = 3.0  # em: brackets and scripts around a fraction
 SCRIPT = 0.72  # the size of a sub- or superscript
 RANKS = {"where": 0, "relation": 1, "sum": 2, "comma": 3, "times": 4, "space": 5}
 DEEPER = 8  # one pair of brackets weighs more than any operator
@@ -198,8 +199,22 @@ def broken(tokens: Sequence[Token], width: float) -> list[list[Token]]:
 
 def latex_lines(text: str, width: float = PAGE) -> list[str]:
     """LaTeX in lines. Brackets that grow cannot be cut: where a cut falls inside, they get one size."""
-    lines = ["".join(t.text for t in line).strip() for line in broken(latex_tokens(text), width)]
+    tokens = [part for token in latex_tokens(text) for part in _opened(token, width)]
+    lines = ["".join(t.text for t in line).strip() for line in broken(tokens, width)]
     return _fixed(lines) if len(lines) > 1 else [text]
+
+
+def _opened(token: Token, width: float) -> Sequence[Token]:
+    """A fraction that is wider than a line, in brackets beside one another: (a + b) / c."""
+    if not token.text.startswith(r"\frac") or token.width <= width - FRAME:
+        return [token]
+    reader = _Reader(token.text)
+    reader.take()
+    (above, _), (below, _) = reader.group(), reader.group()
+    rest = "".join(reader.parts[reader.place:])
+    opened, closed = Token(r"\left(", 0.5, "open"), Token(r"\right)", 0.5, "close")
+    return [opened, *latex_tokens(above[1:-1]), closed, Token(r"\,/\,", 0.8, "times"), opened,
+            *latex_tokens(below[1:-1]), Token(rf"\right){rest}", 0.5, "close")]
 
 
 def _fixed(lines: list[str]) -> list[str]:
