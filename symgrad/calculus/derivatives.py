@@ -7,8 +7,8 @@ only if `y` or the variable is. Layout: gradients have the shape of the variable
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 from symgrad.calculus.parts import placed
 from symgrad.calculus.pipeline import COMPUTED, READ, Lens, Posed, Raw, derived, entries, finished, posed
@@ -20,7 +20,11 @@ from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import ambient
+from symgrad.language.results import TensorDict, TensorList
 from symgrad.language.tensor import Tensor
+
+Variables = TypeVar("Variables", bound=Tensor | Sequence[Any] | Mapping[Any, Any])  # a tensor, or a list or dict of such
+Key = TypeVar("Key")
 
 
 def _scalar(y: Any, operation: str) -> Tensor:
@@ -42,9 +46,10 @@ def _variable(x: Any, operation: str) -> Tensor:
 def in_form(f: Callable[[Tensor], Any], wrt: Any) -> Any:
     """`f` of every tensor of a tensor, list, tuple or dict (of such), in the same form."""
     if isinstance(wrt, Mapping):
-        return {key: in_form(f, value) for key, value in wrt.items()}
+        return TensorDict({key: in_form(f, value) for key, value in wrt.items()})
     if isinstance(wrt, (list, tuple)):
-        return tuple(in_form(f, v) for v in wrt) if type(wrt) is tuple else [in_form(f, v) for v in wrt]
+        parts = (in_form(f, v) for v in wrt)
+        return tuple(parts) if type(wrt) is tuple else TensorList(parts, wrt)
     return f(wrt)
 
 
@@ -93,7 +98,7 @@ def _to_front(node: Node, axis: int) -> Node:
     return contract([node], [labels], [axis, *(i for i in labels if i != axis)])
 
 
-def gradient(y: Any, wrt: Any) -> Any:
+def gradient(y: Any, wrt: Variables) -> Variables:
     """The gradient of a scalar (closed, or one per sample) in the form of `wrt`: a tensor, list or dict.
 
     Shape: that of the variable. Zeros where `y` does not depend on it. Entries, slices and transposes of a symbol give
@@ -106,7 +111,8 @@ def gradient(y: Any, wrt: Any) -> Any:
     >>> print(sg.gradient(w @ A @ w, w), sg.gradient(w @ A @ w, w[0]), sep="; ")
     (A + Aᵀ) w; wᵀ (A[0] + A[:, 0])
     """
-    return _gradient(y, wrt, COMPUTED, gradient, read_gradient)
+    found: Variables = _gradient(y, wrt, COMPUTED, gradient, read_gradient)
+    return found
 
 
 def read_gradient(y: Any, wrt: Any) -> Any:
@@ -130,7 +136,7 @@ def _gradient(y: Any, wrt: Any, way: Lens, function: Callable[..., Any], reading
     return in_form(dict(zip(variables, made, strict=True)).__getitem__, wrt)
 
 
-def jacobian(y: Any, x: Any) -> Any:
+def jacobian(y: Any, x: Variables) -> Variables:
     """The Jacobian, of shape `y.shape + x.shape` (numerator layout); a list or dict of variables is kept.
 
     Raises DifferentiationError for integer variables and for samples that are coupled.
@@ -140,7 +146,8 @@ def jacobian(y: Any, x: Any) -> Any:
     >>> print(J, J.shape)
     diag(1 - tanh(A x)^⊙2) A (2, 3)
     """
-    return _jacobians(y, x, COMPUTED, jacobian, read_jacobian)
+    found: Variables = _jacobians(y, x, COMPUTED, jacobian, read_jacobian)
+    return found
 
 
 def read_jacobian(y: Any, x: Any) -> Any:
@@ -159,6 +166,20 @@ def _jacobians(y: Any, x: Any, way: Lens, function: Callable[..., Any], reading:
     return in_form(one, x)
 
 
+@overload
+def hessian(y: Any, x: Tensor, z: None = None) -> Tensor: ...
+@overload
+def hessian(y: Any, x: Tensor, z: Variables) -> Variables: ...
+@overload
+def hessian(y: Any, x: list[Tensor], z: None = None) -> list[list[Tensor]]: ...
+@overload
+def hessian(y: Any, x: list[Tensor], z: Variables) -> list[Variables]: ...
+@overload
+def hessian(y: Any, x: dict[Key, Tensor], z: None = None) -> dict[Key, dict[Key, Tensor]]: ...
+@overload
+def hessian(y: Any, x: dict[Key, Tensor], z: Variables) -> dict[Key, Variables]: ...
+@overload
+def hessian(y: Any, x: Any, z: Any = None) -> Any: ...
 def hessian(y: Any, x: Any, z: Any = None) -> Any:
     """Second derivatives of a scalar, of shape `x.shape + (z or x).shape`.
 
@@ -181,18 +202,18 @@ def _second(y: Tensor, x: Tensor, z: Tensor) -> Tensor:
             raise DifferentiationError(
                 f"hessian: the samples of {describe(x)} are coupled in the gradient (a statistic over {x.over}), so "
                 "the Hessian has no per-sample blocks; sg.hvp is exact")
-    result: Tensor = jacobian(g, z)
-    return result
+    return jacobian(g, z)
 
 
-def vjp(y: Any, x: Any, u: Any) -> Any:
+def vjp(y: Any, x: Variables, u: Any) -> Variables:
     """u' J, in the form of `x`: the Jacobian of `y` by `x`, never formed, times `u` of the shape of `y`.
 
     >>> A, x, u = sg.data("A", (2, 3)), sg.data("x", 3), sg.data("u", 2)
     >>> print(sg.vjp(A @ x, x, u))
     Aᵀ u
     """
-    return _vjp(y, x, u, COMPUTED, vjp, read_vjp)
+    found: Variables = _vjp(y, x, u, COMPUTED, vjp, read_vjp)
+    return found
 
 
 def read_vjp(y: Any, x: Any, u: Any) -> Any:
@@ -265,7 +286,7 @@ def _jvp(y: Any, x: Any, v: Any, way: Lens, function: Callable[..., Any],
     return finished([whole], function, [(target, x, v)], way, reading)[0]
 
 
-def hvp(y: Any, x: Any, v: Any) -> Any:
+def hvp(y: Any, x: Variables, v: Any) -> Variables:
     """H v, in the form of `x`: the Hessian of a scalar, never formed, times `v` of the form and shape of `x`.
 
     >>> X, w, v = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("v", 3)
@@ -274,7 +295,8 @@ def hvp(y: Any, x: Any, v: Any) -> Any:
     """
     target = _scalar(y, "hvp")
     _directed("hvp", x, v)
-    return in_form(lambda g: jvp(g, x, v), gradient(target, x))
+    found: Variables = in_form(lambda g: jvp(g, x, v), gradient(target, x))
+    return found
 
 
 def _directed(operation: str, x: Any, v: Any) -> list[tuple[Tensor, Tensor]]:

@@ -14,6 +14,7 @@ from typing import Any
 from symgrad.calculus.derivatives import gradient, jacobian
 from symgrad.calculus.structure_text import formula as formula_of
 from symgrad.formulas.names import shape_text
+from symgrad.formulas.shown import Shown
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
@@ -30,7 +31,7 @@ from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 
 
-class Structure:
+class Structure(Shown):
     """A matrix and its structure; made by `sg.structure`.
 
     Its rows have the axes of `y` (for a Hessian of `x`), its columns those of `x`. Results are tensors. Over
@@ -69,9 +70,6 @@ class Structure:
 
     def _notation(self) -> str:
         return formula_of(self._form, self.over is not None, self._names, "latex")
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self._notation()}$"
 
     def __str__(self) -> str:
         return self.formula
@@ -166,7 +164,8 @@ def structure(H: Any, rows: int | None = None) -> Structure:
     ('gram', 'Xᵀ diag(σ(X w) ⊙ (1 - σ(X w))) X')
     """
     if isinstance(H, (list, tuple, dict)):
-        raise SymgradError(f"structure: a {type(H).__name__} of blocks has no structure of its own; "
+        form = "dict" if isinstance(H, dict) else "list" if isinstance(H, list) else "tuple"
+        raise SymgradError(f"structure: a {form} of blocks has no structure of its own; "
                            "give one Jacobian or Hessian, such as sg.hessian(loss, x)")
     t = as_tensor(H, "structure")
     cut = _cut(t) if rows is None else rows

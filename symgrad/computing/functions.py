@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -34,10 +34,11 @@ from symgrad.language.recipes import stable, written_symbols
 from symgrad.language.tensor import Tensor
 
 Arguments = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+Out = TypeVar("Out")  # what a call gives: arrays in the form of the outputs
 SIZE_HINT = 'sg.function(..., sizes={{"{0}": ...}})'
 
 
-class Function:
+class Function(Generic[Out]):
     """A compiled function of arrays; made by `sg.function`.
 
     Called by position or by name. `source` is the text of its module, `plan` its steps with their costs. Where its
@@ -75,7 +76,7 @@ class Function:
         self.module = row.loaded(self.source, {name: self.device.put(a) for name, a in job.module.data.items()})
         return emitted
 
-    def __call__(self, /, *arrays: Any, **named: Any) -> Any:
+    def __call__(self, /, *arrays: Any, **named: Any) -> Out:
         """The outputs for these arrays. Raises DataError for values that do not fit."""
         if named or len(arrays) != len(self.inputs):
             arrays = tuple(self.feed.arrange(arrays, named))
@@ -86,9 +87,11 @@ class Function:
         if self.device.foreign:
             self.feed.check_indices(checked, sizes)  # on a GPU an index that is out of range wraps in silence
             result = self.run(*(self.device.put(array) for array in checked))
-            return result if any(map(foreign, checked)) else fetched(result, self.device.get)
+            kept: Out = result if any(map(foreign, checked)) else fetched(result, self.device.get)
+            return kept
         try:
-            return (self.calls.get(tuple(sizes.values())) or self._call(sizes))(*checked)
+            found: Out = (self.calls.get(tuple(sizes.values())) or self._call(sizes))(*checked)
+            return found
         except IndexError as error:
             self.feed.check_indices(checked, sizes)
             raise DataError(f"an index is out of range: {error}") from error
@@ -122,8 +125,17 @@ class Function:
         return f"<Function of {', '.join(self.inputs) or 'nothing'}: {len(self.plan.steps)} steps, {self.dtype}>"
 
 
+@overload
+def function(inputs: Arguments, outputs: list[Tensor], backend: str = ..., dtype: Any = ...,
+             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ...) -> Function[list[Any]]: ...
+@overload
+def function(inputs: Arguments, outputs: dict[str, Tensor], backend: str = ..., dtype: Any = ...,
+             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ...) -> Function[dict[str, Any]]: ...
+@overload
+def function(inputs: Arguments, outputs: Any, backend: str = ..., dtype: Any = ..., sizes: Mapping[Any, int] | None = ...,
+             training: bool = ..., copy: bool = ...) -> Function[Any]: ...
 def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
-             sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True) -> Function:
+             sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True) -> Function[Any]:
     """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
 
     `inputs` are the symbols in the order of the arguments, or a dict from argument names to symbols. A

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.codegen.plan.tables import Table
+from symgrad.notebook import rows_html
+
 TOLERANCE = 1e-6
 LEAST = 1e-300
 
@@ -95,6 +98,24 @@ class Check:
         if wrong:
             lines[0] = f"{lines[0].rstrip(':')}; {wrong}{':' if len(lines) > 1 else ''}"
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Check: {str(self).splitlines()[0].rstrip(':')}>"
+
+    def _repr_html_(self) -> str:
+        return rows_html(str(self).splitlines()[0].rstrip(":"), bool(self), [self.table])
+
+    @property
+    def table(self) -> Table:
+        """Every step and view: does it hold, and the largest difference, relative to the size of the values."""
+        rows = [(f"({row.number})", row.formula, *_judged(row)) for row in self.rows]
+        rows += [("", view.name, *_judged(view)) for view in self.views]
+        return Table(("step", "formula", "holds", "difference", "remark"), rows, right=("difference",), code=("formula",))
+
+
+def _judged(row: CheckedStep | CheckedView) -> tuple[str, str, str]:
+    """Whether a row holds, its difference, and the reason where there is one."""
+    return {True: "✓", False: "✗", None: "open"}[row.holds], "" if row.holds is None else f"{row.error:.1e}", row.reason
 
 
 def compared(got: Any, wanted: Any, floor: float = 0.0) -> float:

@@ -13,7 +13,8 @@ from typing import Any
 from symgrad.calculus.derivatives import variables_of
 from symgrad.calculus.pipeline import READ
 from symgrad.calculus.variables import steps_of
-from symgrad.derivations import html, latex, markdown, proof, terminal
+from symgrad.derivations import html, latex, markdown, terminal
+from symgrad.derivations.checked import Check
 from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
@@ -61,8 +62,10 @@ class Derivation(Transcript):
         """
         return html.html(self, document)
 
-    def check(self, seed: int = 0) -> Any:
+    def check(self, seed: int = 0) -> Check:
         """Confirm every step numerically at random values; the result is true if all hold and says which fail."""
+        from symgrad.derivations import proof  # opens programs and backends, which no formula needs
+
         return proof.check(self, seed)
 
     def __str__(self) -> str:

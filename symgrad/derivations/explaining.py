@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
@@ -16,6 +17,7 @@ from symgrad.derivations.pieces import in_markdown
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import formula, show
 from symgrad.formulas.names import symbol_names
+from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.formulas.words.phrases import listed
 from symgrad.formulas.words.spoken import ENTRYWISE
 from symgrad.graphs import ops
@@ -86,8 +88,27 @@ class Explanation:
     def __repr__(self) -> str:
         return f"<Explanation: {self.title}>"
 
+    def html(self) -> str:
+        """HTML with formulas in MathML."""
+        parts = [f"<h3>{escape(self.title)}</h3>", *(f"<p>{escape(each)}</p>" for each in self.answer)]
+        if self.symbols:
+            items = "".join(f"<li>{escape(each)}</li>" for each in self.symbols)
+            parts += [f"<h4>{HEADS['symbols']}</h4>", f"<ul>{items}</ul>"]
+        for kind in ("forward", "backward", "mean"):
+            found = [line for line in self.lines if line.kind == kind]
+            parts += [f"<h4>{HEADS[kind]}</h4>"] if found else []
+            parts += [f"<p><b>({line.number})</b> {mathml_of(line.latex, large=True)}<br>"
+                      f"{escape(' '.join(line.sentences))}</p>" for line in found]
+        return "\n".join(parts) + "\n"
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/markdown": self.markdown(), "text/html": self.html()}
 
 
 def explain(t: Any, wrt: Any = None) -> Explanation:

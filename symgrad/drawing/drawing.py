@@ -13,7 +13,7 @@ from symgrad.derivations.steps import Step, flow
 from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.drawing.clusters import Homes
 from symgrad.drawing.condense import Parts, condensed
-from symgrad.drawing.graphing import flat
+from symgrad.drawing.outputs import flat
 from symgrad.drawing.pictures.lines import break_line
 from symgrad.drawing.pictures.palette import BOX_SIZE
 from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Picture

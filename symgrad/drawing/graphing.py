@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
 
 from symgrad.calculus.derivatives import gradient_of
+from symgrad.drawing.outputs import flat
 from symgrad.formulas.names import display_names
 from symgrad.formulas.rendering import render
 from symgrad.graphs import ops
@@ -17,25 +18,11 @@ from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers, named_leaf
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.table import rebuild
-from symgrad.language.align import as_tensor
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 
 NONLINEAR = ops.FUNCTIONS | ops.REDUCTIONS
-
-
-def flat(outputs: Iterable[Any]) -> list[Tensor]:
-    """Tensors, lists and dicts of tensors as one list."""
-    found: list[Tensor] = []
-    for output in outputs:
-        if isinstance(output, Mapping):
-            found += flat(output.values())
-        elif isinstance(output, (list, tuple)):
-            found += flat(output)
-        else:
-            found.append(as_tensor(output, "graph"))
-    return found
 
 
 def graph(*outputs: Any) -> nx.DiGraph:

@@ -51,8 +51,9 @@ def short(t: Tensor) -> str:
                 if operand in near or len(near) < GLANCE:
                     near[operand] = None
                     queue.append(operand)
-        stop = {o for each in near for o in each.operands if o not in near and o.operands}
-        words = Lexicon(symbol_names(near), sample_axes([node]))
+        far = {o: None for each in near for o in each.operands if o not in near}
+        words = Lexicon(symbol_names([*near, *(o for o in far if not o.operands)]), sample_axes([node]))
+        stop = {o for o in far if o.operands}
         return _cut(unicode(Writer(OPERATORS, [node], words, SAMPLE, stop).formula(node, t.over is not None)))
     except Exception:  # an error message must not be lost to an error in it
         return node.op

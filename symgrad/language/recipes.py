@@ -95,8 +95,10 @@ def _kept(value: Any) -> Any:
         return value
     if isinstance(value, np.ndarray):
         return as_tensor(value)
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_kept, value)) if type(value) in (list, tuple) else value
+    if isinstance(value, list):
+        return [_kept(each) for each in value]
+    if isinstance(value, tuple):
+        return tuple(map(_kept, value)) if type(value) is tuple else value
     return {key: _kept(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 

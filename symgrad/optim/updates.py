@@ -21,6 +21,7 @@ from sympy.core.function import AppliedUndef
 
 from symgrad.codegen.program.frame import FRAME
 from symgrad.codegen.python.identifiers import identifier
+from symgrad.formulas.shown import Shown
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import broadcast
 from symgrad.graphs.algebra.formulas import lower
@@ -37,7 +38,7 @@ TAKEN = ("state", "batch", "params", "loss", "gradients", "rooms", "np", "P")  #
 
 
 @dataclass(frozen=True)
-class Formulas:
+class Formulas(Shown):
     """The equations of an optimiser, for people: `str` is Unicode, `.latex()` an aligned block.
 
     >>> print(sg.optim.SGD(0.1).formulas())
@@ -67,9 +68,6 @@ class Formulas:
     def _notation(self) -> str:
         rows = [rf"{latex(left)} &\leftarrow {latex(right)}" for left, right in self.equations]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self._notation()}$"
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,9 @@ class Source:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<Source: {self.text.count(chr(10))} lines for {self.backend}, which train without symgrad>"
+
     def _repr_html_(self) -> str:
         from symgrad.notebook import source_html
 

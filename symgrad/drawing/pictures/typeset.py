@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FONT_FILE = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 FONT_NAME = "DejaVu Sans"
@@ -46,21 +47,29 @@ class TypesetFormula:
     rules: tuple[tuple[float, float, float, float], ...]
 
 
-@cache
-def _font() -> Any:
-    import ziafont
+class _Metrics(NamedTuple):
+    """The bundled font as far as widths go: the glyph of a character, the advance of a glyph, units of an em."""
 
-    return ziafont.Font(str(FONT_FILE))
+    glyphs: Mapping[int, str]
+    advances: Mapping[str, tuple[int, int]]
+    em: int
+
+
+@cache
+def _font() -> _Metrics:
+    """Three tables of the font file. Its kerning and outlines, which take a second to read, say nothing of widths."""
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(FONT_FILE, lazy=True)
+    return _Metrics(font.getBestCmap(), font["hmtx"].metrics, font["head"].unitsPerEm)
 
 
 @lru_cache(maxsize=8192)
 def _advance(char: str) -> float | None:
     """The advance of one character in font sizes; None where the bundled font has no such character."""
     font = _font()
-    index = font.glyphindex(char)
-    if not index:
-        return None
-    return float(font.advance(index, None) / font.info.layout.unitsperem)
+    glyph = font.glyphs.get(ord(char))
+    return None if glyph is None else font.advances[glyph][0] / font.em
 
 
 def covers(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 latex2mathml writes the elements. What browsers know of mathematics is in their operator dictionary, so that spaces that
 would be wrong are said: the name of a function has one in front only, a sign behind = or ( is a prefix, and ⊙ in an
-exponent has none. MathML Core has no bold letters: a style makes them.
+exponent has none. MathML Core has no bold letters: a style makes them. Equations below each other are a table whose
+columns meet at the sign; browsers align its cells by style.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ TIDY = [(re.compile(pattern), new) for pattern, new in (
     (r"<mrow><mo>&#x02299;</mo>", r'<mrow><mo lspace="0em" rspace="0em">&#x02299;</mo>'),
 )]
 
+ALIGNED = re.compile(r"\\begin\{aligned\}(.*?)\\end\{aligned\}", re.DOTALL)
+
 
 def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
     """LaTeX as one `<math>` element; `block` sets it on a line of its own, `large` as it would be there, in the line.
@@ -26,7 +29,12 @@ def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
     """
     from latex2mathml.converter import convert
 
-    text = str(convert(latex, display="block" if block else "inline"))
+    text = str(convert(ALIGNED.sub(_as_array, latex), display="block" if block else "inline"))
+    if ALIGNED.search(latex):
+        text = text.replace("<mtable>", '<mtable displaystyle="true">')
+        for side in ("right", "left"):
+            style = f"text-align:{side};padding:.25em {'0 .25em .3em' if side == 'right' else '.3em .25em 0'}"
+            text = text.replace(f'<mtd columnalign="{side}">', f'<mtd columnalign="{side}" style="{style}">')
     for pattern, new in TIDY:
         text = pattern.sub(new, text)
     start, end = text.index(">") + 1, text.rindex("</math>")
@@ -38,3 +46,8 @@ def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
         start = text.index(">") + 1
     note = f'<annotation encoding="application/x-tex">{escape(latex, quote=False)}</annotation>'
     return f"{text[:start]}<semantics>{inner}{note}</semantics></math>"
+
+
+def _as_array(match: re.Match[str]) -> str:
+    """What latex2mathml knows of aligned equations: a table of two columns."""
+    return rf"\begin{{array}}{{rl}}{match.group(1)}\end{{array}}"
