@@ -14,6 +14,7 @@ from symgrad.graphs.node import Node, transform
 from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.blocks import in_blocks
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.matrices import matrix_form
 from symgrad.graphs.textbook.moves import MOVES, moved_form, picked_columns, scaled_stack, stacked
@@ -53,7 +54,7 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
 def formed(node: Node, length: Length) -> Node:
     """A node whose operands have their form already."""
     length.tries = TRIES
-    node = untied(node)
+    node = in_blocks(untied(node))
     if is_sum(node):
         return _whole_sum(node, length)
     node = picked_columns(matrix_form(node))
