@@ -248,10 +248,10 @@ def depends(roots: Sequence[Node], on: Iterable[Node]) -> set[Node]:
     return hit
 
 
-def in_order_of_use(root: Node, leaves: Iterable[Node]) -> list[Node]:
-    """`leaves` in the order in which the graph of `root` first needs them; of one need, matrices first."""
+def in_order_of_use(order: Iterable[Node], leaves: Iterable[Node]) -> list[Node]:
+    """`leaves` in the order in which a topological `order` first needs them; of one need, matrices first."""
     first: dict[Node, int] = {}
-    for place, node in enumerate(topological([root])):
+    for place, node in enumerate(order):
         for operand in node.operands:
             first.setdefault(operand, place)
     return sorted(leaves, key=lambda n: (first.get(n, -1), -len(n.shape), n.rank))

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import input_node
+from symgrad.graphs.facts import SIMPLEX, SYMMETRIC
 from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
 from symgrad.graphs.pieces.choosing import choose
 from symgrad.graphs.reverse import delta_seed, reverse
+from symgrad.graphs.rewrites.declared import Facts, symmetric
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
@@ -43,21 +45,22 @@ class Box:
         return self.node.op in ops.GIVEN
 
 
-def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = (), letter: str = "") -> list[Box]:
+def boxes(root: Node, names: dict[Node, str], output: str, keep: Sequence[Node] = (), letter: str = "",
+          order: Sequence[Node] = ()) -> list[Box]:
     """The boxes of `root`, operands first; the last one is `root` itself, named `output`.
 
     `names` gives the display names of inputs; nodes in `keep` become boxes in any case. Other values are named
-    a^i, x^i, v_i, or by `letter` and a number. Afterwards: every leaf of a local formula is the leaf of one of the
-    operands, a number, or a count.
+    a^i, x^i, v_i, or by `letter` and a number, counted in `order`, a topological one. Afterwards: every leaf of a local
+    formula is the leaf of one of the operands, a number, or a count.
     """
-    return joint_boxes({root: output}, names, keep, letter)
+    return joint_boxes({root: output}, names, keep, letter, order)
 
 
 def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Sequence[Node] = (),
-                letter: str = "") -> list[Box]:
+                letter: str = "", order: Sequence[Node] = ()) -> list[Box]:
     """The boxes of several outputs with their names, operands first; what they share is one box."""
     roots = list(outputs)
-    order = topological(roots)
+    order = order or topological(roots)
     chosen = choose(roots, order, set(keep))
     samples = sample_axes(roots)
     taken = {_own(n, names) for n in order if n.op in ops.BEARERS} | {*outputs.values()}
@@ -66,6 +69,7 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
     places: dict[Node, list[int]] = {}  # of the boxes of a leaf
     local: dict[Node, Node] = {}
     layer = layers(order, {n for n, kind in chosen.items() if kind == "affine"})
+    facts = Facts(True)
 
     def fresh(first: str, number: int | None = None) -> str:
         while True:
@@ -93,13 +97,21 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
             name = fresh("a" if kind == "affine" else "x", below)
         over = node.shape[0] if samples.get(node) == 0 else None
         leaf = named_leaf(node, names) if node.op in ops.GIVEN else input_node(
-            Symbol("data", name, over, owner=LEAF), node.shape, node.dtype)
+            Symbol("data", name, over, facts=_facts(node, facts), owner=LEAF), node.shape, node.dtype)
         used = sorted(i for n in topological([formula]) if n is not leaf for i in places.get(n, ()))
         places.setdefault(leaf, []).append(len(made))
         made.append(Box(name, kind, node, formula.operands[0] if formula.op is ops.NAMED else formula,
                         leaf, tuple(made[i] for i in used), below))
         local[node] = leaf
     return made
+
+
+def _facts(node: Node, facts: Facts) -> tuple[str, ...]:
+    """What is known of the value of a box by its form, so that formulas over its leaf can use it."""
+    inner = node.operands[0] if node.op is ops.NAMED else node
+    if inner.op is ops.SOFTMAX and inner.attrs[0] == (len(inner.shape) - 1,):
+        return (SIMPLEX,)
+    return (SYMMETRIC,) if symmetric(inner, facts) else ()
 
 
 def named_leaf(node: Node, names: Mapping[Node, str]) -> Node:

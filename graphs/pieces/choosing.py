@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, depends
+from symgrad.graphs.pieces.uses import MANY, added_up, is_partial, solid, squared, used
 from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
@@ -27,25 +28,47 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
     weighted = depends(roots, parameters)
     samples = sample_axes(roots)
     affine = _affine_nodes(order, parameters, uses)
-    activations = _activations(order, affine, uses)
+    summands = added_up(roots, order, uses)
+    activations = _activations(order, affine, uses) - summands
+    count, residuals = used(roots, order, uses), squared(order)
     chosen: dict[Node, str] = {}
-    width: dict[Node, int] = {}
+    width: dict[Node, int] = {}  # of what is written inside a box
+    made: dict[Node, int] = {}  # how many computed boxes that refers to, up to MANY
     for node in order:
         width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
+        made[node] = min(MANY, sum(made[o] for o in dict.fromkeys(node.operands)))
         kind = _kind(node, parameters, affine, activations)
         if node in roots:
             kind = kind or "operation"
         elif any(user.op is ops.NAMED for user in uses[node]) and len(uses[node]) == 1 and node.op is not ops.INPUT:
             kind = None  # the name is the box
-        elif kind is None and (node in keep or _shared(node, uses, chosen) or width[node] > WIDEST
-                               or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES):
-            kind = "operation" if solid(node) or node in keep else None
+        elif kind is None and (node in keep or solid(node) and (
+                count[node] >= MANY and not _plain_sum(node, chosen) or _weights(node)
+                or any(map(_weights, uses[node])) and width[node] > SCORES
+                or made[node] >= MANY and (node in residuals or any(map(_squashes, uses[node]))) and not _plain_sum(
+                    node, chosen)
+                or width[node] > WIDEST and node not in summands and not is_partial(node, uses))):
+            kind = "operation"
         if kind is not None and node.op is not ops.INPUT and samples.get(node, 0) != 0 and node not in keep:
             kind = None  # a value whose sample axis is not in front is not one a user wrote
         if kind is not None:
             chosen[node] = kind
             width[node] = 1
-    return {n: k if n in weighted or k != "affine" else "operation" for n, k in chosen.items()}
+            made[node] = int(node.op not in ops.GIVEN)
+    return {n: k if k != "affine" or n in weighted and _is_affine(n, chosen) else "operation" for n, k in chosen.items()}
+
+
+def _is_affine(node: Node, chosen: Collection[Node]) -> bool:
+    """Is a value, over the boxes that it is written with, a sum of them and of products of two of them?"""
+    inner = node.operands[0] if node.op is ops.NAMED else node
+    stack = [inner]
+    while stack:
+        each = stack.pop()
+        if each.op not in (ops.ADD, ops.VIEW, ops.EINSUM) or each.op is ops.EINSUM and (
+                len(each.operands) > 2 or any(o not in chosen and o.op is ops.ADD for o in each.operands)):
+            return False
+        stack += [o for o in each.operands if o not in chosen and literal_value(o) is None]
+    return True
 
 
 def _kind(node: Node, parameters: Collection[Node], affine: Collection[Node],
@@ -72,18 +95,25 @@ def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dic
             linear = [o for o in node.operands if o in parts and (o.op is ops.EINSUM or len(uses[o]) == 1)]
             whole = any(o.op is ops.ADD for o in linear)  # a layer that is complete takes another bias, and no target
             rest = [o for o in node.operands if o not in linear]
-            if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and (
-                    not whole or all(_bias(o, parameters) for o in rest)):
+            if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and all(
+                    _bias(o, parameters) if whole else _bare(o, uses) for o in rest):
                 parts.add(node)
-        elif _contraction(node, parameters) or node in neurons and _product(node, parameters):
+        elif _contraction(node, parameters) or node in neurons and _product(node, parameters, uses):
             parts.add(node)
     return {n for n in parts if not any(u.op is ops.ADD and u in parts and (n.op is ops.EINSUM or len(uses[n]) == 1)
                                         for u in uses[n])}
 
 
+def _bare(node: Node, uses: dict[Node, list[Node]]) -> bool:
+    """A symbol, a value with a name or one that gets one, repeated perhaps along an axis."""
+    while node.op is ops.VIEW and node.operands and len(uses[node]) == 1:
+        (node,) = node.operands
+    return node.op in ops.BEARERS or literal_value(node) is not None or len(uses[node]) > 1 or not solid(node)
+
+
 def _bias(node: Node, parameters: Collection[Node]) -> bool:
     """A parameter, repeated perhaps along an axis."""
-    while node.op is ops.VIEW:
+    while node.op is ops.VIEW and node.operands:
         (node,) = node.operands
     return node in parameters
 
@@ -100,10 +130,10 @@ def _squashes(node: Node) -> bool:
     return node.op is ops.ELEMENTWISE and node.attrs[0] in SQUASHING and node.dtype == REAL
 
 
-def _product(node: Node, parameters: Collection[Node]) -> bool:
+def _product(node: Node, parameters: Collection[Node], uses: dict[Node, list[Node]]) -> bool:
     """w x, or the inner product of both, for a neuron: its weights are parameters and x is none."""
     return node.op is ops.EINSUM and node.dtype == REAL and len(node.operands) == 2 and (
-        sum(o in parameters for o in node.operands) == 1)
+        sum(o in parameters for o in node.operands) == 1 and all(_bare(o, uses) or _squashes(o) for o in node.operands))
 
 
 def _made_of(node: Node, linear: list[Node], depth: int = 3) -> bool:
@@ -155,18 +185,8 @@ def _weights(node: Node) -> bool:
     return node.op is ops.SOFTMAX and node.dtype == REAL
 
 
-def solid(node: Node) -> bool:
-    """Worth a name: not a number, a count, a rearrangement or a truth value."""
-    if node.op in (ops.VIEW, ops.IOTA) or literal_value(node) is not None or node.dtype != REAL:
-        return False
-    return not (node.op is ops.ADD and len(node.operands) == 1 or node.op is ops.ELEMENTWISE and node.attrs[0] == "real")
-
-
-def _shared(node: Node, uses: dict[Node, list[Node]], chosen: dict[Node, str]) -> bool:
-    """Used by several nodes, and more than a sum of boxes and numbers."""
-    if len(uses[node]) < 2:
-        return False
-    simple = node.op is ops.ADD and len(node.operands) <= 2 and all(
+def _plain_sum(node: Node, chosen: Collection[Node]) -> bool:
+    """A sum of two boxes or numbers: as short as a name."""
+    return node.op is ops.ADD and len(node.operands) <= 2 and all(
         o in chosen or literal_value(o) is not None or o.op is ops.VIEW and all(b in chosen for b in o.operands)
         for o in node.operands)
-    return not simple

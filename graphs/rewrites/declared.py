@@ -27,6 +27,7 @@ from symgrad.graphs.facts import (
     facts_of,
 )
 from symgrad.graphs.node import BOOLEAN, Node, topological, transform
+from symgrad.graphs.rewrites.mirrors import parity
 from symgrad.graphs.rewrites.patterns import bare, positive, row_of
 from symgrad.graphs.table import rebuild
 
@@ -38,7 +39,7 @@ class Facts:
 
     def __init__(self, declared: bool) -> None:
         self.declared = declared
-        self.symmetric: dict[Node, bool] = {}
+        self.parities: dict[Node, int] = {}
 
     def of(self, node: Node) -> frozenset[str]:
         """What is declared of a symbol, and what follows."""
@@ -196,39 +197,7 @@ def _repeats(declared: frozenset[str], names: tuple[Any, ...], out: tuple[Any, .
 
 def symmetric(node: Node, facts: Facts) -> bool:
     """Symmetric in the last two axes: declared, or by form."""
-    stack, known = [node], facts.symmetric
-    while stack:
-        n = stack[-1]
-        if n in known:
-            stack.pop()
-            continue
-        parts = _halves(n)
-        open_parts = [part for part in parts or () if part not in known]
-        if open_parts:
-            stack += open_parts
-            continue
-        known[stack.pop()] = all(known[part] for part in parts) if parts is not None else _mirrored(n, facts)
-    return known[node]
-
-
-def _halves(node: Node) -> Sequence[Node] | None:
-    """The nodes that have to be symmetric for `node` to be; None where its form decides."""
-    if node.op in (ops.NAMED, ops.STOP, ops.INVERSE):
-        return node.operands
-    if node.op is ops.ADD and len(node.shape) > 1 and node.operands:
-        return node.operands
-    return None
-
-
-def _mirrored(node: Node, facts: Facts) -> bool:
-    """Declared symmetric, or a product or view that its transpose is, too."""
-    if len(node.shape) < 2 or node.shape[-1] != node.shape[-2]:
-        return False
-    if node.op in ops.PRODUCTS:
-        inputs, out = node.attrs
-        turned = (*out[:-2], out[-1], out[-2])
-        return contract(node.operands, inputs, turned, dict(zip(out, node.shape, strict=True))) is node
-    return SYMMETRIC in facts.of(node)
+    return parity(node, lambda n: SYMMETRIC in facts.of(n), facts.parities) == 1
 
 
 # scalar functions -------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
 from symgrad.formulas.names import display_names
+from symgrad.formulas.notation.writer import letters_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
@@ -30,6 +31,7 @@ from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
+from symgrad.language.ordering import written_order
 from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 
@@ -113,9 +115,10 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     loss, weight, over = _split(root, target)
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
-    found = boxes(loss, names, name, keep=[x.node for x in variables])
+    found = boxes(loss, names, name, keep=[x.node for x in variables], order=written_order([target], [loss]))
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
-                  over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]))
+                  over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
+                  letters_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]))
     steps = forward(found, world)
     steps += backward(found, world, steps)
     means = [s for s in steps if s.kind == "backward" and s.batch is not None]
@@ -123,7 +126,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         place = {x.node: i for i, x in enumerate(variables)}
         inner = tuple(sorted((s for s in means if s.box.node in place), key=lambda s: place[s.box.node]))
         steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
-                          weight=weight))
+                          weight=weight, world=world))
     return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
                       names, _as_written(target, loss, found))
 
@@ -155,7 +158,8 @@ def _wanted(y: Tensor, wrt: Any) -> list[Tensor]:
         return steps_of(y, variables_of(wrt, "derive"), "derive")
     inputs = [n for n in topological([y.node]) if n.op is ops.INPUT and n.dtype == REAL]
     chosen = [n for n in inputs if n.attrs[0].kind == "parameter"] or inputs
-    return [wrap(n, n.attrs[0].over) for n in in_order_of_use(y.node, chosen)]
+    order = written_order([y], [y.node])
+    return [wrap(n, n.attrs[0].over) for n in in_order_of_use(order, chosen)]
 
 
 def _mean_of(root: Node) -> tuple[Node, Weight | None, Size | None]:

@@ -21,8 +21,9 @@ from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.rendering import render
 from symgrad.formulas.spelling.letters import for_tex
-from symgrad.graphs.algebra.einsum import transpose
+from symgrad.graphs.algebra.einsum import contract, scale, transpose
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
+from symgrad.graphs.textbook.normal import textbook
 
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
@@ -198,18 +199,19 @@ def _answers(d: Transcript, style: str) -> tuple[str, ...]:
     found = []
     for x, name in zip(d.wrt, names, strict=True):
         node = read_gradient(d.y, x).node
-        plain = render(node, names=d.names)
+        taken = d.steps[0].world.taken
+        plain = render(node, names=d.names, taken=taken)
         if ", where " in plain or len(plain) > ANSWER:
             return ()
-        shown = plain if style == "unicode" else for_tex(render(node, names=d.names, style=style))
+        shown = plain if style == "unicode" else for_tex(render(node, names=d.names, style=style, taken=taken))
         found.append(f"{text.nabla(name, loss, style)} = {shown}")
     return tuple(found)
 
 
 def _total(d: Transcript, style: str) -> str:
     """L as the weighted sum over samples."""
-    r, sum_ = text.show(d.graph[-1].leaf, style), "∑_t" if style == "unicode" else r"\sum_t"
-    return f"L = {text.weight_text(d.weight, style)}{sum_} {r}_t"
+    r, t = text.show(d.graph[-1].leaf, style), d.sample
+    return f"L = {text.weight_text(d.weight, style)}{text.over_samples(t, style)} {r}_{t}"
 
 
 def _written(d: Transcript, style: str) -> str:
@@ -259,12 +261,23 @@ def _chain(derivation: Transcript, style: str) -> str:
 
 
 def _batch(d: Transcript, style: str) -> tuple[str, list[tuple[int, str]]]:
-    """A title and the steps over the whole batch. What is a matrix for each sample stays as it is."""
+    """A title and the steps over the whole batch, each with its number. What is a matrix for each sample stays as it is."""
     if d.over is None:
         return "", []
-    steps = [s for s in d.steps if s.kind in ("forward", "backward") and s.box.kind != "output"]
-    found = [(s, text.formula(s, style, "batch")) for s in steps]
-    rows = [(s.number, formula) for s, formula in found if not text.by_indices(formula.partition(" = ")[2])
-            and (s.batch is not None or s.box.leaf.attrs[0].over is None or len(s.box.leaf.shape) < 3)]
-    return "Over the batch" + (", one sample a row" if len(rows) == len(found) else
-                               "; matrices of one sample stay as they are"), rows
+    rows, stay = [], False
+    for step in d.steps:
+        if step.kind in ("forward", "backward"):
+            formula = text.formula(step, style, "batch") if step.box.kind != "output" else _loss(d, step, style)
+            per_sample = text.by_indices(formula.partition(" = ")[2]) or (
+                step.batch is None and step.box.leaf.attrs[0].over is not None and len(step.box.leaf.shape) > 2)
+            rows.append((step.number, text.formula(step, style, "sample") if per_sample else formula))
+            stay |= per_sample
+    return "Over the batch" + ("; matrices of one sample stay as they are" if stay else ", one sample a row"), rows
+
+
+def _loss(d: Transcript, step: Step, style: str) -> str:
+    """The loss over the whole batch: of all samples together, or a vector of one for each."""
+    if d.weight is None:
+        return text.formula(step, style, "batch")
+    total = textbook(scale(contract([step.node], [[0]], []), d.weight))
+    return f"L = {text.written(step, total, style, 'batch')}"

@@ -24,17 +24,17 @@ from symgrad.computing.points import BLUR, BLURS, Point, blurred, blurred_values
 from symgrad.derivations import views
 from symgrad.derivations.checked import TOLERANCE, Check, CheckedStep, Finding, all_of, compared, found, together
 from symgrad.derivations.differences import NEAR, OTHERS, ROUNDING, STEPS, Estimate, by_differences, slope
+from symgrad.derivations.moving import undeclared, without_stops
 from symgrad.derivations.places import inputs_of, places
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
+from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.pieces.boxes import Box, cotangent_leaf
-from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import Weight, to_expr
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.language.tensor import wrap
 
 ENTRIES = 12  # entries of a gradient that are tried
 BLURRED = 1e-2  # of what blurring moves, the most that rounding does
@@ -140,19 +140,15 @@ class _World:
         unbound = self.unbound(needed)
         key = (*nodes, *sorted(unbound.items()))
         if key not in self.compiled:
-            tensors: list[Tensor] = [wrap(n) for n in needed]
-            self.compiled[key] = function(tensors, [wrap(n) for n in nodes], sizes=unbound)
+            plain = [wrap(n) for n in undeclared([*needed, *nodes])]
+            self.compiled[key] = function(plain[:len(needed)], plain[len(needed):], sizes=unbound)
         return self.compiled[key], needed
 
     def held(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> tuple[list[Node], dict[Node, Any]]:
         """The nodes with what stops a gradient as symbols, and the values of these: they do not move."""
-        stops = [n for n in topological(nodes) if n.op is ops.STOP]
-        if not stops:
-            return list(nodes), {}
-        fixed = {n: input_node(Symbol("data", f"held_{i}"), n.shape, n.dtype) for i, n in enumerate(stops)}
-        values = self.evaluate(stops, at)
-        memo: dict[Node, Node] = dict(fixed)
-        return transform(list(nodes), rebuild, memo), dict(zip(fixed.values(), values, strict=True))
+        plain, fixed = without_stops(nodes)
+        values = self.evaluate(list(fixed), at) if fixed else []
+        return plain, dict(zip(fixed.values(), values, strict=True))
 
     def blurred_gaps(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> list[Any]:
         """How large the numbers are whose rounding the values of `nodes` have: in a sum of 1e16 and c, 1e16."""
@@ -290,8 +286,7 @@ def _differences(world: _World, step: Step, rng: np.random.Generator, inside: bo
 def _joint(world: _World, rng: np.random.Generator) -> list[Finding]:
     """All gradients at once along a random direction, against differences of the whole loss; none where no symbol is
     asked for: what each step takes for granted is proved here for all of them."""
-    asked = [s for s in world.derivation.outputs if s.box.node.op is ops.INPUT]
-    if not asked:
+    if not (asked := [s for s in world.derivation.outputs if s.box.node.op is ops.INPUT]):
         return []
     along = {s.box.node: rng.standard_normal(np.shape(world.values[s.box.leaf])) for s in asked}
     gradient = np.atleast_1d(sum(world.paired(s.box, world.gradient(s.box), along[s.box.node]) for s in asked))

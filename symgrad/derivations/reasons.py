@@ -46,8 +46,9 @@ def reason(step: Stage, style: str) -> Sentence:
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
         if x is None or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
-        d, text = ("_{d}", grouped(show(x, style))) if style == "latex" else ("_d", show(x, style))
-        return "outer product: column ", Math("d"), " is ", Math(f"{text}{d} {gradient_name(user, style)}")
+        j = step.world.column
+        entry = f"{grouped(show(x, style))}_{{{j}}}" if style == "latex" else f"{show(x, style)}_{j}"
+        return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 
 

@@ -56,7 +56,7 @@ def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None
 def symbol_sentences(root: Node, names: Mapping[Node, str] | None = None) -> tuple[str, ...]:
     """One sentence for each symbol: data, then parameters; `names` are those of a text that has more than `root`."""
     nodes = [node for node in topological([root]) if node.op is ops.INPUT and node.attrs[0].owner != LEAF]
-    nodes, texts = in_order_of_use(root, nodes), lexicon([root], names).texts
+    nodes, texts = in_order_of_use(topological([root]), nodes), lexicon([root], names).texts
     nodes.sort(key=lambda node: node.attrs[0].kind == "parameter")
     return tuple(sentence(f"{unicode_text(texts[node])} is {_described(node)}") for node in nodes)
 

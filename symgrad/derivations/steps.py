@@ -14,14 +14,16 @@ from heapq import heappop, heappush
 from symgrad.derivations import laws, reasons, text
 from symgrad.derivations.transcript import Stage, World
 from symgrad.formulas.spelling.letters import for_tex
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, ones, scale
+from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
-from symgrad.graphs.pieces.choosing import solid
+from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.textbook.normal import textbook
-from symgrad.graphs.weights import ONE
+from symgrad.graphs.weights import ONE, Weight, times
 
 
 class Step(Stage):
@@ -128,8 +130,15 @@ def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by
     batch = None
     if world.samples is not None and not _sampled(box):  # per sample for the formula, summed over the batch
         batch = add([flow(user, box, world, True) for user in users])
-        batch = textbook(scale(batch, world.weight) if world.weight is not None else batch)
+        batch = textbook(weighted(batch, world.weight or ONE))
     return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss, by=by, inside=inside, world=world)
+
+
+def weighted(node: Node, by: Weight) -> Node:
+    """A node times a weight, a sum term by term: `1/(2 T) (T A - B)` is `1/2 A - 1/(2 T) B`."""
+    if node.op is not ops.ADD or len(node.operands) < 2:
+        return scale(node, by)
+    return joined([(term, times(inner, by)) for term, inner in zip(node.operands, node.attrs[0], strict=True)])
 
 
 def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
@@ -153,7 +162,7 @@ def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
 
 def inside_of(step: Step) -> tuple[Step, ...]:
     """The inner steps of a backward step; none where the rule says all there is to say."""
-    if step.kind != "backward" or step.world is None:
+    if step.kind != "backward":
         return ()
     if len(step.consumers) > 1:
         return tuple(
@@ -173,7 +182,7 @@ def inside_of(step: Step) -> tuple[Step, ...]:
     found = boxes(user.local, {}, user.name, keep=between, letter="u")
     seed = step.world.seed if user is step.world.root else cotangent_leaf(user, step.world.samples)
     found[-1] = replace(found[-1], kind=user.kind if user.kind == "output" else "operation")
-    world = World(found[-1], seed, step.loss, None, step.world.samples, live)
+    world = World(found[-1], seed, step.loss, None, step.world.samples, live, step.world.taken)
     first = [s for s in forward(found, world, step.label) if s.box.node in live]
     first = [replace(s, number=i, by=()) for i, s in enumerate(first, start=1)]
     return (*first, *backward(found, world, first, step.label))

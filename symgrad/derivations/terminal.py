@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from symgrad.derivations.outline import (
     JACOBIANS,
@@ -25,15 +27,15 @@ from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import unicode_lines
 
 Cells = tuple[str, str, str]  # number, formula and reason
+MARGIN = 9  # columns of the number, and between a formula and its reason
+NARROW = 24  # no column is narrower
 
 
 def unicode(d: Transcript, width: int = 100, unfold: bool = False) -> str:
     """Lines of `width` columns; `unfold` writes the inner steps too."""
     blocks = outline(d, "unicode")
     rows = {item: _rows(item, unfold) for block in blocks if isinstance(block, Steps) for item in block.items}
-    texts = [(len(text), len(reason)) for found in rows.values() for _, text, reason in found]
-    longest, reasons = (max(sizes) for sizes in zip(*texts, strict=True))
-    form = Terminal(width, rows, min(longest, max(width - 9 - reasons, 30)))
+    form = Terminal(width, rows, _column([row for found in rows.values() for row in found], width - MARGIN))
     return "\n".join(line.rstrip() for line in told(blocks, form)) + "\n"
 
 
@@ -74,15 +76,11 @@ class Terminal:
         return ["", block.title, *(line for row in rows for line in self._lines(*row))]
 
     def _lines(self, label: str, text: str, reason: str) -> list[str]:
-        """A step on one line where it fits; else the formula is broken, and the reason stands below in its column."""
-        column, width = self.column, self.width
-        if max(len(text), column) + len(reason) + 9 <= width:
-            return [f"{label:>6} {text:<{column}}  {reason}"]
-        lines = self.wrapped(f"{label:>6} ", text)
-        indent = max(min(column + 9, width - len(reason)), 7)
-        if len(lines[-1]) + 2 <= indent:
-            return [*lines[:-1], f"{lines[-1]:<{indent}}{reason}"]
-        return [*lines, f"{'':<{indent}}{reason}"]
+        """A step: its formula and its reason side by side, each broken in its column."""
+        formulas, column = unicode_lines(text, self.column), self.column
+        reasons = textwrap.wrap(reason, max(self.width - MARGIN - column, NARROW), break_long_words=False)
+        lines = zip_longest(formulas, reasons, fillvalue="")
+        return [f"{label if not i else '':>6} {left:<{column}}  {right}" for i, (left, right) in enumerate(lines)]
 
     def formula(self, block: Formula) -> list[str]:
         return ["", block.title, *self.wrapped("      ", block.formula)]
@@ -94,6 +92,21 @@ class Terminal:
     def wrapped(self, before: str, text: str) -> list[str]:
         first, *rest = unicode_lines(text, self.width - len(before))
         return [before + first, *(" " * len(before) + line for line in rest)]
+
+
+def _column(rows: Sequence[Cells], room: int) -> int:
+    """How wide formulas may be, of the room that they share with reasons, for the fewest lines."""
+    sizes = [(len(text), len(reason)) for _, text, reason in rows]
+    widest, longest = (max(column) for column in zip(*sizes, strict=True))
+    if widest + longest <= room:
+        return widest
+    most = max(room - NARROW, NARROW)
+    choices = {min(max(size, NARROW), most) for size in (room - longest, *(size for size, _ in sizes))}
+
+    def lines(column: int) -> int:
+        return sum(max(-(-text // column), -(-reason // max(room - column, NARROW))) for text, reason in sizes)
+
+    return min(sorted(choices, reverse=True), key=lines)
 
 
 def _rows(item: Item, unfold: bool) -> list[Cells]:

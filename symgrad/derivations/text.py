@@ -23,6 +23,11 @@ def show(node: Node, style: str, mode: str = "sample") -> str:
     return render(node, mode=mode, style=style)
 
 
+def written(step: Stage, node: Node, style: str, mode: str) -> str:
+    """A formula of a step; its indices have letters that mean nothing else in the derivation."""
+    return render(node, mode=mode, style=style, taken=step.world.taken)
+
+
 def name_of(step: Stage, style: str, mode: str) -> str:
     """The left-hand side of a step."""
     if step.kind == "backward":
@@ -40,16 +45,15 @@ def formula(step: Stage, style: str, mode: str) -> str:
     if step.kind == "mean":
         return _mean(step, style, mode)
     if step.kind == "use":
-        return f"{_transposed(step.consumers[0], step, style)} = {show(step.node, style, mode)}"
+        return f"{_transposed(step.consumers[0], step, style)} = {written(step, step.node, style, mode)}"
     if mode == "sample" or step.batch is None:
-        return f"{name_of(step, style, mode)} = {show(step.node, style, mode)}"
+        return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), 'L', style)} = "
-    text = show(step.batch, style, mode)
-    if by_indices(text) and step.world is not None:  # matrices of samples: the sum over samples says it better
-        sum_ = r"\sum_t" if style == "latex" else "∑_t"
-        inner = show(step.node, style, "sample")
+    text = written(step, step.batch, style, mode)
+    if by_indices(text):  # matrices of samples: the sum over samples says it better
+        inner = written(step, step.node, style, "sample")
         inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
-        return f"{total}{weight_text(step.world.weight, style)}{sum_} {inner}"
+        return f"{total}{weight_text(step.world.weight, style)}{over_samples(step.world.sample, style)} {inner}"
     return total + text
 
 
@@ -64,9 +68,15 @@ def nabla(v: str, of: str, style: str) -> str:
 
 def _mean(step: Stage, style: str, mode: str) -> str:
     names = ", ".join(show(s.box.leaf, style) for s in step.parts)
+    total = f"{weight_text(step.weight, style)}{over_samples(step.world.sample, style)}"
     if style == "latex":
-        return rf"\nabla_{{\theta}} L = {weight_text(step.weight, style)}\sum_t G_{{\theta}}, \quad \theta = {names}"
-    return f"∇_θ L = {weight_text(step.weight, style)}∑_t G_θ,  θ = {names}"
+        return rf"\nabla_{{\theta}} L = {total} G_{{\theta}}, \quad \theta = {names}"
+    return f"∇_θ L = {total} G_θ,  θ = {names}"
+
+
+def over_samples(letter: str, style: str) -> str:
+    """The sign of a sum over samples."""
+    return rf"\sum_{letter}" if style == "latex" else f"∑_{letter}"
 
 
 def weight_text(by: Weight | None, style: str) -> str:
@@ -158,7 +168,7 @@ def jacobians(step: Stage, style: str) -> str:
         rank, axes = len(user.leaf.shape) - both, len(step.box.leaf.shape) - both
         if j is not None and rank == axes == 1:  # of higher order or a row: the formula itself says more
             left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
-            texts.append(f"{left} = {show(steady(j) or j, style)}")
+            texts.append(f"{left} = {written(step, steady(j) or j, style, 'sample')}")
         if (row := row_of(user)) is not None:
             texts.append(scalar_derivative(row, style))
     return ("; " if style == "unicode" else r",\quad ").join(texts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from symgrad.formulas.notation.writer import free_letters
 from symgrad.formulas.shown import Shown
 from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.boxes import Box
@@ -26,8 +27,20 @@ class World:
     weight: Weight | None
     samples: Size | None  # where the loss is that of one sample
     live: AbstractSet[Node]  # what depends on the variables that were asked for
+    taken: AbstractSet[str] = frozenset()  # letters that names and sizes have: no index is one of them
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
+
+
+    @property
+    def sample(self) -> str:
+        """The index of a sample."""
+        return free_letters(self.taken)[0][0]
+
+    @property
+    def column(self) -> str:
+        """The index of a column, not of a row."""
+        return next((x for x in free_letters(self.taken)[1] if x != "i"), "i")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +59,7 @@ class Stage(Shown):
     weight: Weight | None = None
     by: tuple[int, ...] = ()  # the numbers of the steps that this one uses
     inside: str = ""  # the label of the step that this one unfolds
-    world: World | None = field(default=None, repr=False)
+    world: World = field(kw_only=True, repr=False)
 
     @property
     def label(self) -> str:
@@ -67,6 +80,11 @@ class Transcript:
     graph: tuple[Box, ...] = field(repr=False)
     names: Mapping[Node, str] = field(repr=False)  # display names of the symbols, the same in all that is said of it
     written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
+
+    @property
+    def sample(self) -> str:
+        """The index of a sample."""
+        return str(self.steps[0].world.sample)
 
     @cached_property
     def outputs(self) -> tuple[Any, ...]:

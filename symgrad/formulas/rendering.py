@@ -27,16 +27,17 @@ Lines = list[tuple[Tree, Tree]]
 
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
-           stop: AbstractSet[Node] = frozenset(), style: str = "unicode") -> str:
+           stop: AbstractSet[Node] = frozenset(), style: str = "unicode",
+           taken: AbstractSet[str] = frozenset()) -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
     dots. Where many formulas of one graph are written, `names` is their common lexicon: then the time of
     each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
     samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
-    after "where".
+    after "where". No index is one of the letters in `taken`.
     """
-    words = names if isinstance(names, Lexicon) else lexicon([node], names)
+    words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
     _, main, definitions, more = presentation(node, mode, words, stop, ALONE)
     return spelled(main, definitions, more, style)
 

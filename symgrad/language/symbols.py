@@ -161,7 +161,7 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
     """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
     nodes = [node for node in topological([loss.node]) if node.op is ops.INPUT]
-    found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(loss.node, nodes)]
+    found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(topological([loss.node]), nodes)]
     place = {tensor: i for i, tensor in enumerate(order)}
     kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}
     return sorted(found, key=lambda s: (_fitted(s), place[s] if _fitted(s) in kinds else 0))

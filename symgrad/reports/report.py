@@ -170,8 +170,8 @@ def _loss(derivation: Derivation) -> list[str]:
     last = [s for s in derivation.steps if s.kind == "forward"][-1:]
     texts = [formula(step, "latex", "sample") for step in last]
     if derivation.weight is not None and last:
-        weight = "" if derivation.weight == ONE else latex_size(to_expr(derivation.weight))
-        texts.append(rf"L = {weight} \sum_t {show(last[0].box.leaf, 'latex')}_t")
+        weight, t = "" if derivation.weight == ONE else latex_size(to_expr(derivation.weight)), derivation.sample
+        texts.append(rf"L = {weight} \sum_{t} {show(last[0].box.leaf, 'latex')}_{t}")
     return texts
 
 

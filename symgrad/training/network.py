@@ -28,6 +28,7 @@ from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.graphs.sizes import free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
+from symgrad.language.ordering import written_order
 from symgrad.language.recipes import stable
 from symgrad.language.reduction import empirical_risk
 from symgrad.language.tensor import Tensor, wrap
@@ -60,8 +61,8 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     parameters = [n for n in variables if n.op is ops.INPUT]
     data = [n for n in topological([root]) if n.op is ops.INPUT and n not in parameters and (
         wrt is not None or n.attrs[0].kind != "parameter")]
-    data = in_order_of_use(root, data)
-    found = boxes(root, names, _free("L", names), keep=inner)
+    data = in_order_of_use(topological([root]), data)
+    found = boxes(root, names, _free("L", names), keep=inner, order=written_order([target], [root]))
     table = {box.node: box.name for box in found if box.node.op is not ops.INPUT}
     display = {**table, **names}
     for node, name in table.items():  # what a name stands for prints as that name too
@@ -88,7 +89,7 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
         wish = tensors[1].name if tensors[1].node.op is ops.NAMED else display.get(roots[1], "prediction")
         prediction = (str(wish), roots[1])
         needed = [n for n in topological(roots[1:]) if n.op is ops.INPUT and n.attrs[0].kind != "parameter"]
-        inputs = tuple((names[n], n) for n in in_order_of_use(roots[1], needed))
+        inputs = tuple((names[n], n) for n in in_order_of_use(topological([roots[1]]), needed))
     name = display[root] if root in table else "L"
     net = Network(title, _formulas(found), tuple(rows),
                   tuple((names[n], n) for n in data), inputs, (name, root),
@@ -106,7 +107,7 @@ def _parameters(roots: Sequence[Node], names: Mapping[Node, str]) -> list[Node]:
     chosen: dict[Node, None] = {}
     for root in roots:
         below = [n for n in topological([root]) if n.op is ops.INPUT and n.attrs[0].kind == "parameter"]
-        chosen.update(dict.fromkeys(in_order_of_use(root, below)))
+        chosen.update(dict.fromkeys(in_order_of_use(topological([root]), below)))
     if not chosen:
         raise SymgradError("the loss has no parameter to train; make one with sg.parameter")
     for node in chosen:

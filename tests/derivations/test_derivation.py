@@ -208,11 +208,12 @@ def test_the_loss_of_a_probability_is_derived_as_a_textbook_does():
     assert "As written" not in derived.derivation("lecture").unicode()
 
 
-def test_attention_names_scores_and_weights():
+def test_attention_names_scores_weights_and_the_residual_in_the_order_of_writing():
     d = derived.derivation("attention")
-    assert [s.formula for s in d.steps if s.kind == "forward"][3:] == [
-        "v₁ = 1/√2 a³ a²ᵀ", "v₂ = softmax(v₁)", "r = ‖v₂ a¹ - y‖_F²"]
-    assert "∇_W_Q L = 1/T ∑_t xᵀ G_a³" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
+    assert [s.formula for s in d.steps if s.kind == "forward"] == [
+        "a¹ = x W_Q", "a² = x W_K", "v₁ = 1/√2 a¹ a²ᵀ", "v₂ = softmax(v₁)", "a³ = x W_V", "v₃ = v₂ a³ - y",
+        "r = ‖v₃‖_F²"]
+    assert "∇_W_Q L = 1/T ∑_t xᵀ G_a¹" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
 
 
 def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():
@@ -255,7 +256,7 @@ def test_many_references_are_cut():
         h = sg.tanh(W @ sg.data(f"x_{i}", d, over=T) + U @ h)
     derivation = sg.derive(sg.empirical_risk(sg.sum(h**2)))
     step = next(s for s in derivation.steps if s.name == "G_{U}")
-    assert len(step.by) == 40 and f"uses of U, by ({step.by[0]}), ({step.by[1]}), …, ({step.by[-1]})" in derivation.unicode(80)
+    assert len(step.by) == 40 and f"uses of U, by ({step.by[0]}), ({step.by[1]}), …, ({step.by[-1]})" in derivation.unicode(200)
     assert max(map(len, derivation.unicode(80).splitlines())) <= 80
 
 

@@ -10,7 +10,7 @@ Nodes with a name print as that name: inputs, `named` tensors, and what a caller
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,10 +25,10 @@ from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs import ops
-from symgrad.graphs.facts import SYMMETRIC, facts_of
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.rewrites.declared import Facts, symmetric
 from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import free_symbols
+from symgrad.graphs.sizes import Shape, free_symbols
 from symgrad.graphs.weights import exact
 
 Index = tuple[Tree | None, ...]
@@ -45,6 +45,7 @@ class Lexicon:
 
     texts: Mapping[Node, str]
     axes: Mapping[Node, int]
+    taken: AbstractSet[str] = frozenset()  # letters that have a meaning beside these names
 
     @cached_property
     def names(self) -> Mapping[Node, Name]:
@@ -55,6 +56,11 @@ class Lexicon:
     def bases(self) -> AbstractSet[str]:
         """The letters that names use."""
         return {each.base for each in self.names.values()}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is declared of symbols, and what follows for what is made of them."""
+        return Facts(declared=True)
 
     @cached_property
     def gathered(self) -> Mapping[Node, Name]:
@@ -70,12 +76,32 @@ class Lexicon:
 
     def extended(self, more: Mapping[Node, str]) -> Lexicon:
         """The same with further names."""
-        return Lexicon({**self.texts, **more}, self.axes) if more else self
+        return Lexicon({**self.texts, **more}, self.axes, self.taken) if more else self
 
 
-def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None) -> Lexicon:
-    """The lexicon of the graph below `roots`; `names` are display names beside those of symbols."""
-    return Lexicon({**symbol_names(topological(roots)), **(names or {})}, sample_axes(roots))
+def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None,
+            taken: AbstractSet[str] = frozenset()) -> Lexicon:
+    """The lexicon of the graph below `roots`; `names` are display names beside those of symbols.
+
+    No index is one of the letters in `taken`: they mean something in the text around.
+    """
+    return Lexicon({**symbol_names(topological(roots)), **(names or {})}, sample_axes(roots), taken)
+
+
+def free_letters(taken: AbstractSet[str]) -> tuple[list[str], list[str]]:
+    """The letters for samples, one at least, and those for other axes that mean nothing else.
+
+    >>> free_letters({"t", "i", "k"})[0][0], free_letters({"t", "i", "k"})[1][:2]
+    ('s', ['j', 'l'])
+    """
+    samples = [x for x in SAMPLE_LETTERS if x not in taken] or ["τ"]
+    return samples, [x for x in LETTERS if x not in taken]
+
+
+def letters_of(names: Iterable[str], shapes: Iterable[Shape]) -> frozenset[str]:
+    """The letters that mean something already: those of names, and of sizes."""
+    return frozenset({parse_name(text).base for text in names} | {
+        symbol.name for shape in shapes for symbol in free_symbols(shape)})
 
 
 class Writer:
@@ -93,16 +119,14 @@ class Writer:
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
-        sizes = {symbol.name for node in order for symbol in free_symbols(node.shape)}
-        free = [x for x in SAMPLE_LETTERS + LETTERS if x not in words.bases and x not in sizes]
-        self._sample_letters = [name(x) for x in free if x in SAMPLE_LETTERS] or [name("τ")]
-        self._letters = [name(x) for x in free if x in LETTERS]
+        samples, others = free_letters(words.bases | words.taken | letters_of((), (node.shape for node in order)))
+        self._sample_letters, self._letters = list(map(name, samples)), list(map(name, others))
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
         self._defined: Node | None = None
         self._meanings: dict[Node, Tree | None] = {}
         self._nested = 0
-        self._abbreviated, self._roots = words.abbreviated, roots
+        self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
 
     def formula(self, node: Node, over: bool = False) -> Tree:
@@ -161,11 +185,9 @@ class Writer:
     def _atom(self, node: Node, index: Index) -> Tree:
         if node not in self.names:
             return indexed(self, written_out(node), index)
-        symmetric = SYMMETRIC in facts_of(node)
         matrix = len(index) - sum(i is not None for i in index) == 2
-        if matrix and node.op not in ops.BEARERS:
-            symmetric = self._is_symmetric(node)
-        return indexed(self, name(self.names[node], symmetric=symmetric and matrix), index)
+        turned = matrix and (symmetric(node, self._facts) if node.op in ops.BEARERS else self._is_symmetric(node))
+        return indexed(self, name(self.names[node], symmetric=turned), index)
 
     def _is_symmetric(self, node: Node) -> bool:
         """Is the transpose of what an abbreviation stands for written alike?"""

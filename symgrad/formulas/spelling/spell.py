@@ -132,19 +132,17 @@ def _fraction(a: Alphabet, above: Tree, below: Tree) -> Any:
 
 def _transpose(a: Alphabet, inner: Tree) -> Any:
     if inner.head == "inverse":
-        return a.raised(_base(inner.args[0], a), a.text("-ᵀ"))
+        return a.raised(_raisable(inner.args[0], a), a.text("-ᵀ"))
     return a.raised(_base(inner, a), a.text("ᵀ"))
 
 
 def _inverse(a: Alphabet, inner: Tree) -> Any:
-    return a.raised(_base(inner, a), a.text("-1"))
+    return a.raised(_raisable(inner, a), a.text("-1"))
 
 
 def _power(a: Alphabet, base: Tree, exponent: Tree, entrywise: bool) -> Any:
     power = _guarded(exponent, a, a.flat and exponent.head in LOOSE)
-    tall = base.head == "name" and base.args[0].sup is not None and not (entrywise and a.flat)
-    return a.raised(_guarded(base, a, True) if tall else _base(base, a),
-                    a.row([a.text("⊙"), power]) if entrywise else power)
+    return a.raised(_raisable(base, a), a.row([a.text("⊙"), power]) if entrywise else power)
 
 
 def _call(a: Alphabet, function: str, arguments: Sequence[Tree], subs: Sequence[Tree]) -> Any:
@@ -237,6 +235,11 @@ def _guarded(part: Tree, a: Alphabet, parentheses: bool) -> Any:
 def _base(part: Tree, a: Alphabet) -> Any:
     """What carries a superscript."""
     return _guarded(part, a, part.head not in SOLID)
+
+
+def _raisable(part: Tree, a: Alphabet) -> Any:
+    """The base of a power: (a¹)⁻¹, for in a¹⁻¹ the number of the name would be read as part of the exponent."""
+    return _guarded(part, a, part.head not in SOLID or part.head == "name" and part.args[0].sup is not None)
 
 
 SPELLINGS: Mapping[str, SpelledHead] = MappingProxyType({

@@ -1,0 +1,186 @@
+"""Derivations as a teacher writes them: a step for what has a name, in the order of writing, and no other."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import symgrad as sg
+
+n, d = sg.dims("n d")
+
+
+def forward(loss, wrt=None):
+    return [s.formula for s in sg.derive(loss, wrt).steps if s.kind == "forward"]
+
+
+def backward(loss, wrt=None):
+    return [s.formula for s in sg.derive(loss, wrt).steps if s.kind == "backward"]
+
+
+TERMS = {
+    "squares": lambda w, i: (w - i) ** 2,
+    "exponentials": lambda w, i: sg.exp(w * (i + 1)),
+    "logarithms": lambda w, i: sg.log(1 + sg.exp(w)) / (i + 2),
+    "products": lambda w, i: w * sg.sin(w) * (i + 1),
+}
+
+
+@given(st.lists(st.sampled_from(list(TERMS)), min_size=2, max_size=12), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_sum_is_one_line(kinds, weighted):
+    terms = [TERMS[kind](sg.parameter(f"w_{i}"), i) for i, kind in enumerate(kinds)]
+    total = sum(terms[1:], terms[0])
+    derivation = sg.derive(0.5 * total if weighted else total)
+    assert len([s for s in derivation.steps if s.kind == "forward"]) == 1
+    assert not any("G_" in s.formula.partition(" = ")[2] for s in derivation.steps)
+
+
+def test_a_sum_within_another_function_is_one_line_too():
+    xs = [sg.parameter(f"x_{i}") for i in range(9)]
+    total = sum((x - 1) ** 2 for x in xs)
+    first, last = forward(sg.log(1 + total))
+    assert first.count("- 1)²") == 9 and last == "L = log(v₁)"
+
+
+def test_penalties_have_no_step_of_their_own():
+    W = [sg.parameter(f"W_{i}", (2, 2)) for i in range(1, 6)]
+    assert backward(0.1 * sum(sg.sum(w * w) for w in W)) == [f"G_W{c} = 0.2 W{c}" for c in "₁₂₃₄₅"]
+
+
+y, v, w = sg.data("y", (2, 3)), sg.parameter("v", 3), sg.parameter("w", 3)
+ALIASES = {
+    "a row": sg.sum((w - y[0]) ** 2) + sg.sum((w + y[0]) ** 3),
+    "a slice": sg.sum((w[:2] - 1) ** 2) + sg.sum(w[:2] ** 4),
+    "a transpose": sg.sum((y.T @ sg.parameter("u", 2)) ** 2) + sg.sum(sg.exp(y.T)),
+    "a reshape": sg.sum(sg.exp(sg.reshape(y, 6)) * sg.parameter("u", 6)) + sg.sum(sg.reshape(y, 6)),
+    "a column": sg.sum(w * y[:, 0].sum()) + sg.sum(v * v) * y[0, 0],
+    "a reciprocal": sg.sum(v / w) + sg.sum(sg.sin(1 / w)),
+}
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_what_only_rearranges_is_no_step(name):
+    assert not [f for f in forward(ALIASES[name]) if re.fullmatch(r"v.? = (1/)?\w+(\[[^\]]*\]|ᵀ|\(\w+\))?", f)]
+
+
+def test_a_quotient_by_what_has_a_name():
+    P, R, z = sg.data("P"), sg.parameter("R"), sg.data("z")
+    S = (P + R).named("S_0")
+    K = (P / S).named("K_0")
+    assert forward(K**2 + sg.log(S) + z**2 / S) == ["S₀ = P + R", "K₀ = P/S₀", "L = K₀² + log(S₀) + z²/S₀"]
+
+
+def test_what_the_loss_only_adds_up_is_no_step():
+    X = sg.data("X", (n, d))
+    assert forward(sg.sum((X @ sg.parameter("w", d)) ** 3)) == ["a¹ = X w", "L = sum((a¹)^⊙3)"]
+
+
+X, W, g, c, R = (sg.data("X", (n, d)), sg.parameter("W", (d, d)), sg.parameter("g", d), sg.parameter("c", d),
+                 sg.data("R", (n, d)))
+Z, u, s = X @ W, X @ sg.parameter("β", d), sg.data("s", n)
+NOT_AFFINE = {
+    "batch norm": sg.sum(sg.tanh(g * (Z - Z.mean(0)) / sg.sqrt(Z.var(0) + 1e-5) + c) * R),
+    "Cox": sg.sum(s * (sg.log(sg.flip(sg.cumsum(sg.flip(sg.exp(u))))) - u)),
+    "a gate": sg.sum((X @ (Z.T @ sg.tanh(Z) - W)) ** 2),
+    "a sampled code": sg.sum((X - (Z + sg.exp(X @ sg.parameter("V", (d, d))) * R) @ W.T) ** 2),
+    "log-softmax": sg.sum((Z - sg.logsumexp(Z, 1, keepdims=True)) * R),
+}
+
+
+@pytest.mark.parametrize("name", NOT_AFFINE)
+def test_an_affine_layer_has_no_function_in_it(name):
+    derivation = sg.derive(NOT_AFFINE[name])
+    layers = [s for s in derivation.steps if s.kind == "forward" and s.rule == "affine layer"]
+    assert layers and not any(re.search(r"√|log|exp|tanh|softmax|\^⊙|⊙ \(", s.formula) for s in layers)
+    assert derivation.check()
+
+
+def test_gates_and_the_cell_of_an_lstm_are_steps():
+    x, h, c0, y = (sg.data(name, d) for name in ("x", "h_0", "c_0", "y"))
+    i, f, q, o = (a(sg.parameter(f"W_{k}", (d, d)) @ x + sg.parameter(f"U_{k}", (d, d)) @ h)
+                  for k, a in zip("ifgo", (sg.sigmoid, sg.sigmoid, sg.tanh, sg.sigmoid), strict=True))
+    found = forward(sg.sum((o * sg.tanh(f * c0 + i * q) - y) ** 2))
+    assert found[-3:] == ["v₁ = c₀ ⊙ x² + x³ ⊙ x⁴", "v₂ = x¹ ⊙ tanh(v₁) - y", "L = ‖v₂‖²"]
+    assert [f.split()[2] for f in found if f.startswith("a")] == ["W_o", "W_f", "W_i", "W_g"]
+
+
+@pytest.mark.parametrize("names", [("t", "s"), ("t", "c"), ("s", "t"), ("c", "n")])
+def test_the_index_of_samples_is_no_letter_of_the_author(names):
+    label, other = names
+    T, k = sg.dims("T k")
+    x, t = sg.data("x", d, over=T), sg.labels(label, classes=k, over=T)
+    W, b = sg.parameter("W", (k, d)), sg.parameter(other, k)
+    derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(W @ x + b, t)) + sg.sum(b * b))
+    single = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(W @ x + b, t)))
+    for text in (derivation.unicode(), single.unicode(), single.markdown(), single.latex(), single.html(),
+                 str(derivation.steps[-1]), str(sg.explain(single))):
+        assert not re.search(rf"(∑|\\sum)_{{?[{label}{other}]\b", text)
+    assert "column d" not in single.unicode()
+
+
+def test_the_steps_over_the_batch_have_no_gap():
+    T = sg.dim("T")
+    x, y = sg.data("x", d, over=T), sg.data("y", over=T)
+    m, z = sg.data("m", (n, d), over=T), sg.data("z", n, over=T)
+    for loss in (sg.losses.squared_error(sg.parameter("w", d) @ x, y), sg.sum((m @ sg.parameter("w", d) - z) ** 2),
+                 sg.sum(sg.softmax(m @ W, 1) @ g - z)):
+        text = sg.derive(sg.empirical_risk(loss)).unicode()
+        numbers = [int(q) for q in re.findall(r"\((\d+)′\)", text)]
+        assert numbers == list(range(1, len(numbers) + 1)) and "′) L = " in text
+
+
+@pytest.mark.parametrize("width", [72, 80, 100, 140])
+def test_formulas_and_reasons_stand_in_two_columns(width):
+    T = sg.dim("T")
+    x, t = sg.data("x", d, over=T), sg.labels("c", classes=n, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(d, d), sg.nn.Tanh(), sg.nn.Linear(d, n))
+    text = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(net(x), t))).unicode(width)
+    steps = [line for line in text.splitlines() if re.match(r"\s*\(\d+\) ", line)]
+    at = {line.rindex(re.split(r"\s{2,}", line.strip())[-1]) for line in steps}
+    assert len(at) == 1 and max(map(len, text.splitlines())) <= width
+
+
+def test_a_name_with_a_number_is_no_power():
+    Z, w = sg.parameter("Z", (n, d)), sg.parameter("w", d)
+    steps = [*sg.derive(sg.logdet(Z.T @ Z + sg.eye(d))).steps, *sg.derive(sg.sum((Z @ w) ** 3)).steps,
+             *sg.derive(sg.sum(sg.inv(W @ W) @ w)).steps]
+    assert not any(re.search(r"[¹²]⁻|[¹²]\^|\}\^\{-|\^\{\d\}\}?\^\{\\odot", str(s) + s.latex()) for s in steps)
+    assert any("(a¹)⁻¹" in str(s) for s in steps) and any("(a^{1})^{-1}" in s.latex() for s in steps)
+
+
+def test_symmetric_by_form_is_symmetric_in_the_steps():
+    x, t, ell, sigma = sg.data("x", n), sg.data("y", n), sg.parameter("ℓ"), sg.parameter("σ")
+    K = (sg.exp(-.5 * (x[:, None] - x[None, :]) ** 2 / ell**2) + sigma**2 * sg.eye(n)).named("K")
+    derivation = sg.derive(.5 * t @ sg.inv(K) @ t + .5 * sg.logdet(K))
+    assert "G_K = 1/2 (K⁻¹ - K⁻¹ y yᵀ K⁻¹)" in backward(.5 * t @ sg.inv(K) @ t + .5 * sg.logdet(K))
+    assert "K⁻ᵀ" not in derivation.unicode() and derivation.check()
+
+
+def test_declared_facts_do_not_stop_the_proof():
+    x, mu = sg.data("x", (n, d)), sg.parameter("μ", d)
+    S = sg.parameter("Σ", (d, d), positive_definite=True)
+    assert sg.derive(n * sg.logdet(S) + sg.sum(((x - mu) @ sg.inv(S)) * (x - mu))).check()
+    p = sg.parameter("p", 3, simplex=True)
+    assert sg.derive(sg.sum(p * sg.log(p)) + sg.sum(p) ** 2).check()
+
+
+def test_products_are_numbered_as_they_were_written():
+    A, B, C = (sg.parameter(name, (d, d)) for name in "ABC")
+    for order in ((A, B, C), (C, A, B), (B, C, A)):
+        P, Q, S = (sg.tanh(X @ each) for each in order)
+        names = [f.split()[-1] for f in forward(sg.sum((P * Q * S - X) ** 2)) if f.startswith("a")]
+        assert names == [str(each.name) for each in order]
+
+
+def test_values_agree_with_the_text():
+    x = np.array([1.0, 2.0, -1.0])
+    a = sg.parameter("a", 3)
+    loss = sg.sum(a / sg.sum(sg.exp(a))) + sg.sum(1 / (1 + a * a))
+    got = sg.function([a], sg.gradient(loss, a))(x)
+    e = np.exp(x)
+    want = 1 / e.sum() - x.sum() * e / e.sum() ** 2 - 2 * x / (1 + x * x) ** 2
+    np.testing.assert_allclose(got, want)
+    assert sg.derive(loss).check()
