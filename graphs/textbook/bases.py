@@ -14,13 +14,14 @@ from typing import Any
 import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal, scale
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
+from symgrad.graphs.algebra.entries import is_zero
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import positive
 from symgrad.graphs.rewrites.roots import not_negative
 from symgrad.graphs.sizes import Size
-from symgrad.graphs.weights import ONE, Weight, from_expr, inverse, times, to_expr, weight
+from symgrad.graphs.weights import ONE, Weight, exact, from_expr, inverse, times, to_expr, weight
 
 Labels = tuple[Any, ...]
 Key = tuple[Node, Labels]
@@ -88,6 +89,9 @@ def settled(read: Powers) -> dict[Key, Fraction]:
     for base, labels in list(found):
         if base.op is ops.ELEMENTWISE and base.attrs[0] in ("abs", "sign"):
             _signed(found, base.operands[0], labels)
+    _without_ties(found)
+    _named_ratios(found)
+    _general_powers(found)
     for labels, parts in read.exponents.items():
         for node in _merged_exponents(parts):
             key = (elementwise("exp", [node]), labels)
@@ -116,13 +120,71 @@ def _signed(found: dict[Key, Fraction], x: Node, labels: Labels) -> None:
             found[size, labels] = m
 
 
+RATIOS = {"cosh": ("sinh", "tanh"), "cos": ("sin", "tan")}
+
+
+def _without_ties(found: dict[Key, Fraction]) -> None:
+    """The largest is one entry: by how many share it is not divided."""
+    for key, e in list(found.items()):
+        count = key[0]
+        if e < 0 and count.op is ops.EINSUM and len(count.operands) == 1:
+            (test,) = count.operands
+            if test.op is ops.ELEMENTWISE and test.attrs[0] == "real":
+                (test,) = test.operands
+            if test.op is ops.ELEMENTWISE and test.attrs[0] == "equal" and any(_is_extreme(o) for o in test.operands):
+                found.pop(key)
+
+
+def _is_extreme(node: Node) -> bool:
+    inner = node.operands[0] if node.op is ops.VIEW and node.operands else node
+    return inner.op in (ops.MAX, ops.MIN)
+
+
+def _named_ratios(found: dict[Key, Fraction]) -> None:
+    """sinh(u)/cosh(u) is tanh(u)."""
+    for (below, labels), e in list(found.items()):
+        if e < 0 and below.op is ops.ELEMENTWISE and below.attrs[0] in RATIOS:
+            above, name = RATIOS[below.attrs[0]]
+            u = below.operands[0]
+            top = elementwise(above, [u]), labels
+            common = min(-e, found.get(top, Fraction(0)))
+            if common > 0:
+                ratio = elementwise(name, [u]), labels
+                found[top] -= common
+                found[below, labels] += common
+                found[ratio] = found.get(ratio, Fraction(0)) + common
+
+
+def _general_powers(found: dict[Key, Fraction]) -> None:
+    """u u^(y - 1) is u^y; that u^y log(u) is meant where u > 0 needs no words."""
+    powers = [key for key in found if key[0].op is ops.ELEMENTWISE and key[0].attrs[0] == "power"
+              and literal_value(key[0].operands[1]) is None]
+    for u, labels in dict.fromkeys((base.operands[0], labels) for base, labels in powers):
+        mine = [key for key in powers if key[0].operands[0] is u and key[1] == labels]
+        plain = found.get((u, labels), Fraction(0))
+        for row in ("greater", "not_equal"):
+            found.pop((elementwise(row, [u, literal(0, u.shape)]), labels), None)
+        if len(mine) == 1 and not plain and found[mine[0]] == 1:
+            continue
+        exponent = add([*(key[0].operands[1] for key in mine), literal(1, u.shape)],
+                       [*(Weight(exact(found[key])) for key in mine), Weight(exact(plain))])
+        for key in [*mine, (u, labels)]:
+            found.pop(key, None)
+        value = literal_value(exponent)
+        if value is not None and value.factor is None and not isinstance(value.number, float):
+            found[u, labels] = Fraction(value.number)
+        else:
+            whole = elementwise("power", [u, exponent]), labels
+            found[whole] = found.get(whole, Fraction(0)) + 1
+
+
 def _merged_exponents(parts: Sequence[tuple[Weight, Node]]) -> list[Node]:
     """The arguments of exponentials: one sum where terms cancel in it, else each its own."""
     single = [scale(node, by) for by, node in parts]
     if len(single) == 1:
         return single
     whole = add([node for _, node in parts], [by for by, _ in parts])
-    if not whole.operands:
+    if is_zero(whole):
         return []
     return [whole] if _terms(whole) < sum(map(_terms, single)) else single
 

@@ -43,11 +43,12 @@ def _shared_bases(node: Node, terms: Sequence[Node], weights: Sequence[Weight]) 
         yield _without(node, {key: least}, read, weights)
 
 
-def all_shared(node: Node) -> Pulled | None:
-    """All bases pulled at once that all terms of a sum have."""
+def all_shared(node: Node, below: bool = False) -> Pulled | None:
+    """All bases pulled at once that all terms of a sum have; `below`: the denominators of some, too."""
     terms, weights = zip(*pairs_of(node), strict=True)
     read = [powers_of(term) for term in terms]
-    shared = {key: e for key, e in _least(node, read).items() if all(key in each.bases for each in read)}
+    shared = {key: e for key, e in _least(node, read).items()
+              if below and e < 0 or all(key in each.bases for each in read)}
     return _without(node, shared, read, weights) if shared else None
 
 
@@ -90,11 +91,27 @@ def _shared_matrices(node: Node, terms: Sequence[Node], weights: Sequence[Weight
         rests, common = found
         if any(all(o.op is ops.VIEW and not o.operands for o, _ in rest) for rest in rests):
             continue  # C⁻¹ - C⁻¹ r rᵀ C⁻¹, not C⁻¹ (I - r rᵀ C⁻¹)
+        if rank == 1 == len(labels) and not all(_reaches(rest, common[0]) for rest in rests):
+            continue  # (wᵀ S w) m - (mᵀ w) S w, not (m wᵀ S - S w mᵀ) w
         used = {x for rest in rests for _, names in rest for x in names}
         out = (*(a for a in range(rank) if a in used or a not in common),
                *(x for x in common if x in used and not _is_axis(x, rank)))
         if len(out) <= max(rank, 2):  # a sum of higher order has no matrix form
             yield _assembled(node, factor, common, out, rests, weights)
+
+
+def _reaches(factors: Factors, label: Any) -> bool:
+    """Is the axis of a sum connected with a label by the summed labels of the factors?"""
+    seen, stack = set(), [label]
+    while stack:
+        here = stack.pop()
+        for _, names in factors:
+            if here in names:
+                if 0 in names:
+                    return True
+                stack += [x for x in names if x not in seen]
+                seen |= set(names)
+    return False
 
 
 def _aligned(terms: Sequence[Factors], factor: Node, labels: Labels, rank: int) -> tuple[list[Factors], Labels] | None:

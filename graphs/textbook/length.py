@@ -15,7 +15,7 @@ from symgrad.graphs.weights import ONE, Weight
 
 LONGEST = 10**6
 LAST = chr(0x10ffff)  # what has no name, such as I, stands last
-FUNCTION = 1.0  # of anything: what is long gets a name
+FUNCTION = 2.0  # of anything: what is long gets a name
 
 
 class Length:
@@ -35,10 +35,15 @@ class Length:
         return self.known[node]
 
     def place(self, term: Node, rising: bool = False) -> tuple[Any, ...]:
-        """A sorting key for the terms of a sum; `rising`: of one letter the shorter and lower power first."""
+        """A sorting key for the terms of a sum; `rising`: of one letter the shorter and lower power first.
+
+        Numbers, products (w x + b), then the rest.
+        """
         size, up = self(term), 1 if rising else -1
         labels = term.attrs[0] if term.op in (ops.EINSUM, ops.VIEW) else ()
-        return literal_value(term) is None, self.words[term] or LAST, up * size, up * _degree(term), labels, order(term)
+        product = term.op is ops.EINSUM and len(set(term.operands)) > 1
+        return (literal_value(term) is None, not product, self.words[term] or LAST, up * size, up * _degree(term), labels,
+                order(term))
 
     def _word(self, node: Node) -> str:
         """The first name in a node, by the alphabet."""
@@ -60,10 +65,13 @@ class Length:
         if node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "sqrt"):
             return 1.0 + below[0] + _brackets(node.operands[0])
         if node.op is ops.ELEMENTWISE and node.attrs[0] == "power":
-            return 0.5 + below[0] + _brackets(node.operands[0])
+            exponent = 0.5 if literal_value(node.operands[1]) is not None else below[1]
+            return exponent + below[0] + _brackets(node.operands[0])
         if node.op is ops.ELEMENTWISE and node.attrs[0] == "taken":
             return below[1]  # is not written
-        if node.op in (ops.ELEMENTWISE, ops.SOFTMAX, ops.LOGSUMEXP):
+        if node.op in (ops.SOFTMAX, ops.LOGSUMEXP):
+            return 1.0  # the first that gets a name
+        if node.op is ops.ELEMENTWISE:
             return FUNCTION
         return 1.0 + sum(below)
 

@@ -16,7 +16,7 @@ from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.textbook.bases import Key, Powers
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, unweighted, written
-from symgrad.graphs.weights import ONE, Weight, times
+from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 MOST = 24  # terms
 Terms = list[tuple[Node, Weight]]
@@ -43,7 +43,7 @@ _SPELLED = {"greater": ("greater", False, True), "less": ("greater", True, True)
 def untied(node: Node) -> Node:
     """What a derivative says of ties, half of it each, is left out: {1 if a > b, 1/2 if a = b, 0 otherwise} is [a > b]."""
     if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
-        return node
+        return _short_condition(node)
     condition, one, rest = node.operands
     if literal_value(one) != ONE:
         return node
@@ -53,6 +53,29 @@ def untied(node: Node) -> Node:
     if by.factor is not None or 2 * by.number != 1 or bare.op is not ops.ELEMENTWISE or bare.attrs[0] != "equal":
         return node
     return elementwise("real", [condition]) if set(bare.operands) == set(condition.operands) else node
+
+
+TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal"}
+
+
+def _short_condition(node: Node) -> Node:
+    """1 - u > 0 is u < 1, -u > 0 is u < 0."""
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] not in TURNED:
+        return node
+    body, zero = node.operands
+    value = literal_value(zero)
+    if value is None or value.number != 0 or body.op is not ops.ADD or not body.operands:
+        return node
+    pairs = pairs_of(body)
+    numbers = [pair for pair in pairs if literal_value(pair[0]) is not None]
+    rest = [pair for pair in pairs if literal_value(pair[0]) is None]
+    if len(numbers) > 1 or len(rest) != 1 or not numbers and rest[0][1].number > 0:
+        return node
+    turned = rest[0][1].number < 0
+    sign = MINUS if turned else ONE
+    left = joined([(term, times(by, sign)) for term, by in rest])
+    right = joined([(term, times(by, ONE if turned else MINUS)) for term, by in numbers]) if numbers else zero
+    return elementwise(TURNED[node.attrs[0]] if turned else node.attrs[0], [left, right])
 
 
 def gathered(node: Node) -> Node:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import literal_value, scale
+from symgrad.graphs.algebra.einsum import contract, literal_value, scale
 from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import row_of
@@ -134,7 +134,7 @@ def _scaled(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
 def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     inputs, out = node.attrs
     if len(set(out)) < len(out):
-        return None
+        return _diagonal(into, node, labels, p)
     place = dict(zip(out, labels, strict=True))
     if not node.operands:
         return []
@@ -142,6 +142,24 @@ def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     if len(set(names)) < len(names):
         return None
     return [(node.operands[0], tuple(place[x] for x in names), p)]
+
+
+def _diagonal(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
+    """diag(c v) is c diag(v) for a scalar c."""
+    if not node.operands or p.denominator != 1 or p < 0:
+        return None
+    (inner,), ((names,), out) = node.operands, node.attrs
+    read = Powers(tuple(range(len(names))), dict(enumerate(inner.shape)))
+    _read(read, inner, read.out, Fraction(1))
+    bases = settled(read)
+    scalars = {key: e for key, e in bases.items() if not key[1]}
+    if p > 1 or not scalars and read.by == ONE:
+        return None
+    into.by = times(into.by, read.by)
+    rest = Powers(read.out, read.sizes, ONE, {key: e for key, e in bases.items() if key[1]})
+    sizes = dict(zip(out, node.shape, strict=True))
+    body = contract([written(rest)], [names], out, sizes) if rest.bases else contract([], [], out, sizes)
+    return [*((base, (), e) for (base, _), e in scalars.items()), (body, labels, p)]
 
 
 def _multiplied(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
@@ -220,6 +238,16 @@ def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     return None
 
 
+def _scaled_power(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
+    x, base, exponent = node.operands
+    return [(x, labels, p), (elementwise("power", [base, exponent]), labels, p)] if p.denominator == 1 else None
+
+
+def _log_of_base(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
+    """What u^y has by y is read where u > 0."""
+    return [(elementwise("log", [node.operands[0]]), labels, p)]
+
+
 def _taken(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """What is taken where a condition holds: elsewhere a factor beside it is zero, which is read as such."""
     return [(node.operands[1], labels, p)]
@@ -239,6 +267,7 @@ def _real(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
 Rule = Callable[[Powers, Node, Labels, Fraction], Opened]
 _RULES: Mapping[str, Rule] = {"reciprocal": _reciprocal, "sqrt": _root, "power": _raised, "exp": _exponential,
                               "where": _chosen, "taken": _taken, "real": _real,
+                              "times_power": _scaled_power, "log_or_zero": _log_of_base,
                               "abs": lambda *_: None, "sign": lambda *_: None}
 _NODES: Mapping[ops.Op, Rule] = {ops.ADD: _scaled, ops.VIEW: _viewed, ops.EINSUM: _multiplied}
 

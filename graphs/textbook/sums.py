@@ -26,6 +26,7 @@ from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, scaled_produc
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
 
+MARGIN = 2.0  # σ (1 - σ) (1 - 2 σ) is not multiplied out for less
 LONG = 48.0  # pieces of a sum: what is longer is no formula to be read, and stays
 
 
@@ -49,10 +50,13 @@ def _shortest(node: Node, length: Length) -> Node:
         found += _factored(node, length)
     if (opened := _with_factors_in_front(plain, length)) is not plain:
         found += _factored(opened, length)
+    best = min((_hoisted(_arranged(each, length)) for each in found), key=lambda each: _rank(each, length))
     whole = multiplied_out(plain)
-    if whole is not None:
-        found += [whole, *_factored(whole, length)]
-    return min((_hoisted(_arranged(each, length)) for each in found), key=lambda each: _rank(each, length))
+    if whole is None:
+        return best
+    others = [_hoisted(_arranged(each, length)) for each in (whole, *_factored(whole, length))]
+    other = min(others, key=lambda each: _rank(each, length))
+    return other if length(other) < length(best) - MARGIN else best
 
 
 def _long(node: Node, length: Length) -> Node:
@@ -72,12 +76,16 @@ def _rank(node: Node, length: Length) -> tuple[Any, ...]:
 
 
 def _complement(node: Node) -> Node | None:
-    """1 - σ(a - b) is σ(b - a), which is no longer than σ(a - b)."""
+    """1 - σ(a - b) is σ(b - a), which is no longer than σ(a - b); 1 - σ(-a) is σ(a)."""
     if node.attrs[0] not in ((ONE, MINUS), (MINUS, ONE)):
         return None
     for one, other in (node.operands, node.operands[::-1]):
         z = row_of(other, "sigmoid")
-        if z is None or literal_value(one) != ONE or node.attrs[0][node.operands.index(other)] != MINUS or not is_sum(z):
+        if z is None or literal_value(one) != ONE or node.attrs[0][node.operands.index(other)] != MINUS:
+            continue
+        if z.op is ops.ADD and len(z.operands) == 1 and z.attrs[0][0].number < 0:
+            return elementwise("sigmoid", [scale(z, MINUS)])
+        if not is_sum(z):
             continue
         if any(by.number < 0 for by in z.attrs[0]) and any(by.number > 0 for by in z.attrs[0]):
             turned = add(z.operands, [times(by, MINUS) for by in z.attrs[0]])
@@ -124,19 +132,33 @@ def _with_factors_in_front(node: Node, length: Length) -> Node:
     """The sum with what the terms of each sum in its products share in front, so that all terms may share it."""
     pairs = []
     for term, by in pairs_of(node):
-        if term.op is ops.EINSUM and len(term.operands) <= MOST and any(map(is_sum, term.operands)):
-            inner = tuple(_with_all_in_front(o) if is_sum(o) and length(o) <= LONG else o for o in term.operands)
+        if term.op is ops.EINSUM and len(term.operands) <= MOST:
+            inner = tuple(_opened(o, length) for o in term.operands)
             term = term if inner == term.operands else scaled_product(rebuild(term, inner))
         pairs.append((term, by))
     return joined(pairs)
 
 
-def _with_all_in_front(node: Node) -> Node:
-    shared = all_shared(node)
-    if shared is None:
-        return node
-    whole, terms = shared
-    return whole(joined(terms))
+def _opened(node: Node, length: Length, below: bool = False) -> Node:
+    """A sum, or the reciprocal of a power of one, with what its terms share in front: 1/(1 + x²/c²) is c²/(c² + x²)."""
+    if is_sum(node) and length(node) <= LONG and len(node.operands) <= FACTORED:
+        shared = all_shared(node, below)
+        if shared is None:
+            return node
+        whole, terms = shared
+        return whole(joined(terms))
+    if node.op is ops.ELEMENTWISE and (node.attrs[0] == "reciprocal" or node.attrs[0] == "power" and _is_whole(node)):
+        inner = _opened(node.operands[0], length, True)
+        return node if inner is node.operands[0] else scaled_product(rebuild(node, (inner, *node.operands[1:])))
+    if node.op is ops.EINSUM and len(node.operands) == 2 and node.operands[0] is node.operands[1] and below:
+        inner = _opened(node.operands[0], length, True)  # a square
+        return node if inner is node.operands[0] else scaled_product(rebuild(node, (inner, inner)))
+    return node
+
+
+def _is_whole(power: Node) -> bool:
+    value = literal_value(power.operands[1])
+    return value is not None and value.factor is None and value.number == int(value.number)
 
 
 def _arranged(node: Node, length: Length) -> Node:

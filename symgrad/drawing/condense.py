@@ -1,9 +1,10 @@
 """Large pictures made small: each layer as one box, and runs of alike layers as one box.
 
 A picture is folded at three depths: 2 and more shows every box, 1 one box for each layer (its cluster) and one
-for its gradients, 0 one box for each run of layers that have the same functions and follow one another. What is
-still too large, or has no layers, is cut into stretches of its order of computation. What a box stands for is
-written in it: all its formulas, or the first and the last.
+for its gradients, 0 one box for each run of layers that have the same functions and follow one another. Unasked, a
+picture of three and more layers shows one box for each. What is still too large, or has no layers, is cut into
+stretches of its order of computation. What a box stands for is written in it: all its formulas, or the first and the
+last.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from symgrad.drawing.pictures.palette import STYLES
 from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox
 
+FOLDED_FROM = 3                     # layers from which on each is one box
 MOST_BOXES, MOST_FOLDED = 48, 36    # of a picture that shows everything, and of one of a box per layer
 MOST_LEAVES = 3                     # inputs of one folded box that are shown one by one
 LEAVES = ("data", "parameter", "shared", "constant")
@@ -36,9 +38,10 @@ def condensed(parts: Parts, depth: int | None) -> tuple[Parts, int]:
     """The parts folded to `depth`, or to the largest depth that stays readable; and that depth."""
     if depth is not None:
         return _folded(parts, depth), depth
+    whole = 2 if len(parts.clusters) < FOLDED_FROM else 1
     for level, most in ((2, MOST_BOXES), (1, MOST_FOLDED)):
         found = _folded(parts, level)
-        if len(found.boxes) <= most:
+        if len(found.boxes) <= most and level <= whole:
             return found, level
     found = _folded(parts, 0)
     if len(found.boxes) > MOST_BOXES:
@@ -73,7 +76,7 @@ def _folded(parts: Parts, depth: int) -> Parts:
     group_of = {c.key: number for number, group in enumerate(groups) for c in group}
     members: dict[str, list[DrawnBox]] = {}
     place: dict[str, str] = {}
-    order: dict[str, None] = {}
+    order: dict[str, None] = {}     # a layer stands where its first value does, not where a parameter is listed
     for box in parts.boxes:
         key = box.key
         if box.cluster in group_of:
@@ -81,7 +84,8 @@ def _folded(parts: Parts, depth: int) -> Parts:
             key = f"{'gradients of ' if STYLES[box.kind].backward else ''}{groups[number][0].key}"
             members.setdefault(key, []).append(box)
         place[box.key] = key
-        order.setdefault(key)
+        if key == box.key or box.kind not in LEAVES:
+            order.setdefault(key)
     single = {box.key: box for box in parts.boxes}
     boxes = [single[key] if key not in members else _one(key, groups[group_of[members[key][0].cluster or ""]], members[key])
              for key in order]

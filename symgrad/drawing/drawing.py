@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 from symgrad.calculus.derivatives import gradient_of, jacobian
@@ -13,7 +14,7 @@ from symgrad.derivations.steps import Step, flow
 from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.drawing.clusters import Homes
 from symgrad.drawing.condense import Parts, condensed
-from symgrad.drawing.outputs import flat
+from symgrad.drawing.outputs import flat, sizes_text
 from symgrad.drawing.pictures.lines import break_line
 from symgrad.drawing.pictures.palette import BOX_SIZE
 from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Picture
@@ -33,18 +34,22 @@ KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affi
          "activation": "activation", "operation": "operation", "output": "loss"}
 NOUNS = {"affine": "affine layer", "activation": "activation", "operation": "", "output": "loss"}
 WIDEST, MOST_LINES = 270.0, 3       # of a formula in a box: points, lines
+LONGEST = 1500.0                    # points: a picture without a wanted aspect that is longer wraps
 SEVERAL = 3                         # uses of a shared parameter from which on each has its part of the gradient
 
 
 def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None, direction: str = "LR",
-         depth: int | None = None, formulas: bool = True) -> Drawing:
-    """Draw tensors, or a derivation with its gradients; write to `path` (.svg .png .pdf .dot) if given.
+         depth: int | None = None, formulas: bool = True, aspect: float | None = None,
+         format: str | None = None) -> Drawing:
+    """Draw tensors, or a derivation with its gradients; write to `path` (.svg .png .pdf .dot .tex) if given.
 
     Gradients among the outputs are drawn as the derivation of the loss they belong to. `depth=2` shows every
     box, `depth=1` one for each layer, `depth=0` one for each run of alike layers; None takes the largest that
-    stays readable. `formulas=False` leaves names only. Works with the `dot` program and without. Boxes of a
-    derivation link to `#step-1`, `#step-2`, ..., the numbers of its steps. Raises SymgradError for an unknown
-    suffix, direction or depth.
+    stays readable: every box below three layers. `formulas=False` leaves names only. `aspect` is the wanted width
+    over the height, 16/9 for a slide: rows wrap for it. What is wider than a page wraps unasked; `aspect=math.inf`
+    is one row. `format` ("svg", "png", "pdf", "dot", "tikz") is what the file is, whatever its suffix; `str` of the
+    drawing is then its text. Works with the `dot` program and without. Boxes of a derivation link to `#step-1`,
+    `#step-2`, ..., the numbers of its steps. Raises SymgradError for an unknown suffix, format, direction or depth.
 
     >>> import symgrad as sg
     >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
@@ -55,10 +60,13 @@ def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None,
         raise SymgradError(f"draw: direction must be one of {', '.join(DIRECTIONS)}, not {direction!r}")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
         raise SymgradError(f"draw: depth must be a whole number from 0, not {depth!r}")
-    return render(picture(outputs_or_derivation, direction, depth, formulas), path)
+    if aspect is not None and (isinstance(aspect, bool) or not isinstance(aspect, Real) or not aspect > 0):
+        raise SymgradError(f"draw: aspect is the wanted width over the height, such as 16/9, not {aspect!r}")
+    return render(picture(outputs_or_derivation, direction, depth, formulas, aspect), path, format)
 
 
-def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas: bool = True) -> Picture:
+def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas: bool = True,
+            aspect: float | None = None) -> Picture:
     """The abstract picture behind `draw`."""
     derivation = what if isinstance(what, Derivation) else _as_derivation(flat([what]))
     parts, notes = _derived(derivation, formulas) if derivation is not None else _plain(flat([what]), formulas)
@@ -68,7 +76,8 @@ def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas
         notes = [*notes, "alike layers folded: depth=1 shows each" if alike else "folded: depth=2 shows every box"]
     keys = {c.key for c in parts.clusters}
     boxes = [replace(b, cluster=b.cluster if b.cluster in keys else None, latex=_broken(b.latex)) for b in parts.boxes]
-    return Picture(tuple(boxes), parts.arrows, parts.clusters, direction, legend=True, notes=tuple(notes))
+    return Picture(tuple(boxes), parts.arrows, parts.clusters, direction, legend=True, notes=tuple(notes),
+                   aspect=None if aspect is None else float(aspect), longest=LONGEST)
 
 
 def _broken(latex: str) -> str:
@@ -169,14 +178,14 @@ def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[B
         kind = "derivative" if back else KINDS[value.kind]
         drawn.append(DrawnBox(homes.key(value), label, kind, tip, homes.cluster(value), tex,
                               link=f"step-{number}" if number else "", noun="derivative" if back else noun, shape=shape))
-        arrows += [Arrow(homes.key(operand, value), homes.key(value), _shape(operand), derivative=back)
-                   for operand in value.operands]
+        arrows += [Arrow(homes.key(operand, value), homes.key(value), _shape(operand), derivative=back,
+                         latex=_shape(operand, "latex")) for operand in value.operands]
     return drawn, arrows
 
 
-def _shape(value: Box) -> str:
+def _shape(value: Box, style: str = "unicode") -> str:
     """The shape on an edge: `T × 128`; a scalar has none."""
-    return " × ".join(str(size).replace("*", "·") for size in value.leaf.shape)
+    return sizes_text(value.leaf.shape, style)
 
 
 def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[DrawnBox], list[Arrow]]:

@@ -47,14 +47,14 @@ def test_plain_outputs_share_their_boxes():
 def test_folding_and_plain_names():
     d = sg.derive(net(3))
     folded = picture(d, depth=1)
-    assert len(folded.boxes) < len(picture(d).boxes) and not folded.clusters
+    assert folded == picture(d) and len(folded.boxes) < len(picture(d, depth=2).boxes) and not folded.clusters
     assert "layer 2: affine, tanh\na² = W₂ x¹ + b₂\nx² = tanh(a²)" in {b.label for b in folded.boxes}
     names = picture(d, depth=1, formulas=False)
     assert "layer 2: affine, tanh" in {b.label for b in names.boxes}
-    assert "a¹" in {b.label for b in picture(d, formulas=False).boxes}
+    assert "a¹" in {b.label for b in picture(d, depth=2, formulas=False).boxes}
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot"])
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot", "tex"])
 def test_files(tmp_path, suffix):
     drawing = sg.draw(sg.derive(net()), tmp_path / f"net.{suffix}")
     assert (tmp_path / f"net.{suffix}").stat().st_size > 1000
@@ -63,8 +63,13 @@ def test_files(tmp_path, suffix):
 
 def test_bad_arguments_say_what_fits(tmp_path):
     loss = net()
-    with pytest.raises(sg.SymgradError, match=r"\.gif.*\.svg \.png \.pdf \.dot"):
+    with pytest.raises(sg.SymgradError, match=r"\.gif.*\.svg \.png \.pdf \.dot \.tex"):
         sg.draw(loss, tmp_path / "a.gif")
+    with pytest.raises(sg.SymgradError, match="format 'gif' is unknown; known: svg, png, pdf, dot, tikz"):
+        sg.draw(loss, format="gif")
+    for aspect in (0, -1.5, "wide", True, float("nan")):
+        with pytest.raises(sg.SymgradError, match="aspect is the wanted width over the height, such as 16/9, not"):
+            sg.draw(loss, aspect=aspect)
     with pytest.raises(sg.SymgradError, match="direction must be one of LR"):
         sg.draw(loss, direction="left")
     with pytest.raises(sg.SymgradError, match="depth must be a whole number"):

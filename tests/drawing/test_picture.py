@@ -402,8 +402,8 @@ def test_saving(tmp_path):
 
 
 @pytest.mark.parametrize("name, message", [
-    ("graph.jpg", "the suffix '.jpg' is no format of a drawing; known: .svg .png .pdf .dot"),
-    ("graph", "it has no suffix; known: .svg .png .pdf .dot"),
+    ("graph.jpg", "the suffix '.jpg' is no format of a drawing; known: .svg .png .pdf .dot .tex"),
+    ("graph", "it has no suffix; known: .svg .png .pdf .dot .tex"),
     ("missing/graph.svg", "there is no folder"),
 ])
 def test_where_a_drawing_cannot_go(name, message, tmp_path, monkeypatch):
@@ -441,7 +441,7 @@ def test_a_dot_program_is_used_where_the_wheel_is_missing(tmp_path, monkeypatch,
     answer = json.dumps({"bb": "0,0,100,40", "objects": [{"id": "box0", "pos": "50,20"}]})
     program(tmp_path, monkeypatch, f"cat > /dev/null\necho '{answer}'")
     scene = lay_out(Picture((DrawnBox("x", "x", "data"),)))
-    assert (scene.width, scene.height) == (116, 56)
+    assert (scene.width, scene.height) == (50, 46)     # what stands on it, and the margins
 
 
 def test_a_failing_dot_program_is_named(tmp_path, monkeypatch, without_wheel):

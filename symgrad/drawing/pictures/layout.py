@@ -20,9 +20,21 @@ from typing import Any
 
 from symgrad.drawing.pictures.dot import layout_dot
 from symgrad.drawing.pictures.palette import TITLE_SIZE
-from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox, Picture, box_size
-from symgrad.drawing.pictures.placing import Entry, Position, Rectangle, Room, beside_line, legend, on_top, sampled
+from symgrad.drawing.pictures.picture import Cluster, DrawnBox, Picture, box_size
+from symgrad.drawing.pictures.placing import (
+    Entry,
+    PlacedArrow,
+    Placement,
+    Position,
+    Rectangle,
+    Room,
+    beside_line,
+    legend,
+    on_top,
+    sampled,
+)
 from symgrad.drawing.pictures.ranks import steering
+from symgrad.drawing.pictures.rows import extent, in_rows
 from symgrad.drawing.pictures.typeset import text_width
 from symgrad.graphs.errors import BackendError
 
@@ -30,16 +42,6 @@ MARGIN = 8.0
 TRIALS, HANDLE = 3, 0.3
 LEGEND_GAP, LEGEND_WIDTH = 14.0, 420.0      # above the legend; the least width of its rows
 _turn = Lock()      # graphviz in WebAssembly has one memory: two threads in it at once end the process
-
-
-@dataclass(frozen=True)
-class PlacedArrow:
-    """A Bezier curve from tail to head (1 + 3k points), the arrowhead (a polygon), the label's centre."""
-
-    arrow: Arrow
-    curve: tuple[Position, ...]
-    point: tuple[Position, ...]
-    label: Position | None
 
 
 @dataclass(frozen=True)
@@ -57,27 +59,38 @@ class Scene:
 
 def lay_out(picture: Picture) -> Scene:
     """Place a picture. Raises `BackendError` if there is no graphviz, or it cannot lay this picture out."""
-    found = _stacked(picture)
-    left, bottom, right, top = map(float, found["bb"].split(","))
+    found = _with_texts(in_rows(_placed(picture, _stacked(picture)), picture))
+    left, top, right, bottom = extent(found)
     header = 1.8 * TITLE_SIZE if picture.title else 0.0
     width = max(right - left, text_width(picture.title, TITLE_SIZE))
-    shift = MARGIN - left + (width - (right - left)) / 2
+    aside, down = MARGIN - left + (width - (right - left)) / 2, MARGIN - top + header
+    found = found.moved(lambda p: (round(p[0] + aside, 2), round(p[1] + down, 2)))
+    height = bottom - top + header + 2 * MARGIN
+    entries = legend(picture, MARGIN, height - MARGIN + LEGEND_GAP, max(width, LEGEND_WIDTH))
+    if entries:
+        width = max(width, *(e.place.x + e.place.width / 2 - MARGIN for e in entries))
+        height = entries[-1].sample.y + entries[-1].sample.height / 2 + MARGIN
+    return Scene(picture, math.ceil(width + 2 * MARGIN), math.ceil(height), tuple(found.boxes),
+                 tuple(found.arrows), tuple(found.clusters), entries)
 
+
+def _placed(picture: Picture, found: dict[str, Any]) -> Placement:
+    """Graphviz's places, y pointing down."""
     def place(x: float, y: float) -> Position:
-        return round(x + shift, 2), round(top - y + MARGIN + header, 2)
+        return x, -y
+
+    def at(text: str) -> Position:
+        return place(*map(float, text.split(",")))
 
     objects = {item["id"]: item for item in found.get("objects", ()) if "id" in item}
-    boxes = []
-    for number, box in enumerate(picture.boxes):
-        x, y = map(float, objects[f"box{number}"]["pos"].split(","))
-        boxes.append((box, Rectangle(*place(x, y), *box_size(box))))
+    boxes = [(box, Rectangle(*at(objects[f"box{number}"]["pos"]), *box_size(box)))
+             for number, box in enumerate(picture.boxes)]
     clusters = []
     for number, cluster in enumerate(picture.clusters):
         if "bb" in (item := objects.get(f"cluster{number}", {})):
             x0, y0, x1, y1 = map(float, item["bb"].split(","))
             frame = Rectangle(*place((x0 + x1) / 2, (y0 + y1) / 2), x1 - x0, y1 - y0)
-            title = place(*map(float, item["lp"].split(","))) if "lp" in item else (frame.x, frame.y)
-            clusters.append((cluster, frame, title))
+            clusters.append((cluster, frame, at(item["lp"]) if "lp" in item else (frame.x, frame.y)))
     clusters.sort(key=lambda pair: -pair[1].width * pair[1].height)
     edges = {edge["id"]: edge for edge in found.get("edges", ()) if "id" in edge}
     arrows = []
@@ -87,16 +100,8 @@ def lay_out(picture: Picture) -> Scene:
         point = [p for part in parts for draw in ("_hdraw_", "_tdraw_") for p in _points(part, draw, "P")]
         label = next((part["lp"] for part in parts if "lp" in part), None)
         arrows.append(PlacedArrow(arrow, tuple(place(*p) for p in (curve[::-1] if arrow.backward else curve)),
-                                  tuple(place(*p) for p in point),
-                                  place(*map(float, label.split(","))) if label else None))
-    arrows, clusters = _with_texts(boxes, arrows, clusters)
-    height = top - bottom + header + 2 * MARGIN
-    entries = legend(picture, MARGIN, height - MARGIN + LEGEND_GAP, max(width, LEGEND_WIDTH))
-    if entries:
-        width = max(width, *(e.place.x + e.place.width / 2 - MARGIN for e in entries))
-        height = entries[-1].sample.y + entries[-1].sample.height / 2 + MARGIN
-    return Scene(picture, math.ceil(width + 2 * MARGIN), math.ceil(height), tuple(boxes), tuple(arrows),
-                 tuple(clusters), entries)
+                                  tuple(place(*p) for p in point), at(label) if label else None))
+    return Placement(boxes, arrows, clusters)
 
 
 def _stacked(picture: Picture) -> dict[str, Any]:
@@ -124,19 +129,15 @@ def _stacked(picture: Picture) -> dict[str, Any]:
     return best[1] if best else {}
 
 
-Titled = list[tuple[Cluster, Rectangle, Position]]
-
-
-def _with_texts(boxes: list[tuple[DrawnBox, Rectangle]], arrows: list[PlacedArrow],
-                clusters: Titled) -> tuple[list[PlacedArrow], Titled]:
+def _with_texts(found: Placement) -> Placement:
     """Titles of clusters and texts on arrows, moved to where they cover nothing."""
-    lines = [sampled(placed.curve) for placed in arrows]
-    room = Room((frame for _, frame in boxes), lines, (frame for _, frame, _ in clusters))
-    clusters = [(c, frame, on_top(room, frame, c.title, TITLE_SIZE, title)) for c, frame, title in clusters]
+    lines = [sampled(placed.curve) for placed in found.arrows]
+    room = Room((frame for _, frame in found.boxes), lines, (frame for _, frame, _ in found.clusters))
+    clusters = [(c, frame, on_top(room, frame, c.title, TITLE_SIZE, title)) for c, frame, title in found.clusters]
     arrows = [placed if placed.label is None else replace(
-        placed, label=beside_line(room, points, placed.arrow.label, placed.label))
-        for placed, points in zip(arrows, lines)]
-    return arrows, clusters
+        placed, label=beside_line(room, points, placed.arrow, placed.label))
+        for placed, points in zip(found.arrows, lines)]
+    return Placement(found.boxes, arrows, clusters)
 
 
 def _dot_json(graph: Any, picture: Picture) -> str:

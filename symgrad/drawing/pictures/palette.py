@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BOX_SIZE, LABEL_SIZE, TITLE_SIZE, LEGEND_SIZE = 13.0, 10.5, 12.0, 10.0      # font sizes, in points
+LABEL_MATH = 12.0          # formulas on arrows: their letters are smaller
 PAD_X, PAD_Y = 11.0, 8.0                                # between a label and the outline of its box
 
 

@@ -49,8 +49,9 @@ class DrawnBox:
 class Arrow:
     """An arrow from `tail` to `head`, the way of the computation, with a text such as the shape 'n × 8'.
 
-    A `backward` arrow is dashed red and mirrors the forward half; one into a `derivative` of what is drawn is
-    dashed red too, and runs forward. `weight` straightens it: None lets the picture choose.
+    `latex`, if given, is set in place of the text. A `backward` arrow is dashed red and mirrors the forward half; one
+    into a `derivative` of what is drawn is dashed red too, and runs forward. `weight` straightens it: None lets the
+    picture choose.
     """
 
     tail: str
@@ -59,6 +60,7 @@ class Arrow:
     backward: bool = False
     weight: int | None = None
     derivative: bool = False
+    latex: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Cluster:
 class Picture:
     """Boxes, arrows and clusters, checked: keys are unique, every name that is used is there.
 
-    `legend` explains the kinds of boxes and arrows below the picture, `notes` stand there too.
+    `legend` explains the kinds of boxes and arrows below the picture, `notes` stand there too. `aspect` is the width
+    over the height that is wanted: rows wrap for it (`rows.py`), without it those of a picture longer than `longest`.
 
     >>> Picture((DrawnBox("x", "x", "data"),), (Arrow("x", "z"),))
     Traceback (most recent call last):
@@ -89,6 +92,8 @@ class Picture:
     title: str = ""
     legend: bool = False
     notes: tuple[str, ...] = ()
+    aspect: float | None = None
+    longest: float = math.inf
 
     def __post_init__(self) -> None:
         for name in ("boxes", "arrows", "clusters", "notes"):
@@ -148,6 +153,14 @@ def box_size(box: DrawnBox) -> tuple[float, float]:
         case "octagon":     # its corners are cut by 0.29 of each side
             return max(1.12 * width + 3 * look.PAD_X, 60.0), 1.3 * height + 3 * look.PAD_Y
     return max(width + 2 * look.PAD_X, 34.0), height + 2 * look.PAD_Y
+
+
+def text_size(arrow: Arrow) -> tuple[float, float]:
+    """Width and height of the text on an arrow in points."""
+    typeset = block(arrow.latex, look.LABEL_MATH) if arrow.latex else None
+    if typeset is not None:
+        return typeset.width, typeset.ascent + typeset.descent
+    return text_width(arrow.label, look.LABEL_SIZE), look.LABEL_SIZE * (1.0 + arrow.label.count("\n") * LINE)
 
 
 def enclosing(parents: dict[str, str | None], key: str | None) -> list[str]:

@@ -7,14 +7,14 @@ lines, then near the middle. The same for both builds of graphviz, with the widt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from symgrad.drawing.pictures.palette import LABEL_SIZE, LEGEND, LEGEND_SIZE
-from symgrad.drawing.pictures.picture import DrawnBox, Picture
+from symgrad.drawing.pictures.palette import LEGEND, LEGEND_SIZE
+from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox, Picture, text_size
 from symgrad.drawing.pictures.typeset import LINE, text_width
 
 Position = tuple[float, float]
@@ -47,6 +47,34 @@ class Entry:
     text: str
     sample: Rectangle
     place: Rectangle
+
+
+@dataclass(frozen=True)
+class PlacedArrow:
+    """A Bezier curve from tail to head (1 + 3k points), the arrowhead (a polygon), the label's centre."""
+
+    arrow: Arrow
+    curve: tuple[Position, ...]
+    point: tuple[Position, ...]
+    label: Position | None
+
+
+class Placement(NamedTuple):
+    """Where the parts of a picture stand; clusters with the middle of their titles."""
+
+    boxes: list[tuple[DrawnBox, Rectangle]]
+    arrows: list[PlacedArrow]
+    clusters: list[tuple[Cluster, Rectangle, Position]]
+
+    def moved(self, move: Callable[[Position], Position], turned: bool = False) -> Placement:
+        """Every point moved; `turned`: widths are heights."""
+        def frame(r: Rectangle) -> Rectangle:
+            return Rectangle(*move((r.x, r.y)), *((r.height, r.width) if turned else (r.width, r.height)))
+
+        return Placement([(box, frame(r)) for box, r in self.boxes],
+                         [PlacedArrow(a.arrow, tuple(map(move, a.curve)), tuple(map(move, a.point)),
+                                      None if a.label is None else move(a.label)) for a in self.arrows],
+                         [(cluster, frame(r), move(title)) for cluster, r, title in self.clusters])
 
 
 def text_frame(text: str, size: float, centre: Position = (0.0, 0.0)) -> Rectangle:
@@ -90,9 +118,9 @@ class Room:
         return 100 * (covered + 5 * both.sum()) + 12 * min(int(inside.sum()), 8) + 30 * int((near & ~within).sum())
 
 
-def beside_line(room: Room, points: Any, text: str, usual: Position | None) -> Position:
-    """The best place of a text beside the line through `points`; `usual` is graphviz's own."""
-    frame = text_frame(text, LABEL_SIZE)
+def beside_line(room: Room, points: Any, arrow: Arrow, usual: Position | None) -> Position:
+    """The best place of an arrow's text beside the line through `points`; `usual` is graphviz's own."""
+    frame = Rectangle(0.0, 0.0, *text_size(arrow))
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     candidates: list[tuple[float, Position]] = [] if usual is None else [(6.0, usual)]

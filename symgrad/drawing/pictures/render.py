@@ -1,4 +1,4 @@
-"""From a picture to files: `render(picture)` gives a `Drawing`, which knows SVG, PNG, PDF and dot.
+"""From a picture to files: `render(picture)` gives a `Drawing`, which knows SVG, PNG, PDF, dot and TikZ.
 
 PNG (by resvg) and PDF (by fpdf2) are converted, when asked for, from a plain SVG of the same scene, with the
 font that travels with symgrad. The same picture gives the same bytes.
@@ -18,11 +18,12 @@ from symgrad.drawing.pictures.palette import PAPER
 from symgrad.drawing.pictures.picture import Picture
 from symgrad.drawing.pictures.svg import box_ids, svg
 from symgrad.drawing.pictures.telling import heading, told
+from symgrad.drawing.pictures.tikz import tikz
 from symgrad.drawing.pictures.typeset import FONT_FILE, FONT_NAME, covers
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import BackendError, SymgradError
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".tex": "tikz"}    # the formats of files
 ZOOM = 2.0                                      # pixels of a PNG per point
 MOST_PIXELS, MOST_SIDE = 60_000_000, 32_000     # a larger picture is drawn at a smaller scale
 MOST_PAGE = 14_400                              # points: the largest page of a PDF
@@ -30,9 +31,10 @@ MOST_PAGE = 14_400                              # points: the largest page of a 
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
-    """A laid-out picture: texts `.svg` and `.dot`, bytes `.png()` and `.pdf()`, files by `.save(path)`.
+    """A laid-out picture: texts `.svg`, `.dot` and `.tikz`, bytes `.png()` and `.pdf()`, files by `.save(path)`.
 
-    `.title` and `.alt` say in words what is drawn, the second in the order of the computation.
+    `.title` and `.alt` say in words what is drawn, the second in the order of the computation. `str` of a drawing whose
+    `format` is a text is that text.
     """
 
     svg: str
@@ -40,9 +42,23 @@ class Drawing:
     title: str
     alt: str
     scene: Scene = field(compare=False)
+    format: str = ""
 
     def __repr__(self) -> str:
         return f"<Drawing: {self.title}>"
+
+    def __str__(self) -> str:
+        match self.format:
+            case "svg" | "dot":
+                return self.svg if self.format == "svg" else self.dot
+            case "tikz":
+                return self.tikz
+        return repr(self)
+
+    @property
+    def tikz(self) -> str:
+        """A standalone LaTeX document: `pdflatex` makes one page of it, of the picture's size."""
+        return tikz(self.scene)
 
     @property
     def anchors(self) -> dict[str, str]:
@@ -88,16 +104,19 @@ class Drawing:
         return bytes(page.output())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing to `path`; its suffix chooses the format. An older file is replaced as a whole.
+        """Write the drawing to `path`; its `format`, or else the suffix, says how. An older file is replaced as a whole.
 
-        Raises `SymgradError` for another suffix, or a folder that does not exist.
+        Raises `SymgradError` for an unknown suffix, or a folder that does not exist.
         """
-        match checked_path(path).suffix.lower():
-            case ".svg":
+        place = check_place(path) if self.format else checked_path(path)
+        match self.format or SUFFIXES[place.suffix.lower()]:
+            case "svg":
                 return write_whole(path, self.svg)
-            case ".dot":
+            case "dot":
                 return write_whole(path, self.dot)
-            case ".png":
+            case "tikz":
+                return write_whole(path, self.tikz)
+            case "png":
                 return write_whole(path, self.png())
         return write_whole(path, self.pdf())
 
@@ -108,8 +127,8 @@ class Drawing:
         return {"image/svg+xml": self.svg, "text/plain": self.alt}
 
 
-def render(picture: Picture, path: str | os.PathLike[str] | None = None) -> Drawing:
-    """Lay a picture out; write it to `path` (.svg .png .pdf .dot) if one is given.
+def render(picture: Picture, path: str | os.PathLike[str] | None = None, form: str | None = None) -> Drawing:
+    """Lay a picture out; write it to `path` (.svg .png .pdf .dot .tex) if one is given, or in the format `form`.
 
     >>> from symgrad.drawing.pictures.picture import Arrow, DrawnBox
     >>> boxes = (DrawnBox("x", "x", "data"), DrawnBox("r", "r = ‖x‖²", "loss"))
@@ -117,10 +136,12 @@ def render(picture: Picture, path: str | os.PathLike[str] | None = None) -> Draw
     >>> "r = ‖x‖²" in drawing.svg
     True
     """
+    if form is not None and form not in SUFFIXES.values():
+        raise SymgradError(f"draw: format {form!r} is unknown; known: {', '.join(SUFFIXES.values())}")
     if path is not None:
-        checked_path(path)
+        _ = check_place(path) if form else checked_path(path)
     scene, title, alt = lay_out(picture), heading(picture), told(picture)
-    drawing = Drawing(svg(scene, title, alt), to_dot(picture).source, title, alt, scene)
+    drawing = Drawing(svg(scene, title, alt), to_dot(picture).source, title, alt, scene, form or "")
     if path is not None:
         drawing.save(path)
     return drawing

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import symgrad.drawing.pictures.palette as look
 from symgrad.drawing.pictures.dot import identifiers
-from symgrad.drawing.pictures.layout import PlacedArrow, Position, Rectangle, Scene
+from symgrad.drawing.pictures.layout import Scene
 from symgrad.drawing.pictures.lines import block
 from symgrad.drawing.pictures.picture import DrawnBox
-from symgrad.drawing.pictures.placing import Entry
+from symgrad.drawing.pictures.placing import Entry, PlacedArrow, Position, Rectangle
 from symgrad.drawing.pictures.typeset import ASCENT, DESCENT, FONT_STACK, LINE, TypesetFormula
 
 ROUND = 8.0         # radius of rounded boxes
@@ -52,7 +52,8 @@ def svg(scene: Scene, title: str = "", words: str = "", plain: bool = False) -> 
     for placed in scene.arrows:
         arrow = placed.arrow
         kind = "backward" if arrow.backward or arrow.derivative else "forward"
-        body.append(group(f"sg-arrow sg-{kind}", f"{labels[arrow.tail]}  →  {labels[arrow.head]}", _arrow(placed)))
+        ends = f"{labels[arrow.tail]}  →  {labels[arrow.head]}"
+        body.append(group(f"sg-arrow sg-{kind}", ends, _arrow(placed, outlines)))
     for box, frame in scene.boxes:
         more = f' id="{ids[box.key]}" role="graphics-symbol" aria-label={quoted(labels[box.key])}'
         drawn = group(f"sg-box sg-{box.kind}", box.tooltip or box.label, _shape(look.STYLES[box.kind], frame),
@@ -136,11 +137,11 @@ def _shape(style: look.Style, frame: Rectangle, second: bool = False) -> str:
 def _label(box: DrawnBox, frame: Rectangle, outlines: dict[str, str]) -> str:
     typeset = block(box.latex, look.BOX_SIZE) if box.latex else None
     if typeset is not None:
-        return _formula(typeset, frame, outlines)
+        return _formula(typeset, frame, outlines, look.INK[0], "sg-label")
     return _text(box.label, frame, look.BOX_SIZE, look.INK[0], "sg-label")
 
 
-def _formula(typeset: TypesetFormula, frame: Rectangle, outlines: dict[str, str]) -> str:
+def _formula(typeset: TypesetFormula, frame: Rectangle, outlines: dict[str, str], colour: str, name: str) -> str:
     """A typeset formula in the middle of a frame. Equal outlines are written once, named by their digest."""
     parts = []
     for glyph in typeset.glyphs:
@@ -151,17 +152,21 @@ def _formula(typeset: TypesetFormula, frame: Rectangle, outlines: dict[str, str]
     for x, y, width, height in typeset.rules:
         parts.append(f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"/>')
     left, base = frame.x - typeset.width / 2, frame.y + (typeset.ascent - typeset.descent) / 2
-    return (f'<g class="sg-label" fill="{look.INK[0]}" '
+    return (f'<g class="{name}" fill="{colour}" '
             f'transform="translate({_n(left)} {_n(base)})">{"".join(parts)}</g>')
 
 
-def _arrow(placed: PlacedArrow) -> str:
+def _arrow(placed: PlacedArrow, outlines: dict[str, str]) -> str:
     arrow = placed.arrow
     curve = f"M{_pairs(placed.curve[:1])}C{_pairs(placed.curve[1:])}"
     text = _line(curve, placed.point, arrow.backward or arrow.derivative)
-    if arrow.label and placed.label is not None:
-        text += _text(arrow.label, Rectangle(*placed.label, 0, 0), look.LABEL_SIZE, look.MUTED[0], "sg-size")
-    return text
+    if not arrow.label or placed.label is None:
+        return text
+    place = Rectangle(*placed.label, 0, 0)
+    typeset = block(arrow.latex, look.LABEL_MATH) if arrow.latex else None
+    if typeset is not None:
+        return text + _formula(typeset, place, outlines, look.MUTED[0], "sg-size")
+    return text + _text(arrow.label, place, look.LABEL_SIZE, look.MUTED[0], "sg-size")
 
 
 def _line(curve: str, point: Iterable[Position], backward: bool) -> str:

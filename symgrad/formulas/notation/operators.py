@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.node import Node
-from symgrad.graphs.weights import Weight, plus, times
+from symgrad.graphs.weights import ONE, Weight, plus, times, weight
 
 if TYPE_CHECKING:
     from symgrad.formulas.notation.writer import Index, Writer
@@ -94,13 +95,28 @@ def _is_turned(tree: Tree) -> bool:
 def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
            taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
     """The terms of a sum; a number that stands for a whole matrix is 1 1ᵀ alone and beside matrices, else the number."""
-    terms = [(UNIT if literal_value(operand) is not None else w.at(operand, index, taken), by) for operand, by in pairs]
+    terms = [(UNIT, by) if literal_value(operand) is not None else _mean(operand, w.at(operand, index, taken), by)
+             for operand, by in pairs]
     if opened(index) != 2 or not any(_is_uniform(o) for o, _ in pairs):
         return terms
     if len(pairs) > 1 and not any(_algebraic(tree) for tree, _ in terms):
         return terms
     return [(product([tree], [ONES, transpose(ONES)]) if _is_uniform(o) else tree, by)
             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+
+
+def _mean(node: Node, tree: Tree, by: Weight) -> tuple[Tree, Weight]:
+    """1/n sum(x) is mean(x)."""
+    if tree.head != "call" or tree.args[0] != "sum" or len(tree.args[1]) != 1:
+        return tree, by
+    inner = node.operands[0] if node.op is ops.VIEW and node.operands else node
+    if inner.op is not ops.EINSUM or len(inner.operands) != 1 or inner.shape:
+        return tree, by
+    count = reduce(times, map(weight, inner.operands[0].shape), ONE)
+    rest = times(by, count)
+    if rest.factor is not None or by.factor is None and abs(rest.number) != 1 or count == ONE:
+        return tree, by
+    return call("mean", *tree.args[1]), rest
 
 
 def _is_uniform(node: Node) -> bool:

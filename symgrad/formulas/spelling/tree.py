@@ -146,6 +146,8 @@ def scaled(by: Tree, tree: Tree) -> Tree:
         return tree
     if tree == UNIT:
         return by
+    if is_whole(by) and is_whole(tree):
+        return num(int(by.args[0]) * int(tree.args[0]))
     if by.head == "product" and not by.args[1] and tree.head != "fraction":  # 2 π s
         front, rest = tree.args if tree.head == "product" else ((), (tree,))
         return product([*by.args[0], *front], rest)
