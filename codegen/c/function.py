@@ -287,7 +287,7 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
         lines.append(f"  const {TYPES[e.kind]} {names[e]} = ({TYPES[e.kind]}){names[e]}_;")
     place = {slot: (pool, k) for pool in plan.pools for k, slot in enumerate(pool.slots)}
     touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)
-    lines += pool_lines(plan.pools, [place[plan.home[e]][0] for e in touched])
+    lines += pool_lines(plan.pools, [place[plan.home[e]] for e in touched])
     known: set[Expr] = set()
     for block in blocks:
         lines += [f"  /* {comment} */" for comment in block.comments]
@@ -301,11 +301,12 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
     return "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])
 
 
-def pool_lines(pools: Sequence[Pool], used: Sequence[Pool]) -> list[str]:
-    """The pools of the workspace as variables, each behind the one before, as far as they are used."""
+def pool_lines(pools: Sequence[Pool], used: Sequence[tuple[Pool, int]]) -> list[str]:
+    """The pools of the workspace as variables, each behind the one before, as far as slots of them are used."""
     lines, place = [], "work"
-    for pool in pools[:max([pools.index(pool) + 1 for pool in used], default=0)]:
-        if len(pool.slots) > 1:
+    needed = pools[:max([pools.index(pool) + 1 for pool, _ in used], default=0)]
+    for pool in needed:
+        if len(pool.slots) > 1 and (pool is not needed[-1] or any(k for each, k in used if each is pool)):
             lines.append(f"  const int64_t {pool.size} = {pool.room};")
         lines.append(f"  char *const {pool.name} = {place};")
         place = f"{pool.name} + {f'{len(pool.slots)} * {pool.size}' if len(pool.slots) > 1 else pool.room}"

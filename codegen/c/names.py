@@ -35,7 +35,7 @@ OWN = frozenset(
     "real int64_t uint8_t size_t i j k l p q r s at best next total work given kind bind gemm gemv syrk gemm_ gemv_ syrk_ "
     "main solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST "
     "malloc free REAL DOUBLE WHOLE TRUTH memset memcpy memmove isinf maximum minimum sign square power ROOM LARGER "
-    "VECTOR_LIBM failed pivots info side".split()
+    "hypotenuse VECTOR_LIBM failed pivots info side".split()
 ) | frozenset(name + suffix for name in LIBM.values() for suffix in ("", "f")) | frozenset(RUNTIME)
 COUNTED = re.compile(r"at\d+|i([89]|[1-9]\d+)")  # indices, counters beyond the eighth axis
 

@@ -42,6 +42,10 @@ OWN: Mapping[str, str] = {
     "minimum": "static inline real minimum(real a, real b) { return a < b || a != a ? a : b; }",
     "logaddexp": "static inline real logaddexp(real a, real b) {\n"
                  "  return a == b ? a + (real)0.69314718055994531 : (a > b ? a : b) + log1p@(exp@(-fabs@(a - b)));\n}",
+    "hypotenuse": "static inline real hypotenuse(real a, real b) {\n"
+             "  const real x = fabs@(a), y = fabs@(b), large = x > y ? x : y, small = x > y ? y : x;\n"
+             "  const real share = large > 0 && large < INFINITY ? small / large : 0;\n"
+             "  return a + b != a + b ? fabs@(a + b) : large * sqrt@(1 + share * share);\n}",
     "square": "static inline real square(real a) { return a * a; }",
     "sign": "static inline real sign(real a) { return a > 0 ? 1 : a < 0 ? -1 : a; }",
     **SPECIAL,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from symgrad.codegen.c.linear import LINEAR, write_linear
 from symgrad.codegen.c.loops import Body, Context, StepWriter, nest
 from symgrad.codegen.c.moves import write_concat, write_diag, write_gather, write_place
+from symgrad.codegen.c.norms import write_norm
 from symgrad.codegen.c.products import write_distances, write_dots, write_matmul
 from symgrad.codegen.c.reduce import write_argument, write_cumsum, write_leave_out, write_powers, write_reduction
 from symgrad.codegen.c.texts import TYPES, bare
@@ -75,7 +76,7 @@ ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
 CALLED: Mapping[str, StepWriter] = MappingProxyType({
     **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
     "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),
-    "distances": write_distances, "powers": write_powers,
+    "distances": write_distances, "powers": write_powers, "norm": write_norm,
 })
 
 

@@ -96,12 +96,20 @@ def is_reciprocal(e: Expr) -> bool:
     return e.op is acts.PRODUCT and e.attrs == (ONE, 0) and len(e.args) == 1
 
 
+def is_inverse(e: Expr, depth: int = 4) -> bool:
+    """Is `e` a quotient with more below than above?"""
+    if e.op is not acts.PRODUCT or not depth:
+        return False
+    above = [is_inverse(a, depth - 1) for a in e.args[:e.attrs[1]]]
+    return len(e.args) - len(above) + 2 * sum(above) > len(above)
+
+
 def _in_turn(arrays: list[Expr]) -> list[Expr]:
     """Factors of one shape with reciprocals among them in turn: a r r, not r r a, whose first product may overflow."""
-    below = [e for e in arrays if is_reciprocal(e)]
+    below = [e for e in arrays if is_inverse(e)]
     if not below or len(below) == len(arrays) or len({e.shape for e in arrays}) > 1:
         return arrays
-    above = [e for e in arrays if not is_reciprocal(e)]
+    above = [e for e in arrays if not is_inverse(e)]
     mixed = [e for pair in zip(above, below, strict=False) for e in pair]
     return [*mixed, *above[len(below):], *below[len(above):]]
 
@@ -241,6 +249,8 @@ class Arrays:
         else:
             arrays.sort(key=lambda e: e.kind == BOOLEAN)
         arrays = _in_turn(arrays)
+        if below and kind == REAL and not self.quick:
+            arrays, below = self._divided_in_turn(arrays, below)
         while len(arrays) > CHAIN:
             arrays[:CHAIN] = [self.product(arrays[:CHAIN], [], ONE, kind)]
         if len(arrays) == 1 and not below:
@@ -251,6 +261,15 @@ class Arrays:
                 return self.cast(e, kind)
         shape = broadcast_shape(e.shape for e in (*arrays, *below))
         return self.make(acts.PRODUCT, [*arrays, *below], (by, len(arrays)), shape, kind)
+
+    def _divided_in_turn(self, above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Expr]]:
+        """a b / (c d) as a / c * (b / d), where all have one shape: what is of one size over- or underflows nowhere."""
+        whole = [a for e in below for a in (e.args if e.op is acts.PRODUCT and e.attrs == (ONE, len(e.args)) else (e,))]
+        if len({e.shape for e in (*above, *whole)}) > 1 or len(above) + len(whole) > CHAIN or not above:
+            return above, below
+        pairs = min(len(above) - 1, len(whole))
+        quotients = [self.product([a], [d], ONE, REAL) for a, d in zip(above, whole[:pairs], strict=False)]
+        return [*quotients, *above[pairs:]], whole[pairs:]
 
     def add(self, terms: Sequence[tuple[Expr, Weight]], kind: str) -> Expr:
         """The weighted sum, signs taken out and a positive term in front."""

@@ -56,6 +56,8 @@ def _joined(b: Arrays, made: dict[Node, Expr], f: Node, plus: bool, quick: bool)
         return call("erf", z), ONE
     if quick:
         return None
+    if (z := row_of(f, "bose")) is not None and plus:
+        return call("bose", z, MINUS), MINUS
     if (z := row_of(f, "sigmoid")) is not None and not plus:
         return call("sigmoid", z, MINUS), ONE
     if (z := row_of(f, "tanh")) is not None:

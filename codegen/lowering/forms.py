@@ -117,6 +117,30 @@ def sech_squared(b: Arrays, x: Expr) -> Expr:
     return b.product([], [b.product([cosine, cosine], [], ONE, REAL)], ONE, REAL)
 
 
+def _log_cosh(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    """log1p(2 sinh(x/2)^2), and |x| - log 2 where that is all"""
+    (x,) = args
+    size = _call(b, "abs", x)
+    half = _call(b, "sinh", b.product([x], [], Weight(Fraction(1, 2)), REAL))
+    near = _call(b, "log1p", b.product([half, half], [], Weight(2), REAL))
+    far = b.add([(size, ONE), (b.number(from_expr(sp.log(2))), MINUS)], REAL)
+    return b.row("where", [b.row("less", [size, b.number(20)], BOOLEAN), near, far], REAL)
+
+
+def _log1mexp(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    """log(1 - exp(-x)), by expm1 where x is small and by log1p where it is not"""
+    (x,) = args
+    minus = _negative(b, x)
+    near = _call(b, "log", _negative(b, _call(b, "expm1", minus)))
+    far = _call(b, "log1p", _negative(b, _call(b, "exp", minus)))
+    return b.row("where", [b.row("less", [x, b.number(Weight(Fraction(7, 10)))], BOOLEAN), near, far], REAL)
+
+
+def _divided(row: str) -> SafeForm:
+    """1 / row(x), 0 where that overflows"""
+    return lambda b, args, kind: b.product([], [_call(b, row, args[0])], ONE, REAL)
+
+
 def _gelu(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     """x times the normal distribution function; in a training step x (1 + erf(x / sqrt 2)) / 2."""
     (x,) = args
@@ -205,6 +229,7 @@ def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
 FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
     "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "log_abs": _log_abs,
-    "times_exp": _times_exp, "times_power": _times_power, "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu,
-    "clip": _clip, "floor": _floor,
+    "log_cosh": _log_cosh, "log1mexp": _log1mexp, "bose": _divided("expm1"), "sech": _divided("cosh"),
+    "csch": _divided("sinh"), "times_exp": _times_exp, "times_power": _times_power, "relu": _relu,
+    "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
 })

@@ -22,6 +22,7 @@ from symgrad.codegen.lowering.linear import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
 from symgrad.codegen.lowering.products import Operand, contract, divided, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
+from symgrad.codegen.lowering.roots import power_of_squares, related
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.node import INTEGER, REAL, Node
@@ -68,9 +69,9 @@ def _iota(c: Lowering, node: Node) -> Expr:
 
 
 def _elementwise(c: Lowering, node: Node) -> Expr:
-    if node.attrs[0] == "power" and (found := _powers(c, node)):
-        return found
-    return forms.elementwise(c.b, node.attrs[0], [c.loose(o) for o in node.operands], node.dtype)
+    found = _powers(c, node) if node.attrs[0] == "power" else None
+    found = found or power_of_squares(c.b, c.exact, node)
+    return found or forms.elementwise(c.b, node.attrs[0], [c.loose(o) for o in node.operands], node.dtype)
 
 
 def _powers(c: Lowering, node: Node) -> Expr | None:
@@ -97,6 +98,8 @@ def _einsum(c: Lowering, node: Node) -> Expr:
     factors, terms = once_guarded(c.factors(node)), []
     if gram := halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1]):
         return contract(c.b, gram, node.attrs[1], node.dtype)
+    if (paired := related(c.b, c.exact, c.loose, factors)) is not None:
+        return contract(c.b, paired, node.attrs[1], node.dtype)
     for operand, labels, user in factors:
         e = c.loose(operand)
         if e.kind != NUMBER or operand.shape:

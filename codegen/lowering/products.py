@@ -208,7 +208,7 @@ def _sizes(e: Expr, labels: Labels) -> Mapping[Any, Size]:
     return dict(zip(labels, e.shape, strict=True))
 
 
-def _grouped(b: Arrays, e: Expr, labels: Labels, groups: Sequence[Labels]) -> Expr:
+def grouped(b: Arrays, e: Expr, labels: Labels, groups: Sequence[Labels]) -> Expr:
     """`e` with one axis for each group of labels, merged in order; an empty group gives no axis.
 
     The last two are merged in the order in which they lie in memory and then transposed, which BLAS reads as well:
@@ -217,7 +217,7 @@ def _grouped(b: Arrays, e: Expr, labels: Labels, groups: Sequence[Labels]) -> Ex
     *front, one, two = ((), (), *groups)
     lying = [x for x in labels if x in one or x in two]
     if one and lying[0] in two:
-        e = _grouped(b, e, labels, (*front, two, one))
+        e = grouped(b, e, labels, (*front, two, one))
         last = len(e.shape) - 1
         return b.transpose(e, (*range(last - 1), last, last - 1))
     order = [x for group in groups for x in group]
@@ -240,8 +240,8 @@ def _matmul(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels,
             return b.make(acts.MATMUL, [eb, ea], (), (size[left[0]],), kind), left
         ea = b.transpose(ea, [la.index(x) for x in (*left, *summed)])
         return b.make(acts.MATMUL, [ea, eb], (), ea.shape[:-1], kind), left
-    a = _grouped(b, ea, la, (left, summed))
-    c = _grouped(b, eb, lb, (summed, right))
+    a = grouped(b, ea, la, (left, summed))
+    c = grouped(b, eb, lb, (summed, right))
     shape = tuple(product(size[x] for x in group) for group in (left, right) if group)
     full = tuple(size[x] for x in (*left, *right))
     return b.reshape(b.make(acts.MATMUL, [a, c], (), shape, kind), full), (*left, *right)
@@ -257,7 +257,7 @@ def _dots(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, batch: Labels, 
         spec += "->" + "".join(letter[x] for x in batch)
         return b.call("einsum", [ea, eb], (spec,), shape, ea.kind)
     groups = (*((x,) for x in batch), summed)
-    return b.call("vecdot", [_grouped(b, ea, la, groups), _grouped(b, eb, lb, groups)], (), shape, ea.kind)
+    return b.call("vecdot", [grouped(b, ea, la, groups), grouped(b, eb, lb, groups)], (), shape, ea.kind)
 
 
 def _stacked(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _Roles) -> tuple[Expr, Labels]:
@@ -266,11 +266,11 @@ def _stacked(b: Arrays, ea: Expr, la: Labels, eb: Expr, lb: Labels, roles: _Role
     size = {**_sizes(ea, la), **_sizes(eb, lb)}
     front = tuple((x,) for x in batch)
     lead = tuple(size[x] for x in batch)
-    a = _grouped(b, ea, la, (*front, left, summed))
+    a = grouped(b, ea, la, (*front, left, summed))
     if right:
-        c = _grouped(b, eb, lb, (*front, summed, right))
+        c = grouped(b, eb, lb, (*front, summed, right))
     else:
-        c = b.index(_grouped(b, eb, lb, (*front, summed)), [ALL] * (len(batch) + 1) + [NEW])
+        c = b.index(grouped(b, eb, lb, (*front, summed)), [ALL] * (len(batch) + 1) + [NEW])
     e = b.make(acts.MATMUL, [a, c], (), (*a.shape[:-1], c.shape[-1]), ea.kind)
     if not right:
         e = b.index(e, [ALL] * (len(batch) + 1) + [("take", 0)])

@@ -124,7 +124,31 @@ def _powers(x, m):
     return np.moveaxis(result, 0, -1)
 '''
 
-HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
+NORM = '''\
+def _norm(x):
+    """The root of the sum of squares along the last axis, also where the squares overflow or vanish."""
+    q = np.vecdot(x, x)
+    low, high = (1e-290, 1e300) if x.dtype == np.float64 else (1e-30, 1e38)
+    if np.all((low < q) & (q < high)):
+        return np.sqrt(q)
+    top = np.abs(x).max(axis=-1, keepdims=True, initial=0)
+    top = np.where((0 < top) & (top < np.inf), np.ldexp(np.ones_like(top), np.frexp(top)[1] - 1), 1)
+    y = x / top
+    return top[..., 0] * np.sqrt(np.vecdot(y, y))
+'''
+
+NORM_AT_ONCE = '''\
+def _norm(x):
+    """The root of the sum of squares along the last axis, its largest entry taken out."""
+    if x.shape[-1] == 0:
+        return np.zeros(x.shape[:-1], x.dtype)
+    top = np.abs(x).max(axis=-1, keepdims=True)
+    top = np.where((top > 0) & np.isfinite(top), top, np.ones(top.shape, x.dtype))
+    y = x / top
+    return top[..., 0] * np.sqrt(np.einsum("...i,...i->...", y, y))
+'''
+
+HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "norm": NORM, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
                                                 "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, **SPECIAL})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), **USES})
 
@@ -144,7 +168,7 @@ def _powers(x, m):
 '''
 
 # CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it; every call is a kernel.
+_CUPY = {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "norm": NORM_AT_ONCE, "hazard": CUPY_HAZARD}
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
-    name: text.replace("np.", "cp.")
-    for name, text in {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "hazard": CUPY_HAZARD}.items()
+    name: text.replace("np.", "cp.") for name, text in _CUPY.items()
     if name != "erf" and name not in CUPY_NAMES and name not in ("erfc_tail", "exp_square")})

@@ -50,12 +50,12 @@ class Library:
         return "\n".join(needed)
 
 
-NUMPY = Library("numpy", "np", (("", "import numpy as np"),), MappingProxyType({}), CALLS, HELPERS,
+NUMPY = Library("numpy", "np", (("", "import numpy as np"),), MappingProxyType({"hypotenuse": "np.hypot"}), CALLS, HELPERS,
                 '@np.errstate(all="ignore")')
 CUPY = Library(
     "cupy", "cp",
     (("", "import cupy as cp"), ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
-    MappingProxyType({"erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
+    MappingProxyType({"hypotenuse": "cp.hypot", "erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
     MappingProxyType({**CALLS, "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
     put="cp.asarray({})", get="cp.asnumpy", scalars=False, out=(),
     reduction="{np}.{op}({arg}, axis={axis}, out={out}{more})", columns=None,  # dot would copy what is not contiguous

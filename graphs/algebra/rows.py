@@ -21,6 +21,7 @@ Y = sp.Symbol("y", real=True)
 sigmoid_ = sp.Function("sigmoid", real=True)
 softplus_ = sp.Function("softplus", real=True)
 expm1_ = sp.Function("expm1", real=True)
+bose_ = sp.Function("bose", real=True)
 log_or_zero_ = sp.Function("log_or_zero", real=True)
 hazard_ = sp.Function("hazard", real=True)
 digamma_ = sp.Function("digamma", real=True)
@@ -68,6 +69,10 @@ def _rows() -> list[Row]:
         Row("sin", sp.sin(x)), Row("cos", sp.cos(x)), Row("tan", sp.tan(x)),
         Row("arcsin", sp.asin(x)), Row("arccos", sp.acos(x)), Row("arctan", sp.atan(x)),
         Row("sinh", sp.sinh(x), partials=(sp.cosh(x),)), Row("cosh", sp.cosh(x), partials=(sp.sinh(x),)),
+        Row("sech", 1 / sp.cosh(x), partials=(-Y * sp.tanh(x),)), Row("csch", 1 / sp.sinh(x), partials=(-Y / sp.tanh(x),)),
+        Row("log_cosh", sp.log(sp.cosh(x)), partials=(sp.tanh(x),)),
+        Row("bose", 1 / (sp.exp(x) - 1), partials=(-Y * (1 + Y),)),
+        Row("log1mexp", sp.log(1 - sp.exp(-x)), partials=(bose_(x),)),
         Row("tanh", sp.tanh(x)), Row("arcsinh", sp.asinh(x)), Row("arccosh", sp.acosh(x)),
         Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)), Row("erfc", sp.erfc(x)),
         Row("log_ndtr", sp.log(sp.erfc(-x / sp.sqrt(2)) / 2), partials=(hazard_(x),)),

@@ -24,6 +24,7 @@ from symgrad.graphs.algebra.linear import logdet
 from symgrad.graphs.algebra.primitives import add, elementwise, reduction
 from symgrad.graphs.algebra.running import cumsum, multiply
 from symgrad.graphs.node import Node
+from symgrad.graphs.rewrites.differences import log_of_difference
 from symgrad.graphs.rewrites.floating import (
     Floating,
     as_parts,
@@ -57,7 +58,7 @@ def logarithm(node: Node) -> Node:
 
 def log_of(argument: Node) -> Node | None:
     """The stable logarithm of `argument`."""
-    whole = _log_of_many(argument)
+    whole = log_of_difference(argument) or _log_of_many(argument)
     if whole is not None:
         return whole
     parts = split(argument)
@@ -151,10 +152,9 @@ def _of_row(node: Node, depth: int) -> Floating | None:
         return Floating(None, x, True)
     if row == "sigmoid":
         return Floating(None, scale(elementwise("softplus", [scale(x, MINUS)]), MINUS))
-    if row == "cosh":  # (exp(x) + exp(-x)) / 2
-        tail = elementwise("softplus", [scale(x, weight(-2))])
-        half = ln(literal(sp.Rational(1, 2), x.shape))
-        return Floating(None, add([x, tail, half]), True)
+    if row in ("cosh", "sech"):
+        log = elementwise("log_cosh", [x])
+        return Floating(None, log if row == "cosh" else scale(log, MINUS), row == "cosh")
     if row == "where":
         return _of_choice(node, depth)
     if row in ("reciprocal", "sqrt", "power"):

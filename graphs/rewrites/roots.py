@@ -13,10 +13,30 @@ import sympy as sp
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.algebra.formulas import lower
+from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.algebra.rows import X0
 from symgrad.graphs.algebra.signs import not_negative
 from symgrad.graphs.node import Node
 from symgrad.graphs.rewrites.patterns import row_of
+
+
+def power_of_size(node: Node) -> Node:
+    """`node`, a product or a power, with |u| to an even power as u: differentiated, that is no sign(u)²."""
+    if node.op is ops.ELEMENTWISE:
+        u, by = row_of(node.operands[0], "abs"), literal_value(node.operands[1])
+        even = by is not None and by.factor is None and by.number % 2 == 0
+        return elementwise("power", [u, node.operands[1]]) if u is not None and even else node
+    operands: list[Node] = list(node.operands)
+    for factor, count in Counter(zip(node.operands, node.attrs[0], strict=True)).items():
+        u = row_of(factor[0], "abs")
+        places = [k for k, each in enumerate(zip(node.operands, node.attrs[0], strict=True)) if each == factor]
+        if u is not None:
+            for k in places[:count - count % 2]:
+                operands[k] = u
+    if operands == list(node.operands):
+        return node
+    inputs, out = node.attrs
+    return contract(operands, inputs, out, dict(zip(out, node.shape, strict=True)))
 
 
 def power_of_root(node: Node) -> Node:

@@ -19,10 +19,11 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, reshape, softmax
 from symgrad.graphs.node import Node, Symbol, transform
+from symgrad.graphs.rewrites.differences import reciprocal_of
 from symgrad.graphs.rewrites.logarithms import log_of, logarithm
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, one_plus_exp, row_of, shifted, sum_of, terms
 from symgrad.graphs.rewrites.quotients import inlined, quotient
-from symgrad.graphs.rewrites.roots import power_of_root
+from symgrad.graphs.rewrites.roots import power_of_root, power_of_size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
@@ -58,6 +59,7 @@ def _opaque(node: Node, number: int) -> Node:
 
 def _stable(node: Node) -> Node:
     if node.op is ops.EINSUM or (node.op is ops.ELEMENTWISE and node.attrs[0] == "power"):
+        node = power_of_size(node)
         node = power_of_root(node)
     if node.op is ops.EINSUM:
         return quotient(_product(node))
@@ -79,7 +81,9 @@ def _stable(node: Node) -> Node:
 
 
 def _product(node: Node) -> Node:
-    """exp(z) / sum exp(z) -> softmax(z); exp(z) sigmoid(-z) -> sigmoid(z); sinh(z) / cosh(z) -> tanh(z)."""
+    """exp(z) / sum exp(z) -> softmax(z); exp(z) sigmoid(-z) -> sigmoid(z); sinh(z) / cosh(z) -> tanh(z).
+
+    exp(z) / (exp(z) - 1) -> 1 / (1 - exp(-z))."""
     node = inlined(node)
     if node.op is not ops.EINSUM:
         return node
@@ -92,17 +96,23 @@ def _product(node: Node) -> Node:
             total = row_of(divisor, "reciprocal")
             found = exponential_sum(total) if total is not None else None
             target = row_of(divisor, "sigmoid")
-            cosine = row_of(total, "cosh") if total is not None else None
+            cosine, below = row_of(divisor, "sech"), row_of(divisor, "bose")
             for j, numerator in enumerate(operands):
                 z = row_of(numerator, "exp")
                 if i != j and cosine is not None and cosine is row_of(numerator, "sinh") and labels[i] == labels[j]:
                     operands[j] = elementwise("tanh", [cosine])
+                elif (angle := row_of(divisor, "csch")) is not None and angle is row_of(numerator, "cosh") and (
+                        labels[i] == labels[j] and i != j):
+                    operands[j] = elementwise("reciprocal", [elementwise("tanh", [angle])])
                 elif i == j or z is None:
                     continue
                 elif found is not None and found[0] is z and labels[i] == tuple(
                         x for a, x in enumerate(labels[j]) if a not in found[1]):
                     operands[j] = softmax(z, found[1])
                     by = times(by, inverse(found[2]))
+                elif below is z and labels[i] == labels[j]:
+                    operands[j] = elementwise("bose", [scale(z, MINUS)])
+                    by = times(by, MINUS)
                 elif target is scale(z, MINUS) and labels[i] == labels[j]:
                     operands[j] = elementwise("sigmoid", [z])
                 else:
@@ -121,6 +131,8 @@ def _product(node: Node) -> Node:
 def _reciprocal(node: Node) -> Node:
     """1 / (1 + exp(w)) -> sigmoid(-w), 1 / (1 / z) -> z; 1 / sigmoid and 1 / exp keep their form."""
     w = one_plus_exp(node.operands[0])
+    if w is None and (known := reciprocal_of(node.operands[0])) is not None:
+        return known
     if w is None:
         return row_of(node.operands[0], "reciprocal") or node
     return elementwise("sigmoid", [scale(w, MINUS)])

@@ -15,6 +15,7 @@ from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add, elementwise, reduction, softmax
 from symgrad.graphs.node import Node, transform
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, row_of, shifted
+from symgrad.graphs.rewrites.roots import power_of_size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
@@ -28,7 +29,10 @@ def recognised(roots: Sequence[Node], keep: Collection[Node] = ()) -> list[Node]
 
 def _known(node: Node) -> Node:
     if node.op is ops.EINSUM:
-        return _quotient(node)
+        node = power_of_size(node)
+        return _quotient(node) if node.op is ops.EINSUM else node
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "power":
+        return power_of_size(node)
     if node.op is ops.ELEMENTWISE and node.attrs[0] == "reciprocal":
         w = one_plus_exp(node.operands[0])
         return node if w is None else elementwise("sigmoid", [scale(w, MINUS)])
@@ -141,6 +145,8 @@ def _log_of(inner: Node) -> Node | None:
         return elementwise("softplus", [z])
     if (z := row_of(inner, "exp")) is not None:
         return z
+    if (z := row_of(inner, "cosh")) is not None:
+        return elementwise("log_cosh", [z])
     if inner.op is ops.SOFTMAX:
         scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in range(len(inner.shape)) if i not in axes)

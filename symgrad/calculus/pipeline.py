@@ -28,6 +28,7 @@ from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.both_signs import tidied
 from symgrad.graphs.rewrites.declared import by_facts
+from symgrad.graphs.rewrites.exponents import reduced
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.textbook.names import names_in, renamed
@@ -48,7 +49,7 @@ class Lens(NamedTuple):
 def _for_programs(nodes: Sequence[Node], declared: bool) -> list[Node]:
     if declared:
         return by_facts(nodes, declared=True)
-    return tidied(by_facts(unpicked(nodes), declared=False))
+    return reduced(tidied(by_facts(unpicked(nodes), declared=False)))
 
 
 def _for_readers(nodes: Sequence[Node], declared: bool) -> list[Node]:

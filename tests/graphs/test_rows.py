@@ -23,11 +23,11 @@ MP = {"sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmat
       "log_or_zero": lambda x: mpmath.log(x) if x else mpmath.mpf(0), "atan2": mpmath.atan2,
       "times_power": lambda c, x, p: c * x**p, "loggamma": lambda x: mpmath.loggamma(x).real,
       "polygamma": lambda n, x: mpmath.psi(int(n), x),
-      "hazard": lambda x: mpmath.npdf(x) / mpmath.ncdf(x)}
+      "bose": lambda x: 1 / mpmath.expm1(x), "hazard": lambda x: mpmath.npdf(x) / mpmath.ncdf(x)}
 DOMAIN = {  # the first operand within these bounds, where not within (-3, 3)
     "log": (0.1, 4), "log1p": (-0.9, 4), "sqrt": (0.1, 4), "reciprocal": (0.2, 4), "arcsin": (-0.9, 0.9),
     "arccos": (-0.9, 0.9), "arccosh": (1.1, 4), "arctanh": (-0.9, 0.9), "power": (0.1, 3), "log_or_zero": (0.1, 3),
-    "tan": (-1.4, 1.4), "lgamma": (0.3, 5), "digamma": (0.3, 5)}
+    "log1mexp": (0.1, 4), "bose": (0.2, 4), "csch": (0.2, 4), "tan": (-1.4, 1.4), "lgamma": (0.3, 5), "digamma": (0.3, 5)}
 ENTRIES = [(row, i) for row in ROWS.values() for i in range(row.arity)]
 ids = [f"{row.name} {i}" for row, i in ENTRIES]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 READS = [0]
 WORDS = "add subtract multiply divide negative power maximum minimum abs sign floor exp expm1 log log1p sqrt sin cos tan sinh cosh tanh " \
-    "arcsin arccos arctan arcsinh arccosh arctanh arctan2 isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
+    "arcsin arccos arctan arcsinh arccosh arctanh arctan2 hypot isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
     "logical_and logical_or logical_not".split()
 
 

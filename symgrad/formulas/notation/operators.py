@@ -220,6 +220,8 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         return hadamard([Tree("bracket", (Tree("relation", (">", first, num(0))),)), call("log", first)], order)
     if row == "log_abs":
         return call("log", Tree("bars", (first,)))
+    if row == "log_cosh":
+        return call("log", call("cosh", first))
     if row in ("abs", "floor"):
         return Tree("bars" if row == "abs" else "floor", (first,))
     if row == "where" and args[1:] == [UNIT, ZERO]:

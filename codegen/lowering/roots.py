@@ -1,0 +1,288 @@
+"""Roots of sums of squares without the squares: norms, standard deviations, √(1 + x²), however large or small x is.
+
+x² overflows beyond the root of the largest number and is zero below that of the smallest, where √(Σ x²) is an ordinary
+number. `root` computes it as a norm (its largest entry taken out where that is needed) and `hypot` of such. What brings
+a sum of squares q back into range goes through it: √q itself, log q = 2 log √q, and quotients, where 1/q is divided by √q
+twice and what q is a sum of squares of meets it first: x/√q is at most 1, so that x_i x_j / √q³ is (x_i/√q) (x_j/√q) / √q.
+
+A sum of squares that nothing brings back stays one: it overflows honestly. In a training step (`quick`) only what costs
+nothing is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import sympy as sp
+
+from symgrad.codegen.lowering import forms
+from symgrad.codegen.lowering.arrays import Arrays, Expr
+from symgrad.codegen.lowering.factors import UsedFactor
+from symgrad.codegen.lowering.products import Labels, Operand, grouped
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import literal_value, scale
+from symgrad.graphs.node import BOOLEAN, REAL, Node
+from symgrad.graphs.rewrites.patterns import bare, is_positive, row_of
+from symgrad.graphs.weights import ONE, Weight, from_expr, times, to_expr
+
+MOST = 8  # terms of a sum of squares
+Exact = Callable[[Node], Expr]
+
+
+class Square(NamedTuple):
+    """by times the sum, over the labels that are not axes of the whole, of the square of a product of factors."""
+
+    by: Weight
+    factors: tuple[tuple[Node, Labels], ...]
+
+
+def squares(node: Node) -> list[Square] | None:
+    """`node` as a sum of squares with positive weights, its axes labelled 0, 1, ...; None where it is none."""
+    found: list[Square] = []
+    stack: list[tuple[Node, Labels, Weight, Labels]] = [(node, tuple(range(len(node.shape))), ONE, ())]
+    while stack:
+        node, labels, by, summed = stack.pop()
+        node = bare(node)
+        value = literal_value(node)
+        if len(found) == MOST or value is not None and (summed or not is_positive(value)):
+            return None
+        if value is not None:
+            found.append(Square(times(by, value), ()))
+        elif node.op is ops.ADD and all(map(is_positive, node.attrs[0])):
+            terms = zip(node.operands[::-1], node.attrs[0][::-1], strict=True)
+            stack += [(o, labels, times(by, w), summed) for o, w in terms]
+        elif node.op is ops.VIEW and node.operands and len(set(node.attrs[1])) == len(node.attrs[1]):
+            place = dict(zip(node.attrs[1], labels, strict=True))
+            (inner,) = node.attrs[0]
+            stack.append((node.operands[0], tuple(place[x] for x in inner), by, summed))
+        elif node.op is ops.EINSUM and len(node.operands) == 1 and len(set(node.attrs[0][0])) == len(node.attrs[0][0]):
+            place = dict(zip(node.attrs[1], labels, strict=True))
+            own = tuple(place.get(x, ("summed", len(found), x)) for x in node.attrs[0][0])
+            stack.append((node.operands[0], own, by, (*summed, *(x for x in own if isinstance(x, tuple)))))
+        else:
+            halves = _halves(node, labels, len(found))
+            if halves is None or not {x for _, names in halves for x in names}.issuperset(summed):
+                return None
+            found.append(Square(by, halves))
+    return found if any(square.factors for square in found) else None
+
+
+def _halves(node: Node, labels: Labels, number: int) -> tuple[tuple[Node, Labels], ...] | None:
+    """The factors of which `node` is the square, or the sum of squares."""
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "power" and node.dtype == REAL:
+        value = literal_value(node.operands[1])
+        even = value is not None and value.factor is None and value.number in (2, 4, 6, 8)
+        return ((node.operands[0], labels),) * int(value.number // 2) if value is not None and even else None
+    if node.op is not ops.EINSUM or node.dtype != REAL:
+        return None
+    inputs, out = node.attrs
+    place = dict(zip(out, labels, strict=True))
+    factors: list[tuple[Node, Labels]] = []
+    for (operand, names), count in Counter(zip(node.operands, inputs, strict=True)).items():
+        if count % 2 and operand.dtype != BOOLEAN or len(set(names)) < len(names):
+            return None
+        own = tuple(place.get(x, ("summed", number, x)) for x in names)
+        factors += [(operand, own)] * (1 if count % 2 else count // 2)
+    return tuple(factors)
+
+
+def root(b: Arrays, exact: Exact, node: Node, signed: bool = False) -> Expr | None:
+    """√node, loose, where `node` is a sum of squares; None elsewhere, and where it costs a training step something.
+
+    `signed`: the root of either sign will do.
+    """
+    found = squares(node)
+    if found is None:
+        return None
+    norms = [any(isinstance(x, tuple) for _, names in square.factors for x in names) for square in found]
+    if b.quick and any(norms) and (node.shape or len(found) > 1):
+        return None  # of rows, with what keeps them from zero: layer and batch norms
+    axes = tuple(range(len(node.shape)))
+    parts = [_root_of(b, exact, square, axes) for square in found]
+    if len(parts) == 1 and not norms[0]:
+        return parts[0] if signed else b.row("abs", [parts[0]], REAL)
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = b.row("hypotenuse", [whole, part], REAL)
+    return whole
+
+
+def _root_of(b: Arrays, exact: Exact, square: Square, axes: Labels) -> Expr:
+    """The root of one term, of either sign, loose along `axes`."""
+    by = ONE if square.by == ONE else from_expr(sp.sqrt(to_expr(square.by)))
+    if not square.factors:
+        return b.number(by)
+    present = {x for _, names in square.factors for x in names}
+    summed = tuple(dict.fromkeys(x for _, names in square.factors for x in names if isinstance(x, tuple)))
+    batch = tuple(x for x in axes if x in present)
+    order = (*batch, *summed)
+    e = b.product([b.align(b.cast(exact(n), REAL), names, order) for n, names in square.factors], [], ONE, REAL)
+    if summed:
+        e = grouped(b, e, order, (*((x,) for x in batch), summed))
+        e = b.call("norm", [e], (), e.shape[:-1], REAL)
+    return b.align(b.product([e], [], by, REAL), batch, axes)
+
+
+def power_of_squares(b: Arrays, exact: Exact, node: Node) -> Expr | None:
+    """√q, q^p for a p that is no whole number, and log q of a sum of squares q; None for other nodes."""
+    row, q = node.attrs[0], node.operands[0]
+    if row == "sqrt":
+        return root(b, exact, q)
+    if row == "power":
+        value = literal_value(node.operands[1])
+        p = None if value is None or value.factor is not None else Fraction(value.number).limit_denominator(2**20)
+        if p is None or p.denominator == 1 or (n := root(b, exact, q)) is None:
+            return None
+        return forms.elementwise(b, "power", [n, b.number(_plain(2 * p))], REAL)
+    if row not in ("log", "log1p") or b.quick:
+        return None
+    return _log(b, exact, q, row == "log1p")
+
+
+def _plain(p: Fraction) -> Weight:
+    return Weight(int(p) if p.denominator == 1 else p)
+
+
+def _log(b: Arrays, exact: Exact, q: Node, plus_one: bool) -> Expr | None:
+    """log q is 2 log √q; log(1 + r²) is 2 log M + log1p((m/M)²) of the larger and the smaller one of 1 and |r|."""
+    rest = q if plus_one else _without_one(q)
+    n = root(b, exact, q if rest is None else rest)
+    if n is None:
+        return None
+    if rest is None:
+        return b.product([b.row("log", [n], REAL)], [], Weight(2), REAL)
+    larger = b.row("maximum", [n, b.number(1)], REAL)
+    share = b.product([b.row("minimum", [n, b.number(1)], REAL)], [larger], ONE, REAL)
+    tail = b.row("log1p", [b.product([share, share], [], ONE, REAL)], REAL)
+    return b.add([(b.row("log", [larger], REAL), Weight(2)), (tail, ONE)], REAL)
+
+
+def _without_one(node: Node) -> Node | None:
+    """z where `node` is 1 + z, z of one term."""
+    node = bare(node)
+    if node.op is not ops.ADD or len(node.operands) != 2:
+        return None
+    pairs = list(zip(node.operands, node.attrs[0], strict=True))
+    for (one, w), (other, by) in (pairs, pairs[::-1]):
+        value = literal_value(one)
+        if value is not None and times(value, w) == ONE and is_positive(by):
+            return scale(other, by)
+    return None
+
+
+# quotients ----------------------------------------------------------------------------------------------------------
+
+
+class Divisor(NamedTuple):
+    """What divides once: an array with a label for each axis, and what it is the root of squares of."""
+
+    e: Expr
+    labels: Labels
+    of: tuple[Node, ...] = ()
+
+
+def related(b: Arrays, exact: Exact, loose: Exact, factors: Sequence[UsedFactor]) -> list[Operand] | None:
+    """The factors of a product, each divided first by the root of squares of itself; a / (b c) as a / b / c.
+
+    None where no divisor is a product or a sum of squares, or nothing is there that it divides.
+    """
+    if b.quick or len(factors) < 2:
+        return None
+    divisors: list[Divisor] = []
+    above: list[UsedFactor] = []
+    away = []  # of squares with a number among them, which keeps them from zero
+    for factor in factors:
+        found = _divisors(b, exact, loose, factor)
+        divisors += found or []
+        if found is None:
+            above.append(factor)
+        elif found and found[0].of:
+            away.append((factor, found))
+    above = [each for factor in above for each in _opened(factor, divisors)]
+    if not divisors or not above:
+        return None
+    held = [next((d for d in divisors if _holds(factor, d)), None) for factor in above]
+    if not any(held) and all(_stays(factor.node) for factor, _ in away) and len(divisors) == sum(len(d) for _, d in away):
+        return None
+    result: list[Operand] = []
+    for factor in above:
+        e = exact(factor.node)
+        fitting = next((d for d in divisors if e.kind == REAL and _holds(factor, d)), None)
+        if fitting is not None:
+            divisors.remove(fitting)
+            e = b.product([e], [b.align(fitting.e, fitting.labels, factor.labels)], ONE, REAL)
+        result.append(Operand(e, factor.labels))
+    return result + [Operand(d.e, d.labels, True) for d in divisors]
+
+
+def _divisors(b: Arrays, exact: Exact, loose: Exact, factor: UsedFactor) -> list[Divisor] | None:
+    """What `factor` divides by: n where it is 1/n of a root n, n twice where it is 1/n², each factor of a product."""
+    inner, condition = bare(factor.node), None
+    if inner.op is ops.ELEMENTWISE and inner.attrs[0] == "taken":
+        condition, inner = inner.operands[0], bare(inner.operands[1])
+    below = row_of(inner, "reciprocal")
+    if below is None:
+        return None
+    u = row_of(below, "sqrt")
+    of = squares(below if u is None else u)
+    if of is None:
+        below = bare(below)
+        if condition is not None or below.op is not ops.EINSUM or not is_plain(below):
+            return None
+        place = dict(zip(below.attrs[1], factor.labels, strict=True))
+        return [Divisor(exact(o), tuple(place[x] for x in names))
+                for o, names in zip(below.operands, below.attrs[0], strict=True) if o.dtype == REAL]
+    n = root(b, exact, below, signed=True) if u is None else loose(below)
+    if n is None:
+        return None
+    if condition is not None:
+        n = forms.elementwise(b, "where", [loose(condition), n, b.number(Weight(math.inf))], REAL)
+    cores = tuple(_core(node) for square in of for node, _ in square.factors)
+    return [Divisor(b.filled(n, factor.node.shape, REAL), factor.labels, cores)] * (2 if u is None else 1)
+
+
+def is_plain(node: Node) -> bool:
+    """Is a product one that sums nothing?"""
+    return {x for names in node.attrs[0] for x in names} == set(node.attrs[1])
+
+
+def _stays(node: Node) -> bool:
+    """Is a divisor 1/q of a sum of squares q with a number in it, which no root has been taken of?"""
+    below = row_of(node, "reciprocal")
+    of = None if below is None else squares(below)
+    return of is not None and not all(square.factors for square in of)
+
+
+def _opened(factor: UsedFactor, divisors: Sequence[Divisor]) -> list[UsedFactor]:
+    """The factors of a product that sums nothing, where one of them is what a divisor is a sum of squares of."""
+    node = bare(factor.node)
+    if node.op is not ops.EINSUM or not is_plain(node):
+        return [factor]
+    place = dict(zip(node.attrs[1], factor.labels, strict=True))
+    inner = [UsedFactor(o, tuple(place[x] for x in names), node)
+             for o, names in zip(node.operands, node.attrs[0], strict=True)]
+    return inner if any(_holds(f, d) for f in inner for d in divisors) else [factor]
+
+
+def _holds(factor: UsedFactor, divisor: Divisor) -> bool:
+    """Is `factor` what one of the squares in a divisor is of?"""
+    return set(divisor.labels) <= set(factor.labels) and _core(factor.node) in divisor.of
+
+
+def _core(node: Node) -> Node:
+    """A node without its name, its conditions and its weight; what entries are of."""
+    node = bare(node)
+    while True:
+        if node.op is ops.ELEMENTWISE and node.attrs[0] == "taken":
+            node = bare(node.operands[1])
+        elif node.operands and (node.op is ops.ADD and len(node.operands) == 1 or node.op in ENTRIES):
+            node = bare(node.operands[0])
+        else:
+            return node
+
+
+ENTRIES = (ops.VIEW, ops.SLICE, ops.GATHER, ops.RESHAPE)
