@@ -197,8 +197,10 @@ if MISSING:
     MISSING += "; this program needs a GPU and `pip install cupy-cuda12x` (or cupy-cuda13x)"
     if __name__ != "__main__":
         raise ImportError(MISSING)
-    print(f"{sys.argv[0]}: {MISSING}", file=sys.stderr)
-    sys.exit(2)
+    if not {"-h", "--help"} & set(sys.argv[1:]):
+        print(f"{sys.argv[0]}: {MISSING}", file=sys.stderr)
+        sys.exit(2)
+    import numpy as cp  # for the help, which needs no GPU
 '''
 
 LAST = '''\

@@ -308,6 +308,24 @@ def test_a_program_says_on_one_line_what_is_missing(tmp_path):
     assert (status, output) == (2, "") and errors.startswith("train.py: no NVIDIA GPU with a driver is found; ")
 
 
+def test_the_help_needs_no_gpu(tmp_path):
+    """With constants of all sizes and functions of CuPy's further modules, which are there before the command line is."""
+    x, w, weights = sg.data("x", 4, over=sg.dim("T")), sg.parameter("w", 4), np.arange(1200.0).reshape(300, 4)
+    loss = sg.empirical_risk(sg.sum(sg.erf(sg.constant(weights) @ (x * w))) + sg.sum(sg.constant([1.0, 2.0, 3.0, 4.0]) * w))
+    sg.generate(loss, backend="cupy").save(tmp_path / "train.py")
+    (tmp_path / "cupy.py").write_text("raise ModuleNotFoundError(\"No module named 'cupy'\", name='cupy')")
+
+    def said(*words):
+        return subprocess.run([sys.executable, "train.py", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for word in ("-h", "--help"):
+        done = said(word)
+        assert (done.returncode, done.stderr) == (0, "") and "--epochs" in done.stdout
+    for words in ((), ("data.npz",), ("--check",)):
+        done = said(*words)
+        assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "cupy-cuda12x" in done.stderr
+
+
 @pytest.mark.parametrize("ask", [
     lambda: sg.function([x, t], x, backend="cupy"), lambda: sg.Model(network()[0], backend="cupy"),
     lambda: sg.generate(network()[0], backend="cupy").load()])
