@@ -2,7 +2,8 @@
 
 - Fences with prompts are run (`fences.py`) and shown as code and, below it, its output, without the prompts; the
   expressions named by `show=` become MathML and pictures.
-- `$...$` and `$$...$$` become MathML (latex2mathml), for which STIX Two Math is copied from ziamath: no script, no CDN.
+- `$...$` and `$$...$$` become MathML, by the function that sets symgrad's own formulas, for which STIX Two Math is
+  copied from ziamath: no script, no CDN.
 - `::: name` becomes an entry of the interface reference (`listing.py`), and `sg.name` in the text a link to it.
 - `{{ name }}` stands for text that is written elsewhere: ARCHITECTURE.md, the help of the command line.
 """
@@ -15,7 +16,6 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
-from latex2mathml import converter
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fences  # noqa: E402
 import listing  # noqa: E402
+
+from symgrad.formulas.spelling.mathml import mathml_of  # noqa: E402
 
 FONT = "STIXTwoMath-Regular.ttf"
 STASH = "symgradstash%dx"
@@ -139,16 +141,16 @@ CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)"
                   r"|(?P<line>\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$)")
 
 
-def convert(tex, display="inline"):
-    """LaTeX as MathML, with the LaTeX as alternative text."""
-    return converter.convert(tex, display=display).replace("<math ", f'<math alttext="{html.escape(tex)}" ', 1)
+def convert(tex, block=False):
+    """LaTeX as MathML, as symgrad sets its own formulas, with the LaTeX as alternative text."""
+    return mathml_of(tex, block).replace("<math ", f'<math alttext="{html.escape(tex)}" ', 1)
 
 
 def formulas(markdown):
     """LaTeX between dollars as MathML; inline code is left alone."""
     def convert_one(found):
         if found["block"]:
-            return stash(f'<div class="formula">{convert(found["tex"].strip(), display="block")}</div>')
+            return stash(f'<div class="formula">{convert(found["tex"].strip(), block=True)}</div>')
         return stash(convert(found["inline"])) if found["line"] else found[0]
 
     return CODE.sub(convert_one, markdown)
@@ -160,7 +162,7 @@ def formula(expression, value):
         return f'<div class="derivation-box">{value.html()}</div>'
     named = expression.isidentifier()
     name = f'<span class="name">{expression}</span>' if named else ""
-    return f'<div class="formula{" named" * named}">{name}{convert(value.latex(), display="block")}</div>'
+    return f'<div class="formula{" named" * named}">{name}{convert(value._notation(), block=True)}</div>'
 
 
 def picture_text(value):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from symgrad.drawing.pictures.curves import UNDRAWN, curves_svg
+from symgrad.drawing.pictures.curves import UNDRAWN, compared_svg, curves_svg
 from symgrad.files import check_place, write_whole
 from symgrad.graphs.errors import BackendError, SymgradError
 
@@ -69,21 +70,32 @@ class History:
             writer.writerow(f"{value:.8g}" for value in row)
         return write_whole(path, text.getvalue())
 
+    @staticmethod
+    def compare(histories: Mapping[str, History], curve: str = "loss") -> Comparison:
+        """One curve of several fits in one picture; `histories` maps the names of the fits to what they left behind.
+
+        Raises SymgradError where there is none, or one without an epoch.
+
+        >>> first, second = sg.History({"epoch": [1, 2], "loss": [0.5, 0.25]}), sg.History({"epoch": [1], "loss": [0.4]})
+        >>> sg.History.compare({"SGD": first, "Adam": second})
+        <Comparison of SGD 0.25, Adam 0.4: loss>
+        """
+        if not histories:
+            raise SymgradError("compare: there is no history; give a dict from names to histories")
+        for name, each in histories.items():
+            if not len(each):
+                raise SymgradError(f"compare: the history {name!r} has no epoch yet")
+        return Comparison({str(name): each[curve] for name, each in histories.items()}, curve)
+
     def plot(self, path: str | os.PathLike[str]) -> Path:
         """Draw the curves to `path` (.svg or .png): a panel for the loss, one for each metric.
 
         Raises SymgradError for another suffix, a missing folder, or a history without an epoch.
         """
-        target = Path(path)
-        if target.suffix.lower() not in SUFFIXES:
-            raise SymgradError(f"cannot plot to {str(target)!r}: its suffix is {target.suffix or 'missing'!r}, "
-                               f"one of {' '.join(SUFFIXES)} would do")
-        check_place(target)
+        target = _checked(path)
         if not len(self):
             raise SymgradError("there is no epoch to plot yet")
-        if target.suffix.lower() == ".svg":
-            return write_whole(target, self.svg())
-        return write_whole(target, self.png())
+        return write_whole(target, self.svg() if target.suffix.lower() == ".svg" else self.png())
 
     def svg(self) -> str:
         """The curves as an SVG document."""
@@ -91,17 +103,56 @@ class History:
 
     def png(self, zoom: float = ZOOM) -> bytes:
         """The curves as a PNG, `zoom` pixels for each unit of the SVG."""
-        try:
-            import resvg_py
-        except ImportError as error:
-            raise BackendError("drawing a PNG needs resvg: `pip install resvg-py`") from error
-        from symgrad.drawing.pictures.typeset import FONT_FILE, FONT_NAME  # beside the converter that needs it
-
-        return bytes(resvg_py.svg_to_bytes(
-            svg_string=curves_svg(self.curves, self.best_epoch, plain=True), dpi=96, zoom=zoom,
-            font_files=[str(FONT_FILE)], font_family=FONT_NAME, sans_serif_family=FONT_NAME, skip_system_fonts=True))
+        return _png(curves_svg(self.curves, self.best_epoch, plain=True), zoom)
 
     def _repr_html_(self) -> str | None:
         from symgrad.notebook import history_html
 
         return history_html(self.svg(), self.curves, repr(self)[1:-1]) if len(self) else None
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """One curve of several fits, made by `History.compare`: it shows itself in a notebook, `.plot(path)` writes it."""
+
+    curves: dict[str, list[float]]
+    name: str
+
+    def __repr__(self) -> str:
+        ends = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.curves.items())
+        return f"<Comparison of {ends}: {self.name}>"
+
+    def svg(self) -> str:
+        """The curves as an SVG document."""
+        return compared_svg(self.name, self.curves)
+
+    def plot(self, path: str | os.PathLike[str]) -> Path:
+        """Draw the curves to `path` (.svg or .png). Raises SymgradError for another suffix or a missing folder."""
+        target = _checked(path)
+        if target.suffix.lower() == ".svg":
+            return write_whole(target, self.svg())
+        return write_whole(target, _png(compared_svg(self.name, self.curves, plain=True), ZOOM))
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    """`path` as a Path that curves can be drawn to."""
+    target = Path(path)
+    if target.suffix.lower() not in SUFFIXES:
+        raise SymgradError(f"cannot plot to {str(target)!r}: its suffix is {target.suffix or 'missing'!r}, "
+                           f"one of {' '.join(SUFFIXES)} would do")
+    return check_place(target)
+
+
+def _png(svg: str, zoom: float) -> bytes:
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise BackendError("drawing a PNG needs resvg: `pip install resvg-py`") from error
+    from symgrad.drawing.pictures.typeset import FONT_FILE, FONT_NAME  # beside the converter that needs it
+
+    return bytes(resvg_py.svg_to_bytes(
+        svg_string=svg, dpi=96, zoom=zoom, font_files=[str(FONT_FILE)], font_family=FONT_NAME,
+        sans_serif_family=FONT_NAME, skip_system_fonts=True))

@@ -90,3 +90,36 @@ def test_in_a_notebook_it_is_one_line():
     assert repr(History({"epoch": [1, 2], "loss": [0.5, 0.25], "seconds": [1, 2]})) == "<History of 2 epochs: loss 0.25>"
     assert repr(History({"epoch": [1], "loss": [0.5]}, interrupted=True)) == "<History of 1 epoch: loss 0.5; interrupted>"
     assert repr(History()) == "<History of 0 epochs>"
+
+
+FITS = {"SGD": History({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.1]}), "Adam & <sons>": History({"epoch": [1], "loss": [0.4]}),
+        "momentum": History({"epoch": [1, 2], "loss": [0.7, math.nan]}), "own": History({"epoch": [1, 2], "loss": [0.6, 1e-9]})}
+
+
+def test_several_fits_in_one_picture(tmp_path):
+    compared = sg.History.compare(FITS)
+    assert repr(compared) == "<Comparison of SGD 0.1, Adam & <sons> 0.4, momentum nan, own 1e-09: loss>"
+    path = compared.plot(tmp_path / "loss.svg")
+    svg = path.read_text(encoding="utf-8")
+    assert svg == compared.svg() == compared._repr_svg_() and "prefers-color-scheme: dark" in svg
+    assert set(FITS) <= set(texts(svg))  # each is named, whatever their number
+    strokes = [g.get("stroke") for g in ElementTree.fromstring(svg).iter(f"{SVG}g") if g.get("class", "").startswith("line")]
+    assert len(set(strokes)) == len(FITS)
+    assert compared.plot(tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_many_long_names_take_several_rows():
+    many = {f"a rule with a long name, number {i}": FITS["SGD"] for i in range(9)}
+    root = ElementTree.fromstring(sg.History.compare(many).svg())
+    places = {float(text.get("y")) for text in root.iter(f"{SVG}text") if text.text in many}
+    title = next(float(text.get("y")) for text in root.iter(f"{SVG}text") if text.text.startswith("loss"))
+    assert len(places) > 3 and title < min(places)
+
+
+def test_what_cannot_be_compared():
+    with pytest.raises(sg.SymgradError, match="there is no history"):
+        sg.History.compare({})
+    with pytest.raises(sg.SymgradError, match="the history 'b' has no epoch yet"):
+        sg.History.compare({"a": FITS["SGD"], "b": History()})
+    with pytest.raises(KeyError, match="no curve 'accuracy'"):
+        sg.History.compare(FITS, "accuracy")

@@ -181,6 +181,9 @@ def test_the_site_has_every_page_formulas_and_pictures(site):
     assert lecture.count("<math") > 40 and "symgradstash" not in lecture
     article = lecture.partition("<article")[2].partition("</article>")[0]
     assert "$" not in re.sub(r"<[^>]*>", "", article)  # no formula is left as LaTeX
+    assert not re.search(r"<m[ion][^>]*>&(?:amp;)?</", article) and article.count("<mtable") >= 3  # update rules are rows
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert index.index("<math") < index.index("<figure")  # formulas on the first screen
     reference_page = (site / "reference" / "derivatives.html").read_text(encoding="utf-8")
     assert 'id="sg.gradient"' in reference_page
     assert 'href="reference/derivatives.html#sg.verify"' in (site / "index.html").read_text(encoding="utf-8")

@@ -18,7 +18,10 @@ from symgrad.drawing.pictures.typeset import FONT_STACK, text_width
 WIDTH, HEIGHT = 380.0, 230.0  # of the frame of one panel
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 20.0, 62.0, 48.0  # around the frame
 SMALL, TITLE = 11.0, 14.0  # font sizes
+ROW = 16.0  # between rows of a legend
 TRAINING, VALIDATION = ("#2563eb", "#60a5fa"), ("#d97706", "#fbbf24")  # on white paper, in dark mode
+APART = (TRAINING, VALIDATION, ("#059669", "#34d399"), ("#9333ea", "#c084fc"), ("#dc2626", "#f87171"),
+         ("#0891b2", "#22d3ee"), ("#64748b", "#94a3b8"))
 GRID, FRAME = ("#e2e8f0", "#253349"), ("#94a3b8", "#64748b")
 UNDRAWN = ("epoch", "gradient_norm", "seconds")  # curves that have no panel
 DASHED = 'stroke-dasharray="3 3"'
@@ -82,6 +85,35 @@ def bundle_svg(title: str, epochs: Sequence[float], curves: Mapping[str, Sequenc
     return _document(body, LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM, words, False, "sg-bundle", shades)
 
 
+def compared_svg(title: str, curves: Mapping[str, Sequence[float]], plain: bool = False) -> str:
+    """One panel with a curve for each of `curves`, all of them named, in colours that are told apart; epochs from 1."""
+    count = max(map(len, curves.values()))
+    lines = [Curve(name, APART[i % len(APART)], [*values, *[math.nan] * (count - len(values))])
+             for i, (name, values) in enumerate(curves.items())]
+    rows = _rows_of_names(lines)
+    top = TOP + ROW * (len(rows) - 1)
+    panel = _panel(title, range(1, count + 1), lines, None, rows)
+    body = [f'<g transform="translate({_n(LEFT)} {_n(top)})">', *panel, "</g>"]
+    words = f"{title}, {count} epochs. " + ". ".join(
+        f"{name} from {values[0]:.4g} to {values[-1]:.4g}" for name, values in curves.items())
+    return _document(body, LEFT + WIDTH + RIGHT, top + HEIGHT + BOTTOM, words, plain, "sg-compared",
+                     [line.colour for line in lines])
+
+
+def _rows_of_names(lines: Sequence[Curve]) -> list[list[tuple[int, float]]]:
+    """The numbers of the lines in rows of a legend, each with its place, as many in a row as fit."""
+    rows: list[list[tuple[int, float]]] = [[]]
+    left = 0.0
+    for number, line in enumerate(lines):
+        wide = 25 + text_width(line.label, SMALL)
+        if rows[-1] and left + wide > WIDTH:
+            rows.append([])
+            left = 0.0
+        rows[-1].append((number, left))
+        left += wide + 16
+    return rows
+
+
 def _shade(place: float) -> tuple[str, str]:
     """A colour between those of the ends, on white paper and in dark mode."""
     def mixed(a: str, b: str) -> str:
@@ -104,11 +136,13 @@ def _document(body: Sequence[str], width: float, height: float, words: str, plai
     return "\n".join([*head, *body, "</svg>"]) + "\n"
 
 
-def _panel(name: str, epochs: Sequence[float], lines: Sequence[Curve], best_epoch: int | None) -> list[str]:
+def _panel(name: str, epochs: Sequence[float], lines: Sequence[Curve], best_epoch: int | None,
+           named: Sequence[Sequence[tuple[int, float]]] = ()) -> list[str]:
+    """A frame with axes and curves; `named` are the rows of a legend that names each curve, above the usual one's place."""
     known = [v for line in lines for v in line.values if math.isfinite(v)]
     y, x = _value_axis(known), _epoch_axis(epochs)
     title = name.replace("_", " ") + (" (logarithmic)" if y.logarithmic else "")
-    parts = [_text(title, 0, -38, TITLE, look.INK[0], "ink", weight="bold")]
+    parts = [_text(title, 0, -38 - ROW * max(len(named) - 1, 0), TITLE, look.INK[0], "ink", weight="bold")]
     for tick in y.ticks:
         height = _n(HEIGHT * (1 - y.place(tick)))
         parts.append(f'<path class="grid" d="M0 {height}H{_n(WIDTH)}" stroke="{GRID[0]}"/>')
@@ -123,8 +157,19 @@ def _panel(name: str, epochs: Sequence[float], lines: Sequence[Curve], best_epoc
         parts.append(f'<path class="frame" d="M{_n(WIDTH * x.place(best_epoch))} 0V{_n(HEIGHT)}" '
                      f'stroke="{FRAME[0]}" {DASHED}/>')
     for number, line in enumerate(lines):
-        parts.append(_curve(number, line, epochs, x, y, thin=len(lines) > MOST))
-    return parts + _legend(lines, best_epoch)
+        parts.append(_curve(number, line, epochs, x, y, thin=len(lines) > MOST and not named))
+    if not named:
+        return parts + _legend(lines, best_epoch)
+    for row, entries in enumerate(reversed(named)):
+        for number, left in entries:
+            parts += _sample(number, lines[number], left, -12 - ROW * row, lines[number].label)
+    return parts
+
+
+def _sample(number: int, line: Curve, left: float, base: float, words: str) -> list[str]:
+    """A stroke of a line's colour, and words behind it."""
+    return [f'<g class="line{number}" stroke="{line.colour[0]}"><path d="M{_n(left)} {_n(base - 4)}h18" '
+            'stroke-width="2.5" stroke-linecap="round"/></g>', _text(words, left + 25, base, SMALL, look.INK[0], "ink")]
 
 
 def _curve(number: int, line: Curve, epochs: Sequence[float], x: Scale, y: Scale, thin: bool) -> str:
@@ -150,9 +195,7 @@ def _legend(lines: Sequence[Curve], best_epoch: int | None) -> list[str]:
         if len(lines) > MOST and 0 < number < len(lines) - 1:  # of many lines, the first and the last
             continue
         words = f"{line.label} {line.values[-1]:.4g}"
-        parts.append(f'<g class="line{number}" stroke="{line.colour[0]}"><path d="M{_n(left)} -16h18" '
-                     'stroke-width="2.5" stroke-linecap="round"/></g>')
-        parts.append(_text(words, left + 25, -12, SMALL, look.INK[0], "ink"))
+        parts += _sample(number, line, left, -12, words)
         left += 25 + text_width(words, SMALL) + 20
     if best_epoch is not None:
         parts.append(f'<path class="frame" d="M{_n(left)} -24v16" stroke="{FRAME[0]}" {DASHED}/>')

@@ -2,8 +2,8 @@
 
 latex2mathml writes the elements. What browsers know of mathematics is in their operator dictionary, so that spaces that
 would be wrong are said: the name of a function has one in front only, a sign behind = or ( is a prefix, and ⊙ in an
-exponent has none. MathML Core has no bold letters: a style makes them. Equations below each other are a table whose
-columns meet at the sign; browsers align its cells by style.
+exponent has none; bars around what is no taller than a letter do not grow. MathML Core has no bold letters: a style
+makes them. Equations below each other are a table whose columns meet at the sign; browsers align its cells by style.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ TIDY = [(re.compile(pattern), new) for pattern, new in (
     (r"<m[io]>((?!if|otherwise)[A-Za-z]\w+)</m[io]>", r'<mo form="prefix" lspace="0.17em" rspace="0em">\1</mo>'),
     (r"((?:&#x0003D;|&#x00028;|&#x0005B;|,)</mo>)<mo>(&#x02212;|\+)</mo>", r'\1<mo form="prefix">\2</mo>'),
     (r"<mrow><mo>&#x02299;</mo>", r'<mrow><mo lspace="0em" rspace="0em">&#x02299;</mo>'),
+    (r'<mo stretchy="true" (fence="true" form="prefix">&#x02016;</mo>'
+     r'(?:(?!<mfrac|<munder|<mtable|<msqrt|stretchy="true").)*)'
+     r'<mo stretchy="true" (fence="true" form="postfix">&#x02016;</mo>)',
+     r'<mo stretchy="false" \1<mo stretchy="false" \2'),
 )]
 
 ALIGNED = re.compile(r"\\begin\{aligned\}(.*?)\\end\{aligned\}", re.DOTALL)
