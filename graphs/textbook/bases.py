@@ -160,7 +160,9 @@ def _general_powers(found: dict[Key, Fraction]) -> None:
     powers = [key for key in found if key[0].op is ops.ELEMENTWISE and key[0].attrs[0] == "power"
               and literal_value(key[0].operands[1]) is None]
     for u, labels in dict.fromkeys((base.operands[0], labels) for base, labels in powers):
-        mine = [key for key in powers if key[0].operands[0] is u and key[1] == labels]
+        mine = [key for key in powers if key in found and key[0].operands[0] is u and key[1] == labels]
+        if not mine:
+            continue
         plain = found.get((u, labels), Fraction(0))
         for row in ("greater", "not_equal"):
             found.pop((elementwise(row, [u, literal(0, u.shape)]), labels), None)

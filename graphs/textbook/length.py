@@ -37,11 +37,11 @@ class Length:
     def place(self, term: Node, rising: bool = False) -> tuple[Any, ...]:
         """A sorting key for the terms of a sum; `rising`: of one letter the shorter and lower power first.
 
-        Numbers, products (w x + b), then the rest.
+        Numbers, products (w x + b, but A + x B), then the rest.
         """
         size, up = self(term), 1 if rising else -1
         labels = term.attrs[0] if term.op in (ops.EINSUM, ops.VIEW) else ()
-        product = term.op is ops.EINSUM and len(set(term.operands)) > 1
+        product = len(term.shape) < 2 and term.op is ops.EINSUM and len(set(term.operands)) > 1
         return (literal_value(term) is None, not product, self.words[term] or LAST, up * size, up * _degree(term), labels,
                 order(term))
 

@@ -55,11 +55,12 @@ def untied(node: Node) -> Node:
     return elementwise("real", [condition]) if set(bare.operands) == set(condition.operands) else node
 
 
-TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal"}
+TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal",
+          "equal": "equal", "not_equal": "not_equal"}
 
 
 def _short_condition(node: Node) -> Node:
-    """1 - u > 0 is u < 1, -u > 0 is u < 0."""
+    """1 - u > 0 is u < 1, -u > 0 is u < 0, 1 - u = 0 is u = 1."""
     if node.op is not ops.ELEMENTWISE or node.attrs[0] not in TURNED:
         return node
     body, zero = node.operands
