@@ -1,37 +1,35 @@
-"""Formulas from text: a walk over the syntax tree that calls symgrad's own operations and evaluates nothing.
+"""`sg.parse`: a formula as people type it, as symgrad prints it, as papers set it.
 
-What `vocabulary.py` does not list has no meaning and is a `ParseError` with its column. A text may come from
-anywhere: its length, its depth (`grammar.py`) and its numbers are bounded before they cost anything.
+A text is read in Python's grammar (`python_text.py`); where that has no meaning for it, as mathematics (`formula.py`).
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
-import inspect
-import math
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import sympy as sp
-
-from symgrad.graphs.errors import ParseError, SymgradError
+from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.reading import vocabulary as words
-from symgrad.reading.folding import WHOLE, fold, is_number
-from symgrad.reading.grammar import REFUSED, OneLine
+from symgrad.reading.formula import read_formula, unlabelled
+from symgrad.reading.grammar import LENGTH, OneLine
+from symgrad.reading.python_text import read_python
+from symgrad.reading.tex import is_tex
 from symgrad.reading.vocabulary import Functions
 
-SIZE = 10**6  # a whole number given to a function that makes or lays out axes
-PIECES = 1000  # the same for split, which makes a tensor of every piece
-ENTRIES = 10**7  # of a constant made from a shape
+# What Python's grammar has no word for: then the error of mathematics is told.
+MARKS = re.compile(r"[^\x00-\x7f]|[\\$^'|]|[\w)\]]\s+[\w(]|\[[^]]*[;<>]")
+# What mathematics has no word for: strings, Python's operators and statements.
+PYTHON = re.compile(r"\"|\b[bfru]'|(?<![\w)\]}ᵀ])'|//|:=|==|!=|<<|>>|#|\b(?:and|or|not|is|in|else|for|import|yield|await|"
+                    r"def|class|del|from|with|while|assert|raise|return|global|async|exec|eval)\b")
 
 
 def parse(text: str, /, *, functions: Functions | None = None, **shapes: Any) -> Any:
-    """The tensor that `text` says, in Python's grammar, with symgrad's functions by their plain names.
+    """The tensor that `text` says: in Python's grammar, as mathematicians write it, or in LaTeX.
+
+    "2 * X.T @ (X @ w - y)", "2 Xᵀ (X w - y)" and r"2 X^{\top} (X w - y)" are one; so are `np.dot(X.T, r)`, `X'`, `len(y)`
+    and `X.shape[0]` understood, and "g = " in front of a formula. All that symgrad prints it reads: ⊙ ‖v‖² ∑_t σ(z) x₁,
+    `[a > 0]`, entries `[δ_ij x_i]_ij`, "where v₁ = ...". Functions have symgrad's plain names.
 
     `shapes` declares the names as data: "n d" or "n,3" (size names, whole numbers), "" for a scalar,
     "d over T" for one sample of T, "n: integer" for whole numbers; an int, a tuple; or a tensor built before.
@@ -59,268 +57,39 @@ def parse_with_symbols(text: str, shapes: Mapping[str, Any], *,
     symbols = words.parse_shapes(shapes, functions=table)
     if not isinstance(text, str):
         raise ParseError(f"a formula is a text, not {type(text).__name__}")
-    source = OneLine(re.sub(r"[\t\r\n]", " ", text))
-    tree = source.tree()
-    public = {name: function for name, function in table.items() if name not in words.FACTORIES}
-    reader = _Reader(source, public, symbols, words.sizes_of(symbols.values()), table["constant"])
+    return next(readings(text, symbols, functions=table)), symbols
+
+
+def readings(text: str, symbols: Mapping[str, Any], *, functions: Functions | None = None,
+             wanted: Sequence[Any] | None = None) -> Iterator[Any]:
+    """The tensors that a text may mean: as Python, then as mathematics; at least one, or its error is raised.
+
+    The two differ where both read it: `max(u, 0)` is NumPy's maximum along axis 0, and max(u, 0) entry by entry. `wanted`
+    is the shape that the formula is expected to have: it says how long 1 is in 1 xᵀ.
+    """
+    if not isinstance(text, str):
+        raise ParseError(f"a formula is a text, not {type(text).__name__}")
+    if len(text) > LENGTH:
+        raise ParseError(f"the text has {len(text)} characters, more than {LENGTH}")
+    table = functions or words.public_functions()
+    given = re.sub(r"[\t\r\n]", " ", text)
+    source = OneLine(unlabelled(given))
+    fault: SymgradError | None = None
     try:
-        value = reader.operand(tree)
-    except RecursionError as error:  # the depth is bounded, but the caller may have left little of the stack
-        raise ParseError("the text is nested too deeply for the stack that is left") from error
-    return reader.constant(value) if is_number(value) else value, symbols
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """What the names of one text mean; its methods give the values of the nodes of the tree."""
-
-    source: OneLine
-    functions: Functions
-    symbols: Mapping[str, Any]
-    sizes: Mapping[str, Any]
-    constant: Callable[..., Any]
-
-    def value(self, node: ast.AST) -> Any:
-        """The value of an expression: a tensor, a number, a size, or tensors in a list."""
-        match node:
-            case ast.Constant():
-                return self.literal(node)
-            case ast.Name():
-                return self.name(node)
-            case ast.BinOp():
-                return self.chain(node)
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                return self.run(self.source.start(node), "-", operator.neg, self.operand(inner))
-            case ast.UnaryOp(op=ast.UAdd(), operand=inner):
-                return self.operand(inner)
-            case ast.Compare():
-                return self.comparison(node)
-            case ast.Call(func=ast.Attribute() as func):
-                return self.method(node, func)
-            case ast.Call():
-                return self.call(node)
-            case ast.Attribute():
-                return self.attribute(node)
-            case ast.Subscript():
-                return self.entry(node)
-        kind = type(node.op if isinstance(node, (ast.UnaryOp, ast.BoolOp)) else node).__name__
-        self.source.refuse(node, REFUSED.get(kind, f"{kind} of Python's grammar is not read"))
-
-    def operand(self, node: ast.AST) -> Any:
-        """A value to compute with: not a list."""
-        value = self.value(node)
-        if isinstance(value, (list, tuple)):
-            self.source.refuse(node, f"this gives {len(value)} tensors; take one of them, as in [0]")
-        return value
-
-    def run(self, column: int, name: str, function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
-        """An operation of symgrad; what it refuses is told with the column."""
-        try:
-            return function(*args, **keywords)
-        except SymgradError as error:
-            error.args = (self.source.at(column, str(error)),)
+        yield read_python(source, symbols, table)
+    except (ParseError, ShapeError) as error:
+        if (not is_tex(given) and PYTHON.search(given)) or "nested" in str(error).split(chr(10))[0]:
             raise
-        except (TypeError, ValueError, IndexError, ArithmeticError) as error:
-            raise ParseError(self.source.at(column, f"{name}: {error}")) from error
-
-    # leaves -------------------------------------------------------------------------------------------------
-
-    def literal(self, node: ast.Constant) -> int | float:
-        value = node.value
-        if isinstance(value, bool):
-            self.source.refuse(node, f"{value} stands only as a named argument, as in keepdims=True")
-        if isinstance(value, float) and math.isinf(value):
-            self.source.refuse(node, "the number is too large for a float")
-        if isinstance(value, int) and value >= WHOLE:
-            self.source.refuse(node, "a whole number of 2**63 or more is not read; write a float, as in 1e30")
-        if isinstance(value, (int, float)):
-            return value
-        kinds = {str: "a string is not read", bytes: "a bytes literal is not read",
-                 complex: "a complex number is not read", type(...): "... stands only between [ and ]"}
-        self.source.refuse(node, kinds.get(type(value), "None stands only as an argument or between [ and ]"))
-
-    def name(self, node: ast.Name) -> Any:
-        for known in (self.symbols, self.sizes, {"pi": math.pi}):
-            if node.id in known:
-                return known[node.id]
-        if node.id in self.functions:
-            self.source.refuse(node, f"{node.id} is a function: write {node.id}(...)")
-        declared = ", ".join(self.symbols) or "no names"
-        if self.sizes:
-            declared += " and the sizes " + ", ".join(sorted(self.sizes))
-        likely = _likely(node.id, [*self.symbols, *self.sizes])
-        self.source.refuse(node, f"{node.id!r} is not declared; declared are {declared}{likely}")
-
-    def attribute(self, node: ast.Attribute) -> Any:
-        column = self.source.end(node) - len(node.attr)
-        if node.attr in words.METHODS:
-            self.source.refuse(column, f".{node.attr} is a method: write .{node.attr}(...)")
-        if node.attr not in ("T", "mT"):
-            self.source.refuse(column, f"the attribute .{node.attr} is not read; .T and .mT are")
-        tensor = self.tensor(node.value, f".{node.attr}")
-        return self.run(column, f".{node.attr}", getattr, tensor, node.attr)
-
-    def tensor(self, node: ast.AST, what: str) -> Any:
-        value = self.operand(node)
-        if not words.is_tensor(value):
-            self.source.refuse(node, f"{what} belongs to tensors; this is {_kind(value)}")
-        return value
-
-    # operators ----------------------------------------------------------------------------------------------
-
-    def chain(self, node: ast.BinOp) -> Any:
-        """a + b - c ... from left to right, without recursion: a long sum is not deep."""
-        first, steps = node.left, [node]
-        while isinstance(first, ast.BinOp):
-            steps.append(first)
-            first = first.left
-        value = self.operand(first)
-        for step in reversed(steps):
-            kind = type(step.op)
-            if kind not in words.BINARY:
-                self.source.refuse(self.source.behind(step.left), REFUSED[kind.__name__])
-            sign, apply = words.BINARY[kind]
-            other = self.operand(step.right)
-            column = self.source.behind(step.left)
-            if is_number(value) and is_number(other):
-                value = self.run(column, sign, fold, sign, value, other)
-            else:
-                value = self.run(column, sign, apply, self.beside(value), other)
-        return value
-
-    def comparison(self, node: ast.Compare) -> Any:
-        if len(node.ops) > 1:
-            self.source.refuse(node, "a chain of comparisons is not read; write logical_and(a < b, b < c)")
-        kind, right = type(node.ops[0]), node.comparators[0]
-        if kind not in words.COMPARISONS:
-            self.source.refuse(self.source.behind(node.left), REFUSED[kind.__name__])
-        sign, apply = words.COMPARISONS[kind]
-        a, b = self.operand(node.left), self.operand(right)
-        column = self.source.behind(node.left)
-        if is_number(a) and is_number(b):
-            self.source.refuse(column, f"{sign} compares tensors; here are two numbers")
-        return self.run(column, sign, apply, self.beside(a), b)
-
-    def beside(self, value: Any) -> Any:
-        """A left operand of a tensor: SymPy's sizes would try to make an expression of their own of it."""
-        return self.constant(value) if isinstance(value, sp.Expr) else value
-
-    def entry(self, node: ast.Subscript) -> Any:
-        value = self.value(node.value)
-        if is_number(value):
-            self.source.refuse(node, f"only a tensor can be indexed; this is {_kind(value)}")
-        return self.run(self.source.end(node.value), "[ ]", operator.getitem, value, self.index(node.slice))
-
-    def index(self, node: ast.AST) -> Any:
-        match node:
-            case ast.Slice(lower=lower, upper=upper, step=step):
-                return slice(*(part and self.operand(part) for part in (lower, upper, step)))
-            case ast.Constant(value=None):
-                return None
-            case ast.Constant(value=value) if value is ...:
-                return value
-            case ast.Tuple(elts=parts):
-                return tuple([self.index(part) for part in parts])
-            case ast.List(elts=parts):
-                return [self.index(part) for part in parts]
-        return self.operand(node)
-
-    # calls --------------------------------------------------------------------------------------------------
-
-    def call(self, node: ast.Call) -> Any:
-        if not isinstance(node.func, ast.Name):
-            self.source.refuse(node, "only a function by its name is called; a product is written a * (b)")
-        name = node.func.id
-        if name in self.functions:
-            return self.apply(node, self.source.start(node), name, self.functions[name])
-        if name in self.symbols or name in self.sizes:
-            self.source.refuse(node, f"{name} is not a function; a product is written {name} * (...)")
-        self.source.refuse(node, f"there is no function {name!r}{_likely(name, self.functions)}")
-
-    def method(self, node: ast.Call, func: ast.Attribute) -> Any:
-        name, column = func.attr, self.source.end(func) - len(func.attr)
-        prefix = func.value.id if isinstance(func.value, ast.Name) else ""
-        if name in self.functions and prefix and prefix not in self.symbols and prefix not in self.sizes:
-            self.source.refuse(node, f"write {name}(...), without {prefix}.")
-        if name not in words.METHODS:
-            likely = _likely(name, words.METHODS)
-            if name in self.functions:
-                likely = f"; write {name}(...)"
-            elif name in ("T", "mT"):
-                likely = f"; write .{name}, without ()"
-            self.source.refuse(column, f"there is no method .{name}(){likely}")
-        tensor = self.tensor(func.value, f".{name}()")
-        bound = getattr(tensor, name, None)
-        if bound is not None:
-            return self.apply(node, column, name, bound)
-        if name not in self.functions:
-            self.source.refuse(column, f"there is no method .{name}()")
-        return self.apply(node, column, name, self.functions[name], tensor)
-
-    def apply(self, node: ast.Call, column: int, name: str, function: Callable[..., Any], *first: Any) -> Any:
-        """`function` of the arguments of a call; `first` come before them."""
-        args = list(first)
-        for part in node.args:
-            text = part.value if isinstance(part, ast.Constant) else None
-            subscripts = name == "einsum" and not args and isinstance(text, str)
-            args.append(text if subscripts else self.argument(part, name))
-        keywords: dict[str, Any] = {}
-        for pair in node.keywords:
-            if pair.arg is None:
-                self.source.refuse(pair, "an unpacking (**) is not read")
-            if pair.arg in keywords or pair.arg.startswith("_"):
-                fault = "given twice" if pair.arg in keywords else "not one to give"
-                self.source.refuse(pair, f"the argument {pair.arg} is {fault}")
-            match pair.value:
-                case ast.Constant(value=True | False as flag):
-                    keywords[pair.arg] = flag
-                case other:
-                    keywords[pair.arg] = self.argument(other, name)
-        self.check(column, name, function, args, keywords)
-        result = self.run(column, name, function, *args, **keywords)
-        entries = math.prod(s for s in getattr(result, "shape", ()) if isinstance(s, int))
-        if name in words.CREATORS and entries > ENTRIES:
-            self.source.refuse(column, f"{name} of {entries} entries is too large; {ENTRIES} are the most")
-        return result
-
-    def check(self, column: int, name: str, function: Callable[..., Any], args: Any, keywords: Any) -> None:
-        """Refuse arguments that the function does not have, in words about the text."""
-        try:
-            signature = inspect.signature(function)
-        except ValueError:  # some functions written in C tell nothing
+        fault = error
+    try:
+        found = read_formula(source, symbols, words.sizes_of(symbols.values()), table, wanted)
+    except (SymgradError, RecursionError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        if fault is None:
             return
-        try:
-            signature.bind(*args, **keywords)
-        except TypeError as error:
-            known = ", ".join(signature.parameters)
-            self.source.refuse(column, f"{name}: {error}; its arguments are {known}")
-
-    def argument(self, node: ast.AST, name: str, inside: bool = False) -> Any:
-        """An argument of the function `name`, or (`inside`) a part of one."""
-        match node:
-            case ast.Constant(value=None):
-                return None
-            case ast.Tuple(elts=parts):
-                return tuple([self.argument(part, name, True) for part in parts])
-            case ast.List(elts=parts):
-                return [self.argument(part, name, True) for part in parts]
-        value = self.value(node)
-        if isinstance(value, Fraction):  # exact in a formula; a parameter such as a slope is a float
-            return float(value)
-        limit = PIECES if name == "split" and not inside else SIZE
-        if isinstance(value, int) and abs(value) > limit and name not in words.ELEMENTWISE:
-            self.source.refuse(node, f"the whole number {value} is too large for {name}; {limit} is the most")
-        return value
-
-
-def _kind(value: Any) -> str:
-    return "a size" if isinstance(value, sp.Expr) else "a number"
-
-
-def _likely(name: str, known: Iterable[str]) -> str:
-    """; did you mean ...?"""
-    names = list(known)
-    close = [each for each in names if each.casefold() == name.casefold()]
-    close += [each for each in names if each == words.SYNONYMS.get(name)]
-    close += difflib.get_close_matches(name[:100], names, n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
+        if not isinstance(fault, ParseError) or not MARKS.search(given):
+            raise fault from None
+        if isinstance(error, SymgradError):
+            raise
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ParseError(f"the formula cannot be read: {what}") from error
+    yield found

@@ -34,6 +34,10 @@ from symgrad.reading.folding import WHOLE
 
 Functions = Mapping[str, Callable[..., Any]]
 
+SIZE = 10**6  # a whole number given to a function that makes or lays out axes
+PIECES = 1000  # the same for split, which makes a tensor of every piece
+ENTRIES = 10**7  # of a constant made from a shape
+
 ELEMENTWISE = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh arctan erf erfc
 log_ndtr lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
 logical_and logical_or logical_not""".split()
@@ -48,6 +52,8 @@ hinge""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
 METHODS = """sum mean max min argmax argmin prod var std cumsum reshape ravel flatten transpose swapaxes
 squeeze dot trace diagonal take clip""".split()
+MODULES = frozenset("np numpy math sg symgrad jnp torch".split())  # in front of a function: np.dot
+SUBMODULES = frozenset(("linalg", "special", "nn", "functional"))
 SYNONYMS = {"ln": "log", "tr": "trace", "inverse": "inv", "length": "norm"}
 
 BINARY: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
@@ -69,6 +75,19 @@ def public_functions() -> Functions:
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes
                     if getattr(vars(home).get(name), "__module__", "") == home.__name__}
+
+
+OPERATORS: Functions = {"multiply": operator.mul, "add": operator.add, "subtract": operator.sub, "divide": operator.truediv,
+                        "true_divide": operator.truediv, "power": operator.pow, "negative": operator.neg}
+RENAMED = {"absolute": "abs", "inner": "dot", "concat": "concatenate", "amax": "max", "amin": "min", "expit": "sigmoid",
+           "mm": "matmul", "mv": "matmul", "identity": "eye"}
+
+
+@cache
+def numpy_functions() -> Functions:
+    """What stands behind np.: the public functions, those for operators, and NumPy's own names for some."""
+    table = public_functions()
+    return {**table, **OPERATORS, **{name: table[known] for name, known in RENAMED.items()}}
 
 
 def is_tensor(value: Any) -> bool:

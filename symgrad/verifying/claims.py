@@ -8,16 +8,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from symgrad.formulas.names import display_names
+from symgrad.formulas.names import display_names, symbol_names
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
+from symgrad.language.rearrange import broadcast_to
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.reading.grammar import OneLine
-from symgrad.reading.parser import parse_with_symbols
+from symgrad.reading.parser import readings
 from symgrad.reading.vocabulary import parse_shapes
 
 REPAIRS = 40  # changes of a text that are tried
@@ -26,7 +28,7 @@ REPAIRS = 40  # changes of a text that are tried
 def vocabulary(t: Tensor) -> dict[str, Tensor]:
     """The names that a formula about `t` may use: its symbols, those of what it was derived from, and names it shows.
 
-    A name that Python's grammar does not read goes without its marks: W^1 is W1, x^{10} is x10.
+    A name that Python's grammar does not read goes without its marks too: W^1 is W1, x^{10} is x10.
     """
     found = {name: _symbol(node) for node, name in display_names([t.node], layer_names([t])).items()}
     stack, seen = [t], {id(t)}
@@ -44,12 +46,14 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
         elif node.op is ops.NAMED:
             over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
             found.setdefault(node.attrs[0], wrap(node, over))
-    plain = {name: tensor for name, tensor in found.items() if _readable(name)}
-    for name, tensor in found.items():
+    for node, name in symbol_names(topological([t.node])).items():
+        if node.op is ops.CONSTANT:
+            found.setdefault(name, wrap(node))
+    for name, tensor in list(found.items()):
         bare = re.sub(r"[\^{}\\]", "", name)
         if _readable(bare):
-            plain.setdefault(bare, tensor)
-    return plain
+            found.setdefault(bare, tensor)
+    return found
 
 
 def _readable(name: str) -> bool:
@@ -62,18 +66,37 @@ def _symbol(node: Node) -> Tensor:
 
 def joined(known: Mapping[str, Tensor], shapes: Mapping[str, Any]) -> dict[str, Any]:
     """Names from a formula and names from given shapes; raises SymgradError where they disagree."""
-    declared = parse_shapes({**{n: t for n, t in known.items() if n not in shapes}, **shapes})
+    declared = parse_shapes({**{n: t for n, t in known.items() if n not in shapes and _readable(n)}, **shapes})
     for name, symbol in known.items():
-        other = declared[name]
+        other = declared.get(name, symbol)
         if (other.shape, other.over) != (symbol.shape, symbol.over):
             raise SymgradError(f"verify: {describe(symbol)} is a symbol of the other formula; as an argument "
                                f"{name} has the shape of {describe(other)}")
     return {**declared, **known}
 
 
-def read(text: str, names: Mapping[str, Any]) -> Tensor:
-    """A text as a tensor."""
-    return as_tensor(parse_with_symbols(text, names)[0], "verify")
+def read(text: str, names: Mapping[str, Any], like: Tensor | None = None) -> Tensor:
+    """A text as a tensor; `like` is what it may be equal to, which says how long 1 is in 1 xᵀ."""
+    return as_tensor(next(readings(text, names, wanted=None if like is None else like.shape)), "verify")
+
+
+def otherwise(text: str, names: Mapping[str, Any], like: Tensor) -> Iterator[Tensor]:
+    """What else a text may mean: max(u, 0) entry by entry; one number at each entry, and for each sample."""
+    try:
+        found = [as_tensor(each, "verify") for each in readings(text, names, wanted=like.shape)]
+    except SymgradError:
+        return
+    yield from found[1:]
+    for tensor in found:
+        if tensor.over is None and like.over is not None:
+            labels = list(range(len(tensor.shape)))
+            tensor = wrap(contract([tensor.node], [labels], [-1, *labels], {-1: like.over}), like.over)
+        if tensor.over != like.over:
+            continue
+        if tensor.shape == like.shape:
+            yield tensor
+        elif not tensor.shape:
+            yield broadcast_to(tensor, like.shape)
 
 
 def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:

@@ -16,7 +16,7 @@ from symgrad.computing.points import Point
 from symgrad.graphs.errors import DataError, ShapeError
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
-from symgrad.verifying.claims import joined, read, repairs, vocabulary
+from symgrad.verifying.claims import joined, otherwise, read, repairs, vocabulary
 from symgrad.verifying.diagnosis import diagnose
 from symgrad.verifying.reshaping import reshaped
 from symgrad.verifying.sides import Sides
@@ -59,13 +59,21 @@ def verify(claim: Any, expr: Any, **shapes: Any) -> Verdict:
 
 
 def judge(claim: Tensor | str, right: Tensor, names: Mapping[str, Any], seed: int = 0) -> Verdict:
-    """The verdict on a tensor, or on a text in these names."""
-    if isinstance(claim, str):
-        try:
-            claim = read(claim, names)
-        except ShapeError as error:
-            assert isinstance(claim, str)
-            return _unbuilt(claim, right, names, str(error), seed)
+    """The verdict on a tensor, or on a text in these names: equal if one of its meanings is."""
+    if not isinstance(claim, str):
+        return _compared(claim, right, seed)
+    try:
+        first = read(claim, names, right)
+    except ShapeError as error:
+        return _unbuilt(claim, right, names, str(error), seed)
+    verdict = _compared(first, right, seed)
+    if verdict:
+        return verdict
+    others = (_compared(other, right, seed) for other in otherwise(claim, names, right) if other.node is not first.node)
+    return next((other for other in others if other), verdict)
+
+
+def _compared(claim: Tensor, right: Tensor, seed: int) -> Verdict:
     if claim.node is right.node and claim.over == right.over:
         return Verdict(True, "Equal: the claim is the right formula.")
     trial = Trial(claim.node, right.node, seed)
