@@ -55,7 +55,7 @@ def mae(prediction: Any, target: Any) -> Tensor:
     """The mean of the absolute differences.
 
     >>> print(sg.losses.mae(sg.data("p", 3), sg.data("t", 3)))
-    1/3 sum(|p - t|)
+    mean(|p - t|)
     """
     p, t = _pair("mae", prediction, target)
     return mean(absolute(p - t))

@@ -33,7 +33,7 @@ def from_sympy(expr: Any, symbols: Mapping[Any, Any] | None = None) -> Tensor:
     >>> n = sp.Symbol("n")
     >>> A, x = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("x", n, 1)
     >>> print(sg.gradient(sg.from_sympy(x.T * A * x), sg.from_sympy(x)))
-    A x + Aᵀ x
+    (A + Aᵀ) x
 
     `symbols` puts your own in the place of SymPy's (by symbol, or by name): a tensor for a symbol, where a vector
     of shape n serves for n x 1; an int or a size for a size. `log(det(A))` is `sg.logdet`: log |det A|.
