@@ -141,9 +141,10 @@ def _one(key: str, group: Sequence[Cluster], members: Sequence[DrawnBox]) -> Dra
     label = "\n".join([title, *(text for text, _ in lines)])
     latex = "\n".join([rf"\text{{{title}}}", *(line for _, line in lines)])
     tooltip = "\n".join([title, *(b.label for b in shown[:40]), *(["…"] if len(shown) > 40 else [])])
-    links = [b.link for b in shown if b.link]
+    links = _links(shown)
     return DrawnBox(key, label, "layer_gradients" if back else "layer", tooltip, latex=latex,
-                    beside=group[0].key if back else None, link=links[0] if links else "", noun=title)
+                    beside=group[0].key if back else None, link=links[0] if links else "", noun=title,
+                    folded=tuple(links[1:]))
 
 
 def _leaves_joined(parts: Parts) -> Parts:
@@ -167,13 +168,18 @@ def _leaves_joined(parts: Parts) -> Parts:
             place |= {box.key: first for box in group}
             new[first] = replace(a, key=first, label=f"{a.label}, {b.label}, …, {z.label}",
                                  latex=rf"{a.latex}, {b.latex}, \ldots, {z.latex}" if a.latex else "",
-                                 tooltip=", ".join(box.label for box in group))
+                                 tooltip=", ".join(box.label for box in group), folded=tuple(_links(group)))
     boxes = tuple(new.get(b.key, b) for b in parts.boxes if place.get(b.key, b.key) == b.key)
     seen: dict[tuple[str, str], Arrow] = {}
     for arrow in parts.arrows:
         tail = place.get(arrow.tail, arrow.tail)
         seen.setdefault((tail, arrow.head), replace(arrow, tail=tail))
     return Parts(boxes, tuple(seen.values()), parts.clusters)
+
+
+def _links(boxes: Sequence[DrawnBox]) -> list[str]:
+    """The links of boxes, and of those that they stand for."""
+    return [link for box in boxes for link in (box.link, *box.folded) if link]
 
 
 def _natural(box: DrawnBox) -> tuple[str, int]:

@@ -107,7 +107,7 @@ def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
     notes = []
     if d.weight is not None and d.over is not None:
         notes.append(f"{show(d.graph[-1].leaf, 'unicode')} is the loss of one sample; "
-                     f"the last step averages over {d.over}")
+                     f"the last step averages over {sizes_text((d.over,), 'unicode')}")
     return Parts((*boxes, *more), (*arrows, *back), tuple(homes.clusters)), notes
 
 

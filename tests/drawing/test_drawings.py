@@ -188,6 +188,16 @@ def test_boxes_link_to_the_steps_of_the_derivation(models):
     assert sorted(links) == sorted(f"#{key}" for key in drawing.anchors)
 
 
+@pytest.mark.parametrize("what", [lambda: drawn.stack(5), lambda: drawn.stack(30), drawn.recurrent])
+@pytest.mark.parametrize("depth", [None, 0, 1, 2])
+def test_every_step_leads_to_a_box_however_folded(what, depth):
+    d = what()
+    d = d if isinstance(d, sg.Derivation) else sg.derive(d)
+    drawing = sg.draw(d, depth=depth)
+    assert set(drawing.anchors) == {f"step-{step.number}" for step in d.steps if step.kind != "mean"}
+    assert all(f'id="{place}"' in drawing.svg for place in drawing.anchors.values())
+
+
 def test_the_alternative_text_tells_the_graph(models, golden):
     golden("drawings_alt.txt", "\n\n".join(f"{title}: {sg.draw(what).alt}" for title, what in models.items()
                                           if title not in ("large", "names")))

@@ -30,7 +30,8 @@ class DrawnBox:
 
     `beside` is the key of the box whose rank it shares: a gradient stands beside its value. `tooltip` is the
     label, if not given; `cluster` is the key of the innermost cluster that holds the box; `link` is the id of
-    an element of the page around the picture. `noun` and `shape` say in words what it is.
+    an element of the page around the picture, `folded` those of the boxes that this one stands for. `noun` and `shape`
+    say in words what it is.
     """
 
     key: str
@@ -43,6 +44,7 @@ class DrawnBox:
     link: str = ""
     noun: str = ""
     shape: str = ""
+    folded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,9 @@ class Drawing:
         ids = box_ids(self.scene)
         found: dict[str, str] = {}
         for box, _ in self.scene.boxes:
-            if box.link:
-                found.setdefault(box.link, ids[box.key])
+            for link in (box.link, *box.folded):
+                if link:
+                    found.setdefault(link, ids[box.key])
         return found
 
     def png(self, zoom: float = ZOOM) -> bytes:
