@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.drawing.clusters import Homes
 from symgrad.drawing.condense import Parts, condensed
 from symgrad.drawing.outputs import flat, sizes_text
+from symgrad.drawing.pictures.layout import lay_out
 from symgrad.drawing.pictures.lines import break_line
 from symgrad.drawing.pictures.palette import BOX_SIZE
 from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Picture
@@ -34,12 +36,13 @@ KINDS = {"data": "data", "parameter": "parameter", "constant": "constant", "affi
          "activation": "activation", "operation": "operation", "output": "loss"}
 NOUNS = {"affine": "affine layer", "activation": "activation", "operation": "", "output": "loss"}
 WIDEST, MOST_LINES = 270.0, 3       # of a formula in a box: points, lines
+TOLERATED = 0.3                     # logarithm of an aspect that is off, before another direction is tried
 LONGEST = 1500.0                    # points: a picture without a wanted aspect that is longer wraps
 SEVERAL = 3                         # uses of a shared parameter from which on each has its part of the gradient
 
 
-def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None, direction: str = "LR",
-         depth: int | None = None, formulas: bool = True, aspect: float | None = None,
+def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None,
+         direction: str | None = None, depth: int | None = None, formulas: bool = True, aspect: float | None = None,
          format: str | None = None) -> Drawing:
     """Draw tensors, or a derivation with its gradients; write to `path` (.svg .png .pdf .dot .tex) if given.
 
@@ -47,22 +50,38 @@ def draw(outputs_or_derivation: Any, path: str | os.PathLike[str] | None = None,
     box, `depth=1` one for each layer, `depth=0` one for each run of alike layers; None takes the largest that
     stays readable: every box below three layers. `formulas=False` leaves names only. `aspect` is the wanted width
     over the height, 16/9 for a slide: rows wrap for it. What is wider than a page wraps unasked; `aspect=math.inf`
-    is one row. `format` ("svg", "png", "pdf", "dot", "tikz") is what the file is, whatever its suffix; `str` of the
-    drawing is then its text. Works with the `dot` program and without. Boxes of a derivation link to `#step-1`,
-    `#step-2`, ..., the numbers of its steps. Raises SymgradError for an unknown suffix, format, direction or depth.
+    is one row. The picture runs left to right ("LR") unless `direction` says otherwise ("TB", "RL", "BT"); with an
+    aspect alone it runs downwards where that comes nearer. `format` ("svg", "png", "pdf", "dot", "tikz") is what the
+    file is, whatever its suffix; `str` of the drawing is then its text. Works with the `dot` program and without.
+    Boxes of a derivation link to `#step-1`, `#step-2`, ..., the numbers of its steps. Raises SymgradError for an
+    unknown suffix, format, direction, depth or aspect.
 
     >>> import symgrad as sg
     >>> w, x = sg.parameter("w", 3), sg.data("x", 3)
     >>> print(sg.draw(sg.derive(w @ x)).alt)
     x (3) gives the loss L = wᵀ x with the parameter w (3). Backward, step by step: G_w = x.
     """
-    if direction not in DIRECTIONS:
+    if direction is not None and direction not in DIRECTIONS:
         raise SymgradError(f"draw: direction must be one of {', '.join(DIRECTIONS)}, not {direction!r}")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
         raise SymgradError(f"draw: depth must be a whole number from 0, not {depth!r}")
     if aspect is not None and (isinstance(aspect, bool) or not isinstance(aspect, Real) or not aspect > 0):
         raise SymgradError(f"draw: aspect is the wanted width over the height, such as 16/9, not {aspect!r}")
-    return render(picture(outputs_or_derivation, direction, depth, formulas, aspect), path, format)
+    shown = picture(outputs_or_derivation, direction or "LR", depth, formulas, aspect)
+    if aspect is not None and direction is None:
+        shown = _nearest(shown, float(aspect))
+    return render(shown, path, format)
+
+
+def _nearest(shown: Picture, aspect: float) -> Picture:
+    """The picture, or the same from top to bottom where that comes clearly nearer to the aspect."""
+    def off(picture: Picture) -> float:
+        scene = lay_out(picture)
+        return abs(math.log(scene.width / scene.height / aspect))
+
+    far = 0.0 if math.isinf(aspect) else off(shown)
+    turned = replace(shown, direction="TB")
+    return turned if far > TOLERATED and off(turned) < far - TOLERATED / 2 else shown
 
 
 def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas: bool = True,

@@ -151,14 +151,14 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
 @click.option("-o", "--output", metavar="FILE", required=True,
               help="graph.svg, graph.png, graph.pdf, graph.dot or graph.tex (TikZ).")
 @click.option("--forward", is_flag=True, help="Draw the computation alone, without its gradients.")
-@click.option("--direction", type=click.Choice(["LR", "TB", "RL", "BT"]), default="LR", show_default=True,
-              help="Left to right, top to bottom, ...")
+@click.option("--direction", type=click.Choice(["LR", "TB", "RL", "BT"]),
+              help="Left to right (the default), top to bottom, ...")
 @click.option("--depth", type=click.IntRange(min=0),
               help="2: every box; 1: a box for each layer; 0: for each run of alike layers. Default: what stays readable.")
 @click.option("--formulas/--no-formulas", default=True, show_default=True, help="Formulas in the boxes, or names alone.")
 @click.option("--aspect", type=click.FloatRange(min=0, min_open=True), metavar="RATIO",
               help="Wrap rows to this width over the height; 1.78 fits a slide.")
-def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str,
+def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str, forward: bool, direction: str | None,
          depth: int | None, formulas: bool, aspect: float | None) -> None:
     """Draw the graph, forward and backward."""
     checked_path(output)

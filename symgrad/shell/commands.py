@@ -53,7 +53,7 @@ def explanation(on: Target, form: str, width: int, asked: bool) -> str:
     return found.markdown() if form == "markdown" else found.text(width)
 
 
-def draw(on: Target, path: str, forward: bool, direction: str, depth: int | None, formulas: bool,
+def draw(on: Target, path: str, forward: bool, direction: str | None, depth: int | None, formulas: bool,
          aspect: float | None) -> Path:
     """Draw the graph, forward and backward unless `forward` alone, to `path`."""
     shown = on.loss if forward else derivation(on)

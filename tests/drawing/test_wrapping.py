@@ -92,3 +92,15 @@ def test_a_picture_that_cannot_be_cut_stays():
 def test_drawing_takes_an_aspect():
     scene = sg.draw(sg.derive(drawn.stack(6)), aspect=SLIDE).scene
     assert off(scene, SLIDE) < 0.25
+
+
+def test_a_tall_picture_is_turned_unless_a_direction_is_asked_for():
+    """Four gates side by side: from left to right their gradients stand in one tall column."""
+    d = sg.dim("d")
+    x, h, c = sg.data("x", d), sg.data("h", d), sg.data("c", d)
+    i, f, o, g = (sg.tanh(sg.parameter(f"W_{k}", (d, d)) @ x + sg.parameter(f"U_{k}", (d, d)) @ h).named(k) for k in "ifog")
+    cell = sg.derive(sg.sum((o * sg.tanh((f * c + i * g).named("n"))) ** 2))
+    upright, asked = sg.draw(cell, direction="LR", aspect=SLIDE).scene, sg.draw(cell, aspect=SLIDE).scene
+    assert off(upright, SLIDE) > 0.5 > off(asked, SLIDE) and asked.picture.direction == "TB"
+    assert sg.draw(cell).scene.picture.direction == "LR" and sg.draw(cell, aspect=math.inf).scene.picture.direction == "LR"
+    check(asked)
