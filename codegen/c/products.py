@@ -21,7 +21,7 @@ def write_dots(c: Context, e: Expr) -> list[str]:
         la, lb = map(tuple, left.split(","))
     else:
         la = lb = tuple(range(len(one.shape)))
-        out = () if name == "vdot" else la[:-1]
+        out = () if name in ("vdot", "dot") else la[:-1]
     size = {**dict(zip(la, one.shape, strict=True)), **dict(zip(lb, two.shape, strict=True))}
     letters = [*out, *dict.fromkeys(x for x in la + lb if x not in out)]
 

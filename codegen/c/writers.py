@@ -74,7 +74,7 @@ ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
     acts.CALL: "by the name of the function: `CALLED`",
 })
 CALLED: Mapping[str, StepWriter] = MappingProxyType({
-    **dict.fromkeys(("vdot", "vecdot", "einsum"), write_dots), "diag": write_diag,
+    **dict.fromkeys(("vdot", "dot", "vecdot", "einsum"), write_dots), "diag": write_diag,
     "overlaps": write_overlaps, "leave_out": write_leave_out, **dict.fromkeys(LINEAR, write_linear),
     "distances": write_distances, "powers": write_powers, "norm": write_norm,
 })

@@ -117,8 +117,9 @@ def _in_turn(arrays: list[Expr]) -> list[Expr]:
 class Arrays:
     """The expressions of one function, each content once."""
 
-    def __init__(self, quick: bool = False) -> None:
+    def __init__(self, quick: bool = False, single: bool = False) -> None:
         self.quick = quick  # for a step of a training loop: see complements.py
+        self.single = single  # are reals float32, whose long sums are added in parts?
         self._table: dict[tuple[Any, ...], Expr] = {}
 
     def make(self, op: acts.Act, args: Sequence[Expr], attrs: tuple[Any, ...], shape: Shape, kind: str) -> Expr:

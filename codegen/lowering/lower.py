@@ -35,10 +35,11 @@ PLACED = frozenset({ops.PAD, ops.SCATTER})  # zeros with something put into a pa
 class Lowering(Uses):
     """The expressions of the nodes below `roots`; those in `keep` are computed as they are, not taken apart."""
 
-    def __init__(self, roots: Sequence[Node], keep: Collection[Node] = (), quick: bool = False) -> None:
+    def __init__(self, roots: Sequence[Node], keep: Collection[Node] = (), quick: bool = False,
+                 single: bool = False) -> None:
         self.now = rearranged(roots, keep)
         super().__init__([self.now.get(node, node) for node in roots], [self.now.get(node, node) for node in keep])
-        self.b = Arrays(quick)
+        self.b = Arrays(quick, single)
         self.made: dict[Node, Expr] = {}
         for node in self.nodes:
             e = RULES[node.op](self, node)

@@ -21,6 +21,7 @@ from symgrad.graphs.sizes import Size, product
 from symgrad.graphs.weights import ONE, Weight
 
 Labels = tuple[Any, ...]
+LONG = 2**12  # entries along an axis from which sums of float32 are added in parts
 
 
 class Operand(NamedTuple):
@@ -232,6 +233,8 @@ def _matmul(b: Arrays, ea: Expr, la: Labels, left: Labels, eb: Expr, lb: Labels,
     kind = ea.kind
     if not left and not right:
         eb = b.transpose(eb, [lb.index(x) for x in la])
+        if b.single and not b.quick and kind == REAL and not all(isinstance(size[x], int) and size[x] < LONG for x in la):
+            return b.call("dot", [ea, eb], (), (), kind), ()
         if len(summed) == 1:
             return b.make(acts.MATMUL, [ea, eb], (), (), kind), ()
         return b.call("vdot", [ea, eb], (), (), kind), ()

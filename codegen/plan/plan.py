@@ -238,6 +238,6 @@ WORK: Mapping[acts.Act, Callable[[Expr], Work]] = MappingProxyType({
     acts.PLACE: lambda e: tuple((1, arg.shape) for arg in e.args[1:]),
 })
 CALLED: Mapping[str, Callable[[Expr], Work]] = MappingProxyType({  # functions of whole arrays, by name
-    **dict.fromkeys(("vdot", "vecdot", "einsum", "norm"), _contraction), **dict.fromkeys(MATRIX, _matrix),
+    **dict.fromkeys(("vdot", "vecdot", "einsum", "norm", "dot"), _contraction), **dict.fromkeys(MATRIX, _matrix),
     **dict.fromkeys(("diag", "leave_out", "overlap", "overlaps"), _none), "powers": _each, "distances": _distances,
 })

@@ -124,10 +124,21 @@ def _powers(x, m):
     return np.moveaxis(result, 0, -1)
 '''
 
+DOT = '''\
+def _dot(a, b):
+    """The sum of all products; of many in blocks, since one running sum loses digits in float32."""
+    a, b = a.ravel(), b.ravel()
+    n = a.size // 1024
+    if n < 64:
+        return a @ b
+    x, y = (v[: n * 1024].reshape(n, 1024) for v in (a, b))
+    return np.vecdot(x, y).sum() + a[n * 1024 :] @ b[n * 1024 :]
+'''
+
 NORM = '''\
 def _norm(x):
-    """The root of the sum of squares along the last axis, also where the squares overflow or vanish."""
-    q = np.vecdot(x, x)
+    """The root of the sum of squares along the last axis, also where squares overflow or vanish."""
+    q = _dot(x, x) if x.ndim == 1 else np.vecdot(x, x)
     low, high = (1e-290, 1e300) if x.dtype == np.float64 else (1e-30, 1e38)
     if np.all((low < q) & (q < high)):
         return np.sqrt(q)
@@ -148,9 +159,10 @@ def _norm(x):
     return top[..., 0] * np.sqrt(np.einsum("...i,...i->...", y, y))
 '''
 
-HELPERS: Mapping[str, str] = MappingProxyType({"erf": ERF, "norm": NORM, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
-                                                "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, **SPECIAL})
-NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), **USES})
+HELPERS: Mapping[str, str] = MappingProxyType({
+    "erf": ERF, "norm": NORM, "dot": DOT, "leave_out": LEAVE_OUT, "cofactor": COFACTOR, "overlap": OVERLAP,
+    "distances": DISTANCES, "powers": POWERS, **SPECIAL})
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), "norm": ("dot",), **USES})
 
 DIAGONAL = '''\
 def _diagonal(x, axes):
@@ -171,4 +183,4 @@ def _powers(x, m):
 _CUPY = {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "norm": NORM_AT_ONCE, "hazard": CUPY_HAZARD}
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
     name: text.replace("np.", "cp.") for name, text in _CUPY.items()
-    if name != "erf" and name not in CUPY_NAMES and name not in ("erfc_tail", "exp_square")})
+    if name not in ("erf", "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})

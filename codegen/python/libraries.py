@@ -56,7 +56,8 @@ CUPY = Library(
     "cupy", "cp",
     (("", "import cupy as cp"), ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
     MappingProxyType({"hypotenuse": "cp.hypot", "erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
-    MappingProxyType({**CALLS, "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
+    MappingProxyType({**CALLS, "dot": "vdot({})",
+                      "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
     put="cp.asarray({})", get="cp.asnumpy", scalars=False, out=(),
     reduction="{np}.{op}({arg}, axis={axis}, out={out}{more})", columns=None,  # dot would copy what is not contiguous
     diagonal="_diagonal({array}, {axes})", subtracts=False)

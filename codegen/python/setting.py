@@ -83,7 +83,7 @@ def setting(job: Job, reserved: Collection[str] = (),
     """The setting of a job; names in `reserved` are not taken."""
     module, nodes = job.module, job.roots
     wanted = wanted_of(nodes, job.names, job.comment)
-    lowering = Lowering(nodes, wanted, job.quick)
+    lowering = Lowering(nodes, wanted, job.quick, module.dtype == "float32")
     scope = naming({*module.taken, job.name, *reserved, *(f"_{helper}" for helper in module.library.helpers)})
     arguments = [scope.fresh(wish) for wish, _ in job.inputs]
     shapes = tuple((a, node.shape) for a, (_, node) in zip(arguments, job.inputs, strict=True))

@@ -43,7 +43,7 @@ def stabilise(roots: Sequence[Node], keep: Collection[Node] = (), settled: Colle
             return [node for node in known if node is not None]
     kept = {node: _opaque(node, i) for i, node in enumerate(dict.fromkeys(keep))}
     memo = {**{node: node for node in settled}, **kept}
-    results = transform(roots, lambda node, operands: _stable(rebuild(node, operands)), memo)
+    results = transform(roots, lambda node, operands: _stabilised(node, rebuild(node, operands)), memo)
     if keep:
         return transform(results, rebuild, {stand_in: node for node, stand_in in kept.items()})
     if not settled:
@@ -55,6 +55,13 @@ def stabilise(roots: Sequence[Node], keep: Collection[Node] = (), settled: Colle
 def _opaque(node: Node, number: int) -> Node:
     """A symbol in the place of a kept node: no rule looks inside."""
     return input_node(Symbol("data", "kept", owner=OPAQUE - number), node.shape, node.dtype)
+
+
+def _stabilised(node: Node, new: Node) -> Node:
+    """`new`, which is `node` with stable operands, in stable form; a product too that got a weight from these."""
+    if node.op is ops.EINSUM and new.op is ops.ADD and len(new.operands) == 1:
+        return scale(_stable(new.operands[0]), new.attrs[0][0])
+    return _stable(new)
 
 
 def _stable(node: Node) -> Node:

@@ -162,3 +162,18 @@ def test_rows_of_zeros_infinities_and_nan() -> None:
         got = sg.function([X], sg.sqrt(sg.sum(X * X, axis=1)), backend=backend)(at)
         np.testing.assert_allclose(got, [0, np.inf, np.nan, 5e200, 5], rtol=1e-15)
     assert sg.function([sg.data("e", 0)], sg.norm(sg.data("e", 0)))(np.zeros(0)) == 0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_long_sums_of_single_precision_keep_their_digits(backend: str) -> None:
+    """Losses over a million samples, against sums in double precision."""
+    n = 1_100_003
+    r = np.random.default_rng(0).standard_normal(n).astype(np.float32)
+    exact = r.astype(np.float64)
+    x, X = sg.data("x", sg.dim("n")), sg.data("X", (sg.dim("m"), 11))
+    got = sg.function([x], [sg.mean((x - 0.5) ** 2), sg.sum(x * sg.tanh(x)), sg.norm(x)], dtype="float32", backend=backend)(r)
+    wanted = [((exact - 0.5) ** 2).mean(), (exact * np.tanh(exact)).sum(), np.sqrt((exact ** 2).sum())]
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+    whole = r[:-3].reshape(-1, 11)
+    loss = sg.function([X], sg.sum(X * X), dtype="float32", backend=backend)
+    np.testing.assert_allclose(loss(whole), (exact[:-3] ** 2).sum(), rtol=1e-6)

@@ -14,6 +14,9 @@ from symgrad.graphs.errors import SymgradError
 
 WIDE = (-300.0, -40.0, -20.0, -9.0, -2.3, -0.7, -1e-3, 1e-9, 0.4, 1.6, 8.5, 21.0, 41.0, 300.0)
 NARROW = (-37.0, -20.0, -9.0, -5.5, -2.3, -0.66, -0.3, 1e-9, 0.4, 0.67, 1.6, 8.5, 20.0, 26.0)
+FAR = (-800.0, *WIDE[:-1], 80.0, 300.0, 800.0)
+ABOVE = tuple(x for x in FAR if x > 0) + (1e-20,)
+BENT = tuple(x for x in FAR if not -1e-3 < x < 1e-3)  # derivatives of 1 - exp(-exp(x)) and the like are 0 at 0
 RIGHT = (0.013, 0.5, 0.93, 1.0625, 2.0625, 3.7, 9.9, 10.1, 171.0, 1e6)
 Case = tuple[Callable[[Any], Any], Callable[[Any], Any], tuple[float, ...], tuple[float, float, float]]
 TABLE: dict[str, Case] = {  # ours, mpmath's, points, ulp that value, first and second derivative may be off
@@ -27,6 +30,22 @@ TABLE: dict[str, Case] = {  # ours, mpmath's, points, ulp that value, first and 
     "exp - 1": (lambda x: sg.exp(x) - 1, mp.expm1, WIDE, (4, 4, 4)),
     "1 - exp": (lambda x: 1 - sg.exp(-x), lambda x: -mp.expm1(-x), WIDE, (4, 4, 4)),
     "1 - cos": (lambda x: 1 - sg.cos(x), lambda x: 2 * mp.sin(x / 2) ** 2, (-2.0, -1e-6, 1e-9, 1e-3, 1.0), (4, 4, 4)),
+    "log cosh": (lambda x: sg.log(sg.cosh(x)), lambda x: mp.log(mp.cosh(x)), FAR, (8, 4, 8)),
+    "1/(exp - 1)": (lambda x: 1 / (sg.exp(x) - 1), lambda x: 1 / mp.expm1(x), FAR, (4, 8, 12)),
+    "exp/(exp - 1)": (lambda x: sg.exp(x) / (sg.exp(x) - 1), lambda x: -1 / mp.expm1(-x), FAR, (4, 8, 12)),
+    "exp/(1 - exp)": (lambda x: sg.exp(-x) / (1 - sg.exp(-x)), lambda x: 1 / mp.expm1(x), FAR, (4, 8, 12)),
+    "log(exp - 1)": (lambda x: sg.log(sg.exp(x) - 1), lambda x: mp.log(mp.expm1(x)), ABOVE, (8, 8, 12)),
+    "log(1 - exp)": (lambda x: sg.log(1 - sg.exp(-x)), lambda x: mp.log(-mp.expm1(-x)), ABOVE, (8, 8, 12)),
+    "log(1 - exp(-exp))": (lambda x: sg.log(1 - sg.exp(-sg.exp(x))), lambda x: mp.log(-mp.expm1(-mp.exp(x))),
+                           tuple(x for x in FAR if -37 < x < 5 or abs(x) > 200), (600, 600, 1e20)),  # the last: no NaN
+    "1 - exp(-exp)": (lambda x: 1 - sg.exp(-sg.exp(x)), lambda x: -mp.expm1(-mp.exp(x)),
+                      tuple(x for x in BENT if x < 5 or x > 20)[:-1], (4, 60, 4000)),
+    "log sinh": (lambda x: sg.log(sg.sinh(x)), lambda x: mp.log(mp.sinh(x)), ABOVE, (8, 8, 12)),
+    "log tanh": (lambda x: sg.log(sg.tanh(x)), lambda x: mp.log(mp.tanh(x)), ABOVE, (8, 12, 24)),
+    "1/cosh": (lambda x: 1 / sg.cosh(x), mp.sech, FAR, (4, 8, 24)),
+    "1/sinh": (lambda x: 1 / sg.sinh(x), mp.csch, FAR, (4, 12, 24)),
+    "cosh/sinh": (lambda x: sg.cosh(x) / sg.sinh(x), mp.coth, FAR, (8, 24, 60)),
+    "|x|^2": (lambda x: abs(x) ** 2, lambda x: x * x, (*WIDE, 0.0), (4, 4, 4)),
     "erfc": (sg.erfc, mp.erfc, NARROW, (4, 400, 400)),
     "1 - erf": (lambda x: 1 - sg.erf(x), mp.erfc, NARROW, (4, 400, 400)),
     "1 + erf": (lambda x: 1 + sg.erf(x), lambda x: mp.erfc(-x), NARROW, (4, 400, 400)),
