@@ -61,6 +61,9 @@ class Formulas(Shown):
         numbers = ", ".join(f"{line(sp.Symbol(k))} = {v:g}" for k, v in self.values.items())
         return "\n".join([*rows, f"  with {numbers}"])
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def latex(self) -> str:
         """The equations in LaTeX, one per line, aligned at the arrows."""
         return for_tex(self._notation())

@@ -70,6 +70,11 @@ def test_equations_are_rows_that_meet_at_the_arrow():
     assert r"v &amp;\leftarrow \mu v + g" in html  # the LaTeX, for whoever copies it
 
 
+def test_an_update_rule_reads_the_same_in_a_terminal():
+    rule = sg.optim.Adam().formulas()
+    assert repr(rule) == str(rule) and "m ← β₁ m" in repr(rule) and rule._repr_mimebundle_()["text/plain"] == str(rule)
+
+
 def test_a_check_is_a_table():
     check = sg.derive(L).check()
     assert repr(check).startswith("<Check: all ") and "\n" not in repr(check)
