@@ -304,6 +304,8 @@ def _eliminated(form: MatrixForm, b: Node) -> Node:
     """By elimination, on all entries."""
     front = form.shape[:form.batch]
     row_shape, column_shape = (tuple(form.shape[a] for a in axes) for axes in (form.row_axes, form.column_axes))
+    if len(row_shape) == len(column_shape) == 1:
+        return solve_node(dense(form), b)
     order, other = size_of(row_shape), b.shape[form.batch + form.rows:]
     a = reshape(dense(form), (*front, order, order))
     flat = reshape(b, (*front, order, size_of(other)))

@@ -29,9 +29,21 @@ def matrix_form(node: Node) -> Node:
         return elementwise("reciprocal", [cofactor(node.operands[0].operands[0], 0)])
     if node.op is ops.COFACTOR and node.attrs[0] == 1 and node.operands[0].op is ops.INVERSE:
         return _cofactors_of_inverse(node.operands[0].operands[0])
+    if node.op is ops.COFACTOR and node.attrs[0] == 2:
+        return _second_cofactors(node)
     if node.op is ops.EINSUM:
         return _inverses(_determinants(node))
     return node
+
+
+def _second_cofactors(node: Node) -> Node:
+    """∂² det(A)/∂A_ij ∂A_kl is det(A) (A⁻¹_ji A⁻¹_lk - A⁻¹_jk A⁻¹_li)."""
+    (a,) = node.operands
+    front, det, inv = tuple(range(len(a.shape) - 2)), cofactor(a, 0), inverse(a)
+    out = (*front, "i", "j", "k", "l")
+    one, other = (contract([det, inv, inv], [front, (*front, *pair), (*front, *rest)], out)
+                  for pair, rest in (("ji", "lk"), ("jk", "li")))
+    return add([one, other], [ONE, MINUS])
 
 
 def _inverses(node: Node) -> Node:

@@ -7,9 +7,13 @@ from typing import Any
 from symgrad.graphs.facts import any_declared
 from symgrad.graphs.node import topological
 from symgrad.graphs.rewrites.simplification import simplified
+from symgrad.graphs.textbook.length import Length
+from symgrad.graphs.textbook.normal import textbook
 from symgrad.language.align import as_tensor
 from symgrad.language.recipes import ambient, as_written
-from symgrad.language.tensor import Recipe, Tensor
+from symgrad.language.tensor import Recipe, Tensor, wrap
+
+MARGIN = 2.0  # pieces of a formula
 
 
 def simplify(t: Any) -> Tensor:
@@ -28,7 +32,14 @@ def simplify(t: Any) -> Tensor:
     node = simplified(tensor.node)
     if node is tensor.node:
         return tensor
-    recipe = Recipe(simplify, (tensor,), {}, (tensor,), settled=tensor.recipe is not None and tensor.recipe.settled)
+    settled = tensor.recipe is not None and tensor.recipe.settled
+    recipe = Recipe(simplify, (tensor,), {}, (tensor,), settled=settled, reading=_read)
     if any_declared(topological([tensor.node])):
         recipe = recipe._replace(ambient=ambient(tensor))
     return as_written(node, tensor.over, recipe)
+
+
+def _read(t: Tensor) -> Tensor:
+    """What is simplified as people read it: in the textbook's form, unless the other one is much shorter."""
+    read, other, length = textbook(t.node), simplified(t.node), Length()
+    return wrap(other if length(other) < length(read) - MARGIN else read, t.over)

@@ -140,12 +140,15 @@ def _plain(form: MatrixForm, w: Writer, batch: Letters) -> Tree:
     """A matrix, row or column without indices, or the entries of a tensor of higher order."""
     node = _node(form)
     counts = form.rows, len(form.column_axes)
+    value = literal_value(node)
+    if form.kind == DIAGONAL and value is not None:
+        sign, size = weight_tree(value)
+        return sum_of([(sign, product([size], [EYE]))]) if value.number else size
     if form.kind == DIAGONAL and form.rows > 1:
         entries = w.at(node, (*batch, *[None] * form.rows), frozenset(batch))
         return call("diag", call("vec", entries)) if form.rows == 2 else call("diag", entries)
     if form.kind == DIAGONAL and form.rows == 1:
         return sum_of([(1, w.at(each, (*batch, None, None), frozenset(batch))) for each in _diagonals(form)])
-    value = literal_value(node)
     if counts == (1, 1) and value is not None and value.number:
         sign, size = weight_tree(value)
         return sum_of([(sign, product([size], [ONES, transpose(ONES)]))])

@@ -24,10 +24,11 @@ from symgrad.graphs.rewrites.patterns import bare
 from symgrad.graphs.rewrites.simplification import with_identities
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.structure import maps
-from symgrad.graphs.structure.form import MatrixForm
+from symgrad.graphs.structure.form import DENSE, MatrixForm
 from symgrad.graphs.structure.reading import structure_of
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import stable
+from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -171,8 +172,14 @@ def structure(H: Any, rows: int | None = None) -> Structure:
     cut = _cut(t) if rows is None else rows
     if not 0 <= cut <= t.ndim:
         raise ShapeError(f"structure: {describe(t)} has {t.ndim} axes, so not {cut} of rows")
+    batch = int(t.over is not None)
     (node,) = with_identities([t.node])
-    return Structure(structure_of(node, int(t.over is not None), cut), t.over, _names(t))
+    found = structure_of(node, batch, cut)
+    if found.kind == DENSE and (read := shown(t).node) is not t.node:  # Aᵀ diag(s) A may show in the textbook's form alone
+        (node,) = with_identities([read])
+        other = structure_of(node, batch, cut)
+        found = found if other.kind == DENSE else other
+    return Structure(found, t.over, _names(t))
 
 
 def _names(t: Tensor) -> dict[Node, str]:

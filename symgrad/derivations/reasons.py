@@ -9,6 +9,7 @@ from symgrad.formulas.spelling.letters import grouped
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
+from symgrad.graphs.weights import ONE
 
 MOST = 6  # references of one step
 
@@ -26,7 +27,7 @@ def reason(step: Stage, style: str) -> Sentence:
         return Math(show(node, style))
 
     if step.kind == "mean":
-        return ("by linearity: the mean of the gradients",)
+        return (f"by linearity: the {'sum' if step.weight == ONE else 'mean'} of the gradients",)
     if step.kind == "use":
         return "by way of ", name(step.consumers[0].leaf)
     if step.kind == "forward":

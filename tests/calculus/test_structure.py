@@ -211,7 +211,7 @@ CASES = {
     "rows": Case(rows_jacobian, "block_diagonal", "blockdiag_i(cos(A_i)ᵀ)", ("dense",)),
     "transpose": Case(transpose_jacobian, "dense", "[2 δ_il δ_jk]_ijkl"),
     "penalised blocks": Case(penalised_blocks, "block_diagonal", None, ("sum",)),
-    "nothing": Case(nothing, "diagonal", "diag(vec(0))", regular=False),
+    "nothing": Case(nothing, "diagonal", "0", regular=False),
     "centred": Case(centred, "diagonal_plus_low_rank", "2 I - 2/n · 1 1ᵀ", ("diagonal", "gram"), regular=False),
     "gramian": Case(gramian, "sum", "4 I ⊗ Zᵀ Z + [4 Z_im Z_lj]_ijlm + (4 Z Zᵀ - 2 Dᵀ - 2 D) ⊗ I",
                     ("kronecker", "dense", "kronecker")),

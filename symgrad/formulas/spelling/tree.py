@@ -71,6 +71,8 @@ def power(base: Tree, exponent: Tree, entrywise: bool) -> Tree:
     """base to the exponent, of a scalar or entry by entry; the square of a norm to a power is a power of the norm."""
     if base.head == "power" and base.args[0].head == "norm" and is_whole(base.args[1]) and is_whole(exponent):
         return power(base.args[0], num(int(base.args[1].args[0]) * int(exponent.args[0])), entrywise)
+    if base.head == "root" and is_whole(exponent) and int(exponent.args[0]) % 2 == 0:  # √x to an even power
+        return power(base.args[0], num(int(exponent.args[0]) // 2), entrywise)
     return base if exponent == UNIT else Tree("power", (base, exponent, entrywise))
 
 
