@@ -26,6 +26,7 @@ PRINTED = MappingProxyType({"σ": "sigmoid", "tr": "trace", "sg": "stop_gradient
 REDUCED = frozenset("sum mean max min prod var std logsumexp".split())
 ALONG = frozenset("softmax log_softmax cumsum argmax argmin".split())
 STACKED = frozenset("trace det logdet inv cholesky tril triu".split())  # act on the last two axes
+SQUARE = frozenset("trace det logdet inv cholesky solve".split())
 OWN = frozenset("diag onehot cof adj len vec norm".split())
 
 
@@ -154,6 +155,8 @@ def _built(m: Meaning, piece: Piece, function: str, args: Any, options: dict[str
     """Any other function, of arguments that are built."""
     values = [None if a.head == "tuple" or a.args[:1] == ("None",) else m.value(a) for a in args]
     samples = frozenset().union(*(v.samples for v in values if isinstance(v, Worth)))
+    if function in SQUARE and isinstance(values[0], Worth) and values[0].ndim > 1:
+        meet(*values[0].shape[-2:])
     letters = values[0].letters if len(values) == 1 and isinstance(values[0], Worth) and function in STACKED else ()
     given = [v.tensor() if letters and isinstance(v, Worth) else _plain(m, a) if v is None else _argument(m, a, v)
              for v, a in zip(values, args, strict=True)]

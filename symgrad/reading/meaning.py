@@ -26,6 +26,7 @@ from symgrad.reading.values import (
     Worth,
     entrywise,
     matrix_product,
+    meet,
     samples_of,
     settled,
     size_of,
@@ -183,6 +184,7 @@ def add(m: Meaning, piece: Piece) -> Any:
 def product(m: Meaning, piece: Piece) -> Any:
     """Numbers and scalars, and the product of matrices and vectors in their order."""
     values = _with_ones(m, piece)
+    values = _dotted(m, piece, values)
     if all(map(is_number, values)):
         return reduce(lambda a, b: m.run(piece, "product", fold, "*", a, b), values)
     numbers = [value for value in values if is_number(value)]
@@ -208,10 +210,23 @@ def multiplied(m: Meaning, piece: Piece, a: Worth, b: Worth) -> Worth:
     return Worth(made.shape, lambda: m.run(piece, "product", made.build), made.letters, made.samples)
 
 
+def _dotted(m: Meaning, piece: Piece, values: list[Any]) -> list[Any]:
+    """u · v of two vectors is their dot product; between others · is a sign of multiplication."""
+    found = values[:1]
+    for part, value in zip(piece.args[1:], values[1:], strict=True):
+        pair = [v for v in (found[-1], value) if isinstance(v, Worth) and v.ndim == 1]
+        if part.head == "dot" and len(pair) == 2:
+            found[-1] = multiplied(m, piece, transposed(pair[0]), pair[1])
+        else:
+            found.append(value)
+    return found
+
+
 def _with_ones(m: Meaning, piece: Piece) -> list[Any]:
     """The values of factors. 1 is a vector of ones behind a matrix and in front of a row: M 1, 1 wᵀ, 1 1ᵀ."""
-    found = [None if part == Piece("num", ("1",), part.column) else m.value(part) for part in piece.args]
-    for place, part in enumerate(piece.args):
+    parts = [part.args[0] if part.head == "dot" else part for part in piece.args]
+    found = [None if part == Piece("num", ("1",), part.column) else m.value(part) for part in parts]
+    for place, part in enumerate(parts):
         if found[place] is None:
             after = found[place + 1] if place + 1 < len(found) else None
             before = next((v for v in reversed(found[:place]) if isinstance(v, Worth) and v.ndim), None)
@@ -236,9 +251,10 @@ def matmul(m: Meaning, piece: Piece) -> Any:
     a, b = (m.whole(part) for part in piece.args)
     if not a.ndim or not b.ndim:
         m.refuse(piece, "@ multiplies matrices and vectors; a number is multiplied by *")
-    if a.ndim == b.ndim == 1:  # as in NumPy
-        a = transposed(a)
-    return multiplied(m, piece, a, b)
+    if a.ndim != 1:
+        return multiplied(m, piece, a, b)
+    made = multiplied(m, piece, transposed(a), b)  # as in NumPy, a vector on the left is a row
+    return transposed(made) if made.ndim == 2 else made
 
 
 def kron(m: Meaning, piece: Piece) -> Any:
@@ -316,6 +332,7 @@ def inverse(m: Meaning, piece: Piece) -> Any:
         return m.each(piece, "^-1", lambda t: 1 / t, [value])
     if value.ndim == 1:
         m.refuse(piece, "a vector has no inverse; write 1/x for the reciprocals of its entries")
+    meet(*value.shape[-2:])
     return Worth(value.shape, lambda: m.run(piece, "^-1", m.functions["inv"], value.tensor()), value.letters, value.samples)
 
 

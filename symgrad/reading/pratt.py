@@ -117,8 +117,10 @@ class Pratt:
         if sign in "+-":
             terms = left.args if left.head == "sum" else ((1, left),)
             return Piece("sum", (*terms, (1 if sign == "+" else -1, right)), token.column)
-        if sign in ("·", "⊙"):
-            return _flat("product" if sign == "·" else "hadamard", left, right, token.column)
+        if sign == "·":
+            return _flat("product", left, Piece("dot", (right,), token.column), token.column)
+        if sign == "⊙":
+            return _flat("hadamard", left, right, token.column)
         if HEADS[sign] == "relation" and left.head == "relation":
             self.refuse(token, "a chain of comparisons is not read; write a < b ∧ b < c")
         if HEADS[sign] in ("relation", "logic"):

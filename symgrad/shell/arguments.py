@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
+
+from symgrad.files import write_whole
+from symgrad.shell import terminal
+
+FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
 
 
 def shapes_of(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """The shapes of names, NAME=SIZES once for each."""
+    """The shapes of names: NAME=SIZES, one in an option or several with blanks between them."""
     shapes: dict[str, str] = {}
-    for value in values:
+    for value in (part for each in values for part in re.split(r"[\s;]+(?=[^\W\d]\S*\s*=)", each)):
         name, sign, sizes = value.partition("=")
         if not sign or not name.strip():
             raise click.BadParameter(f"{value!r} is not NAME=SIZES, such as X=n,d or c= for a scalar", ctx, option)
@@ -24,6 +34,42 @@ def names_of(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
     if not all(names):
         raise click.BadParameter("a name is missing", ctx, option)
     return tuple(dict.fromkeys(names))
+
+
+def form_of(output: str, known: dict[str, str]) -> str | None:
+    """What a file holds, by its suffix; None where it has none."""
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in known:
+        raise Refused(f"cannot write {output!r}: {suffix} is no format of this command; known: {' '.join(known)}, "
+                      "or choose one with --format")
+    return known.get(suffix)
+
+
+class Refused(click.ClickException):
+    """Bad input: `Error: message` on standard error, exit status 2."""
+
+    exit_code = 2
+
+
+SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=shapes_of,
+                     help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
+                          "sample of T, 'y=n: integer' for whole numbers. Once for each name, or several in "
+                          "quotes: 'X=n,d w=d y=n'.")
+WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
+                   help="Differentiate with respect to these; otherwise all parameters.")
+
+
+def on_target(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument and the options of a command that works on a model file or a formula."""
+    return click.argument("target", metavar="MODEL.py|FORMULA")(SHAPE(WRT(command)))
+
+
+def write_out(output: str | None, text: str) -> None:
+    """A text, to a file or to standard output."""
+    if output is None:
+        click.echo(text)
+        return
+    terminal.say(f"Wrote {write_whole(output, text.rstrip() + chr(10))}")
 
 
 class Claim(click.Command):

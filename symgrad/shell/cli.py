@@ -1,6 +1,7 @@
-"""The command line: `symgrad derive|explain|draw|generate|train|check|report|info`, on a model file or a formula as text.
+"""The command line: `symgrad gradient|jacobian|hessian|derive|explain|draw|generate|train|check|report|info`.
 
-Commands here read options and print; what they do stands in `commands.py` and `train.py`. Whatever goes wrong
+Each works on a model file or a formula as text. Commands here read options and print; what they do stands in `commands.py`,
+`at_once.py` and `train.py`. Whatever goes wrong
 is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted.
 """
 
@@ -9,8 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,30 +18,14 @@ import symgrad
 from symgrad.computing.backends import BACKENDS
 from symgrad.derivations.proof import prove
 from symgrad.drawing.pictures.render import checked_path
-from symgrad.files import check_place, write_whole
+from symgrad.files import check_place
 from symgrad.graphs.errors import SymgradError
 from symgrad.reports.symbol_rows import SYMBOL_HEADER, symbol_rows
-from symgrad.shell import commands, terminal
-from symgrad.shell.arguments import Claim, names_of, shapes_of
+from symgrad.shell import at_once, commands, terminal
+from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, Refused, form_of, on_target, write_out
 from symgrad.shell.target import Target, target
 
 INTERRUPTED = 130
-FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
-
-
-def _form(output: str, known: dict[str, str]) -> str | None:
-    """What a file holds, by its suffix; None where it has none."""
-    suffix = Path(output).suffix.lower()
-    if suffix and suffix not in known:
-        raise Refused(f"cannot write {output!r}: {suffix} is no format of this command; known: {' '.join(known)}, "
-                      "or choose one with --format")
-    return known.get(suffix)
-
-
-class Refused(click.ClickException):
-    """Bad input: `Error: message` on standard error, exit status 2."""
-
-    exit_code = 2
 
 
 class Commands(click.Group):
@@ -67,8 +50,8 @@ class Commands(click.Group):
             extra = re.fullmatch(r"Got unexpected extra arguments? \((\w+=\S*).*\)", error.message)
             if not extra:
                 raise
-            raise click.UsageError(f"{error.message}; every name has a --shape of its own: --shape {extra[1]}",
-                                   error.ctx) from error
+            raise click.UsageError(f"{error.message}; write a --shape for each name, --shape {extra[1]}, or all of them in "
+                                   f"quotes, --shape \"X=n,d {extra[1]}\"", error.ctx) from error
         except SymgradError as error:
             raise Refused(str(error)) from None
         except KeyboardInterrupt:
@@ -84,18 +67,6 @@ class Commands(click.Group):
                           "report it; SYMGRAD_TRACEBACK=1 shows where it happened") from None
 
 
-SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, callback=shapes_of,
-                     help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
-                          "sample of T, 'y=n: integer' for whole numbers. Once for each name.")
-WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
-                   help="Differentiate with respect to these; otherwise all parameters.")
-
-
-def on_target(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The argument and the options of a command that works on a model file or a formula."""
-    return click.argument("target", metavar="MODEL.py|FORMULA")(SHAPE(WRT(command)))
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(symgrad.__version__, prog_name="symgrad")
 def cli() -> None:
@@ -105,10 +76,15 @@ def cli() -> None:
 
     \b
       symgrad train examples/digits.py
-      symgrad derive "sum((X @ w - y)**2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+      symgrad derive "sum((X @ w - y)**2)" --shape "X=n,d w=d y=n" --wrt w
+      symgrad gradient "sum((X @ w - y)**2)" --wrt w
 
     Exit status: 0 done, 1 a check failed, 2 bad usage or input.
     """
+
+
+for _command in at_once.COMMANDS:
+    cli.add_command(_command)
 
 
 @cli.command()
@@ -120,10 +96,10 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
     """Derive the gradient, step by step."""
     if output:
         check_place(output)
-        form = form or _form(output, FORMATS)
+        form = form or form_of(output, FORMATS)
     width = 100 if output else min(100, terminal.console().width)
     text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode", bool(output), width)
-    _write(output, text)
+    write_out(output, text)
 
 
 @cli.command()
@@ -141,9 +117,9 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
     A formula that is not a number is read as it stands; with --wrt its Jacobian too."""
     if output:
         check_place(output)
-        form = form or _form(output, {".md": "markdown", ".txt": "text"})
+        form = form or form_of(output, {".md": "markdown", ".txt": "text"})
     width = commands.WIDTH if output else min(terminal.console().width, commands.WIDTH)
-    _write(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
+    write_out(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
 
 
 @cli.command()
@@ -228,15 +204,16 @@ def train(model: str, out: str | None, epochs: int | None, batch_size: int | Non
 
 
 @cli.command(cls=Claim)
-@click.argument("target", metavar="MODEL.py|FORMULA|CLAIM")
+@click.argument("target", metavar="MODEL.py|FORMULA|CLAIM", required=False)
 @SHAPE
 @WRT
 @click.option("--gradient-of", metavar="EXPR", help="Is CLAIM the gradient of this formula or model file?")
 @click.option("--jacobian-of", metavar="EXPR", help="Is CLAIM its Jacobian?")
 @click.option("--hessian-of", metavar="EXPR", help="Is CLAIM its Hessian?")
+@click.option("--answers", metavar="FILE.csv", help="Judge a file of claims, in place of CLAIM: columns name and formula.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random values.")
-def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of: str | None,
-          jacobian_of: str | None, hessian_of: str | None, seed: int) -> None:
+def check(target: str | None, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of: str | None,
+          jacobian_of: str | None, hessian_of: str | None, answers: str | None, seed: int) -> None:
     """Check every step numerically, or a formula of your own.
 
     Of a model or a formula: random values in float64, random sizes; gradients against differences.
@@ -244,16 +221,43 @@ def check(target: str, shapes: dict[str, str], wrt: tuple[str, ...], gradient_of
     \b
     Of a claimed derivative: is it right, and if not, what is wrong with it?
       symgrad check "X.T @ (X @ w - y)" --gradient-of "sum((X @ w - y)**2)" --wrt w
-          --shape X=n,d --shape w=d --shape y=n
+          --shape "X=n,d w=d y=n"
 
-    Exit status 1 if a step fails or the claim is wrong."""
+    \b
+    Of the answers of a class, a table with a header: name,formula
+      symgrad check --answers class.csv --gradient-of "sum((X @ w - y)**2)" --wrt w
+          --shape "X=n,d w=d y=n"
+
+    Exit status 1 if a step fails, or a claim is wrong."""
     asked = [(name, of) for name, of in (("gradient", gradient_of), ("jacobian", jacobian_of),
                                          ("hessian", hessian_of)) if of is not None]
     if len(asked) > 1:
         raise click.UsageError("give one of --gradient-of, --jacobian-of and --hessian-of")
-    good = _check_claim(target, *asked[0], shapes, wrt, seed) if asked else _check_steps(target, shapes, wrt, seed)
+    if (target is None) == (answers is None):
+        raise click.UsageError("give a model, a formula or a claim, or --answers FILE.csv" + " alone" * bool(answers))
+    if answers is not None and not asked:
+        raise click.UsageError("--answers needs the question: --gradient-of, --jacobian-of or --hessian-of, and --wrt")
+    if answers is not None:
+        good = _check_answers(answers, *asked[0], shapes, wrt, seed)
+    else:
+        assert target is not None
+        good = _check_one(target, asked, shapes, wrt, seed)
     if not good:
         click.get_current_context().exit(1)
+
+
+def _check_one(target: str, asked: list[tuple[str, str]], shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
+    return _check_claim(target, *asked[0], shapes, wrt, seed) if asked else _check_steps(target, shapes, wrt, seed)
+
+
+def _check_answers(path: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
+    from symgrad.shell.answers import answers
+
+    rows = answers(path, *commands.question(derivative, of, shapes, wrt), seed)
+    terminal.table(("name", "answer", "verdict"), [(a.name, a.formula, a.said) for a in rows], fold=("answer", "verdict"))
+    right = sum(a.right for a in rows)
+    terminal.say(f"{right} of {len(rows)} answers right", "" if right == len(rows) else "bold red")
+    return right == len(rows)
 
 
 def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
@@ -319,13 +323,6 @@ def info(target: str | None, shapes: dict[str, str]) -> None:
 
 def _target(argument: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> Target:
     return target(argument, shapes, wrt)
-
-
-def _write(output: str | None, text: str) -> None:
-    if output is None:
-        click.echo(text)
-        return
-    terminal.say(f"Wrote {write_whole(output, text.rstrip() + chr(10))}")
 
 
 def main() -> None:

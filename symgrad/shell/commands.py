@@ -73,8 +73,8 @@ def source(on: Target, backend: str, dtype: str) -> Source:
 # a claimed derivative ---------------------------------------------------------------------------------------
 
 
-def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> Verdict:
-    """Is `claim` the gradient, jacobian or hessian (`derivative`) of a formula or of the loss of a model file?"""
+def question(derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> tuple[sg.Tensor, dict[str, Any]]:
+    """The gradient, jacobian or hessian (`derivative`) of a formula or a model file's loss, and the names of claims."""
     on = target(of, shapes, wrt)
     if len(on.wrt) != 1:
         known = ", ".join(str(v.name) for v in on.wrt)
@@ -83,7 +83,12 @@ def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tu
     right = getattr(sg, derivative)(on.loss, variable)
     known_names = vocabulary(variable) | vocabulary(on.loss)
     others = {name: shape for name, shape in shapes.items() if name not in known_names}
-    return judge(claim, right, joined(known_names, others), seed)
+    return right, joined(known_names, others)
+
+
+def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> Verdict:
+    """Is `claim` the gradient, jacobian or hessian (`derivative`) of a formula or of the loss of a model file?"""
+    return judge(claim, *question(derivative, of, shapes, wrt), seed)
 
 
 def diagnosis_rows(verdict: Verdict) -> list[tuple[str, str]]:

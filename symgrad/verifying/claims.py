@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from symgrad.formulas.names import display_names, symbol_names
+from symgrad.formulas.spelling.glyphs import parse_name, unicode_name
+from symgrad.formulas.spelling.letters import latex_name
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
@@ -20,8 +22,10 @@ from symgrad.language.rearrange import broadcast_to
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.parser import readings
+from symgrad.reading.tex import is_tex
 from symgrad.reading.vocabulary import parse_shapes
 
+TURNED = r"ᵀ|\^\{\\top\}|\^\\top|\^T|\.T|'|⊤"  # ways to write a transpose
 REPAIRS = 40  # changes of a text that are tried
 
 
@@ -108,6 +112,7 @@ def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]
     try:
         nodes = list(ast.walk(source.tree()))
     except ParseError:
+        yield from _turned(text, names)
         return
     inner = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
     changes: list[tuple[str, str]] = []
@@ -125,6 +130,22 @@ def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]
             yield what, read(changed, names)
         except (ShapeError, ParseError):
             continue
+
+
+def _turned(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """The same for a formula as mathematicians write it: each matrix turned in its place."""
+    mark = r"^{\top}" if is_tex(text) else "ᵀ"
+    for name, tensor in names.items():
+        if getattr(tensor, "ndim", 0) != 2:
+            continue
+        spelled = {name, latex_name(parse_name(name)) if is_tex(text) else unicode_name(parse_name(name))}
+        for found in re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, spelled))})({TURNED})?(?![\w₀-₉])", text):
+            cut = found[0].removesuffix(found[1] or "")
+            what = f"{found[0]} must stand without its transpose" if found[1] else f"{cut} must be transposed"
+            try:
+                yield what, read(text[:found.start()] + cut + mark * (not found[1]) + text[found.end():], names)
+            except (ShapeError, ParseError):
+                continue
 
 
 def _put(text: str, source: OneLine, node: ast.AST, new: str) -> str:

@@ -1,0 +1,169 @@
+"""Shapes that nobody declared: what letters and operations leave open, if they leave one choice.
+
+A capital is a matrix, a small letter a vector, a Greek letter a number, unless the formula says otherwise. Each way of
+giving them axes is read with open sizes, which meet in products and sums (`values.py`); of the ways that fit, the one
+nearest to the custom is taken, if it is alone there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from symgrad.formulas.spelling.glyphs import GREEK
+from symgrad.graphs.errors import ParseError, SymgradError
+from symgrad.graphs.sizes import dim
+from symgrad.reading import calls
+from symgrad.reading import vocabulary as words
+from symgrad.reading.formula import RULES, unlabelled
+from symgrad.reading.grammar import OneLine
+from symgrad.reading.meaning import Meaning
+from symgrad.reading.openings import OPENINGS
+from symgrad.reading.pratt import Piece, Pratt
+from symgrad.reading.spellings import Spellings
+from symgrad.reading.tex import is_tex, tex_tokens
+from symgrad.reading.tokens import Lexeme, tokens_of
+from symgrad.reading.values import OpenSize, Worth, settled
+
+SIZES = "n d k m p q r h l j".split()
+NUMBERS = frozenset(("n", "m", "N", "T"))  # undeclared, they are sizes
+VECTORS = frozenset(("mu", "μ", "beta", "β", "theta", "θ"))
+MOST = 7  # names whose shapes are guessed
+NOT_NAMES = frozenset("I π pi 𝟏 ∇ ∂ True False None T axis keepdims if otherwise where".split())
+
+
+def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False) -> dict[str, str]:
+    """Shapes, as `sg.parse` takes them, for the names of a text that are not in `declared`.
+
+    `scalar` says that the formula must be a number. Raises ParseError where names may have several shapes, or none.
+
+    >>> guessed_shapes("sum((X @ w - y)**2) + lam * w @ w", {})
+    {'X': 'n,d', 'w': 'd', 'y': 'n', 'lam': ''}
+    """
+    source = OneLine(unlabelled(re.sub(r"[\t\r\n]", " ", text)))
+    functions = words.public_functions()
+    callables = calls.callables(functions)
+    tokens = tex_tokens(source) if is_tex(text) else tokens_of(source, callables)
+    symbols = words.parse_shapes(declared)
+    sizes = words.sizes_of(symbols.values())
+    names = _names(tokens, {*symbols, *sizes}, callables)
+    numbers = [name for name in names if name in NUMBERS]
+    names = [name for name in names if name not in NUMBERS]
+    if not names or any(map(keyword.iskeyword, names)):  # what is no formula is refused by who reads it
+        return {}
+    if len(names) > MOST:
+        raise ParseError(f"{len(names)} names have no shape: {', '.join(names)}; declare them with --shape")
+    tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers]), callables, OPENINGS).read(tokens)
+    ways: dict[int, list[dict[str, str]]] = {}
+    fault: SymgradError | None = None
+    custom = [_custom(name) for name in names]
+    for ranks in sorted(itertools.product((0, 1, 2), repeat=len(names)), key=lambda each: _cost(each, custom)):
+        cost = _cost(ranks, custom)
+        if any(usual == 2 and rank == 0 for rank, usual in zip(ranks, custom, strict=True)):
+            continue  # a capital is no number
+        if ways and cost > min(ways):
+            break
+        attempt = _Attempt(source, symbols, sizes, dict(zip(names, ranks, strict=True)), numbers)
+        try:
+            shapes = attempt.shapes(tree, scalar)
+            ways.setdefault(cost, []).append(shapes)
+        except (SymgradError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            if not fault and isinstance(error, SymgradError):
+                fault = error
+    if not ways:
+        tried = ", ".join(f"{name} {WORDS[rank]}" for name, rank in zip(names, custom, strict=True))
+        raise ParseError(f"the shapes of {', '.join(names)} cannot be guessed; with {tried}: {fault}\n"
+                         "Declare them: --shape \"X=n,d w=d\"")
+    found = ways[min(ways)]
+    if len(found) > 1:
+        first, second = (_said(each) for each in found[:2])
+        raise ParseError(f"the formula does not say whether {first}, or {second}; declare one with --shape")
+    return found[0]
+
+
+WORDS = ("a number", "a vector", "a matrix")
+
+
+def _said(shapes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} is {WORDS[len(shape.split(',')) if shape else 0]}" for name, shape in shapes.items())
+
+
+def _names(tokens: Sequence[Lexeme], known: set[str], callables: frozenset[str]) -> list[str]:
+    """The names of a text that nobody declared, in order."""
+    spelled = Spellings(known)
+    found: dict[str, None] = {}
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1] if place else None
+        if token.kind != "word" or (before and before.kind == "sign" and before.text == "."):
+            continue
+        after = [*tokens[place + 1:place + 2], Lexeme("end", "", 0)][0]
+        called = after.kind == "sign" and after.text == "(" and token.text in callables
+        keyword = after.kind == "sign" and after.text == "="
+        module = token.text in words.MODULES and after.text == "."
+        if called or keyword or module or token.text in NOT_NAMES or spelled.find(tokens, place):
+            continue
+        sub = after.text if after.kind == "sub" and re.fullmatch(r"\w+", after.text) else ""
+        found[f"{token.text}_{sub}" if sub else token.text] = None
+    return list(found)
+
+
+def _custom(name: str) -> int:
+    """The number of axes that a letter has by custom."""
+    base = re.split(r"[_^\d]", name)[0]
+    if base in VECTORS:
+        return 1
+    if base in GREEK or base == "lam" or "α" <= base[:1] <= "ω":
+        return 0
+    return 2 if base[:1].isupper() else 1
+
+
+def _cost(ranks: Sequence[int], custom: Sequence[int]) -> int:
+    """How far from the custom: a letter that is a number after all is nearer than one that is a matrix."""
+    away = [rank - usual for rank, usual in zip(ranks, custom, strict=True)]
+    return sum(-2 * each if each < 0 else 3 * each for each in away)
+
+
+class _Attempt:
+    """Names with so many axes each, of open sizes."""
+
+    def __init__(self, source: OneLine, symbols: Mapping[str, Any], sizes: Mapping[str, Any], ranks: Mapping[str, int],
+                 numbers: Sequence[str]) -> None:
+        self.functions = words.public_functions()
+        self.free = [x for x in SIZES if x not in sizes and x not in ranks and x not in symbols]
+        self.axes = {name: tuple(OpenSize(name, 0) for _ in range(rank)) for name, rank in ranks.items()}
+        self.m = Meaning(source, symbols, sizes, self.functions, RULES)
+        self.numbers = numbers
+        for name, axes in self.axes.items():
+            self.m.symbols[name] = Worth(axes, partial(self.built, name))
+        for name in numbers:
+            self.m.symbols[name] = dim(name)
+
+    def built(self, name: str) -> Any:
+        return self.functions["data"](name, self.closed(name))
+
+    def closed(self, name: str) -> tuple[Any, ...]:
+        """The sizes of a name; those still open get letters."""
+        for axis in self.axes[name]:
+            size = settled(axis)
+            if isinstance(size, OpenSize):
+                size.is_ = dim(self.free.pop(0))
+        return tuple(settled(axis) for axis in self.axes[name])
+
+    def shapes(self, tree: Piece, scalar: bool) -> dict[str, str]:
+        value = self.m.whole(tree)
+        for name in self.axes:
+            self.closed(name)
+        tensor = value.tensor()
+        if scalar and tensor.shape:
+            raise ParseError(f"the formula has shape {tensor.shape}; a gradient is that of a number")
+        found = {name: self.closed(name) for name in self.axes}
+        if any(size == 1 for shape in found.values() for size in shape):
+            raise ParseError("a vector of one entry is no guess")
+        used = {str(size) for shape in found.values() for size in shape}
+        if not set(self.numbers) <= used | {str(s) for t in self.m.symbols.values() if hasattr(t, "over") for s in t.shape}:
+            raise ParseError(f"{', '.join(self.numbers)}: a size that no name has; declare it with --shape")
+        return {name: ",".join(map(str, shape)) for name, shape in found.items()}

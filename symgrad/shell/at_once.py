@@ -1,0 +1,107 @@
+"""`symgrad gradient|jacobian|hessian`: one formula, at once, with shapes guessed where nobody gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import click
+
+import symgrad as sg
+from symgrad.files import check_place
+from symgrad.formulas.names import shape_text
+from symgrad.formulas.spelling.glyphs import parse_name, unicode_name
+from symgrad.formulas.spelling.letters import latex_name
+from symgrad.graphs.errors import DifferentiationError, SymgradError
+from symgrad.reading.guessing import guessed_shapes
+from symgrad.shell.arguments import Claim, form_of, on_target, write_out
+from symgrad.shell.target import Target, is_file_name, target
+
+SUFFIXES = {".txt": "unicode", ".tex": "latex", ".mml": "mathml"}
+FORMS: Mapping[str, Callable[[sg.Tensor], str]] = {
+    "unicode": str, "latex": lambda t: t.latex(), "pretty": lambda t: t.pretty(), "mathml": lambda t: t.mathml()}
+LABELS = {"gradient": ("∇_{0} L", r"\nabla_{{{0}}} L"), "jacobian": ("∂y/∂{0}", r"\frac{{\partial y}}{{\partial {0}}}"),
+          "hessian": ("∂²L/∂{0}∂{1}", r"\frac{{\partial^2 L}}{{\partial {0}\, \partial {1}}}")}
+
+
+def found(what: str, argument: str, shapes: Mapping[str, str], wrt: tuple[str, ...]) -> tuple[Target, dict[str, str]]:
+    """The target of a command, and the shapes that were guessed for it."""
+    guessed: dict[str, str] = {}
+    if argument.strip() and not (is_file_name(argument) and not shapes):
+        guessed = guessed_shapes(argument, shapes, what != "jacobian")
+    return target(argument, {**shapes, **guessed}, wrt), guessed
+
+
+def derivatives(what: str, on: Target) -> list[tuple[tuple[str, ...], sg.Tensor]]:
+    """Derivatives by the variables of a target, with the names of those; a Hessian has a block for each pair."""
+    variables = list(on.wrt)
+    if not variables:
+        raise SymgradError("there is nothing to differentiate by; name a variable with --wrt")
+    names = [str(v.name) for v in variables]
+    if what != "hessian":
+        derive = sg.gradient if what == "gradient" else sg.jacobian
+        return [((name,), derive(on.loss, v)) for name, v in zip(names, variables, strict=True)]
+    if on.loss.ndim:
+        raise DifferentiationError(f"a Hessian is that of a number; the formula has shape {shape_text(on.loss.shape)}")
+    return [((a, b), sg.hessian(on.loss, x, y)) for i, (a, x) in enumerate(zip(names, variables, strict=True))
+            for b, y in list(zip(names, variables, strict=True))[i:]]
+
+
+def lines(what: str, on: Target, form: str) -> str:
+    """The formula of a derivative, or one line for each variable, with its name in front."""
+    made = derivatives(what, on)
+    if len(made) == 1 or form == "mathml":
+        return "\n".join(FORMS[form](t) for _, t in made)
+    tex = form == "latex"
+    spell = (lambda name: latex_name(parse_name(name))) if tex else (lambda name: unicode_name(parse_name(name)))
+    label = LABELS[what][tex]
+    gap = "\n" if form == "pretty" else " "
+    return "\n".join(f"{label.format(*map(spell, names))} ={gap}{FORMS[form](t)}" for names, t in made)
+
+
+def said(guessed: Mapping[str, str]) -> str:
+    """What was guessed, in one line."""
+    shapes = [f"{name} = {shape.replace(',', ' × ') or 'a number'}" for name, shape in guessed.items()]
+    return f"Guessed: {', '.join(shapes)}; --shape says otherwise."
+
+
+def _command(what: str, helped: str) -> click.Command:
+    def run(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str | None, output: str | None) -> None:
+        if output:
+            check_place(output)
+            form = form or form_of(output, SUFFIXES)
+        on, guessed = found(what, target, shapes, wrt)
+        text = lines(what, on, form or "unicode")
+        if guessed:
+            click.echo(said(guessed), err=True)
+        write_out(output, text)
+
+    run.__doc__ = helped
+    form = click.option("--format", "form", type=click.Choice(list(FORMS)),
+                        help="How to write it; otherwise by the suffix of -o, or unicode.")
+    out = click.option("-o", "--output", metavar="FILE", help="Write to this file (.txt .tex .mml).")
+    return click.command(what, cls=Claim)(on_target(form(out(run))))
+
+
+GUESSES = """Shapes that nobody gives are guessed, where letters and operations leave one choice: capitals are matrices,
+    small letters vectors, Greek letters numbers; what was guessed is told on standard error."""
+COMMANDS = (
+    _command("gradient", f"""Print a gradient, at once.
+
+    \b
+      symgrad gradient "sum((X @ w - y)**2)" --wrt w
+      symgrad gradient "‖X w - y‖² + λ ‖w‖²" --wrt w --format latex
+
+    {GUESSES}"""),
+    _command("jacobian", f"""Print a Jacobian, in numerator layout: the shape of the formula, then that of the variable.
+
+    \b
+      symgrad jacobian "softmax(z)"
+
+    {GUESSES}"""),
+    _command("hessian", f"""Print a Hessian; of several variables, the block of each pair.
+
+    \b
+      symgrad hessian "sum(log(1 + exp(X @ w)))" --wrt w
+
+    {GUESSES}"""),
+)

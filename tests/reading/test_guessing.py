@@ -1,0 +1,41 @@
+"""Shapes that nobody declared: guessed where letters and operations leave one choice, refused where they do not."""
+
+import pytest
+
+import symgrad as sg
+from symgrad.reading.guessing import guessed_shapes
+
+
+@pytest.mark.parametrize("text, shapes", [
+    ("sum((X @ w - y)**2)", {"X": "n,d", "w": "d", "y": "n"}),
+    ("np.sum((X @ w - y)**2)/n + lam * w @ w", {"X": "n,d", "w": "d", "y": "n", "lam": ""}),
+    ("‖X w - y‖² + λ ‖w‖²", {"X": "n,d", "w": "d", "y": "n", "λ": ""}),
+    (r"\lVert X w - y \rVert^2", {"X": "n,d", "w": "d", "y": "n"}),
+    ("x' A x", {"x": "n", "A": "n,n"}), ("x @ A @ x", {"x": "n", "A": "n,n"}),
+    ("trace(A @ X @ B)", {"A": "n,d", "X": "d,k", "B": "k,n"}), ("logdet(S)", {"S": "n,n"}),
+    ("(x - mu) @ inv(S) @ (x - mu)", {"x": "n", "mu": "n", "S": "n,n"}),
+    ("x**2", {"x": ""}), ("a x² + b x + c", {"a": "", "x": "", "b": "", "c": ""}),
+    ("-log(sigmoid(w @ x + b))", {"w": "n", "x": "n", "b": ""}), ("c * sum(x)", {"c": "", "x": "n"}),
+    ("sum(Y * log_softmax(X @ W, axis=1))", {"Y": "n,d", "X": "n,k", "W": "k,d"}),
+    ("sum((R - U @ V.T)**2)", {"R": "n,d", "U": "n,k", "V": "d,k"}),
+])
+def test_shapes_of_numbers(text, shapes):
+    found = guessed_shapes(text, {}, scalar=True)
+    assert found == shapes
+    assert sg.parse(text, **found).shape == ()
+
+
+def test_what_is_declared_stays_and_leaves_its_sizes():
+    assert guessed_shapes("sum((X @ w - y)**2)", {"X": "m,3"}, scalar=True) == {"w": "3", "y": "m"}
+    assert guessed_shapes("sum(x)", {"x": "3"}) == {}
+
+
+@pytest.mark.parametrize("text, message", [
+    ("softmax(z)", "the shapes of z cannot be guessed; with z a vector: the formula has shape (n,); a gradient is that of a number"),
+    ("a + b + c + d + f + g + h + j", "8 names have no shape: a, b, c, d, f, g, h, j; declare them with --shape"),
+    ("sum(x)/m", "the shapes of x cannot be guessed; with x a vector: m: a size that no name has; declare it with --shape"),
+])
+def test_refusals(text, message):
+    with pytest.raises(sg.ParseError) as caught:
+        guessed_shapes(text, {}, scalar=True)
+    assert str(caught.value).split("\n")[0] == message

@@ -1,0 +1,88 @@
+"""`symgrad gradient|jacobian|hessian` and `symgrad check --answers`."""
+
+import pytest
+from click.testing import CliRunner
+
+from symgrad.shell.cli import cli
+
+FORMULA = "sum((X @ w - y)**2)"
+SHAPES = ["--shape", "X=n,d w=d y=n"]
+
+
+def call(*args):
+    result = CliRunner().invoke(cli, list(args))
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("args, printed", [
+    (("gradient", FORMULA, *SHAPES, "--wrt", "w"), "2 Xᵀ (X w - y)\n"),
+    (("hessian", FORMULA, *SHAPES, "--wrt", "w"), "2 Xᵀ X\n"),
+    (("jacobian", "softmax(z)", "--shape", "z=n"), "diag(softmax(z)) - softmax(z) softmax(z)ᵀ\n"),
+    (("gradient", FORMULA, *SHAPES, "--wrt", "w", "--format", "latex"), "2 X^{\\top} (X w - y)\n"),
+    (("gradient", "-x @ x", "--shape", "x=3"), "-2 x\n"),
+    (("gradient", FORMULA, "--wrt", "w"), "Guessed: X = n × d, w = d, y = n; --shape says otherwise.\n2 Xᵀ (X w - y)\n"),
+    (("hessian", "(w @ x)**2", "--shape", "w=n x=n", "--wrt", "x,w"),
+     "∂²L/∂x∂x = 2 w wᵀ\n∂²L/∂x∂w = 2 ((wᵀ x) I + w xᵀ)\n∂²L/∂w∂w = 2 x xᵀ\n"),
+    (("gradient", "u @ v", "--shape", "u=n v=n", "--format", "latex"), "\\nabla_{u} L = v\n\\nabla_{v} L = u\n"),
+])
+def test_one_formula_at_once(args, printed):
+    assert call(*args) == (0, printed)
+
+
+def test_mathml_and_several_lines_and_a_file(tmp_path):
+    assert "<math" in call("gradient", FORMULA, *SHAPES, "--wrt", "w", "--format", "mathml")[1]
+    assert call("gradient", FORMULA, *SHAPES, "--wrt", "w", "--format", "pretty")[0] == 0
+    code, said = call("gradient", FORMULA, *SHAPES, "--wrt", "w", "-o", str(tmp_path / "g.tex"))
+    assert code == 0 and "Wrote" in said
+    assert (tmp_path / "g.tex").read_text(encoding="utf-8") == "2 X^{\\top} (X w - y)\n"
+
+
+@pytest.mark.parametrize("args, message", [
+    (("gradient", "softmax(z)"), "a gradient is that of a number"),
+    (("hessian", "X @ w", "--shape", "X=n,d w=d"), "a Hessian is that of a number; the formula has shape (n,)"),
+    (("gradient", FORMULA, "--wrt", "q"), "no --shape declares 'q'"),
+    (("gradient", FORMULA, "--shape", "X=n,d w=d X=n"), "X is declared twice"),
+    (("gradient", FORMULA, "--wrt", "w", "-o", "g.doc"), ".doc is no format of this command"),
+    (("gradient", "import os"), "'import' is a word of Python's own"),
+])
+def test_refusals_are_one_message(args, message):
+    code, said = call(*args)
+    assert code == 2 and message in said and "Traceback" not in said
+
+
+ANSWERS = """name,formula
+Ada,2 Xᵀ (X w - y)
+Bob,X.T @ (X @ w - y)
+Cyd,"2 * np.dot(X.T, X @ w - y)"
+Dan,2 X (X w - y)
+Eve,2 Z^T (X w - y)
+Fay,
+"""
+
+
+def test_answers_of_a_class(tmp_path):
+    file = tmp_path / "class.csv"
+    file.write_text(ANSWERS, encoding="utf-8")
+    code, said = call("check", "--answers", str(file), "--gradient-of", FORMULA, "--wrt", "w", *SHAPES)
+    rows = {line.split()[0]: line for line in said.splitlines() if line.strip()}
+    assert code == 1 and "2 of 6 answers right" in said
+    assert rows["Ada"].endswith("right") and rows["Cyd"].endswith("right") and "no answer" in rows["Fay"]
+    assert "the claim is 1/2 times the right formula" in rows["Bob"] and "'Z' is not declared" in " ".join(said.split())
+    assert "X must be transposed" in " ".join(said.split())
+    file.write_text("who;answer\nAda;2 X' (X w - y)\n", encoding="utf-8")
+    assert call("check", "--answers", str(file), "--gradient-of", FORMULA, "--wrt", "w", *SHAPES)[0] == 0
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", "is empty"), ("a b\n1 2\n", "its first line is a header"), ("name,mark\nAda,1\n", "has no column 'formula'"),
+    ("formula,name\nmax(a,0),Ada\n", "line 2"),
+])
+def test_a_file_that_is_no_table(tmp_path, text, message):
+    (tmp_path / "class.csv").write_text(text, encoding="utf-8")
+    code, said = call("check", "--answers", str(tmp_path / "class.csv"), "--gradient-of", FORMULA, "--wrt", "w", *SHAPES)
+    assert code == 2 and message in " ".join(said.split())
+
+
+def test_answers_need_a_question():
+    assert "--answers needs the question" in call("check", "--answers", "class.csv")[1]
+    assert "or --answers FILE.csv" in call("check")[1]
