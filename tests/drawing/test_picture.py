@@ -280,6 +280,11 @@ def test_formulas_are_typeset_or_fall_back_to_the_label():
     assert len(typeset.rules) == 2      # of the fraction and of the root
 
 
+def test_bars_around_low_formulas_do_not_grow():
+    low, high = (formula(rf"\left\lVert {inner} \right\rVert", 13.0) for inner in ("a^{2} - y", r"\frac{a}{y}"))
+    assert low.ascent + low.descent < 1.4 * 13 < high.ascent + high.descent
+
+
 # SVG
 
 

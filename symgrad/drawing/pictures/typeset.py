@@ -23,6 +23,7 @@ FONT_STACK = "'DejaVu Sans', Verdana, 'Segoe UI', sans-serif"
 LINE = 1.3      # distance of baselines, in font sizes
 ASCENT = 0.82   # of a line, in font sizes; capitals (0.73) then stand near the middle, superscripts fit
 DESCENT = 0.22
+BAR, TALL = "\N{DOUBLE VERTICAL LINE}", ("mfrac", "munder", "mover", "munderover", "mtable", "msqrt")
 LIMITS = "\N{N-ARY SUMMATION}\N{N-ARY PRODUCT}"
 
 
@@ -133,6 +134,7 @@ def formula(latex: str, size: float) -> TypesetFormula | None:
 def _shallow(math: Any) -> Any:
     """MathML without rows of one element: ziamath lays every row out twice, rows in rows four times.
 
+    Bars around what is no taller than a letter stay as they are: stretched, they are put together of pieces that show.
     Indices of a sum stand below and above it between brackets, too: as subscripts they make ziamath's bracket a
     hundred lines tall.
     """
@@ -141,6 +143,10 @@ def _shallow(math: Any) -> Any:
         math.remove(row)
         math.extend(list(row))
     for parent in math.iter():
+        bars = [child for child in parent if _tag(child) == "mo" and child.text == BAR]
+        if bars and not any(_tag(each) in TALL for each in parent.iter()):
+            for bar in bars:
+                bar.set("stretchy", "false")
         if _tag(parent) in ("msub", "msup", "msubsup"):
             for place, child in enumerate(list(parent)):
                 while _tag(child) == "mrow" and len(child) == 1:
