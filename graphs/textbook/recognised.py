@@ -114,6 +114,10 @@ def _pair(operands: Sequence[Node], labels: Sequence[tuple[int, ...]]) -> tuple[
     """Two factors that are one function: the place of the divisor, of the numerator, the function, its weight."""
     for i, divisor in enumerate(operands):
         below = row_of(divisor, "reciprocal")
+        mine = labels[i]
+        if below is not None and 1 in below.shape:  # of a sum that has a name and kept its axis
+            mine = tuple(x for x, size in zip(mine, below.shape, strict=True) if size != 1)
+            below = contract([bare(below)], [labels[i]], mine)
         total = None if below is None else exponential_sum(below)
         cosine = None if below is None else row_of(below, "cosh")
         target = row_of(divisor, "sigmoid")
@@ -125,7 +129,7 @@ def _pair(operands: Sequence[Node], labels: Sequence[tuple[int, ...]]) -> tuple[
                 return i, j, elementwise("tanh", [cosine]), ONE
             if z is None:
                 continue
-            if total is not None and total[0] is z and labels[i] == tuple(
+            if total is not None and total[0] is z and mine == tuple(
                     x for a, x in enumerate(labels[j]) if a not in total[1]):
                 return i, j, softmax(z, total[1]), inverse(total[2])
             if target is scale(z, MINUS) and labels[i] == labels[j]:
