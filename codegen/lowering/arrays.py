@@ -69,6 +69,11 @@ def signed(by: Weight) -> tuple[int, Weight]:
     return (-1, Weight(-number, by.factor)) if number < 0 else (1, by)
 
 
+def _is_own_inverse(item: tuple[Any, ...]) -> bool:
+    """A whole axis, as it is or from the end."""
+    return item == ALL or item[:4] == ("slice", None, None, -1)
+
+
 def _compose(inner: Sequence[tuple[Any, ...]], outer: Sequence[tuple[Any, ...]]) -> tuple[Any, ...] | None:
     """Two basic indexings as one; None where the second drops an axis that the first stretched or reversed."""
     result: list[tuple[Any, ...]] = []
@@ -188,6 +193,8 @@ class Arrays:
             joined = _compose(e.attrs[0], items)
             if joined is not None:
                 return self.make(acts.INDEX, e.args, (joined,), tuple(shape), e.kind)
+        if e.op is acts.INDEX and e.attrs[0] == tuple(items) and all(map(_is_own_inverse, items)):
+            return e.args[0]
         return self.make(acts.INDEX, [e], (tuple(items),), tuple(shape), e.kind)
 
     def align(self, e: Expr, labels: Sequence[Any], target: Sequence[Any]) -> Expr:

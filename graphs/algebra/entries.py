@@ -90,6 +90,33 @@ def pad(node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) 
     return _affine(ops.PAD, node, starts, steps, shape)
 
 
+def is_flip(node: Node, axis: int) -> bool:
+    """Is it another node with one whole axis from the end?"""
+    length = node.shape[axis]
+    return node.op is ops.SLICE and node.attrs[0][axis] == (length - 1, -1) and node.operands[0].shape[axis] == length
+
+
+def flipped(node: Node, axis: int) -> Node:
+    """x[::-1] along an axis."""
+    at = range(len(node.shape))
+    starts = [node.shape[a] - 1 if a == axis else 0 for a in at]
+    return slices(node, starts, [-1 if a == axis else 1 for a in at], node.shape)
+
+
+def _turned_sums(node: Node, spec: tuple[tuple[Size, int], ...], shape: Shape) -> Node | None:
+    """Running sums that are flipped run the other way: cumsum(x[::-1])[::-1] is one, from the end, and so is its flip."""
+    if node.op is not ops.CUMSUM:
+        return None
+    (inner,), (axis, reverse) = node.operands, node.attrs
+    length = inner.shape[axis]
+    if spec[axis] != (length - 1, -1) or shape[axis] != length or not (reverse or is_flip(inner, axis)):
+        return None
+    back = flipped(inner, axis)
+    sums = make(ops.CUMSUM, (back,), (axis, not reverse), back.shape, node.dtype)
+    return slices(sums, [0 if a == axis else start for a, (start, _) in enumerate(spec)],
+                  [1 if a == axis else step for a, (_, step) in enumerate(spec)], shape)
+
+
 def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int], shape: Shape) -> Node:
     spec = tuple(zip(starts, steps, strict=True))
     touched = [a for a, each in enumerate(spec) if each != (0, 1) or shape[a] != node.shape[a]]
@@ -99,6 +126,9 @@ def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int]
         inner = node.attrs[0]
         begins = [first + step * start for (start, _), (first, step) in zip(spec, inner, strict=True)]
         return _affine(op, node.operands[0], begins, [a * b for (_, a), (_, b) in zip(spec, inner, strict=True)], shape)
+    turned = _turned_sums(node, spec, shape) if op is ops.SLICE else None
+    if turned is not None:
+        return turned
     view = under(node, touched)
     if view is None:
         return make(op, (node,), (spec,), shape, node.dtype)

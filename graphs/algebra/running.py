@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import scale, zeros
-from symgrad.graphs.algebra.entries import under
+from symgrad.graphs.algebra.entries import flipped, is_flip, under
 from symgrad.graphs.node import INTEGER, REAL, Node, make
 from symgrad.graphs.sizes import Size
 
@@ -34,6 +34,8 @@ def multiply(x: Node, axis: int, order: int = 0) -> Node:
 def cumsum(x: Node, axis: int, reverse: bool = False) -> Node:
     """Running sums along `axis`, from the front or (reverse) from the end."""
     dtype = REAL if x.dtype == REAL else INTEGER
+    if reverse and is_flip(x, axis):
+        return flipped(cumsum(flipped(x, axis), axis), axis)
     return _along(x, axis, lambda small, place: make(ops.CUMSUM, (small,), (place, reverse), small.shape, dtype))
 
 

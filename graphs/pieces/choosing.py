@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, depends
-from symgrad.graphs.pieces.uses import MANY, added_up, is_partial, solid, squared, used
+from symgrad.graphs.pieces.uses import MANY, added_up, is_multiple, is_partial, solid, squared, used
 from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
@@ -138,6 +138,8 @@ def _product(node: Node, parameters: Collection[Node], uses: dict[Node, list[Nod
 
 def _made_of(node: Node, linear: list[Node], depth: int = 3) -> bool:
     """Is a term such as logsumexp(W x), beside W x, a function of one of `linear`? A few operations are looked through."""
+    while len(node.operands) == 1 and (node.op in (ops.VIEW, ops.NAMED) or is_multiple(node)):
+        (node,) = node.operands
     return depth > 0 and any(o in linear or _made_of(o, linear, depth - 1) for o in node.operands)
 
 

@@ -25,6 +25,7 @@ from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.pieces.statistics import mean_of, with_statistics
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
@@ -112,13 +113,20 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     variables = _wanted(target, wrt)
     (root,) = READ.forms([shown(target)], [x.node for x in variables if x.node.op not in ops.GIVEN])
-    loss, weight, over = _split(root, target)
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
+    own = [*names.values(), *(n.attrs[0] for n in topological([root]) if n.op is ops.NAMED)]
+
+    def read(node: Node) -> Node:
+        return with_statistics(node, letters_of(own, ()), [x.node for x in variables])
+
+    root = read(root)
+    loss, weight, over = _split(root, target)
     name = _loss_name(root, target, weight is not None or target.over is not None, names)
     found = boxes(loss, names, name, keep=[x.node for x in variables], order=written_order([target], [loss]))
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
                   over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
-                  letters_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]))
+                  letters_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]),
+                  {box.leaf: of for box in found if (of := mean_of(box.local)) is not None})
     steps = forward(found, world)
     steps += backward(found, world, steps)
     means = [s for s in steps if s.kind == "backward" and s.batch is not None]
@@ -128,7 +136,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
                           weight=weight, world=world))
     return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
-                      names, _as_written(target, loss, found))
+                      names, _as_written(target, read(target.node), loss, found))
 
 
 def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:
@@ -143,9 +151,9 @@ def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:
     return loss, weight, over
 
 
-def _as_written(y: Tensor, loss: Node, found: Sequence[Box]) -> Node | None:
+def _as_written(y: Tensor, root: Node, loss: Node, found: Sequence[Box]) -> Node | None:
     """The loss as the user wrote it, over the boxes that stand there too; None where that is what is derived."""
-    written, _, _ = _split(y.node, y)
+    written, _, _ = _split(root, y)
     if written is loss or written.shape != loss.shape:
         return None
     memo = {box.node: box.leaf for box in found[:-1]}

@@ -109,7 +109,8 @@ class Html:
         return parts
 
     def answers(self, block: Answers) -> list[str]:
-        return [f'<p class="sg-answer">{formula_of(each)}</p>' for each in block.formulas]
+        note = [f"<p>{block.note.capitalize()}:</p>"] if block.note else []
+        return [*note, *(f'<p class="sg-answer">{formula_of(each)}</p>' for each in block.formulas)]
 
     def written(self, block: Written) -> list[str]:
         return ["<p>As written,</p>", formula_of(block.formula), f"<p>{STABLE}.</p>"]

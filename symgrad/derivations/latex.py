@@ -66,7 +66,8 @@ class Latex:
                 said + JACOBIANS + (total if block.total else "")]
 
     def answers(self, block: Answers) -> list[str]:
-        return [self.displayed(each) for each in block.formulas]
+        note = [rf"\noindent {block.note.capitalize()}:"] if block.note else []
+        return [*note, *(self.displayed(each) for each in block.formulas)]
 
     def written(self, block: Written) -> list[str]:
         return [f"\\noindent As written,\n{self.displayed(block.formula)}\n\\noindent {STABLE}."]

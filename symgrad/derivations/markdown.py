@@ -43,7 +43,7 @@ class Markdown:
                 ] if block.total else parts
 
     def answers(self, block: Answers) -> list[str]:
-        return [displayed(each) for each in block.formulas]
+        return [*([f"{block.note.capitalize()}:"] if block.note else []), *map(displayed, block.formulas)]
 
     def written(self, block: Written) -> list[str]:
         return ["As written,", displayed(block.formula), f"{STABLE}."]

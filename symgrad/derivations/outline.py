@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from symgrad.calculus.derivatives import read_gradient
 from symgrad.derivations import text
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
@@ -21,7 +20,9 @@ from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.rendering import render
 from symgrad.formulas.spelling.letters import for_tex
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, transpose
+from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 from symgrad.graphs.textbook.normal import textbook
 
@@ -29,7 +30,8 @@ TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
 STABLE = "the form derived here is the same, and stable"
 JACOBIANS = "Jacobians are in numerator layout."
-BOXES, ANSWER = 16, 100  # of a graph, and characters of a gradient, that are stated as one formula before the steps
+BOXES, ANSWER = 32, 100  # of a graph, and characters of a gradient, that are stated as one formula before the steps
+BRIEF = 60  # characters of a gradient up to which it is stated in symbols alone
 LONGEST = 200  # characters of a loss as it was written
 
 
@@ -49,6 +51,12 @@ class Answers:
     """What is found in the end, each gradient as one formula: the first thing that a reader wants."""
 
     formulas: tuple[str, ...]
+    by_steps: bool = False  # long ones are written in the names of the steps
+
+    @property
+    def note(self) -> str:
+        """What the names are; may be empty."""
+        return "in the names of the steps" if self.by_steps else ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     last = d.graph[-1]
     total = "" if d.weight is None else _total(d, style)
     blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, total)]
-    blocks += [Answers(formulas) for formulas in [_answers(d, style)] if formulas]
+    blocks += [answers for answers in [_answers(d, style)] if answers]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
     blocks.append(Laws(tuple(laws(d.steps, style))))
@@ -191,21 +199,41 @@ def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
         text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
 
 
-def _answers(d: Transcript, style: str) -> tuple[str, ...]:
-    """The gradients, each as one formula; none where they are not short enough to be one."""
+def _answers(d: Transcript, style: str) -> Answers | None:
+    """The gradients, each as one formula, in the names of the steps where one is long; none that no line holds."""
     if len(d.graph) > BOXES:
-        return ()
+        return None
     loss, names = subject(d, style)
-    found = []
-    for x, name in zip(d.wrt, names, strict=True):
-        node = read_gradient(d.y, x).node
-        taken = d.steps[0].world.taken
-        plain = render(node, names=d.names, taken=taken)
-        if ", where " in plain or len(plain) > ANSWER:
-            return ()
-        shown = plain if style == "unicode" else for_tex(render(node, names=d.names, style=style, taken=taken))
-        found.append(f"{text.nabla(name, loss, style)} = {shown}")
-    return tuple(found)
+    nodes = d.gradients
+    taken = d.steps[0].world.taken
+
+    def rendered(known: Mapping[Node, str], style: str) -> list[str]:
+        return [render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
+                for node in nodes]
+
+    known: Mapping[Node, str] = d.names
+    plain = rendered(known, "unicode")
+    by_steps = max(map(len, plain)) > BRIEF
+    if by_steps:
+        others = {**_step_names(d), **d.names}
+        short = rendered(others, "unicode")
+        by_steps = sum(map(len, short)) < sum(map(len, plain))
+        known, plain = (others, short) if by_steps else (known, plain)
+    if any(", where " in each or len(each) > ANSWER for each in plain):
+        return None
+    shown = plain if style == "unicode" else map(for_tex, rendered(known, style))
+    return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, shown, strict=True)),
+                   by_steps)
+
+
+def _step_names(d: Transcript) -> dict[Node, str]:
+    """The names of computed values, as they were written and as a textbook writes them."""
+    found: dict[Node, str] = {}
+    for box in d.graph[:-1]:
+        if not box.is_given:
+            inner = box.node.operands[0] if box.node.op is ops.NAMED else box.node
+            found |= {n: box.name for n in (inner, textbook(inner), box.node) if n.op not in ops.GIVEN}
+    return found
 
 
 def _total(d: Transcript, style: str) -> str:

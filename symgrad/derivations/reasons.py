@@ -8,7 +8,8 @@ from symgrad.derivations.transcript import Stage
 from symgrad.formulas.spelling.letters import grouped
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
+from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
+from symgrad.graphs.pieces.statistics import Means, role
 from symgrad.graphs.weights import ONE
 
 MOST = 6  # references of one step
@@ -31,13 +32,14 @@ def reason(step: Stage, style: str) -> Sentence:
     if step.kind == "use":
         return "by way of ", name(step.consumers[0].leaf)
     if step.kind == "forward":
-        return (_forward(box),)
+        return (_forward(box, step.world.means),)
     users = step.consumers
     if len(users) > 1:
         return f"sum over the {len(users)} uses of ", name(box.leaf)
     (user,) = users
     if user.kind == "output":
-        return ("gradient of the loss",)
+        bare = step.node.operands[0] if step.node.op is ops.ADD and len(step.node.operands) == 1 else step.node
+        return ("gradient of the loss" + ": responsibilities" * (bare.op is ops.SOFTMAX),)
     if (row := row_of(user)) is not None:
         times = "times its derivative" if is_number(box) else "diagonal Jacobian"
         return (f"through {row.replace('_', ' ')}: {times}",)
@@ -61,16 +63,35 @@ def _multiplied(user: Box, box: Box) -> Node | None:
     return None
 
 
-def _forward(box: Box) -> str:
-    if box.kind == "affine":
-        return "affine layer"
+def _forward(box: Box, means: Means) -> str:
     if box.kind == "activation":
         row = row_of(box)
         return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
     if box.kind == "output":
         return "loss"
+    if _is_residual(box.local):
+        return "residual"
+    if box.kind == "affine":
+        return "affine layer"
     rows = box.local.op is ops.SOFTMAX and len(box.leaf.shape) > 1 + samples_of(box)
-    return "softmax of each row" if rows else "definition"
+    return "softmax of each row" if rows else role(box.local, means) or "definition"
+
+
+def _is_residual(local: Node) -> bool:
+    """What is computed less the data, or the other way round."""
+    if local.op is not ops.ADD or len(local.operands) < 2:
+        return False
+    signs = {given: {by.number > 0 for o, by in zip(local.operands, local.attrs[0], strict=True) if _is_data(o) is given}
+             for given in (True, False)}
+    return all(len(found) == 1 for found in signs.values()) and signs[True] != signs[False] and any(
+        o.op is ops.EINSUM for o in local.operands)
+
+
+def _is_data(node: Node) -> bool:
+    """Data of a user, repeated perhaps along an axis."""
+    while node.op is ops.VIEW and len(node.operands) == 1:
+        (node,) = node.operands
+    return node.op is ops.INPUT and node.attrs[0].kind == "data" and node.attrs[0].owner != LEAF
 
 
 def references(step: Stage) -> Sentence:

@@ -20,6 +20,7 @@ from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
+from symgrad.graphs.pieces.statistics import without_deviations
 from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.textbook.normal import textbook
@@ -124,14 +125,21 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
 
 def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by: tuple[int, ...], inside: str) -> Step:
     name = f"G_{{{box.name}}}"
-    sample = textbook(add([flow(user, box, world, False) for user in users]))
+    sample = _read(add([flow(user, box, world, False) for user in users]), world)
     if literal_value(sample) == ONE:
         world.units.add(box)  # what it is multiplied with stays alone
     batch = None
     if world.samples is not None and not _sampled(box):  # per sample for the formula, summed over the batch
         batch = add([flow(user, box, world, True) for user in users])
-        batch = textbook(weighted(batch, world.weight or ONE))
+        batch = _read(weighted(batch, world.weight or ONE), world)
     return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss, by=by, inside=inside, world=world)
+
+
+def _read(node: Node, world: World) -> Node:
+    """A gradient as a textbook prints it; deviations from a mean add up to zero."""
+    shown = textbook(node)
+    short = without_deviations(shown, world.means)
+    return shown if short is shown else textbook(short)
 
 
 def weighted(node: Node, by: Weight) -> Node:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from unicodedata import combining
 
 from symgrad.derivations.outline import (
     JACOBIANS,
@@ -55,7 +56,8 @@ class Terminal:
         return lines
 
     def answers(self, block: Answers) -> list[str]:
-        return ["", "Answer", *(line for each in block.formulas for line in self.wrapped("      ", each))]
+        title = f"Answer, {block.note}" if block.note else "Answer"
+        return ["", title, *(line for each in block.formulas for line in self.wrapped("      ", each))]
 
     def written(self, block: Written) -> list[str]:
         return [*self.wrapped("As written, ", f"{block.formula},"), f"{STABLE}."]
@@ -80,7 +82,8 @@ class Terminal:
         formulas, column = unicode_lines(text, self.column), self.column
         reasons = textwrap.wrap(reason, max(self.width - MARGIN - column, NARROW), break_long_words=False)
         lines = zip_longest(formulas, reasons, fillvalue="")
-        return [f"{label if not i else '':>6} {left:<{column}}  {right}" for i, (left, right) in enumerate(lines)]
+        return [f"{label if not i else '':>6} {left}{' ' * (column - columns(left))}  {right}"
+                for i, (left, right) in enumerate(lines)]
 
     def formula(self, block: Formula) -> list[str]:
         return ["", block.title, *self.wrapped("      ", block.formula)]
@@ -96,7 +99,7 @@ class Terminal:
 
 def _column(rows: Sequence[Cells], room: int) -> int:
     """How wide formulas may be, of the room that they share with reasons, for the fewest lines."""
-    sizes = [(len(text), len(reason)) for _, text, reason in rows]
+    sizes = [(columns(text), len(reason)) for _, text, reason in rows]
     widest, longest = (max(column) for column in zip(*sizes, strict=True))
     if widest + longest <= room:
         return widest
@@ -107,6 +110,15 @@ def _column(rows: Sequence[Cells], room: int) -> int:
         return sum(max(-(-text // column), -(-reason // max(room - column, NARROW))) for text, reason in sizes)
 
     return min(sorted(choices, reverse=True), key=lines)
+
+
+def columns(text: str) -> int:
+    """The columns of a text: an accent stands above its letter.
+
+    >>> columns("x̂ = 1")
+    5
+    """
+    return sum(not combining(c) for c in text)
 
 
 def _rows(item: Item, unfold: bool) -> list[Cells]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from symgrad.calculus.derivatives import read_gradient
 from symgrad.formulas.notation.writer import free_letters
 from symgrad.formulas.shown import Shown
 from symgrad.graphs.node import Node
@@ -28,6 +29,7 @@ class World:
     samples: Size | None  # where the loss is that of one sample
     live: AbstractSet[Node]  # what depends on the variables that were asked for
     taken: AbstractSet[str] = frozenset()  # letters that names and sizes have: no index is one of them
+    means: Mapping[Node, tuple[Node, tuple[int, ...]]] = field(default_factory=dict)  # leaves: of what, over which axes
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
 
@@ -85,6 +87,11 @@ class Transcript:
     def sample(self) -> str:
         """The index of a sample."""
         return str(self.steps[0].world.sample)
+
+    @cached_property
+    def gradients(self) -> tuple[Node, ...]:
+        """What is found in the end: the gradients as people read them, each as one formula."""
+        return tuple(g.node for g in read_gradient(self.y, list(self.wrt)))
 
     @cached_property
     def outputs(self) -> tuple[Any, ...]:

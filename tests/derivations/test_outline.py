@@ -77,7 +77,7 @@ def test_the_batch_has_the_numbers_of_its_steps():
     texts = {s.number: s.batch_formula for s in d.steps if s.kind != "mean"}
     assert [number for number, _ in batch.rows] == list(texts)  # without a gap
     assert all(texts[number] == text for number, text in batch.rows if d.steps[number - 1].box.kind != "output")
-    assert "L = 1/T sum(logsumexp(A², axis=1) - [A²_{t,y_t}]_t)" in dict(batch.rows).values()
+    assert "L = mean(logsumexp(A², axis=1) - [A²_{t,y_t}]_t)" in dict(batch.rows).values()
 
 
 def test_what_the_loss_does_not_depend_on_is_said_in_all_forms():

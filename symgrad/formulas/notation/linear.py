@@ -67,8 +67,6 @@ def _along(name: str) -> Callable[..., Tree]:
         carried = sum(i is not None for i in index)
         place = [] if len(node.operands[0].shape) - carried - (node.op is ops.OVERLAP) == 1 else [
             _keyword("axis", num(axis - carried))]
-        if name == "cumsum":
-            return call(name, x, *place, *([_keyword("reverse", num(1))] if more else []))
         if name in ("windows", "overlap"):
             step = [_keyword("step", num(more))] if more != 1 else []
             width = [_keyword("width", expression(node.shape[-1]))] if name == "windows" else []
@@ -76,6 +74,23 @@ def _along(name: str) -> Callable[..., Tree]:
         return call(name + "'" * more, x, *place)
 
     return form
+
+
+def _running_sums(node: Node, index: Index, x: Tree) -> Tree:
+    """Running sums; from the end they are those of the flipped axis, flipped: cumsum(x[::-1])[::-1]."""
+    axis, reverse = node.attrs
+    carried = sum(i is not None for i in index)
+    order = len(node.shape) - carried
+    place = [] if order == 1 else [_keyword("axis", num(axis - carried))]
+    return _flipped(call("cumsum", _flipped(x, axis - carried), *place), axis - carried) if reverse else call(
+        "cumsum", x, *place)
+
+
+def _flipped(x: Tree, axis: int) -> Tree:
+    back = Tree("range", (None, None, num(-1)))
+    if x.head == "item" and x.args[1] == (*[Tree("colon")] * axis, back):
+        return x.args[0] if isinstance(x.args[0], Tree) else x
+    return Tree("item", (x, (*[Tree("colon")] * axis, back)))
 
 
 def _product_along(node: Node, index: Index, x: Tree) -> Tree:
@@ -105,6 +120,6 @@ FORMS: Mapping[ops.Op, Callable[..., Tree]] = MappingProxyType({
     ops.INVERSE: lambda node, index, a: inverse_of(a),
     ops.LOGDET: lambda node, index, a: call("logdet", a),
     ops.CHOLESKY: lambda node, index, a: call("chol", a),
-    ops.COFACTOR: _cofactor, ops.MULTIPLY: _product_along, ops.CUMSUM: _along("cumsum"),
+    ops.COFACTOR: _cofactor, ops.MULTIPLY: _product_along, ops.CUMSUM: _running_sums,
     ops.WINDOWS: _along("windows"), ops.OVERLAP: _along("overlap"),
 })

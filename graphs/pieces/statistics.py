@@ -1,0 +1,211 @@
+"""Means, variances and standardised values by their names: a teacher writes batch norm and layer norm in these steps.
+
+`mu = mean(x)`, `sigma^2 = mean((x - mu)^2)`, `x_hat = (x - mu) / sqrt(sigma^2 + eps)`: where a value is centred and
+divided by its deviation, each gets its name, unless its author gave one or uses the letter for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import scale, zeros
+from symgrad.graphs.algebra.primitives import add, named
+from symgrad.graphs.node import Node, consumers, topological, transform
+from symgrad.graphs.table import rebuild
+from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times, weight
+
+Means = Mapping[Node, tuple[Node, tuple[int, ...]]]  # of the leaf of a mean: the values, and the axes it is taken over
+MEANS, VARIANCES, STANDARDISED = ("mu", "m"), ("sigma^2", "s^2"), ("x\u0302", "z\u0302")
+SIGMOID = ("sigmoid", "silu")  # sigma is their letter
+
+
+@dataclass
+class Normalisation:
+    """A centred value and what divides it: the nodes of the graph, as far as they have no name yet."""
+
+    centred: Node
+    mean: Node | None  # the sum that the mean is a multiple of
+    moment: Node  # the sum of squares
+    variance: Node | None  # the sum that the moment is a term of
+    standardised: list[Node] = field(default_factory=list)
+
+
+def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node] = ()) -> Node:
+    """`root` with names for the means, variances and standardised values of its normalisations.
+
+    `letters` are those that names use; nodes in `keep` stay as they are.
+    """
+    found = list(_normalisations(root))
+    if not found:
+        return root
+    order = topological([root])
+    greek = any(n.op is ops.ELEMENTWISE and n.attrs[0] in SIGMOID for n in order)
+    taken = {*letters, *(["σ"] if greek else [])}
+    mean, variance, hat = (_free(choices, taken) for choices in (MEANS, VARIANCES, STANDARDISED))
+    memo: dict[Node, Node] = {each: each for each in keep}
+    means = {n.centred: (n.mean, _numbered(mean, i, len(found))) for i, n in enumerate(found, 1) if n.mean is not None}
+    variances = {n.variance: (n.moment, _numbered(variance, i, len(found)))
+                 for i, n in enumerate(found, 1) if n.variance is not None}
+    hats = {h: _numbered(hat, i, len(found)) for i, n in enumerate(found, 1) for h in n.standardised}
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        if node in means:
+            return _with_named(node, operands, *means[node], over=True)
+        if node in variances:
+            return _with_named(node, operands, *variances[node], over=False)
+        made = rebuild(node, operands)
+        return named(made, hats[node]) if node in hats else made
+
+    return transform([root], rule, memo)[0]
+
+
+def _with_named(node: Node, operands: tuple[Node, ...], part: Node, name: str, over: bool) -> Node:
+    """A sum with the multiple of a part under a name: x - 1/n sum(x) as x - mu, where the part is under a view, or not."""
+    places = [i for i, o in enumerate(node.operands) if o is part or over and o.op is ops.VIEW and o.operands == (part,)]
+    (place,) = places
+    by = node.attrs[0][place]
+    front = MINUS if over else ONE
+    inner = operands[place]
+    whole = named(scale(inner.operands[0] if node.operands[place] is not part else inner, times(by, front)), name)
+    inner = rebuild(node.operands[place], (whole,)) if node.operands[place] is not part else whole
+    return add([inner if i == place else o for i, o in enumerate(operands)],
+               [front if i == place else w for i, w in enumerate(node.attrs[0])])
+
+
+def _normalisations(root: Node) -> Iterator[Normalisation]:
+    """Centred values that are divided by their own deviation."""
+    uses = consumers([root])
+    for node in topological([root]):
+        if node.op is not ops.ADD or len(node.operands) != 2:
+            continue
+        mean = _mean(node)
+        if mean is None:
+            continue
+        squares = [u for u in uses[node] if u.op is ops.EINSUM and u.operands == (node, node)
+                   and u.attrs[0][0] == u.attrs[0][1]]
+        moments = [m for s in squares for m in ([s] if len(s.shape) < len(node.shape) else [
+            u for u in uses[s] if u.op is ops.EINSUM and len(u.operands) == 1])]
+        for moment in moments:
+            for variance in (u for u in uses[moment] if u.op is ops.ADD):
+                roots = [u for u in uses[variance] if u.op is ops.ELEMENTWISE and u.attrs[0] == "sqrt"]
+                if roots:
+                    own = any(u.op is ops.NAMED for r in roots for u in uses[r])
+                    yield Normalisation(node, None if mean.op is ops.NAMED else mean, moment,
+                                        None if own or len(variance.operands) < 2 else variance,
+                                        list(_standardised(node, roots, uses)))
+                    break
+
+
+def _mean(node: Node) -> Node | None:
+    """Of x - mean(x), the sum that the mean is a multiple of, or the mean under its name."""
+    for x, m, by, back in ((*node.operands, *node.attrs[0]), (*node.operands[::-1], *node.attrs[0][::-1])):
+        inner = m.operands[0] if m.op is ops.VIEW and len(m.operands) == 1 else m
+        count: Weight = ONE
+        plain = inner
+        if plain.op is ops.NAMED:
+            plain = plain.operands[0]
+            if plain.op is ops.ADD and len(plain.operands) == 1:
+                (count,), (plain,) = plain.attrs[0], plain.operands
+        if by != ONE or plain.op is not ops.EINSUM or plain.operands != (x,):
+            continue
+        (labels,), out = plain.attrs
+        size = prod((n for label, n in zip(labels, x.shape, strict=True) if label not in out), start=1)
+        if size != 0 and times(back, count) == times(MINUS, inverse(weight(size))):
+            return inner
+    return None
+
+
+def _standardised(centred: Node, roots: list[Node], uses: dict[Node, list[Node]]) -> Iterator[Node]:
+    """The quotients of a centred value by its deviation that have no name."""
+    deviations = [*roots, *(u for r in roots for u in uses[r] if u.op is ops.NAMED)]
+    for r in (u for each in deviations for u in uses[each]):
+        if r.op is ops.ELEMENTWISE and r.attrs[0] == "reciprocal":
+            for quotient in uses[r]:
+                if quotient.op is ops.EINSUM and set(quotient.operands) == {centred, r} and not any(
+                        u.op is ops.NAMED for u in uses[quotient]):
+                    yield quotient
+
+
+def mean_of(node: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """Of a mean: the values, and the axes over which it is taken."""
+    by, inner = (node.attrs[0][0], node.operands[0]) if node.op is ops.ADD and len(node.operands) == 1 else (ONE, node)
+    if inner.op is not ops.EINSUM or len(inner.operands) != 1:
+        return None
+    (x,), ((labels,), out) = inner.operands, inner.attrs
+    axes = tuple(a for a, label in enumerate(labels) if label not in out)
+    size = prod((x.shape[a] for a in axes), start=1)
+    return (x, axes) if axes and size != 0 and by == inverse(weight(size)) else None
+
+
+def without_deviations(node: Node, means: Means) -> Node:
+    """A formula without the sums that are zero because values deviate from their mean to both sides.
+
+    `means` tells of the leaf of a mean what it is the mean of, and over which axes.
+    """
+    if not means or not any(n in means for n in topological([node])):
+        return node
+
+    def rule(n: Node, operands: tuple[Node, ...]) -> Node:
+        made = rebuild(n, operands)
+        return zeros(made.shape) if made.op is ops.EINSUM and _cancels(made, means) else made
+
+    return transform([node], rule, {})[0]
+
+
+def _cancels(node: Node, means: Means) -> bool:
+    inputs, out = node.attrs
+    for operand, labels in zip(node.operands, inputs, strict=True):
+        summed = [labels[a] for a in _deviation(operand, means)]
+        if summed and all(x not in out and sum(names.count(x) for names in inputs) == 1 for x in summed):
+            return True
+    return False
+
+
+def _deviation(node: Node, means: Means) -> tuple[int, ...]:
+    """The axes over which the entries of x - mean(x) add up to zero; none of what is no such deviation."""
+    if node.op is ops.ADD and len(node.operands) == 2 and node.attrs[0][0] == times(MINUS, node.attrs[0][1]):
+        for x, m in (node.operands, node.operands[::-1]):
+            mu = m.operands[0] if m.op is ops.VIEW and len(m.operands) == 1 else m
+            if mu in means and means[mu][0] is x:
+                return means[mu][1]
+    return ()
+
+
+def role(node: Node, means: Means) -> str:
+    """What a formula over leaves is in statistics: a mean, a variance, ...; empty where it is none of these."""
+    if node.op is ops.ADD and len(node.operands) == 1 and _is_moment(node.operands[0], means):
+        return "variance"
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "sqrt" and node.operands[0].op is ops.ADD and any(
+            _is_moment(o, means) for o in node.operands[0].operands):
+        return "standard deviation"
+    if mean_of(node) is not None:
+        return "mean"
+    if node.op is ops.EINSUM and len(node.operands) == 2 and any(_deviation(o, means) for o in node.operands) and any(
+            o.op is ops.ELEMENTWISE and o.attrs[0] == "reciprocal" for o in node.operands):
+        return "standardised"
+    return ""
+
+
+def _is_moment(node: Node, means: Means) -> bool:
+    """The sum of squares of deviations from their mean."""
+    squares = node.operands[0] if node.op is ops.EINSUM and len(node.operands) == 1 else node
+    if squares.op is not ops.EINSUM or len(squares.operands) != 2:
+        return False
+    one, other = squares.operands
+    return one is other and len(node.shape) < len(one.shape) and bool(_deviation(one, means))
+
+
+def _free(choices: tuple[str, ...], taken: Collection[str]) -> str:
+    """The first name whose letter is free; else a longer one."""
+    letters = {"mu": "μ", "sigma^2": "σ", "s^2": "s"}
+    return next((name for name in choices if letters.get(name, name) not in taken), f"{choices[0]}_0")
+
+
+def _numbered(name: str, number: int, count: int) -> str:
+    if count == 1:
+        return name
+    base, mark, power = name.partition("^")
+    return f"{base}_{number}{mark}{power}"
