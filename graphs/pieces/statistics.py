@@ -38,6 +38,7 @@ def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node]
 
     `letters` are those that names use; nodes in `keep` stay as they are.
     """
+    root = _by_own_means(root, keep)
     found = list(_normalisations(root))
     if not found:
         return root
@@ -60,6 +61,26 @@ def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node]
         return named(made, hats[node]) if node in hats else made
 
     return transform([root], rule, memo)[0]
+
+
+def _by_own_means(root: Node, keep: Collection[Node]) -> Node:
+    """`root` with the name of a mean wherever that is taken of values: a variance takes its own."""
+    order = topological([root])
+    names: dict[Node, str] = {}
+    for node in order:
+        if node.op is ops.NAMED and mean_of(node.operands[0]) is not None:
+            inner = node.operands[0]
+            names.setdefault(inner.operands[0] if inner.op is ops.ADD else inner, node.attrs[0])
+    means = {node: found for node in order if node.op is ops.ADD and len(node.operands) == 2
+             and (found := _mean(node)) is not None and found in names} if names else {}
+    if not means:
+        return root
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        part = means.get(node)
+        return rebuild(node, operands) if part is None else _with_named(node, operands, part, names[part], over=True)
+
+    return transform([root], rule, {each: each for each in keep})[0]
 
 
 def _with_named(node: Node, operands: tuple[Node, ...], part: Node, name: str, over: bool) -> Node:

@@ -204,25 +204,24 @@ def _answers(d: Transcript, style: str) -> Answers | None:
     if len(d.graph) > BOXES:
         return None
     loss, names = subject(d, style)
-    nodes = d.gradients
     taken = d.steps[0].world.taken
+    names_of_steps: Mapping[Node, str] = {**_step_names(d), **d.names}
 
-    def rendered(known: Mapping[Node, str], style: str) -> list[str]:
-        return [render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
-                for node in nodes]
+    def rendered(node: Node, known: Mapping[Node, str], style: str) -> str:
+        return render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
 
-    known: Mapping[Node, str] = d.names
-    plain = rendered(known, "unicode")
-    by_steps = max(map(len, plain)) > BRIEF
+    ways = [[(node, d.names, rendered(node, d.names, "unicode")) for node in pair] for pair in zip(
+        d.gradients, d.nameless, strict=True)]
+    best = [min(found, key=lambda way: len(way[2])) for found in ways]
+    by_steps = max(len(shown) for _, _, shown in best) > BRIEF
     if by_steps:
-        others = {**_step_names(d), **d.names}
-        short = rendered(others, "unicode")
-        by_steps = sum(map(len, short)) < sum(map(len, plain))
-        known, plain = (others, short) if by_steps else (known, plain)
-    if any(", where " in each or len(each) > ANSWER for each in plain):
+        short = [(node, names_of_steps, rendered(node, names_of_steps, "unicode")) for node, _, _ in best]
+        by_steps = sum(len(shown) for *_, shown in short) < sum(len(shown) for *_, shown in best)
+        best = short if by_steps else best
+    if any(", where " in shown or len(shown) > ANSWER for *_, shown in best):
         return None
-    shown = plain if style == "unicode" else map(for_tex, rendered(known, style))
-    return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, shown, strict=True)),
+    formulas = [shown if style == "unicode" else for_tex(rendered(node, known, style)) for node, known, shown in best]
+    return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, formulas, strict=True)),
                    by_steps)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
-from symgrad.formulas.spelling.letters import grouped
+from symgrad.formulas.rendering import spelled
+from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
@@ -50,7 +51,7 @@ def reason(step: Stage, style: str) -> Sentence:
         if x is None or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
         j = step.world.column
-        entry = f"{grouped(show(x, style))}_{{{j}}}" if style == "latex" else f"{show(x, style)}_{j}"
+        entry = spelled(tree_name(x.attrs[0].name, [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 

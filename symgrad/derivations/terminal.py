@@ -107,9 +107,18 @@ def _column(rows: Sequence[Cells], room: int) -> int:
     choices = {min(max(size, NARROW), most) for size in (room - longest, *(size for size, _ in sizes))}
 
     def lines(column: int) -> int:
-        return sum(max(-(-text // column), -(-reason // max(room - column, NARROW))) for text, reason in sizes)
+        return sum(max(_broken(text, column), -(-len(reason) // max(room - column, NARROW))) for _, text, reason in rows)
 
     return min(sorted(choices, reverse=True), key=lines)
+
+
+def _broken(text: str, column: int) -> int:
+    """How much a formula suffers in a column: it is broken well before a sign of equality, badly elsewhere."""
+    wide = columns(text)
+    if wide <= column:
+        return 1
+    parts = [part for part in text.split(" = ") if part]
+    return 2 if max(map(columns, parts[1:]), default=wide) + columns(parts[0]) + 3 <= column else 1 + 2 * -(-wide // column)
 
 
 def columns(text: str) -> int:

@@ -11,11 +11,13 @@ from typing import Any
 from symgrad.calculus.derivatives import read_gradient
 from symgrad.formulas.notation.writer import free_letters
 from symgrad.formulas.shown import Shown
-from symgrad.graphs.node import Node
+from symgrad.graphs import ops
+from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import Box
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import Weight
-from symgrad.language.tensor import Tensor
+from symgrad.language.tensor import Tensor, wrap
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,14 @@ class Transcript:
     def gradients(self) -> tuple[Node, ...]:
         """What is found in the end: the gradients as people read them, each as one formula."""
         return tuple(g.node for g in read_gradient(self.y, list(self.wrt)))
+
+    @cached_property
+    def nameless(self) -> tuple[Node, ...]:
+        """The same of the loss without the names of its intermediates, where it has any: log(e/s) is a log-softmax."""
+        if not any(n.op is ops.NAMED for n in topological([self.y.node])) or any(x.node.operands for x in self.wrt):
+            return self.gradients
+        (node,) = transform([self.y.node], lambda n, new: new[0] if n.op is ops.NAMED else rebuild(n, new), {})
+        return tuple(g.node for g in read_gradient(wrap(node, self.y.over), list(self.wrt)))
 
     @cached_property
     def outputs(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 import re
 
+import derived
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -184,3 +185,63 @@ def test_values_agree_with_the_text():
     want = 1 / e.sum() - x.sum() * e / e.sum() ** 2 - 2 * x / (1 + x * x) ** 2
     np.testing.assert_allclose(got, want)
     assert sg.derive(loss).check()
+
+
+# batch norm, layer norm ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shift", [1e-5, 0])
+def test_batch_norm_and_layer_norm_have_the_steps_of_their_papers(axis, shift):
+    A = sg.parameter("A", (n, d))
+    deviation = sg.sqrt(A.var(axis, keepdims=True) + shift) if shift else A.std(axis, keepdims=True)
+    h = (A - A.mean(axis, keepdims=True)) / deviation
+    derivation = sg.derive(sg.sum((h * g + c) ** 3 * R))
+    rules = [s.rule for s in derivation.steps if s.kind == "forward"]
+    assert rules[0] == "mean" and ("standardised" in rules) and ("variance" in rules) == bool(shift)
+    (mean,) = (s.formula for s in derivation.steps if s.kind == "backward" and s.formula.startswith("G_μ"))
+    assert not shift or "μ" not in mean.partition(" = ")[2]  # what deviates from its mean adds up to zero
+    assert derivation.check()
+
+
+def test_names_of_statistics_are_free():
+    mu, s = sg.parameter("μ", d), sg.parameter("σ", d)
+    A = sg.parameter("A", (n, d))
+    h = (A - A.mean(0)) / sg.sqrt(A.var(0) + 1)
+    found = forward(sg.sum((h * s + mu) * R))
+    assert [f.split(" = ")[0] for f in found] == ["m", "s²", "x̂", "L"]
+    twice = (h * s - (h * s).mean(0)) / sg.sqrt((h * s).var(0) + 1)
+    assert [f.split(" = ")[0] for f in forward(sg.sum(twice * R * mu))][:3] == ["m₁", "s₁²", "x̂₁"]
+    own = (A - A.mean(0).named("centre")) / sg.sqrt(A.var(0) + 1).named("width")
+    assert [f.split(" = ")[0] for f in forward(sg.sum(sg.exp(own.named("unit")) * R))] == ["centre", "width", "unit", "L"]
+
+
+def test_a_variance_alone_needs_no_names():
+    x = sg.parameter("x", n)
+    assert not any("μ" in f for f in forward(sg.var(x) + sg.mean(x) ** 2))
+
+
+# answers --------------------------------------------------------------------------------------------------------------
+
+
+def answers(loss):
+    text = sg.derive(loss).unicode(200)
+    return text.partition("Answer")[2].partition("\n\n")[0]
+
+
+def test_long_answers_are_written_in_the_names_of_the_steps():
+    T = sg.dim("T")
+    x, y = sg.data("x", d, over=T), sg.data("y", n, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(d, d), sg.nn.Tanh(), sg.nn.Linear(d, n))
+    text = answers(sg.empirical_risk(sg.losses.squared_error(net(x), y)))
+    assert text.startswith(", in the names of the steps") and "∇_W₂ L = 2/T ∑_t (W₂ x¹_t + b₂ - y_t) x¹_tᵀ" in text
+    short = answers(sg.sum((X @ sg.parameter("w", d) - s) ** 2))
+    assert short.strip() == "∇_w L = 2 Xᵀ (X w - s)"
+    for text in (sg.derive(sg.sum((sg.tanh(X @ W) @ W - X) ** 2)).markdown(), sg.derive(
+            sg.sum((sg.tanh(X @ W) @ W - X) ** 2)).latex(), sg.derive(sg.sum((sg.tanh(X @ W) @ W - X) ** 2)).html()):
+        assert "In the names of the steps:" in text
+
+
+def test_residuals_and_responsibilities_are_called_so():
+    assert any(s.rule == "gradient of the loss: responsibilities" for s in derived.derivation("mixture").steps)
+    assert sg.derive(sg.sum((X @ sg.parameter("w", d) - s) ** 2)).steps[0].rule == "residual"
