@@ -59,7 +59,8 @@ class Length:
         if node.op is ops.ADD:
             return sum(below) + sum(map(_weight, node.attrs[0])) + len(below) - 1
         if node.op is ops.VIEW:
-            return sum(below) + (1.0 if len(set(node.attrs[1])) < len(node.shape) else 0.0)
+            laid = bool(node.operands) and bool(node.operands[0].shape) and len(node.shape) > len(node.operands[0].shape)
+            return sum(below) + (1.0 if len(set(node.attrs[1])) < len(node.shape) or laid else 0.0)  # diag(v), v 1ᵀ
         if node.op is ops.EINSUM:
             return self._product(node)
         if node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "sqrt"):
