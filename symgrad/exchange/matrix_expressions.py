@@ -125,7 +125,7 @@ def _scalar(each: Any) -> Any:
 
 
 def _hadamard(f: Folding, args: Any, shape: Shape) -> Any:
-    found = [f.of(tree, shape) for tree in args[0]]
+    found = [f.of(tree, shape) for tree in args]
     matrices = [each for each in found if _is_matrix(each)]
     by = sp.Mul(*(each for each in found if not _is_matrix(each)))
     if len(matrices) < 2:
@@ -179,8 +179,7 @@ def _over(function: str, f: Folding, inner: Any) -> Any:
     if not _is_matrix(inner):
         return inner
     rows, columns = inner.shape
-    whole = (sp.OneMatrix(1, rows) * inner * sp.OneMatrix(columns, 1))[0, 0] if columns != 1 else (
-        sp.OneMatrix(1, rows) * inner)[0, 0]
+    whole = sp.Trace(sp.OneMatrix(columns, rows) * inner)
     return whole / (rows * columns) if function == "mean" else whole
 
 
@@ -224,5 +223,5 @@ FOLDS: Mapping[str, Callable[[Folding, Any, Shape], Any]] = MappingProxyType({
     "power": _power, "norm": _norm, "call": _call,
     "bars": lambda f, args, shape: _entrywise(sp.Abs)(f, f.of(args[0])),
     "root": lambda f, args, shape: _entrywise(sp.sqrt)(f, f.of(args[0])),
-    "kron": lambda f, args, shape: sp.KroneckerProduct(*(f.of(tree) for tree in args[0])),
+    "kron": lambda f, args, shape: sp.KroneckerProduct(*(f.of(tree) for tree in args)),
 })

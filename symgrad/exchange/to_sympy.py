@@ -12,13 +12,15 @@ import numpy as np
 import sympy as sp
 
 from symgrad.exchange.explicit import RULES, SymbolicArray, as_number, int_size, object_array
+from symgrad.exchange.matrix_expressions import Folding, Unsaid
 from symgrad.formulas.names import symbol_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import free_symbols
+from symgrad.graphs.sizes import Shape, free_symbols
 from symgrad.language.naming import layer_names
+from symgrad.language.printing import tree_of
 
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
@@ -29,12 +31,17 @@ MOST = 200_000  # entries of one intermediate
 def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     """A SymPy scalar, a Matrix (vectors are columns), or an Array for three and more axes.
 
-    `sizes` gives the symbolic sizes by name; a tensor over samples is one sample if theirs is left out.
-    Raises DataError for a size that is missing, unknown or not a positive int.
+    `sizes` gives the symbolic sizes by name; a tensor over samples is one sample if theirs is left out. Without any, the
+    formula is a matrix expression, where SymPy has words for it. Raises DataError for a size that is missing, unknown
+    or not a positive int.
 
     >>> import symgrad as sg
     >>> sg.sum(sg.data("x", sg.dim("n")) ** 2).to_sympy(n=2)
     x_0**2 + x_1**2
+    >>> n, d = sg.dims("n d")
+    >>> X, w, y = sg.data("X", (n, d)), sg.parameter("w", d), sg.data("y", n)
+    >>> sg.gradient(sg.sum((X @ w - y) ** 2), w).to_sympy()
+    2*X.T*(X*w - y)
     """
     order = topological([t.node])
     names = symbol_names(order, layer_names([t]))
@@ -44,8 +51,11 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     if lone:
         given[t.over] = 1
     missing = [name for name, symbol in needed.items() if symbol not in given]
-    if missing:
+    if missing and sizes:
         raise DataError(f"to_sympy: the size {missing[0]} is not given; write t.to_sympy({missing[0]}=2)")
+    if missing:
+        return _as_matrices(t, {names[node]: node.shape for node in order if node.op is ops.INPUT}, needed,
+                            f"to_sympy: the size {missing[0]} is not given; write t.to_sympy({missing[0]}=2)")
     values: dict[Node, SymbolicArray] = {}
     for node in order:
         shape = tuple(int_size(size, given) for size in node.shape)
@@ -60,6 +70,24 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     if lone:
         result = result.reshape(result.shape[1:])
     return _explicit(object_array(np.vectorize(as_number, otypes=[object])(result), result.shape))
+
+
+def _as_matrices(t: Tensor, shapes: Mapping[str, Shape], sizes: Mapping[str, sp.Symbol], problem: str) -> Any:
+    """The formula as a matrix expression. Raises DataError with the problem where SymPy has none."""
+    if t.over is not None or t.ndim > 2 or any(len(shape) > 2 for shape in shapes.values()):
+        raise DataError(problem)
+    symbols: dict[str, Any] = {name: size for name, size in sizes.items() if name not in shapes}
+    for name, shape in shapes.items():
+        rows, columns = (*shape, 1, 1)[:2]
+        symbols[name] = sp.MatrixSymbol(name, rows, columns) if shape else sp.Symbol(name, real=True)
+    main, definitions, more = tree_of(t)
+    try:
+        if more:
+            raise Unsaid("…")
+        wanted = (*t.shape, 1)[:2] if t.shape else None
+        return Folding(symbols, definitions).of(main, wanted)
+    except Unsaid as head:
+        raise DataError(f"{problem}; SymPy has no matrix expression for a part of it ({head})") from None
 
 
 def _closes(order: list[Node]) -> bool:

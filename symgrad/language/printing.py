@@ -20,7 +20,8 @@ WIDTH = 40  # characters of a formula in an error message
 GLANCE, PIECES = 20, 60  # nodes that an error message looks at, and pieces it may have
 
 
-def _tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
+def tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
+    """The formula as a presentation tree, the definitions that it needs, and whether there are more of them."""
     if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
     node = shown(t).node
@@ -35,7 +36,7 @@ def text(t: Tensor) -> str:
     >>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w))
     2 Xᵀ (X w - y)
     """
-    return spelled(*_tree_of(t), "unicode")
+    return spelled(*tree_of(t), "unicode")
 
 
 def short(t: Tensor) -> str:
@@ -76,7 +77,7 @@ def latex(t: Tensor) -> str:
 
 def notation(t: Tensor) -> str:
     """The formula in LaTeX as pages and notebooks set it, with all letters."""
-    return spelled(*_tree_of(t), "latex")
+    return spelled(*tree_of(t), "latex")
 
 
 def mathml(t: Tensor) -> str:
@@ -90,6 +91,6 @@ def pretty(t: Tensor) -> str:
     """The formula as Unicode over several lines; definitions follow, one below the other."""
     from symgrad.formulas.spelling.pretty import pretty as to_pretty
 
-    main, definitions, more = _tree_of(t)
+    main, definitions, more = tree_of(t)
     blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions), *["…"] * more]
     return ("\n\n" if definitions else "").join(blocks) if len(blocks) > 1 else blocks[0]
