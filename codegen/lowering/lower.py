@@ -16,13 +16,14 @@ import sympy as sp
 from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.lowering.complements import complement
+from symgrad.codegen.lowering.divisors import related
 from symgrad.codegen.lowering.factors import Uses, once_guarded
 from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.linear import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
 from symgrad.codegen.lowering.products import Operand, contract, divided, pulled_out
 from symgrad.codegen.lowering.rearranging import rearranged
-from symgrad.codegen.lowering.roots import power_of_squares, related
+from symgrad.codegen.lowering.roots import power_of_squares
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.node import INTEGER, REAL, Node
@@ -97,10 +98,9 @@ def _powers(c: Lowering, node: Node) -> Expr | None:
 
 def _einsum(c: Lowering, node: Node) -> Expr:
     factors, terms = once_guarded(c.factors(node)), []
-    if gram := halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1]):
-        return contract(c.b, gram, node.attrs[1], node.dtype)
-    if (paired := related(c.b, c.exact, c.loose, factors)) is not None:
-        return contract(c.b, paired, node.attrs[1], node.dtype)
+    whole = halves(c.b, c.exact, [(operand, labels) for operand, labels, _ in factors], node.attrs[1])
+    if whole := whole or related(c.b, c.exact, c.loose, factors):
+        return contract(c.b, whole, node.attrs[1], node.dtype)
     for operand, labels, user in factors:
         e = c.loose(operand)
         if e.kind != NUMBER or operand.shape:

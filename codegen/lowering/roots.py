@@ -2,8 +2,7 @@
 
 x² overflows beyond the root of the largest number and is zero below that of the smallest, where √(Σ x²) is an ordinary
 number. `root` computes it as a norm (its largest entry taken out where that is needed) and `hypot` of such. What brings
-a sum of squares q back into range goes through it: √q itself, log q = 2 log √q, and quotients, where 1/q is divided by √q
-twice and what q is a sum of squares of meets it first: x/√q is at most 1, so that x_i x_j / √q³ is (x_i/√q) (x_j/√q) / √q.
+a sum of squares q back into range goes through it: √q itself, log q = 2 log √q, and quotients (`divisors.py`).
 
 A sum of squares that nothing brings back stays one: it overflows honestly. In a training step (`quick`) only what costs
 nothing is done.
@@ -11,9 +10,8 @@ nothing is done.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -21,12 +19,11 @@ import sympy as sp
 
 from symgrad.codegen.lowering import forms
 from symgrad.codegen.lowering.arrays import Arrays, Expr
-from symgrad.codegen.lowering.factors import UsedFactor
-from symgrad.codegen.lowering.products import Labels, Operand, grouped
+from symgrad.codegen.lowering.products import Labels, grouped
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value, scale
 from symgrad.graphs.node import BOOLEAN, REAL, Node
-from symgrad.graphs.rewrites.patterns import bare, is_positive, row_of
+from symgrad.graphs.rewrites.patterns import bare, is_positive
 from symgrad.graphs.weights import ONE, Weight, from_expr, times, to_expr
 
 MOST = 8  # terms of a sum of squares
@@ -172,117 +169,3 @@ def _without_one(node: Node) -> Node | None:
         if value is not None and times(value, w) == ONE and is_positive(by):
             return scale(other, by)
     return None
-
-
-# quotients ----------------------------------------------------------------------------------------------------------
-
-
-class Divisor(NamedTuple):
-    """What divides once: an array with a label for each axis, and what it is the root of squares of."""
-
-    e: Expr
-    labels: Labels
-    of: tuple[Node, ...] = ()
-
-
-def related(b: Arrays, exact: Exact, loose: Exact, factors: Sequence[UsedFactor]) -> list[Operand] | None:
-    """The factors of a product, each divided first by the root of squares of itself; a / (b c) as a / b / c.
-
-    None where no divisor is a product or a sum of squares, or nothing is there that it divides.
-    """
-    if b.quick or len(factors) < 2:
-        return None
-    divisors: list[Divisor] = []
-    above: list[UsedFactor] = []
-    away = []  # of squares with a number among them, which keeps them from zero
-    for factor in factors:
-        found = _divisors(b, exact, loose, factor)
-        divisors += found or []
-        if found is None:
-            above.append(factor)
-        elif found and found[0].of:
-            away.append((factor, found))
-    above = [each for factor in above for each in _opened(factor, divisors)]
-    if not divisors or not above:
-        return None
-    held = [next((d for d in divisors if _holds(factor, d)), None) for factor in above]
-    if not any(held) and all(_stays(factor.node) for factor, _ in away) and len(divisors) == sum(len(d) for _, d in away):
-        return None
-    result: list[Operand] = []
-    for factor in above:
-        e = exact(factor.node)
-        fitting = next((d for d in divisors if e.kind == REAL and _holds(factor, d)), None)
-        if fitting is not None:
-            divisors.remove(fitting)
-            e = b.product([e], [b.align(fitting.e, fitting.labels, factor.labels)], ONE, REAL)
-        result.append(Operand(e, factor.labels))
-    return result + [Operand(d.e, d.labels, True) for d in divisors]
-
-
-def _divisors(b: Arrays, exact: Exact, loose: Exact, factor: UsedFactor) -> list[Divisor] | None:
-    """What `factor` divides by: n where it is 1/n of a root n, n twice where it is 1/n², each factor of a product."""
-    inner, condition = bare(factor.node), None
-    if inner.op is ops.ELEMENTWISE and inner.attrs[0] == "taken":
-        condition, inner = inner.operands[0], bare(inner.operands[1])
-    below = row_of(inner, "reciprocal")
-    if below is None:
-        return None
-    u = row_of(below, "sqrt")
-    of = squares(below if u is None else u)
-    if of is None:
-        below = bare(below)
-        if condition is not None or below.op is not ops.EINSUM or not is_plain(below):
-            return None
-        place = dict(zip(below.attrs[1], factor.labels, strict=True))
-        return [Divisor(exact(o), tuple(place[x] for x in names))
-                for o, names in zip(below.operands, below.attrs[0], strict=True) if o.dtype == REAL]
-    n = root(b, exact, below, signed=True) if u is None else loose(below)
-    if n is None:
-        return None
-    if condition is not None:
-        n = forms.elementwise(b, "where", [loose(condition), n, b.number(Weight(math.inf))], REAL)
-    cores = tuple(_core(node) for square in of for node, _ in square.factors)
-    return [Divisor(b.filled(n, factor.node.shape, REAL), factor.labels, cores)] * (2 if u is None else 1)
-
-
-def is_plain(node: Node) -> bool:
-    """Is a product one that sums nothing?"""
-    return {x for names in node.attrs[0] for x in names} == set(node.attrs[1])
-
-
-def _stays(node: Node) -> bool:
-    """Is a divisor 1/q of a sum of squares q with a number in it, which no root has been taken of?"""
-    below = row_of(node, "reciprocal")
-    of = None if below is None else squares(below)
-    return of is not None and not all(square.factors for square in of)
-
-
-def _opened(factor: UsedFactor, divisors: Sequence[Divisor]) -> list[UsedFactor]:
-    """The factors of a product that sums nothing, where one of them is what a divisor is a sum of squares of."""
-    node = bare(factor.node)
-    if node.op is not ops.EINSUM or not is_plain(node):
-        return [factor]
-    place = dict(zip(node.attrs[1], factor.labels, strict=True))
-    inner = [UsedFactor(o, tuple(place[x] for x in names), node)
-             for o, names in zip(node.operands, node.attrs[0], strict=True)]
-    return inner if any(_holds(f, d) for f in inner for d in divisors) else [factor]
-
-
-def _holds(factor: UsedFactor, divisor: Divisor) -> bool:
-    """Is `factor` what one of the squares in a divisor is of?"""
-    return set(divisor.labels) <= set(factor.labels) and _core(factor.node) in divisor.of
-
-
-def _core(node: Node) -> Node:
-    """A node without its name, its conditions and its weight; what entries are of."""
-    node = bare(node)
-    while True:
-        if node.op is ops.ELEMENTWISE and node.attrs[0] == "taken":
-            node = bare(node.operands[1])
-        elif node.operands and (node.op is ops.ADD and len(node.operands) == 1 or node.op in ENTRIES):
-            node = bare(node.operands[0])
-        else:
-            return node
-
-
-ENTRIES = (ops.VIEW, ops.SLICE, ops.GATHER, ops.RESHAPE)

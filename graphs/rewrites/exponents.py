@@ -8,8 +8,9 @@ and a negative one is that many factors 1/x, each of which brings the product ne
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from symgrad.graphs import ops
@@ -32,7 +33,14 @@ def reduced(roots: Sequence[Node]) -> list[Node]:
     """`roots` with one exponent for each base that a product divides by."""
     if not any(node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "exp") for node in topological(roots)):
         return list(roots)
-    return transform(roots, lambda node, operands: quotient_form(rebuild(node, operands)), {})
+    return transform(roots, lambda node, operands: _reduced(node, rebuild(node, operands)), {})
+
+
+def _reduced(node: Node, new: Node) -> Node:
+    """`new`, which is `node` with operands in their form; a product too that got a weight from these."""
+    if node.op is ops.EINSUM and new.op is ops.ADD and len(new.operands) == 1:
+        return scale(quotient_form(new.operands[0]), new.attrs[0][0])
+    return quotient_form(new)
 
 
 def quotient_form(node: Node) -> Node:
@@ -57,7 +65,7 @@ def quotient_form(node: Node) -> Node:
             if divides:
                 below.add(key)
     nested = any(_plain(bare(o)) and all(map(_may_divide, bare(o).operands)) for o in node.operands)
-    if not nested and not any(seen[key] > 1 for key in below):
+    if not _with_roots(bases, below) and not nested and not any(seen[key] > 1 for key in below):
         return node
     nodes: list[Node] = []
     names: list[Sequence[Any]] = []
@@ -120,8 +128,9 @@ def _read(node: Node, labels: tuple[Any, ...], e: int, into: Bases) -> Weight:
             stack.append((inner.operands[0], labels, -e))
         elif row == "taken" and e == 1 and (parts := _chosen(inner)) is not None:
             stack += [(part, labels, e) for part in parts]
-        elif row == "power" and (n := _whole(inner.operands[1])) is not None:
-            stack.append((inner.operands[0], labels, e * n))
+        elif row == "power" and (n := _twice(inner.operands[1])) is not None:
+            base = inner.operands[0]
+            stack.append((base, labels, e * n // 2) if n % 2 == 0 else (elementwise("sqrt", [base]), labels, e * n))
         elif inner.op is ops.ADD and len(inner.operands) == 1 and abs(e) == 1 and inner.attrs[0][0].number != 0:
             weight = inner.attrs[0][0]
             by = times(by, weight if e == 1 else inverse(weight))
@@ -145,9 +154,22 @@ def _chosen(node: Node) -> list[Node] | None:
     return [elementwise("taken", [condition, o]) for o in inner.operands]
 
 
-def _whole(exponent: Node) -> int | None:
+def _with_roots(bases: Bases, below: Collection[Key]) -> bool:
+    """Are q and √q in one product, and one of them divides? Then q is the square of √q there."""
+    found = False
+    for root, labels in list(bases):
+        q = row_of(root, "sqrt")
+        if q is not None and (q, labels) in bases and not {(root, labels), (q, labels)}.isdisjoint(below):
+            bases[root, labels] += 2 * bases.pop((q, labels))
+            found = True
+    return found
+
+
+def _twice(exponent: Node) -> int | None:
+    """2 p where the exponent p is a half or a whole number."""
     value = literal_value(exponent)
-    return value.number if value is not None and value.factor is None and isinstance(value.number, int) else None
+    twice = None if value is None or value.factor is not None else 2 * value.number
+    return int(twice) if twice is not None and math.isfinite(twice) and twice == int(twice) else None
 
 
 def _power(base: Node, e: int) -> list[Node]:

@@ -13,6 +13,8 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import symgrad as sg
 
@@ -46,6 +48,13 @@ VECTORS: dict[str, Case] = {  # ours, mpmath's, the order of derivatives up to w
     "inversion": (lambda x: x[0] / sg.sum(x * x), lambda v: v[0] / square(v), 2),
     "hypotenuse": (lambda x: sg.sqrt(x[0] ** 2 + x[1] ** 2), lambda v: length(v[:2]), 2),
     "power of a norm": (lambda x: sg.norm(x) ** 3, lambda v: length(v) ** 3, 2),
+    "attraction": (lambda x: x[0] / sg.norm(x) ** 3, lambda v: v[0] / length(v) ** 3, 1),
+    "attraction by a power": (lambda x: x[0] * sg.sum(x * x) ** -1.5, lambda v: v[0] / length(v) ** 3, 1),
+    "attraction by products": (lambda x: x[0] / (sg.norm(x) * sg.norm(x) * sg.norm(x)), lambda v: v[0] / length(v) ** 3, 0),
+    "cosine": (lambda x: sg.sum(x * np.array([1.0, 2.0, 3.0])) / (sg.norm(x) * 2),
+               lambda v: (v[0] + 2 * v[1] + 3 * v[2]) / length(v) / 2, 2),
+    "distance": (lambda x: sg.norm(x - x[::-1]), lambda v: length([v[0] - v[2], 0, v[2] - v[0]]), 0),
+    "complex modulus": (lambda x: x[0] * x[1] / (x[0] ** 2 + x[1] ** 2), lambda v: v[0] * v[1] / square(v[:2]), 0),
     "weighted": (lambda x: sg.sqrt(2 * x[0] ** 2 + 3 * x[2] ** 2), lambda v: mp.sqrt(2 * v[0] ** 2 + 3 * v[2] ** 2), 2),
     "quotient": (lambda x: x[0] / x[1], lambda v: v[0] / v[1], 1),
     "quotient of a product": (lambda x: x[0] * x[1] / x[2], lambda v: v[0] * v[1] / v[2], 1),
@@ -113,11 +122,9 @@ def check(name: str, order: int, at: np.ndarray, got: Any, dtype: str) -> None:
             assert error <= 200 * limits.eps * scale + 64 * float(limits.tiny), (name, order, at, got, wanted)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("kind", ["vectors", "numbers"])
-def test_far_from_one(kind: str, dtype: str, backend: str) -> None:
-    """Values, gradients and Hessians of all cases together, at sizes whose squares are no numbers any more."""
+@cache
+def together(kind: str, dtype: str, backend: str) -> tuple[list[tuple[str, int]], Any]:
+    """All outputs of all cases in one function."""
     cases, x = (VECTORS, sg.data("x", 3)) if kind == "vectors" else (NUMBERS, sg.data("x"))
     outputs, asked = [], []
     for name, (ours, _, most) in cases.items():
@@ -125,12 +132,31 @@ def test_far_from_one(kind: str, dtype: str, backend: str) -> None:
         for order, output in enumerate((y, sg.gradient(y, x), sg.hessian(y, x))[:most + 1]):
             outputs.append(output)
             asked.append((name, order))
-    f = sg.function([x], outputs, dtype=dtype, backend=backend)
+    return asked, sg.function([x], outputs, dtype=dtype, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["vectors", "numbers"])
+def test_far_from_one(kind: str, dtype: str, backend: str) -> None:
+    """Values, gradients and Hessians of all cases together, at sizes whose squares are no numbers any more."""
+    asked, f = together(kind, dtype, backend)
     big = LARGE[dtype]
-    for s in (1.3, big, 1 / big, big ** 1.7, big ** -1.7, big ** 0.5, big ** -0.5):
+    for s in (1.3, big, 1 / big, big ** 1.7, big ** -1.7, big ** 0.7, big ** -0.7, big ** 0.5, big ** -0.5):
         at = np.array(DIRECTION if kind == "vectors" else 1.0, dtype) * np.array(s, dtype)
         for (name, order), got in zip(asked, f(at), strict=True):
             check(name, order, at, got, dtype)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sampled_from(["numpy", "c"]), st.floats(-1, 1), st.tuples(*[st.floats(0.3, 3)] * 3), st.tuples(*[st.booleans()] * 3))
+def test_at_any_size(backend: str, size: float, entries: tuple[float, ...], signs: tuple[bool, ...]) -> None:
+    """Vectors of any size and direction, entries of one size."""
+    asked, f = together("vectors", "float64", backend)
+    at = np.array([-e if minus else e for e, minus in zip(entries, signs, strict=True)]) * 10 ** (300 * size)
+    for (name, order), got in zip(asked, f(at), strict=True):
+        if name not in ("std", "normalised", "distance", "cosine"):  # which cancel where entries are alike
+            check(name, order, at, got, "float64")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
