@@ -232,9 +232,9 @@ def powers(base: Node, e: Fraction) -> list[Node]:
 
 
 def is_square(node: Node) -> bool:
-    """The square of a norm."""
+    """The square of a norm, or of one a row."""
     return node.op is ops.EINSUM and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
-        node.attrs[0][0] == node.attrs[0][1]) and bool(node.attrs[0][0]) and not node.attrs[1]
+        node.attrs[0][0] == node.attrs[0][1]) and len(node.attrs[1]) < len(node.attrs[0][0])
 
 
 def _whole(base: Node, e: Fraction) -> list[Node]:

@@ -111,6 +111,7 @@ def _tree(form: MatrixForm, w: Writer, batch: Letters) -> Tree:
         w.stacked.update(letters)
         return call("blockdiag", _tree(form.parts[0], w, (*batch, *letters)), subs=letters)
     letters = tuple(_letters(form, w, batch, range(form.batch, form.batch + form.shared)))
+    w.stacked.update(letters)
     sign, front, factors = 1, [], []
     for part in form.parts:
         each, scalars, tree = _apart(_tree(part, w, (*batch, *letters)))

@@ -47,8 +47,10 @@ class Structure(Shown):
     v/(1 - tanh(x)^⊙2)
     """
 
-    def __init__(self, form: MatrixForm, over: Size | None, names: Mapping[Node, str]) -> None:
+    def __init__(self, form: MatrixForm, over: Size | None, names: Mapping[Node, str],
+                 read: MatrixForm | None = None) -> None:
         self._form, self.over, self._names = form, over, names
+        self._read = form if read is None else read  # the same matrix as it is read
 
     @property
     def kind(self) -> str:
@@ -58,19 +60,22 @@ class Structure(Shown):
     @cached_property
     def parts(self) -> tuple[Structure, ...]:
         """The block, the factors or the terms, as structures."""
-        return tuple(Structure(part, self.over, self._names) for part in self._form.parts)
+        alike = len(self._read.parts) == len(self._form.parts)
+        read = self._read.parts if alike else self._form.parts
+        return tuple(Structure(part, self.over, self._names, other)
+                     for part, other in zip(self._form.parts, read, strict=True))
 
     @cached_property
     def formula(self) -> str:
         """The matrix on one line of Unicode; of several axes rows and columns are numbered in row-major order."""
-        return formula_of(self._form, self.over is not None, self._names)
+        return formula_of(self._read, self.over is not None, self._names)
 
     def latex(self) -> str:
         """The formula in LaTeX."""
         return for_tex(self._notation())
 
     def _notation(self) -> str:
-        return formula_of(self._form, self.over is not None, self._names, "latex")
+        return formula_of(self._read, self.over is not None, self._names, "latex")
 
     def __str__(self) -> str:
         return self.formula
@@ -175,11 +180,14 @@ def structure(H: Any, rows: int | None = None) -> Structure:
     batch = int(t.over is not None)
     (node,) = with_identities([t.node])
     found = structure_of(node, batch, cut)
-    if found.kind == DENSE and (read := shown(t).node) is not t.node:  # Aᵀ diag(s) A may show in the textbook's form alone
-        (node,) = with_identities([read])
-        other = structure_of(node, batch, cut)
-        found = found if other.kind == DENSE else other
-    return Structure(found, t.over, _names(t))
+    read = shown(t).node
+    if read is t.node:
+        return Structure(found, t.over, _names(t))
+    (node,) = with_identities([read])
+    other = structure_of(node, batch, cut)
+    if found.kind == DENSE:  # Aᵀ diag(s) A may show in the textbook's form alone
+        found = other
+    return Structure(found, t.over, _names(t), other if other.kind == found.kind else found)
 
 
 def _names(t: Tensor) -> dict[Node, str]:

@@ -213,7 +213,7 @@ CASES = {
     "penalised blocks": Case(penalised_blocks, "block_diagonal", None, ("sum",)),
     "nothing": Case(nothing, "diagonal", "0", regular=False),
     "centred": Case(centred, "diagonal_plus_low_rank", "2 I - 2/n · 1 1ᵀ", ("diagonal", "gram"), regular=False),
-    "gramian": Case(gramian, "sum", "4 I ⊗ Zᵀ Z + [4 Z_im Z_lj]_ijlm + (4 Z Zᵀ - 2 Dᵀ - 2 D) ⊗ I",
+    "gramian": Case(gramian, "sum", "(4 Z Zᵀ - 2 D - 2 Dᵀ) ⊗ I + 4 I ⊗ Zᵀ Z + [4 Z_im Z_lj]_ijlm",
                     ("kronecker", "dense", "kronecker")),
     "row sums": Case(row_sums, "kronecker", "2 I ⊗ (λ I + 1 1ᵀ)", ("diagonal", "diagonal_plus_low_rank")),
     "inverse": Case(inverse_jacobian, "kronecker", "-S⁻¹ ⊗ S⁻ᵀ", ("dense", "dense")),
@@ -458,7 +458,7 @@ def test_two_terms_of_low_rank():
     a, b, w = sg.data("a", 6), sg.data("b", 6), sg.parameter("w", 6)
     H = sg.hessian((a @ w) * (b @ w) + 3 * sg.sum(w**2), w)
     S = sg.structure(H)
-    assert (S.kind, S.formula) == ("diagonal_plus_low_rank", "6 I + a bᵀ + b aᵀ")
+    assert (S.kind, S.formula) == ("diagonal_plus_low_rank", "6 I + b aᵀ + a bᵀ")
     v = sg.data("v", 6)
     rng = np.random.default_rng(1)
     av, bv, vv = rng.standard_normal((3, 6)) / 3
