@@ -7,7 +7,9 @@ sample, and the last step averages.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
@@ -18,11 +20,12 @@ from symgrad.derivations.checked import Check
 from symgrad.derivations.outline import subject
 from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
+from symgrad.files import write_whole
 from symgrad.formulas.names import display_names
 from symgrad.formulas.notation.writer import letters_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
-from symgrad.graphs.errors import DifferentiationError
+from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.pieces.statistics import mean_of, with_statistics
@@ -49,6 +52,18 @@ class Derivation(Transcript):
         where two derivations stand in one text.
         """
         return latex.latex(self, document, unfold, label)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the derivation to `path`, as what its suffix says: .md, .tex, .html (whole documents), .txt.
+
+        Raises SymgradError for another suffix, and where the place cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        made = {".md": self.markdown, ".tex": lambda: self.latex(True), ".html": lambda: self.html(True),
+                ".htm": lambda: self.html(True), ".txt": self.unicode}
+        if suffix not in made:
+            raise SymgradError(f"cannot write {str(path)!r}: a derivation is saved as .md, .tex, .html or .txt")
+        return write_whole(path, made[suffix]().rstrip() + "\n")
 
     def markdown(self, unfold: bool = False) -> str:
         """Markdown with LaTeX blocks, as GitHub renders them; `unfold` writes the inner steps too."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from symgrad.formulas.abbreviations import abbreviations
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
+from symgrad.formulas.spelling.breaking import aligned, latex_lines
+from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex as to_latex
 from symgrad.formulas.spelling.tree import Tree, name, walk
 from symgrad.formulas.spelling.unicode import unicode
@@ -43,14 +46,18 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
 
 
 def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] = frozenset(),
-                 most: int | None = None, over: bool = False) -> tuple[Writer, Tree, Lines, bool]:
-    """The writer of a formula, its main part, the definitions it needs, and whether there are more of them."""
+                 most: int | None = None, over: bool = False, whole: bool = False) -> tuple[Writer, Tree, Lines, bool]:
+    """The writer of a formula, its main part, the definitions it needs, and whether there are more of them.
+
+    A formula on one line has at most TERMS terms in a sum and DEFINITIONS behind it; a `whole` one leaves out nothing.
+    """
     inside = node
     while inside.op is ops.NAMED:
         inside = inside.operands[0]
     short = abbreviations(inside, words.texts, *([] if most is None else [most]))
-    writer = Writer(OPERATORS, [node], words.extended(short), mode, stop, TERMS if most is None else None)
-    return writer, *_defined(writer, short, writer.formula(inside, over))
+    writer = Writer(OPERATORS, [node], words.extended(short), mode, stop,
+                    TERMS if most is None and not whole else None)
+    return writer, *_defined(writer, short, writer.formula(inside, over), None if whole else DEFINITIONS)
 
 
 def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapping[Node, str],
@@ -66,8 +73,9 @@ def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapp
     return spelled(*_defined(writer, short, build(writer)), style)
 
 
-def _defined(writer: Writer, short: Mapping[Node, str], main: Tree) -> tuple[Tree, Lines, bool]:
-    """A formula with the definitions of the names that it uses."""
+def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
+             most: int | None = DEFINITIONS) -> tuple[Tree, Lines, bool]:
+    """A formula with the definitions of the names that it uses, at most `most` of them."""
     if not short:
         return main, [], False
     named = {writer.names[each]: each for each in short}
@@ -78,7 +86,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree) -> tuple[Tre
         for part in walk(queue.pop(0)):
             each = named.get(part.args[0]) if part.head == "name" else None
             if each is not None and each not in wanted:
-                more = len(wanted) == DEFINITIONS
+                more = len(wanted) == most
                 if more:
                     queue.clear()
                     break
@@ -88,14 +96,31 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree) -> tuple[Tre
     return main, [(name(writer.names[each]), wanted[each]) for each in order], more
 
 
-def spelled(main: Tree, definitions: Lines, more: bool, style: str) -> str:
+def in_lines(main: Tree, definitions: Lines, width: float, axes: Mapping[Name, int] | None = None) -> str:
+    """A formula as LaTeX of lines not wider than `width` em, its definitions below it."""
+    rows = latex_lines(to_latex(main, axes), width)
+    found = [f"& {rows[0]}", *(rf"&\quad {{}} {row}" for row in rows[1:])]
+    if definitions:
+        found[-1] += r",\quad \text{where}"
+    for left, right in definitions:
+        found += aligned(f"{to_latex(left, axes)} = {to_latex(right, axes)}", width)
+    if len(found) == 1:
+        return rows[0]
+    return r"\begin{aligned} " + r" \\ ".join(found) + r" \end{aligned}"
+
+
+def spelled(main: Tree, definitions: Lines, more: bool, style: str, axes: Mapping[Name, int] | None = None) -> str:
+    """A formula with its definitions as text; with `axes` of names, vectors and matrices of LaTeX in bold type."""
     if style not in ("unicode", "latex"):
         raise ValueError(f"the style of a formula is 'unicode' or 'latex', not {style!r}")
-    spell = unicode if style == "unicode" else to_latex
+    spell = unicode if style == "unicode" else partial(to_latex, axes=axes)
     text = spell(main)
     if not definitions:
         return text
     parts = [f"{spell(left)} = {spell(right)}" for left, right in definitions]
     if style == "unicode":
         return f"{text}, where {'; '.join([*parts, *['…'] * more])}"
+    if len(parts) > DEFINITIONS:  # one below the other
+        rows = [rf"& {text},\quad \text{{where}}", *(f"& {part}" for part in parts)]
+        return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
     return text + r",\quad \text{where } " + r";\; ".join([*parts, *[r"\ldots"] * more])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from symgrad.formulas.names import shape_text, symbol_names
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
-from symgrad.formulas.rendering import Lines, presentation, spelled
+from symgrad.formulas.rendering import Lines, in_lines, presentation, spelled
+from symgrad.formulas.spelling.glyphs import Name, parse_name
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
@@ -20,12 +21,19 @@ WIDTH = 40  # characters of a formula in an error message
 GLANCE, PIECES = 20, 60  # nodes that an error message looks at, and pieces it may have
 
 
-def tree_of(t: Tensor) -> tuple[Tree, Lines, bool]:
-    """The formula as a presentation tree, the definitions that it needs, and whether there are more of them."""
+def tree_of(t: Tensor, whole: bool = True) -> tuple[Tree, Lines, bool]:
+    """The formula as a presentation tree, the definitions that it needs, and whether there are more of them.
+
+    On one line, where it is not `whole`, some are left out.
+    """
     if t.node.op is ops.NAMED:
         return name(t.node.attrs[0]), [], False
+    return _written(t, whole)[1:]
+
+
+def _written(t: Tensor, whole: bool = True) -> tuple[Writer, Tree, Lines, bool]:
     node = shown(t).node
-    return presentation(node, SAMPLE, lexicon([node], layer_names([t])), over=t.over is not None)[1:]
+    return presentation(node, SAMPLE, lexicon([node], layer_names([t])), over=t.over is not None, whole=whole)
 
 
 def text(t: Tensor) -> str:
@@ -36,7 +44,7 @@ def text(t: Tensor) -> str:
     >>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w))
     2 Xᵀ (X w - y)
     """
-    return spelled(*tree_of(t), "unicode")
+    return spelled(*tree_of(t, whole=False), "unicode")
 
 
 def short(t: Tensor) -> str:
@@ -70,9 +78,32 @@ def tensor_shape(t: Tensor) -> str:
     return shape if t.over is None else f"{shape} over {t.over}"
 
 
-def latex(t: Tensor) -> str:
-    """The formula in LaTeX; a letter that plain pdflatex does not have is its code point, U+4E2D."""
-    return for_tex(notation(t))
+def latex(t: Tensor, style: str = "plain", width: float | None = None) -> str:
+    r"""The formula in LaTeX; a letter that plain pdflatex does not have is its code point, U+4E2D.
+
+    `style` "bold" sets vectors and matrices in bold type (\boldsymbol needs amsmath). `width`, in em, breaks a longer
+    formula into lines of an `aligned`: a column of two is about 21 em wide.
+
+    >>> import symgrad as sg
+    >>> X, w, y = sg.data("X", (5, 3)), sg.parameter("w", 3), sg.data("y", 5)
+    >>> print(sg.gradient(sg.sum((X @ w - y) ** 2), w).latex(style="bold"))
+    2 \mathbf{X}^{\top} (\mathbf{X} \mathbf{w} - \mathbf{y})
+    """
+    if style not in ("plain", "bold"):
+        raise ValueError(f"the style of LaTeX is 'plain' or 'bold', not {style!r}")
+    if width is not None and not width > 0:
+        raise ValueError(f"a width is a positive number of em, not {width!r}")
+    main, definitions, more = tree_of(t)
+    axes = _axes(_written(t)[0]) if style == "bold" else None
+    if width is not None:
+        return for_tex(in_lines(main, definitions, width, axes))
+    return for_tex(spelled(main, definitions, more, "latex", axes))
+
+
+def _axes(writer: Writer) -> dict[Name, int]:
+    """The axes of each name, without that of the samples."""
+    found = {each: len(node.shape) - (node in writer.axes) for node, each in writer.names.items()}
+    return {**found, parse_name("e"): found.get(parse_name("e"), 2)}  # the unit vector e_i has an index and is one
 
 
 def notation(t: Tensor) -> str:
@@ -91,6 +122,6 @@ def pretty(t: Tensor) -> str:
     """The formula as Unicode over several lines; definitions follow, one below the other."""
     from symgrad.formulas.spelling.pretty import pretty as to_pretty
 
-    main, definitions, more = tree_of(t)
-    blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions), *["…"] * more]
+    main, definitions, _ = tree_of(t)
+    blocks = [to_pretty(main), *(to_pretty(right, left) for left, right in definitions)]
     return ("\n\n" if definitions else "").join(blocks) if len(blocks) > 1 else blocks[0]

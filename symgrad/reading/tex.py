@@ -29,12 +29,13 @@ ACCENTED = {command: mark for mark, command in ACCENTS.items() if command not in
 ACCENTED |= {"bar": "\u0304", "overline": "\u0304", "widehat": "\u0302", "widetilde": "\u0303"}
 GREEK_LETTERS = {**{name: glyph for glyph, name in LETTERS.items()}, "varepsilon": "ε", "epsilon": "ε", "varphi": "φ",
                  "varsigma": "ς", "vartheta": "ϑ", "varrho": "ϱ", "varpi": "ϖ", "hbar": "ħ"}
-ENVIRONMENTS = {"cases": ("{", ",", "}", ""), "bmatrix": ("[", ";", "]", ","), "pmatrix": ("[", ";", "]", ","),
-                "matrix": ("[", ";", "]", ","), "aligned": ("", ";", "", ""), "align*": ("", ";", "", ""),
+ENVIRONMENTS = {"cases": ("{", ",", "}", ""), "bmatrix": ("[", ";;", "]", ","), "pmatrix": ("[", ";;", "]", ","),
+                "matrix": ("[", ";;", "]", ","), "aligned": ("", ";", "", ""), "align*": ("", ";", "", ""),
                 "align": ("", ";", "", ""), "split": ("", "", "", ""), "multlined": ("", "", "", ""),
                 "equation": ("", "", "", ""), "equation*": ("", "", "", "")}
 WRAPPED = ("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)")
 RANGE = r",\ldots,"
+CONTINUES = re.compile(r"\s*&?\s*(?:\\quad|[-+=])")
 COMMAND = re.compile(r"\\([A-Za-z]+\*?|.)", re.DOTALL)
 
 
@@ -109,7 +110,9 @@ class _Tex:
         name, after = match[1], match.end()
         if name == "\\":
             row = ENVIRONMENTS[self.environments[-1]][1] if self.environments else ""
-            return self._sign(row, place), after, True
+            if row == ";" and CONTINUES.match(self.text, after):  # a line that goes on
+                row = ""
+            return self._sign(row[:1], place), after, True
         if name in SKIPPED:
             return [], after, True if name not in ("left", "right") else space
         if name in ("frac", "tfrac", "dfrac"):

@@ -94,7 +94,7 @@ class _Scanner:
             return self.script(place, end, space)
         if (match := NUMBER.match(text, place)) and match.end() <= end:
             return Lexeme("number", match[0], place, space), match.end()
-        if match := re.compile(r"\w+").match(text, place):
+        if match := re.compile(r"\w+(?![\u0300-\u036f])").match(text, place):
             if match[0] in self.whole:
                 return Lexeme("word", match[0], place, space), match.end()
         if match := WORD.match(text, place):

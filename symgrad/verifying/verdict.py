@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,7 @@ from symgrad.verifying.ratios import Ratio
 
 LONG = 80  # characters of a term in a sentence
 DIGITS = 4
+DENOMINATOR, LARGEST, EXACT = 64, 1000, 1e-12  # a number that is a fraction of small whole numbers is shown so
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,13 @@ def _entry(example: Counterexample) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):.{DIGITS}g}"
+    """Four digits, or the fraction that a number is: 2/3, not 0.6667."""
+    value = float(value)
+    plain = f"{value:.{DIGITS}g}"
+    if not math.isfinite(value) or abs(value) > LARGEST or float(plain) == value:
+        return plain
+    near = Fraction(value).limit_denominator(DENOMINATOR)
+    return str(near) if near and abs(float(near) - value) <= EXACT * abs(value) else plain
 
 
 def array_text(value: np.ndarray) -> str:

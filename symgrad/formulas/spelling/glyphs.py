@@ -8,6 +8,7 @@ letters are known by name. Both renderers read the same `Name`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,8 @@ GREEK = {
 LETTERS = {glyph: name for name, glyph in GREEK.items()}
 SUPERSCRIPTS = dict(zip("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ", strict=True))
 SUBSCRIPTS = dict(zip("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋₋", strict=True))
+ACCENTED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+WORDS = frozenset("that what chat hbar".split())  # end in hat or bar and have none
 _DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for k, v in SUBSCRIPTS.items()}}
 
 
@@ -39,6 +42,8 @@ def parse_name(text: str) -> Name:
 
     >>> parse_name("W1")
     Name(base='W', sub='1', sup=None)
+    >>> parse_name("x_hat").base == parse_name("xhat").base == "x̂"
+    True
     >>> parse_name("G_{a^1}").sub
     Name(base='a', sub=None, sup='1')
     """
@@ -58,6 +63,7 @@ def parse_name(text: str) -> Name:
         match = re.fullmatch(r"([A-Za-z]|[a-z]{3,})(\d+)", base)
         if match:
             base, sub = match[1], match[2]
+    base, sub = _accented(base, sub)
     below: Name | str | None = None
     if sub is not None:
         inner = _bare(sub)
@@ -66,6 +72,17 @@ def parse_name(text: str) -> Name:
         below = parse_name(inner) if nested else inner
     above = _bare(sup) if sup else None
     return Name(greek(base), below, None if above is None else greek(above))
+
+
+def _accented(base: str, sub: str | None) -> tuple[str, str | None]:
+    """A letter with the accent that its name tells, x̂ for x_hat and xhat, and what is left of the subscript."""
+    match = re.fullmatch(r"(.+)(hat|bar|tilde)", base)
+    if match and base not in WORDS and (len(match[1]) == 1 or match[1] in GREEK):
+        return unicodedata.normalize("NFC", greek(match[1]) + ACCENTED[match[2]]), sub
+    first, _, rest = (sub or "").partition("_")
+    if first in ACCENTED and (len(base) == 1 or base in GREEK):
+        return unicodedata.normalize("NFC", greek(base) + ACCENTED[first]), rest or None
+    return base, sub
 
 
 def _split(text: str) -> tuple[str, str | None, str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.letters import grouped, latex_name, latex_text
@@ -19,13 +21,17 @@ KNOWN = ("exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min det").
 FUNCTIONS = {"sigmoid": r"\sigma", "diagonal": r"\operatorname{diag}"}
 BRACKETS = {"(": ("(", ")"), "[": ("[", "]"), "‖": (r"\lVert ", r" \rVert"), "|": (r"\lvert ", r" \rvert"),
             "⌊": (r"\lfloor ", r" \rfloor")}
+WORD_ENDS, WORD_BEGINS = re.compile(r"\\mathrm\{[^{}]{2,}\}$"), re.compile(r"\\mathrm\{[^{}]{2,}\}")
+SAMPLE_LETTERS = "tsnz"
 TALL = (r"\frac", r"\sum", r"\begin")
 
 
+@dataclass
 class LatexAlphabet:
-    """The alphabet of LaTeX."""
+    """The alphabet of LaTeX; `axes` says how many axes a name has where vectors and matrices are set in bold type."""
 
-    flat = False
+    flat: bool = False
+    axes: Mapping[Name, int] = field(default_factory=dict)
 
     def text(self, glyphs: str) -> str:
         if glyphs in GLYPHS:
@@ -40,7 +46,8 @@ class LatexAlphabet:
         return rf"\mathrm{{{latex_text(word)}}}"
 
     def name(self, name: Name, subs: Sequence[str]) -> str:
-        return latex_name(name, _indices(subs))
+        entry = sum(not _is_sample(each) for each in subs)
+        return latex_name(name, _indices(subs), bold=self.axes.get(name, 0) > entry)
 
     def function(self, name: str, subs: Sequence[str]) -> str:
         known = f"\\{name}" if name in KNOWN else rf"\operatorname{{{latex_text(name)}}}"
@@ -48,7 +55,7 @@ class LatexAlphabet:
         return self.lowered(glyphs, subs) if subs else glyphs
 
     def row(self, parts: Sequence[str]) -> str:
-        return "".join(parts)
+        return "".join(_spaced(part, parts[i - 1:i + 2]) if part == " " and i else part for i, part in enumerate(parts))
 
     def enclosed(self, left: str, inner: str, right: str) -> str:
         before, after = BRACKETS[left]
@@ -82,6 +89,12 @@ class LatexAlphabet:
         return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(guarded, row)) for row in rows) + r" \end{bmatrix}"
 
 
+def _spaced(blank: str, around: Sequence[str]) -> str:
+    r"""The blank between factors; TeX sets none, so that \mathrm{Wxh} v would read Wxhv."""
+    before, after = around[0], around[-1]
+    return r"\, " if WORD_ENDS.search(before) or WORD_BEGINS.match(after) else blank
+
+
 def guarded(cell: str) -> str:
     r"""A cell of a table; in front of one, and behind \\, LaTeX takes a bracket for an option."""
     return f"{{{cell}}}" if cell.startswith("[") else cell
@@ -92,7 +105,12 @@ def _indices(subs: Sequence[str]) -> str:
     return " ".join(subs) if together else ", ".join(subs)
 
 
-def latex(tree: Tree) -> str:
-    """A tree as LaTeX."""
-    text: str = spell(tree, LatexAlphabet())
+def _is_sample(sub: str) -> bool:
+    """Is an index the letter of a sample?"""
+    return sub in SAMPLE_LETTERS or sub == r"\tau"
+
+
+def latex(tree: Tree, axes: Mapping[Name, int] | None = None) -> str:
+    """A tree as LaTeX; with `axes` of names, vectors and matrices in bold type."""
+    text: str = spell(tree, LatexAlphabet(axes=axes or {}))
     return text

@@ -87,9 +87,11 @@ def latex_letter(text: str) -> str:
     return rf"\mathrm{{{latex_text(text)}}}" if body else f"{{}}{text}"
 
 
-def latex_name(name: Name, indices: str = "") -> str:
-    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}."""
+def latex_name(name: Name, indices: str = "", bold: bool = False) -> str:
+    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}; `bold` as vectors and matrices in papers."""
     text = latex_letter(name.base)
+    if bold:
+        text = rf"\mathbf{{{text}}}" if text.isascii() and text.isalpha() else rf"\boldsymbol{{{text}}}"
     text = f"{{{text}}}" if text.endswith("''") else text  # latex2mathml reads no further superscript behind two primes
     below = ""
     if isinstance(name.sub, Name):
