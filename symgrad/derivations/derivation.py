@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.calculus.derivatives import variables_of
-from symgrad.calculus.pipeline import READ
 from symgrad.calculus.variables import steps_of
 from symgrad.derivations import html, latex, markdown, terminal
 from symgrad.derivations.checked import Check
@@ -32,6 +31,7 @@ from symgrad.graphs.pieces.statistics import mean_of, with_statistics
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.steps import recognised_by_steps
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
@@ -127,7 +127,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     variables = _wanted(target, wrt)
-    (root,) = READ.forms([shown(target)], [x.node for x in variables if x.node.op not in ops.GIVEN])
+    root = recognised_by_steps(shown(target).node, [x.node for x in variables if x.node.op not in ops.GIVEN])
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     own = [*names.values(), *(n.attrs[0] for n in topological([root]) if n.op is ops.NAMED)]
 

@@ -245,3 +245,26 @@ def test_long_answers_are_written_in_the_names_of_the_steps():
 def test_residuals_and_responsibilities_are_called_so():
     assert any(s.rule == "gradient of the loss: responsibilities" for s in derived.derivation("mixture").steps)
     assert sg.derive(sg.sum((X @ sg.parameter("w", d) - s) ** 2)).steps[0].rule == "residual"
+
+
+# steps that their author named ---------------------------------------------------------------------------------------
+
+
+def test_what_has_a_name_is_a_step():
+    k = sg.dim("k")
+    z, c = sg.parameter("z", (n, k)), sg.labels("c", classes=k, shape=n)
+    m = z.max(1, keepdims=True).named("m")
+    q = (z - m).named("q")
+    total = sg.exp(q).sum(1, keepdims=True).named("s")
+    loss = -sg.log(sg.exp(q) / total)[sg.arange(n), c].mean()
+    found = forward(loss)
+    assert [f.split(" = ")[0] for f in found if f[0] != "v"] == ["m", "q", "s", "L"]
+    assert found[0] == "m = max(z, axis=1)" and "∇_z L = 1/n (softmax(z) - onehot(c))" in sg.derive(loss).unicode()
+    assert sg.derive(loss).check()
+
+
+def test_a_function_is_recognised_within_a_step():
+    z = sg.parameter("z", d)
+    e = sg.exp(z)
+    p = (e / sg.sum(e)).named("p")
+    assert forward(sg.sum(p * sg.data("w", d)) ** 2)[0] == "p = softmax(z)"
