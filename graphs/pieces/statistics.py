@@ -171,6 +171,8 @@ def without_deviations(node: Node, means: Means) -> Node:
 
     def rule(n: Node, operands: tuple[Node, ...]) -> Node:
         made = rebuild(n, operands)
+        if made.op is ops.ADD and len(made.operands) > 1:
+            return _without_differences(made, means)
         return zeros(made.shape) if made.op is ops.EINSUM and _cancels(made, means) else made
 
     return transform([node], rule, {})[0]
@@ -183,6 +185,20 @@ def _cancels(node: Node, means: Means) -> bool:
         if summed and all(x not in out and sum(names.count(x) for names in inputs) == 1 for x in summed):
             return True
     return False
+
+
+def _without_differences(node: Node, means: Means) -> Node:
+    """A sum without sum(x) - n mean(x)."""
+    terms = dict(zip(node.operands, node.attrs[0], strict=True))
+    for mu in [o for o in node.operands if o in means]:
+        x, axes = means[mu]
+        size = weight(prod((x.shape[a] for a in axes), start=1))
+        for term, by in terms.items():
+            if size.number and term.operands == (x,) and mean_of(scale(term, inverse(size))) == (x, axes) and (
+                    terms[mu] == times(MINUS, times(by, size))):
+                rest = {o: w for o, w in terms.items() if o is not mu and o is not term}
+                return add(list(rest), list(rest.values())) if rest else zeros(node.shape)
+    return node
 
 
 def _deviation(node: Node, means: Means) -> tuple[int, ...]:
