@@ -72,6 +72,8 @@ def _divisors(b: Arrays, exact: Exact, loose: Exact, factor: UsedFactor) -> list
     of = None if q is None else squares(q)
     if q is None or of is None:
         below = None if condition is not None else row_of(inner, "reciprocal")
+        if below is not None and q is not None and count == 1 and bare(q).op is ops.EINSUM and is_plain(bare(q)):
+            return _each_root(b, exact, bare(q), factor.labels)
         return None if below is None else _each(b, exact, bare(below), factor.labels)
     n = root(b, exact, q, signed=count % 2 == 0)
     if n is None:
@@ -106,6 +108,18 @@ def _each(b: Arrays, exact: Exact, below: Node, labels: Labels) -> list[Divisor]
     roots = {o: squares(u) for o in below.operands if (u := row_of(o, "sqrt")) is not None}
     return [Divisor(exact(o), tuple(place[x] for x in names), _cores(roots.get(o) or []))
             for o, names in parts if o.dtype == REAL]
+
+
+def _each_root(b: Arrays, exact: Exact, q: Node, labels: Labels) -> list[Divisor] | None:
+    """√p and √q of √(p q), as divisors."""
+    place = dict(zip(q.attrs[1], labels, strict=True))
+    found = []
+    for o, names in zip(q.operands, q.attrs[0], strict=True):
+        of, n = squares(o), root(b, exact, o)
+        if of is None or n is None:
+            return None
+        found.append(Divisor(b.filled(n, o.shape, REAL), tuple(place[x] for x in names), _cores(of)))
+    return found
 
 
 def _cores(of: Sequence[Square]) -> tuple[Node, ...]:

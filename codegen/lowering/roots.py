@@ -94,7 +94,7 @@ def root(b: Arrays, exact: Exact, node: Node, signed: bool = False) -> Expr | No
     """
     found = squares(node)
     if found is None:
-        return None
+        return _root_of_product(b, exact, node)
     norms = [any(isinstance(x, tuple) for _, names in square.factors for x in names) for square in found]
     if b.quick and any(norms) and (node.shape or len(found) > 1):
         return None  # of rows, with what keeps them from zero: layer and batch norms
@@ -106,6 +106,19 @@ def root(b: Arrays, exact: Exact, node: Node, signed: bool = False) -> Expr | No
     for part in parts[1:]:
         whole = b.row("hypotenuse", [whole, part], REAL)
     return whole
+
+
+def _root_of_product(b: Arrays, exact: Exact, node: Node) -> Expr | None:
+    """√(p q) as √p √q, where both are sums of squares."""
+    node = bare(node)
+    if node.op is not ops.EINSUM or {x for names in node.attrs[0] for x in names} != set(node.attrs[1]):
+        return None
+    if any(squares(o) is None for o in node.operands):
+        return None
+    parts = [root(b, exact, o) for o in node.operands]
+    labelled = zip(node.operands, parts, node.attrs[0], strict=True)
+    whole = [b.align(b.filled(e, o.shape, REAL), names, node.attrs[1]) for o, e, names in labelled if e is not None]
+    return b.product(whole, [], ONE, REAL) if None not in parts else None
 
 
 def _root_of(b: Arrays, exact: Exact, square: Square, axes: Labels) -> Expr:

@@ -55,6 +55,8 @@ VECTORS: dict[str, Case] = {  # ours, mpmath's, the order of derivatives up to w
                lambda v: (v[0] + 2 * v[1] + 3 * v[2]) / length(v) / 2, 2),
     "distance": (lambda x: sg.norm(x - x[::-1]), lambda v: length([v[0] - v[2], 0, v[2] - v[0]]), 0),
     "complex modulus": (lambda x: x[0] * x[1] / (x[0] ** 2 + x[1] ** 2), lambda v: v[0] * v[1] / square(v[:2]), 0),
+    "correlation": (lambda x: (x[0] * x[1]) / sg.sqrt(sg.sum(x ** 2) * (x[1] ** 2 + x[2] ** 2)),
+                    lambda v: v[0] * v[1] / mp.sqrt(square(v) * square(v[1:])), 0),
     "weighted": (lambda x: sg.sqrt(2 * x[0] ** 2 + 3 * x[2] ** 2), lambda v: mp.sqrt(2 * v[0] ** 2 + 3 * v[2] ** 2), 2),
     "quotient": (lambda x: x[0] / x[1], lambda v: v[0] / v[1], 1),
     "quotient of a product": (lambda x: x[0] * x[1] / x[2], lambda v: v[0] * v[1] / v[2], 1),
