@@ -19,7 +19,7 @@ from symgrad.reading import vocabulary as words
 from symgrad.reading.folding import fold, is_number
 from symgrad.reading.meaning import Meaning, folded_axes
 from symgrad.reading.pratt import Piece
-from symgrad.reading.values import OpenSize, Worth, meet, settled, size_of
+from symgrad.reading.values import OpenSize, Worth, meet, samples_of, settled, size_of
 
 PRINTED = MappingProxyType({"σ": "sigmoid", "tr": "trace", "sg": "stop_gradient", "chol": "cholesky", "ln": "log",
                             "Tr": "trace"})
@@ -27,7 +27,7 @@ REDUCED = frozenset("sum mean max min prod var std logsumexp".split())
 ALONG = frozenset("softmax log_softmax cumsum argmax argmin".split())
 STACKED = frozenset("trace det logdet inv cholesky tril triu".split())  # act on the last two axes
 SQUARE = frozenset("trace det logdet inv cholesky solve".split())
-OWN = frozenset("diag onehot cof adj len vec norm".split())
+OWN = frozenset("concat diag onehot cof adj len vec norm".split())
 
 
 def callables(functions: words.Functions) -> frozenset[str]:
@@ -240,6 +240,15 @@ def reshape(m: Meaning, piece: Piece, args: Any) -> Any:
     return _built(m, piece, "reshape", args, {})
 
 
+def concat(m: Meaning, piece: Piece, args: Any) -> Any:
+    """concat(A, B, axis=2): what no matrix of blocks shows."""
+    options = {word: _plain(m, value) for word, value in piece.args[3]}
+    values = [m.whole(a) for a in args]
+    tensors = [_tensor(m, a, v) for a, v in zip(args, values, strict=True)]
+    made = m.run(piece, "concat", m.functions["concatenate"], tensors, **options)
+    return Worth(made.shape, lambda: made, (), samples_of(values))
+
+
 def norm_of(m: Meaning, piece: Piece, args: Any) -> Any:
     if len(args) > 1:
         return _built(m, piece, "norm", args, {})
@@ -247,7 +256,7 @@ def norm_of(m: Meaning, piece: Piece, args: Any) -> Any:
 
 
 SPECIAL = MappingProxyType({"diag": diag, "onehot": onehot, "cof": cofactors, "adj": cofactors, "len": length, "vec": vec,
-                            "norm": norm_of, "reshape": reshape})
+                            "norm": norm_of, "reshape": reshape, "concat": concat})
 
 
 def method(m: Meaning, piece: Piece) -> Any:

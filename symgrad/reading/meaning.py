@@ -283,7 +283,7 @@ def power(m: Meaning, piece: Piece) -> Any:
     if isinstance(base, sp.Expr) and isinstance(exponent, int) and 0 < exponent < 5:  # n² entries
         return reduce(lambda a, b: fold("*", a, b), [base] * exponent)
     lifted = m.lifted(base, below)
-    if lifted.ndim > 1 and entry == [False]:
+    if entry == [False] and lifted.ndim > 1 and any(settled(size) != 1 for size in lifted.shape):
         m.refuse(piece, "a power of a matrix is not read; write A A, or A^⊙2 for the powers of its entries")
     if not isinstance(exponent, Worth):
         return m.each(piece, "^", lambda t: t**exponent, [lifted])

@@ -169,7 +169,7 @@ class _Tex:
             self.environments.append(which)
         elif not self.environments or self.environments.pop() != which:
             self.source.refuse(place, f"\\end{{{which}}} closes nothing")
-        return self._sign(ENVIRONMENTS[which][0 if name == "begin" else 2], place), close + 1, True
+        return self._sign(ENVIRONMENTS[which][0 if name == "begin" else 2], place), close + 1, name == "begin"
 
     def script(self, place: int, end: int, space: bool) -> tuple[Lexeme, int]:
         kind = "sup" if self.text[place] == "^" else "sub"

@@ -19,6 +19,7 @@ from symgrad.graphs.samples import sample_axes, sample_size
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.rearrange import broadcast_to
+from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.parser import readings
@@ -50,9 +51,11 @@ def vocabulary(t: Tensor) -> dict[str, Tensor]:
         elif node.op is ops.NAMED:
             over = sample_size([node]) if sample_axes([node]).get(node) == 0 else None
             found.setdefault(node.attrs[0], wrap(node, over))
-    for node, name in symbol_names(topological([t.node])).items():
-        if node.op is ops.CONSTANT:
-            found.setdefault(name, wrap(node))
+    printed = shown(t).node
+    axes = sample_axes([printed])
+    for node, name in symbol_names(topological([printed])).items():  # two tensors that are called b are b and b_1
+        if node.op is ops.CONSTANT or node.op is ops.NAMED:
+            found.setdefault(name, wrap(node, sample_size([node]) if axes.get(node) == 0 else None))
     for name, tensor in list(found.items()):
         bare = re.sub(r"[\^{}\\]", "", name)
         if _readable(bare):
