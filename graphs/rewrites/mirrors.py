@@ -63,7 +63,8 @@ def _of_product(node: Node, known: dict[Node, int]) -> int:
         if {i, j} <= set(names) and set(names[-2:]) == {i, j} and known.get(operand, 0):
             turned, sign = tuple(names), sign * known[operand]
         labels.append(turned)
-    same = contract(node.operands, labels, out, dict(zip(out, node.shape, strict=True)))
+    front = tuple(swap.get(x, x) for x in out[:-2])  # a delta may hold a label in front, too
+    same = contract(node.operands, labels, (*front, i, j), dict(zip(out, node.shape, strict=True)))
     return sign if same is node else 0
 
 

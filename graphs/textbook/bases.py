@@ -89,6 +89,7 @@ def settled(read: Powers) -> dict[Key, Fraction]:
     for base, labels in list(found):
         if base.op is ops.ELEMENTWISE and base.attrs[0] in ("abs", "sign"):
             _signed(found, base.operands[0], labels)
+    _rectified(found)
     _without_ties(found)
     _named_ratios(found)
     _general_powers(found)
@@ -121,6 +122,28 @@ def _signed(found: dict[Key, Fraction], x: Node, labels: Labels) -> None:
 
 
 RATIOS = {"cosh": ("sinh", "tanh"), "cos": ("sin", "tan")}
+
+
+def _rectified(found: dict[Key, Fraction]) -> None:
+    """x [x > 0] is relu(x), relu(x) [x > 0] too, relu(x)/x is [x > 0]."""
+    for base, labels in list(found):
+        if base.op is ops.ELEMENTWISE and base.attrs[0] == "relu" and found.get((base.operands[0], labels), 0) < 0:
+            (u,) = base.operands
+            found[u, labels] += found.pop((base, labels))
+            found[elementwise("greater", [u, literal(0, u.shape)]), labels] = Fraction(1)
+    for condition, labels in list(found):
+        if condition.op is not ops.ELEMENTWISE or condition.attrs[0] not in ("greater", "greater_equal"):
+            continue
+        u, zero = condition.operands
+        value = literal_value(zero)
+        if value is None or value.number != 0:
+            continue
+        relu = elementwise("relu", [u]), labels
+        if found.get((u, labels)) == 1:
+            del found[u, labels]
+            found[relu] = found.get(relu, Fraction(0)) + 1
+        if found.get(relu, Fraction(0)) > 0:
+            del found[condition, labels]
 
 
 def _without_ties(found: dict[Key, Fraction]) -> None:
@@ -156,16 +179,17 @@ def _named_ratios(found: dict[Key, Fraction]) -> None:
 
 
 def _general_powers(found: dict[Key, Fraction]) -> None:
-    """u u^(y - 1) is u^y; that u^y log(u) is meant where u > 0 needs no words."""
+    """u u^(y - 1) is u^y."""
     powers = [key for key in found if key[0].op is ops.ELEMENTWISE and key[0].attrs[0] == "power"
               and literal_value(key[0].operands[1]) is None]
     for u, labels in dict.fromkeys((base.operands[0], labels) for base, labels in powers):
         mine = [key for key in powers if key in found and key[0].operands[0] is u and key[1] == labels]
         if not mine:
             continue
+        root = (u.operands[0], labels) if u.op is ops.ELEMENTWISE and u.attrs[0] == "sqrt" else None
+        if root is not None and root in found:  # ‖x‖^a/‖x‖
+            found[u, labels] = found.get((u, labels), Fraction(0)) + 2 * found.pop(root)
         plain = found.get((u, labels), Fraction(0))
-        for row in ("greater", "not_equal"):
-            found.pop((elementwise(row, [u, literal(0, u.shape)]), labels), None)
         if len(mine) == 1 and not plain and found[mine[0]] == 1:
             continue
         exponent = add([*(key[0].operands[1] for key in mine), literal(1, u.shape)],

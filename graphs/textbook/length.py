@@ -49,7 +49,7 @@ class Length:
         """The first name in a node, by the alphabet."""
         if node.op is ops.INPUT:
             return str(node.attrs[0].name)
-        return min((self.words[o] for o in node.operands), default="")
+        return min((self.words[o] for o in node.operands if self.words[o]), default="")
 
     def _of(self, node: Node) -> float:
         value = literal_value(node)
@@ -57,7 +57,10 @@ class Length:
             return 1.0
         below = [self.known[o] for o in node.operands]
         if node.op is ops.ADD:
-            return sum(below) + sum(map(_weight, node.attrs[0])) + len(below) - 1
+            by = [_weight(w) for o, w in zip(node.operands, node.attrs[0], strict=True) if literal_value(o) is None]
+            return sum(below) + sum(by) + len(below) - 1
+        if node.op is ops.VIEW and not node.operands and len(set(node.attrs[1])) < len(node.shape):
+            return 0.9  # I
         if node.op is ops.VIEW:
             laid = bool(node.operands) and bool(node.operands[0].shape) and len(node.shape) > len(node.operands[0].shape)
             return sum(below) + (1.0 if len(set(node.attrs[1])) < len(node.shape) or laid else 0.0)  # diag(v), v 1ᵀ

@@ -6,19 +6,20 @@ hold its opposite in one choice, so that the derivative of nested choices is a n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal_value, zeros
+from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import BOOLEAN, Node
-from symgrad.graphs.textbook.bases import Key, Powers
+from symgrad.graphs.textbook.bases import Key, Powers, powers
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, unweighted, written
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 MOST = 24  # terms
+PARTIAL = ("log", "sqrt", "power", "reciprocal")  # functions that are not defined everywhere
 Terms = list[tuple[Node, Weight]]
 Test = tuple[Node, bool]  # a condition in one spelling, and whether it holds
 
@@ -109,23 +110,52 @@ def guarded(node: Node) -> Node:
     found = _kept_away([read])
     if found is None:
         return node
-    (condition, labels), rest = found, {key: e for key, e in read.bases.items() if key != found}
-    term = written(Powers(read.out, read.sizes, times(read.by, by), rest))
-    return elementwise("where", [_spread(condition, labels, node), term, zeros(node.shape)])
+    condition, labels = found
+    rest = {key: e for key, e in read.bases.items() if key != found}
+    if set(labels) <= set(read.out):
+        term = written(Powers(read.out, read.sizes, times(read.by, by), rest))
+        return elementwise("where", [_spread(condition, labels, node), term, zeros(node.shape)])
+    sizes = dict(zip(labels, condition.shape, strict=True))  # on a summed axis: what stands on it goes into the cases
+    inner = {key: e for key, e in rest.items() if key[1] == labels}
+    case = elementwise("where", [condition, written(Powers(labels, sizes, ONE, inner)), zeros(condition.shape)])
+    outer = Powers(read.out, dict(read.sizes), times(read.by, by), {key: e for key, e in rest.items() if key not in inner})
+    factors = [(each, names) for (base, names), e in outer.bases.items() for each in powers(base, e)]
+    made = contract([case, *(each for each, _ in factors)], [labels, *(names for _, names in factors)], read.out,
+                    {x: read.sizes[x] for x in {*read.out, *(x for _, names in factors for x in names), *labels}})
+    return scale(made, outer.by)
 
 
 def _kept_away(terms: Sequence[Powers]) -> Key | None:
     """A condition of all terms on the argument of a quotient, root or logarithm in one of them."""
-    conditions = [key for key in terms[0].bases if key[0].dtype == BOOLEAN and all(key in each.bases for each in terms)]
+    if not terms:
+        return None
+    conditions = [key for key in terms[0].bases if key[0].dtype == BOOLEAN and key[0].op is ops.ELEMENTWISE
+                  and all(key in each.bases for each in terms)]
     for condition, labels in conditions:
-        if condition.op is not ops.ELEMENTWISE:
-            continue
+        inside = {o for o in condition.operands if literal_value(o) is None}
         for each in terms:
             for (base, names), e in each.bases.items():
-                inner = base.operands[0] if base.op is ops.ELEMENTWISE and base.attrs[0] == "log" else base
-                if names == labels and inner in condition.operands and (e < 0 or e.denominator > 1 or inner is not base):
+                if names == labels and base is not condition and (
+                        base in inside and (e < 0 or e.denominator > 1) or _is_partial(base, inside)):
                     return condition, labels
     return None
+
+
+def _is_partial(node: Node, inside: Collection[Node]) -> bool:
+    """Does `node` hold a logarithm, root, power or reciprocal of one of `inside`?"""
+    stack, seen = [node], 0
+    while stack and seen < MOST:
+        each, seen = stack.pop(), seen + 1
+        if each.op is ops.ELEMENTWISE and each.attrs[0] in PARTIAL and _argument(each) in inside:
+            return True
+        if each.op in (ops.ADD, ops.ELEMENTWISE, ops.EINSUM):
+            stack += [o for o in each.operands if o.shape == node.shape]
+    return False
+
+
+def _argument(node: Node) -> Node:
+    """What a function is of, without a weight or sign: x of log(-x)."""
+    return unweighted(node.operands[0])[0]
 
 
 def _conditional(node: Node) -> list[Powers] | None:
@@ -187,6 +217,7 @@ def _condition(terms: Sequence[Powers], node: Node) -> tuple[Key, Node] | None:
     both = {key: found for key, found in seen.items() if len({holds for holds, _ in found}) == 2}
     if not both:
         away = _kept_away(terms)
+        away = away if away is not None and set(away[1]) <= axes else None
         return away and ((tested(away[0])[0], away[1]), away[0])
     key = max(both, key=lambda k: len(both[k]))
     spelled = [base for _, base in both[key]]

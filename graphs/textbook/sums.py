@@ -43,6 +43,8 @@ def _shortest(node: Node, length: Length) -> Node:
     plain = joined(pairs_of(node))
     if (turned := _complement(plain)) is not None:
         return turned
+    if not is_sum(plain):  # all of it has cancelled, or all but one term
+        return scaled_product(plain)
     if length(plain) > LONG:
         return _long(plain, length)
     found = [plain, *_factored(plain, length)]
@@ -162,12 +164,24 @@ def _is_whole(power: Node) -> bool:
 
 
 def _arranged(node: Node, length: Length) -> Node:
-    """The terms of a sum in the order in which they are read; a polynomial with a number in front by rising powers."""
+    """The terms of a sum in the order in which they are read: 4 x³ - 9 x² + 2, but 1 - x² and 1 + x²."""
     if not is_sum(node):
         return node
-    rising = any(literal_value(o) is not None for o in node.operands)
-    pairs = sorted(pairs_of(node), key=lambda pair: length.place(pair[0], rising))
+    numbers = [pair for pair in pairs_of(node) if literal_value(pair[0]) is not None]
+    others = sorted((pair for pair in pairs_of(node) if pair not in numbers), key=lambda pair: length.place(pair[0]))
+    if numbers and not _is_polynomial(others, length):
+        rising = sorted(others, key=lambda pair: length.place(pair[0], True))
+        pairs = [*numbers, *rising]
+    else:
+        pairs = [*others, *numbers]
     return add([each for each, _ in pairs], [by for _, by in pairs])
+
+
+def _is_polynomial(terms: Sequence[tuple[Node, Weight]], length: Length) -> bool:
+    """Several powers of one letter, or a multiple of it, the highest with a plus."""
+    if not terms or terms[0][1].number < 0 or len({length.place(node)[2] for node, _ in terms}) > 1:
+        return False
+    return len(terms) > 1 or terms[0][0].op is ops.INPUT and terms[0][1] != ONE
 
 
 def _hoisted(node: Node) -> Node:

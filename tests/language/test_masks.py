@@ -71,5 +71,5 @@ def test_where_all_is_finite_nothing_changes():
 
 
 def test_the_formula_names_the_case_once():
-    assert str(sg.gradient(sg.sum(NONE), x)) == "[x > 0] ⊙ (1 + log(x))"
+    assert str(sg.gradient(sg.sum(NONE), x)) == "{1 + log(x) if x > 0, 0 otherwise}"
     assert str(sg.gradient(sg.sum(sg.relu(A @ x)), x)) == "Aᵀ [A x > 0]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -20,7 +21,20 @@ def weight_tree(by: Weight) -> tuple[int, Tree]:
         above, below = by.factor.as_numer_denom()
     if isinstance(number, float):
         return sign, _ratio([num(number)], [], above, below)
-    return sign, _ratio([num(number.numerator)], [num(number.denominator)], above, below)
+    exact, above, below = _roots_below(Fraction(number), above, below)
+    return sign, _ratio([num(exact.numerator)], [num(exact.denominator)], above, below)
+
+
+def _roots_below(number: Fraction, above: sp.Expr, below: sp.Expr) -> tuple[Fraction, sp.Expr, sp.Expr]:
+    """√2/(2 √π) is 1/√(2 π): a root of a divisor of the denominator stands below."""
+    for factor in sp.Mul.make_args(above):
+        base, e = factor.as_base_exp()
+        if e == sp.Rational(1, 2) and base.is_Integer and number.denominator % int(base) == 0:
+            roots = [f for f in sp.Mul.make_args(below) if f.as_base_exp()[1] == sp.Rational(1, 2)]
+            inside = sp.Mul(base, *(f.as_base_exp()[0] for f in roots))
+            rest = sp.Mul(*(f for f in sp.Mul.make_args(below) if f not in roots))
+            return number * int(base), above / factor, sp.Mul(rest, sp.sqrt(inside, evaluate=False), evaluate=False)
+    return number, above, below
 
 
 def _ratio(top: list[Tree], bottom: list[Tree], above: sp.Expr, below: sp.Expr) -> Tree:
