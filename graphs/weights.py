@@ -96,12 +96,15 @@ def _constants() -> list[tuple[sp.Expr, float]]:
 
 @lru_cache(maxsize=4096)
 def _constant(number: float) -> Weight:
-    """A float as a rational multiple of a constant, where it is the one nearest to it; else the float."""
+    """A float as a small fraction, or such a multiple of a constant, where it is the one nearest to it; else the float."""
     if not 1e-6 < abs(number) < 1e6 or _decimal(number) is not None:
         return Weight(number)
     short = float(f"{number:.12g}")
     if math.isclose(short, number, rel_tol=4e-16):  # 0.1 * 0.2 was carried out before
         return Weight(exact(short))
+    third = Fraction(number).limit_denominator(PARTS)
+    if float(third) == number:  # 1/3 and its like
+        return Weight(exact(third))
     for expr, value in _constants():
         ratio = Fraction(number / value).limit_denominator(PARTS)
         if ratio and abs(ratio.numerator) <= PARTS and math.isclose(float(ratio) * value, number, rel_tol=4e-16):

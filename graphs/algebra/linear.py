@@ -21,8 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, scale, transpose, zeros
+from symgrad.graphs.algebra.einsum import contract, scale, total, transpose, zeros
 from symgrad.graphs.algebra.entries import is_zero, under
+from symgrad.graphs.algebra.primitives import elementwise
+from symgrad.graphs.algebra.running import multiply
 from symgrad.graphs.node import REAL, Node, make
 from symgrad.graphs.sizes import Shape
 from symgrad.graphs.weights import MINUS, ONE, Weight
@@ -38,6 +40,9 @@ def inverse(a: Node) -> Node:
         return a.operands[0]
     if _is_identity(a):
         return a
+    if (v := _diagonal(a)) is not None:
+        axes = tuple(range(len(v.shape)))
+        return contract([elementwise("reciprocal", [v])], [axes], (*axes, axes[-1]))
     if _is_swapped(a):
         return swapped(inverse(a.operands[0]))
     return _stackwise(a, inverse, 2) or make(ops.INVERSE, (a,), (), a.shape, REAL)
@@ -52,6 +57,9 @@ def solve(a: Node, b: Node) -> Node:
         return b
     if is_zero(b):
         return zeros(b.shape)
+    if (v := _diagonal(a)) is not None:
+        axes = tuple(range(len(b.shape)))
+        return contract([elementwise("reciprocal", [v]), b], [axes[:len(v.shape)], axes], axes)
     by, base = _unscaled(b)
     if by != ONE:
         return scale(solve(a, base), by)
@@ -79,6 +87,8 @@ def logdet(a: Node) -> Node:
         return logdet(a.operands[0])
     if _is_identity(a):
         return zeros(a.shape[:-2])
+    if (v := _diagonal(a)) is not None:
+        return total(elementwise("log_abs", [v]), (len(v.shape) - 1,))
     return _stackwise(a, logdet, 0) or make(ops.LOGDET, (a,), (), a.shape[:-2], REAL)
 
 
@@ -86,6 +96,8 @@ def cofactor(a: Node, order: int) -> Node:
     """The derivative of order `order` of det A, with two axes of size n for each order behind the stack."""
     if order == 0 and _is_swapped(a):
         return cofactor(a.operands[0], 0)
+    if order == 0 and (v := _diagonal(a)) is not None:
+        return multiply(v, len(v.shape) - 1)
     n = a.shape[-1]
     if isinstance(n, int) and order > n:
         return zeros((*a.shape[:-2], *(n, n) * order))  # det is of degree n
@@ -120,6 +132,16 @@ def _unscaled(a: Node) -> tuple[Weight, Node]:
 def _is_identity(a: Node) -> bool:
     return a.op is ops.VIEW and not a.operands and a.attrs[1][-1] == a.attrs[1][-2] and len(
         set(a.attrs[1])) == len(a.shape) - 1
+
+
+def _diagonal(a: Node) -> Node | None:
+    """v of diag(v), with the axes of a stack in front."""
+    if a.op is not ops.VIEW or not a.operands or a.attrs[1][-1] != a.attrs[1][-2]:
+        return None
+    (names,), out = a.attrs
+    if out.count(out[-1]) > 2 or names.count(out[-1]) != 1 or len(set(out[:-1])) < len(out) - 1:
+        return None
+    return contract(a.operands, [names], out[:-1], dict(zip(out[:-1], a.shape[:-1], strict=True)))
 
 
 def _is_swapped(a: Node) -> bool:

@@ -181,7 +181,7 @@ def _named_ratios(found: dict[Key, Fraction]) -> None:
 def _general_powers(found: dict[Key, Fraction]) -> None:
     """u u^(y - 1) is u^y."""
     powers = [key for key in found if key[0].op is ops.ELEMENTWISE and key[0].attrs[0] == "power"
-              and literal_value(key[0].operands[1]) is None]
+              and ((value := literal_value(key[0].operands[1])) is None or value.factor is not None)]
     for u, labels in dict.fromkeys((base.operands[0], labels) for base, labels in powers):
         mine = [key for key in powers if key in found and key[0].operands[0] is u and key[1] == labels]
         if not mine:

@@ -13,7 +13,7 @@ from symgrad.language.align import as_tensor
 from symgrad.language.recipes import ambient, as_written
 from symgrad.language.tensor import Recipe, Tensor, wrap
 
-MARGIN = 2.0  # pieces of a formula
+MARGIN = 0.5  # pieces of a formula
 
 
 def simplify(t: Any) -> Tensor:
@@ -40,6 +40,6 @@ def simplify(t: Any) -> Tensor:
 
 
 def _read(t: Tensor) -> Tensor:
-    """What is simplified as people read it: in the textbook's form, unless the other one is much shorter."""
+    """What is simplified as people read it: the textbook's form where that is shorter by more than brackets."""
     read, other, length = textbook(t.node), simplified(t.node), Length()
-    return wrap(other if length(other) < length(read) - MARGIN else read, t.over)
+    return wrap(read if length(read) < length(other) - MARGIN else other, t.over)
