@@ -251,12 +251,10 @@ class Arrays:
             arrays = [self.cast(e, REAL) if e.kind == INTEGER else e for e in arrays]
             if not any(e.kind == REAL for e in arrays):
                 arrays = [self.cast(e, REAL) for e in arrays]
-            arrays.sort(key=lambda e: e.kind == BOOLEAN)
         elif not any(e.kind == INTEGER for e in arrays):
             arrays = [self.cast(e, kind) for e in arrays]
-        else:
-            arrays.sort(key=lambda e: e.kind == BOOLEAN)
-        arrays = _in_turn(arrays)
+        numbers = [e for e in arrays if e.kind != BOOLEAN]
+        arrays = [*_in_turn(numbers), *(e for e in arrays if e.kind == BOOLEAN)]  # no sign stands before a truth value
         if below and kind == REAL and not self.quick:
             arrays, below = self._divided_in_turn(arrays, below)
         while len(arrays) > CHAIN:

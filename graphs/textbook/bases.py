@@ -21,6 +21,7 @@ from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import positive
 from symgrad.graphs.rewrites.roots import not_negative
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.textbook.ties import repeats
 from symgrad.graphs.weights import ONE, Weight, exact, from_expr, inverse, times, to_expr, weight
 
 Labels = tuple[Any, ...]
@@ -147,20 +148,21 @@ def _rectified(found: dict[Key, Fraction]) -> None:
 
 
 def _without_ties(found: dict[Key, Fraction]) -> None:
-    """The largest is one entry: by how many share it is not divided."""
+    """The largest is one entry, if none is there twice: by how many share it is not divided."""
     for key, e in list(found.items()):
         count = key[0]
         if e < 0 and count.op is ops.EINSUM and len(count.operands) == 1:
             (test,) = count.operands
             if test.op is ops.ELEMENTWISE and test.attrs[0] == "real":
                 (test,) = test.operands
-            if test.op is ops.ELEMENTWISE and test.attrs[0] == "equal" and any(_is_extreme(o) for o in test.operands):
+            if test.op is ops.ELEMENTWISE and test.attrs[0] == "equal" and any(_is_lone_extreme(o) for o in test.operands):
                 found.pop(key)
 
 
-def _is_extreme(node: Node) -> bool:
+def _is_lone_extreme(node: Node) -> bool:
+    """The largest of entries of which no two are one."""
     inner = node.operands[0] if node.op is ops.VIEW and node.operands else node
-    return inner.op in (ops.MAX, ops.MIN)
+    return inner.op in (ops.MAX, ops.MIN) and not repeats(inner.operands[0], inner.attrs[0])
 
 
 def _named_ratios(found: dict[Key, Fraction]) -> None:

@@ -1,4 +1,4 @@
-"""Choices as cases: [c] a + [not c] b is {a if c, b otherwise}; a tie has no measure, so relu and max have one indicator.
+"""Choices as cases: [c] a + [not c] b is {a if c, b otherwise}; where a tie has no measure, max has one indicator.
 
 Conditions are factors (`powers.py`: a mask is its own square). In a sum, terms that hold a condition meet those that
 hold its opposite in one choice, so that the derivative of nested choices is a nested choice again.
@@ -16,6 +16,7 @@ from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.textbook.bases import Key, Powers, powers
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, unweighted, written
+from symgrad.graphs.textbook.ties import may_meet
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 MOST = 24  # terms
@@ -42,7 +43,10 @@ _SPELLED = {"greater": ("greater", False, True), "less": ("greater", True, True)
 
 
 def untied(node: Node) -> Node:
-    """What a derivative says of ties, half of it each, is left out: {1 if a > b, 1/2 if a = b, 0 otherwise} is [a > b]."""
+    """What a derivative says of ties, half of it each, is left out: {1 if a > b, 1/2 if a = b, 0 otherwise} is [a > b].
+
+    Not where a and b may be the same entry (`ties.py`): all of a tie is left where they are one tensor.
+    """
     if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
         return _short_condition(node)
     condition, one, rest = node.operands
@@ -53,7 +57,15 @@ def untied(node: Node) -> Node:
         bare = bare.operands[0]
     if by.factor is not None or 2 * by.number != 1 or bare.op is not ops.ELEMENTWISE or bare.attrs[0] != "equal":
         return node
-    return elementwise("real", [condition]) if set(bare.operands) == set(condition.operands) else node
+    a, b = condition.operands
+    if set(bare.operands) != {a, b}:
+        return node
+    return _all_tied(by, node) if a is b else node if may_meet(a, b) else elementwise("real", [condition])
+
+
+def _all_tied(by: Weight, like: Node) -> Node:
+    """a = a holds everywhere."""
+    return scale(contract([], [], range(len(like.shape)), dict(enumerate(like.shape))), by)
 
 
 TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal",

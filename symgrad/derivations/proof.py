@@ -17,47 +17,43 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
-from symgrad.computing.functions import function
-from symgrad.computing.points import BLUR, BLURS, Point, blurred, blurred_values
 from symgrad.derivations import views
+from symgrad.derivations.at_point import AtPoint, Evaluate, has_samples
 from symgrad.derivations.checked import TOLERANCE, Check, CheckedStep, Finding, all_of, compared, found, together
 from symgrad.derivations.differences import NEAR, OTHERS, ROUNDING, STEPS, Estimate, by_differences, slope
-from symgrad.derivations.moving import undeclared, without_stops
-from symgrad.derivations.places import inputs_of, places
+from symgrad.derivations.places import places
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import REAL, Node, Symbol, topological
-from symgrad.graphs.pieces.boxes import Box, cotangent_leaf
-from symgrad.graphs.weights import Weight, to_expr
-from symgrad.language.tensor import wrap
+from symgrad.graphs.node import Node, topological
+from symgrad.graphs.pieces.boxes import cotangent_leaf
 
 ENTRIES = 12  # entries of a gradient that are tried
-BLURRED = 1e-2  # of what blurring moves, the most that rounding does
+ROUNDED = "rounding alone moves the values as far"
 
 
 def check(derivation: Transcript, seed: int = 0) -> Check:
     """Confirm every step at random values; see `Derivation.check`."""
     rng = np.random.default_rng(seed)
-    points = places(derivation, rng)
+    points, clear = places(derivation, rng)
     compiled: dict[Any, Any] = {}
     findings: list[list[Finding]] = [[] for _ in derivation.steps]
     worlds = []
     with np.errstate(all="ignore"):
         for point in points:
             try:
-                world = _World(derivation, point, compiled)
+                world = AtPoint(derivation, point, compiled)
             except SymgradError as error:
                 for each in findings:
                     each.append(Finding(float("nan"), None, str(error)))
                 continue
-            if not np.isfinite(world.values[world.root.leaf]).all():
+            finite = bool(np.isfinite(world.values[world.root.leaf]).all())
+            if not finite or not clear:
+                reason = ROUNDED if finite else "the loss has no finite value at the random points"
                 for each in findings:
-                    each.append(Finding(float("nan"), None, "the loss has no finite value at the random points"))
+                    each.append(Finding(float("nan"), None, reason))
                 continue
             worlds.append(world)
             new = [_step(step, world, rng) for step in derivation.steps]
@@ -72,112 +68,7 @@ def check(derivation: Transcript, seed: int = 0) -> Check:
     return Check(tuple(rows), {s.name: n for s, n in points[0].sizes.items()}, tuple(seen))
 
 
-class _World:
-    """The values of all boxes and gradients at one point."""
-
-    def __init__(self, derivation: Transcript, point: Point, compiled: dict[Any, Any]) -> None:
-        self.derivation, self.point, self.inputs_at = derivation, point, point.values
-        self.inputs = inputs_of(derivation)
-        self.compiled = compiled  # functions by what they compute: points of the same sizes share them
-        self.sizes = {s.name: n for s, n in point.sizes.items()}
-        self.values: dict[Node, Any] = {}  # by leaf
-        found = [box for box in derivation.graph if box.leaf.op is ops.INPUT]
-        outputs = self.evaluate([box.node for box in found], self.inputs_at)
-        for box, value in zip(found, outputs, strict=True):
-            self.values[box.leaf] = value
-        self.gradients: dict[Node, Any] = {}
-        self.known: Mapping[Node, Any] = ChainMap(self.gradients, self.values)
-        self.root = derivation.graph[-1]
-        self.samples = next((s.world.samples for s in derivation.steps if s.world is not None), None)
-        self.rows = len(self.values[self.root.leaf]) if derivation.loss.shape else None  # one loss for each sample
-        self.users: dict[Node, list[Box]] = {box.leaf: [] for box in derivation.graph}
-        for box in derivation.graph:
-            for operand in box.operands:
-                self.users[operand.leaf].append(box)
-
-    def gradient(self, box: Box) -> Any:
-        """G_v of a box, as its step gave it; that of the loss by itself is 1."""
-        if box.leaf is self.root.leaf:
-            return np.ones(np.shape(self.values[box.leaf]))
-        return self.gradients[cotangent_leaf(box, self.samples)]
-
-    def has_gradient(self, box: Box) -> bool:
-        """Does the loss depend on the box other than through what stops a gradient?"""
-        return box.leaf is self.root.leaf or cotangent_leaf(box, self.samples) in self.gradients
-
-    def paired(self, box: Box, gradient: Any, value: Any) -> Any:
-        """The inner product of a gradient with a value of the box; of each sample, where each has its loss.
-
-        What has no gradient adds nothing, whatever its value: minus infinity in a mask.
-        """
-        gradient = np.asarray(gradient)
-        if self.rows is None:
-            return np.sum(np.where(gradient == 0, 0.0, gradient * value))
-        value = np.reshape(value, (self.rows if _sampled(box) else 1, -1))
-        gradient = np.reshape(gradient, (self.rows, -1))
-        return np.sum(np.where(gradient == 0, 0.0, gradient * value), axis=1)
-
-    def asked(self) -> dict[Node, Any]:
-        """The gradients of what was written by the variables asked for, as the steps give them."""
-        weight = self.derivation.weight
-        result = {}
-        for step in self.derivation.outputs:
-            value = self.gradient(step.box)
-            if weight is not None:
-                value = self.number(weight) * (value if _sampled(step.box) else np.sum(value, axis=0))
-            result[step.box.node] = value
-        return result
-
-    def evaluate(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> list[Any]:
-        """The values of `nodes` at values of the inputs they need."""
-        f, needed = self.function(nodes)
-        result: list[Any] = f(*(at[n] for n in needed))
-        return result
-
-    def function(self, nodes: Sequence[Node]) -> tuple[Any, list[Node]]:
-        """What computes `nodes`, and the inputs it takes."""
-        needed = [n for n in topological(nodes) if n.op is ops.INPUT]
-        unbound = self.unbound(needed)
-        key = (*nodes, *sorted(unbound.items()))
-        if key not in self.compiled:
-            plain = [wrap(n) for n in undeclared([*needed, *nodes])]
-            self.compiled[key] = function(plain[:len(needed)], plain[len(needed):], sizes=unbound)
-        return self.compiled[key], needed
-
-    def held(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> tuple[list[Node], dict[Node, Any]]:
-        """The nodes with what stops a gradient as symbols, and the values of these: they do not move."""
-        plain, fixed = without_stops(nodes)
-        values = self.evaluate(list(fixed), at) if fixed else []
-        return plain, dict(zip(fixed.values(), values, strict=True))
-
-    def blurred_gaps(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> list[Any]:
-        """How large the numbers are whose rounding the values of `nodes` have: in a sum of 1e16 and c, 1e16."""
-        factors = [input_node(Symbol("data", f"blur_{i}"), (), REAL) for i in range(BLURS)]
-        rng = np.random.default_rng(0)
-        near = {f: np.asarray(1 + BLUR * rng.standard_normal()) for f in factors}
-        moved = self.evaluate(blurred(nodes, factors), ChainMap(near, dict(at)))
-        return [np.abs(now - was) / BLUR for now, was in zip(moved, self.evaluate(nodes, at), strict=True)]
-
-    def noise(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> float:
-        """How much of the values of `nodes` rounding may have made, as a relative error."""
-        rng = np.random.default_rng(0)
-        moved = self.evaluate(nodes, blurred_values(at, rng))
-        values = self.evaluate(nodes, at)
-        by_inputs = BLURRED * max(compared(now, was) for now, was in zip(moved, values, strict=True))
-        gaps = self.blurred_gaps(nodes, at)  # (c + 1e16) - 1e16 has lost c whatever its inputs are
-        by_rounding = max(compared(was + ROUNDING * gap, was) for was, gap in zip(values, gaps, strict=True))
-        return max(by_inputs, by_rounding)
-
-    def number(self, weight: Weight) -> float:
-        """A weight at the sizes of this point."""
-        return float(to_expr(weight).subs({s: self.sizes[s.name] for s in to_expr(weight).free_symbols}))
-
-    def unbound(self, needed: Sequence[Node]) -> dict[str, int]:
-        bound = {s.name for n in needed for s in n.shape if isinstance(s, sp.Symbol)}
-        return {name: n for name, n in self.sizes.items() if name not in bound}
-
-
-def _step(step: Step, world: _World, rng: np.random.Generator) -> Finding:
+def _step(step: Step, world: AtPoint, rng: np.random.Generator) -> Finding:
     """What the step and the steps inside it say, against what the numbers say."""
     box = step.box
     if step.kind == "forward":
@@ -187,17 +78,25 @@ def _step(step: Step, world: _World, rng: np.random.Generator) -> Finding:
         return found(compared(*_mean(step, world)))
     (got,) = world.evaluate([step.node], world.known)
     got = np.asarray(got)
-    inner = _inside(step, world)
+    inner = _inside(step, world, world.evaluate) if step.steps else None
     world.gradients[cotangent_leaf(box, step.world.samples if step.world else None)] = got
     state = rng.bit_generator.state
     own = by_differences(got, _differences(world, step, rng))
     if own.holds is False:  # is it the rounding inside the boxes that use the value?
         rng.bit_generator.state = state
         own = by_differences(got, _differences(world, step, rng, inside=True))
-    return own if inner is None else all_of([own, _agree(inner, got, world, [step.node], world.known)])
+    if inner is None:
+        return own
+    agreed = _agree(inner, got, world, [step.node], world.known)
+    if agreed.holds is False:  # is it the rounding of the inner steps, as where uses cancel?
+        floor = world.rounding(partial(_inside, step, world))
+        if np.max(np.abs(np.asarray(inner) - got), initial=0.0) <= floor:
+            nothing = np.max(np.abs(got), initial=0.0) <= floor
+            agreed = Finding(compared(inner, got, floor), True if nothing else None, "" if nothing else ROUNDED)
+    return all_of([own, agreed])
 
 
-def _agree(got: Any, wanted: Any, world: _World, nodes: Sequence[Node], at: Mapping[Node, Any]) -> Finding:
+def _agree(got: Any, wanted: Any, world: AtPoint, nodes: Sequence[Node], at: Mapping[Node, Any]) -> Finding:
     """Two values of one thing; where they differ, is that more than rounding?"""
     error = compared(got, wanted)
     if error <= TOLERANCE:
@@ -206,7 +105,7 @@ def _agree(got: Any, wanted: Any, world: _World, nodes: Sequence[Node], at: Mapp
     return found(error, world.noise(nodes, needed))
 
 
-def _whole(world: _World) -> Finding:
+def _whole(world: AtPoint) -> Finding:
     """The loss that is derived, weighted and added up, and what the user wrote."""
     derivation = world.derivation
     nodes = [derivation.loss, derivation.y.node]
@@ -216,13 +115,13 @@ def _whole(world: _World) -> Finding:
     return _agree(loss, written, world, nodes, world.inputs_at)
 
 
-def _inside(step: Step, world: _World) -> Any:
-    """The gradient as the inner steps find it, one after the other; None where there are none."""
+def _inside(step: Step, world: AtPoint, evaluate: Evaluate) -> Any:
+    """The gradient as the inner steps find it, one after the other."""
     total, value = 0.0, None
     own: dict[Node, Any] = {}
     known = ChainMap(own, world.gradients, world.values)
     for inner in step.steps:
-        (value,) = world.evaluate([inner.node], known)
+        (value,) = evaluate([inner.node], known)
         if inner.kind == "use":
             total = total + value
             value = total
@@ -233,11 +132,7 @@ def _inside(step: Step, world: _World) -> Any:
     return value
 
 
-def _sampled(box: Box) -> bool:
-    return box.leaf.op is ops.INPUT and box.leaf.attrs[0].over is not None
-
-
-def _differences(world: _World, step: Step, rng: np.random.Generator, inside: bool = False) -> Iterator[Estimate]:
+def _differences(world: AtPoint, step: Step, rng: np.random.Generator, inside: bool = False) -> Iterator[Estimate]:
     """Central differences by entries of one value, with one distance after the other; none without entries.
 
     What is differentiated is the sum of G_u u over all uses u of the value, as the graph has them: the gradients of
@@ -251,7 +146,7 @@ def _differences(world: _World, step: Step, rng: np.random.Generator, inside: bo
     known = ChainMap(fixed, world.values)
     f, needed = world.function(locals_)
     value = np.asarray(world.values[box.leaf], float)
-    per_sample = _sampled(box) and world.rows is not None
+    per_sample = has_samples(box) and world.rows is not None
     count = int(np.prod(value.shape[1:] if per_sample else value.shape))
     entries = np.sort(rng.permutation(count)[:ENTRIES])
     at = {n: known[n] for n in needed}
@@ -283,7 +178,7 @@ def _differences(world: _World, step: Step, rng: np.random.Generator, inside: bo
         yield Estimate(entries, np.stack(slopes, axis=1), ROUNDING * float(sizes) / (h * least), True)
 
 
-def _joint(world: _World, rng: np.random.Generator) -> list[Finding]:
+def _joint(world: AtPoint, rng: np.random.Generator) -> list[Finding]:
     """All gradients at once along a random direction, against differences of the whole loss; none where no symbol is
     asked for: what each step takes for granted is proved here for all of them."""
     if not (asked := [s for s in world.derivation.outputs if s.box.node.op is ops.INPUT]):
@@ -310,7 +205,7 @@ def _joint(world: _World, rng: np.random.Generator) -> list[Finding]:
     return [result]
 
 
-def _mean(step: Step, world: _World) -> tuple[Any, Any]:
+def _mean(step: Step, world: AtPoint) -> tuple[Any, Any]:
     """The batch formulas, against the mean of the gradients of single samples."""
     got, wanted = [], []
     weight = step.weight

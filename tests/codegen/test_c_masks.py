@@ -61,3 +61,26 @@ def test_a_mask_and_numbers_in_one_slot():
     v = np.array([12.0, 12, 3, 4, 5])
     np.testing.assert_allclose(found[1], np.sin(v) / np.sin(v).sum() + v, rtol=1e-12)
     assert found[0] == 12
+
+
+SIGNED = st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 3), st.integers(0, 7)), min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@settings(max_examples=60)
+@given(terms=SIGNED, shared=st.booleans(), dtype=st.sampled_from(["float64", "float32"]))
+def test_truth_values_times_quotients_of_all_signs(terms, shared, dtype, backend):
+    x, y, q = sg.data("x", N), sg.data("y", N), sg.data("q", N, dtype="boolean")
+    rng = np.random.default_rng(len(terms))
+    at = [rng.standard_normal(N).astype(dtype), rng.standard_normal(N).astype(dtype), rng.random(N) < 0.5]
+
+    def values(x, y, q):
+        inverse, masks = 1 / y, [x > 0, ~q, q, x < y, q * (x > 0), ~(x < 0)]
+        ways = [lambda m: m / y, lambda m: m * inverse, lambda m: m * x / y, lambda m: m * inverse * inverse,
+                lambda m: m * inverse / x, lambda m: (m / y) * masks[0], lambda m: m * (x * inverse), lambda m: inverse * m]
+        return [by * ways[way](masks[mask]) for mask, by, way in terms] + ([inverse, x / y] if shared else [])
+
+    found = sg.function([x, y, q], [-t for t in values(x, y, q)], backend=backend, dtype=dtype)(*at)
+    for have, want in zip(found, values(*at), strict=True):
+        assert have.dtype == dtype
+        np.testing.assert_allclose(have, -np.asarray(want, float), rtol=1e-12 if dtype == "float64" else 1e-5)

@@ -119,3 +119,41 @@ def test_steps_that_are_wrong_are_not_blamed_on_the_gradient():
     last = d.steps[-1]
     result = replace(d, steps=(*d.steps[:-1], replace(last, node=(2 * wrap(last.node)).node))).check()
     assert [row.number for row in result.failed] == [last.number] and not result.disagreeing
+
+
+m, n, k = sg.dims("m n k")
+W, Z, X, K = sg.parameter("W", (m, n)), sg.data("Z", (m, n)), sg.data("X", (m, n)), sg.parameter("K", (k, n))
+TALL, a, b, c = sg.parameter("V", (n, 3)), sg.data("a", n), sg.data("b", n), sg.data("c")
+ZEROS = {
+    "deviation": (sg.std(a), a), "scaled": (sg.std(a * c), a), "divided": (sg.std(a / c), a), "product": (sg.std(a * b), a),
+    "of columns": (sg.sum(sg.std(Z, 0)), Z), "of rows": (sg.mean(sg.std(Z, 1) ** 3), Z), "variance": (sg.log(sg.var(sg.exp(a))), a),
+}
+SIZES = {
+    "rows": (sg.logdet(W @ W.T), W), "columns": (sg.logdet(Z.T @ Z), Z), "weighted": (sg.logdet(X @ sg.diag(a) @ X.T), X),
+    "trace": (sg.trace(sg.inv(X @ sg.diag(a) @ X.T)), X), "fixed": (sg.logdet(TALL @ TALL.T), TALL),
+    "logarithm": (sg.log(sg.det(W @ W.T)), W), "quotient": (1 / sg.det(W.T @ W), W),
+    "three sizes": (sg.logdet(K @ W.T @ W @ K.T), W), "three turned": (sg.logdet(W @ K.T @ K @ W.T), W),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_gradients_that_are_zero_hold_beside_uses_that_cancel(name):
+    for seed in range(3):
+        loss, x = ZEROS[name]
+        result = sg.derive(loss, [x]).check(seed)
+        assert result and not result.unchecked, str(result)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_at_which_a_matrix_is_singular_are_no_evidence(name):
+    for seed in range(3):
+        loss, x = SIZES[name]
+        result = sg.derive(loss, [x]).check(seed)
+        assert result and not result.unchecked, str(result)
+
+
+def test_a_loss_that_is_singular_everywhere_is_not_checked():
+    F = sg.parameter("F", (5, 3))
+    result = sg.derive(sg.logdet(F @ F.T)).check()
+    assert not result
+    assert str(result) == "not checked: rounding alone moves the values as far"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.graphs.textbook.normal import textbook
+from symgrad.language.tensor import wrap
 
 KINKS: dict[str, Callable[[Any], Any]] = {
     "norm": sg.norm,
@@ -67,3 +69,52 @@ def test_a_penalty_of_a_norm_is_learnt_from_zeros() -> None:
     model = sg.Model(sg.empirical_risk((x @ v - y) ** 2) + 0.1 * sg.norm(v))
     model.fit({"x": points, "y": points @ [1, -2.0]}, sg.optim.SGD(0.1), epochs=20, progress=False)
     np.testing.assert_allclose(model.parameters["v"], [1, -2], atol=0.1)
+
+
+# a tie of an entry with itself has measure: the form that is read keeps its half
+
+MEETING: dict[str, Callable[[Any], Any]] = {
+    "one": lambda x: x, "exponential": sg.exp, "square": lambda x: x * x, "wave": lambda x: sg.sin(2 * x + 1),
+    "running": lambda x: sg.cumsum(x), "softmax": sg.softmax, "distance": lambda x: x - sg.mean(x),
+}
+ARRANGED: dict[str, Callable[[Any], Any]] = {
+    "pairs": lambda x: (x[:, None], x[None, :]), "sums": lambda x: (x[:, None] + x[0], x[None, :] + x[0]),
+    "products": lambda x: (x[:, None] * x[None, :], (x[:, None] * x[None, :]).T), "itself": lambda x: (x, x),
+    "backwards": lambda x: (x, x[::-1]), "of a matrix": lambda x: (sg.outer(x, x + 1), sg.outer(x, x + 1).T),
+}
+
+
+@pytest.mark.parametrize("name", MEETING)
+@pytest.mark.parametrize("way", ARRANGED)
+def test_what_is_read_keeps_ties_of_an_entry_with_itself(name: str, way: str) -> None:
+    n = sg.dim("n")
+    x, s = sg.parameter("x", n), sg.data("s", n)
+    at = np.random.default_rng(0).standard_normal(5), np.random.default_rng(1).standard_normal(5)
+    a, b = ARRANGED[way](MEETING[name](x))
+    for loss in (sg.sum(s * sg.maximum(a, b)), sg.sum(s * sg.minimum(a, b)), sg.max(s + a - b) if way == "pairs" else sg.sum(a)):
+        slope = sg.gradient(loss, x)
+        read = wrap(textbook(slope.node))
+        wanted, found = (sg.function([x, s], t)(*at) for t in (slope, read))
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12, err_msg=str(slope))
+
+
+@pytest.mark.parametrize("largest", [
+    lambda x: sg.max(x[:, None] + x[None, :]), lambda x: sg.max(sg.abs(x[:, None] - x[None, :])),
+    lambda x: sg.max(sg.outer(x, x)), lambda x: sg.max(sg.concatenate([x, x])), lambda x: sg.max(sg.stack([x, x])),
+    lambda x: sg.max(x[:, None] * sg.ones((5, 3))), sg.max, lambda x: sg.min(x * x),
+])
+def test_what_is_read_counts_the_largest_where_entries_repeat(largest: Callable[[Any], Any]) -> None:
+    x = sg.parameter("x", 5)
+    slope = sg.gradient(largest(x), x)
+    at = np.random.default_rng(0).standard_normal(5)
+    wanted, found = (sg.function([x], t)(at) for t in (slope, wrap(textbook(slope.node))))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=str(slope))
+
+
+def test_ties_without_measure_are_not_read() -> None:
+    n = sg.dim("n")
+    x, y = sg.parameter("x", n), sg.data("y", n)
+    assert str(sg.gradient(sg.sum(sg.maximum(x, y)), x)) == "[x > y]"
+    assert str(sg.gradient(sg.max(x), x)) == "[x = max(x)]"
+    assert str(sg.gradient(sg.sum(sg.minimum(x, x)), x)) == "1"
+    assert "1/2" not in str(sg.gradient(sg.sum(sg.maximum(x[1:], x[:-1])), x))
