@@ -78,7 +78,8 @@ class OneLine:
     def refuse(self, where: int | ast.AST, message: str) -> NoReturn:
         """Raise ParseError at a column, or where a node starts."""
         column = self.start(where) if isinstance(where, ast.AST) else where
-        raise ParseError(self.at(column, message)) from None
+        said = "".join(char if char.isprintable() else f"U+{ord(char):04X}" for char in message)
+        raise ParseError(self.at(column, said)) from None
 
     def start(self, node: ast.AST) -> int:
         return self._column(getattr(node, "col_offset", 0))
