@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from symgrad.formulas.spelling.glyphs import GREEK
+from symgrad.formulas.spelling.glyphs import GREEK, LETTERS
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.graphs.sizes import dim
 from symgrad.reading import calls
@@ -27,11 +27,13 @@ from symgrad.reading.pratt import Piece, Pratt
 from symgrad.reading.spellings import Spellings
 from symgrad.reading.tex import is_tex, tex_tokens
 from symgrad.reading.tokens import Lexeme, tokens_of
+from symgrad.reading.touching import apart, called, is_python
 from symgrad.reading.values import OpenSize, Worth, settled
 
 SIZES = "n d k m p q r h l j".split()
 NUMBERS = frozenset(("n", "m", "N", "T"))  # undeclared, they are sizes
 VECTORS = frozenset(("mu", "μ", "beta", "β", "theta", "θ"))
+TURNS = frozenset(("T", "⊤", "-T", "'"))  # superscripts that transpose
 MOST = 7  # names whose shapes are guessed
 NOT_NAMES = frozenset("I π pi 𝟏 ∇ ∂ True False None T axis keepdims if otherwise where".split())
 
@@ -47,9 +49,13 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     source = OneLine(unlabelled(re.sub(r"[\t\r\n]", " ", text)))
     functions = words.public_functions()
     callables = calls.callables(functions)
-    tokens = tex_tokens(source) if is_tex(text) else tokens_of(source, callables)
     symbols = words.parse_shapes(declared)
     sizes = words.sizes_of(symbols.values())
+    tokens = tex_tokens(source) if is_tex(text) else tokens_of(source, callables)
+    spelled = Spellings([*symbols, *sizes])
+    whole = {*NOT_NAMES, *words.MODULES, *keyword.kwlist} - {"lambda"}
+    tokens = apart(source, tokens, callables, lambda word: word in whole or spelled.knows(word),
+                   is_tex(text) or is_python(source.text))
     names = _names(tokens, {*symbols, *sizes}, callables)
     numbers = [name for name in names if name in NUMBERS]
     names = [name for name in names if name not in NUMBERS]
@@ -96,19 +102,44 @@ def _names(tokens: Sequence[Lexeme], known: set[str], callables: frozenset[str])
     """The names of a text that nobody declared, in order."""
     spelled = Spellings(known)
     found: dict[str, None] = {}
+    tokens = tuple(_level(tokens))
+    bound = _bound(tokens)
     for place, token in enumerate(tokens):
         before = tokens[place - 1] if place else None
         if token.kind != "word" or (before and before.kind == "sign" and before.text == "."):
             continue
         after = [*tokens[place + 1:place + 2], Lexeme("end", "", 0)][0]
-        called = after.kind == "sign" and after.text == "(" and token.text in callables
+        function = token.text in callables and (len(token.text) > 1 or called(tokens, place))
+        function |= called(tokens, place) and GREEK.get(token.text) in callables  # sigma(x)
+        euler = token.text == "e" and after.kind == "sup" and after.text not in TURNS
         keyword = after.kind == "sign" and after.text == "="
         module = token.text in words.MODULES and after.text == "."
-        if called or keyword or module or token.text in NOT_NAMES or spelled.find(tokens, place):
+        if function or euler or keyword or module or token.text in NOT_NAMES or spelled.find(tokens, place):
+            continue
+        if token.text in bound and not (after.kind == "sub"):
             continue
         sub = after.text if after.kind == "sub" and re.fullmatch(r"\w+", after.text) else ""
-        found[f"{token.text}_{sub}" if sub else token.text] = None
+        if sub and set(sub) <= bound:  # x_i under ∑_i is an entry of x
+            sub = ""
+        word = "λ" if token.text == "lambda" else token.text  # no name to Python
+        found[f"{word}_{sub}" if sub else word] = None
     return list(found)
+
+
+def _level(tokens: Sequence[Lexeme]) -> Iterator[Lexeme]:
+    """Tokens, and those of superscripts behind them."""
+    for token in tokens:
+        yield token
+        if token.kind == "sup" and token.text not in TURNS:
+            yield from _level(token.inside)
+
+
+def _bound(tokens: Sequence[Lexeme]) -> set[str]:
+    """The letters that a sum, or a bracket such as [...]_ij, counts."""
+    pairs = zip(tokens, tokens[1:], strict=False)
+    lowered = [after.text.partition("=")[0] for sign, after in pairs
+               if sign.kind == "sign" and sign.text in "∑]" and after.kind == "sub"]
+    return {letter for text in lowered for letter in text if letter.isalpha()}
 
 
 def _custom(name: str) -> int:
@@ -116,8 +147,8 @@ def _custom(name: str) -> int:
     base = re.split(r"[_^\d]", name)[0]
     if base in VECTORS:
         return 1
-    if base in GREEK or base == "lam" or "α" <= base[:1] <= "ω":
-        return 0
+    if base in GREEK or base == "lam" or base in LETTERS:
+        return 2 if GREEK.get(base, base).isupper() else 0
     return 2 if base[:1].isupper() else 1
 
 

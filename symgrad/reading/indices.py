@@ -32,7 +32,10 @@ def at(m: Meaning, piece: Piece) -> Any:
         return delta(m, piece, *(index_value(m, sub) for sub in subs))
     if base.head == "word" and base.args[0] not in m.letters:
         said = base.args[0] + "_" + ",".join(str(s.args[0]) for s in subs if s.args)
-        m.undeclared(base, f"neither {said!r} nor {base.args[0]!r}")
+        rows = base.args[0].upper()
+        is_matrix = rows in m.symbols and m.symbols[rows].ndim > 1
+        likely = f"; row {said.partition('_')[2]} of {rows} is {rows}_{said.partition('_')[2]}" * is_matrix
+        m.undeclared(base, f"neither {said!r} nor {base.args[0]!r} is declared{likely}")
     value = m.value(base)
     if is_number(value):
         m.refuse(piece, "a number has no indices")

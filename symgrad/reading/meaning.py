@@ -112,7 +112,7 @@ class Meaning:
         text = str(piece.args[0])
         close = difflib.get_close_matches(text, [*self.symbols, *self.sizes], n=1, cutoff=0.7)
         likely = f"; did you mean {close[0]}?" if close else ""
-        self.refuse(piece, f"{what} is not declared; declared are {declared}{likely}")
+        self.refuse(piece, f"{what}; declared are {declared}{likely}")
 
 
 # leaves -----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def word(m: Meaning, piece: Piece) -> Any:
         make = m.functions["eye" if text == "I" else "ones"]
         shape = (size, size) if text == "I" else (size,)
         return Worth(shape, lambda: make(size_of(size, m.source)))
-    m.undeclared(piece, repr(text))
+    m.undeclared(piece, f"{text!r} is not declared")
 
 
 def _counted(letter: OpenSize, m: Meaning) -> Worth:

@@ -20,7 +20,8 @@ from symgrad.reading.vocabulary import Functions
 # What Python's grammar has no word for: then the error of mathematics is told.
 MARKS = re.compile(r"[^\x00-\x7f]|[\\$^'|]|[\w)\]]\s+[\w(]|\[[^]]*[;<>]")
 # What mathematics has no word for: strings, Python's operators and statements.
-PYTHON = re.compile(r"\"|\b[bfru]'|(?<![\w)\]}ᵀ])'|//|:=|==|!=|<<|>>|#|\b(?:and|or|not|is|in|else|for|import|yield|await|"
+PYTHON = re.compile(r"\"|\b[bfru]'[^']*'(?!\s*[\w(\[])|"
+                    r"(?<![\w)\]}ᵀ])'|//|:=|==|!=|<<|>>|#|\b(?:and|or|not|is|in|else|for|import|yield|await|"
                     r"def|class|del|from|with|while|assert|raise|return|global|async|exec|eval)\b")
 
 
@@ -78,7 +79,7 @@ def readings(text: str, symbols: Mapping[str, Any], *, functions: Functions | No
     try:
         yield read_python(source, symbols, table)
     except (ParseError, ShapeError) as error:
-        if (not is_tex(given) and PYTHON.search(given)) or "nested" in str(error).split(chr(10))[0]:
+        if (not is_tex(given) and PYTHON.search(source.text)) or "nested" in str(error).split(chr(10))[0]:
             raise
         fault = error
     try:

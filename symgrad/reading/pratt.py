@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from symgrad.formulas.spelling.glyphs import GREEK
 from symgrad.reading.grammar import DEPTH, OneLine
 from symgrad.reading.spellings import Spellings
-from symgrad.reading.tokens import Lexeme
+from symgrad.reading.tokens import Lexeme, split
+from symgrad.reading.touching import FOREIGN, called, cut, is_command, lexemes
 
 BINDING = {"∨": 5, "∧": 6, "<": 10, ">": 10, "≤": 10, "≥": 10, "=": 10, "≠": 10, "+": 20, "-": 20, "⊙": 30, "⊗": 30,
            "⊘": 30, "*": 40, "@": 40, "·": 50, "/": 60, "**": 80}
@@ -159,11 +161,13 @@ class Pratt:
         function = self.function(token, place, found is None)
         if function is not None and not (found and brackets and self.tokens[behind].space):
             return function
-        if found is None and len(token.text) > 1 and all(c in self.spellings.by_base for c in token.text):
-            letters = [Lexeme("word", c, token.column + i) for i, c in enumerate(token.text)]  # Xw is X w
-            self.tokens = (*self.tokens[:place], *letters, *self.tokens[place + 1:])
+        if found is None and self.cut(place):
             return self.word(self.tokens[place])
+        if found is None and token.text == "Σ" and self.next.kind == "sub":
+            return self.openings["∑"](self, token)
         if found is None:
+            if token.text in FOREIGN or (len(token.text) > 1 and called(self.tokens, place)):
+                self.refuse(token, f"there is no function {token.text}")
             return Piece("word", (token.text,), token.column)
         self.place = behind
         piece = Piece("name", (found.name,), token.column)
@@ -173,9 +177,23 @@ class Pratt:
             piece = Piece("at", (piece, self.letters(Lexeme("sub", "", token.column, False, inside))), token.column)
         return piece
 
+    def cut(self, place: int) -> bool:
+        """Xw at `place` becomes X and w, if those are names."""
+        token = self.tokens[place]
+        if token.kind != "word" or len(token.text) < 2 or token.text in self.functions or (
+                self.spellings.find(self.tokens, place) or is_command(self.source, token)):
+            return False
+        parts = cut(token.text, self.functions, self.spellings.knows)
+        if parts is not None:
+            self.tokens = (*self.tokens[:place], *lexemes(token, parts), *self.tokens[place + 1:])
+        return parts is not None
+
     def function(self, token: Lexeme, place: int, free: bool) -> Piece | None:
-        """f(x), max_j(x) or log x: a function by its name and arguments, if it is one."""
-        if token.text not in self.functions:
+        """f(x), max_j(x), log x or tan² x: a function by its name and arguments, if it is one."""
+        text = token.text
+        if free and text not in self.functions and called(self.tokens, place):
+            text = GREEK.get(text, text)  # sigma(x) is σ(x)
+        if text not in self.functions:
             return None
         after = place + 1
         subs: tuple[Piece, ...] = ()
@@ -184,18 +202,39 @@ class Pratt:
         if self.tokens[after].kind == "sub" and not (after == place + 1 and not free):
             subs = self.letters(self.tokens[after])
             after += 1
-        name = token.text + "'" * (self.tokens[place + 1].text == "'")
+        name = text + "'" * (self.tokens[place + 1].text == "'")
+        power = self.tokens[after] if free and self.tokens[after].kind == "sup" else None
+        if power is not None:
+            if power.text == "-1":
+                self.refuse(power, f"{text}⁻¹ may be 1/{text}(x) or the inverse function; write the former so")
+            after += 1
         follows = self.tokens[after]
         if follows.kind == "sign" and follows.text == "(" and (free or not follows.space):
             self.place = after + 1
             args, named = self.arguments(follows)
-            return Piece("call", (name, args, subs, named), token.column)
+            made = Piece("call", (name, args, subs, named), token.column)
+            return made if power is None else self.raised(made, power)
         if not free:
             return None
         if follows.kind == "end" or (follows.kind == "sign" and follows.text not in "[‖|√{"):
             self.refuse(token, f"{token.text} is a function: write {token.text}(...)")
         self.place = after
-        return Piece("call", (name, (self.expression(BESIDE),), subs, ()), token.column)
+        made = Piece("call", (name, (self.argument_beside(),), subs, ()), token.column)
+        if self.sees("/") and follows.kind != "sign":
+            self.refuse(self.next, f"{text} x/y may be {text}(x)/y or {text}(x/y); write the parentheses")
+        return made if power is None else self.raised(made, power)
+
+    def argument_beside(self) -> Piece:
+        """The argument of a function without parentheses: 2x of cos 2x, p of log p q; what touches, up to a function."""
+        made = self.expression(BINDING["/"])
+        numbers = made.head == "num"
+        while self.next.kind == "word" and self.starts() and (numbers or not self.next.space):
+            self.cut(self.place)
+            if self.next.text in self.functions:
+                break
+            numbers = False
+            made = _flat("product", made, self.expression(BINDING["/"]), self.next.column)
+        return made
 
     def arguments(self, opened: Lexeme) -> tuple[tuple[Piece, ...], tuple[tuple[str, Piece], ...]]:
         """What stands in the parentheses of a call: arguments, and those with a name, as in axis=1."""
@@ -222,16 +261,8 @@ class Pratt:
         """The indices of a subscript: i, j of _ij and of _{i,j}; y_t of _{y_t}."""
         if not token.inside:
             self.refuse(token, f"the index {token.text!r} is not read")
-        groups: list[list[Lexeme]] = [[]]
-        depth = 0
-        for each in token.inside:
-            depth += (each.text in ("(", "[")) - (each.text in (")", "]")) if each.kind == "sign" else 0
-            if each.kind == "sign" and each.text == "," and not depth:
-                groups.append([])
-            else:
-                groups[-1].append(each)
         found: list[Piece] = []
-        for group in groups:
+        for group in split(token.inside, ","):
             lone = group[0] if len(group) == 1 and group[0].kind == "word" else None
             if lone and len(lone.text) > 1 and lone.text.isalpha() and not self.spellings.find([lone], 0):
                 found += [Piece("word", (c,), lone.column) for c in lone.text]

@@ -43,6 +43,10 @@ class Spellings:
             known.append((made, name))
             known.sort(key=lambda pair: -len(pair[0]))
 
+    def knows(self, part: str) -> bool:
+        """Is a word a name, or the beginning of one that has a subscript?"""
+        return part in self.by_base or (part.isidentifier() and self.find((Lexeme("word", part, 0),), 0) is not None)
+
     def find(self, tokens: Sequence[Lexeme], place: int) -> KnownName | None:
         """The longest name that begins at `place`."""
         base = _base(tokens[place].text)

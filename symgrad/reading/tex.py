@@ -12,7 +12,7 @@ import unicodedata
 from symgrad.formulas.spelling.glyphs import LETTERS
 from symgrad.formulas.spelling.letters import ACCENTS
 from symgrad.reading.grammar import OneLine
-from symgrad.reading.tokens import LIKE, NUMBER, SIGN, Lexeme
+from symgrad.reading.tokens import LIKE, NUMBER, SIGN, Lexeme, refuse_character
 
 COMMANDS = {
     "cdot": "·", "times": "·", "odot": "⊙", "circ": "⊙", "otimes": "⊗", "oslash": "⊘", "le": "≤", "leq": "≤", "ge": "≥",
@@ -36,6 +36,8 @@ ENVIRONMENTS = {"cases": ("{", ",", "}", ""), "bmatrix": ("[", ";;", "]", ","), 
 WRAPPED = ("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)")
 RANGE = r",\ldots,"
 CONTINUES = re.compile(r"\s*&?\s*(?:\\quad|[-+=])")
+DIVIDED = re.compile(r"(?<=[\w)\]}'ᵀ])\s*(\\)(?:\s*\(|\s+(?=[\w(\[])|[A-Za-z](?![A-Za-z]))")
+MARKS = re.compile(r"[$]|\\[()\[\]{}]|\\[A-Za-z]{2,}|[\^_]\{")
 COMMAND = re.compile(r"\\([A-Za-z]+\*?|.)", re.DOTALL)
 
 
@@ -51,11 +53,24 @@ def is_tex(text: str) -> bool:
 def tex_tokens(source: OneLine) -> tuple[Lexeme, ...]:
     """The tokens of a text in LaTeX."""
     text = source.text
+    refuse_left_division(source)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip(" .,"))
     for left, right in WRAPPED:
         if text.startswith(left, start) and text[:end].endswith(right) and end - start > len(left):
             start, end = start + len(left), end - len(right)
     return _Tex(source).run(start, end)
+
+
+def refuse_left_division(source: OneLine) -> None:
+    r"""Raise ParseError at the backslash of A\\b, which is a solution to MATLAB and no command of LaTeX.
+
+    `\\ ` is a blank of LaTeX and `\\(` opens one of its formulas, where other marks of LaTeX or `\\)` say so.
+    """
+    for found in DIVIDED.finditer(source.text):
+        sign = found.start(1)
+        letter = source.text[sign + 1].isalpha()
+        if letter or not MARKS.search(source.text.replace("\\(", "") if "\\)" not in source.text else source.text):
+            source.refuse(sign, "\\ is no left division here; write solve(A, b) for A\\b")
 
 
 class _Tex:
@@ -101,7 +116,7 @@ class _Tex:
             return [Lexeme("word", unicodedata.normalize("NFC", text[place:last]), place, space)], last, False
         if match := SIGN.match(text, place):
             return [Lexeme("sign", LIKE.get(match[0], match[0]), place, space)], match.end(), False
-        self.source.refuse(place, f"{char} has no meaning in a formula")
+        refuse_character(self.source, place)
 
     def command(self, place: int, end: int, space: bool) -> tuple[list[Lexeme], int, bool]:
         match = COMMAND.match(self.text, place)

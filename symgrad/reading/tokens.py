@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from symgrad.formulas.spelling.glyphs import GREEK
 from symgrad.reading.grammar import OneLine
@@ -18,7 +19,12 @@ LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", stric
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ", "0123456789+-nT", strict=True))
 LIKE = {"−": "-", "–": "-", "⋅": "·", "×": "·", "∘": "⊙", "÷": "/", "<=": "≤", ">=": "≥", "’": "'",
         "′": "'", "Σ": "∑", "∗": "*", "⟨": "(", "⟩": ")", "∥": "‖", "||": "‖", "⋯": "…", "...": "…"}
-LETTER = r"[^\W\d_⁰¹²³⁴-⁹⁺⁻ⁿᵀ₀-₎∑√∂∇𝟏]"
+LETTER = r"[^\W\d_⁰¹²³⁴-⁹⁺⁻ⁿᵀ₀-₎∑√∂∇𝟏½¼¾]"
+PARTS = {"½": "0.5", "¼": "0.25", "¾": "0.75"}
+GREEK_WORD = "|".join(sorted((*filter(str.isascii, GREEK), "lam"), key=len, reverse=True))
+# As in TeX, what is raised without braces is one letter: X^TX w is Xᵀ X w. What is lowered is a word.
+RAISED_BARE = re.compile(rf"-?(?:\d+(?:\.\d+)?|(?:{GREEK_WORD})(?!{LETTER})|{LETTER}[\u0300-\u036f]*|[⊤'′*])")
+LOWERED_BARE = re.compile(rf"\d+(?:\.\d+)?|{LETTER}(?:{LETTER}|[0-9\u0300-\u036f])*|[⊤'′*]")
 WORD = re.compile(rf"{LETTER}(?:{LETTER}|[0-9\u0300-\u036f])*|𝟏|∇|∂")
 NUMBER = re.compile(r"(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 RAISES = re.compile(r"⁻ᵀ|ᵀ|[⁺⁻]?[⁰¹²³⁴-⁹ⁿ]+")
@@ -50,6 +56,13 @@ def key(text: str) -> str:
     text = "".join(LOWERED.get(c, RAISED.get(c, c)) for c in text)
     text = re.sub(r"[{}\s^\\]|\*", "", text.replace("_", ","))
     return ",".join(GREEK.get(part, part) for part in text.split(",") if part)
+
+
+def refuse_character(source: OneLine, place: int) -> NoReturn:
+    """Raise ParseError at a character that means nothing."""
+    char = source.text[place]
+    source.refuse(place, f"{char} has no meaning in a formula" if char.isprintable() else
+                  f"the character U+{ord(char):04X} cannot stand in a formula")
 
 
 def tokens_of(source: OneLine, whole: frozenset[str] = frozenset()) -> tuple[Lexeme, ...]:
@@ -92,17 +105,18 @@ class _Scanner:
             return Lexeme("sub", said, place, space, _plain(said, place)), last
         if char == "^" or (char == "_" and before is not None):
             return self.script(place, end, space)
+        if char in PARTS:
+            return Lexeme("number", PARTS[char], place, space), place + 1
         if (match := NUMBER.match(text, place)) and match.end() <= end:
             return Lexeme("number", match[0], place, space), match.end()
-        if match := re.compile(r"\w+(?![\u0300-\u036f])").match(text, place):
+        if match := re.compile(r"\w+(?![\u0300-\u036f])").match(text, place, end):
             if match[0] in self.whole:
                 return Lexeme("word", match[0], place, space), match.end()
-        if match := WORD.match(text, place):
+        if match := WORD.match(text, place, end):
             return Lexeme("word", unicodedata.normalize("NFC", match[0]), place, space), match.end()
         if match := SIGN.match(text, place):
             return Lexeme("sign", LIKE.get(match[0], match[0]), place, space), match.end()
-        self.source.refuse(place, f"{char} has no meaning in a formula" if char.isprintable() else
-                           f"the character U+{ord(char):04X} cannot stand in a formula")
+        refuse_character(self.source, place)
 
     def script(self, place: int, end: int, space: bool) -> tuple[Lexeme, int]:
         """What ^ or _ raises or lowers: a group in braces, a group in parentheses, or the next word or number."""
@@ -118,9 +132,11 @@ class _Scanner:
             inner = (start + 1, close) if char == "{" else (start, close + 1)
             inside, last = self.run(*inner), close + 1
         else:
-            match = re.compile(rf"-?(?:\d+(?:\.\d+)?|{LETTER}(?:{LETTER}|[0-9\u0300-\u036f])*|[⊤'′*])").match(
-                self.text, start, end)
-            if match is None or (kind == "sub" and match[0].startswith("-")):
+            match = (RAISED_BARE if kind == "sup" else LOWERED_BARE).match(self.text, start, end)
+            if kind == "sup" and (word := re.compile(rf"-?([a-z]{{3,}})(?!{LETTER})").match(self.text, start, end)) and (
+                    word[1] not in GREEK and word[1] != "lam"):
+                self.source.refuse(place, f"^ raises one letter; write ^({word[1]}) to raise more")
+            if match is None:
                 self.source.refuse(place, f"{self.text[place]} has nothing to {'raise' if kind == 'sup' else 'lower'}")
             inside = self.run(match.start(), match.end()) if match[0] not in ("⊤", "*") else ()
             if kind == "sub" and re.fullmatch(r"\d+[^\W\d].*", match[0]):

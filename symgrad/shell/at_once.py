@@ -12,6 +12,7 @@ from symgrad.formulas.names import shape_text
 from symgrad.formulas.spelling.glyphs import parse_name, unicode_name
 from symgrad.formulas.spelling.letters import latex_name
 from symgrad.graphs.errors import DifferentiationError, SymgradError
+from symgrad.language.symbols import symbols_of
 from symgrad.reading.guessing import guessed_shapes
 from symgrad.shell.arguments import Claim, form_of, on_target, write_out
 from symgrad.shell.target import Target, is_file_name, target
@@ -19,8 +20,10 @@ from symgrad.shell.target import Target, is_file_name, target
 SUFFIXES = {".txt": "unicode", ".tex": "latex", ".mml": "mathml"}
 FORMS: Mapping[str, Callable[[sg.Tensor], str]] = {
     "unicode": str, "latex": lambda t: t.latex(), "pretty": lambda t: t.pretty(), "mathml": lambda t: t.mathml()}
-LABELS = {"gradient": ("∇_{0} L", r"\nabla_{{{0}}} L"), "jacobian": ("∂y/∂{0}", r"\frac{{\partial y}}{{\partial {0}}}"),
-          "hessian": ("∂²L/∂{0}∂{1}", r"\frac{{\partial^2 L}}{{\partial {0}\, \partial {1}}}")}
+LABELS = {"gradient": ("∇_{0} {value}", r"\nabla_{{{0}}} {value}"),
+          "jacobian": ("∂{value}/∂{0}", r"\frac{{\partial {value}}}{{\partial {0}}}"),
+          "hessian": ("∂²{value}/∂{0}∂{1}", r"\frac{{\partial^2 {value}}}{{\partial {0}\, \partial {1}}}")}
+LETTERS = ("LJEfgh", "yfzFgh")  # for the value of a formula: of a number, of any other
 
 
 def found(what: str, argument: str, shapes: Mapping[str, str], wrt: tuple[str, ...]) -> tuple[Target, dict[str, str]]:
@@ -46,6 +49,17 @@ def derivatives(what: str, on: Target) -> list[tuple[tuple[str, ...], sg.Tensor]
             for b, y in list(zip(names, variables, strict=True))[i:]]
 
 
+def value_name(tensor: sg.Tensor, *wrt: sg.Tensor) -> str:
+    """A letter for the value of a formula that is no name in it: L for a number, y for any other.
+
+    >>> value_name(sg.sum(sg.data("L", 3))), value_name(sg.exp(sg.data("y", 3)))
+    ('J', 'f')
+    """
+    named = (*symbols_of(tensor), *wrt)
+    taken = {str(each.name)[:1] for each in named} | {str(size) for each in named for size in each.shape}
+    return next((letter for letter in LETTERS[tensor.ndim > 0] if letter not in taken), "f(…)")
+
+
 def lines(what: str, on: Target, form: str) -> str:
     """The formula of a derivative, or one line for each variable, with its name in front."""
     made = derivatives(what, on)
@@ -53,9 +67,9 @@ def lines(what: str, on: Target, form: str) -> str:
         return "\n".join(FORMS[form](t) for _, t in made)
     tex = form == "latex"
     spell = (lambda name: latex_name(parse_name(name))) if tex else (lambda name: unicode_name(parse_name(name)))
-    label = LABELS[what][tex]
+    label, value = LABELS[what][tex], value_name(on.loss, *on.wrt)
     gap = "\n" if form == "pretty" else " "
-    return "\n".join(f"{label.format(*map(spell, names))} ={gap}{FORMS[form](t)}" for names, t in made)
+    return "\n".join(f"{label.format(*map(spell, names), value=value)} ={gap}{FORMS[form](t)}" for names, t in made)
 
 
 def said(guessed: Mapping[str, str]) -> str:

@@ -15,9 +15,12 @@ from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.graphs.node import REAL, topological
 from symgrad.language.symbols import parameter, symbol_kind, symbols_of
 from symgrad.language.tensor import Tensor
+from symgrad.reading.guessing import guessed_shapes
 from symgrad.reading.parser import parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
 from symgrad.shell import modelfile
+
+PATH = r"[\w./\\~-]*\w[./\\][\w./\\~-]*"  # what may have been meant as one
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Targ
     for name in wrt:
         if name not in declared:
             known = f"; declared are {', '.join(declared)}" if declared else ""
-            raise SymgradError(f"--wrt {name}: no --shape declares {name!r}{known}")
+            likely = "" if re.fullmatch(PATH, text) else _fitting(text, shapes, name)
+            raise SymgradError(f"--wrt {name}: no --shape declares {name!r}{known}{likely}")
         symbol = declared[name]
         if symbol.over is None and symbol.dtype == REAL:  # what it is differentiated by is to be fitted
             declared[name] = parameter(name, symbol.shape)
@@ -89,10 +93,25 @@ def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Targ
 
 def _hint(text: str, shapes: Mapping[str, str], error: str) -> str:
     """What may have been meant: a file that is not there, or names without a shape."""
-    if re.fullmatch(r"[\w./\\~-]*\w[./\\][\w./\\~-]*", text):
+    if re.fullmatch(PATH, text):
         return f"\nIf a model file was meant: there is no file {text!r}."
-    if not shapes and "is not declared" in error:
-        return "\nA name is declared by its shape: --shape X=n,d; a scalar by --shape c="
+    if "is not declared" not in error:
+        return ""
+    return _fitting(text, shapes) or ("" if shapes else "\nA name is declared by its shape: --shape X=n,d; a scalar by "
+                                      "--shape c=")
+
+
+def _fitting(text: str, shapes: Mapping[str, str], wanted: str = "") -> str:
+    """Shapes that would fit the names that have none, if they can be guessed and `wanted` is one of them."""
+    for scalar in (True, False):
+        try:
+            guessed = guessed_shapes(text, shapes, scalar)
+        except SymgradError:
+            continue
+        if guessed and (not wanted or wanted in guessed):
+            said = " ".join(f"{name}={shape}" for name, shape in guessed.items())
+            said = f"'{said}'" if len(guessed) > 1 else said
+            return f"\nNames are declared by their shapes; these would fit: --shape {said}"
     return ""
 
 

@@ -29,6 +29,34 @@ def test_one_formula_at_once(args, printed):
     assert call(*args) == (0, printed)
 
 
+@pytest.mark.parametrize("args, labels", [
+    (("jacobian", "sum((W @ x - y)**2)", "--shape", "W=n,d x=d y=n"), ["∂L/∂W", "∂L/∂x", "∂L/∂y"]),
+    (("jacobian", "W @ x - y", "--shape", "W=n,d x=d y=n"), ["∂f/∂W", "∂f/∂x", "∂f/∂y"]),
+    (("jacobian", "W @ x", "--shape", "W=n,d x=d"), ["∂y/∂W", "∂y/∂x"]),
+    (("gradient", "L @ J", "--shape", "L=n J=n"), ["∇_L E", "∇_J E"]),
+])
+def test_a_label_is_no_name_of_the_formula(args, labels):
+    code, said = call(*args)
+    assert code == 0 and [line.partition(" =")[0] for line in said.splitlines()] == labels
+
+
+@pytest.mark.parametrize("formula, printed", [
+    ("sin x", "cos(x)"), ("cos 2x", "-2 sin(2 x)"), ("sin²(x)", "2 cos(x) sin(x)"), ("w^T Sigma w", "(Σ + Σᵀ) w"),
+])
+def test_functions_are_differentiated(formula, printed):
+    code, said = call("gradient", formula, "--wrt", "w" if "w" in formula else "x")
+    assert code == 0 and said.splitlines()[1] == printed
+
+
+@pytest.mark.parametrize("args, fits", [
+    (("derive", "‖Xw - y‖²", "--wrt", "w"), "--shape 'X=n,d w=d y=n'"), (("explain", "Xw"), "--shape 'X=n,d w=d'"),
+    (("draw", "log x", "--wrt", "x", "-o", "graph.svg"), "--shape x="), (("derive", "sum(X)"), "--shape X=n,d"),
+])
+def test_commands_that_need_shapes_say_which_would_fit(args, fits):
+    code, said = call(*args)
+    assert code == 2 and said.endswith(f"Names are declared by their shapes; these would fit: {fits}\n")
+
+
 def test_mathml_and_several_lines_and_a_file(tmp_path):
     assert "<math" in call("gradient", FORMULA, *SHAPES, "--wrt", "w", "--format", "mathml")[1]
     assert call("gradient", FORMULA, *SHAPES, "--wrt", "w", "--format", "pretty")[0] == 0
