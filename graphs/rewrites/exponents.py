@@ -23,6 +23,8 @@ from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import ONE, Weight, inverse, times
 
 LONGEST = 16  # factors of one product that are read
+GROWTH = 6  # factors that a product may get
+LARGEST = 500  # nodes: in a graph of more levels products stay as they are, so that their weights stay in range
 CHAIN = 8  # negative exponents that are spelled out
 
 Key = tuple[Node, tuple[Any, ...]]
@@ -31,7 +33,9 @@ Bases = Counter[Key]
 
 def reduced(roots: Sequence[Node]) -> list[Node]:
     """`roots` with one exponent for each base that a product divides by."""
-    if not any(node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "exp") for node in topological(roots)):
+    order = topological(roots)
+    if len(order) > LARGEST or not any(
+            node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "exp") for node in order):
         return list(roots)
     return transform(roots, lambda node, operands: _reduced(node, rebuild(node, operands)), {})
 
@@ -73,6 +77,8 @@ def quotient_form(node: Node) -> Node:
         for factor in _power(base, e):
             nodes.append(factor)
             names.append(labels)
+    if len(nodes) > len(inputs) + GROWTH:  # along a chain of quotients every product would be that of all before
+        return node
     sizes = dict(zip(out, node.shape, strict=True))
     for operand, labels in zip(node.operands, inputs, strict=True):
         sizes.update(zip(labels, operand.shape, strict=True))
@@ -120,6 +126,7 @@ def _plain(node: Node) -> bool:
 def _read(node: Node, labels: tuple[Any, ...], e: int, into: Bases) -> Weight:
     """Read `node` to the power e or -e into bases; the weight in front of them."""
     by, stack = ONE, [(node, labels, e)]
+    opened = 0  # squares of squares have few bases and many factors
     while stack:
         node, labels, e = stack.pop()
         inner = bare(node)
@@ -135,7 +142,8 @@ def _read(node: Node, labels: tuple[Any, ...], e: int, into: Bases) -> Weight:
             weight = inner.attrs[0][0]
             by = times(by, weight if e == 1 else inverse(weight))
             stack.append((inner.operands[0], labels, e))
-        elif _plain(inner) and len(stack) + len(into) < LONGEST:
+        elif _plain(inner) and opened < LONGEST:
+            opened += len(inner.operands)
             place = dict(zip(inner.attrs[1], labels, strict=True))
             stack += [(o, tuple(place[x] for x in names), e)
                       for o, names in zip(inner.operands[::-1], inner.attrs[0][::-1], strict=True)]

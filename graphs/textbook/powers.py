@@ -104,13 +104,15 @@ def _read_top(node: Node) -> Powers | None:
 def _read(into: Powers, node: Node, labels: Labels, power: Fraction) -> None:
     """Read `node`, with its axes labelled, raised to a power, into a product."""
     stack = [(node, labels, power)]
+    opened = 0  # squares of squares have few bases and many factors
     while stack:
         node, labels, p = stack.pop()
         rule = _RULES.get(node.attrs[0]) if node.op is ops.ELEMENTWISE else _NODES.get(node.op)
-        parts = rule(into, node, labels, p) if rule is not None and len(into.bases) + len(stack) < MOST else None
+        parts = rule(into, node, labels, p) if rule is not None and len(into.bases) + opened < MOST else None
         if parts is None:
             into.put(node, labels, p)
         else:
+            opened += max(len(parts) - 1, 0)
             stack.extend(reversed(parts))
 
 
