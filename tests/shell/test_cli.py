@@ -450,7 +450,9 @@ def test_program_survives_a_terminal_without_unicode_and_a_closed_pipe():
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_ends_with_130(here):
-    Path("m.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(5)\n")
+    lines = ["import os, signal, time", "signal.signal(signal.SIGINT, signal.default_int_handler)",  # as in a terminal
+             "os.kill(os.getpid(), signal.SIGINT)", "time.sleep(5)"]
+    Path("m.py").write_text("\n".join(lines) + "\n")
     done = program("derive m.py")
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
 
