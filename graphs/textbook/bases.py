@@ -126,7 +126,7 @@ RATIOS = {"cosh": ("sinh", "tanh"), "cos": ("sin", "tan")}
 
 
 def _rectified(found: dict[Key, Fraction]) -> None:
-    """x [x > 0] is relu(x), relu(x) [x > 0] too, relu(x)/x is [x > 0]."""
+    """relu(x) [x > 0] is relu(x), relu(x)/x is [x > 0]."""
     for base, labels in list(found):
         if base.op is ops.ELEMENTWISE and base.attrs[0] == "relu" and found.get((base.operands[0], labels), 0) < 0:
             (u,) = base.operands
@@ -140,9 +140,6 @@ def _rectified(found: dict[Key, Fraction]) -> None:
         if value is None or value.number != 0:
             continue
         relu = elementwise("relu", [u]), labels
-        if found.get((u, labels)) == 1:
-            del found[u, labels]
-            found[relu] = found.get(relu, Fraction(0)) + 1
         if found.get(relu, Fraction(0)) > 0:
             del found[condition, labels]
 
