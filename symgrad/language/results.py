@@ -20,36 +20,32 @@ from symgrad.language.tensor import Tensor
 CELL = "text-align:left;padding:.3em 1.2em .3em 0;border:0"
 
 
-class TensorList(Shown, list[Any]):
+class _Rows(Shown):
+    """Results one below the other."""
+
+    __slots__ = ()
+
+    def latex(self) -> str:
+        """The formulas in LaTeX, one below the other."""
+        return for_tex(self._notation())
+
+    def _notation(self) -> str:
+        return _in_lines(self)
+
+    def _repr_html_(self) -> str:
+        return _in_rows(self)
+
+
+class TensorList(_Rows, list[Any]):
     """A list of results, one for each variable of the list `of`."""
 
     def __init__(self, values: Iterable[Any] = (), of: Sequence[Any] = ()) -> None:
         super().__init__(values)
         self.of = of
 
-    def latex(self) -> str:
-        """The formulas in LaTeX, one below the other."""
-        return for_tex(self._notation())
 
-    def _notation(self) -> str:
-        return _in_lines(self)
-
-    def _repr_html_(self) -> str:
-        return _in_rows(self)
-
-
-class TensorDict(Shown, dict[Any, Any]):
+class TensorDict(_Rows, dict[Any, Any]):
     """A dict of results by the keys of what was asked for."""
-
-    def latex(self) -> str:
-        """The formulas in LaTeX, one below the other."""
-        return for_tex(self._notation())
-
-    def _notation(self) -> str:
-        return _in_lines(self)
-
-    def _repr_html_(self) -> str:
-        return _in_rows(self)
 
 
 def _rows(results: Any, label: str = "") -> Iterator[tuple[str, Any]]:

@@ -136,18 +136,9 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", ZEROS)
-def test_gradients_that_are_zero_hold_beside_uses_that_cancel(name):
+@pytest.mark.parametrize("loss, x", [*ZEROS.values(), *SIZES.values()], ids=[*ZEROS, *SIZES])
+def test_zeros_beside_uses_that_cancel_and_singular_sizes_are_judged(loss, x):
     for seed in range(3):
-        loss, x = ZEROS[name]
-        result = sg.derive(loss, [x]).check(seed)
-        assert result and not result.unchecked, str(result)
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_sizes_at_which_a_matrix_is_singular_are_no_evidence(name):
-    for seed in range(3):
-        loss, x = SIZES[name]
         result = sg.derive(loss, [x]).check(seed)
         assert result and not result.unchecked, str(result)
 
