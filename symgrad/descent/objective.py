@@ -16,6 +16,7 @@ import numpy as np
 from symgrad.calculus.derivatives import gradient, hessian, hvp, jacobian
 from symgrad.computing.functions import Function, function
 from symgrad.computing.points import number
+from symgrad.computing.populations import Population
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL, Node, Symbol
@@ -120,14 +121,19 @@ class Objective:
         return np.concatenate(r), np.vstack(j)
 
     def values(self, points: np.ndarray) -> np.ndarray:
-        """The losses of many points, one in each row."""
-        return np.array([self.value(x) for x in points])
+        """The losses of many points, one in each row, by one call of generated code; NaN where there is none."""
+        self._count(len(points))
+        return self._population(*(points[:, a:b].reshape(len(points), *shape) for a, b, shape in self._cuts))
 
     # compiled when first asked for ----------------------------------------------------------------------
 
     @cached_property
     def _value(self) -> Callable[..., Any]:
         return self.compiled(self.loss)
+
+    @cached_property
+    def _population(self) -> Population:
+        return Population(self.loss, self.variables, self.data, self.sizes)
 
     @cached_property
     def _slope(self) -> Callable[..., Any]:

@@ -25,7 +25,7 @@ def test_every_operation_has_one_row_and_an_example():
     assert set(PRIMITIVES) == set(ops.OPS) == set(EXAMPLES) and len(ROWS) == len(PRIMITIVES)
     assert all(row.op is ops.OPS[row.op] for row in ROWS)
     for row in ROWS:
-        assert all(map(callable, (row.build, row.rebuild, row.pull, row.demand, row.axis))), row.op
+        assert all(map(callable, (row.build, row.rebuild, row.pull, row.demand, row.axis, row.stack))), row.op
 
 
 @pytest.mark.parametrize("node", EACH)
