@@ -13,14 +13,15 @@ from types import MappingProxyType
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node
 
-SYMMETRIC, POSITIVE_DEFINITE, NONNEGATIVE = "symmetric", "positive_definite", "nonnegative"
+SYMMETRIC, POSITIVE_DEFINITE, POSITIVE, NONNEGATIVE = "symmetric", "positive_definite", "positive", "nonnegative"
 ORTHOGONAL, DIAGONAL, LOWER_TRIANGULAR, SIMPLEX = "orthogonal", "diagonal", "lower_triangular", "simplex"
-FACTS = (SYMMETRIC, POSITIVE_DEFINITE, NONNEGATIVE, ORTHOGONAL, DIAGONAL, LOWER_TRIANGULAR, SIMPLEX)  # to be declared
+FACTS = (SYMMETRIC, POSITIVE_DEFINITE, POSITIVE, NONNEGATIVE, ORTHOGONAL, DIAGONAL, LOWER_TRIANGULAR,
+         SIMPLEX)  # to be declared
 SQUARE = "square"  # in the last two axes: what follows only
 
 IMPLIES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     POSITIVE_DEFINITE: (SYMMETRIC,), DIAGONAL: (SYMMETRIC, LOWER_TRIANGULAR), SYMMETRIC: (SQUARE,),
-    ORTHOGONAL: (SQUARE,), LOWER_TRIANGULAR: (SQUARE,), SIMPLEX: (NONNEGATIVE,)})
+    ORTHOGONAL: (SQUARE,), LOWER_TRIANGULAR: (SQUARE,), SIMPLEX: (NONNEGATIVE,), POSITIVE: (NONNEGATIVE,)})
 
 
 @lru_cache(maxsize=256)

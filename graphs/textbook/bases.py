@@ -17,6 +17,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.entries import is_zero
 from symgrad.graphs.algebra.primitives import add, elementwise
+from symgrad.graphs.facts import NONNEGATIVE, facts_of
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import positive
 from symgrad.graphs.rewrites.roots import not_negative
@@ -75,7 +76,7 @@ def is_even(e: Fraction) -> bool:
 
 def is_safe(node: Node) -> bool:
     """Known not to be negative."""
-    if node.op is ops.INPUT and not {"positive", "nonnegative", "simplex"}.isdisjoint(node.attrs[0].facts):
+    if NONNEGATIVE in facts_of(node):
         return True
     return node.dtype == BOOLEAN or positive(node) or not_negative(node)
 

@@ -56,6 +56,11 @@ def _positive_definite(value: np.ndarray, tolerance: float) -> str | None:
     return None
 
 
+def _positive(value: np.ndarray, tolerance: float) -> str | None:
+    at = np.unravel_index(int(value.argmin()), value.shape)
+    return None if value[at] > 0 else f"entry {tuple(map(int, at))} is {value[at]:.6g}"
+
+
 def _nonnegative(value: np.ndarray, tolerance: float) -> str | None:
     at = _worst(-value, tolerance)
     return None if at is None else f"entry {at} is {value[at]:.6g}"
@@ -85,6 +90,6 @@ def _simplex(value: np.ndarray, tolerance: float) -> str | None:
 
 
 CHECKS: Mapping[str, Callable[[np.ndarray, float], str | None]] = MappingProxyType({
-    "symmetric": _symmetric, "positive_definite": _positive_definite, "nonnegative": _nonnegative,
+    "symmetric": _symmetric, "positive_definite": _positive_definite, "positive": _positive, "nonnegative": _nonnegative,
     "orthogonal": _orthogonal, "diagonal": _diagonal, "lower_triangular": _lower_triangular, "simplex": _simplex,
 })

@@ -25,6 +25,7 @@ from symgrad.graphs.facts import (
     LOWER_TRIANGULAR,
     NONNEGATIVE,
     ORTHOGONAL,
+    POSITIVE,
     POSITIVE_DEFINITE,
     SIMPLEX,
     SQUARE,
@@ -106,6 +107,8 @@ def _draw(shape: tuple[int, ...], rng: Rng, style: str, whole: bool) -> np.ndarr
 def _with_facts(value: np.ndarray, facts: Collection[str], rng: Rng, whole: bool) -> np.ndarray:
     if NONNEGATIVE in facts:
         value = np.abs(value)
+    if POSITIVE in facts:
+        value = np.where(value > 0, value, 1.0)
     if SIMPLEX in facts:
         value = value / value.sum(-1, keepdims=True)
     if SQUARE not in facts:

@@ -18,7 +18,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal
 from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.errors import DataError
-from symgrad.graphs.facts import NONNEGATIVE, SIMPLEX, facts_of
+from symgrad.graphs.facts import NONNEGATIVE, POSITIVE, SIMPLEX, facts_of
 from symgrad.graphs.node import BOOLEAN, REAL, Node, depends, topological
 
 TRIES = 240  # moves toward the domain
@@ -28,6 +28,7 @@ HALVINGS = 40
 CROSSINGS = 12  # ways over a boundary, since not every one leads to where the formulas have a value
 MOST, FEWEST, WORK = 6000, 150, 600_000  # how often conditions are computed: less often where a formula is long
 WINDOWS = 6  # boundaries whose neighbourhood is looked at
+SIGNS = frozenset({POSITIVE, NONNEGATIVE})  # facts that a change of the size of a value keeps
 CLIPPED = ("relu", "abs", "sign", "leaky_relu", "elu")
 CHOSEN = ("maximum", "minimum")
 ORDERED = ("less", "less_equal", "greater", "greater_equal")
@@ -183,7 +184,7 @@ class Search:
         that a formula names, only where something is to be `equal`: they meet kinks."""
         for style in ("grid", *STYLES) if equal else STYLES:
             yield self.evaluator.draw(start.sizes, self.rng, style)
-        free = [n for n in self.evaluator.inputs if n.dtype == REAL and not set(facts_of(n)) - {NONNEGATIVE}
+        free = [n for n in self.evaluator.inputs if n.dtype == REAL and facts_of(n) <= SIGNS
                 and n not in self.evaluator.definite]
         for value in self.evaluator.exact if equal else ():  # exact equality with a number: a mask in the data
             for n in free:
@@ -235,7 +236,7 @@ def between(one: Point, other: Point, t: float) -> Point:
     values = {}
     for node, a in one.values.items():
         b = other.values[node]
-        if node.dtype == REAL and not set(facts_of(node)) - {NONNEGATIVE}:
+        if node.dtype == REAL and facts_of(node) <= SIGNS:
             values[node] = a + t * (np.asarray(b) - a) if t < 1 else b
         else:
             values[node] = a if t < 0.5 else b

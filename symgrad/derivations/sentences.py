@@ -67,7 +67,8 @@ def _described(node: Node) -> str:
     word = {"integer": "whole number", "boolean": "truth value"}.get(node.dtype, "number")
     if symbol.classes is not None:
         word = "class label"
-    facts = " ".join(fact.replace("_", " ") for fact in symbol.facts if len(shape) == 2 or fact == "nonnegative")
+    signs = ("positive", "nonnegative")
+    facts = " ".join(fact.replace("_", " ") for fact in symbol.facts if len(shape) == 2 or fact in signs)
     facts = f"{facts} " if facts else ""
     if not shape:
         text = f"a {facts}{word}"

@@ -125,6 +125,7 @@ WRONG = {
     "symmetric": (np.array([[1.0, 2.0], [3.0, 1.0]]), "M is declared symmetric, but entry (0, 1) is 2 and entry (1, 0) is 3"),
     "positive_definite": (np.array([[1.0, 2.0], [2.0, 1.0]]), "M is declared positive_definite, but its smallest eigenvalue is -1"),
     "nonnegative": (np.array([[1.0, 2.0], [-3.0, 1.0]]), "M is declared nonnegative, but entry (1, 0) is -3"),
+    "positive": (np.array([[1.0, 2.0], [0.0, 1.0]]), "M is declared positive, but entry (1, 0) is 0"),
     "orthogonal": (np.array([[1.0, 0.0], [0.0, 2.0]]), "M is declared orthogonal, but entry (1, 1) of its transpose times itself is not that of the identity"),
     "diagonal": (np.array([[1.0, 0.0], [0.5, 2.0]]), "M is declared diagonal, but entry (1, 0) is 0.5, not 0"),
     "lower_triangular": (np.array([[1.0, 0.25], [0.5, 2.0]]), "M is declared lower_triangular, but entry (0, 1) is 0.25, not 0"),
@@ -141,7 +142,7 @@ def test_facts_are_checked_on_values(fact, dtype):
     with pytest.raises(sg.DataError) as error:
         f(value)
     assert str(error.value) == message
-    good = np.full((2, 2), 0.5) if fact == "simplex" else np.eye(2)
+    good = np.full((2, 2), 0.5) if fact in ("simplex", "positive") else np.eye(2)
     near(f(good), 2 * good)
     near(f(good * (1 + 1e-9)), 2 * good, 1e-6)
 
