@@ -70,6 +70,7 @@ class Symbol:
     facts: tuple[str, ...] = ()
     classes: Any = None
     owner: int | None = None  # layers and random operations are owners (`new_owner`): their symbols never tie
+    latex: str | None = None  # how LaTeX writes it, where its name does not say; no part of the canonical order
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,14 @@ class _Owners:
                 continue
             seen.add(pair)
             if not a.operands:
-                one, two = a.attrs[0].owner, b.attrs[0].owner
-                return one is None or (two is not None and bool(one < two))
+                return _place(a.attrs[0]) < _place(b.attrs[0])
             stack.extend(reversed(list(zip(a.operands, b.operands, strict=True))))
         return False
+
+
+def _place(symbol: Symbol) -> tuple[bool, int, str]:
+    """The order of two symbols of one rank."""
+    return symbol.owner is not None, symbol.owner or 0, symbol.latex or ""
 
 
 def _digest(text: str, parts: Iterable[bytes]) -> bytes:

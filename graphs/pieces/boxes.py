@@ -119,7 +119,7 @@ def named_leaf(node: Node, names: Mapping[Node, str]) -> Node:
     symbol = node.attrs[0] if node.op is ops.INPUT else None
     if symbol is None or names.get(node, symbol.name) == symbol.name:
         return node
-    return input_node(replace(symbol, name=names[node]), node.shape, node.dtype)
+    return input_node(replace(symbol, name=names[node], latex=None), node.shape, node.dtype)
 
 
 def layers(order: Sequence[Node], affine: Collection[Node]) -> dict[Node, int]:
@@ -150,9 +150,10 @@ def cotangent_leaf(box: Box, samples: Size | None = None) -> Node:
 
     Where the loss is one of each of `samples`, so is G_v, even of a value that is the same for all.
     """
-    over = box.leaf.attrs[0].over if box.leaf.op is ops.INPUT else None
+    over, latex = (box.leaf.attrs[0].over, box.leaf.attrs[0].latex) if box.leaf.op is ops.INPUT else (None, None)
     shape = box.leaf.shape if over is not None or samples is None else (samples, *box.leaf.shape)
-    return input_node(Symbol("data", f"G_{{{box.name}}}", over if over is not None else samples, owner=LEAF), shape, REAL)
+    return input_node(Symbol("data", f"G_{{{box.name}}}", over if over is not None else samples, owner=LEAF,
+                             latex=f"G_{{{latex}}}" if latex else None), shape, REAL)
 
 
 def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Node]:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from symgrad.calculus.parts import Part, part_of, picked
 from symgrad.calculus.variables import as_used, check_absent, check_twin, with_symbol
+from symgrad.formulas.names import refuse_twins
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import as_real
 from symgrad.graphs.node import Node, topological
@@ -84,9 +85,12 @@ def posed(y: Tensor, variables: Sequence[Tensor], operation: str, way: Lens) -> 
     """The derivatives of `y` by `variables`, each as a question about one graph.
 
     Entries of a symbol vary with it. Any other variable that is no symbol must be what `y` was written with: raises
-    DifferentiationError for one that is not, where `y` depends on its symbols.
+    DifferentiationError for one that is not, where `y` depends on its symbols, and SymgradError where two symbols of `y`
+    have one name.
     """
-    (root,), below = way.forms([y]), set(topological([y.node]))
+    order = topological([y.node])
+    refuse_twins(node for node in order if node.op is ops.INPUT)
+    (root,), below = way.forms([y]), set(order)
     whole = Posed(root, y.node, True, way, _names(y) if way is READ else {})
     return [_posed(y, as_used(x, below), whole, below, operation) for x in variables]
 

@@ -34,14 +34,19 @@ def display_names(nodes: Iterable[Node], known: Mapping[Node, str] | None = None
     ['W1', 'W2', 'x']
     """
     inputs = _in_order_of_use(list(nodes))
+    refuse_twins(inputs)
+    names = symbol_names(inputs, known)
+    return {node: names[node] for node in inputs}
+
+
+def refuse_twins(inputs: Iterable[Node]) -> None:
+    """Raise SymgradError where two symbols of no layer share a name; it shows both."""
     plain: dict[str, Node] = {}
     for node in inputs:
         symbol: Symbol = node.attrs[0]
         if symbol.owner is None and plain.setdefault(symbol.name, node) is not node:
             raise SymgradError(f"two different symbols are called {symbol.name!r}: "
                                f"{describe_symbol(plain[symbol.name])}, and {describe_symbol(node)}; rename one")
-    names = symbol_names(inputs, known)
-    return {node: names[node] for node in inputs}
 
 
 def symbol_names(order: Iterable[Node], known: Mapping[Node, str] | None = None) -> dict[Node, str]:
@@ -162,6 +167,8 @@ def describe_symbol(node: Node) -> str:
     over = "" if symbol.over is None else f" over {symbol.over}"
     kind = "" if node.dtype == "real" else f"{node.dtype} "
     more = [*symbol.facts] + ([] if symbol.classes is None else [f"{symbol.classes} classes"])
+    if symbol.latex is not None:
+        more.append(f"in LaTeX {symbol.latex}")
     if symbol.init is not None:
         more.append(f"init {'an array' if isinstance(symbol.init, Array) else symbol.init}")
     return ", ".join([f"{kind}{symbol.kind} of shape {shape_text(shape)}{over}", *more])

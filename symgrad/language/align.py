@@ -6,6 +6,7 @@ operands as written, the axes, both sizes, what would fit.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
@@ -163,11 +164,32 @@ def align(operation: str, tensors: Sequence[Tensor]) -> Aligned:
 
 
 def _mismatch(operation: str, a: Tensor, b: Tensor, axis: int, size_a: Size, size_b: Size) -> ShapeError:
-    sizes = {size_a, size_b}
-    hint = "distinct size symbols never match: use one sg.dim for both" if any(
-        isinstance(s, sp.Expr) for s in sizes) else f"the sizes must be equal, or one of them 1 ({size_b} or {size_a})"
+    advice = _advice(operation, a, b, size_a, size_b)
     return ShapeError(f"{operation}: {describe(a)} and {describe(b)} do not broadcast: "
-                      f"axis {axis} is {size_a} in the first and {size_b} in the second; {hint}.")
+                      f"axis {axis} is {size_a} in the first and {size_b} in the second; {advice}.")
+
+
+def _advice(operation: str, a: Tensor, b: Tensor, size_a: Size, size_b: Size) -> str:
+    """What would fit: a transpose, an axis of one entry, a matrix product, or else equal sizes."""
+    if min(a.ndim, b.ndim) > 1:
+        for one, other in ((b, a), (a, b)):
+            turned = one.shape[:-2] + one.shape[:-3:-1]
+            if _fits(turned, other.shape):
+                return f"{short(one)} transposed, of shape {shape_text(turned)}, would fit"
+        if operation == "multiply" and a.shape[-1] == b.shape[-2]:
+            return f"a matrix product is written @, {short(a)} @ {short(b)}"
+    for one, other in ((a, b), (b, a)):
+        if one.ndim == 1 and other.ndim > 1 and one.shape[0] == other.shape[-2]:
+            rows = f"{short(one)}[:, None]"
+            return f"a vector meets the last axis; {rows}, of shape {shape_text((*one.shape, 1))}, would fit"
+    if isinstance(size_a, int) and isinstance(size_b, int):
+        return f"the sizes must be equal, or one of them 1 ({size_b} or {size_a})"
+    return (f"{size_a} and {size_b} are different sizes, and the axes must have one; where both mean the same, declare "
+            f"both with {size_a if isinstance(size_a, sp.Expr) else size_b}")
+
+
+def _fits(shape: Shape, other: Shape) -> bool:
+    return all(s == o or 1 in (s, o) for s, o in zip(shape[::-1], other[::-1], strict=False))
 
 
 def broadcast_all(aligned: Aligned) -> list[Node]:
@@ -181,6 +203,40 @@ def broadcast_all(aligned: Aligned) -> list[Node]:
         else:
             result.append(contract([node], [names], aligned.labels, full))
     return result
+
+
+def as_latex(text: Any, operation: str) -> str:
+    r"""LaTeX for a name: not empty, its braces in pairs, without what would end the formula that it stands in.
+
+    >>> as_latex(r"\vec{x", "data 'x'")
+    Traceback (most recent call last):
+    symgrad.graphs.errors.SymgradError: data 'x': in latex '\vec{x' the { at character 5 is not closed; write }
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise SymgradError(f"{operation}: latex is LaTeX for the name, such as r'\\vec{{x}}', not {text!r}")
+    shown = f"{operation}: in latex '{text}'" if text.isprintable() else f"{operation}: latex {text!r}"
+    if not text.isprintable():
+        raise SymgradError(f"{shown} has a control character: Python read a backslash as an escape; write r'...', "
+                           "a raw string")
+    opened: list[int] = []
+    for found in re.finditer(r"\\.|\\$|[{}$%#&]", text):
+        sign, place = found[0], found.start() + 1
+        if sign == "{":
+            opened.append(place)
+        elif sign == "}" and not opened:
+            raise SymgradError(f"{shown} the }} at character {place} closes nothing")
+        elif sign == "}":
+            opened.pop()
+        elif sign == "\\":
+            raise SymgradError(f"{shown} the backslash at the end begins no command")
+        elif sign in "$%#&":
+            why = "it stands in a formula already" if sign == "$" else f"as a letter it is \\{sign}"
+            raise SymgradError(f"{shown} {sign} at character {place} means something else to LaTeX: {why}")
+    if opened:
+        raise SymgradError(f"{shown} the {{ at character {opened[-1]} is not closed; write }}")
+    if len(re.findall(r"\\left(?![A-Za-z])", text)) != len(re.findall(r"\\right(?![A-Za-z])", text)):
+        raise SymgradError(f"{shown} each \\left needs its \\right")
+    return text.strip()
 
 
 def as_name(name: Any, operation: str) -> str:

@@ -18,7 +18,7 @@ from symgrad.graphs.facts import FACTS, SIMPLEX, SQUARE, implied
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
-from symgrad.language.align import as_name, as_shape, as_size
+from symgrad.language.align import as_latex, as_name, as_shape, as_size
 from symgrad.language.tensor import Tensor, wrap
 
 INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
@@ -49,8 +49,9 @@ def dims(names: str) -> tuple[sp.Symbol, ...]:
 
 
 def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict[str, bool], init: Any = None,
-            classes: Any = None, owner: int | None = None) -> Tensor:
+            classes: Any = None, owner: int | None = None, latex: str | None = None) -> Tensor:
     operation = f"{kind} {as_name(name, kind)!r}"
+    latex = None if latex is None else as_latex(latex, operation)
     sizes = as_shape(shape, operation)
     declared = _facts(operation, sizes, facts)
     sample: tuple[Size, ...] = ()
@@ -59,7 +60,7 @@ def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict
         sample = (over,)
         if isinstance(over, sp.Expr) and over in sizes:
             raise ShapeError(f"{operation}: {over} is the sample axis and cannot be an ordinary axis too")
-    symbol = Symbol(kind, name, over, init, declared, classes, owner)
+    symbol = Symbol(kind, name, over, init, declared, classes, owner, latex)
     return wrap(input_node(symbol, (*sample, *sizes), dtype), over)
 
 
@@ -77,22 +78,24 @@ def _facts(operation: str, sizes: tuple[Size, ...], facts: dict[str, bool]) -> t
     return tuple(fact for fact in FACTS if facts.get(fact))
 
 
-def data(name: str, shape: Any = (), *sizes: Any, over: Any = None, dtype: str = "real", **facts: bool) -> Tensor:
+def data(name: str, shape: Any = (), *sizes: Any, over: Any = None, dtype: str = "real", latex: str | None = None,
+         **facts: bool) -> Tensor:
     """An input: constant for differentiation unless a derivative by it is asked for.
 
     `shape` is a tuple of sizes or a single size; `over=T` makes the symbol one sample of `T`.
-    `dtype` is "real", "integer" or "boolean". Raises ShapeError, SymgradError; TypeError for sizes that are no tuple.
+    `dtype` is "real", "integer" or "boolean". `latex` is how LaTeX sets it, where its name does not say; it stands as
+    given, in bold type too. Raises ShapeError, SymgradError; TypeError for sizes that are no tuple.
 
     >>> T = sg.dim("T")
-    >>> x = sg.data("x", 3, over=T)
-    >>> x.shape, x.over
-    ((3,), T)
+    >>> x = sg.data("x", 3, over=T, latex=r"\\vec{x}")
+    >>> x.shape, x.over, x.latex()
+    ((3,), T, '\\\\vec{x}')
     """
     if sizes:
         raise TypeError(_by_name("data", name, (shape, *sizes), "sg.data({name!r}, {shape})"))
     if dtype not in (REAL, INTEGER, BOOLEAN):
         raise SymgradError(f"data {name!r}: dtype must be 'real', 'integer' or 'boolean', not {dtype!r}")
-    return _symbol("data", name, shape, over, dtype, facts)
+    return _symbol("data", name, shape, over, dtype, facts, latex=latex)
 
 
 def _by_name(kind: str, name: Any, sizes: Sequence[Any], call: str, classes: Any = None) -> str:
@@ -103,8 +106,8 @@ def _by_name(kind: str, name: Any, sizes: Sequence[Any], call: str, classes: Any
     return f"{kind} {name!r}: a shape is one tuple, {call.format(name=name, shape=shape, classes=classes)}; {by_name}"
 
 
-def labels(name: str, classes: Any, *sizes: Any, over: Any = None, shape: Any = ()) -> Tensor:
-    """Integer class labels in 0..classes-1, checked at every call.
+def labels(name: str, classes: Any, *sizes: Any, over: Any = None, shape: Any = (), latex: str | None = None) -> Tensor:
+    """Integer class labels in 0..classes-1, checked at every call; `latex` is how LaTeX sets the name.
 
     >>> t = sg.labels("t", classes=3, over=sg.dim("T"))
     >>> t.dtype, t.shape, t.over
@@ -113,26 +116,27 @@ def labels(name: str, classes: Any, *sizes: Any, over: Any = None, shape: Any = 
     if sizes:
         raise TypeError(_by_name("labels", name, sizes, "sg.labels({name!r}, {classes}, shape={shape})", classes))
     count = as_size(classes, f"labels {name!r}, classes")
-    return _symbol("labels", name, shape, over, INTEGER, {}, classes=count)
+    return _symbol("labels", name, shape, over, INTEGER, {}, classes=count, latex=latex)
 
 
-def parameter(name: str, shape: Any = (), init: Any = None, **facts: bool) -> Tensor:
+def parameter(name: str, shape: Any = (), init: Any = None, latex: str | None = None, **facts: bool) -> Tensor:
     """A free variable to optimise.
 
     `init` is a number, an array of the parameter's shape, or one of "zeros" "ones" "normal"
     "glorot_uniform" "glorot_normal" (Glorot and Bengio 2010, eq. 16) "he_uniform" "he_normal" (He et al.
-    2015, eq. 10); None means glorot_uniform for two or more axes and zeros otherwise.
+    2015, eq. 10); None means glorot_uniform for two or more axes and zeros otherwise. `latex` is how LaTeX sets the name.
 
     >>> sg.parameter("W", (2, 3), init="he_normal").shape
     (2, 3)
     """
-    return owned_parameter(name, shape, init, None, **facts)
+    return owned_parameter(name, shape, init, None, latex, **facts)
 
 
-def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, **facts: bool) -> Tensor:
+def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, latex: str | None = None, **facts: bool) -> Tensor:
     """A parameter that belongs to a layer: it never ties with one of another owner."""
     sizes = as_shape(shape, f"parameter {name!r}")
-    return _symbol("parameter", name, sizes, None, REAL, facts, _init(name, sizes, init), owner=owner)
+    return _symbol("parameter", name, sizes, None, REAL, facts, _init(name, sizes, init), owner=owner,
+                   latex=latex)
 
 
 def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:

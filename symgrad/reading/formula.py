@@ -45,7 +45,7 @@ def read_formula(source: OneLine, symbols: Mapping[str, Any], sizes: Mapping[str
     """The tensor of a formula; `wanted` is the shape that it is expected to have, which settles what is left open."""
     words = calls.callables(functions)
     tokens = tex_tokens(source) if is_tex(source.text) else tokens_of(source, words)
-    spellings = Spellings([*symbols, *sizes])
+    spellings = Spellings([*symbols, *sizes], symbols)
     main, *where = _clauses(tokens)
     pratt = Pratt(source, spellings, words, OPENINGS)
     m = Meaning(source, symbols, sizes, functions, RULES)

@@ -52,7 +52,7 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     symbols = words.parse_shapes(declared)
     sizes = words.sizes_of(symbols.values())
     tokens = tex_tokens(source) if is_tex(text) else tokens_of(source, callables)
-    spelled = Spellings([*symbols, *sizes])
+    spelled = Spellings([*symbols, *sizes], symbols)
     whole = {*NOT_NAMES, *words.MODULES, *keyword.kwlist} - {"lambda"}
     tokens = apart(source, tokens, callables, lambda word: word in whole or spelled.knows(word),
                    is_tex(text) or is_python(source.text))
@@ -63,7 +63,7 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
         return {}
     if len(names) > MOST:
         raise ParseError(f"{len(names)} names have no shape: {', '.join(names)}; declare them with --shape")
-    tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers]), callables, OPENINGS).read(tokens)
+    tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers], symbols), callables, OPENINGS).read(tokens)
     ways: dict[int, list[dict[str, str]]] = {}
     fault: SymgradError | None = None
     custom = [_custom(name) for name in names]

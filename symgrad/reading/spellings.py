@@ -5,12 +5,15 @@ A name is known by the sequences of tokens that write it. What stands in a subsc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symgrad.formulas.spelling.glyphs import GREEK, parse_name, unicode_name
 from symgrad.formulas.spelling.letters import latex_name
+from symgrad.graphs import ops
 from symgrad.graphs.errors import ParseError
+from symgrad.language.tensor import Tensor
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.tex import tex_tokens
 from symgrad.reading.tokens import Lexeme, key, split, tokens_of
@@ -27,10 +30,15 @@ class KnownName(NamedTuple):
 
 
 class Spellings:
-    """The names that a formula may use, by their signatures."""
+    """The names that a formula may use, by their signatures; `symbols` may say how LaTeX sets theirs."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], symbols: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.by_base: dict[str, list[tuple[Signature, str]]] = {}
+        for each, symbol in symbols.items():
+            given = symbol.node.attrs[0] if isinstance(symbol, Tensor) and symbol.node.op is ops.INPUT else None
+            if given is not None and given.latex is not None:
+                for tokens in _scanned(given.latex, tex_tokens):
+                    self.add(tokens, each)
         for each in names:
             for tokens in _written(each):
                 self.add(tokens, each)
@@ -106,11 +114,16 @@ def _written(name: str) -> Iterable[Sequence[Lexeme]]:
     """A name as people type it, as it is printed, as it is set."""
     parsed = parse_name(name)
     for text, scan in ((name, tokens_of), (unicode_name(parsed), tokens_of), (latex_name(parsed), tex_tokens)):
-        try:
-            tokens = scan(OneLine(text))
-        except ParseError:
-            continue
-        if is_name(tokens):
-            yield tokens
+        yield from _scanned(text, scan)
+
+
+def _scanned(text: str, scan: Callable[[OneLine], Sequence[Lexeme]]) -> Iterator[Sequence[Lexeme]]:
+    """The tokens of a text, if they are a name."""
+    try:
+        tokens = scan(OneLine(text))
+    except ParseError:
+        return
+    if is_name(tokens):
+        yield tokens
 
 

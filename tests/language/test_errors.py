@@ -78,8 +78,8 @@ def test_operands_that_do_not_broadcast(name):
     operation = PAIRS[name]
     for p, q, words in ((A, B, ["A of shape (2, 3)", "B of shape (4, 5)", "axis -2", "2 in the first and 4 in the second", "1"]),
                         (A, u, ["u of shape (4,)", "axis -1", "3 in the first and 4 in the second", "one of them 1"]),
-                        (X, Y, ["X of shape (n, d)", "Y of shape (m, d)", "n in the first and m", "one sg.dim for both"]),
-                        (X, v, ["d in the first and 3 in the second", "distinct size symbols never match"]),
+                        (X, Y, ["X of shape (n, d)", "Y of shape (m, d)", "n in the first and m", "n and m are different sizes, and the axes must have one"]),
+                        (X, v, ["d in the first and 3 in the second", "d and 3 are different sizes", "declare both with d"]),
                         (c + v, np.ones(2), ["[1; 1]", "(2,)", "axis -1"])):
         text = message(lambda p=p, q=q: operation(p, q))
         assert text.startswith(name + ":") and not missing(words, text), text
@@ -286,3 +286,17 @@ def test_slices_of_a_symbolic_axis_are_numpys(step):
             except sg.DataError as error:  # an int beyond the end, which a slice of a symbolic axis states as a need
                 assert "must be at least" in str(error) or "length -" in str(error)
                 assert 6 in (start, stop) or -6 in (start, stop) or not len(expected)
+
+
+def test_what_would_fit_is_said_of_sizes_that_really_differ():
+    A, B, C, v, w = (sg.data("A", (n, d)), sg.data("B", (d, n)), sg.data("C", (d, 3)), sg.data("v", n), sg.data("w", (m,)))
+    for make, said in ((lambda: A + B, "B transposed, of shape (n, d), would fit"),
+                       (lambda: A * v, "a vector meets the last axis; v[:, None], of shape (n, 1), would fit"),
+                       (lambda: v - A, "v[:, None], of shape (n, 1), would fit"),
+                       (lambda: A * C, "a matrix product is written @, A @ C"),
+                       (lambda: v + w, "n and m are different sizes, and the axes must have one; where both mean the same, "
+                                       "declare both with n"),
+                       (lambda: sg.data("p", 3) + sg.data("q", 4), "the sizes must be equal, or one of them 1 (4 or 3)")):
+        text = message(make)
+        assert said in text and "one sg.dim" not in text, text
+    assert "matrix product" not in message(lambda: A + C)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ import sympy as sp
 
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.coefficients import expression
-from symgrad.formulas.spelling.glyphs import Name, parse_name, upper
+from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
@@ -50,12 +50,12 @@ class Lexicon:
     @cached_property
     def names(self) -> Mapping[Node, Name]:
         """The display names, taken apart."""
-        return {node: parse_name(text) for node, text in self.texts.items()}
+        return {node: _named(node, text) for node, text in self.texts.items()}
 
     @cached_property
     def bases(self) -> AbstractSet[str]:
         """The letters that names use."""
-        return {each.base for each in self.names.values()}
+        return {letter for each in self.names.values() for letter in (each.base, *ALONE.findall(each.latex or ""))}
 
     @cached_property
     def facts(self) -> Facts:
@@ -77,6 +77,12 @@ class Lexicon:
     def extended(self, more: Mapping[Node, str]) -> Lexicon:
         """The same with further names."""
         return Lexicon({**self.texts, **more}, self.axes, self.taken) if more else self
+
+
+def _named(node: Node, text: str) -> Name:
+    """A display name, taken apart; in LaTeX a symbol under its own name is set as its user said."""
+    given = node.attrs[0].latex if node.op is ops.INPUT and node.attrs[0].name == text else None
+    return parse_name(text) if given is None else replace(parse_name(text), latex=given)
 
 
 def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 GREEK = {
@@ -24,16 +24,18 @@ SUPERSCRIPTS = dict(zip("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻�
 SUBSCRIPTS = dict(zip("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋₋", strict=True))
 ACCENTED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 WORDS = frozenset("that what chat hbar".split())  # end in hat or bar and have none
+ALONE = re.compile(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])")  # a letter of LaTeX that is no part of a command or a word
 _DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for k, v in SUBSCRIPTS.items()}}
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A base (Greek as a glyph) with what stands below and above it."""
+    """A base (Greek as a glyph) with what stands below and above it; `latex` is how a user wants it set."""
 
     base: str
     sub: Name | str | None = None
     sup: str | None = None
+    latex: str | None = field(default=None, compare=False, repr=False)
 
 
 @lru_cache(maxsize=4096)
@@ -126,6 +128,9 @@ def greek(text: str) -> str:
 
 def upper(name: Name) -> Name:
     """The name of all samples together: x -> X, a^1 -> A^1, G_{a} -> G_{A}; Greek letters stay."""
+    if name.latex is not None:
+        latex = ALONE.sub(lambda letter: letter[0].upper(), name.latex, count=1)
+        return replace(upper(replace(name, latex=None)), latex=latex)
     base = name.base
     if base == "G" and isinstance(name.sub, Name):
         return Name(base, upper(name.sub), name.sup)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.formulas.spelling.glyphs import Name
-from symgrad.formulas.spelling.letters import grouped, latex_name, latex_text
+from symgrad.formulas.spelling.letters import grouped, has_script, latex_name, latex_text
 from symgrad.formulas.spelling.spell import spell
 from symgrad.formulas.spelling.tree import Tree
 
@@ -48,6 +48,9 @@ class LatexAlphabet:
     def name(self, name: Name, subs: Sequence[str]) -> str:
         entry = sum(not _is_sample(each) for each in subs)
         return latex_name(name, _indices(subs), bold=self.axes.get(name, 0) > entry)
+
+    def has_exponent(self, name: Name) -> bool:
+        return name.sup is not None if name.latex is None else has_script(name.latex, "^")
 
     def function(self, name: str, subs: Sequence[str]) -> str:
         known = f"\\{name}" if name in KNOWN else rf"\operatorname{{{latex_text(name)}}}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 from typing import Any
 
 import sympy as sp
@@ -88,7 +89,13 @@ def latex_letter(text: str) -> str:
 
 
 def latex_name(name: Name, indices: str = "", bold: bool = False) -> str:
-    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}; `bold` as vectors and matrices in papers."""
+    """A name in LaTeX: W_{1}, a^{1}, x_{\\mathrm{train}}; `bold` as vectors and matrices in papers.
+
+    What a user said how to set stays as given.
+    """
+    if name.latex is not None:
+        text = grouped(name.latex) if indices and has_script(name.latex, "_") else name.latex
+        return f"{text}_{{{indices}}}" if indices else text
     text = latex_letter(name.base)
     if bold:
         text = rf"\mathbf{{{text}}}" if text.isascii() and text.isalpha() else rf"\boldsymbol{{{text}}}"
@@ -113,6 +120,17 @@ def grouped(latex: str) -> str:
     """
     accented = any(latex.startswith(f"\\{accent}{{") for accent in ACCENTS.values())
     return f"{{{'{}' if accented else ''}{latex}}}"
+
+
+def has_script(latex: str, sign: str) -> bool:
+    r"""Has LaTeX a subscript (`sign` "_") or a superscript ("^") of its own, outside of all braces?
+
+    >>> has_script(r"x_{1}", "_"), has_script(r"\vec{x_1}", "_")
+    (True, False)
+    """
+    text = re.sub(r"\\[{}_^]", "", latex)
+    depths = accumulate((c == "{") - (c == "}") for c in text)
+    return any(c == sign and not depth for c, depth in zip(text, depths, strict=True))
 
 
 def latex_size(size: Any) -> str:

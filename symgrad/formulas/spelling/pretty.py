@@ -30,6 +30,9 @@ class PrettyAlphabet:
     def name(self, name: Name, subs: Sequence[prettyForm]) -> prettyForm:
         return prettyForm(unicode_name(name, _flat_indices(subs)))
 
+    def has_exponent(self, name: Name) -> bool:
+        return name.sup is not None
+
     def function(self, name: str, subs: Sequence[prettyForm]) -> prettyForm:
         return prettyForm(FLAT.function(name, [_line(each) for each in subs]))
 

@@ -37,6 +37,9 @@ class Alphabet(Protocol):
     def name(self, name: Name, subs: Sequence[Any]) -> Any:
         """A symbol with indices."""
 
+    def has_exponent(self, name: Name) -> bool:
+        """Does a superscript belong to a symbol itself, as in a¹?"""
+
     def function(self, name: str, subs: Sequence[Any]) -> Any:
         """The name of a function, with indices."""
 
@@ -239,7 +242,7 @@ def _base(part: Tree, a: Alphabet) -> Any:
 
 def _raisable(part: Tree, a: Alphabet) -> Any:
     """The base of a power: (a¹)⁻¹, for in a¹⁻¹ the number of the name would be read as part of the exponent."""
-    return _guarded(part, a, part.head not in SOLID or part.head == "name" and part.args[0].sup is not None)
+    return _guarded(part, a, part.head not in SOLID or part.head == "name" and a.has_exponent(part.args[0]))
 
 
 SPELLINGS: Mapping[str, SpelledHead] = MappingProxyType({

@@ -25,6 +25,9 @@ class UnicodeAlphabet:
     def name(self, name: Name, subs: Sequence[str]) -> str:
         return unicode_name(name, indices(subs))
 
+    def has_exponent(self, name: Name) -> bool:
+        return name.sup is not None
+
     def function(self, name: str, subs: Sequence[str]) -> str:
         glyphs = FUNCTIONS.get(name, name)
         return self.lowered(glyphs, subs) if subs else glyphs
