@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import count
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, scale, zeros
+from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import Factor, Term, is_mixed
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, topological, transform
@@ -57,8 +57,12 @@ def _degree(node: Node, below: Sequence[int]) -> int:
         return max(below)
     if node.op is ops.SOLVE and not below[0]:
         return below[1]
-    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where" and not below[0]:
+    if node.op is ops.ELEMENTWISE and node.attrs[0] in ("where", "taken") and not below[0]:
         return max(below)
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "power" and not below[1]:
+        by = literal_value(node.operands[1])
+        if by is not None and by.factor is None and isinstance(by.number, int) and by.number >= 0:
+            return min(by.number * below[0], MANY)
     return MANY
 
 

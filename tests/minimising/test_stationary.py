@@ -199,7 +199,7 @@ def test_degrees():
             (sg.concatenate([w, w * w]), w, 2), (sg.where(F.T @ f > 0, w, 0.0), w, 1), (sg.where(w > 0, 1.0, 0.0), w, 99),
             (sg.solve(A, w), w, 1), (sg.solve(Q, f @ F), Q, 99), (W[label], W, 1), (sg.cumsum(w), w, 1),
             (sg.windows(w, 2), w, 1), (sg.reshape(W, (-1,)), W, 1), (sg.exp(w), w, 99), (abs(w), w, 99),
-            (sg.max(w), w, 99), (sg.det(Q), Q, 99), (w**3, w, 99), (sg.stop_gradient(w), w, 99), (w.named("v") ** 2, w, 2)]:
+            (sg.max(w), w, 99), (sg.det(Q), Q, 99), (w**3, w, 3), (w**2.5, w, 99), (sg.stop_gradient(w), w, 99), (w.named("v") ** 2, w, 2)]:
         assert degrees([expr.node], [one.node])[expr.node] == degree, str(expr)
 
 
