@@ -112,6 +112,8 @@ from symgrad.version import __version__ as __version__
 LATER = {
     "StationaryPoint": "minimising.curvature",
     "classify": "minimising.curvature",
+    "Minimum": "minimisers.result",
+    "minimize": "minimisers.minimize",
     "Derivation": "derivations.derivation",
     "derive": "derivations.derivation",
     "draw": "drawing.drawing",
@@ -143,6 +145,8 @@ if TYPE_CHECKING:
     from symgrad.drawing.drawing import draw
     from symgrad.drawing.graphing import graph
     from symgrad.exchange.from_sympy import from_sympy
+    from symgrad.minimisers.minimize import minimize
+    from symgrad.minimisers.result import Minimum
     from symgrad.minimising.curvature import StationaryPoint, classify
     from symgrad.minimising.stationary import solve_stationary
     from symgrad.reading.parser import parse
@@ -170,16 +174,17 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
-    "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure", "SymgradError",
-    "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky", "classify", "clip",
-    "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "digamma", "dim",
-    "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "erfc", "exp",
-    "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function", "gelu", "generate",
-    "gradient", "graph", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels", "leaky_relu",
-    "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or",
-    "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "norm", "one_hot", "ones",
-    "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "repeat", "reshape", "roll", "sigmoid", "sign",
-    "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh",
-    "tensordot", "trace", "transpose", "tril", "triu", "var", "verify", "vjp", "where", "windows", "zeros",
+    "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure",
+    "SymgradError", "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky",
+    "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal",
+    "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "erfc",
+    "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function", "gelu",
+    "generate", "gradient", "graph", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels",
+    "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and", "logical_not",
+    "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize", "minimum", "nn", "norm",
+    "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "repeat", "reshape", "roll",
+    "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary",
+    "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum",
+    "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify", "vjp", "where",
+    "windows", "zeros",
 ]

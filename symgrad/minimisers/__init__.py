@@ -1,5 +1,5 @@
 """`sg.minimize`: a loss, its variables and data come in; the minimum goes out, with the reason of the method.
 
 Begin with `minimize.py`. What is asked is checked in `problem.py`, `choice.py` reads the formula for the method that fits
-it, `driving.py` runs it. The methods on vectors are in `descent/`, populations in `searching/`.
+it, `course.py` drives it. The methods on vectors are in `descent/`, populations in `searching/`.
 """

@@ -1,0 +1,54 @@
+"""`method="auto"`: the formula is read, and says which method fits.
+
+In this order: a minimum in closed form; a sum of squares; a proof of convexity; nothing of these. Each answer is a
+sentence about what was found in the formula.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.descent.iterate import Course
+from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.minimisers.closed import zero_course, zero_of
+from symgrad.minimisers.methods import METHODS
+from symgrad.minimisers.problem import Problem
+
+MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
+STARTS = 5  # where nothing says that the first minimum is the least one
+OTHERWISE = "no closed form, no sum of squares and no proof of convexity was found in the formula; gradients alone go far"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method for a problem, why, and what else is known of it."""
+
+    name: str
+    reason: str
+    course: Course | None = None  # already made, where making it was the test
+    certificate: Any = None
+    starts: int = 1  # from how many it is to be run
+
+
+def chosen(problem: Problem) -> Choice:
+    """The method that fits the formula."""
+    return _closed(problem) or Choice("l-bfgs", OTHERWISE, starts=STARTS)
+
+
+def _closed(problem: Problem) -> Choice | None:
+    """The zero of the gradient as a formula; None where there is none, or the data make its system singular."""
+    try:
+        zero = zero_of(problem)
+    except NoClosedForm:
+        return None
+    if zero.x is None:
+        return None
+    if zero.fault:
+        raise SymgradError(f"minimize: {zero.fault}")
+    return Choice("closed_form", "the gradient has one zero, in closed form", zero_course(problem, zero))
+
+
+def asked(name: str) -> Choice:
+    """A method asked for by name."""
+    return Choice(name, f"as asked: {METHODS[name].about}")

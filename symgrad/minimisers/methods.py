@@ -1,0 +1,53 @@
+"""The methods by name: what runs each, what it can respect, and what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from symgrad.descent.gradient import gradient_descent
+from symgrad.descent.iterate import Course
+from symgrad.descent.newton import newton
+from symgrad.descent.quasi import lbfgs
+from symgrad.minimisers.closed import closed_form
+from symgrad.minimisers.problem import Problem
+
+BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to minimise a problem.
+
+    `takes` says what of a problem it respects; what is asked beyond is refused. `descends`: accepted losses never rise.
+    `lowest`: its result is the point of the lowest loss, not the last one. `about` ends the sentence "as asked: ...".
+    """
+
+    run: Callable[[Problem], Course]
+    about: str
+    takes: frozenset[str] = frozenset()
+    descends: bool = True
+    lowest: bool = True
+
+
+METHODS: Mapping[str, Method] = MappingProxyType({
+    "closed_form": Method(closed_form, "the zero of the gradient as a formula", descends=False, lowest=False),
+    "gradient": Method(lambda p: gradient_descent(p.objective, p.x0, p.tolerance(1e-8)),
+                       "gradient descent, each step as long as the loss falls enough"),
+    "newton": Method(lambda p: newton(p.objective, p.x0, p.tolerance(1e-10)),
+                     "Newton's method with the derived Hessian and a line search"),
+    "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
+                     "L-BFGS, which guesses the curvature from gradients"),
+})
+
+
+def refused(name: str, problem: Problem) -> str | None:
+    """What of a problem a method cannot respect, in words with the methods that can; None where it takes all."""
+    given = {BOUNDS: problem.low is not None, SETS: bool(problem.sets), CONSTRAINTS: bool(problem.constraints),
+             BLOCKS: problem.blocks is not None}
+    for what, there in given.items():
+        if there and what not in METHODS[name].takes:
+            able = ", ".join(each for each, m in METHODS.items() if what in m.takes)
+            return f"{name} takes no {what}; {able or 'no method'} would"
+    return None

@@ -1,0 +1,64 @@
+"""What `sg.minimize` gives back, and how it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symgrad.minimisers.course import Steps
+
+SHOWN = 12  # entries of a variable in print
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """The minimum that was found.
+
+    `x` maps the names of the variables to arrays, `fun` is the loss there. `success` and `message` say how the method
+    ended, `method` which it was and `reason` why it was that. `history` holds every point, `evaluations` counts those of
+    the loss. `standard_errors` (sums of squares), `multipliers` (constraints) and `certificate` (a proof that the minimum
+    is global) are None where there are none.
+    """
+
+    x: Mapping[str, np.ndarray]
+    fun: float
+    success: bool
+    message: str
+    method: str
+    reason: str
+    history: Steps = field(repr=False)
+    evaluations: int
+    standard_errors: Mapping[str, np.ndarray] | None = None
+    multipliers: list[np.ndarray] | None = None
+    certificate: Any = None
+
+    def __str__(self) -> str:
+        ended = "converged" if self.success else "not converged"
+        lines = [f"loss {self.fun:.10g}, {ended}: {self.message}", f"{self.method}: {self.reason}"]
+        errors = self.standard_errors or {}
+        wide = max(map(len, self.x))
+        for name, value in self.x.items():
+            lines.append(f"  {name:<{wide}} = {_numbers(value, errors.get(name))}")
+        for i, multiplier in enumerate(self.multipliers or []):
+            lines.append(f"  λ of constraint {i} = {_numbers(multiplier, None)}")
+        if self.certificate is not None:
+            lines.append("the minimum is global: " + self.certificate.reason)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        ended = "" if self.success else ", not converged"
+        return f"<Minimum {self.fun:.6g} by {self.method}, {self.evaluations} evaluations{ended}>"
+
+
+def _numbers(value: np.ndarray, error: np.ndarray | None) -> str:
+    value = np.asarray(value)
+    if value.ndim == 0:
+        return f"{float(value):.10g}" + ("" if error is None else f" ± {float(error):.4g}")
+    text = np.array2string(value, precision=6, threshold=SHOWN, separator=", ").replace("\n", "\n    ")
+    if error is None:
+        return text
+    spread = np.array2string(np.asarray(error), precision=3, threshold=SHOWN, separator=", ")
+    return text + " ± " + spread.replace("\n", "\n    ")

@@ -1,0 +1,43 @@
+"""Where a minimisation starts: what the symbols declare, drawn by the very functions of generated programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.codegen.program.frame import INITIALS
+from symgrad.graphs.node import Node, Symbol
+
+ROUND = 0.1  # the deviation of a second start from the first, relative to what is declared
+
+
+@cache
+def _draws() -> dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]]:
+    """The initialisers that a program contains, by name, in double precision."""
+    scope: dict[str, Any] = {"np": np, "DTYPE": np.float64}
+    for text in INITIALS.values():
+        exec(text, scope)  # our own text, the one that programs run
+    return {name: scope[name] for name in INITIALS}
+
+
+def declared_start(node: Node, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """The initial value that a symbol declares, as `sg.Model` takes it: zeros for vectors, Glorot's for matrices."""
+    symbol: Symbol = node.attrs[0]
+    init = symbol.init
+    if init is None:
+        init = "glorot_uniform" if len(shape) > 1 else "zeros"
+    if isinstance(init, (int, float)):
+        return np.full(shape, float(init))
+    if not isinstance(init, str):
+        return np.array(init.value, float)
+    if init in ("zeros", "ones"):
+        return np.full(shape, float(init == "ones"))
+    return _draws()[init](rng, shape)
+
+
+def other_starts(x: np.ndarray, rng: np.random.Generator, count: int) -> Sequence[np.ndarray]:
+    """Starts farther and farther around `x`: a standard normal step, scaled from 1 up."""
+    return [x + (1 + i / 2) * rng.standard_normal(len(x)) for i in range(count)]
