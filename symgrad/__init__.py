@@ -127,6 +127,7 @@ LATER = {
     "simplify": "calculus.simplifying",
     "Source": "training.source",
     "generate": "training.source",
+    "prox": "minimising.prox",
     "solve_stationary": "minimising.stationary",
     "Structure": "calculus.structures",
     "structure": "calculus.structures",
@@ -148,6 +149,7 @@ if TYPE_CHECKING:
     from symgrad.minimisers.minimize import minimize
     from symgrad.minimisers.result import Minimum
     from symgrad.minimising.curvature import StationaryPoint, classify
+    from symgrad.minimising.prox import prox
     from symgrad.minimising.stationary import solve_stationary
     from symgrad.reading.parser import parse
     from symgrad.training.history import History
@@ -176,15 +178,15 @@ __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
     "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure",
     "SymgradError", "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky",
-    "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal",
-    "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal", "erf", "erfc",
-    "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function", "gelu",
-    "generate", "gradient", "graph", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels",
+    "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
+    "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal",
+    "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function",
+    "gelu", "generate", "gradient", "graph", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels",
     "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize", "minimum", "nn", "norm",
-    "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "relu", "repeat", "reshape", "roll",
-    "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary",
-    "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum",
-    "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify", "vjp", "where",
-    "windows", "zeros",
+    "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize", "minimum", "nn",
+    "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "prox", "relu", "repeat",
+    "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve",
+    "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient",
+    "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify",
+    "vjp", "where", "windows", "zeros",
 ]

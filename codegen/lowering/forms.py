@@ -136,6 +136,26 @@ def _log1mexp(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return b.row("where", [b.row("less", [x, b.number(Weight(Fraction(7, 10)))], BOOLEAN), near, far], REAL)
 
 
+def _wright_omega(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
+    """w + log w = x by steps of order four (Fritsch, Shafer, Crowley, CACM 443, 1973); exp(x) far to the left."""
+    (x,) = args
+    at = _call(b, "minimum", _call(b, "maximum", x, b.number(-40)), b.number(Weight(1e30)))
+    small = _call(b, "exp", _call(b, "minimum", at, b.number(1)))
+    large = _call(b, "maximum", at, b.number(1))
+    left = b.product([small], [b.add([(b.number(1), ONE), (small, ONE)], REAL)], ONE, REAL)
+    right = b.add([(large, ONE), (_call(b, "log", large), MINUS)], REAL)
+    w = b.row("where", [b.row("less", [at, b.number(1)], BOOLEAN), left, right], REAL)
+    for _ in range(3):
+        r = b.add([(at, ONE), (w, MINUS), (_call(b, "log", w), MINUS)], REAL)
+        more = b.add([(b.number(1), ONE), (w, ONE)], REAL)
+        q = b.product([more, b.add([(more, ONE), (r, Weight(Fraction(2, 3)))], REAL)], [], Weight(2), REAL)
+        change = b.product([r, b.add([(q, ONE), (r, MINUS)], REAL)],
+                           [more, b.add([(q, ONE), (r, Weight(-2))], REAL)], ONE, REAL)
+        w = b.product([w, b.add([(b.number(1), ONE), (change, ONE)], REAL)], [], ONE, REAL)
+    w = b.row("where", [b.row("less", [x, b.number(-40)], BOOLEAN), _call(b, "exp", x), w], REAL)
+    return b.row("where", [b.row("greater", [x, b.number(Weight(1e30))], BOOLEAN), x, w], REAL)
+
+
 def _divided(row: str) -> SafeForm:
     """1 / row(x), 0 where that overflows"""
     return lambda b, args, kind: b.product([], [_call(b, row, args[0])], ONE, REAL)
@@ -230,6 +250,6 @@ FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "real": lambda b, args, kind: args[0], "reciprocal": _reciprocal, "sigmoid": _sigmoid, "silu": _silu,
     "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "log_abs": _log_abs,
     "log_cosh": _log_cosh, "log1mexp": _log1mexp, "bose": _divided("expm1"), "sech": _divided("cosh"),
-    "csch": _divided("sinh"), "times_exp": _times_exp, "times_power": _times_power, "relu": _relu,
-    "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
+    "csch": _divided("sinh"), "wright_omega": _wright_omega, "times_exp": _times_exp, "times_power": _times_power,
+    "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
 })

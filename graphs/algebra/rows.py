@@ -77,6 +77,7 @@ def _rows() -> list[Row]:
         Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)), Row("erfc", sp.erfc(x)),
         Row("log_ndtr", sp.log(sp.erfc(-x / sp.sqrt(2)) / 2), partials=(hazard_(x),)),
         Row("hazard", sp.sqrt(2 / sp.pi) * sp.exp(-x**2 / 2) / sp.erfc(-x / sp.sqrt(2)), partials=(-Y * (x + Y),)),
+        Row("wright_omega", sp.LambertW(sp.exp(x)), partials=(Y / (1 + Y),)),  # y + log y = x
         Row("lgamma", sp.loggamma(x), partials=(digamma_(x),)),
         Row("digamma", sp.digamma(x), partials=(polygamma_(one, x),)),
         Row("polygamma", sp.polygamma(x, z), 2, (zero, polygamma_(x + 1, z))),  # the order is a number
