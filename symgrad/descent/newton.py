@@ -1,7 +1,7 @@
 """Newton's method: to the least point of the parabola that has the loss's value, gradient and Hessian here.
 
-Where the Hessian is not positive definite, a multiple of the identity is added that makes it so. Along the step the loss must fall (Armijo 1966); where it is a polynomial of
-degree up to 4 along every line, its least point on the line is computed.
+Where the Hessian is not positive definite, a multiple of the identity is added that makes it so. Along the step the loss
+must fall (Armijo 1966); where it is a polynomial of degree up to 4 along every line, its least point there is computed.
 """
 
 from __future__ import annotations
