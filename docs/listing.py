@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 # Classes whose instances functions make: nobody calls them.
-MADE = "Tensor Derivation Explanation Formulas History Optimizer Source StationaryPoint Structure Verdict".split()
+MADE = "Tensor Derivation Explanation Formulas History Landscape Optimizer Source StationaryPoint Structure Verdict".split()
 ENTRY = re.compile(r"^::: (\S+)$", re.M)
 
 

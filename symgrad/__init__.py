@@ -123,6 +123,10 @@ LATER = {
     "graph": "drawing.graphing",
     "History": "training.history",
     "Model": "training.model",
+    "heatmap": "landscapes.maps",
+    "Landscape": "landscapes.landscape",
+    "landscape": "landscapes.landscape",
+    "plot": "landscapes.plotting",
     "parse": "reading.parser",
     "simplify": "calculus.simplifying",
     "Source": "training.source",
@@ -146,6 +150,9 @@ if TYPE_CHECKING:
     from symgrad.drawing.drawing import draw
     from symgrad.drawing.graphing import graph
     from symgrad.exchange.from_sympy import from_sympy
+    from symgrad.landscapes.landscape import Landscape, landscape
+    from symgrad.landscapes.maps import heatmap
+    from symgrad.landscapes.plotting import plot
     from symgrad.minimisers.minimize import minimize
     from symgrad.minimisers.result import Minimum
     from symgrad.minimising.curvature import StationaryPoint, classify
@@ -176,17 +183,17 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
-    "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint", "Structure",
-    "SymgradError", "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to", "cholesky",
-    "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
+    "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
+    "Structure", "SymgradError", "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to",
+    "cholesky", "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
     "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal",
     "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function",
-    "gelu", "generate", "gradient", "graph", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels",
-    "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize", "minimum", "nn",
-    "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "prod", "prox", "relu", "repeat",
-    "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve",
-    "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient",
-    "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var", "verify",
-    "vjp", "where", "windows", "zeros",
+    "gelu", "generate", "gradient", "graph", "heatmap", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron",
+    "labels", "landscape", "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and",
+    "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize",
+    "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox",
+    "relu", "repeat", "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus",
+    "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu",
+    "var", "verify", "vjp", "where", "windows", "zeros",
 ]

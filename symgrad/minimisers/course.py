@@ -13,6 +13,7 @@ import numpy as np
 
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.objective import Spent
+from symgrad.drawing.pictures.charts import PIXELS, chart_png
 from symgrad.drawing.pictures.curves import compared_svg
 from symgrad.graphs.errors import SymgradError
 from symgrad.minimisers.problem import Problem
@@ -52,11 +53,9 @@ class Steps(History):
         """The loss over the points as an SVG document."""
         return compared_svg("loss", {"loss": self.curves["loss"]})
 
-    def png(self, zoom: float = 2.0) -> bytes:
+    def png(self, zoom: float = PIXELS) -> bytes:
         """The loss over the points as a PNG."""
-        from symgrad.training.history import _png
-
-        return _png(compared_svg("loss", {"loss": self.curves["loss"]}, plain=True), zoom)
+        return chart_png(compared_svg("loss", {"loss": self.curves["loss"]}, plain=True), zoom)
 
 
 @dataclass(frozen=True)

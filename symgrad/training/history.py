@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from symgrad.drawing.pictures.charts import PIXELS, chart_png, checked_chart
 from symgrad.drawing.pictures.curves import UNDRAWN, compared_svg, curves_svg
-from symgrad.files import check_place, write_whole
-from symgrad.graphs.errors import BackendError, SymgradError
-
-SUFFIXES = (".svg", ".png")
-ZOOM = 2.0  # pixels of a PNG per unit of the drawing
+from symgrad.files import write_whole
+from symgrad.graphs.errors import SymgradError
 
 
 @dataclass(repr=False)
@@ -92,7 +90,7 @@ class History:
 
         Raises SymgradError for another suffix, a missing folder, or a history without an epoch.
         """
-        target = _checked(path)
+        target = checked_chart(path)
         if not len(self):
             raise SymgradError("there is no epoch to plot yet")
         return write_whole(target, self.svg() if target.suffix.lower() == ".svg" else self.png())
@@ -101,9 +99,9 @@ class History:
         """The curves as an SVG document."""
         return curves_svg(self.curves, self.best_epoch)
 
-    def png(self, zoom: float = ZOOM) -> bytes:
+    def png(self, zoom: float = PIXELS) -> bytes:
         """The curves as a PNG, `zoom` pixels for each unit of the SVG."""
-        return _png(curves_svg(self.curves, self.best_epoch, plain=True), zoom)
+        return chart_png(curves_svg(self.curves, self.best_epoch, plain=True), zoom)
 
     def _repr_html_(self) -> str | None:
         from symgrad.notebook import history_html
@@ -128,31 +126,10 @@ class Comparison:
 
     def plot(self, path: str | os.PathLike[str]) -> Path:
         """Draw the curves to `path` (.svg or .png). Raises SymgradError for another suffix or a missing folder."""
-        target = _checked(path)
+        target = checked_chart(path)
         if target.suffix.lower() == ".svg":
             return write_whole(target, self.svg())
-        return write_whole(target, _png(compared_svg(self.name, self.curves, plain=True), ZOOM))
+        return write_whole(target, chart_png(compared_svg(self.name, self.curves, plain=True), PIXELS))
 
     def _repr_svg_(self) -> str:
         return self.svg()
-
-
-def _checked(path: str | os.PathLike[str]) -> Path:
-    """`path` as a Path that curves can be drawn to."""
-    target = Path(path)
-    if target.suffix.lower() not in SUFFIXES:
-        raise SymgradError(f"cannot plot to {str(target)!r}: its suffix is {target.suffix or 'missing'!r}, "
-                           f"one of {' '.join(SUFFIXES)} would do")
-    return check_place(target)
-
-
-def _png(svg: str, zoom: float) -> bytes:
-    try:
-        import resvg_py
-    except ImportError as error:
-        raise BackendError("drawing a PNG needs resvg: `pip install resvg-py`") from error
-    from symgrad.drawing.pictures.typeset import FONT_FILE, FONT_NAME  # beside the converter that needs it
-
-    return bytes(resvg_py.svg_to_bytes(
-        svg_string=svg, dpi=96, zoom=zoom, font_files=[str(FONT_FILE)], font_family=FONT_NAME,
-        sans_serif_family=FONT_NAME, skip_system_fonts=True))

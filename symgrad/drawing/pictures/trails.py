@@ -1,0 +1,136 @@
+"""What lies upon a terrain: paths with their names, points with their kinds, and the legend of both.
+
+A path has a pale rim, so that it is seen on dark valleys and on bright hills. It may move: then its points come one
+after the other, by a style sheet and without a script, all paths by one clock; who asked for less motion sees them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from symgrad.drawing.pictures.page import ROW, coordinate, ink, rows_of_names
+from symgrad.drawing.pictures.svg import clean
+from symgrad.drawing.pictures.terrain import FINE, SIDE, Spot, Terrain, Trail, outline
+
+TRAILS = ("#e11d48", "#f59e0b", "#c026d3", "#0ea5e9", "#65a30d", "#8b5cf6", "#64748b", "#b45309")  # on light and dark
+RIM, BODY = "#ffffff", "#0f172a"
+DOTS = 60  # points of a path up to which each is marked
+FEWEST, MOST = 0.6, 2000  # between points that are drawn; points of a path
+STOPS = 60  # moments of a moving path
+SECONDS, REST = 6.0, 0.2  # how long a path moves, and which part of that it then rests
+SHAPES = {
+    "minimum": '<circle r="4.6" fill="#ffffff" stroke="#0f172a" stroke-width="1.5"/><circle r="1.4" fill="#0f172a"/>',
+    "maximum": '<path d="M0-5.4L5 3.6H-5Z" fill="#ffffff" stroke="#0f172a" stroke-width="1.5" stroke-linejoin="round"/>',
+    "saddle": '<path d="M-4-4L4 4M-4 4L4-4" fill="none" stroke="#ffffff" stroke-width="4.6" stroke-linecap="round"/>'
+              '<path d="M-4-4L4 4M-4 4L4-4" fill="none" stroke="#0f172a" stroke-width="1.9" stroke-linecap="round"/>',
+    "degenerate": '<circle r="2.1" fill="#ffffff" stroke="#0f172a" stroke-width="1"/>',
+}
+PLURALS = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
+
+
+def marked(spot: Spot, place: np.ndarray, faint: bool = False) -> str:
+    """A point with the sign of its kind, and what it is as a tooltip."""
+    x, y = map(coordinate, place)
+    dim = ' opacity=".35"' if faint else ""
+    return (f'<g class="spot {spot.kind}" transform="translate({x} {y})"{dim}><title>{clean(spot.told)}</title>'
+            f"{SHAPES[spot.kind]}</g>")
+
+
+def drawn_trails(terrain: Terrain, moving: bool) -> list[str]:
+    """The paths within the frame; their beginning is a ring, their end a dot."""
+    clip = f'<clipPath id="sg-frame"><rect width="{SIDE:g}" height="{SIDE:g}"/></clipPath>'
+    parts = [f'<defs>{clip}</defs><g clip-path="url(#sg-frame)">'] if terrain.trails else []
+    for number, trail in enumerate(terrain.trails):
+        places = terrain.at(trail.points)
+        parts.append(f'<g class="trail"><title>{clean(trail.name)}</title>{_trail(number, places, moving)}</g>')
+    return [*parts, "</g>"] if terrain.trails else []
+
+
+def _trail(number: int, places: np.ndarray, moving: bool) -> str:
+    colour = TRAILS[number % len(TRAILS)]
+    runs = [fewer(thinned(run)) for run in known_runs(np.clip(places, -20 * SIDE, 21 * SIDE))]
+    parts = []
+    path = "".join(outline(FINE * run, closed=False) for run in runs)
+    scale, move = f'transform="scale({1 / FINE:g})"', f' class="path{number}" pathLength="1"' if moving else ""
+    for wide, paint in ((46, f'stroke="{RIM}" stroke-opacity=".8"'), (22, f'stroke="{colour}"')):
+        parts.append(f'<path{move} {scale} d="{path}" fill="none" {paint} stroke-width="{wide}" stroke-linejoin="round" '
+                     'stroke-linecap="round"/>' if path else "")
+    if len(places) <= DOTS and not moving:
+        parts += [f'<circle cx="{coordinate(x)}" cy="{coordinate(y)}" r="2.3" fill="{colour}"/>'
+                  for run in runs for x, y in run[1:-1]]
+    if runs:
+        x, y = map(coordinate, runs[0][0])
+        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{RIM}" stroke="{colour}" stroke-width="2"/>')
+        x, y = map(coordinate, runs[-1][-1])
+        where = f'class="dot{number}"' if moving and len(runs) == 1 else f'cx="{x}" cy="{y}"'
+        parts.append(f'<circle {where} r="3.6" fill="{colour}" stroke="{RIM}" stroke-width="1.2"/>')
+    return "".join(parts)
+
+
+def known_runs(places: np.ndarray) -> list[np.ndarray]:
+    """The parts of a path between points that are not known."""
+    known = np.isfinite(places).all(axis=1)
+    cuts = np.flatnonzero(np.diff(known.astype(int))) + 1
+    return [run for run in np.split(places, cuts) if len(run) and np.isfinite(run[0]).all()]
+
+
+def thinned(places: np.ndarray) -> np.ndarray:
+    """A path without the points that lie on the last one drawn; the last point stays."""
+    kept = [0]
+    for i in range(1, len(places)):
+        if abs(places[i] - places[kept[-1]]).max() >= FEWEST:
+            kept.append(i)
+    if kept[-1] != len(places) - 1:
+        kept.append(len(places) - 1)
+    return places[kept]
+
+
+def fewer(places: np.ndarray) -> np.ndarray:
+    """Evenly chosen points of a path that has more than a picture can show."""
+    if len(places) <= MOST:
+        return places
+    return places[np.linspace(0, len(places) - 1, MOST).round().astype(int)]
+
+
+def motion(terrain: Terrain) -> str:
+    """The style sheet of moving paths."""
+    rules = []
+    most = max((len(trail.points) for trail in terrain.trails), default=1)
+    for number, trail in enumerate(terrain.trails):
+        places = terrain.at(trail.points)
+        whole = known_runs(np.clip(places, -20 * SIDE, 21 * SIDE))
+        if len(whole) != 1 or len(whole[0]) < 2:
+            continue
+        steps = np.r_[0.0, np.cumsum(np.hypot(*np.diff(whole[0], axis=0).T))]
+        done = steps / (steps[-1] or 1.0)
+        times = np.arange(len(done)) / max(1, most - 1) * (1 - REST)
+        few = np.unique(np.linspace(0, len(done) - 1, STOPS).round().astype(int))
+        line = "".join(f"{100 * times[i]:.4g}%{{stroke-dashoffset:{1 - done[i]:.4f}}}" for i in few)
+        dot = "".join(f"{100 * times[i]:.4g}%{{offset-distance:{100 * done[i]:.2f}%}}" for i in few)
+        way = "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in fewer(thinned(whole[0])))
+        rules.append(f"@keyframes path{number}{{{line}to{{stroke-dashoffset:0}}}}@keyframes dot{number}"
+                     f"{{{dot}to{{offset-distance:100%}}}}.dot{number}{{offset-path:path('M{way}');offset-distance:100%}}")
+        rules.append("@media (prefers-reduced-motion:no-preference){"
+                     f".path{number}{{stroke-dasharray:1;animation:path{number} {SECONDS:g}s linear infinite}}"
+                     f".dot{number}{{animation:dot{number} {SECONDS:g}s linear infinite}}}}")
+    return "".join(rules)
+
+
+def legend(trails: Sequence[Trail], spots: Sequence[Spot], wide: float) -> list[list[str]]:
+    """The rows of the legend, each on its base line y = 0: the paths by name, the kinds of points with their number."""
+    counts = {kind: sum(spot.kind == kind for spot in spots) for kind in SHAPES}
+    names = [t.name for t in trails if t.name] + [
+        f"{n} {PLURALS[kind]}" if n > 1 else kind for kind, n in counts.items() if n]
+    signs = [f'<path d="M0-4h18" stroke="{TRAILS[i % len(TRAILS)]}" stroke-width="2.5" stroke-linecap="round"/>'
+             for i, t in enumerate(trails) if t.name]
+    signs += [f'<g transform="translate(9 -4)">{SHAPES[kind]}</g>' for kind, n in counts.items() if n]
+    return [[f'<g transform="translate({coordinate(left)} 0)">{signs[i]}{ink(names[i], 25, 0)}</g>' for i, left in row]
+            for row in rows_of_names(names, wide)] if names else []
+
+
+def placed(rows: Sequence[Sequence[str]], base: float) -> list[str]:
+    """The rows of a legend, the last of them on the line `base`."""
+    return [f'<g transform="translate(0 {coordinate(base - ROW * (len(rows) - 1 - i))})">{"".join(row)}</g>'
+            for i, row in enumerate(rows)]
