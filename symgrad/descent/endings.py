@@ -20,21 +20,26 @@ STUCK = Ending(False, "no step downhill makes the loss smaller: it may have a co
 class Calm:
     """Is there nothing left to do? No scale of the loss or of the variables matters.
 
-    The gradient has become small beside the largest one seen, and the step that comes next small beside the way gone so
-    far: a start in a steep place alone does not make a gradient small.
+    The gradient has become small beside the largest one seen, and the step that comes next small beside the way from the
+    start: a start in a steep place alone does not make a gradient small.
     """
 
     start: np.ndarray
     tol: float
     largest: float = 0.0
-    span: float = 0.0
 
     def reached(self, x: np.ndarray, norm: float, step: float) -> bool:
         """At `x`, with a gradient of this norm and a next step of this length."""
+        if norm > self.largest:
+            self.largest = norm
+        if norm > self.tol * self.largest:
+            return False
+        return norm == 0 or step <= math.sqrt(self.tol) * self.span(x)
+
+    def span(self, x: np.ndarray) -> float:
+        """How far it is from the start, or from zero, whichever is farther."""
         moved = x - self.start
-        self.span = max(self.span, math.sqrt(x @ x), math.sqrt(moved @ moved))
-        self.largest = max(self.largest, norm)
-        return norm <= self.tol * self.largest and step <= math.sqrt(self.tol) * self.span or norm == 0
+        return math.sqrt(max(float(x @ x), float(moved @ moved)))
 
     def said(self, norm: float) -> Ending:
         """Why it ended."""
@@ -42,11 +47,11 @@ class Calm:
             return FLAT
         return Ending(True, f"the norm of the gradient fell to {norm:.3g}, from {self.largest:.3g} at most")
 
-    def exhausted(self, norm: float, loss: float) -> Ending:
+    def exhausted(self, x: np.ndarray, norm: float, loss: float) -> Ending:
         """Where the loss falls no more although the slope promises it: rounding, or a corner.
 
         At a smooth minimum the gradient is lost in rounding when it is about the square root of that: beside the largest
         one, or as a change of the loss over the whole way.
         """
-        small = norm <= LOST * self.largest or norm * self.span <= LOST * abs(loss)
+        small = norm <= LOST * self.largest or norm * self.span(x) <= LOST * abs(loss)
         return FINISHED if small else STUCK

@@ -47,11 +47,11 @@ def gradient_descent(f: Objective, x: np.ndarray, tol: float = 1e-8, rate: float
             yield Iterate(new, value, size, length, False)
             reach = shorter(reach, loss, -norm * norm, value)
         else:
-            return calm.exhausted(norm, loss)
+            return calm.exhausted(x, norm, loss)
         yield Iterate(new, value, size, length)
         still = still + 1 if loss - value <= ROUNDING * abs(loss) else 0
         if still >= STILL and not rate:
-            return calm.exhausted(size, value)
+            return calm.exhausted(new, size, value)
         moved, turned = new - x, slope - g
         x, loss, g, norm = new, value, slope, size
         if not math.isfinite(norm):

@@ -33,7 +33,6 @@ class Spot(NamedTuple):
 def wolfe(f: Objective, start: Spot, way: np.ndarray, far: float) -> Generator[Iterate, None, Spot | None]:
     """A spot along `way`, tried first at `far`; None where there is none. Yields what was tried and left."""
     low, high = start, None  # a minimum lies between them once `high` is known
-    length = math.sqrt(way @ way)
     noise = ROUNDING * abs(start.loss)
     for _ in range(MOST):
         x = start.x + far * way
@@ -44,7 +43,7 @@ def wolfe(f: Objective, start: Spot, way: np.ndarray, far: float) -> Generator[I
         near = loss <= start.loss + noise and slope <= (2 * ARMIJO - 1) * start.slope  # as good as rounding can tell
         if (fell or near) and abs(slope) <= -FLATTER * start.slope:
             return spot._replace(loss=min(loss, start.loss))
-        yield Iterate(x, loss, math.sqrt(g @ g) if math.isfinite(loss) else math.nan, far * length, False)
+        yield Iterate(x, loss, math.sqrt(g @ g) if math.isfinite(loss) else math.nan, far * math.sqrt(way @ way), False)
         if not (fell or near) or not loss < low.loss and low is not start or not math.isfinite(slope):
             high = spot
         elif slope >= 0:

@@ -1,8 +1,7 @@
 """Newton's method: to the least point of the parabola that has the loss's value, gradient and Hessian here.
 
-Where the Hessian is not positive definite, its negative eigenvalues change their sign and small ones are lifted: the step
-leaves saddle points (Dauphin et al. 2014). Along the step the loss must fall (Armijo 1966); where it is a polynomial of
-degree up to 4 along every line, its least point on the line is computed.
+Where the Hessian is not positive definite, a multiple of the identity is added that makes it so. Along the step the loss
+must fall (Armijo 1966); where it is a polynomial of degree up to 4 along every line, its least point there is computed.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from symgrad.descent.endings import FINISHED, FLAT, ROUNDING, STUCK
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.lines import ARMIJO, shorter
 from symgrad.descent.objective import Objective
+from symgrad.descent.rays import exact_step
 
-LIFTED = 1e-10  # eigenvalues below this part of the largest are lifted to it
+LEAST = 1e-4  # the least shift, relative to the largest entry of the Hessian
 HALVINGS = 60
 
 
@@ -39,15 +39,16 @@ def newton(f: Objective, x: np.ndarray, tol: float = 1e-10, degree: int | None =
     loss, g = f.slope(x)
     norm = math.sqrt(g @ g)
     yield Iterate(x, loss, norm, 0.0)
+    shifts = Shifts()
     while norm > 0:
         h = f.hessian(x) if solver is None else None
-        way = _step(h, g) if h is not None or solver is None else solver(x, g)
+        way = shifts.step(h, g) if h is not None else solver(x, g)
         slope = float(g @ way)
         if not slope < 0:
             way, slope = -g, -norm * norm
         far = 1.0
         if degree is not None and 2 < degree <= 4:
-            far = _best(f, x, loss, way, slope, h)
+            far = _exact(f, x, loss, way, slope, h)
         size = math.sqrt(way @ way)
         for _ in range(HALVINGS):
             new = x + far * way
@@ -70,31 +71,37 @@ def newton(f: Objective, x: np.ndarray, tol: float = 1e-10, degree: int | None =
     return FLAT
 
 
-def _step(h: np.ndarray | None, g: np.ndarray) -> np.ndarray:
-    """-H⁻¹ g where H is positive definite; else with the absolute values of its eigenvalues, the small ones lifted."""
-    assert h is not None
-    _, way, failed = dposv(h, -g)
-    if not failed and np.isfinite(way).all():
-        return way
-    if not np.isfinite(h).all():
-        return -g
-    values, vectors = np.linalg.eigh(h)
-    values = np.abs(values)
-    top = values.max()
-    return -vectors @ ((vectors.T @ g) / np.maximum(values, LIFTED * top if top else 1.0))
+class Shifts:
+    """-(H + τ I)⁻¹ g with the least τ, of a few tried, for which the matrix is positive definite; none where H is.
+
+    A shift is found by doubling, from a quarter of the one before (Nocedal and Wright 2006, algorithm 3.3).
+    """
+
+    def __init__(self) -> None:
+        self.last = 0.0
+
+    def step(self, h: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """The step of a Hessian and a gradient; against the gradient where the Hessian is not finite."""
+        _, way, failed = dposv(h, -g)
+        if not failed and math.isfinite(way @ way):
+            self.last /= 4
+            return way
+        top = float(np.abs(h).max())
+        if not math.isfinite(top) or not top:
+            return -g
+        shift = max(self.last / 4, LEAST * top, 1.5 * -float(h.diagonal().min()))
+        while True:
+            shifted = h.copy()
+            shifted.flat[:: len(h) + 1] += shift
+            _, way, failed = dposv(shifted, -g)
+            if not failed and math.isfinite(way @ way):
+                self.last = shift
+                return way
+            shift *= 4
 
 
-def _best(f: Objective, x: np.ndarray, loss: float, way: np.ndarray, slope: float, h: np.ndarray | None) -> float:
-    """How far the least point lies, of the polynomial of degree 4 that the loss is along `way`: from its value, slope and
-    curvature here, and its value and slope at 1."""
+def _exact(f: Objective, x: np.ndarray, loss: float, way: np.ndarray, slope: float, h: np.ndarray | None) -> float:
+    """How far the least point of a quartic lies along `way`; 1 where there is none."""
     end, g = f.slope(x + way)
-    curve = float(way @ (h @ way if h is not None else f.product(x, way))) / 2
-    over, rise = end - loss - slope - curve, float(g @ way) - slope - 2 * curve  # = a3 + a4, 3 a3 + 4 a4
-    a4 = rise - 3 * over
-    a3 = over - a4
-    if not math.isfinite(a3 + a4):
-        return 1.0
-    roots = np.roots([4 * a4, 3 * a3, 2 * curve, slope])
-    ahead = [float(r.real) for r in roots if abs(r.imag) <= 1e-9 * abs(r) and r.real > 0]
-    return min(ahead, key=lambda t: slope * t + curve * t**2 + a3 * t**3 + a4 * t**4, default=1.0)
-
+    curvature = float(way @ (h @ way if h is not None else f.product(x, way)))
+    return exact_step((loss, slope, curvature), (end, float(g @ way))) or 1.0

@@ -17,10 +17,13 @@ from symgrad.calculus.derivatives import gradient, hessian, hvp, jacobian
 from symgrad.computing.functions import Function, function
 from symgrad.computing.points import number
 from symgrad.computing.populations import Population
+from symgrad.computing.threads import Alone, Together, Way, threads_for
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.language.tensor import Tensor, wrap
+
+LARGE = 500  # entries from which on a method's own matrices are worth several threads
 
 
 class Spent(Exception):
@@ -55,6 +58,13 @@ class Objective:
         self.size: int = ends[-1]
         self.evaluations = 0
         self.budget: int | None = None
+        self.ways: set[type[Way]] = set()  # in how many threads what was compiled is best computed
+
+    @property
+    def way(self) -> type[Way]:
+        """In how many threads a method is best run: one, unless the loss itself has large products."""
+        self._slope  # noqa: B018 - compiled, so that it is known
+        return Together if Together in self.ways or self.size > LARGE else Alone
 
     # points -------------------------------------------------------------------------------------------
 
@@ -161,6 +171,7 @@ class Objective:
         """Any tensors as a function of the variables and of `more` symbols, with the data bound; nothing is counted."""
         known = [wrap(node, node.attrs[0].over) for node in self.data]
         f: Function[Any] = function([*self.variables, *more, *known], outputs, sizes=self.sizes)
+        self.ways.add(threads_for(f.plan, self.sizes))
         return bound(f, [*self.shapes, *(tuple(number(s, self.sizes) for s in t.node.shape) for t in more)],
                      list(self.data.values()))
 

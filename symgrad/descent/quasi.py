@@ -10,6 +10,7 @@ import math
 from typing import Protocol
 
 import numpy as np
+from scipy.linalg.blas import dsymv, dsyr2
 from scipy.linalg.lapack import dtrtrs
 
 from symgrad.descent.endings import ROUNDING, Calm
@@ -32,59 +33,61 @@ class Guess(Protocol):
 
 
 class Whole:
-    """The matrix itself: for few variables."""
+    """The matrix itself, its lower half: for few variables."""
 
     def __init__(self, size: int) -> None:
-        self.h, self.fresh = np.eye(size), True
+        self.h, self.fresh = np.eye(size, order="F"), True
 
     def learn(self, s: np.ndarray, y: np.ndarray, sy: float) -> None:
         if self.fresh:
-            self.h *= sy / (y @ y)
+            self.h *= sy / float(y @ y)
             self.fresh = False
-        hy = self.h @ y
-        u = (1 + (y @ hy) / sy) / 2 * s - hy
-        u /= sy
-        update = np.multiply.outer(u, s)
-        self.h += update
-        self.h += update.T
+        hy = dsymv(1.0, self.h, y, lower=1)
+        dsyr2(1.0 / sy, (1 + float(y @ hy) / sy) / 2 * s - hy, s, lower=1, a=self.h, overwrite_a=1)
 
     def times(self, g: np.ndarray) -> np.ndarray:
-        return self.h @ g
+        found: np.ndarray = dsymv(1.0, self.h, g, lower=1)
+        return found
 
 
 class Recent:
-    """The last `memory` steps, as rows: products with many at once (Byrd, Nocedal and Schnabel 1994, eq. 3.1)."""
+    """The last `memory` steps, as rows: products with many at once (Byrd, Nocedal and Schnabel 1994, eq. 3.1).
+
+    The rows slide through twice the room that they need, so that those in use lie together, the oldest first.
+    """
 
     def __init__(self, size: int, memory: int) -> None:
-        self.s, self.y = np.zeros((memory, size)), np.zeros((memory, size))
-        self.sy, self.yy = np.zeros((memory, memory)), np.zeros((memory, memory))  # products of all pairs, by age
-        self.rows: list[int] = []  # from the oldest step to the last
+        self.memory, self.end, self.count = memory, 0, 0
+        self.s, self.y = np.zeros((2 * memory, size)), np.zeros((2 * memory, size))
+        self.sy, self.yy = np.zeros((memory, memory), order="F"), np.zeros((memory, memory))  # products, by age
         self.scale = 1.0
 
     def learn(self, s: np.ndarray, y: np.ndarray, sy: float) -> None:
-        memory, rows = len(self.s), self.rows
-        if len(rows) == memory:
-            rows.append(rows.pop(0))
+        if self.end == 2 * self.memory:
+            self.s[:self.memory], self.y[:self.memory] = self.s[self.memory:], self.y[self.memory:]
+            self.end = self.memory
+        self.s[self.end], self.y[self.end] = s, y
+        self.end += 1
+        if self.count == self.memory:
             self.sy[:-1, :-1], self.yy[:-1, :-1] = self.sy[1:, 1:].copy(), self.yy[1:, 1:].copy()
         else:
-            rows.append(len(rows))
-        last = len(rows) - 1
-        self.s[rows[last]], self.y[rows[last]] = s, y
-        self.sy[:last + 1, last] = (self.s @ y)[rows]
-        self.yy[:last + 1, last] = self.yy[last, :last + 1] = (self.y @ y)[rows]
-        self.scale = sy / float(self.yy[last, last])
+            self.count += 1
+        k, last = self.count, self.count - 1
+        self.sy[:k, last] = self.s[self.end - k:self.end] @ y
+        self.yy[:k, last] = self.yy[last, :k] = products = self.y[self.end - k:self.end] @ y
+        self.scale = sy / float(products[last])
 
     def times(self, g: np.ndarray) -> np.ndarray:
-        rows, k = self.rows, len(self.rows)
+        k = self.count
         if not k:
             return g
+        s, y = self.s[self.end - k:self.end], self.y[self.end - k:self.end]
         upper = self.sy[:k, :k]
-        u, _ = dtrtrs(upper, (self.s @ g)[rows])
-        w = upper.diagonal() * u + self.scale * (self.yy[:k, :k] @ u - (self.y @ g)[rows])
+        u, _ = dtrtrs(upper, s @ g)
+        w = upper.diagonal() * u + self.scale * (self.yy[:k, :k] @ u - y @ g)
         v, _ = dtrtrs(upper, w, trans=1)
-        by_s, by_y = np.zeros(len(self.s)), np.zeros(len(self.s))
-        by_s[rows], by_y[rows] = v, u
-        return self.scale * (g - by_y @ self.y) + by_s @ self.s
+        found: np.ndarray = self.scale * (g - u @ y) + v @ s
+        return found
 
 
 def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY) -> Course:
@@ -112,7 +115,7 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY)
         spot = yield from wolfe(f, Spot(0.0, x, loss, g, slope), way, reach / norm if fresh else 1.0)
         if spot is None:
             if fresh:
-                return calm.exhausted(norm, loss)
+                return calm.exhausted(x, norm, loss)
             guess, fresh = _guess(f.size, memory), True
             continue
         s, y = spot.x - x, spot.g - g
@@ -123,7 +126,7 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY)
         reach = math.sqrt(s @ s)
         yield Iterate(x, loss, norm, reach)
         if still >= STILL:
-            return calm.exhausted(norm, loss)
+            return calm.exhausted(x, norm, loss)
         if sy > 1e-12 * math.sqrt(float(s @ s) * float(y @ y)):
             guess.learn(s, y, sy)
             fresh = False

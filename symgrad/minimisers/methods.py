@@ -12,6 +12,7 @@ from symgrad.descent.newton import newton
 from symgrad.descent.quasi import lbfgs
 from symgrad.minimisers.closed import closed_form
 from symgrad.minimisers.problem import Problem
+from symgrad.minimising.degrees import ray_degree
 
 BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
 
@@ -31,11 +32,16 @@ class Method:
     lowest: bool = True
 
 
+def _newton(problem: Problem) -> Course:
+    return newton(problem.objective, problem.x0, problem.tolerance(1e-10),
+                  ray_degree(problem.loss, list(problem.variables.values())))
+
+
 METHODS: Mapping[str, Method] = MappingProxyType({
     "closed_form": Method(closed_form, "the zero of the gradient as a formula", descends=False, lowest=False),
     "gradient": Method(lambda p: gradient_descent(p.objective, p.x0, p.tolerance(1e-8)),
                        "gradient descent, each step as long as the loss falls enough"),
-    "newton": Method(lambda p: newton(p.objective, p.x0, p.tolerance(1e-10)),
+    "newton": Method(_newton,
                      "Newton's method with the derived Hessian and a line search"),
     "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
                      "L-BFGS, which guesses the curvature from gradients"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.computing.threads import within
 from symgrad.graphs.errors import SymgradError
 from symgrad.minimisers.choice import Choice, asked, chosen
 from symgrad.minimisers.course import Driven, drive
@@ -50,13 +51,14 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
 def _driven(problem: Problem, choice: Choice, progress: bool) -> Driven:
     """The choice run to its end, from several starts where that was chosen and no start was given; the best."""
     row = METHODS[choice.name]
-    best = drive(problem, choice.course or row.run(problem), choice.name, row.descends, row.lowest, progress)
+    run = within(problem.objective.way, drive)
+    best = run(problem, choice.course or row.run(problem), choice.name, row.descends, row.lowest, progress)
     if problem.chosen or choice.starts < 2:
         return best
     first = problem.x0
     for x in other_starts(first, np.random.default_rng(problem.seed), choice.starts - 1):
         problem.__dict__["x0"] = x
-        other = drive(problem, row.run(problem), choice.name, row.descends, row.lowest, progress)
+        other = run(problem, row.run(problem), choice.name, row.descends, row.lowest, progress)
         if other.loss < best.loss - 1e-9 * abs(best.loss):
             best = other
     problem.__dict__["x0"] = first
