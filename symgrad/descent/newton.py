@@ -41,8 +41,12 @@ def newton(f: Objective, x: np.ndarray, tol: float = 1e-10, degree: int | None =
     yield Iterate(x, loss, norm, 0.0)
     shifts = Shifts()
     while norm > 0:
-        h = f.hessian(x) if solver is None else None
-        way = shifts.step(h, g) if h is not None else solver(x, g)
+        h, way = None, g
+        if solver is None:
+            h = f.hessian(x)
+            way = shifts.step(h, g)
+        else:
+            way = solver(x, g)
         slope = float(g @ way)
         if not slope < 0:
             way, slope = -g, -norm * norm
