@@ -17,8 +17,8 @@ from symgrad.codegen.python.workspace import filled
 
 FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE
 LR PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE Named
-State of_dict hold taken refused suit possible finite keep started read check whole fresh locked pack contents
-kept headers unpacked opened KEPT RULE NUMBERS INTEGERS BOOLEANS RATIO MutableMapping argparse contextlib
+of_epoch of_step norm_of State of_dict hold taken refused suit possible finite keep started read check whole fresh locked
+pack contents kept headers unpacked opened KEPT RULE NUMBERS INTEGERS BOOLEANS RATIO MutableMapping argparse contextlib
 fcntl glob hashlib io json math os secrets stat sys time zipfile Path large""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level

@@ -16,6 +16,7 @@ from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
 from symgrad.codegen.program.head import Functions, head, lengths_of
 from symgrad.codegen.program.network import Network, UpdateRule
+from symgrad.codegen.program.rates import LENGTH, LENGTH_ON_DEVICE, pace_text
 from symgrad.codegen.program.selfcheck import check_text
 from symgrad.codegen.program.starts import init_text, start
 from symgrad.codegen.program.state import state_text
@@ -52,7 +53,7 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
                  doc=f"{rule.title}: {states} after one step, in place, for all parameters at once.")
     functions["gradients"], functions["update"] = emit_inplace(slopes), emit_inplace(update)
-    step = stepping(slopes, update, net, rule)
+    step = stepping(slopes, update, net, rule, frame)
     blocks = frame.step(step) if frame.step is not None else None
     return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks or Blocks((), ())), functions)
 
@@ -105,9 +106,9 @@ def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Fra
             *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
               for lines in (f.lines, f.workspace) if lines),
             frame.filled(workspace.SLOT), *initials, frame.filled(templates.FLAT), templates.VIEWS,
-            state_text(net, rule, frame), frame.filled(templates.BATCH), step_text(step, net, rule, frame, functions),
-            *more.first, _checked(net, frame), _batches(net, frame), _train(net, frame), _files(), _check(net, frame),
-            _main(net), *more.last]
+            state_text(net, rule, frame), frame.filled(templates.BATCH), *_paces(rule, frame),
+            step_text(step, net, rule, frame, functions), *more.first, _checked(net, frame), _batches(net, frame),
+            _train(net, rule, frame), _files(), _check(net, frame), _main(net), *more.last]
     blocks = [block.strip("\n") for block in body]
     top = head(module, net, rule, frame, functions, "\n\n\n".join(blocks), more.imports)
     return "\n\n\n".join([top, *blocks, templates.LAST.strip("\n")]) + "\n"
@@ -146,9 +147,18 @@ def _batches(net: Network, frame: Frame) -> str:
                   order=frame.library.put.format("rng.permutation(count)"))
 
 
-def _train(net: Network, frame: Frame) -> str:
+def _paces(rule: UpdateRule, frame: Frame) -> list[str]:
+    """The functions that say the learning rate, and how long a vector is, where a rule asks for them."""
+    found = [pace_text(name, counted, formulas) for name, counted, formulas in (
+        ("of_epoch", "epoch", rule.by_epoch), ("of_step", "t", rule.by_step)) if formulas]
+    return [*found, *([frame.filled(LENGTH if frame.pieces else LENGTH_ON_DEVICE)] if rule.lengths else [])]
+
+
+def _train(net: Network, rule: UpdateRule, frame: Frame) -> str:
     free = free_symbols([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
-    return frame.filled(loop.TRAIN, loop=frame.loop,
+    paced = frame.loop.replace("step(state, batch, lr)", "step(state, batch, rate)")
+    rate = "            rate = of_epoch(lr, epoch)\n"
+    return frame.filled(loop.TRAIN, loop=rate + paced if rule.by_epoch else frame.loop,
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 
 

@@ -28,6 +28,9 @@ class UpdateRule:
     lr: float
     meanings: Mapping[str, str] = field(default_factory=dict)  # of rates, for people
     identity: str = ""  # what another rule, with other states or numbers than the learning rate, has not
+    lengths: Mapping[str, str] = field(default_factory=dict)  # numbers that are lengths of vectors at the start of a step
+    by_epoch: tuple[tuple[sp.Expr, str], ...] = ()  # formulas for the learning rate in `epoch`, for people too
+    by_step: tuple[tuple[sp.Expr, str], ...] = ()  # and in `t`
 
     @property
     def overwritten(self) -> Mapping[str, str]:

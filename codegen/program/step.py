@@ -33,9 +33,13 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     return frame.filled(STEP, name=in_docstring(rule.name), body="\n".join(lines))
 
 
-def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule) -> Stepping:
+def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Frame) -> Stepping:
     """The step as data."""
+    trained = "[: state.count]" if net.frozen else ""
+    first = ["    lr = of_step(lr, t)"] if rule.by_step else []
+    first += [f"    {name} = norm_of(state.arrays[{literal(vector)}]{trained})" for name, vector in rule.lengths.items()]
+    xp = "" if frame.pieces else frame.library.np
     moved = ("theta", "g", *rule.states)
     numbers = [name for name, _ in rule.inputs if name not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], net.data, moved,
-                    rate_lines(rule.rates, rule.meanings), numbers, bool(net.frozen))
+                    [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, bool(net.frozen))

@@ -92,7 +92,8 @@ def norm(vector: Any) -> Any:
     a GPU stays there, an array without axes."""
     if foreign(vector):
         return (vector.astype("float64") ** 2).sum() ** 0.5
-    square = float(vector @ vector)
+    with np.errstate(over="ignore"):
+        square = float(vector @ vector)
     if 0 < square < math.inf or not vector.size:
         return math.sqrt(square)
     largest = float(abs(vector).max())

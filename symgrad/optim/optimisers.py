@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symgrad.graphs.errors import SymgradError
-from symgrad.optim.stopping import EarlyStopping as EarlyStopping
-from symgrad.optim.updates import Formulas as Formulas
-from symgrad.optim.updates import Optimizer as Optimizer
-from symgrad.optim.updates import equations_of, number
-from symgrad.optim.updates import rule as rule
+from symgrad.optim.rules import equations_of, number, rule
+from symgrad.optim.updates import Optimizer
 
 DECAY = "g = g + weight_decay*theta\n"  # L2 weight decay, as torch.optim adds it to the gradient
+DECOUPLED = "theta = theta - lr*weight_decay*theta\n"  # apart from the gradient, as AdamW has it
 
 
-def SGD(lr: float = 1e-3, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0) -> Optimizer:
+def SGD(lr: float = 1e-3, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0,
+        decoupled_weight_decay: bool = False) -> Optimizer:
     """Gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
+
+    Weight decay is added to the gradient (L2) or, if `decoupled_weight_decay`, acts on the parameters alone.
 
     >>> print(sg.optim.SGD(0.01, momentum=0.9, nesterov=True).formulas())
     SGD: gradient descent with Nesterov's momentum (Sutskever et al. 2013)
@@ -31,7 +32,7 @@ def SGD(lr: float = 1e-3, momentum: float = 0, nesterov: bool = False, weight_de
     values = {key: number("SGD", key, value, 0) for key, value in values.items()}
     if nesterov and not momentum:
         raise SymgradError("SGD: nesterov=True needs a momentum above 0")
-    text = DECAY if weight_decay else ""
+    text = _decay(weight_decay, decoupled_weight_decay)
     about = "gradient descent"
     if not momentum:
         text += "theta = theta - lr*g"
@@ -45,8 +46,10 @@ def SGD(lr: float = 1e-3, momentum: float = 0, nesterov: bool = False, weight_de
 
 
 def Adam(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-         weight_decay: float = 0, amsgrad: bool = False) -> Optimizer:
+         weight_decay: float = 0, amsgrad: bool = False, decoupled_weight_decay: bool = False) -> Optimizer:
     """Adam (Kingma and Ba 2015, algorithm 1); `amsgrad` (Reddi et al. 2018) keeps the largest v.
+
+    Weight decay is added to the gradient (L2) or, if `decoupled_weight_decay`, acts on the parameters alone, as in AdamW.
 
     >>> print(sg.optim.Adam().formulas())
     Adam: Kingma and Ba 2015, algorithm 1
@@ -58,7 +61,7 @@ def Adam(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float
       with η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-08
     """
     values = _moments("Adam", lr, betas, eps, weight_decay)
-    return _row("Adam", (DECAY if weight_decay else "") + _adam(amsgrad), values,
+    return _row("Adam", _decay(weight_decay, decoupled_weight_decay) + _adam(amsgrad), values,
                 "Kingma and Ba 2015, algorithm 1")
 
 
@@ -77,7 +80,7 @@ def AdamW(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: floa
       with η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-08, λ = 0.01
     """
     values = _moments("AdamW", lr, betas, eps, weight_decay)
-    return _row("AdamW", ("theta = theta - lr*weight_decay*theta\n" if weight_decay else "") + _adam(amsgrad), values,
+    return _row("AdamW", _decay(weight_decay, True) + _adam(amsgrad), values,
                 "Loshchilov and Hutter 2019, algorithm 2")
 
 
@@ -96,10 +99,10 @@ def _moments(name: str, lr: float, betas: tuple[float, float], eps: float, weigh
 
 
 def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
-            momentum: float = 0, centered: bool = False) -> Optimizer:
+            momentum: float = 0, centered: bool = False, decoupled_weight_decay: bool = False) -> Optimizer:
     """Steps divided by a running root mean square of the gradient (Tieleman and Hinton 2012).
 
-    `centered` divides by the deviation instead (Graves 2013, eq. 38 to 41).
+    `centered` divides by the deviation instead (Graves 2013, eq. 38 to 41). Weight decay is L2 unless it is decoupled.
 
     >>> print(sg.optim.RMSprop(0.01).formulas())
     RMSprop: Tieleman and Hinton 2012
@@ -109,7 +112,7 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
     """
     values = {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum, "weight_decay": weight_decay}
     values = {key: number("RMSprop", key, value, 0) for key, value in values.items()}
-    text = (DECAY if weight_decay else "") + "v = alpha*v + (1 - alpha)*g**2\n"
+    text = _decay(weight_decay, decoupled_weight_decay) + "v = alpha*v + (1 - alpha)*g**2\n"
     text += "a = alpha*a + (1 - alpha)*g\n" if centered else ""
     step = f"g / (sqrt({'v - a**2' if centered else 'v'}) + eps)"
     text += f"b = momentum*b + {step}\ntheta = theta - lr*b" if momentum else f"theta = theta - lr*{step}"
@@ -117,8 +120,10 @@ def RMSprop(lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_dec
 
 
 def Adagrad(lr: float = 0.01, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
-            eps: float = 1e-10) -> Optimizer:
+            eps: float = 1e-10, decoupled_weight_decay: bool = False) -> Optimizer:
     """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
+
+    Weight decay is L2 unless it is decoupled.
 
     >>> print(sg.optim.Adagrad(0.01).formulas())
     Adagrad: Duchi et al. 2011
@@ -130,8 +135,16 @@ def Adagrad(lr: float = 0.01, lr_decay: float = 0, weight_decay: float = 0, init
     values = {key: number("Adagrad", key, value, 0) for key, value in given.items()}
     first = number("Adagrad", "initial_accumulator_value", initial_accumulator_value, 0)
     rate = "lr / (1 + lr_decay*(t - 1))" if lr_decay else "lr"
-    text = (DECAY if weight_decay else "") + f"s = s + g**2\ntheta = theta - {rate}*g / (sqrt(s) + eps)"
+    text = _decay(weight_decay, decoupled_weight_decay, rate) + (
+        f"s = s + g**2\ntheta = theta - {rate}*g / (sqrt(s) + eps)")
     return _row("Adagrad", text, values, "Duchi et al. 2011", {"s": first})
+
+
+def _decay(weight_decay: float, decoupled: bool, rate: str = "lr") -> str:
+    """The line of weight decay, in front of the others; nothing where there is none."""
+    if not weight_decay:
+        return ""
+    return DECOUPLED.replace("lr", rate) if decoupled else DECAY
 
 
 def _row(name: str, text: str, values: dict[str, float], about: str,

@@ -16,6 +16,7 @@ import sympy as sp
 from symgrad.optim.scalars import decimal
 
 LR, T = sp.symbols("lr t")
+GIVEN = frozenset({LR, T})  # numbers of a step; lengths of vectors may join them
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Assignment:
 
 
 def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[str],
-               numbers: Mapping[sp.Symbol, sp.Expr] | None = None) -> tuple[list[Assignment], dict[str, sp.Expr]]:
+               numbers: Mapping[sp.Symbol, sp.Expr] | None = None,
+               given: frozenset[sp.Symbol] = GIVEN) -> tuple[list[Assignment], dict[str, sp.Expr]]:
     """The rule in as few passes as are found, and the units of the states that are kept in other units than 1.
 
     Hyperparameters may stay symbols, with the `numbers` that they are, so that what becomes of them can be told.
@@ -39,7 +41,7 @@ def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[
     ([Assignment(left=m, right=g + 9*m/10, places=(0,)), Assignment(left=theta, right=-lr*m/10 + theta, places=(1,))],
      {'m': 1/10})
     """
-    scalars = Scalars({}, numbers or {})
+    scalars = Scalars({}, numbers or {}, given)
     for left, right in equations:
         if right.free_symbols - set(scalars.numbers) and scalars.holds(right):
             scalars.meaning[left] = right
@@ -56,14 +58,15 @@ def few_passes(equations: Sequence[tuple[sp.Symbol, sp.Expr]], states: Sequence[
 
 @dataclass(frozen=True)
 class Scalars:
-    """What is a number once a step: `lr`, `t`, names with a `meaning` in these, and names of fixed `numbers`."""
+    """What is a number once a step: what is `given`, names with a `meaning` in these, and names of fixed `numbers`."""
 
     meaning: dict[sp.Symbol, sp.Expr]
     numbers: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    given: frozenset[sp.Symbol] = GIVEN
 
     def holds(self, e: sp.Expr) -> bool:
         """Is `e` a scalar?"""
-        return bool(e.free_symbols <= {LR, T, *self.meaning, *self.numbers})
+        return bool(e.free_symbols <= {*self.given, *self.meaning, *self.numbers})
 
     def fixed(self, e: sp.Expr) -> bool:
         """Is `e` one number in all steps?"""
@@ -148,7 +151,7 @@ def _inlined(rule: list[Assignment], scalars: Scalars, states: Sequence[str]) ->
     while at < len(done):
         a = done[at]
         vectors = [s for s in a.right.free_symbols if not scalars.holds(s)]
-        reading = [i for i, b in enumerate(done) if a.left in b.right.free_symbols]
+        reading = [i for i, b in enumerate(done) if a.left in b.right.free_symbols and i != at]
         plain = len(vectors) == 1 and scalars.holds(a.right / vectors[0]) and a.left.name not in (*states, "theta")
         if (plain and len(reading) == 1 and at < reading[0] and done[reading[0]].right.count(a.left) == 1
                 and all(b.left not in (a.left, vectors[0]) for b in done[at + 1:reading[0]])):

@@ -20,15 +20,32 @@ from symgrad.formulas.spelling.glyphs import parse_name
 from symgrad.formulas.spelling.letters import latex_name
 from symgrad.reading.grammar import OneLine
 
+
+class VectorNorm(sp.Function):
+    """The length of a vector of all parameters, or of what belongs to them: one number a step."""
+
+    nargs = 1
+    is_nonnegative = True
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\lVert {printer.doprint(self.args[0])} \rVert"
+        return body if exp is None else f"{body}^{{{exp}}}"
+
+
 FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
     "sqrt": lambda x: sp.Pow(x, sp.Rational(1, 2), evaluate=False), "exp": sp.exp, "log": sp.log,
     "abs": sp.Abs, "sign": sp.sign, "tanh": sp.tanh, "sin": sp.sin, "cos": sp.cos, "max": sp.Max, "min": sp.Min,
+    "floor": sp.floor, "norm": VectorNorm,
 }
 # How symbols of update rules are shown where SymPy's own rule (beta1 is β₁, vhat is v̂) says something else.
-SHOWN = {"lr": "η", "eps": "ε", "momentum": "μ", "weight_decay": "λ", "lr_decay": "γ"}
-SHOWN_LATEX = {"lr": r"\eta", "eps": r"\varepsilon", "momentum": r"\mu", "weight_decay": r"\lambda",
-               "lr_decay": r"\gamma"}
+SHOWN = {"lr": "η", "eps": "ε", "momentum": "μ", "weight_decay": "λ", "lr_decay": "γ", "step_size": "s",
+         "T_max": "T", "total_iters": "n", "start_factor": "ρ", "max_norm": "c"}
+SHOWN_LATEX = {"lr": r"\eta", "epoch": r"\mathrm{epoch}", "eps": r"\varepsilon", "momentum": r"\mu",
+               "weight_decay": r"\lambda",
+               "lr_decay": r"\gamma", "step_size": "s", "T_max": "T", "total_iters": "n", "start_factor": r"\rho",
+               "max_norm": "c", "eta_min": r"\eta_{\min}"}
 RAISED = str.maketrans("0123456789-tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵗⁿ")
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SYMBOL = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -106,7 +123,8 @@ class _Line(StrPrinter):
     """One line of Unicode: products by blanks, powers raised, roots by their sign."""
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
-        return SHOWN.get(expr.name) or str(pretty_symbol(expr.name))
+        stem = expr.name.rstrip("0123456789")
+        return SHOWN[stem] + expr.name[len(stem):].translate(LOWERED) if stem in SHOWN else str(pretty_symbol(expr.name))
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         return repr(float(expr)) if expr.q != 1 else str(expr.p)
@@ -117,6 +135,12 @@ class _Line(StrPrinter):
 
     def _print_Abs(self, expr: sp.Abs) -> str:
         return f"|{self._print(expr.args[0])}|"
+
+    def _print_VectorNorm(self, expr: VectorNorm) -> str:
+        return f"‖{self._print(expr.args[0])}‖"
+
+    def _print_floor(self, expr: sp.floor) -> str:
+        return f"⌊{self._print(expr.args[0])}⌋"
 
     def _print_Max(self, expr: sp.Max) -> str:
         return f"max({', '.join(sorted(map(self._print, expr.args)))})"
@@ -136,7 +160,7 @@ class _Line(StrPrinter):
         power = self._print(exponent)
         if len(power) == len(power.translate(RAISED)) and all(c in "0123456789-tn" for c in power):
             return body + power.translate(RAISED)
-        return f"{body}^{power}" if exponent.is_Atom else f"{body}^({power})"
+        return f"{body}^{power}" if exponent.is_Atom or isinstance(exponent, sp.floor) else f"{body}^({power})"
 
 
 _LINE = _Line({"order": "none"})
@@ -156,6 +180,26 @@ def line(expr: sp.Expr) -> str:
 
 def latex(expr: sp.Expr) -> str:
     """The formula in LaTeX, in the order of writing."""
-    names = {s: SHOWN_LATEX.get(s.name) or latex_name(parse_name(s.name)) for s in expr.free_symbols
-             if s.name in SHOWN_LATEX or not s.name.isascii()}
+    names = {s: _latex_name(s.name) for s in expr.free_symbols
+             if s.name.rstrip("0123456789") in SHOWN_LATEX or not s.name.isascii()}
     return str(sp.latex(expr, order="none", symbol_names=names))
+
+
+def _latex_name(name: str) -> str:
+    stem = name.rstrip("0123456789")
+    if stem not in SHOWN_LATEX:
+        return latex_name(parse_name(name))
+    return SHOWN_LATEX[stem] + (f"_{{{name[len(stem):]}}}" if stem != name else "")
+
+
+def put(expr: sp.Expr, instead: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """`expr` with others in the place of symbols, in the order of writing."""
+    if expr in instead or not expr.args:
+        return instead.get(expr, expr)
+    args = [put(each, instead) for each in expr.args]
+    if args == list(expr.args):
+        return expr
+    if expr.is_Mul:
+        return _times(*args)
+    written = isinstance(expr, (sp.Add, sp.Pow, sp.Max, sp.Min))
+    return expr.func(*args, evaluate=False) if written else expr.func(*args)

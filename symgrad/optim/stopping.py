@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +46,12 @@ class EarlyStopping:
     def begin(self, training: Any) -> None:
         """Forget an earlier fit."""
         self._best, self._epoch, self._kept = math.nan, 0, None
-        curves = [c for c in training.history.curves if c not in ("epoch", "seconds")]
-        if self.monitor not in curves:
-            validated = any(c.startswith("val_") for c in curves)
-            hint = "; give fit validation data" if self.monitor.startswith("val_") and not validated else ""
-            raise SymgradError(f"EarlyStopping: the fit has no curve {self.monitor!r}, only {', '.join(curves)}{hint}")
+        check_curve("EarlyStopping", self.monitor, training.history.curves)
 
     def __call__(self, training: Any) -> None:
         """After each epoch."""
         value = training.history.curves[self.monitor][-1]
-        smaller = self.mode == "min" or (self.mode == "auto" and self.monitor.endswith(("loss", "gradient_norm")))
-        gain = self._best - value if smaller else value - self._best
+        gain = self._best - value if smaller_is_better(self.monitor, self.mode) else value - self._best
         if math.isnan(self._best) or gain > self.min_delta:
             self._best, self._epoch = value, training.epoch
             if self.restore_best:
@@ -69,3 +65,17 @@ class EarlyStopping:
         if self._kept is not None:
             training.model.parameters = self._kept
             self._kept = None
+
+
+def smaller_is_better(monitor: str, mode: str) -> bool:
+    """Is less of this curve better? `mode` is "min", "max" or, by the name of the curve, "auto"."""
+    return mode == "min" or (mode == "auto" and monitor.endswith(("loss", "gradient_norm")))
+
+
+def check_curve(name: str, monitor: str, known: Collection[str]) -> None:
+    """A SymgradError where a fit with the curves `known` has none that is called `monitor`."""
+    curves = [curve for curve in known if curve not in ("epoch", "seconds")]
+    if monitor not in curves:
+        validated = any(curve.startswith("val_") for curve in curves)
+        hint = "; give fit validation data" if monitor.startswith("val_") and not validated else ""
+        raise SymgradError(f"{name}: the fit has no curve {monitor!r}, only {', '.join(curves)}{hint}")

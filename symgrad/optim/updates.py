@@ -8,75 +8,33 @@ the print, the LaTeX and, by the generator that also emits the model, the code: 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from hashlib import blake2b
-from numbers import Real
 from typing import Any
-from unicodedata import combining
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
-from symgrad.codegen.program.frame import FRAME
-from symgrad.codegen.python.identifiers import identifier
-from symgrad.formulas.shown import Shown
-from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs.algebra.einsum import broadcast
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import input_node, named
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.sizes import Shape
-from symgrad.language.align import as_name
+from symgrad.optim.linear import contraction
+from symgrad.optim.pace import AnySchedule, Plateau, Schedule, check_pace, named_apart
 from symgrad.optim.passes import LR, T, decimals, few_passes
-from symgrad.optim.scalars import FUNCTIONS, SYMBOL, decimal, floats, latex, line, scalar
+from symgrad.optim.printed import Formulas, listed, told
+from symgrad.optim.scalars import VectorNorm, decimal, floats, line, put
 
 GIVEN = ("theta", "g", "lr", "t")
-TAKEN = ("state", "batch", "params", "loss", "gradients", "rooms", "np", "P")  # variables of the emitted step
-
-
-@dataclass(frozen=True)
-class Formulas(Shown):
-    """The equations of an optimiser, for people: `str` is Unicode, `.latex()` an aligned block.
-
-    >>> print(sg.optim.SGD(0.1).formulas())
-    SGD: gradient descent
-      θ ← θ - η g
-      with η = 0.1
-    """
-
-    name: str
-    equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
-    values: Mapping[str, float]
-    about: str = ""
-
-    def __str__(self) -> str:
-        shown = [(line(left), line(right)) for left, right in self.equations]
-        rows = [self.name + (f": {self.about}" if self.about else "")]
-        wide = {left: sum(not combining(c) for c in left) for left, _ in shown}
-        width = max(wide.values())
-        rows += [f"  {' ' * (width - wide[left])}{left} ← {right}" for left, right in shown]
-        numbers = ", ".join(f"{line(sp.Symbol(k))} = {v:g}" for k, v in self.values.items())
-        return "\n".join([*rows, f"  with {numbers}"])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def latex(self) -> str:
-        """The equations in LaTeX, one per line, aligned at the arrows."""
-        return for_tex(self._notation())
-
-    def _notation(self) -> str:
-        rows = [rf"{latex(left)} &\leftarrow {latex(right)}" for left, right in self.equations]
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
 @dataclass(frozen=True)
 class Update:
     """An update rule as nodes; inputs (theta, g, states, rates) and outputs by name.
 
+    `lengths` says of which vector a number of that name is the length, which a step finds before all else.
     `notes` are the formulas that a node computes, `places` where these stand in the rule, note by note; `start` the
     values of the states at the start, as they are kept; `meanings` the formulas of the rates, for people.
     """
@@ -88,6 +46,7 @@ class Update:
     places: tuple[tuple[int, ...], ...]
     start: Mapping[str, float]
     meanings: Mapping[str, str]
+    lengths: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -100,20 +59,78 @@ class Optimizer:
 
     name: str
     equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
-    values: Mapping[str, float] = field(hash=False)
+    values: Mapping[str, Any] = field(hash=False)
     start: Mapping[str, float] = field(hash=False)
     about: str = ""
+    schedules: tuple[AnySchedule, ...] = ()
 
     @property
     def lr(self) -> float:
-        """The learning rate."""
-        return self.values["lr"]
+        """The learning rate, from which schedules go on."""
+        return self.numbers["lr"]
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Its numbers. Raises SymgradError for one that is a symbol: a formula has it, a training cannot."""
+        for name, value in self.values.items():
+            if isinstance(value, sp.Expr) and value.free_symbols:
+                raise SymgradError(f"{self.name}: {name} is {told(value)}, a symbol; it needs a number to train with")
+        return {name: float(value) for name, value in self.values.items()}
+
+    def scheduled(self, *schedules: AnySchedule) -> Optimizer:
+        """The same with a learning rate that changes, by one schedule after the other.
+
+        >>> print(sg.optim.SGD(0.1).scheduled(sg.optim.Warmup(5), sg.optim.CosineLR(50)).formulas())
+        SGD: gradient descent
+          η ← η₀ min(1, epoch / n)
+          η ← η (1 + cos(π (epoch - 1) / T)) / 2
+          θ ← θ - η g
+          with η₀ = 0.1, n = 5, T = 50
+        """
+        return replace(self, schedules=(*self.schedules, *map(check_pace, schedules)))
+
+    @property
+    def by_epoch(self) -> tuple[Schedule, ...]:
+        """Its schedules that are formulas in the number of the epoch."""
+        return tuple(each for each in self.schedules if isinstance(each, Schedule) and each.per == "epoch")
+
+    @property
+    def by_step(self) -> tuple[Schedule, ...]:
+        """Its schedules that are formulas in the number of the step; they are part of a step."""
+        return tuple(each for each in self.schedules if isinstance(each, Schedule) and each.per == "step")
+
+    @property
+    def by_losses(self) -> tuple[Plateau, ...]:
+        """Its schedules that the losses of a fit decide."""
+        return tuple(each for each in self.schedules if isinstance(each, Plateau))
+
+    def rate(self, curvature: Any) -> Any:
+        """The factor by which one step, in the long run, shrinks the error on a quadratic with this curvature.
+
+        It is the spectral radius of the linear map that the formulas are then, of the parameters and of what is kept:
+        above 1, they diverge. `curvature` is a number, or the eigenvalues of a Hessian, of which the slowest decides:
+        the largest factor; or a SymPy expression, which gives a formula. Raises SymgradError for a rule that is not
+        linear (Adam), and for one that changes from step to step.
+
+        >>> round(sg.optim.SGD(0.1).rate(4.0), 12), round(sg.optim.SGD(0.1, momentum=0.9).rate([0.1, 10]), 12)
+        (0.6, 0.948683298051)
+        >>> import sympy as sp
+        >>> eta, h = sp.symbols("eta h")
+        >>> sg.optim.SGD(eta).rate(h)
+        Abs(eta*h - 1)
+        """
+        if self.schedules:
+            paced = ", ".join(each.name for each in self.schedules)
+            raise SymgradError(f"{self.name}: the learning rate changes as it trains ({paced}), so that no one factor "
+                               "holds; ask an optimiser without schedules, at the rate in question")
+        return contraction(self.name, self.equations, self.values, tuple(self.start), curvature)
 
     @property
     def identity(self) -> str:
         """Its name, its numbers but for `lr`, a digest of its formulas: what tells whether it can go on with a training."""
         formulas = "; ".join(f"{left} = {right}" for left, right in self.equations) + f"; {sorted(self.start.items())}"
-        numbers = ", ".join(f"{name}={float(value)!r}" for name, value in self.values.items() if name != "lr")
+        formulas += "".join(f"; {each.computed}" for each in (*self.by_epoch, *self.by_step))
+        numbers = ", ".join(f"{name}={value!r}" for name, value in self.numbers.items() if name != "lr")
         return f"{self.name}({numbers}) {blake2b(formulas.encode(), digest_size=4).hexdigest()}"
 
     @property
@@ -131,7 +148,16 @@ class Optimizer:
           θ ← θ - η v
           with η = 0.1, μ = 0.9
         """
-        return Formulas(self.name, self.equations, dict(self.values), self.about)
+        rows, values = list(self.equations), dict(self.values)
+        if self.schedules:
+            values = {"lr0": values.pop("lr"), **values}
+        paces, first = [], {LR: sp.Symbol("lr0")}
+        for each in self.schedules:
+            formula, more = named_apart(values, each.formula, each.values)
+            paces.append((LR, put(formula, first)))
+            values |= more
+            first = {}
+        return Formulas(self.name, (*paces, *rows), values, self.about)
 
     def update(self, shape: Shape) -> Update:
         """The rule lowered to nodes, for parameters of `shape` (a symbolic size serves all of them).
@@ -139,28 +165,31 @@ class Optimizer:
         What depends on `lr` and `t` only is a rate: a Python number, computed once a step in double
         precision, since 1 - 0.999**t has no digits to lose. Scalars go together, for few passes over the vectors.
         """
-        numbers = {sp.Symbol(k): decimal(float(v)) for k, v in self.values.items() if k != "lr"}
+        numbers = {sp.Symbol(k): decimal(v) for k, v in self.numbers.items() if k != "lr"}
         gone = {symbol: value for symbol, value in numbers.items() if value in (0, 1)}  # what they scale is simpler
         numbers = {symbol: value for symbol, value in numbers.items() if symbol not in gone}
 
         def valued(e: sp.Expr) -> sp.Expr:
             return decimals(e.subs(numbers))
 
+        equations, lengths = self._lengths()
+        known = frozenset({LR, T, *map(sp.Symbol, lengths)})
+        taken = {left.name for left, _ in equations} | set(self.start)
         rates: dict[str, sp.Expr] = {}
         leaves: dict[str, Node] = {name: _leaf(name, shape) for name in ("theta", "g", *self.start)}
         env: dict[Any, Node] = {sp.Symbol(name): node for name, node in leaves.items()}
-        assignments, units = few_passes([(left, right.doit().subs(gone)) for left, right in self.equations],
-                                        list(self.start), numbers)
+        assignments, units = few_passes([(left, right.doit().subs(gone)) for left, right in equations],
+                                        list(self.start), numbers, known)
         units = {name: unit.subs(numbers) for name, unit in units.items()}
         notes: dict[Node, str] = {}
         found: dict[Node, tuple[int, ...]] = {}
         for left, formula, places in map(astuple, assignments):
             varying = formula.free_symbols - set(numbers)
-            if varying and varying <= {LR, T, *map(sp.Symbol, rates)}:
+            if varying and varying <= {*known, *map(sp.Symbol, rates)}:
                 rates[left.name] = formula.subs({sp.Symbol(k): v for k, v in rates.items()})
                 env[left] = broadcast(_leaf(left.name, ()), (), shape)
                 continue
-            formula = valued(_take_rates(formula, rates, {s.name for s, _ in self.equations} | set(self.start), numbers))
+            formula = valued(_take_rates(formula, rates, taken, numbers, known))
             for symbol in sorted(formula.free_symbols, key=str):
                 if symbol not in env:
                     env[symbol] = broadcast(_leaf(symbol.name, ()), (), shape)
@@ -173,21 +202,35 @@ class Optimizer:
         outputs = tuple((name, env[sp.Symbol(name)]) for name in ("theta", *self.start))
         scalars = tuple((name, _leaf(name, ())) for name in rates)
         start = {name: value / float(units.get(name, 1)) for name, value in self.start.items()}
-        meanings = {name: line(rate) for name, rate in rates.items() if str(rate) != name}
+        norms = {sp.Symbol(name): VectorNorm(sp.Symbol(vector)) for name, vector in lengths.items()}
+        meanings = {name: line(rate.xreplace(norms)) for name, rate in rates.items() if str(rate) != name}
         return Update((*leaves.items(), *scalars), outputs, tuple((name, valued(rate)) for name, rate in rates.items()),
-                      notes, tuple(found.values()), start, meanings)
+                      notes, tuple(found.values()), start, meanings, lengths)
+
+    def _lengths(self) -> tuple[list[tuple[sp.Symbol, sp.Expr]], dict[str, str]]:
+        """The formulas with a name for each ‖v‖, and of which vector that is the length: one number a step."""
+        taken = {*self.values, *self.start, *(left.name for left, _ in self.equations)}
+        norms = [norm for _, right in self.equations for norm in sorted(right.atoms(VectorNorm), key=str)]
+        found = {norm: norm.args[0].name for norm in norms}
+        names = {norm: next(name for k in range(len(taken) + 1) if (name := f"norm_{vector}" + "_" * k) not in taken)
+                 for norm, vector in found.items()}
+        symbols = {norm: sp.Symbol(name) for norm, name in names.items()}
+        return ([(left, right.xreplace(symbols)) for left, right in self.equations],
+                {name: found[norm] for norm, name in names.items()})
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in self.values.items())})"
+        more = "".join(f".scheduled({each!r})" for each in self.schedules)
+        return f"{self.name}({listed(self.values)}){more}"
 
 
 def _leaf(name: str, shape: Shape) -> Node:
     return input_node(Symbol("parameter" if name == "theta" else "data", name), shape, REAL)
 
 
-def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str], numbers: Collection[sp.Symbol]) -> sp.Expr:
-    """`formula` with its largest parts in `lr`, `t` and `numbers` alone as symbols, which join `rates`."""
-    known = {LR, T, *numbers, *map(sp.Symbol, rates)}
+def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str], numbers: Collection[sp.Symbol],
+                given: Collection[sp.Symbol]) -> sp.Expr:
+    """`formula` with its largest parts in what is `given` a step and `numbers` alone as symbols, which join `rates`."""
+    known = {*given, *numbers, *map(sp.Symbol, rates)}
 
     def varies(e: sp.Expr) -> bool:
         return not e.free_symbols <= set(numbers)
@@ -217,95 +260,3 @@ def _take_rates(formula: sp.Expr, rates: dict[str, sp.Expr], taken: set[str], nu
         return e.func(*map(walk, e.args)) if e.args else e
 
     return walk(formula)
-
-
-def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, float] | None = None,
-         about: str = "", **values: float) -> Optimizer:
-    """An optimiser by its own formulas: lines `name = formula`, or a dict of texts or SymPy expressions.
-
-    `theta` (assigned last or before), its gradient `g`, the learning rate `lr` and the step number `t` are
-    given; `values` are the hyperparameters, `lr` among them. States start at zero, or at `start[name]`.
-    Raises ParseError for a formula that cannot be read, SymgradError for a name without a value.
-
-    >>> lion = sg.optim.rule("Lion", '''
-    ...     c = beta1*m + (1 - beta1)*g
-    ...     theta = theta - lr*sign(c)
-    ...     m = beta2*m + (1 - beta2)*g
-    ... ''', lr=1e-4, beta1=0.9, beta2=0.99)
-    >>> print(lion.formulas())
-    Lion
-      c ← β₁ m + (1 - β₁) g
-      θ ← θ - η sign(c)
-      m ← β₂ m + (1 - β₂) g
-      with η = 0.0001, β₁ = 0.9, β₂ = 0.99
-    """
-    as_name(name, "an optimiser")
-    about = " ".join(about.split())
-    if about:
-        as_name(about, f"{name}, about")
-    equations = tuple(equations_of(name, formulas))
-    if "lr" not in values:
-        raise SymgradError(f"{name}: give the learning rate a value, lr=...")
-    assigned: set[str] = set()
-    states: list[str] = []
-    made = {left.name for left, _ in equations}
-    for left, right in equations:
-        for symbol in sorted(right.free_symbols, key=str):
-            read = symbol.name
-            if read in (*GIVEN, *values) or read in assigned or read in states:
-                continue
-            if read not in made:
-                raise SymgradError(f"{name}: {read} has no value in {left} = {right}: make it a "
-                                   f"hyperparameter ({read}=...), or assign it in a formula")
-            states.append(read)
-        assigned.add(left.name)
-    if "theta" not in made:
-        raise SymgradError(f"{name}: no formula assigns theta, so nothing would be learnt")
-    for other in sorted(made | set(values)):
-        if not SYMBOL.fullmatch(other) or not other.isidentifier():
-            raise SymgradError(f"{name}: {other!r} is no name of a number; a name is letters, digits and _")
-        if identifier(other) != other or other in FRAME or other in TAKEN:
-            raise SymgradError(f"{name}: {other!r} has a meaning in the generated code; give it another name")
-    for taken in sorted(made & {"lr", "t", *values}):
-        raise SymgradError(f"{name}: {taken} is given and cannot be assigned")
-    for other in sorted(set(start or {}) - set(states)):
-        raise SymgradError(f"{name}: start gives {other} a value, but the states are {', '.join(states) or 'none'}")
-    numbers = {"lr": values.pop("lr"), **values}
-    numbers = {key: number(name, key, value) for key, value in numbers.items()}
-    return Optimizer(name, equations, numbers, {s: number(name, f"start[{s!r}]", (start or {}).get(s, 0)) for s in states},
-                     about)
-
-
-def equations_of(name: str, formulas: str | Mapping[str, Any]) -> list[tuple[sp.Symbol, sp.Expr]]:
-    if isinstance(formulas, str):
-        lines = [each.strip() for each in formulas.replace(";", "\n").splitlines()]
-        pairs: list[tuple[str, Any]] = []
-        for each in filter(None, lines):
-            left, equals, right = each.partition("=")
-            if not equals:
-                raise SymgradError(f"{name}: {each!r} is no assignment; write name = formula")
-            pairs.append((left.strip(), right.strip()))
-    else:
-        pairs = [(str(left), right) for left, right in formulas.items()]
-    for left, right in pairs:
-        if not SYMBOL.fullmatch(left) or not isinstance(right, (str, sp.Expr)):
-            raise SymgradError(f"{name}: {left!r} = {right!r} is no assignment of a formula to a name")
-        for unknown in [] if isinstance(right, str) else sorted(right.atoms(AppliedUndef), key=str):
-            raise SymgradError(f"{name}: {unknown} in the formula of {left} is a function that is not known; known are "
-                               f"{', '.join(FUNCTIONS)}")
-    return [(sp.Symbol(left), scalar(right) if isinstance(right, str) else right) for left, right in pairs]
-
-
-def number(name: str, key: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite hyperparameter in [low, high), of any kind of real numbers, as a float; a SymgradError otherwise."""
-    try:
-        real = isinstance(value, Real) or isinstance(value, sp.Expr) and value.is_real
-        found = float(value) if real and not isinstance(value, bool) else math.nan
-    except (OverflowError, TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise SymgradError(f"{name}: {key} must be a finite number, not {value!r}")
-    if not low <= found < high:
-        span = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
-        raise SymgradError(f"{name}: {key} is {found:g}; it must be {span}")
-    return found

@@ -311,14 +311,16 @@ def _update(optimizer: Optimizer, source: Source) -> dict[str, Any]:
     lines: dict[int, ProgramLine] = {each.number: each for each in source.lines if each.kind == "update"}
     rows: list[dict[str, Any]] = []
     notes = optimizer.update((dim("P"),)).places
-    for at, (left, right) in enumerate(optimizer.equations):
+    shown = optimizer.formulas()
+    paces = len(shown.equations) - len(optimizer.equations)  # formulas for the learning rate stand first
+    for at, (left, right) in enumerate(shown.equations, start=-paces):
         row: dict[str, Any] = {"latex": rf"{latex(left)} \leftarrow {latex(right)}", "line": None, "id": None}
         for number, places in enumerate(notes):  # what is computed together leads to one line, that to its first
             if at in places:
                 row["line"] = lines[number].first if number in lines else None
                 row["id"] = f"update-{number + 1}" if at == places[0] else None
         rows.append(row)
-    numbers = [(latex(sp.Symbol(name)), f"{value:g}") for name, value in optimizer.values.items()]
+    numbers = [(latex(sp.Symbol(name)), f"{value:g}") for name, value in shown.values.items()]
     return {"rows": rows, "numbers": numbers, "name": optimizer.name, "about": optimizer.about}
 
 

@@ -16,9 +16,11 @@ import numpy as np
 
 from symgrad.computing.threads import apart, give_way
 from symgrad.graphs.errors import DivergenceError, SymgradError
+from symgrad.optim.pace import Plateau, Schedule
 from symgrad.training.dataset import Dataset
 from symgrad.training.history import History
 from symgrad.training.progress import Progress
+from symgrad.training.steps import Stepper
 
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
@@ -53,8 +55,7 @@ class Training:
 class FitPlan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
-    step: Callable[[Sequence[Any]], Any]  # gives a number, which may still be on its way to be computed
-    norm: Callable[[], Any]  # of the gradient that the last step found; read with the losses of its epoch
+    steps: Stepper  # their losses and norms may still be on the way to be computed, and are read once for each epoch
     read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
     names: tuple[str, ...]  # of the arrays of a batch
     epochs: int
@@ -65,7 +66,7 @@ class FitPlan:
     evaluate: Measure  # the loss and the metrics
     callbacks: Sequence[Callback]
     progress: bool
-    gradients: Mapping[str, np.ndarray] = field(default_factory=dict)  # by parameter, written by every step; none on a GPU
+    norms: bool = True  # are the norms of all gradients kept?
     title: str = "epoch"
 
 
@@ -95,17 +96,18 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: FitPlan, step: Callable[[Sequence[Any]], Any], norm: Callable[[], Any], epochs: int) -> FitPlan:
+def again(plan: FitPlan, steps: Stepper, epochs: int) -> FitPlan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
-    return replace(plan, step=step, norm=norm, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(),
-                   gradients={}, title="on all samples, epoch")
+    return replace(plan, steps=steps, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(), norms=False,
+                   title="on all samples, epoch")
 
 
 def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -> History:
     """Fit `model`; raises DivergenceError, and is ended by Ctrl-C with what was learnt."""
     curves = ["epoch", "loss", *plan.metrics]
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
-    training = Training(model, plan.epochs, History({name: [] for name in (*curves, "gradient_norm", "seconds")}))
+    curves += [*plan.steps.curves, "gradient_norm", "seconds"]
+    training = Training(model, plan.epochs, History({name: [] for name in curves}))
     history = training.history
     bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
     _each(plan.callbacks, "begin", training)
@@ -117,6 +119,7 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
             row = _epoch(model, data, plan, training.epoch, bar, good)
             if validation is not None:
                 row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
+            row |= dict.fromkeys(plan.steps.curves, plan.steps.rate)
             row["seconds"] = time.perf_counter() - start
             for name, curve in history.curves.items():
                 curve.append(row[name])
@@ -125,6 +128,7 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
             bar.epoch(training.epoch, history.last)
             for callback in plan.callbacks:
                 _call(callback, callback, training)
+            history.stopped = history.stopped or plan.steps.ended
             if history.stopped:
                 last = f"stopped after epoch {training.epoch}: {history.stopped}"
                 break
@@ -148,7 +152,7 @@ def _steps(data: Dataset, plan: FitPlan) -> int:
 
 def _norms(plan: FitPlan) -> dict[str, float]:
     """The norm of each gradient as the last step left it."""
-    return {name: math.sqrt(np.vdot(g, g)) for name, g in plan.gradients.items()}
+    return {name: math.sqrt(np.vdot(g, g)) for name, g in plan.steps.gradients.items()} if plan.norms else {}
 
 
 def _each(callbacks: Sequence[Callback], method: str, training: Training) -> None:
@@ -173,12 +177,13 @@ def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress,
     entered = model.parameters
     total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
     pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
+    plan.steps.begin(epoch)
     for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
-        pending.append((number, count, plan.step(batch)))
+        pending.append((number, count, plan.steps(batch)))
         if plan.read is None or number == steps:
             losses = [loss for *_, loss in pending]
             if plan.read is not None:
-                *losses, norm = plan.read([*losses, plan.norm()])
+                *losses, norm = plan.read([*losses, plan.steps.norm()])
             for (at, size, _), loss in zip(pending, losses, strict=True):
                 if not math.isfinite(loss):
                     raise _diverged(model, good, f"the loss is {loss}", epoch, at)
@@ -191,7 +196,7 @@ def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress,
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
     if broken:
         raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)
-    norm = float(plan.norm()) if plan.read is None else norm
+    norm = float(plan.steps.norm()) if plan.read is None else norm
     return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm, **plan.measure(data)}
 
 
@@ -209,13 +214,21 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def check_callbacks(callbacks: Any) -> list[Callback]:
-    """`callbacks` as a list, which is empty for None; a SymgradError for what cannot be called."""
+def check_callbacks(callbacks: Any) -> list[Any]:
+    """`callbacks` as a list, which is empty for None; a SymgradError for what cannot be called, and is no schedule."""
     try:
-        found = [callbacks] if callable(callbacks) else list(callbacks or ())
+        found = [callbacks] if callable(callbacks) or isinstance(callbacks, Schedule) else list(callbacks or ())
     except TypeError:
         found = [callbacks]
     for callback in found:
-        if not callable(callback):
+        if not callable(callback) and not isinstance(callback, Schedule):
             raise SymgradError(f"fit: the callback {callback!r} cannot be called")
     return found
+
+
+def paced(optimizer: Optimizer, callbacks: Sequence[Any]) -> tuple[Optimizer, list[Callback]]:
+    """The optimiser with the schedules among its own and the callbacks, and what is to be called after each epoch."""
+    schedules = [each for each in callbacks if isinstance(each, (Schedule, Plateau))]
+    others = [each for each in callbacks if not isinstance(each, (Schedule, Plateau))]
+    optimizer = optimizer.scheduled(*schedules) if schedules else optimizer
+    return optimizer, [*others, *optimizer.by_losses]

@@ -13,7 +13,7 @@ from symgrad.language.reduction import argmax
 from symgrad.language.tensor import Tensor, wrap
 
 Metrics = Mapping[str, Any] | Iterable[str] | str | None
-TAKEN = ("epoch", "loss", "gradient_norm", "seconds")
+TAKEN = ("epoch", "loss", "lr", "gradient_norm", "seconds")
 
 
 def metric_tensors(metrics: Metrics, prediction: Tensor | None, data: Sequence[Node]) -> dict[str, Tensor]:

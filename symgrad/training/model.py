@@ -20,7 +20,6 @@ import numpy as np
 
 from symgrad.codegen.program.network import Network
 from symgrad.computing.backends import backend_of
-from symgrad.computing.devices import norm
 from symgrad.computing.functions import Function, dtype_name, function
 from symgrad.computing.threads import Way, threads_for, within
 from symgrad.files import write_whole
@@ -40,6 +39,7 @@ from symgrad.training.network import closed, network
 from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
+from symgrad.training.steps import Stepper, check_stepper
 from symgrad.training.summary import Summary, summary
 from symgrad.training.theta import Theta
 
@@ -143,15 +143,16 @@ class Model:
         without a sample axis, or with `batch_size=None`, every step sees all data. `optimizer` is Adam() by
         default. `validation` is a dict of data, or a fraction of the samples that is set apart by chance
         before. `metrics`: names of tensors to measure after each epoch, or "accuracy". `callbacks`: see
-        `sg.optim.EarlyStopping`. Ctrl-C ends the fit and keeps what was learnt. `progress` shows a live table on a
-        terminal and a line now and then elsewhere, each with the norm of the last gradient of its epoch.
+        `sg.optim.EarlyStopping`; schedules of the learning rate, such as `sg.optim.CosineLR(50)`, stand there, too.
+        Ctrl-C ends the fit and keeps what was learnt. `progress` shows a live table on a terminal and a line now and
+        then elsewhere, each with the norm of the last gradient of its epoch.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
         chosen, optimizer = self.chosen(metrics), chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
         if batch_size is not None:
             fitting.whole("batch_size", batch_size)
-        functions = fitting.check_callbacks(callbacks)
+        optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
         everything = self.checked(data, "data", True, chosen)
         train, held = everything, None
         if isinstance(validation, Real) and not isinstance(validation, bool):
@@ -163,18 +164,17 @@ class Model:
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
-        step, length, gradients = self._steps(optimizer)
         plan = fitting.FitPlan(
-            step, length, device.read if device.foreign else None, tuple(self._data_names), epochs,
+            self._steps(optimizer), device.read if device.foreign else None, tuple(self._data_names), epochs,
             batch_size, self._course.order if shuffle else None, tuple(chosen),
             lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
-            progress, {} if device.foreign else gradients)
+            progress)
         run = within(self._way(optimizer, everything, batch_size), fitting.run)
         history = run(self, train, held, plan)
         self._course.epochs += len(history)
         if refit and history.best_epoch and not history.interrupted:
             self.parameters = start
-            again = fitting.again(plan, *self._steps(optimizer)[:2], history.best_epoch)
+            again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
             whole = run(self, everything.moved(device.put), None, again)
             history.interrupted, self._course.epochs = whole.interrupted, len(whole)
             own, apart = everything, None
@@ -189,7 +189,8 @@ class Model:
         dataset = self.checked(batch, "batch")
         arrays = dataset.moved(self._device.put).pick(self._data_names)
         optimizer = chosen_optimizer(optimizer)
-        (step, *_), turn = self._steps(optimizer), Lock()
+        check_stepper(optimizer)
+        step, turn = self._steps(optimizer), Lock()
 
         def one() -> float:
             with turn:
@@ -197,11 +198,10 @@ class Model:
 
         return within(self._way(optimizer, dataset, None), one)
 
-    def _steps(self, optimizer: Optimizer) -> tuple[Callable[[Any], Any], Callable[[], Any], Mapping[str, Any]]:
-        """A function of a batch that does one step and gives the loss before it, on the device; one that gives the
-        norm of the gradient of the last step, which lies there as one vector; and the pieces of that by parameter."""
-        state, step, lr = self._course.state(optimizer), self._programs.training(optimizer).step, optimizer.lr
-        return lambda batch: step(state, batch, lr), lambda: norm(state["g"]), state["gradients"]
+    def _steps(self, optimizer: Optimizer) -> Stepper:
+        """Steps that go on where the training stands, or begin it."""
+        state = self._course.state(optimizer)
+        return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs)
 
     def _way(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> type[Way]:
         """How steps on batches of that size compute their products."""

@@ -31,6 +31,8 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import dim
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Optimizer
+from symgrad.optim.passes import LR
+from symgrad.optim.scalars import line
 from symgrad.training.network import closed, network, prediction_of
 from symgrad.training.parameters import npz
 
@@ -138,7 +140,11 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     target = closed(loss)
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
-    rule = rule_of(chosen_optimizer(optimizer))
+    chosen = chosen_optimizer(optimizer)
+    for each in chosen.by_losses:
+        raise SymgradError(f"generate: {each.name} waits for the losses of a fit, which a program does not keep; take a "
+                           "schedule that is a formula in the epoch or the step (StepLR, ExponentialLR, CosineLR, Warmup)")
+    rule = rule_of(chosen)
     source = written(replace(net, title=title), rule, backend, dtype_name(dtype))
     try:
         titled = replace(net, title=title or f"The loss {net.loss[0]}, its gradients and what it predicts.")
@@ -198,5 +204,7 @@ def rule_of(optimizer: Optimizer) -> UpdateRule:
     """The update rule of an optimiser, lowered for all parameters in one vector, with its formulas."""
     update = optimizer.update((dim("P"),))
     title = f"{optimizer.name} ({optimizer.about})" if optimizer.about else optimizer.name
+    by_epoch, by_step = (tuple((each.computed, f"{line(LR)} ← {line(each.formula)} ({each.name})") for each in schedules)
+                         for schedules in (optimizer.by_epoch, optimizer.by_step))
     return UpdateRule(optimizer.name, title, update.inputs, update.outputs, update.rates, update.start, update.notes,
-                      optimizer.lr, update.meanings, optimizer.identity)
+                      optimizer.lr, update.meanings, optimizer.identity, update.lengths, by_epoch, by_step)

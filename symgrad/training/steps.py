@@ -1,0 +1,57 @@
+"""The steps of a fit: what a minibatch changes, at the learning rate of its epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.computing.devices import Device, norm
+from symgrad.graphs.errors import SymgradError
+from symgrad.optim import Optimizer
+
+
+class Stepper:
+    """The steps of an update rule by the program `module`, on its `state`; `done` epochs were trained before."""
+
+    def __init__(self, optimizer: Optimizer, module: ModuleType, state: Any, device: Device, done: int) -> None:
+        self.optimizer, self.module, self.state, self.done = optimizer, module, state, done
+        self.lr = optimizer.lr
+        self.gradients: Mapping[str, np.ndarray] = {} if device.foreign else state["gradients"]
+        self.ended = ""  # why there is no further step
+
+    def begin(self, epoch: int) -> None:
+        """An epoch of the fit begins: its learning rate, by the formulas of the program."""
+        lr = self.optimizer.lr
+        if self.optimizer.by_epoch:
+            lr = self.module.of_epoch(lr, self.done + epoch)
+        for plateau in self.optimizer.by_losses:
+            lr = plateau.rate(lr)
+        self.lr = lr
+
+    def __call__(self, batch: Sequence[Any]) -> Any:
+        """One step; gives the loss before it, on the device."""
+        return self.module.step(self.state, batch, self.lr)
+
+    def norm(self) -> Any:
+        """The norm of the gradient that the last step found, on the device."""
+        return norm(self.state["g"])
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.module.of_step(self.lr, self.state["t"]) if self.optimizer.by_step else self.lr)
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """What its epochs have to tell: the learning rate, where it changes."""
+        return ("lr",) if self.optimizer.schedules else ()
+
+
+def check_stepper(optimizer: Optimizer) -> None:
+    """Single steps know no epochs. Raises SymgradError for schedules that do."""
+    for name in [each.name for each in optimizer.by_epoch] + [each.name for each in optimizer.by_losses]:
+        raise SymgradError(f"stepper: {name} changes the learning rate from epoch to epoch, and single steps know no "
+                           'epochs; a formula in the number of the step does it (per="step")')
