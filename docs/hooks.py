@@ -49,6 +49,7 @@ def on_page_markdown(markdown, page, config, files):
     outcome = fences.Outcome()
     if re.search(r"^```python.*show=", markdown, re.M):
         with tempfile.TemporaryDirectory() as folder, chdir(folder):
+            Path("examples").symlink_to(ROOT / "examples")
             outcome = fences.run(markdown, page.file.src_uri, commands=False)
         if outcome.wrong:
             raise PluginError("an example does not print what it shows:\n" + "".join(outcome.wrong))

@@ -92,7 +92,8 @@ def landscape(loss: Any, axes: Any, values: Any = None, data: Mapping[Any, Any] 
     heights = heights_of(losses, min((f.loss for f in found), default=np.inf), scale)
     spots = tuple(Spot(f.kind, *f.place, f"{f.kind}: {ground.names[0]} = {f.place[0]:.6g}, {ground.names[1]} = "
                        f"{f.place[1]:.6g}, {name} {f.loss:.6g}") for f in found)
-    terrain = Terrain(across, up, losses, heights, name, tuple(Trail(*each) for each in paths.items()), spots)
+    terrain = Terrain(across, up, losses, heights, name, tuple(Trail(*each) for each in paths.items()), spots,
+                      "" if ground.objective.size == 2 else " in this plane")
     words = _told(ground, name, ranges, found, paths)
     picture = Landscape(relief_svg(terrain, words, view, title, animate), words,
                         partial(relief_svg, terrain, words, view, title, plain=True), tuple(found), x, y, losses)

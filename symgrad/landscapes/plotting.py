@@ -20,14 +20,15 @@ PLOTTED = ("auto", "linear", "log")
 
 
 def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.PathLike[str] | None = None,
-         scale: str = "auto", title: str = "") -> Chart:
+         scale: str = "auto", title: str = "", counts: str = "linear") -> Chart:
     """Draw one curve of several histories in one picture: a list of them, or a dict by name; one alone will do.
 
     A history is what `fit` or `sg.minimize` leaves behind, the result of `sg.minimize`, or a list of numbers. Points that a
     method tried and rejected are left out. `curve` is the name of the curve; `above="best"` shows how far the values lie
     above the lowest of all, `above=number` above that number. The axis is logarithmic unless a value is negative;
-    `scale="linear"` or `"log"` decides otherwise. What is not positive is left out of a logarithmic axis. `path` (.svg,
-    .png) writes the picture.
+    `scale="linear"` or `"log"` decides otherwise. What is not positive is left out of a logarithmic axis. `counts="log"`
+    stretches the first iterations: methods that take ten and ten thousand are seen side by side. `path` (.svg, .png) writes
+    the picture.
 
     Raises SymgradError where there is no history or no value, where one has no such curve, or for another suffix.
 
@@ -38,6 +39,8 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
     place = None if path is None else checked_chart(path)
     if scale not in PLOTTED:
         raise SymgradError(f"plot: scale is {scale!r}; one of {', '.join(PLOTTED)} would do")
+    if counts not in PLOTTED[1:]:
+        raise SymgradError(f"plot: counts is {counts!r}; linear or log would do")
     named = _named(histories)
     if not named:
         raise SymgradError("plot: there is no history; give a list of them, or a dict from names to histories")
@@ -53,7 +56,7 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
     words = f"{curve} of " + ", ".join(
         f"{t.name or 'the history'} from {t.values[0]:.4g} to {t.values[-1]:.4g}" for _, t in tracks)
     head = title or curve.replace("_", " ") + (f" above {base:.6g}" if above is not None and base else "")
-    arguments = (shown, head, " or ".join(counted), logarithmic, words)
+    arguments = (shown, head, " or ".join(counted), (counts == "log", logarithmic), words)
     picture = Chart(tracks_svg(*arguments), words, partial(tracks_svg, *arguments, plain=True))
     if place is not None:
         picture.save(place)

@@ -11,18 +11,19 @@ STEEP = 20  # ratio of the largest to the smallest value above which an axis is 
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to places in [0, 1], with ticks."""
+    """From values to places in [0, 1], with ticks; a logarithmic one by log(`more` + value)."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
     logarithmic: bool = False
+    more: float = 0.0
 
     def place(self, value: float) -> float:
         """Where `value` lies between the ends."""
         if self.logarithmic:
-            low = math.log(self.low)
-            return (math.log(value) - low) / (math.log(self.high) - low)
+            low = math.log(self.more + self.low)
+            return (math.log(self.more + value) - low) / (math.log(self.more + self.high) - low)
         return (value - self.low) / (self.high - self.low)
 
 
@@ -34,6 +35,13 @@ def counting_scale(counts: Sequence[float]) -> Scale:
     step = max(1.0, round_step(last - first, 7))
     ticks = [k * step for k in range(math.ceil(first / step), math.floor(last / step) + 1) if k * step >= first]
     return Scale(first, last, tuple(ticks))
+
+
+def stretched_scale(first: float, last: float) -> Scale:
+    """The axis of counts from 0 or more whose first part is stretched: places are those of log(1 + count)."""
+    tens = [0.0, *(m * 10.0**k for k in range(math.ceil(math.log10(last + 1)) + 1) for m in (1, 2, 5))]
+    inner = [t for t in tens if first <= t <= last]
+    return Scale(first, max(last, first + 1), tuple(inner), True, 1.0)
 
 
 def value_scale(values: Sequence[float], logarithmic: bool | None = None) -> Scale:

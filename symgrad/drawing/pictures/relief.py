@@ -23,7 +23,7 @@ def relief_svg(terrain: Terrain, words: str, view: str = "both", title: str = ""
     """The picture of a terrain as one SVG document; `view` is one of `VIEWS`."""
     flat = LEFT + SIDE + GAP + BARS if view != "surface" else GAP
     width = flat + (WIDTH if view != "contour" else 0.0)
-    rows = legend(terrain.trails, terrain.spots, width - LEFT - GAP)
+    rows = legend(terrain.trails, terrain.spots, width - LEFT - GAP, terrain.where)
     top = 30.0 + ROW * len(rows) + (26 if title else 0)
     moving = moving and not plain and view != "surface" and bool(terrain.trails)
     body = [f'<g transform="translate({coordinate(LEFT)} {coordinate(top)})">', *placed(rows, -26.0)]

@@ -217,6 +217,6 @@ def _edge(view: View, along: Direction, near: np.ndarray, far: np.ndarray, flat:
         parts.append(f'<path class="frame" d="M{coordinate(x)} {coordinate(y)}l{coordinate(5 * away[0])} '
                      f'{coordinate(5 * away[1])}" stroke="{FRAME[0]}"/>')
         parts.append(muted(tick_label(tick, scale), x + 15 * away[0], y + 13 * away[1] + 5))
-    beside = 0.0 if along.latex else text_width(along.name, SMALL) / 2  # a long name stands clear of the ticks
-    middle = ends.mean(axis=0) + (34 + beside * abs(away[0])) * away
-    return [*parts, axis_name(along.name, along.latex, float(middle[0]), float(middle[1]))]
+    half = 0.0 if along.latex else text_width(along.name, SMALL) / 2  # a long name stands clear of the ticks
+    x, y = ends.mean(axis=0) + (34 + half * abs(away[0])) * away
+    return [*parts, axis_name(along.name, along.latex, min(max(x, half), WIDTH - half - 4), y + half * 0.3)]

@@ -70,6 +70,7 @@ class Terrain:
     name: str = ""
     trails: tuple[Trail, ...] = ()
     spots: tuple[Spot, ...] = ()
+    where: str = ""  # said of the kinds of points: of a section they are kinds within it
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Points (x, y) as points of the frame, y downwards."""

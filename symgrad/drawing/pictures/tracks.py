@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgrad.drawing.pictures.axes import Scale, counting_scale, tick_label, value_scale
+from symgrad.drawing.pictures.axes import Scale, counting_scale, stretched_scale, tick_label, value_scale
 from symgrad.drawing.pictures.page import FRAME, GRID, ROW, TITLE, chart_page, coordinate, line_of_text, muted
 from symgrad.drawing.pictures.palette import INK
 from symgrad.drawing.pictures.terrain import Trail
@@ -28,12 +28,18 @@ class Track:
     values: Sequence[float]
 
 
-def tracks_svg(tracks: Sequence[Track], title: str, counted: str, logarithmic: bool, words: str,
+def tracks_svg(tracks: Sequence[Track], title: str, counted: str, logs: tuple[bool, bool], words: str,
                plain: bool = False) -> str:
-    """The curves as one SVG document; `counted` names what is counted. A logarithmic axis shows what is positive."""
+    """The curves as one SVG document; `counted` names what is counted. `logs`: which axes, counts and values, are so?
+
+    A logarithmic axis of values shows what is positive, one of counts is that of log(1 + count).
+    """
+    stretched, logarithmic = logs
     known = [v for t in tracks for v in t.values if math.isfinite(v) and (v > 0 or not logarithmic)]
     counts = [c for t in tracks for c in t.counts]
     x, y = counting_scale((min(counts), max(counts))), value_scale(known, logarithmic)
+    if stretched:
+        x = stretched_scale(min(counts), max(counts))
     rows = legend([Trail(t.name, np.zeros((0, 2))) for t in tracks], (), WIDTH)
     top = 40.0 + ROW * len(rows)
     body = [f'<g transform="translate({coordinate(LEFT)} {coordinate(top)})">',

@@ -6,6 +6,7 @@ after the other, by a style sheet and without a script, all paths by one clock; 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,20 +41,27 @@ def marked(spot: Spot, place: np.ndarray, faint: bool = False) -> str:
 
 def drawn_trails(terrain: Terrain, moving: bool) -> list[str]:
     """The paths within the frame; their beginning is a ring, their end a dot."""
-    clip = f'<clipPath id="sg-frame"><rect width="{SIDE:g}" height="{SIDE:g}"/></clipPath>'
-    parts = [f'<defs>{clip}</defs><g clip-path="url(#sg-frame)">'] if terrain.trails else []
+    side = coordinate(SIDE)
+    parts = [f'<svg width="{side}" height="{side}" viewBox="0 0 {side} {side}">'] if terrain.trails else []  # it clips
+    name = _name(terrain) if moving else ""
     for number, trail in enumerate(terrain.trails):
         places = terrain.at(trail.points)
-        parts.append(f'<g class="trail"><title>{clean(trail.name)}</title>{_trail(number, places, moving)}</g>')
-    return [*parts, "</g>"] if terrain.trails else []
+        parts.append(f'<g class="trail"><title>{clean(trail.name)}</title>{_trail(number, places, name)}</g>')
+    return [*parts, "</svg>"] if terrain.trails else []
 
 
-def _trail(number: int, places: np.ndarray, moving: bool) -> str:
+def _name(terrain: Terrain) -> str:
+    """What tells the moving paths of one picture from those of others on a page."""
+    return "m" + hashlib.blake2b(b"".join(t.points.tobytes() for t in terrain.trails), digest_size=4).hexdigest()
+
+
+def _trail(number: int, places: np.ndarray, moving: str) -> str:
+    """A path; `moving` is the name of its motion, if it moves."""
     colour = TRAILS[number % len(TRAILS)]
     runs = [fewer(thinned(run)) for run in known_runs(np.clip(places, -20 * SIDE, 21 * SIDE))]
     parts = []
     path = "".join(outline(FINE * run, closed=False) for run in runs)
-    scale, move = f'transform="scale({1 / FINE:g})"', f' class="path{number}" pathLength="1"' if moving else ""
+    scale, move = f'transform="scale({1 / FINE:g})"', f' class="{moving}-path{number}" pathLength="1"' if moving else ""
     for wide, paint in ((46, f'stroke="{RIM}" stroke-opacity=".8"'), (22, f'stroke="{colour}"')):
         parts.append(f'<path{move} {scale} d="{path}" fill="none" {paint} stroke-width="{wide}" stroke-linejoin="round" '
                      'stroke-linecap="round"/>' if path else "")
@@ -64,7 +72,7 @@ def _trail(number: int, places: np.ndarray, moving: bool) -> str:
         x, y = map(coordinate, runs[0][0])
         parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{RIM}" stroke="{colour}" stroke-width="2"/>')
         x, y = map(coordinate, runs[-1][-1])
-        where = f'class="dot{number}"' if moving and len(runs) == 1 else f'cx="{x}" cy="{y}"'
+        where = f'class="{moving}-dot{number}"' if moving and len(runs) == 1 else f'cx="{x}" cy="{y}"'
         parts.append(f'<circle {where} r="3.6" fill="{colour}" stroke="{RIM}" stroke-width="1.2"/>')
     return "".join(parts)
 
@@ -96,7 +104,7 @@ def fewer(places: np.ndarray) -> np.ndarray:
 
 def motion(terrain: Terrain) -> str:
     """The style sheet of moving paths."""
-    rules = []
+    rules, name = [], _name(terrain)
     most = max((len(trail.points) for trail in terrain.trails), default=1)
     for number, trail in enumerate(terrain.trails):
         places = terrain.at(trail.points)
@@ -110,19 +118,20 @@ def motion(terrain: Terrain) -> str:
         line = "".join(f"{100 * times[i]:.4g}%{{stroke-dashoffset:{1 - done[i]:.4f}}}" for i in few)
         dot = "".join(f"{100 * times[i]:.4g}%{{offset-distance:{100 * done[i]:.2f}%}}" for i in few)
         way = "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in fewer(thinned(whole[0])))
-        rules.append(f"@keyframes path{number}{{{line}to{{stroke-dashoffset:0}}}}@keyframes dot{number}"
-                     f"{{{dot}to{{offset-distance:100%}}}}.dot{number}{{offset-path:path('M{way}');offset-distance:100%}}")
+        a, b = f"{name}-path{number}", f"{name}-dot{number}"
+        rules.append(f"@keyframes {a}{{{line}to{{stroke-dashoffset:0}}}}@keyframes {b}{{{dot}to{{offset-distance:100%}}}}"
+                     f".{b}{{offset-path:path('M{way}');offset-distance:100%}}")
         rules.append("@media (prefers-reduced-motion:no-preference){"
-                     f".path{number}{{stroke-dasharray:1;animation:path{number} {SECONDS:g}s linear infinite}}"
-                     f".dot{number}{{animation:dot{number} {SECONDS:g}s linear infinite}}}}")
+                     f".{a}{{stroke-dasharray:1;animation:{a} {SECONDS:g}s linear infinite}}"
+                     f".{b}{{animation:{b} {SECONDS:g}s linear infinite}}}}")
     return "".join(rules)
 
 
-def legend(trails: Sequence[Trail], spots: Sequence[Spot], wide: float) -> list[list[str]]:
+def legend(trails: Sequence[Trail], spots: Sequence[Spot], wide: float, where: str = "") -> list[list[str]]:
     """The rows of the legend, each on its base line y = 0: the paths by name, the kinds of points with their number."""
     counts = {kind: sum(spot.kind == kind for spot in spots) for kind in SHAPES}
     names = [t.name for t in trails if t.name] + [
-        f"{n} {PLURALS[kind]}" if n > 1 else kind for kind, n in counts.items() if n]
+        (f"{n} {PLURALS[kind]}" if n > 1 else kind) + where for kind, n in counts.items() if n]
     signs = [f'<path d="M0-4h18" stroke="{TRAILS[i % len(TRAILS)]}" stroke-width="2.5" stroke-linecap="round"/>'
              for i, t in enumerate(trails) if t.name]
     signs += [f'<g transform="translate(9 -4)">{SHAPES[kind]}</g>' for kind, n in counts.items() if n]
