@@ -1,174 +1,220 @@
 """Least squares: steps from the exact Jacobian of the residuals.
 
-Gauss and Newton solve the linearised problem at each point and go along its solution; Levenberg and Marquardt bound the
-step instead (Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978): least `|r + J d|` among steps with
-`|D d| <= Δ`, where D has the largest norms of J's columns so far, so that no scale of a parameter matters, and Δ grows
-and shrinks with what a step gained of what was predicted. One QR and one small SVD for each Jacobian give all steps;
-where J has no full rank, they give the shortest.
+Gauss and Newton solve the linearised problem at each point and go along its solution as far as the loss falls. Levenberg
+and Marquardt bound the step instead (Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978): least
+`|r + J d|` among steps with `|D d| <= Δ`, where D has the largest norms of J's columns so far, and Δ grows and shrinks with
+what a step gained of what was predicted. Neither depends on the scale of a parameter. One QR and one small SVD for each
+Jacobian give all steps; where J has no full rank, they give the shortest.
 
-A second derivative along the step bends it (Transtrum and Sethna, Improvements to the Levenberg-Marquardt algorithm, 2012).
+Two things are not in that paper. A parameter that the residuals hardly see at the start has a small column there, and
+would be thrown far away: D is at least so large that one may change a few times its own size. And at the end, where a gain
+is less than the rounding of the loss, a step counts that turns the residuals further from what can be changed of them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from symgrad.descent.iterate import Course, Ending, Iterate
+from symgrad.descent.lines import ARMIJO, shorter
 from symgrad.descent.objective import Objective
 from symgrad.graphs.errors import DataError
 
-ANGLE = 1e-10  # cosine of the angle between the residuals and the directions in which they can move
-STEP = 1e-13  # relative to the parameters: nothing is left to gain
-RANK = 1e-14  # of a singular value, relative to the largest
-NOISE = 2e-15
-PROBE = 0.1  # part of the step along which the second derivative is taken
-BENT = 0.75  # largest correction by curvature, relative to the step
+RANK = 1e-14  # of a singular value, relative to the largest: below it there is none
+NOISE = 2e-15  # relative rounding of |r|², and of what the linear part of the model adds to it
+SEEN = 0.7  # at the start: of a parameter's part in the model, relative to the largest
+STILL = 1e-13  # a radius relative to the parameters: no shorter step changes them
+CLOSE = 1e-5  # an angle at which the end is a minimum, if no step gains
+HALVINGS = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linear:
-    """The linearised problem at a point: residuals r, and J D^-1 = Q U diag(s) V' with c = U' Q' r."""
+class Linearised:
+    """A least squares problem at a point: residuals r and J D^-1 = U diag(s) V', with c = U' r."""
 
     r: np.ndarray
     j: np.ndarray
     d: np.ndarray
-    u: np.ndarray
     s: np.ndarray
     v: np.ndarray
     c: np.ndarray
 
     @property
-    def gradient(self) -> np.ndarray:
-        """Of |r|²."""
-        return np.asarray(2 * (self.j.T @ self.r))
+    def slope(self) -> float:
+        """The norm of the gradient of |r|²."""
+        return float(np.linalg.norm(2 * (self.j.T @ self.r)))
 
     @property
     def angle(self) -> float:
         """The cosine of the angle between r and what J can change of it: 0 at a stationary point."""
         size = float(np.linalg.norm(self.r))
-        kept = self.s > RANK * self.s.max(initial=0.0)
-        return float(np.linalg.norm(self.c[kept])) / size if size else 0.0
+        return float(np.linalg.norm(self.c[self.kept])) / size if size else 0.0
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which singular values are not zero."""
+        return self.s > RANK * self.s.max(initial=0.0)
+
+    def free(self) -> np.ndarray:
+        """The shortest step to the least |r + J d|, scaled by D and turned by V."""
+        kept = self.kept
+        return np.where(kept, self.c, 0.0) / np.where(kept, self.s, 1.0)
 
     def step(self, radius: float) -> tuple[np.ndarray, float]:
-        """The step within |D d| <= radius that is best, and its λ."""
-        s, c = self.s, self.c
-        kept = s > RANK * s.max(initial=0.0)
-        free = np.where(kept, c, 0) / np.where(kept, s, 1)
-        if np.linalg.norm(free) <= radius:
-            return -(self.v @ free) / self.d, 0.0
-        low, high = 0.0, float(np.linalg.norm(s * c)) / radius
-        by = max(1e-3 * high, float(s.min()) * float(s.max()) / 1e3)
-        for _ in range(60):
-            y = s * c / (s**2 + by)
-            size = float(np.linalg.norm(y))
-            if abs(size - radius) <= 0.01 * radius:
-                break
-            low, high = (by, high) if size > radius else (low, by)
-            slope = -float(np.sum(y**2 / (s**2 + by))) / size
-            by -= (size / radius) * (size - radius) / slope
-            if not low < by < high:
-                by = max(1e-3 * high, (low * high) ** 0.5)
-        return -(self.v @ (s * c / (s**2 + by))) / self.d, by
-
-    def along(self, target: np.ndarray, by: float) -> np.ndarray:
-        """The step for other residuals, with the same λ."""
-        c = self.u.T @ target
-        return np.asarray(-(self.v @ (self.s * c / (self.s**2 + max(by, (RANK * self.s.max(initial=0.0)) ** 2)))) / self.d)
+        """The best step within |D d| <= radius, and by how much |r|² would fall."""
+        s, c, y = self.s, self.c, self.free()
+        if np.linalg.norm(y) > radius:
+            low, high = 0.0, float(np.linalg.norm(s * c)) / radius  # λ, so that |y| is the radius
+            by = 1e-3 * high
+            for _ in range(60):
+                y = s * c / (s**2 + by)
+                size = float(np.linalg.norm(y))
+                if abs(size - radius) <= 0.01 * radius:
+                    break
+                low, high = (by, high) if size > radius else (low, by)
+                by += (size / radius) * (size - radius) * size / float(np.sum(y**2 / (s**2 + by)))
+                if not low < by < high:
+                    by = max(1e-3 * high, math.sqrt(low * high))
+        fall = float(np.sum(s * y * (2 * c - s * y)))
+        return -(self.v @ y) / self.d, fall
 
 
-def linearised(f: Objective, x: np.ndarray, d: np.ndarray | None) -> Linear | None:
-    """The problem at `x` with scales at least `d`; None where it has no finite value there."""
+def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None) -> Linearised | None:
+    """The problem at `x`, with scales at least those of `least`; None where it has no finite value."""
     try:
         r, j = f.jacobian(x)
     except DataError:
         return None
     if not (np.isfinite(r).all() and np.isfinite(j).all()):
         return None
-    norms = np.linalg.norm(j, axis=0)
-    import os
-    dm=float(os.environ.get('DM','1'))
-    d = norms if d is None else np.maximum(dm*d, norms)
-    scale = np.where(d > 0, d, 1.0)
-    q, upper = np.linalg.qr(j / scale)
-    u, s, vt = np.linalg.svd(upper)
-    u = q @ u
-    return Linear(r, j, scale, u, s, vt.T, u.T @ r)
+    d = np.linalg.norm(j, axis=0)
+    if least is not None:
+        d = np.maximum(d, least)
+    return scaled_by(r, j, np.where(d > 0, d, 1.0))
 
 
-def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float | None = None) -> Course:
+def scaled_by(r: np.ndarray, j: np.ndarray, d: np.ndarray) -> Linearised:
+    """A problem with the scales `d` of its variables."""
+    q, upper = np.linalg.qr(j / d)
+    u, s, vt = np.linalg.svd(upper, full_matrices=False)
+    return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r))
+
+
+def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
     """Least squares by bounded steps; the accepted losses never rise.
 
-    Ends where the cosine between the residuals and what can be changed of them is at most `tol`, or no step gains.
+    Ends where the cosine of the angle between the residuals and what the variables can change of them is at most `tol`, or
+    no step gains anything. `f` must have residuals.
+
+    >>> import symgrad as sg
+    >>> p = sg.parameter("p", 2)
+    >>> rosenbrock = [1 - p[0], 10 * (p[1] - p[0] ** 2)]
+    >>> f = Objective(sum(r**2 for r in rosenbrock), [p], {}, {}, rosenbrock)
+    >>> *course, last = levenberg_marquardt(f, np.array([-1.2, 1.0]))
+    >>> last.x
+    array([1., 1.])
     """
-    angle = ANGLE if tol is None else tol
-    import os
     at = linearised(f, x, None)
-    fl=float(os.environ.get('FL','0'))
-    if fl:
-        w=at.d*np.abs(x); flo=np.where(w<fl*w.max(),fl*w.max()/np.where(x!=0,np.abs(x),1),0)*(x!=0)
-        at=linearised(f,x,np.maximum(at.d,flo))
     if at is None:
-        return Ending(False, "the residuals or their Jacobian have no finite value at the start")
+        raise DataError(UNDEFINED)
     offset = offset_of(f, x, at.r)
+    seen = SEEN * float((at.d * np.abs(x)).max(initial=0.0))
+    at = scaled_by(at.r, at.j, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)))
     size = float(at.r @ at.r)
-    yield Iterate(x, size + offset, float(np.linalg.norm(at.gradient)), 0.0)
-    import os
-    lin=[k for k,q in enumerate(f.variables) if q.name in os.environ.get("LIN","").split()]
-    if lin:
-        dl,*_=np.linalg.lstsq(at.j[:,lin]/at.d[lin],-at.r,rcond=1e-10)
-        x=x.copy(); x[lin]+=dl/at.d[lin]; at=linearised(f,x,None); size=float(at.r@at.r)
-        yield Iterate(x, size + offset, float(np.linalg.norm(at.gradient)), 0.0)
-    radius = float(os.environ.get("RAD","1"))*(float(np.linalg.norm(at.d * x)) or 1.0)
+    yield Iterate(x, size + offset, at.slope, 0.0)
+    radius = float(np.linalg.norm(at.d * x)) or 1.0
     factor = 2.0
-    while True:
-        if at.angle <= angle:
-            return Ending(True, f"the residuals are orthogonal to what the parameters can change: cosine {at.angle:.1e}")
-        step, by = at.step(radius)
-        reach = float(np.linalg.norm(at.d * step))
-        predicted = float(at.r @ at.r - np.sum((at.r + at.j @ step) ** 2)) + 2 * by * reach**2
-        if os.environ.get('BEND','0')=='1': step = _bent(f, x, at, step, by)
+    while at.angle > tol:
+        step, predicted = at.step(radius)
+        reach, length = float(np.linalg.norm(at.d * step)), float(np.linalg.norm(step))
         trial = x + step
-        if not (trial != x).any():
-            return Ending(True, "no step changes the parameters: their rounding is reached")
         r = f.residual(trial)
-        finite = r.shape == at.r.shape and bool(np.isfinite(r).all())
-        gain = float((at.r - r) @ (at.r + r)) if finite else -np.inf  # |r|² less |r'|², to more digits than either
-        noise = NOISE * (size + size**0.5 * float(np.linalg.norm(at.d * x)))
-        new = linearised(f, trial, at.d) if gain > -noise else None
+        gain = gained(at.r, r)
+        noise = NOISE * (size + math.sqrt(size) * float(np.linalg.norm(at.d * x)))
+        new = linearised(f, trial, at.d) if gain > -noise and (trial != x).any() else None
         if new is not None and gain <= noise and new.angle > 0.9 * at.angle:
             new = None
-        length = float(np.linalg.norm(step))
         if new is None:
-            yield Iterate(trial, float(r @ r) + offset, float("nan"), length, False)
+            yield Iterate(trial, size - gain + offset, math.nan, length, False)
             radius = min(radius, reach) / factor
             factor *= 2
-            if radius <= STEP * float(np.linalg.norm(at.d * x)):
-                return Ending(True, "no step gains any more: the rounding of the loss is reached")
+            if not radius > STILL * float(np.linalg.norm(at.d * x)):
+                return at_rest(at.angle, predicted, noise)
             continue
-        x, at, size, gained = trial, new, min(size, float(r @ r)), gain / predicted if predicted > 0 else 0.0
-        yield Iterate(x, size + offset, float(np.linalg.norm(at.gradient)), length)
+        x, at, size = trial, new, min(size, float(new.r @ new.r))
+        yield Iterate(x, size + offset, at.slope, length)
         factor = 2.0
-        if gained < 0.25:
+        if gain < 0.25 * predicted:
             radius = min(radius, reach) / 2
-        elif gained > 0.75:
+        elif gain > 0.75 * predicted:
             radius = max(radius, 2 * reach)
+    return orthogonal(at)
 
 
-def _bent(f: Objective, x: np.ndarray, at: Linear, step: np.ndarray, by: float) -> np.ndarray:
-    """The step with half the acceleration along it, where that is small."""
-    r = f.residual(x + PROBE * step)
-    if r.shape != at.r.shape or not np.isfinite(r).all():
-        return step
-    second = 2 / PROBE * ((r - at.r) / PROBE - at.j @ step)
-    bend = at.along(second, by)
-    if 2 * np.linalg.norm(at.d * bend) > BENT * np.linalg.norm(at.d * step):
-        return step
-    return step + bend / 2
+def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
+    """Least squares by the steps of Gauss and Newton, each halved until the loss falls enough; it never rises.
+
+    Ends as `levenberg_marquardt` does.
+    """
+    at = linearised(f, x, None)
+    if at is None:
+        raise DataError(UNDEFINED)
+    offset, size = offset_of(f, x, at.r), float(at.r @ at.r)
+    yield Iterate(x, size + offset, at.slope, 0.0)
+    while at.angle > tol:
+        way, predicted = at.step(math.inf)
+        noise = NOISE * (size + math.sqrt(size) * float(np.linalg.norm(at.d * x)))
+        far, length, slope = 1.0, float(np.linalg.norm(way)), -2 * predicted
+        for _ in range(HALVINGS):
+            trial = x + far * way
+            r = f.residual(trial)
+            gain = gained(at.r, r)
+            enough = gain > -ARMIJO * far * slope or -noise < gain and predicted <= noise
+            new = linearised(f, trial, None) if enough else None
+            if new is not None and (gain > noise or new.angle <= 0.9 * at.angle):
+                break
+            yield Iterate(trial, size - gain + offset, math.nan, far * length, False)
+            far = shorter(far, size, slope, size - gain)
+            if far * length <= STILL * float(np.linalg.norm(x)):
+                return at_rest(at.angle, predicted, noise)
+        else:
+            return at_rest(at.angle, predicted, noise)
+        x, at, size = trial, new, min(size, float(new.r @ new.r))
+        yield Iterate(x, size + offset, at.slope, far * length)
+    return orthogonal(at)
+
+
+# shared -----------------------------------------------------------------------------------------------
+
+UNDEFINED = "the residuals or their Jacobian have no finite value at the start"
+
+
+def gained(before: np.ndarray, after: np.ndarray) -> float:
+    """|before|² - |after|², to more digits than either has; minus infinity where `after` is not finite."""
+    if before.shape != after.shape or not np.isfinite(after).all():
+        return -math.inf
+    with np.errstate(over="ignore"):
+        found = float((before - after) @ (before + after))
+    return found if not math.isnan(found) else -math.inf
 
 
 def offset_of(f: Objective, x: np.ndarray, r: np.ndarray) -> float:
     """What the loss is more than |r|²: 0 where that is a matter of rounding."""
     value, size = f.value(x), float(r @ r)
     return 0.0 if abs(value - size) <= 1e-9 * max(abs(value), size) else value - size
+
+
+def orthogonal(at: Linearised) -> Ending:
+    """The end at a stationary point."""
+    return Ending(True, f"the residuals are orthogonal to what the variables can change: the cosine is {at.angle:.1g}")
+
+
+def at_rest(angle: float, predicted: float, noise: float) -> Ending:
+    """The end where no step gains."""
+    if angle <= CLOSE or predicted <= 10 * noise:
+        return Ending(True, "the sum of squares cannot fall further in double precision")
+    return Ending(False, f"no step makes the sum of squares smaller, though the slope promises it (cosine {angle:.1g}): "
+                         "it may have a corner or a jump here")
