@@ -142,7 +142,7 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Cour
             radius = min(radius, reach) / factor
             factor *= 2
             if not radius > STILL * float(np.linalg.norm(at.d * x)):
-                return at_rest(at.angle, predicted, noise)
+                return at_rest(at, noise)
             continue
         x, at, size = trial, new, min(size, float(new.r @ new.r))
         yield Iterate(x, size + offset, at.slope, length)
@@ -179,9 +179,9 @@ def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
             yield Iterate(trial, size - gain + offset, math.nan, far * length, False)
             far = shorter(far, size, slope, size - gain)
             if far * length <= STILL * float(np.linalg.norm(x)):
-                return at_rest(at.angle, predicted, noise)
+                return at_rest(at, noise)
         else:
-            return at_rest(at.angle, predicted, noise)
+            return at_rest(at, noise)
         x, at, size = trial, new, min(size, float(new.r @ new.r))
         yield Iterate(x, size + offset, at.slope, far * length)
     return orthogonal(at)
@@ -212,9 +212,9 @@ def orthogonal(at: Linearised) -> Ending:
     return Ending(True, f"the residuals are orthogonal to what the variables can change: the cosine is {at.angle:.1g}")
 
 
-def at_rest(angle: float, predicted: float, noise: float) -> Ending:
+def at_rest(at: Linearised, noise: float) -> Ending:
     """The end where no step gains."""
-    if angle <= CLOSE or predicted <= 10 * noise:
+    if at.angle <= CLOSE or at.angle**2 * float(at.r @ at.r) <= 10 * noise:
         return Ending(True, "the sum of squares cannot fall further in double precision")
-    return Ending(False, f"no step makes the sum of squares smaller, though the slope promises it (cosine {angle:.1g}): "
+    return Ending(False, f"no step makes the sum of squares smaller, though the slope promises it (cosine {at.angle:.1g}): "
                          "it may have a corner or a jump here")

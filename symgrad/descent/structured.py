@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from symgrad.calculus.derivatives import gradient, hessian
+from symgrad.calculus.derivatives import hessian
 from symgrad.calculus.structures import structure
 from symgrad.descent.objective import Objective
 from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.language.tensor import Tensor
+from symgrad.graphs.node import REAL, Symbol
+from symgrad.language.tensor import Tensor, wrap
 
 DIRECT = ("diagonal", "block_diagonal", "kronecker", "diagonal_plus_low_rank")
 SMALLEST = 12  # variables: a dense system of fewer is solved in no time
@@ -35,26 +37,26 @@ def structured_solver(f: Objective) -> Callable[[np.ndarray, np.ndarray], np.nda
     if f.size < SMALLEST or any(x.over is not None for x in f.variables):
         return None
     try:
-        steps = structured_steps(f.loss, f.variables)
+        slopes = [wrap(input_node(Symbol("data", f"{x.name} slope"), x.node.shape, REAL), None) for x in f.variables]
+        steps = structured_steps(f.loss, f.variables, slopes)
     except SymgradError:
         return None
     if steps is None:
         return None
-    run = f.compiled(steps)
+    run = f.compiled(steps, slopes)
 
     def step(x: np.ndarray, g: np.ndarray) -> np.ndarray:
         try:
-            return -f.joined(run(*f.pieces(x)))
+            return -f.joined(run(*f.pieces(x), *f.pieces(g)))
         except DataError:  # singular here
             return -g
 
     return step
 
 
-def structured_steps(loss: Tensor, variables: Sequence[Tensor]) -> list[Tensor] | None:
+def structured_steps(loss: Tensor, variables: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor] | None:
     """H⁻¹ g as tensors, one for each variable; None where the Hessian has no structure that is solved directly."""
     blocks = hessian(loss, list(variables))
-    slopes = gradient(loss, list(variables))
     found = []
     for i, (row, g) in enumerate(zip(blocks, slopes, strict=True)):
         for j, block in enumerate(row):

@@ -12,8 +12,9 @@ from typing import Any
 from symgrad.descent.iterate import Course
 from symgrad.graphs.errors import NoClosedForm, SymgradError
 from symgrad.minimisers.closed import zero_course, zero_of
-from symgrad.minimisers.methods import METHODS
+from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem
+from symgrad.minimisers.regression import fits
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
 STARTS = 5  # where nothing says that the first minimum is the least one
@@ -33,7 +34,7 @@ class Choice:
 
 def chosen(problem: Problem) -> Choice:
     """The method that fits the formula."""
-    return _closed(problem) or Choice("l-bfgs", OTHERWISE, starts=STARTS)
+    return _closed(problem) or _squares(problem) or Choice("l-bfgs", OTHERWISE, starts=STARTS)
 
 
 def _closed(problem: Problem) -> Choice | None:
@@ -47,6 +48,16 @@ def _closed(problem: Problem) -> Choice | None:
     if zero.fault:
         raise SymgradError(f"minimize: {zero.fault}")
     return Choice("closed_form", "the gradient has one zero, in closed form", zero_course(problem, zero))
+
+
+def _squares(problem: Problem) -> Choice | None:
+    """Levenberg-Marquardt for a sum of squares."""
+    if refused("levenberg_marquardt", problem):
+        return None
+    shown = fits(problem)
+    if shown is None:
+        return None
+    return Choice("levenberg_marquardt", f"the loss is a sum of squares, {shown}", starts=STARTS)
 
 
 def asked(name: str) -> Choice:

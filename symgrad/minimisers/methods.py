@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from symgrad.descent.conjugate import newton_cg
 from symgrad.descent.gradient import gradient_descent
 from symgrad.descent.iterate import Course
 from symgrad.descent.newton import newton
 from symgrad.descent.quasi import lbfgs
+from symgrad.descent.structured import structured_solver
 from symgrad.minimisers.closed import closed_form
 from symgrad.minimisers.problem import Problem
+from symgrad.minimisers.regression import gauss_newton_course, marquardt_course
 from symgrad.minimising.degrees import ray_degree
 
 BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
@@ -34,7 +37,7 @@ class Method:
 
 def _newton(problem: Problem) -> Course:
     return newton(problem.objective, problem.x0, problem.tolerance(1e-10),
-                  ray_degree(problem.loss, list(problem.variables.values())))
+                  ray_degree(problem.loss, list(problem.variables.values())), structured_solver(problem.objective))
 
 
 METHODS: Mapping[str, Method] = MappingProxyType({
@@ -43,6 +46,10 @@ METHODS: Mapping[str, Method] = MappingProxyType({
                        "gradient descent, each step as long as the loss falls enough"),
     "newton": Method(_newton,
                      "Newton's method with the derived Hessian and a line search"),
+    "newton_cg": Method(lambda p: newton_cg(p.objective, p.x0, p.tolerance(1e-10)),
+                        "Newton's method by conjugate gradients, with derived products with the Hessian"),
+    "gauss_newton": Method(gauss_newton_course, "Gauss-Newton with the derived Jacobian and a line search"),
+    "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian"),
     "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
                      "L-BFGS, which guesses the curvature from gradients"),
 })

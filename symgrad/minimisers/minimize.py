@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from symgrad.minimisers.choice import Choice, asked, chosen
 from symgrad.minimisers.course import Driven, drive
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem, posed
+from symgrad.minimisers.regression import standard_errors
 from symgrad.minimisers.result import Minimum
 from symgrad.minimisers.starts import other_starts
 
@@ -32,11 +34,11 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")
     >>> X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
-    >>> found = sg.minimize(sg.sum((X @ w - y) ** 2), w, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 5]})
+    >>> found = sg.minimize(sg.sum((X @ w - y) ** 2), w, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 6]})
     >>> print(found)
-    loss 0, converged: the gradient is zero there, by its formula
+    loss 0.1666666667, converged: the gradient is zero there, by its formula
     closed_form: the gradient has one zero, in closed form: w = (Xᵀ X)⁻¹ Xᵀ y
-      w = [1., 2.]
+      w = [0.833333, 2.5     ] ± [0.373, 0.289]
     """
     if method != "auto" and method not in METHODS:
         raise SymgradError(f"minimize: there is no method {method!r}; there are auto, {', '.join(METHODS)}")
@@ -69,5 +71,5 @@ def _result(problem: Problem, choice: Choice, done: Driven) -> Minimum:
     found = dict(done.ending.found)
     reason = f"{choice.reason}: {found['formula']}" if "formula" in found else found.get("reason", choice.reason)
     return Minimum(problem.named(done.x), done.loss, done.ending.success, done.ending.message, choice.name, reason,
-                   done.history, problem.objective.evaluations, found.get("standard_errors"), found.get("multipliers"),
-                   choice.certificate)
+                   done.history, problem.objective.evaluations, partial(standard_errors, problem, done.x),
+                   found.get("multipliers"), choice.certificate)

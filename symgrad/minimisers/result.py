@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,14 @@ class Minimum:
     reason: str
     history: Steps = field(repr=False)
     evaluations: int
-    standard_errors: Mapping[str, np.ndarray] | None = None
+    errors: Callable[[], Mapping[str, np.ndarray] | None] | None = field(default=None, repr=False)
     multipliers: list[np.ndarray] | None = None
     certificate: Any = None
+
+    @cached_property
+    def standard_errors(self) -> Mapping[str, np.ndarray] | None:
+        """sqrt(diag(inv(J'J)) RSS/(n - p)) of what was fitted by least squares, by name; computed when asked for."""
+        return None if self.errors is None else self.errors()
 
     def __str__(self) -> str:
         ended = "converged" if self.success else "not converged"

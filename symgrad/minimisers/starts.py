@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ ROUND = 0.1  # the deviation of a second start from the first, relative to what 
 @cache
 def _draws() -> dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]]:
     """The initialisers that a program contains, by name, in double precision."""
-    scope: dict[str, Any] = {"np": np, "DTYPE": np.float64}
+    scope: dict[str, Any] = {"np": np, "math": math, "DTYPE": np.float64}
     for text in INITIALS.values():
         exec(text, scope)  # our own text, the one that programs run
     return {name: scope[name] for name in INITIALS}

@@ -130,8 +130,8 @@ def test_a_singular_system_is_solved_by_another_method():
 
 
 def test_a_result_reads_well():
-    r = sg.minimize(QUADRATIC, W, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 5]})
-    assert str(r).splitlines() == ["loss 0, converged: the gradient is zero there, by its formula",
+    r = sg.minimize(QUADRATIC, W, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 6]})
+    assert str(r).splitlines() == ["loss 0.1666666667, converged: the gradient is zero there, by its formula",
                                    "closed_form: the gradient has one zero, in closed form: w = (Xᵀ X)⁻¹ Xᵀ y",
-                                   "  w = [1., 2.]"]
-    assert repr(r) == "<Minimum 0 by closed_form, 2 evaluations>"
+                                   "  w = [0.833333, 2.5     ] ± [0.373, 0.289]"]
+    assert repr(r) == "<Minimum 0.166667 by closed_form, 2 evaluations>"

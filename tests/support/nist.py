@@ -37,26 +37,26 @@ def digits(found, certified):
 
 def problems():
     """All problems by name."""
-    found = {}
     text = (Path(__file__).parent / "nist.txt").read_text(encoding="utf-8")
-    for block in "\n".join(line for line in text.splitlines() if not line.startswith("#")).split("\n@")[0].split("\n\n"):
-        for name, problem in _read(block):
-            found[name] = problem
-    return found
+    found, columns = {}, {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        if not line.startswith(" "):
+            head, _, model = line.partition(" ~ ")
+            columns = {}
+            found[head.split()[0]] = (head.split(), model, columns)
+            continue
+        words = line.split()
+        if not line.startswith("    "):  # else the numbers of a column go on
+            column = columns[words.pop(0)] = []
+        column.extend(map(float, words))
+    return {name: _problem(*parts) for name, parts in found.items()}
 
 
-def _read(block):
-    lines = block.splitlines()
-    heads = [i for i, line in enumerate(lines) if line and not line.startswith(" ")] + [len(lines)]
-    for start, end in zip(heads, heads[1:], strict=False):
-        (name, level, rss, response), model = lines[start].partition(" ~ ")[0].split(), lines[start].partition(" ~ ")[2]
-        columns = {}
-        for line in lines[start + 1:end]:
-            if not line.startswith("    "):
-                key = line.split()[0]
-                columns[key] = []
-            columns[key] += map(float, line.split()[line[:4].strip() != "" :])
-        rows = {key: values for key, values in columns.items() if key.startswith("b")}
-        first, second, certified, deviations = ({key: row[i] for key, row in rows.items()} for i in range(4))
-        data = {key: np.array(values) for key, values in columns.items() if key not in rows}
-        yield name, Problem(name, level, float(rss), response, model, (first, second), certified, deviations, data)
+def _problem(head, model, columns):
+    name, level, rss, response = head
+    rows = {key: values for key, values in columns.items() if key.startswith("b")}
+    first, second, certified, deviations = ({key: row[i] for key, row in rows.items()} for i in range(4))
+    data = {key: np.array(values) for key, values in columns.items() if key not in rows}
+    return Problem(name, level, float(rss), response, model, (first, second), certified, deviations, data)
