@@ -90,8 +90,10 @@ class Recent:
         return found
 
 
-def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY) -> Course:
+def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY, lr: float = 1.0) -> Course:
     """L-BFGS with a line search, until the gradient is `tol` times the largest seen (see `Calm`), or rounding ends it.
+
+    Searches begin at the part `lr` of a step.
 
     >>> import symgrad as sg
     >>> p = sg.parameter("p", 2)
@@ -112,7 +114,7 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY)
         if not slope < 0:  # rounding has spoiled the guess
             guess, fresh = _guess(f.size, memory), True
             way, slope = -g, -norm * norm
-        spot = yield from wolfe(f, Spot(0.0, x, loss, g, slope), way, reach / norm if fresh else 1.0)
+        spot = yield from wolfe(f, Spot(0.0, x, loss, g, slope), way, lr * (reach / norm if fresh else 1.0))
         if spot is None:
             if fresh:
                 return calm.exhausted(x, norm, loss)

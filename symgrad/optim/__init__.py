@@ -20,5 +20,10 @@ from symgrad.optim.schedules import ReduceOnPlateau as ReduceOnPlateau
 from symgrad.optim.schedules import StepLR as StepLR
 from symgrad.optim.schedules import Warmup as Warmup
 from symgrad.optim.schedules import schedule as schedule
+from symgrad.optim.second_order import LBFGS as LBFGS
+from symgrad.optim.second_order import Descent as Descent
+from symgrad.optim.second_order import GaussNewton as GaussNewton
+from symgrad.optim.second_order import LevenbergMarquardt as LevenbergMarquardt
+from symgrad.optim.second_order import Newton as Newton
 from symgrad.optim.stopping import EarlyStopping as EarlyStopping
 from symgrad.optim.updates import Optimizer as Optimizer

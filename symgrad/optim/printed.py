@@ -15,6 +15,16 @@ from symgrad.optim.scalars import latex, line
 
 
 @dataclass(frozen=True)
+class Spelled:
+    """An equation in matrices as it is shown: left and right in Unicode, and in LaTeX."""
+
+    left: str
+    right: str
+    left_latex: str
+    right_latex: str
+
+
+@dataclass(frozen=True)
 class Formulas(Shown):
     """The equations of an optimiser, for people: `str` is Unicode, `.latex()` an aligned block.
 
@@ -28,9 +38,11 @@ class Formulas(Shown):
     equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
     values: Mapping[str, Any]
     about: str = ""
+    spelled: tuple[Spelled, ...] = ()
 
     def __str__(self) -> str:
         shown = [(line(left), line(right)) for left, right in self.equations]
+        shown += [(each.left, each.right) for each in self.spelled]
         rows = [self.name + (f": {self.about}" if self.about else "")]
         wide = {left: sum(not combining(c) for c in left) for left, _ in shown}
         width = max(wide.values())
@@ -45,8 +57,14 @@ class Formulas(Shown):
         """The equations in LaTeX, one per line, aligned at the arrows."""
         return for_tex(self._notation())
 
+    def latex_rows(self, arrow: str = r"\leftarrow") -> list[str]:
+        """The equations in LaTeX one by one, with any letters."""
+        pairs = [(latex(left), latex(right)) for left, right in self.equations]
+        pairs += [(each.left_latex, each.right_latex) for each in self.spelled]
+        return [f"{left} {arrow} {right}" for left, right in pairs]
+
     def _notation(self) -> str:
-        rows = [rf"{latex(left)} &\leftarrow {latex(right)}" for left, right in self.equations]
+        rows = self.latex_rows(r"&\leftarrow")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 

@@ -39,11 +39,11 @@ FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = {
 }
 # How symbols of update rules are shown where SymPy's own rule (beta1 is β₁, vhat is v̂) says something else.
 SHOWN = {"lr": "η", "eps": "ε", "momentum": "μ", "weight_decay": "λ", "lr_decay": "γ", "step_size": "s",
-         "T_max": "T", "total_iters": "n", "start_factor": "ρ", "max_norm": "c"}
+         "T_max": "T", "total_iters": "n", "start_factor": "ρ", "max_norm": "c", "history_size": "m"}
 SHOWN_LATEX = {"lr": r"\eta", "epoch": r"\mathrm{epoch}", "eps": r"\varepsilon", "momentum": r"\mu",
                "weight_decay": r"\lambda",
                "lr_decay": r"\gamma", "step_size": "s", "T_max": "T", "total_iters": "n", "start_factor": r"\rho",
-               "max_norm": "c", "eta_min": r"\eta_{\min}"}
+               "max_norm": "c", "history_size": "m", "eta_min": r"\eta_{\min}"}
 RAISED = str.maketrans("0123456789-tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵗⁿ")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SYMBOL = re.compile(r"[A-Za-z_]\w*")

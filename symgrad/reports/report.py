@@ -31,13 +31,14 @@ from symgrad.graphs.sizes import Shape, dim
 from symgrad.graphs.weights import ONE, to_expr
 from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.optim import Adam, Optimizer
+from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.scalars import latex
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Trained, trained
 from symgrad.reports.page import described, embedded, rendered, with_notes
 from symgrad.reports.symbol_rows import symbol_rows
 from symgrad.training.dataset import Dataset
+from symgrad.training.fitting import AnyOptimizer
 from symgrad.training.source import ProgramLine, Source, derivative_source, rule_of, written
 from symgrad.version import __version__
 
@@ -232,12 +233,13 @@ class Listing:
 
 def _listings(subject: Subject, derivation: Derivation) -> list[Listing]:
     """The program that trains; what it does not compute of the derivation, or all where there is none, as a function."""
-    model = subject.model
-    if model is None:
-        why = f" There is no program that trains: {subject.why}." if subject.why else ""
+    model, optimizer = subject.model, _optimizer(subject)
+    if model is None or isinstance(optimizer, Descent):
+        told = subject.why if model is None else f"the model was fitted by {optimizer.name}, which no program carries out"
+        why = f" There is no program that trains: {told}." if told else ""
         return [Listing(derivative_source(subject.loss, derivation.wrt),
                         f"This function computes the loss and its gradients.{why}", "line")]
-    rule = rule_of(_optimizer(subject))
+    rule = rule_of(optimizer)
     title = subject.title if len(subject.title) < 90 else ""
     main = Listing(written(replace(model.network, title=title), rule, model.backend, model.dtype),
                    f"The program that the model runs; it stands alone, with {backend_of(model.backend).needs}.", "line")
@@ -301,20 +303,22 @@ def _listing(listing: Listing, derivation: Derivation) -> dict[str, Any]:
             "backend": listing.source.backend, "lines": listing.source.text.count("\n")}
 
 
-def _optimizer(subject: Subject) -> Optimizer:
+def _optimizer(subject: Subject) -> AnyOptimizer:
     fitted = None if subject.model is None else subject.model.fitted
     return Adam() if fitted is None else fitted.optimizer
 
 
-def _update(optimizer: Optimizer, source: Source) -> dict[str, Any]:
+def _update(optimizer: AnyOptimizer, source: Source) -> dict[str, Any]:
     """The formulas of the optimiser, each with its lines; what is a number of a step has none."""
     lines: dict[int, ProgramLine] = {each.number: each for each in source.lines if each.kind == "update"}
     rows: list[dict[str, Any]] = []
-    notes = optimizer.update((dim("P"),)).places
-    shown = optimizer.formulas()
-    paces = len(shown.equations) - len(optimizer.equations)  # formulas for the learning rate stand first
-    for at, (left, right) in enumerate(shown.equations, start=-paces):
-        row: dict[str, Any] = {"latex": rf"{latex(left)} \leftarrow {latex(right)}", "line": None, "id": None}
+    shown, paces = optimizer.formulas(), 0
+    notes: Sequence[tuple[int, ...]] = ()
+    if isinstance(optimizer, Optimizer):
+        notes = optimizer.update((dim("P"),)).places
+        paces = len(shown.equations) - len(optimizer.equations)  # formulas for the learning rate stand first
+    for at, row_latex in enumerate(shown.latex_rows(), start=-paces):
+        row: dict[str, Any] = {"latex": row_latex, "line": None, "id": None}
         for number, places in enumerate(notes):  # what is computed together leads to one line, that to its first
             if at in places:
                 row["line"] = lines[number].first if number in lines else None

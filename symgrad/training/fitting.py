@@ -16,17 +16,18 @@ import numpy as np
 
 from symgrad.computing.threads import apart, give_way
 from symgrad.graphs.errors import DivergenceError, SymgradError
+from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.pace import Plateau, Schedule
 from symgrad.training.dataset import Dataset
 from symgrad.training.history import History
 from symgrad.training.progress import Progress
-from symgrad.training.steps import Stepper
+from symgrad.training.steps import FitSteps
 
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
-    from symgrad.optim.updates import Optimizer
 
 OF_CALLBACK = "raised by the callback "  # how the note of such an error begins
+AnyOptimizer = Optimizer | Descent
 Callback = Callable[["Training"], Any]
 Measure = Callable[[Dataset], Mapping[str, float]]
 
@@ -55,7 +56,7 @@ class Training:
 class FitPlan:
     """How to fit: one step of the optimiser, what to step through, what to measure after each epoch."""
 
-    steps: Stepper  # their losses and norms may still be on the way to be computed, and are read once for each epoch
+    steps: FitSteps  # their losses and norms may still be on the way to be computed, and are read once for each epoch
     read: Callable[[Sequence[Any]], list[float]] | None  # such numbers, once for each epoch; None: they are there
     names: tuple[str, ...]  # of the arrays of a batch
     epochs: int
@@ -74,13 +75,18 @@ class FitPlan:
 class Fitted:
     """A fit that is over: what was asked for, its course, and the data, which are not copied, for a report."""
 
-    optimizer: Optimizer
+    optimizer: AnyOptimizer
     epochs: int
     batch_size: int | None
     history: History
     train: Dataset  # what the parameters were last trained on
     metrics: Mapping[str, Tensor]
     held: Dataset | None  # what they were not trained on, where there was a validation and no refit on all samples
+
+    @property
+    def rule(self) -> Optimizer:
+        """The update rule of the program that stands for the model: that of the fit, where it was by one."""
+        return self.optimizer if isinstance(self.optimizer, Optimizer) else Adam()
 
     @property
     def refitted(self) -> bool:
@@ -96,7 +102,7 @@ class Good:
     epoch: int = 0
 
 
-def again(plan: FitPlan, steps: Stepper, epochs: int) -> FitPlan:
+def again(plan: FitPlan, steps: FitSteps, epochs: int) -> FitPlan:
     """The same for a fixed number of epochs, with nothing to measure or to decide: how a model is refitted."""
     return replace(plan, steps=steps, epochs=epochs, metrics=(), measure=lambda data: {}, callbacks=(), norms=False,
                    title="on all samples, epoch")
@@ -207,6 +213,22 @@ def _diverged(model: Fits, good: Good, what: str, epoch: int, step: int) -> Dive
                            "A smaller learning rate may help.", epoch, step)
 
 
+class Usual(int):
+    """A number that stands where a user gave none."""
+
+
+def batch_of(optimizer: AnyOptimizer, size: int | None, data: Dataset) -> int | None:
+    """The size of minibatches. An optimiser of second order takes all samples: a SymgradError where parts are asked for."""
+    if size is not None:
+        whole("batch_size", size)
+    if isinstance(optimizer, Descent):
+        if size is not None and not isinstance(size, Usual) and data.divisible and size < data.count:
+            raise SymgradError(f"fit: {optimizer.name} needs all {data.count} samples at once, and batch_size is {size}; "
+                               "leave it out, or give batch_size=None")
+        return None
+    return size
+
+
 def whole(name: str, value: Any, least: int = 1) -> int:
     """`value` as an int; a SymgradError for what is no whole number from `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
@@ -226,7 +248,7 @@ def check_callbacks(callbacks: Any) -> list[Any]:
     return found
 
 
-def paced(optimizer: Optimizer, callbacks: Sequence[Any]) -> tuple[Optimizer, list[Callback]]:
+def paced(optimizer: AnyOptimizer, callbacks: Sequence[Any]) -> tuple[AnyOptimizer, list[Callback]]:
     """The optimiser with the schedules among its own and the callbacks, and what is to be called after each epoch."""
     schedules = [each for each in callbacks if isinstance(each, (Schedule, Plateau))]
     others = [each for each in callbacks if not isinstance(each, (Schedule, Plateau))]

@@ -28,10 +28,11 @@ from symgrad.graphs.node import Node, topological
 from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
-from symgrad.optim import Adam, Optimizer
+from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import fitting
 from symgrad.training.course import Course
 from symgrad.training.dataset import Dataset, check_finite, split
+from symgrad.training.fitting import AnyOptimizer
 from symgrad.training.history import History
 from symgrad.training.inputs import Inputs
 from symgrad.training.metrics import Metrics, metric_tensors
@@ -39,9 +40,11 @@ from symgrad.training.network import closed, network
 from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
-from symgrad.training.steps import Stepper, check_stepper
+from symgrad.training.steps import FitSteps, Stepper, check_stepper
 from symgrad.training.summary import Summary, summary
 from symgrad.training.theta import Theta
+
+BATCH = fitting.Usual(32)  # samples of a step, unless a user says or the optimiser needs otherwise
 
 
 class Model:
@@ -134,24 +137,23 @@ class Model:
 
     # fitting ----------------------------------------------------------------------------------------
 
-    def fit(self, data: Mapping[str, Any], optimizer: Optimizer | None = None, epochs: int = 10,
-            batch_size: int | None = 32, validation: Any = None, metrics: Metrics = None, callbacks: Any = (),
+    def fit(self, data: Mapping[str, Any], optimizer: AnyOptimizer | None = None, epochs: int = 10,
+            batch_size: int | None = BATCH, validation: Any = None, metrics: Metrics = None, callbacks: Any = (),
             progress: bool = True, shuffle: bool = True) -> History:
         """Train on `data`, a dict from symbol names to arrays; gives the history.
 
-        Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller;
-        without a sample axis, or with `batch_size=None`, every step sees all data. `optimizer` is Adam() by
-        default. `validation` is a dict of data, or a fraction of the samples that is set apart by chance
-        before. `metrics`: names of tensors to measure after each epoch, or "accuracy". `callbacks`: see
-        `sg.optim.EarlyStopping`; schedules of the learning rate, such as `sg.optim.CosineLR(50)`, stand there, too.
-        Ctrl-C ends the fit and keeps what was learnt. `progress` shows a live table on a terminal and a line now and
-        then elsewhere, each with the norm of the last gradient of its epoch.
+        Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller; without a
+        sample axis, or with `batch_size=None`, every step sees all data, as optimisers of second order always do
+        (`sg.optim.LBFGS`, `Newton`, ...). `optimizer` is Adam() by default. `validation` is a dict of data, or a
+        fraction of the samples that is set apart by chance before. `metrics`: names of tensors to measure after each
+        epoch, or "accuracy". `callbacks`: see `sg.optim.EarlyStopping`; schedules of the learning rate, such as
+        `sg.optim.CosineLR(50)`, stand there, too. Ctrl-C ends the fit and keeps what was learnt. `progress` shows a
+        live table on a terminal and a line now and then elsewhere, each with the norm of the last gradient of its
+        epoch.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
         chosen, optimizer = self.chosen(metrics), chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
-        if batch_size is not None:
-            fitting.whole("batch_size", batch_size)
         optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
         everything = self.checked(data, "data", True, chosen)
         train, held = everything, None
@@ -162,10 +164,12 @@ class Model:
         refit = any(getattr(callback, "refit", False) for callback in functions)
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
+        batch_size = fitting.batch_of(optimizer, batch_size, train)
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
+        read = device.read if device.foreign and isinstance(optimizer, Optimizer) else None
         plan = fitting.FitPlan(
-            self._steps(optimizer), device.read if device.foreign else None, tuple(self._data_names), epochs,
+            self._steps(optimizer, train), read, tuple(self._data_names), epochs,
             batch_size, self._course.order if shuffle else None, tuple(chosen),
             lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress)
@@ -174,14 +178,14 @@ class Model:
         self._course.epochs += len(history)
         if refit and history.best_epoch and not history.interrupted:
             self.parameters = start
-            again = fitting.again(plan, self._steps(optimizer), history.best_epoch)
+            again = fitting.again(plan, self._steps(optimizer, everything), history.best_epoch)
             whole = run(self, everything.moved(device.put), None, again)
             history.interrupted, self._course.epochs = whole.interrupted, len(whole)
             own, apart = everything, None
         self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, own, chosen, apart)
         return history
 
-    def stepper(self, batch: Mapping[str, Any], optimizer: Optimizer | None = None) -> Callable[[], float]:
+    def stepper(self, batch: Mapping[str, Any], optimizer: AnyOptimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.
 
         The batch is checked here, once; the function itself checks nothing. Threads that call it at once take turns.
@@ -190,7 +194,7 @@ class Model:
         arrays = dataset.moved(self._device.put).pick(self._data_names)
         optimizer = chosen_optimizer(optimizer)
         check_stepper(optimizer)
-        step, turn = self._steps(optimizer), Lock()
+        step, turn = self._steps(optimizer, dataset), Lock()
 
         def one() -> float:
             with turn:
@@ -198,17 +202,24 @@ class Model:
 
         return within(self._way(optimizer, dataset, None), one)
 
-    def _steps(self, optimizer: Optimizer) -> Stepper:
+    def _steps(self, optimizer: AnyOptimizer, data: Dataset) -> FitSteps:
         """Steps that go on where the training stands, or begin it."""
+        if isinstance(optimizer, Descent):
+            from symgrad.training.descending import Descending  # and SciPy, which most fits do without
+
+            self._course.begin_anew()
+            return Descending(optimizer, self._weights, data.sizes)
         state = self._course.state(optimizer)
         return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs)
 
-    def _way(self, optimizer: Optimizer, data: Dataset, batch_size: int | None) -> type[Way]:
+    def _way(self, optimizer: AnyOptimizer, data: Dataset, batch_size: int | None) -> type[Way]:
         """How steps on batches of that size compute their products."""
         sizes = dict(data.sizes)
         if batch_size is not None and data.divisible:
             over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
             sizes[over] = min(batch_size, data.count)
+        if isinstance(optimizer, Descent):
+            return threads_for(self._programs.plan("forward"), sizes)
         return threads_for(self._programs.step_plan(optimizer), sizes)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
@@ -222,7 +233,7 @@ class Model:
 
     def gradients(self, data: Dataset) -> dict[str, np.ndarray]:
         """The gradients of the loss by all parameters, on data that are checked already, by the program of the last fit."""
-        optimizer = Adam() if self.fitted is None else self.fitted.optimizer
+        optimizer = Adam() if self.fitted is None else self.fitted.rule
         backward = within(self._way(optimizer, data, None), self._programs.training(optimizer).backward)
         _, found = backward(*self._weights.values, *data.moved(self._device.put).pick(self._data_names))
         return {name: self._device.get(array) for name, array in found.items()}

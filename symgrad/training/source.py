@@ -30,7 +30,7 @@ from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import dim
 from symgrad.language.tensor import Tensor
-from symgrad.optim import Adam, Optimizer
+from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.passes import LR
 from symgrad.optim.scalars import line
 from symgrad.training.network import closed, network, prediction_of
@@ -141,6 +141,9 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
     chosen = chosen_optimizer(optimizer)
+    if isinstance(chosen, Descent):
+        raise SymgradError(f"generate: {chosen.name} is no update rule that a program could carry out batch by batch: "
+                           "it solves and searches on all data; Model.fit runs it, programs train by SGD, Adam or a rule")
     for each in chosen.by_losses:
         raise SymgradError(f"generate: {each.name} waits for the losses of a fit, which a program does not keep; take a "
                            "schedule that is a formula in the epoch or the step (StepLR, ExponentialLR, CosineLR, Warmup)")
@@ -191,11 +194,11 @@ def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", 
     return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net))
 
 
-def chosen_optimizer(optimizer: Any) -> Optimizer:
+def chosen_optimizer(optimizer: Any) -> Optimizer | Descent:
     """The optimiser that was asked for, Adam() where none was. Raises SymgradError for what is none."""
     if optimizer is None:
         return Adam()
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, Descent)):
         raise SymgradError(f"the optimizer must be one of sg.optim, such as sg.optim.Adam(), not {optimizer!r}")
     return optimizer
 

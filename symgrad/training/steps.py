@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from symgrad.computing.devices import Device, norm
 from symgrad.graphs.errors import SymgradError
-from symgrad.optim import Optimizer
+from symgrad.optim import Descent, Optimizer
+
+
+class FitSteps(Protocol):
+    """The steps of a fit, whoever does them."""
+
+    ended: str  # why there is no further step
+    gradients: Mapping[str, np.ndarray]  # of the last step, by parameter; none where nobody keeps them
+
+    def begin(self, epoch: int) -> None:
+        """An epoch begins."""
+
+    def __call__(self, batch: Sequence[Any]) -> Any:
+        """One step; gives the loss before it, which may lie on a device."""
+
+    def norm(self) -> Any:
+        """The norm of the gradient that the last step found."""
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """What the history is told beside losses and metrics."""
 
 
 class Stepper:
@@ -50,8 +74,10 @@ class Stepper:
         return ("lr",) if self.optimizer.schedules else ()
 
 
-def check_stepper(optimizer: Optimizer) -> None:
+def check_stepper(optimizer: Optimizer | Descent) -> None:
     """Single steps know no epochs. Raises SymgradError for schedules that do."""
+    if isinstance(optimizer, Descent):
+        return
     for name in [each.name for each in optimizer.by_epoch] + [each.name for each in optimizer.by_losses]:
         raise SymgradError(f"stepper: {name} changes the learning rate from epoch to epoch, and single steps know no "
                            'epochs; a formula in the number of the step does it (per="step")')

@@ -1,0 +1,117 @@
+"""The steps of a fit by an optimiser of second order: all samples, double precision, a method of `descent/`.
+
+The method goes on from epoch to epoch. Where somebody else has changed the parameters in between, it begins anew there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.descent.fixed import lbfgs_fixed, relaxed
+from symgrad.descent.iterate import Course, Iterate
+from symgrad.descent.least_squares import gauss_newton, levenberg_marquardt
+from symgrad.descent.newton import newton
+from symgrad.descent.objective import Objective
+from symgrad.descent.quasi import lbfgs
+from symgrad.descent.structured import structured_solver
+from symgrad.graphs.errors import SymgradError
+from symgrad.language.tensor import wrap
+from symgrad.minimising.degrees import ray_degree
+from symgrad.minimising.squares import broken_weight, sum_of_squares
+from symgrad.optim import Descent
+from symgrad.training.theta import Theta
+
+SQUARES = ("gauss_newton", "levenberg_marquardt")
+
+
+class Descending:
+    """Steps of `optimizer` on the parameters of `weights`, for data of these sizes; see `Stepper`."""
+
+    curves: tuple[str, ...] = ()
+    gradients: Mapping[str, np.ndarray] = {}
+
+    def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int]) -> None:
+        self.optimizer, self.weights, self.sizes = optimizer, weights, dict(sizes)
+        self.net = weights.programs.net
+        self.trained = self.net.parameters[: len(self.net.parameters) - self.net.frozen]
+        self.ended, self.rate = "", optimizer.lr
+        self.f: Objective | None = None
+        self.course: Course | None = None
+        self.here: Iterate | None = None
+        self.written = np.zeros(0)  # the parameters as this left them, in the precision of the model
+
+    def begin(self, epoch: int) -> None:
+        """An epoch of the fit begins."""
+
+    def norm(self) -> float:
+        """The norm of the gradient at the loss that was given last."""
+        return self._norm
+
+    def __call__(self, batch: Sequence[Any]) -> float:
+        """Up to `max_iter` accepted steps; gives the loss before them."""
+        if self.f is None:
+            self.f = self._objective(batch)
+        arrays = self.weights.arrays()
+        x = self.f.joined([arrays[name].astype(float) for name, _ in self.trained])
+        with np.errstate(all="ignore"):
+            if self.course is None or self.here is None or not np.array_equal(x, self.written):
+                self.course = self._started(x)
+                self.here = next(self.course)
+            loss, self._norm = self.here.loss, self.here.norm
+            for _ in range(self.optimizer.max_iter):
+                if not self._on():
+                    break
+        self._write(self.here.x)
+        return loss
+
+    def _on(self) -> bool:
+        """The next accepted point; False where the method has ended, for the reason that `ended` gives."""
+        assert self.course is not None
+        try:
+            while not (there := next(self.course)).accepted:
+                pass
+        except StopIteration as stop:
+            self.ended = stop.value.message
+            return False
+        self.here = there
+        return bool(np.isfinite(there.loss))
+
+    def _write(self, x: np.ndarray) -> None:
+        assert self.f is not None
+        for (name, _), piece in zip(self.trained, self.f.pieces(x), strict=True):
+            self.weights.views[name][...] = self.weights.device.put(self.weights.converted(piece))
+        arrays = self.weights.arrays()
+        self.written = self.f.joined([arrays[name].astype(float) for name, _ in self.trained])
+
+    def _objective(self, batch: Sequence[Any]) -> Objective:
+        """The loss with its data, parameters that are not trained among them."""
+        host, name = self.weights.device.get, self.optimizer.name
+        arrays = self.weights.arrays()
+        data = {node: host(array) for (_, node), array in zip(self.net.data, batch, strict=True)}
+        self.sizes |= {node.attrs[0].over: len(array) for node, array in data.items() if node.attrs[0].over is not None}
+        data |= {node: arrays[name] for name, node in self.net.parameters[len(self.trained):]}
+        variables, loss = [wrap(node, None) for _, node in self.trained], wrap(self.net.loss[1], None)
+        squares = None
+        if self.optimizer.method in SQUARES:
+            squares = sum_of_squares(loss, variables)
+            why = f"{loss}" if squares is None else broken_weight(squares, data, self.sizes)
+            if squares is None or why:
+                raise SymgradError(f"{name} needs a sum of squares, and the loss is not seen to be one: {why}")
+        return Objective(loss, variables, data, self.sizes, squares.residuals if squares else ())
+
+    def _started(self, x: np.ndarray) -> Course:
+        """The method, from `x`."""
+        f, lr = self.f, self.optimizer.lr
+        assert f is not None
+        if self.optimizer.method == "l-bfgs, fixed":
+            return lbfgs_fixed(f, x, lr, self.optimizer.values["history_size"])
+        if self.optimizer.method == "l-bfgs":
+            return lbfgs(f, x, memory=self.optimizer.values["history_size"], lr=lr)
+        methods: Mapping[str, Callable[[np.ndarray], Course]] = {
+            "newton": lambda x: newton(f, x, degree=ray_degree(f.loss, f.variables), solver=structured_solver(f)), "gauss_newton": lambda x: gauss_newton(f, x),
+            "levenberg_marquardt": lambda x: levenberg_marquardt(f, x)}
+        method = methods[self.optimizer.method]
+        return method(x) if lr == 1 else relaxed(method, f, x, lr)
