@@ -20,7 +20,7 @@ MOST = 40  # trials along one direction
 ROUNDING = 1e-15  # relative to the loss
 
 
-class Spot(NamedTuple):
+class Along(NamedTuple):
     """A place along a direction: how far, the point, its loss and gradient, the slope along the direction."""
 
     far: float
@@ -30,7 +30,7 @@ class Spot(NamedTuple):
     slope: float
 
 
-def wolfe(f: Objective, start: Spot, way: np.ndarray, far: float) -> Generator[Iterate, None, Spot | None]:
+def wolfe(f: Objective, start: Along, way: np.ndarray, far: float) -> Generator[Iterate, None, Along | None]:
     """A spot along `way`, tried first at `far`; None where there is none. Yields what was tried and left."""
     low, high = start, None  # a minimum lies between them once `high` is known
     noise = ROUNDING * abs(start.loss)
@@ -38,7 +38,7 @@ def wolfe(f: Objective, start: Spot, way: np.ndarray, far: float) -> Generator[I
         x = start.x + far * way
         loss, g = f.slope(x)
         slope = float(g @ way)
-        spot = Spot(far, x, loss, g, slope)
+        spot = Along(far, x, loss, g, slope)
         fell = loss <= start.loss + ARMIJO * far * start.slope
         near = loss <= start.loss + noise and slope <= (2 * ARMIJO - 1) * start.slope  # as good as rounding can tell
         if (fell or near) and abs(slope) <= -FLATTER * start.slope:
@@ -58,7 +58,7 @@ def wolfe(f: Objective, start: Spot, way: np.ndarray, far: float) -> Generator[I
     return low._replace(loss=min(low.loss, start.loss)) if low is not start else None
 
 
-def _between(low: Spot, high: Spot) -> float:
+def _between(low: Along, high: Along) -> float:
     """The least point of the cubic through two spots, kept off the ends."""
     width = high.far - low.far
     middle = low.far + 0.5 * width

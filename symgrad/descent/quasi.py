@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dtrtrs
 
 from symgrad.descent.endings import ROUNDING, Calm
 from symgrad.descent.iterate import Course, Iterate
-from symgrad.descent.lines import Spot, wolfe
+from symgrad.descent.lines import Along, wolfe
 from symgrad.descent.objective import Objective
 
 MEMORY = 10  # steps
@@ -114,7 +114,7 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY,
         if not slope < 0:  # rounding has spoiled the guess
             guess, fresh = _guess(f.size, memory), True
             way, slope = -g, -norm * norm
-        spot = yield from wolfe(f, Spot(0.0, x, loss, g, slope), way, lr * (reach / norm if fresh else 1.0))
+        spot = yield from wolfe(f, Along(0.0, x, loss, g, slope), way, lr * (reach / norm if fresh else 1.0))
         if spot is None:
             if fresh:
                 return calm.exhausted(x, norm, loss)

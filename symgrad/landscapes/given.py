@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
-class Recorded(Protocol):
+class Walked(Protocol):
     """Curves by name: a `History`."""
 
     curves: Mapping[str, Sequence[float]]

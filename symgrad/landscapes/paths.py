@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.graphs.errors import DataError
-from symgrad.landscapes.given import Finished, Recorded, Travelled
+from symgrad.landscapes.given import Finished, Travelled, Walked
 from symgrad.landscapes.plane import Plane
 
 FORMS = "a History with iterates .x, a list of dicts from names to arrays, or rows of two coordinates"
@@ -39,8 +39,8 @@ def _is_pair(given: Any) -> bool:
 def _path(name: str, given: Any, plane: Plane) -> np.ndarray:
     which = f"the history {name!r}" if name else "the history"
     history = given.history if isinstance(given, Finished) else given
-    accepted = history.curves.get("accepted") if isinstance(history, Recorded) else None
-    if isinstance(history, Recorded) and not (isinstance(history, Travelled) and len(history.x)):
+    accepted = history.curves.get("accepted") if isinstance(history, Walked) else None
+    if isinstance(history, Walked) and not (isinstance(history, Travelled) and len(history.x)):
         raise DataError(f"landscape: {which} keeps no iterates; give {FORMS}")
     points = history.x if isinstance(history, Travelled) else history
     if not isinstance(points, (list, tuple, np.ndarray)) or len(points) == 0:

@@ -13,7 +13,7 @@ import numpy as np
 from symgrad.drawing.pictures.charts import Chart, checked_chart
 from symgrad.drawing.pictures.tracks import Track, tracks_svg
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.landscapes.given import Finished, Recorded
+from symgrad.landscapes.given import Finished, Walked
 
 COUNTED = ("epoch", "iteration")  # curves that say where the others are measured
 PLOTTED = ("auto", "linear", "log")
@@ -75,7 +75,7 @@ def _track(name: str, given: Any, curve: str) -> tuple[str, Track]:
     """The curve of a history, without rejected points, and what it is counted by."""
     which = f"the history {name!r}" if name else "the history"
     history = given.history if isinstance(given, Finished) else given
-    if not isinstance(history, Recorded):
+    if not isinstance(history, Walked):
         values = _numbers(which, history)
         return "iteration", Track(name, range(len(values)), values)
     curves = history.curves

@@ -22,20 +22,20 @@ from symgrad.language import (
 )
 from symgrad.language.tensor import Tensor
 
-Method = Callable[..., Any]
+OnTensors = Callable[..., Any]
 
 
-def _turned(function: Method) -> Method:
+def _turned(function: OnTensors) -> OnTensors:
     """The operation with the tensor on the right."""
     return lambda self, other: function(other, self)
 
 
-def _later(module: str, name: str) -> Method:
+def _later(module: str, name: str) -> OnTensors:
     """A method from a room above, which is opened at the first call."""
     return lambda self, *args, **kwargs: getattr(import_module(module), name)(self, *args, **kwargs)
 
 
-def _spread(function: Method) -> Method:
+def _spread(function: OnTensors) -> OnTensors:
     """`t.reshape(2, 3)` is `t.reshape((2, 3))`."""
     return lambda self, *args: function(self, (args[0] if len(args) == 1 else args) if args else None)
 

@@ -25,7 +25,7 @@ PAUSE = 1.0  # seconds between two lines of progress
 
 
 @dataclass(repr=False)
-class Steps(History):
+class Trace(History):
     """The history of a minimisation: `loss`, `gradient_norm`, `step` and `accepted` of every point that was tried.
 
     Entry 0 is the start. `x` are the points, a dict of arrays for each entry; those that were tried and left again are
@@ -65,7 +65,7 @@ class Driven:
     x: np.ndarray
     loss: float
     ending: Ending
-    history: Steps
+    history: Trace
     evaluations: int
 
 
@@ -116,7 +116,7 @@ def drive(problem: Problem, course: Course, method: str, descends: bool, lowest:
     finally:
         course.close()
     curves: dict[str, Sequence[Any]] = {"loss": losses, "gradient_norm": norms, "step": steps, "accepted": accepted}
-    history = Steps({name: list(values) for name, values in curves.items()}, vectors=vectors, problem=problem)
+    history = Trace({name: list(values) for name, values in curves.items()}, vectors=vectors, problem=problem)
     if kept is None:
         return Driven(problem.x0, math.nan, ending, history, problem.objective.evaluations)
     return Driven(kept.x, kept.loss, ending, history, problem.objective.evaluations)

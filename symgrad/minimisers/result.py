@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.minimisers.course import Steps
+from symgrad.minimisers.course import Trace
 
 SHOWN = 12  # entries of a variable in print
 
@@ -22,6 +22,11 @@ class Minimum:
     ended, `method` which it was and `reason` why it was that. `history` holds every point, `evaluations` counts those of
     the loss. `standard_errors` (sums of squares), `multipliers` (constraints) and `certificate` (a proof that the minimum
     is global) are None where there are none.
+
+    >>> import symgrad as sg
+    >>> p = sg.parameter("p", 2)
+    >>> sg.minimize(sg.sum((p - 3) ** 2), p)
+    <Minimum 0 by closed_form, 2 evaluations>
     """
 
     x: Mapping[str, np.ndarray]
@@ -30,7 +35,7 @@ class Minimum:
     message: str
     method: str
     reason: str
-    history: Steps = field(repr=False)
+    history: Trace = field(repr=False)
     evaluations: int
     errors: Callable[[], Mapping[str, np.ndarray] | None] | None = field(default=None, repr=False)
     multipliers: list[np.ndarray] | None = None

@@ -17,13 +17,12 @@ import click
 import symgrad
 from symgrad.computing.backends import BACKENDS
 from symgrad.derivations.proof import prove
-from symgrad.drawing.pictures.charts import checked_chart
 from symgrad.drawing.pictures.render import checked_path
 from symgrad.files import check_place
 from symgrad.graphs.errors import SymgradError
 from symgrad.reports.symbol_rows import SYMBOL_HEADER, symbol_rows
-from symgrad.shell import at_once, commands, terminal
-from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, Refused, form_of, names_of, on_target, write_out
+from symgrad.shell import at_once, commands, minimizing, terminal
+from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, Refused, form_of, on_target, write_out
 from symgrad.shell.target import Target, target
 
 INTERRUPTED = 130
@@ -304,34 +303,7 @@ def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: st
     click.get_current_context().exit(training.report(target, shapes, wrt, output, plan, fit, date))
 
 
-@cli.command(cls=Claim)
-@click.argument("target", metavar="FORMULA|MODEL.py")
-@click.argument("rest", nargs=-1, metavar="")
-@click.option("--data", "data", multiple=True, metavar="FILE|NAME=NUMBER",
-              help="Columns of a CSV file, arrays of an .npz file, or one number; may be given again.")
-@click.option("--start", "start", multiple=True, metavar="NAME=NUMBER ...",
-              help="Where to start, and what to minimise over: b1=500 b2=0.0001, or w=[1,2].")
-@click.option("--wrt", multiple=True, callback=names_of, metavar="NAMES",
-              help="Minimise over these; otherwise over every name that is no data.")
-@click.option("--method", default="auto", show_default=True, help="How; auto chooses by the formula and says why.")
-@click.option("--budget", type=int, help="The most evaluations of the loss.")
-@click.option("--seed", type=int, default=0, help="Of the starts that are drawn.")
-@click.option("-o", "--output", metavar="FILE", help="Draw the fit (.svg .png), where there is one input.")
-def minimize(target: str, rest: tuple[str, ...], data: tuple[str, ...], start: tuple[str, ...], wrt: tuple[str, ...],
-             method: str, budget: int | None, seed: int, output: str | None) -> None:
-    """Minimise a formula over its parameters.
-
-    \b
-      symgrad minimize "sum((y - b1*(1 - exp(-b2*x)))**2)" --data data.csv --start b1=500 b2=0.0001
-
-    Prints the parameters, with standard errors where the formula is a sum of squares, and why the method was chosen.
-    Ctrl-C keeps the best."""
-    from symgrad.shell import minimum
-
-    if output:
-        checked_chart(output)
-    done = minimum.run(minimum.task(target, rest, data, start, wrt, method, budget, seed), output)
-    click.get_current_context().exit(0 if done else 1)
+cli.add_command(minimizing.minimize)
 
 
 @cli.command()

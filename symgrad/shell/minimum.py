@@ -28,7 +28,6 @@ from symgrad.shell import terminal
 from symgrad.shell.target import from_file, is_file_name
 
 DIGITS = 10  # of a parameter
-SUFFIXES = (".svg", ".png")
 ENTRIES = 60  # rows of the table
 ASSIGNED = re.compile(r"[^\W\d]\w*=[^=]")
 CURVE = 400  # points of a fitted curve

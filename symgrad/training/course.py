@@ -19,7 +19,7 @@ from symgrad.training.theta import Theta
 ABOUT = ("rule", "order", "epoch")  # in a file, beside what the optimiser keeps
 
 
-class Course:
+class Standing:
     """What training has left: `rule` is the optimiser's identity, or empty where none has begun; `epochs` are done."""
 
     def __init__(self, weights: Theta, seed: int) -> None:

@@ -30,7 +30,7 @@ from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import fitting
-from symgrad.training.course import Course
+from symgrad.training.course import Standing
 from symgrad.training.dataset import Dataset, check_finite, split
 from symgrad.training.fitting import AnyOptimizer
 from symgrad.training.history import History
@@ -78,7 +78,7 @@ class Model:
         self._programs = Programs(self._net, backend, self.dtype, self._device)
         self._inputs = Inputs(self._net, self.dtype, self._device.foreign)
         self._weights = Theta(self._programs, self._inputs, self._device, seed)
-        self._course = Course(self._weights, seed)
+        self._course = Standing(self._weights, seed)
         self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics
 
     # what it is ---------------------------------------------------------------------------------------
