@@ -111,7 +111,8 @@ class Descending:
         if self.optimizer.method == "l-bfgs":
             return lbfgs(f, x, memory=self.optimizer.values["history_size"], lr=lr)
         methods: Mapping[str, Callable[[np.ndarray], Course]] = {
-            "newton": lambda x: newton(f, x, degree=ray_degree(f.loss, f.variables), solver=structured_solver(f)), "gauss_newton": lambda x: gauss_newton(f, x),
+            "newton": lambda x: newton(f, x, degree=ray_degree(f.loss, f.variables), solver=structured_solver(f)),
+            "gauss_newton": lambda x: gauss_newton(f, x),
             "levenberg_marquardt": lambda x: levenberg_marquardt(f, x)}
         method = methods[self.optimizer.method]
         return method(x) if lr == 1 else relaxed(method, f, x, lr)
