@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from symgrad.formulas.names import shape_text
 from symgrad.formulas.spelling.glyphs import GREEK, LETTERS
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.graphs.sizes import dim
@@ -23,8 +24,9 @@ from symgrad.reading.formula import RULES, unlabelled
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.meaning import Meaning
 from symgrad.reading.openings import OPENINGS
-from symgrad.reading.pratt import Piece, Pratt
+from symgrad.reading.pratt import SUMS, Piece, Pratt
 from symgrad.reading.spellings import Spellings
+from symgrad.reading.stars import Ambiguous
 from symgrad.reading.tex import is_tex, tex_tokens
 from symgrad.reading.tokens import Lexeme, tokens_of
 from symgrad.reading.touching import apart, called, is_python
@@ -66,29 +68,47 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers], symbols), callables, OPENINGS).read(tokens)
     ways: dict[int, list[dict[str, str]]] = {}
     fault: SymgradError | None = None
-    custom = [_custom(name) for name in names]
+    custom, turned = [_custom(name) for name in names], _turned(tokens)
     for ranks in sorted(itertools.product((0, 1, 2), repeat=len(names)), key=lambda each: _cost(each, custom)):
         cost = _cost(ranks, custom)
-        if any(usual == 2 and rank == 0 for rank, usual in zip(ranks, custom, strict=True)):
-            continue  # a capital is no number
+        if 0 in (rank for rank, usual, name in zip(ranks, custom, names, strict=True) if usual == 2 or name in turned):
+            continue  # a capital is no number, nor is what has a transpose
         if ways and cost > min(ways):
             break
         attempt = _Attempt(source, symbols, sizes, dict(zip(names, ranks, strict=True)), numbers)
         try:
             shapes = attempt.shapes(tree, scalar)
             ways.setdefault(cost, []).append(shapes)
+        except Ambiguous:  # other shapes would hide it
+            raise
         except (SymgradError, TypeError, ValueError, LookupError, ArithmeticError) as error:
             if not fault and isinstance(error, SymgradError):
                 fault = error
     if not ways:
+        if isinstance(fault, NoNumber):  # its shapes are no question
+            raise fault
         tried = ", ".join(f"{name} {WORDS[rank]}" for name, rank in zip(names, custom, strict=True))
+        if isinstance(fault, ParseError) and str(fault).startswith("column "):
+            raise ParseError(f"{fault}\nIt was read with {tried}; --shape says otherwise.")
         raise ParseError(f"the shapes of {', '.join(names)} cannot be guessed; with {tried}: {fault}\n"
-                         "Declare them: --shape \"X=n,d w=d\"")
+                         f"Declare them, with sizes of your own: --shape \"{_example(names, custom)}\"")
     found = ways[min(ways)]
     if len(found) > 1:
         first, second = (_said(each) for each in found[:2])
-        raise ParseError(f"the formula does not say whether {first}, or {second}; declare one with --shape")
+        one, other = (" ".join(f"{name}={shape}" for name, shape in each.items()) for each in found[:2])
+        raise ParseError(f"the formula does not say whether {first}, or {second}; declare one with --shape: "
+                         f"--shape \"{one}\" or --shape \"{other}\"")
     return found[0]
+
+
+def _example(names: Sequence[str], ranks: Sequence[int]) -> str:
+    """Shapes with so many axes, each of a size of its own."""
+    free = itertools.chain(SIZES, (f"n{i}" for i in itertools.count(1)))
+    return " ".join(f"{name}={','.join(next(free) for _ in range(rank))}" for name, rank in zip(names, ranks, strict=True))
+
+
+class NoNumber(ParseError):
+    """A formula whose value is a vector or a matrix, where a number was asked for."""
 
 
 WORDS = ("a number", "a vector", "a matrix")
@@ -126,6 +146,13 @@ def _names(tokens: Sequence[Lexeme], known: set[str], callables: frozenset[str])
     return list(found)
 
 
+def _turned(tokens: Sequence[Lexeme]) -> set[str]:
+    """The words that carry a transpose."""
+    pairs = zip(tokens, tokens[1:], strict=False)
+    return {word.text for word, after in pairs if word.kind == "word" and (
+        after.kind == "sup" and after.text in TURNS or after.kind == "sign" and after.text == "'")}
+
+
 def _level(tokens: Sequence[Lexeme]) -> Iterator[Lexeme]:
     """Tokens, and those of superscripts behind them."""
     for token in tokens:
@@ -137,8 +164,8 @@ def _level(tokens: Sequence[Lexeme]) -> Iterator[Lexeme]:
 def _bound(tokens: Sequence[Lexeme]) -> set[str]:
     """The letters that a sum, or a bracket such as [...]_ij, counts."""
     pairs = zip(tokens, tokens[1:], strict=False)
-    lowered = [after.text.partition("=")[0] for sign, after in pairs
-               if sign.kind == "sign" and sign.text in "∑]" and after.kind == "sub"]
+    lowered = [after.text.partition("=")[0] for sign, after in pairs if after.kind == "sub" and (
+        sign.text in SUMS if sign.kind == "word" else sign.kind == "sign" and sign.text in "∑]")]
     return {letter for text in lowered for letter in text if letter.isalpha()}
 
 
@@ -186,11 +213,15 @@ class _Attempt:
 
     def shapes(self, tree: Piece, scalar: bool) -> dict[str, str]:
         value = self.m.whole(tree)
+        met = {str(size) for axes in self.axes.values() for axis in axes if not isinstance(size := settled(axis), OpenSize)}
+        self.free = [letter for letter in self.free if letter not in met]
         for name in self.axes:
             self.closed(name)
         tensor = value.tensor()
         if scalar and tensor.shape:
-            raise ParseError(f"the formula has shape {tensor.shape}; a gradient is that of a number")
+            given = ", ".join(f"{name} = {' × '.join(map(str, self.closed(name))) or 'a number'}" for name in self.axes)
+            raise NoNumber(f"{given}: the formula has shape {shape_text(tensor.shape)}; a gradient is that of a number: "
+                           "close it, as in sum(...), or ask its Jacobian")
         found = {name: self.closed(name) for name in self.axes}
         if any(size == 1 for shape in found.values() for size in shape):
             raise ParseError("a vector of one entry is no guess")

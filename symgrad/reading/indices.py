@@ -7,6 +7,7 @@ samples the first index may be the letter of the sample, which needs no axis: th
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +66,9 @@ def place(m: Meaning, sub: Piece) -> IndexPlace:
         letter = m.letters[sub.args[0]]
         return _counting(m, letter) if letter.sample else letter
     if sub.head == "word" and len(sub.args[0]) == 1:
-        m.refuse(sub, f"no sum and no bracket binds the index {sub.args[0]!r}")
+        over = re.search(rf"(?:∑|Σ|\bsum|\\sum)_?\{{?\w*{sub.args[0]}", m.source.text[:sub.column])
+        reach = f"; ∑_{sub.args[0]} reaches to the next + or -: put what it sums in parentheses" if over else ""
+        m.refuse(sub, f"no sum and no bracket binds the index {sub.args[0]!r}{reach}")
     return m.value(sub)
 
 

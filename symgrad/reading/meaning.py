@@ -21,6 +21,7 @@ from symgrad.graphs.errors import ParseError, ShapeError, SymgradError
 from symgrad.reading.folding import WHOLE, fold, is_number
 from symgrad.reading.grammar import OneLine
 from symgrad.reading.pratt import Piece
+from symgrad.reading.stars import check_star
 from symgrad.reading.values import (
     OpenSize,
     Worth,
@@ -117,7 +118,6 @@ class Meaning:
 
 # leaves -----------------------------------------------------------------------------------------------------
 
-
 def number(m: Meaning, piece: Piece) -> Any:
     text = piece.args[0]
     if re.match("0[0-9]", text):
@@ -158,7 +158,6 @@ def name(m: Meaning, piece: Piece) -> Any:
 
 
 # arithmetic -------------------------------------------------------------------------------------------------
-
 
 def add(m: Meaning, piece: Piece) -> Any:
     """A sum of signed terms; numbers among them are added first."""
@@ -242,7 +241,9 @@ def entries_multiplied(m: Meaning, piece: Piece) -> Any:
     if all(map(is_number, values)):
         return reduce(lambda a, b: m.run(piece, "*", fold, "*", a, b), values)
     lifted = [m.lifted(value, part) for value, part in zip(values, piece.args, strict=True)]
-    if piece.head == "hadamard":
+    if piece.head == "times":
+        check_star(m.source, piece.column, *lifted)
+    else:
         m.alike(piece, [v for v in lifted if v.ndim], "⊙")
     return m.each(piece, "⊙", lambda *ts: reduce(operator.mul, ts), lifted)
 
@@ -292,8 +293,7 @@ def power(m: Meaning, piece: Piece) -> Any:
 
 def squares(m: Meaning, piece: Piece) -> Worth:
     """The sum of the squares of all entries."""
-    inner = m.whole(piece.args[0])
-    return folded_axes(m, piece, "sum", m.each(piece, "‖ ‖", lambda t: t * t, [inner]))
+    return folded_axes(m, piece, "sum", m.each(piece, "‖ ‖", lambda t: t * t, [m.whole(piece.args[0])]))
 
 
 def folded_axes(m: Meaning, piece: Piece, function: str, inner: Worth, **named: Any) -> Worth:

@@ -30,7 +30,9 @@ def parse(text: str, /, *, functions: Functions | None = None, **shapes: Any) ->
 
     "2 * X.T @ (X @ w - y)", "2 Xᵀ (X w - y)" and r"2 X^{\top} (X w - y)" are one; so are `np.dot(X.T, r)`, `X'`, `len(y)`
     and `X.shape[0]` understood, and "g = " in front of a formula. All that symgrad prints it reads: ⊙ ‖v‖² ∑_t σ(z) x₁,
-    `[a > 0]`, entries `[δ_ij x_i]_ij`, "where v₁ = ...". Functions have symgrad's plain names.
+    `[a > 0]`, entries `[δ_ij x_i]_ij`, "where v₁ = ...". Functions have symgrad's plain names. `sum_i x_i y_i` is
+    ∑_i x_i y_i: a sum reaches to the next + or -. Beside a transpose X', * between matrices is refused: it may be MATLAB's
+    product.
 
     `shapes` declares the names as data: "n d" or "n,3" (size names, whole numbers), "" for a scalar,
     "d over T" for one sample of T, "n: integer" for whole numbers; an int, a tuple; or a tensor built before.

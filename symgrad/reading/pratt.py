@@ -22,6 +22,7 @@ BINDING = {"∨": 5, "∧": 6, "<": 10, ">": 10, "≤": 10, "≥": 10, "=": 10, 
 BESIDE, PREFIX = 50, 25
 HEADS = {"∨": "logic", "∧": "logic", **dict.fromkeys("<>≤≥=≠", "relation"), "⊙": "hadamard", "⊗": "kron", "⊘": "over",
          "*": "times", "@": "matmul", "/": "over", "**": "raised"}
+SUMS = frozenset(("Σ", "sum"))  # with an index, they are the sign of a sum
 STOPS = frozenset(("if", "otherwise", "where"))
 
 
@@ -158,13 +159,13 @@ class Pratt:
         found = self.spellings.find(self.tokens, place)
         behind = place + (found.length if found else 1)
         brackets = self.tokens[behind].text == "(" and self.tokens[behind].kind == "sign"
+        if found is None and token.text in SUMS and self.next.kind == "sub":  # one meaning, however it is typed
+            return self.openings["∑"](self, token)
         function = self.function(token, place, found is None)
         if function is not None and not (found and brackets and self.tokens[behind].space):
             return function
         if found is None and self.cut(place):
             return self.word(self.tokens[place])
-        if found is None and token.text == "Σ" and self.next.kind == "sub":
-            return self.openings["∑"](self, token)
         if found is None:
             if token.text in FOREIGN or (len(token.text) > 1 and called(self.tokens, place)):
                 self.refuse(token, f"there is no function {token.text}")

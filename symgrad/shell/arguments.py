@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 
 from symgrad.files import write_whole
 from symgrad.shell import terminal
+from symgrad.shell.target import Target, target
 
 FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".txt": "unicode"}
 
@@ -55,6 +56,8 @@ SHAPE = click.option("--shape", "shapes", metavar="NAME=SIZES", multiple=True, c
                      help="Shape of a name in a formula: X=n,d or y=3, c= for a scalar, 'x=d over T' for one "
                           "sample of T, 'y=n: integer' for whole numbers. Once for each name, or several in "
                           "quotes: 'X=n,d w=d y=n'.")
+GUESSES = """Shapes that nobody gives are guessed, where letters and operations leave one choice: capitals are matrices,
+    small letters vectors, Greek letters numbers; what was guessed is told on standard error."""
 WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
                    help="Differentiate with respect to these; otherwise all parameters.")
 
@@ -62,6 +65,26 @@ WRT = click.option("--wrt", metavar="NAMES", multiple=True, callback=names_of,
 def on_target(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument and the options of a command that works on a model file or a formula."""
     return click.argument("target", metavar="MODEL.py|FORMULA")(SHAPE(WRT(command)))
+
+
+def asked(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], number: bool | None = None) -> Target:
+    """What a command works on; shapes that were guessed are told on standard error."""
+    found = target(argument, shapes, wrt, number)
+    if found.told:
+        click.echo(found.told, err=True)
+    return found
+
+
+def quotes_for(error: click.UsageError) -> str:
+    """Where quotes are missing, if a command got more arguments than it takes; may be empty."""
+    stray = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", error.message, re.DOTALL)
+    if not stray:
+        return ""
+    given = error.ctx.params if error.ctx else {}
+    if all(re.match(r"\w+=", each) for each in stray[1].split()):
+        known = "".join(f"{name}={sizes} " for name, sizes in (given.get("shapes") or {}).items())
+        return f"several shapes stand in quotes: --shape \"{known}{stray[1]}\""
+    return f"a formula with blanks stands in quotes: \"{given.get('target') or '...'} {stray[1]}\""
 
 
 def write_out(output: str | None, text: str) -> None:

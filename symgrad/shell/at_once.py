@@ -9,13 +9,10 @@ import click
 import symgrad as sg
 from symgrad.files import check_place
 from symgrad.formulas.names import shape_text
-from symgrad.formulas.spelling.glyphs import parse_name, unicode_name
-from symgrad.formulas.spelling.letters import latex_name
 from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.language.symbols import symbols_of
-from symgrad.reading.guessing import guessed_shapes
-from symgrad.shell.arguments import Claim, form_of, on_target, write_out
-from symgrad.shell.target import Target, is_file_name, target
+from symgrad.shell.arguments import GUESSES, Claim, asked, form_of, on_target, write_out
+from symgrad.shell.target import Target
 
 SUFFIXES = {".txt": "unicode", ".tex": "latex", ".mml": "mathml"}
 FORMS: Mapping[str, Callable[[sg.Tensor], str]] = {
@@ -24,14 +21,6 @@ LABELS = {"gradient": ("∇_{0} {value}", r"\nabla_{{{0}}} {value}"),
           "jacobian": ("∂{value}/∂{0}", r"\frac{{\partial {value}}}{{\partial {0}}}"),
           "hessian": ("∂²{value}/∂{0}∂{1}", r"\frac{{\partial^2 {value}}}{{\partial {0}\, \partial {1}}}")}
 LETTERS = ("LJEfgh", "yfzFgh")  # for the value of a formula: of a number, of any other
-
-
-def found(what: str, argument: str, shapes: Mapping[str, str], wrt: tuple[str, ...]) -> tuple[Target, dict[str, str]]:
-    """The target of a command, and the shapes that were guessed for it."""
-    guessed: dict[str, str] = {}
-    if argument.strip() and not (is_file_name(argument) and not shapes):
-        guessed = guessed_shapes(argument, shapes, what != "jacobian")
-    return target(argument, {**shapes, **guessed}, wrt), guessed
 
 
 def derivatives(what: str, on: Target) -> list[tuple[tuple[str, ...], sg.Tensor]]:
@@ -66,16 +55,11 @@ def lines(what: str, on: Target, form: str) -> str:
     if len(made) == 1 or form == "mathml":
         return "\n".join(FORMS[form](t) for _, t in made)
     tex = form == "latex"
-    spell = (lambda name: latex_name(parse_name(name))) if tex else (lambda name: unicode_name(parse_name(name)))
+    shown = {str(v.name): v.latex() if tex else str(v) for v in on.wrt}
     label, value = LABELS[what][tex], value_name(on.loss, *on.wrt)
     gap = "\n" if form == "pretty" else " "
-    return "\n".join(f"{label.format(*map(spell, names), value=value)} ={gap}{FORMS[form](t)}" for names, t in made)
-
-
-def said(guessed: Mapping[str, str]) -> str:
-    """What was guessed, in one line."""
-    shapes = [f"{name} = {shape.replace(',', ' × ') or 'a number'}" for name, shape in guessed.items()]
-    return f"Guessed: {', '.join(shapes)}; --shape says otherwise."
+    lefts = [label.format(*(shown[name] for name in names), value=value) for names, _ in made]
+    return "\n".join(f"{left} ={gap}{FORMS[form](t)}" for left, (_, t) in zip(lefts, made, strict=True))
 
 
 def _command(what: str, helped: str) -> click.Command:
@@ -83,11 +67,7 @@ def _command(what: str, helped: str) -> click.Command:
         if output:
             check_place(output)
             form = form or form_of(output, SUFFIXES)
-        on, guessed = found(what, target, shapes, wrt)
-        text = lines(what, on, form or "unicode")
-        if guessed:
-            click.echo(said(guessed), err=True)
-        write_out(output, text)
+        write_out(output, lines(what, asked(target, shapes, wrt, what != "jacobian"), form or "unicode"))
 
     run.__doc__ = helped
     form = click.option("--format", "form", type=click.Choice(list(FORMS)),
@@ -96,8 +76,6 @@ def _command(what: str, helped: str) -> click.Command:
     return click.command(what, cls=Claim)(on_target(form(out(run))))
 
 
-GUESSES = """Shapes that nobody gives are guessed, where letters and operations leave one choice: capitals are matrices,
-    small letters vectors, Greek letters numbers; what was guessed is told on standard error."""
 COMMANDS = (
     _command("gradient", f"""Print a gradient, at once.
 

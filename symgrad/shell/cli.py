@@ -7,10 +7,7 @@ is one message on standard error. Exit status: 0 done, 1 a check failed, 2 bad u
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-from typing import Any
 
 import click
 
@@ -19,52 +16,10 @@ from symgrad.computing.backends import BACKENDS
 from symgrad.derivations.proof import prove
 from symgrad.drawing.pictures.render import checked_path
 from symgrad.files import check_place
-from symgrad.graphs.errors import SymgradError
 from symgrad.reports.symbol_rows import SYMBOL_HEADER, symbol_rows
 from symgrad.shell import at_once, commands, minimizing, terminal
-from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, Refused, form_of, on_target, write_out
-from symgrad.shell.target import Target, target
-
-INTERRUPTED = 130
-
-
-class Commands(click.Group):
-    """A group whose commands end in one message, never in a traceback, and are listed in the order of this file."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if args[0].isalpha():
-                raise
-            raise click.UsageError(f"{args[0]!r} is a formula or a file, and no command; put one in front: symgrad "
-                                   f"explain {args[0]!r} ...", ctx) from error
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            extra = re.fullmatch(r"Got unexpected extra arguments? \((\w+=\S*).*\)", error.message)
-            if not extra:
-                raise
-            raise click.UsageError(f"{error.message}; write a --shape for each name, --shape {extra[1]}, or all of them in "
-                                   f"quotes, --shape \"X=n,d {extra[1]}\"", error.ctx) from error
-        except SymgradError as error:
-            raise Refused(str(error)) from None
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except Exception as error:
-            if os.environ.get("SYMGRAD_TRACEBACK"):
-                raise
-            text = " ".join(str(error).split()) or "no message"
-            raise Refused(f"{type(error).__name__}: {text}\nThis is a fault of symgrad, not of the input: please "
-                          "report it; SYMGRAD_TRACEBACK=1 shows where it happened") from None
+from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, asked, form_of, on_target, write_out
+from symgrad.shell.group import Commands
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -98,7 +53,7 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
         check_place(output)
         form = form or form_of(output, FORMATS)
     width = 100 if output else min(100, terminal.console().width)
-    text = commands.derivation_text(_target(target, shapes, wrt), form or "unicode", bool(output), width)
+    text = commands.derivation_text(asked(target, shapes, wrt, True), form or "unicode", bool(output), width)
     write_out(output, text)
 
 
@@ -119,7 +74,7 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
         check_place(output)
         form = form or form_of(output, {".md": "markdown", ".txt": "text"})
     width = commands.WIDTH if output else min(terminal.console().width, commands.WIDTH)
-    write_out(output, commands.explanation(_target(target, shapes, wrt), form or "text", width, bool(wrt)))
+    write_out(output, commands.explanation(asked(target, shapes, wrt), form or "text", width, bool(wrt)))
 
 
 @cli.command()
@@ -138,7 +93,8 @@ def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str,
          depth: int | None, formulas: bool, aspect: float | None) -> None:
     """Draw the graph, forward and backward."""
     checked_path(output)
-    path = commands.draw(_target(target, shapes, wrt), output, forward, direction, depth, formulas, aspect)
+    on = asked(target, shapes, wrt, None if forward else True)
+    path = commands.draw(on, output, forward, direction, depth, formulas, aspect)
     terminal.say(f"Wrote {path}")
 
 
@@ -158,7 +114,7 @@ def generate(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: 
     and a FILE.c it is the formulas as C functions, with their header."""
     if output:
         check_place(output)
-    source = commands.source(_target(target, shapes, wrt), backend, dtype)
+    source = commands.source(asked(target, shapes, wrt, True), backend, dtype)
     if explain:
         for name, plan in source.plans.items():
             terminal.say(name, "bold")
@@ -253,7 +209,8 @@ def _check_one(target: str, asked: list[tuple[str, str]], shapes: dict[str, str]
 def _check_answers(path: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
     from symgrad.shell.answers import answers
 
-    rows = answers(path, *commands.question(derivative, of, shapes, wrt), seed)
+    question = commands.question(derivative, asked(of, shapes, wrt, derivative != "jacobian"), shapes)
+    rows = answers(path, *question, seed)
     terminal.table(("name", "answer", "verdict"), [(a.name, a.formula, a.said) for a in rows], fold=("answer", "verdict"))
     right = sum(a.right for a in rows)
     terminal.say(f"{right} of {len(rows)} answers right", "" if right == len(rows) else "bold red")
@@ -261,7 +218,7 @@ def _check_answers(path: str, derivative: str, of: str, shapes: dict[str, str], 
 
 
 def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> bool:
-    proof = prove(commands.derivation(_target(target, shapes, wrt)), seed)
+    proof = prove(commands.derivation(asked(target, shapes, wrt, True)), seed)
     terminal.table(("step", "formula", "error", ""), proof.rows, right=("step", "error"), fold=("formula",))
     terminal.say(proof.sentence, "" if proof.good else "bold red")
     return bool(proof.good)
@@ -269,7 +226,7 @@ def _check_steps(target: str, shapes: dict[str, str], wrt: tuple[str, ...], seed
 
 def _check_claim(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...],
                  seed: int) -> bool:
-    verdict = commands.judged(claim, derivative, of, shapes, wrt, seed)
+    verdict = commands.judged(claim, derivative, asked(of, shapes, wrt, derivative != "jacobian"), shapes, seed)
     terminal.say(str(verdict), "" if verdict else "bold red")
     if verdict.counterexample is not None:
         rows = commands.diagnosis_rows(verdict)
@@ -318,14 +275,10 @@ def info(target: str | None, shapes: dict[str, str]) -> None:
             raise click.UsageError("--shape needs a formula")
         terminal.table(("what", "version", "where or why"), commands.environment(), fold=("where or why",))
         return
-    found = _target(target, shapes, ())
+    found = asked(target, shapes, ())
     for line in commands.overview(found):
         terminal.say(line)
     terminal.table(SYMBOL_HEADER, symbol_rows(commands.symbols(found)), right=("numbers",), fold=("facts",))
-
-
-def _target(argument: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> Target:
-    return target(argument, shapes, wrt)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import topological
 from symgrad.language.symbols import symbol_kind, symbols_of
 from symgrad.reports.symbol_rows import count
-from symgrad.shell.target import Target, target
+from symgrad.shell.target import Target
 from symgrad.training.source import Source, generate
 from symgrad.verifying.claims import joined, vocabulary
 from symgrad.verifying.verdict import Verdict, factor_text
@@ -73,9 +73,8 @@ def source(on: Target, backend: str, dtype: str) -> Source:
 # a claimed derivative ---------------------------------------------------------------------------------------
 
 
-def question(derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...]) -> tuple[sg.Tensor, dict[str, Any]]:
+def question(derivative: str, on: Target, shapes: dict[str, str]) -> tuple[sg.Tensor, dict[str, Any]]:
     """The gradient, jacobian or hessian (`derivative`) of a formula or a model file's loss, and the names of claims."""
-    on = target(of, shapes, wrt)
     if len(on.wrt) != 1:
         known = ", ".join(str(v.name) for v in on.wrt)
         raise SymgradError(f"--{derivative}-of: name the one variable with --wrt; there are {known or 'none'}")
@@ -86,9 +85,9 @@ def question(derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, .
     return right, joined(known_names, others)
 
 
-def judged(claim: str, derivative: str, of: str, shapes: dict[str, str], wrt: tuple[str, ...], seed: int) -> Verdict:
+def judged(claim: str, derivative: str, of: Target, shapes: dict[str, str], seed: int) -> Verdict:
     """Is `claim` the gradient, jacobian or hessian (`derivative`) of a formula or of the loss of a model file?"""
-    return judge(claim, *question(derivative, of, shapes, wrt), seed)
+    return judge(claim, *question(derivative, of, shapes), seed)
 
 
 def diagnosis_rows(verdict: Verdict) -> list[tuple[str, str]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from symgrad.formulas.spelling.glyphs import GREEK
 from symgrad.graphs.errors import ParseError, SymgradError
 from symgrad.graphs.node import REAL, topological
 from symgrad.language.symbols import parameter, symbol_kind, symbols_of
@@ -20,30 +21,38 @@ from symgrad.reading.parser import parse_with_symbols
 from symgrad.reading.vocabulary import parse_shapes
 from symgrad.shell import modelfile
 
-PATH = r"[\w./\\~-]*\w[./\\][\w./\\~-]*"  # what may have been meant as one
+PATH = r"[\w./\\~-]*\w[./\\][\w./\\~-]*|[^\W\d]\w{2,}"  # what may have been meant as one
 
 
 @dataclass(frozen=True)
 class Target:
-    """A loss, the variables to differentiate by, and the file they came from, if any."""
+    """A loss, the variables to differentiate by, the file they came from, if any, and the shapes that nobody gave."""
 
     loss: Tensor
     wrt: tuple[Tensor, ...]
     title: str
     name: str
     file: modelfile.ModelFile | None = None
+    guessed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """What was guessed, in one line; may be empty."""
+        shapes = [f"{name} = {shape.replace(',', ' × ') or 'a number'}" for name, shape in self.guessed.items()]
+        return f"Guessed: {', '.join(shapes)}; --shape says otherwise." if shapes else ""
 
 
-def target(argument: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Target:
-    """Load the model file or parse the text that `argument` is.
+def target(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], number: bool | None = None) -> Target:
+    """Load the model file or parse the text that `argument` is; shapes that nobody gives are guessed.
 
-    Raises SymgradError: for a file that is not there or does not define a model, a text that is no formula,
-    and names in `wrt` that do not occur.
+    `number` says that the formula must be one, or may be anything; None, that a number is likelier. Raises SymgradError:
+    for a file that is not there or does not define a model, a text that is no formula or leaves its shapes open, and
+    names in `wrt` that do not occur.
     """
     if not argument.strip():
         raise SymgradError("the formula is empty; give a formula such as \"x**2\" with --shape x=, or a model file")
     if not is_file_name(argument) or (shapes and not argument.lower().endswith(".py")):
-        return _from_text(argument, shapes, wrt)
+        return _from_text(argument, shapes, wrt, number)
     if shapes:
         raise SymgradError(f"--shape is for a formula; {argument} is a model file and says its shapes itself")
     return from_file(argument, wrt)
@@ -71,48 +80,44 @@ def is_file_name(argument: str) -> bool:
         return False
 
 
-def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str]) -> Target:
-    declared = parse_shapes(shapes)
-    for name in wrt:
-        if name not in declared:
-            known = f"; declared are {', '.join(declared)}" if declared else ""
-            likely = "" if re.fullmatch(PATH, text) else _fitting(text, shapes, name)
-            raise SymgradError(f"--wrt {name}: no --shape declares {name!r}{known}{likely}")
-        symbol = declared[name]
-        if symbol.over is None and symbol.dtype == REAL:  # what it is differentiated by is to be fitted
-            declared[name] = parameter(name, symbol.shape)
+def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str], number: bool | None) -> Target:
+    parse_shapes(shapes)  # what is wrong with one is said of it alone
+    missing = f"there is no file {text!r}" if re.fullmatch(PATH, text) else ""
+    if missing and (not shapes or text.isidentifier()) and text not in shapes and _is_of_words(text):
+        raise SymgradError(f"{missing}; if {text} is a formula, declare its names: --shape \"NAME=SIZES ...\"")
     try:
+        guessed = _guessed(text, shapes, number)
+        declared = parse_shapes({**shapes, **guessed})
+        for name in wrt:
+            if name not in declared:
+                known = ", ".join(declared) or "none"
+                raise SymgradError(f"--wrt {name}: the formula has no name {name!r}; it has {known}")
+            symbol = declared[name]
+            if symbol.over is None and symbol.dtype == REAL:  # what it is differentiated by is to be fitted
+                declared[name] = parameter(name, symbol.shape)
         loss, symbols = parse_with_symbols(text, declared)
     except ParseError as error:
-        raise ParseError(f"{error}{_hint(text, shapes, str(error))}") from None
+        raise ParseError(f"{error}\nIf a model file was meant: {missing}." if missing else str(error)) from None
     used = set(topological([loss.node]))
     variables = [symbols[name] for name in wrt]
     variables = variables or [s for s in symbols.values() if s.dtype == REAL and s.node in used]
-    return Target(loss, tuple(variables), " ".join(text.split()), "formula")
+    return Target(loss, tuple(variables), " ".join(text.split()), "formula", None, guessed)
 
 
-def _hint(text: str, shapes: Mapping[str, str], error: str) -> str:
-    """What may have been meant: a file that is not there, or names without a shape."""
-    if re.fullmatch(PATH, text):
-        return f"\nIf a model file was meant: there is no file {text!r}."
-    if "is not declared" not in error:
-        return ""
-    return _fitting(text, shapes) or ("" if shapes else "\nA name is declared by its shape: --shape X=n,d; a scalar by "
-                                      "--shape c=")
+def _is_of_words(text: str) -> bool:
+    """Is there a word of three letters and more that is no Greek letter, as in data/model?"""
+    words = re.split(r"[./\\~-]+", text)
+    return any(len(word) > 2 and word.isalpha() and word not in GREEK for word in words)
 
 
-def _fitting(text: str, shapes: Mapping[str, str], wanted: str = "") -> str:
-    """Shapes that would fit the names that have none, if they can be guessed and `wanted` is one of them."""
-    for scalar in (True, False):
-        try:
-            guessed = guessed_shapes(text, shapes, scalar)
-        except SymgradError:
-            continue
-        if guessed and (not wanted or wanted in guessed):
-            said = " ".join(f"{name}={shape}" for name, shape in guessed.items())
-            said = f"'{said}'" if len(guessed) > 1 else said
-            return f"\nNames are declared by their shapes; these would fit: --shape {said}"
-    return ""
+def _guessed(text: str, shapes: Mapping[str, str], number: bool | None) -> dict[str, str]:
+    """The shapes of names that have none."""
+    if number is not None:
+        return guessed_shapes(text, shapes, number)
+    try:
+        return guessed_shapes(text, shapes, True)
+    except SymgradError:
+        return guessed_shapes(text, shapes, False)
 
 
 def _as_tensors(file: modelfile.ModelFile) -> Sequence[Tensor]:

@@ -20,8 +20,9 @@ from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.optim import Adam, Optimizer
 from symgrad.reports.report import Subject, day, of_model, write_report
 from symgrad.shell import commands, terminal
+from symgrad.shell.arguments import asked
 from symgrad.shell.modelfile import ModelFile, ModelFileError, told
-from symgrad.shell.target import Target, from_file, target
+from symgrad.shell.target import Target, from_file
 from symgrad.training.fitting import OF_CALLBACK
 from symgrad.training.history import History
 from symgrad.training.model import Model
@@ -99,7 +100,7 @@ def report(argument: str, shapes: Mapping[str, str], wrt: Sequence[str], output:
     here = Path.cwd()  # before the model file can move us
     if output:
         check_place(output)
-    on = target(argument, shapes, wrt)
+    on = asked(argument, shapes, wrt, True)
     place = check_place(here / (output or f"{on.name}.html"))
     subject, interrupted = _subject(on, plan, fit)
     proof = write_report(replace(subject, title=on.title, date=day() if date else ""), place)

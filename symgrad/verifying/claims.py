@@ -138,17 +138,24 @@ def repairs(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]
 def _turned(text: str, names: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """The same for a formula as mathematicians write it: each matrix turned in its place."""
     mark = r"^{\top}" if is_tex(text) else "ᵀ"
+    changes = [("* must be @", text.replace("*", " "))] if "*" in text.replace("**", "") and not is_tex(text) else []
     for name, tensor in names.items():
         if getattr(tensor, "ndim", 0) != 2:
             continue
         spelled = {name, latex_name(parse_name(name)) if is_tex(text) else unicode_name(parse_name(name))}
-        for found in re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, spelled))})({TURNED})?(?![\w₀-₉])", text):
-            cut = found[0].removesuffix(found[1] or "")
-            what = f"{found[0]} must stand without its transpose" if found[1] else f"{cut} must be transposed"
-            try:
-                yield what, read(text[:found.start()] + cut + mark * (not found[1]) + text[found.end():], names)
-            except (ShapeError, ParseError):
-                continue
+        written = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, spelled))})({TURNED})?(?![\w₀-₉])")
+        places = list(written.finditer(text))
+        if len(places) > 1:
+            changes.append((f"{unicode_name(parse_name(name))} and its transpose must be exchanged",
+                            written.sub(lambda found: found[1] + mark * (not found[2]), text)))
+        for found in places:
+            what = f"{found[0]} must stand without its transpose" if found[2] else f"{found[1]} must be transposed"
+            changes.append((what, text[:found.start()] + found[1] + mark * (not found[2]) + text[found.end():]))
+    for what, changed in changes:
+        try:
+            yield what, read(changed, names)
+        except (ShapeError, ParseError):
+            continue
 
 
 def _put(text: str, source: OneLine, node: ast.AST, new: str) -> str:

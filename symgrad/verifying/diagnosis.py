@@ -15,14 +15,17 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import scale
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node
 from symgrad.graphs.pieces.edits import Edit, edits
 from symgrad.graphs.pieces.terms import levels, nearest_sum, plain, unscaled
 from symgrad.graphs.weights import MINUS, weight
+from symgrad.verifying.called import is_residual, the_term
 from symgrad.verifying.reshaping import transposes
 from symgrad.verifying.sides import Sides
+from symgrad.verifying.symmetry import exchanged, only_symmetric
 from symgrad.verifying.trial import Trial, Values
 from symgrad.verifying.verdict import Diagnosis, factor_sentence, factor_text, term_text
 
@@ -67,7 +70,9 @@ def diagnose(trial: Trial, sides: Sides) -> list[Diagnosis]:
             known = _distinct([*first, *_shortened(by_terms, inner), *inner])
         if depth >= DEEPEST or known and not any(d.term is not None and "…" in d.sentence for d in known if d not in first):
             break
-    return known or second or _matched(trial, sides, true, mine)
+    if not known and (turned := exchanged(trial, sides)):
+        return turned
+    return (known or second or _matched(trial, sides, true, mine)) + only_symmetric(trial, sides)
 
 
 def _levels(node: Node) -> list[list[Node]]:
@@ -102,22 +107,23 @@ def _terms(trial: Trial, sides: Sides, terms: Sequence[Node], values: Sequence[V
                 if (c := trial.factor(gap, v, trial.magnitude)) is not None]
     found: list[Diagnosis] = []
     for t, c in of_right:
-        term = sides.part(t)
+        term, the = sides.part(t), the_term(t, terms)
         if c == -1:
-            found.append(Diagnosis("missing", f"the term {term_text(term)} is missing", term))
+            found.append(Diagnosis("missing", f"{the} {term_text(term)} is missing", term))
         elif c == -2:
-            found.append(Diagnosis("sign", f"the term {term_text(term)} of the right formula has the opposite sign "
+            found.append(Diagnosis("sign", f"{the} {term_text(term)} of the right formula has the opposite sign "
                                    "in the claim", term))
     for t, c in of_claim:
         if c == 1:
             term = sides.part(t)
-            found.append(Diagnosis("surplus", f"the term {term_text(term)} is too much", term))
+            found.append(Diagnosis("surplus", f"{the_term(t, own)} {term_text(term)} is too much", term))
     if found or not of_right:
         return found
     t, c = of_right[0]
     term = sides.part(t)
     left = sp.factor(1 + c) if isinstance(c, sp.Expr) else 1 + c
-    text = f"the term {term_text(term)} of the right formula stands in the claim with the factor {factor_text(left)}"
+    text = (f"{the_term(t, terms)} {term_text(term)} of the right formula stands in the claim with the factor "
+            f"{factor_text(left)}")
     here = float(c.subs(trial.points[0].sizes)) if isinstance(c, sp.Expr) else c
     if here < -1:
         return [Diagnosis("sign", text, term)]
@@ -132,18 +138,20 @@ def _edited(sides: Sides, edit: Edit, of_claim: bool) -> Diagnosis:
     lacks = "is too much" if of_claim else "is missing"
     kind = "surplus" if of_claim else "missing"
     inside = _inside(sides, edit, of_claim)
+    the = the_term(edit.part, _beside(edit))
     match edit.kind:
         case "term":
-            return Diagnosis(kind, f"the term {text} {lacks}{inside}", part)
+            return Diagnosis(kind, f"{the} {text} {lacks}{inside}", part)
         case "factor":
-            return Diagnosis(kind, f"the factor {text} {lacks}{inside}", part)
+            called = ", the residual," if is_residual(edit.part) else ""
+            return Diagnosis(kind, f"the factor {text}{called} {lacks}{inside}", part)
         case "sign":
             part = sides.part(scale(edit.part, MINUS)) if of_claim else part
             where = inside.replace(" in ", " of ", 1) if inside and not of_claim else " of the right formula"
-            return Diagnosis("sign", f"the term {term_text(part)}{where} has the opposite sign in the claim", part)
+            return Diagnosis("sign", f"{the} {term_text(part)}{where} has the opposite sign in the claim", part)
         case "weight":
             word = "has a number too much" if of_claim else "lost its number"
-            return Diagnosis("other", f"the term {text} {word} in front{inside}", part)
+            return Diagnosis("other", f"{the} {text} {word} in front{inside}", part)
         case "transpose":
             return Diagnosis("transposed", f"{text} must be transposed{inside}", part)
         case "order":
@@ -153,6 +161,12 @@ def _edited(sides: Sides, edit: Edit, of_claim: bool) -> Diagnosis:
     name = str(edit.other)
     return Diagnosis("other", f"the function {name} of {text} is too much" if of_claim
                      else f"the function {name} is missing: the claim has {text} itself", part)
+
+
+def _beside(edit: Edit) -> list[Node]:
+    """The terms of the sum in which an edit is."""
+    place = edit.place
+    return [scale(o, by) for o, by in zip(place.operands, place.attrs[0], strict=True)] if place.op is ops.ADD else []
 
 
 def _inside(sides: Sides, edit: Edit, of_claim: bool) -> str:
@@ -205,16 +219,23 @@ def _matched(trial: Trial, sides: Sides, right: Node, claim: Node) -> list[Diagn
     found = []
     if lacks and left:
         right_term, wrong = sides.part(lacks[0]), sides.part(left[0])
-        text = f"the term {term_text(wrong)} of the claim should be {term_text(right_term)}"
+        the = the_term(left[0], _sums(claim)[-1])
+        text = f"{the} {term_text(wrong)} of the claim should be {term_text(right_term)}"
         return [Diagnosis("missing", text, right_term), Diagnosis("surplus", text, wrong)]
     for kind, terms, words in (("missing", lacks, ("is missing", "are missing")),
                                ("surplus", left, ("is too much", "are too much"))):
         if terms:
-            shown = [term_text(sides.part(t)) for t in terms]
-            many = "terms" if len(terms) > 1 else "term"
-            found.append(Diagnosis(kind, f"the {many} {' and '.join(shown)} {words[len(terms) > 1]}",
-                                   sides.part(add(terms))))
+            found.append(Diagnosis(kind, f"{_listed(sides, terms, right if kind == 'missing' else claim)} "
+                                   f"{words[len(terms) > 1]}", sides.part(add(terms))))
     return found
+
+
+def _listed(sides: Sides, terms: Sequence[Node], whole: Node) -> str:
+    """Terms in a sentence, each with its name where one has any."""
+    shown = [(the_term(t, _sums(whole)[-1]), term_text(sides.part(t))) for t in terms]
+    if len(terms) == 1 or any(the != "the term" for the, _ in shown):
+        return " and ".join(f"{the} {text}" for the, text in shown)
+    return f"the terms {' and '.join(text for _, text in shown)}"
 
 
 def _sums(node: Node) -> list[list[Node]]:

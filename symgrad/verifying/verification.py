@@ -16,6 +16,7 @@ from symgrad.computing.points import Point
 from symgrad.graphs.errors import DataError, ShapeError
 from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
+from symgrad.reading.stars import Ambiguous
 from symgrad.verifying.claims import joined, otherwise, read, repairs, vocabulary
 from symgrad.verifying.diagnosis import diagnose
 from symgrad.verifying.reshaping import reshaped
@@ -24,6 +25,7 @@ from symgrad.verifying.trial import TOLERANCE, Trial
 from symgrad.verifying.verdict import Counterexample, Diagnosis, Verdict, shape_sentence, unequal
 
 LARGE = 1e6  # a value that nobody reads
+MATLAB = "beside ' the sign * may be the matrix product of MATLAB"
 CLEAR = 1e-2  # a relative difference that is seen at a glance
 
 
@@ -48,7 +50,7 @@ def verify(claim: Any, expr: Any, **shapes: Any) -> Verdict:
     >>> print(verdict, verdict.factor)
     Not equal: the claim is 1/2 times the right formula; multiply it by 2. 1/2
     >>> print(sg.verify("2 * X.T @ X @ w", g))
-    Not equal: the term -2 Xᵀ y is missing.
+    Not equal: the cross term -2 Xᵀ y is missing.
     """
     sides = [side if isinstance(side, str) else as_tensor(side, "verify") for side in (claim, expr)]
     built = [side for side in sides if isinstance(side, Tensor)]
@@ -65,7 +67,7 @@ def judge(claim: Tensor | str, right: Tensor, names: Mapping[str, Any], seed: in
     try:
         first = read(claim, names, right)
     except ShapeError as error:
-        return _unbuilt(claim, right, names, str(error), seed)
+        return _unbuilt(claim, right, names, error, seed)
     verdict = _compared(first, right, seed)
     if verdict:
         return verdict
@@ -86,15 +88,17 @@ def _compared(claim: Tensor, right: Tensor, seed: int) -> Verdict:
     return unequal(diagnose(trial, Sides(claim, right)), _example(trial))
 
 
-def _unbuilt(text: str, right: Tensor, names: Mapping[str, Any], error: str, seed: int) -> Verdict:
+def _unbuilt(text: str, right: Tensor, names: Mapping[str, Any], error: ShapeError, seed: int) -> Verdict:
     """A claim whose shapes do not fit: what to change in its text, if one small change makes it right."""
-    example = _example(Trial(right.node, right.node, seed))
-    column, _, message = error.splitlines()[0].partition(": ")
-    said = [Diagnosis("shape", f"the shapes in the claim do not fit at {column}: {message.rstrip('.')}")]
+    example, ambiguous = _example(Trial(right.node, right.node, seed)), isinstance(error, Ambiguous)
+    column, _, message = str(error).splitlines()[0].partition(": ")
+    what = "the claim may mean two things" if ambiguous else "the shapes in the claim do not fit"
+    said = [Diagnosis("shape", f"{what} at {column}: {message.rstrip('.')}")]
     for what, tensor in repairs(text, names):
         if tensor.shape == right.shape and tensor.over == right.over and judge(tensor, right, names, seed):
             kind = "other" if "@" in what else "transposed"
-            said = [Diagnosis("shape", "the shapes in the claim do not fit"), Diagnosis(kind, what)]
+            why = MATLAB if ambiguous else "the shapes in the claim do not fit"
+            said = [Diagnosis("shape", why), Diagnosis(kind, what)]
             break
     return unequal(said, example, (None, right.shape))
 

@@ -17,6 +17,7 @@ from symgrad.reading.guessing import guessed_shapes
     ("x**2", {"x": ""}), ("a x² + b x + c", {"a": "", "x": "", "b": "", "c": ""}),
     ("-log(sigmoid(w @ x + b))", {"w": "n", "x": "n", "b": ""}), ("c * sum(x)", {"c": "", "x": "n"}),
     ("sum(Y * log_softmax(X @ W, axis=1))", {"Y": "n,d", "X": "n,k", "W": "k,d"}),
+    ("sum_i x_i y_i", {"x": "n", "y": "n"}), ("sum_{i=1}^n (y_i - w' x_i)^2", {"y": "n", "w": "d", "x": "n,d"}),
     ("sum((R - U @ V.T)**2)", {"R": "n,d", "U": "n,k", "V": "d,k"}),
 ])
 def test_shapes_of_numbers(text, shapes):
@@ -31,7 +32,8 @@ def test_what_is_declared_stays_and_leaves_its_sizes():
 
 
 @pytest.mark.parametrize("text, message", [
-    ("softmax(z)", "the shapes of z cannot be guessed; with z a vector: the formula has shape (n,); a gradient is that of a number"),
+    ("softmax(z)", "z = n: the formula has shape (n,); a gradient is that of a number: close it, as in sum(...), or "
+     "ask its Jacobian"),
     ("a + b + c + d + f + g + h + j", "8 names have no shape: a, b, c, d, f, g, h, j; declare them with --shape"),
     ("sum(x)/m", "the shapes of x cannot be guessed; with x a vector: m: a size that no name has; declare it with --shape"),
 ])

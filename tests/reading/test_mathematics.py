@@ -100,3 +100,33 @@ def test_an_index_of_samples_is_the_sample_axis():
         assert sg.verify(text, g)
     with pytest.raises(sg.ParseError, match="two samples meet"):
         sg.verify("∑_t ∑_s x_tᵀ x_s v", g)
+
+
+@pytest.mark.parametrize("text, twin", [
+    ("sum_i x_i u_i", "∑_i x_i u_i"), ("sum_i x_i * u_i", "∑_i x_i u_i"), ("sum_i(x_i) u_i", "x @ u"), ("sum_{i} x_i^2", "x @ x"),
+    ("sum_{i=1}^k x_i^2", "x @ x"), ("sum_i^k x_i^2", "x @ x"), ("sum_i (x_i + 1)^2", "sum((x + 1)**2)"),
+    ("sum_ij A_ij x_i u_j", "x @ A @ u"), ("sum_i x_i + 1", "1 + sum(x)"), ("2 sum_i x_i - 3", "2 sum(x) - 3"),
+    ("Σ_i x_i u_i", "x @ u"), ("max(sum_i x_i u_i, 0)", "maximum(x @ u, 0)"),
+])
+def test_a_sum_with_an_index_is_one_thing_however_it_is_typed(text, twin):
+    shapes = {"x": "k", "u": "k", "A": "k k"}
+    assert sg.verify(sg.parse(text, **shapes), sg.parse(twin, **shapes))
+
+
+@pytest.mark.parametrize("sign", ["∑", "sum", "Σ"])
+def test_a_sum_reaches_to_the_next_sign(sign):
+    with pytest.raises(sg.ParseError, match="no sum and no bracket binds the index 'i'; ∑_i reaches to the next . or -: "
+                                            "put what it sums in parentheses"):
+        sg.parse(f"{sign}_i x_i - u_i", x="k", u="k")
+
+
+@pytest.mark.parametrize("text", ["x'*A*x", "A'*x", "x'*u", "A*x + B'u"])
+def test_a_star_beside_a_transpose_is_refused(text):
+    with pytest.raises(sg.ShapeError, match="beside ' the sign . may be the matrix product of MATLAB"):
+        sg.parse(text, x="k", u="k", A="k k", B="k k")
+
+
+def test_a_star_of_entries_stays():
+    shapes = {"x": "k", "u": "k", "A": "k k"}
+    assert sg.verify(sg.parse("A' (x*u)", **shapes), sg.parse("A.T @ (x*u)", **shapes))
+    assert sg.verify(sg.parse("2*x' u", **shapes), sg.parse("2*x @ u", **shapes))

@@ -60,7 +60,7 @@ E2 = "2 * (W2 @ tanh(W1 @ u + b1) + b2 - v)"
 MISTAKES = [
     ("X.T @ (X @ w - y)", LEAST, {"factor": Fraction(1, 2)}, "the claim is 1/2 times the right formula; multiply it by 2"),
     ("2 * X.T @ (y - X @ w)", LEAST, {"factor": -1, "sign": LEAST}, "-1 times the right formula: its sign is wrong"),
-    ("2 * X.T @ X @ w", LEAST, {"missing": "-2 * X.T @ y"}, "the term -2 Xᵀ y is missing"),
+    ("2 * X.T @ X @ w", LEAST, {"missing": "-2 * X.T @ y"}, "the cross term -2 Xᵀ y is missing"),
     ("-2 * X.T @ y", LEAST, {"missing": "2 * X.T @ X @ w"}, "the term 2 Xᵀ X w is missing"),
     ("2 * X.T @ (X @ w + y)", LEAST, {"sign": "-2 * X.T @ y"}, "-2 Xᵀ y of the right formula has the opposite sign"),
     ("2 * X.T @ (X @ w - y) + w", LEAST, {"surplus": "w"}, "the term w is too much"),
@@ -68,12 +68,12 @@ MISTAKES = [
     ("2 * (X @ w - y)", LEAST, {"shape": ((n,), (d,))}, "has shape (n,), the right formula has shape (d,)"),
     ("2 * X.T * (X @ w - y)", LEAST, {"shape": ((d, n), (d,))}, "the sum over the axis of size n is missing"),
     ("sum((X @ w - y)**2)", LEAST, {"shape": ((), (d,))}, "the claim is a scalar"),
-    ("X.T @ X @ w", LEAST, {"missing": "-y"}, "the term -y is missing in X w - y, and the claim has a wrong factor 1/2"),
+    ("X.T @ X @ w", LEAST, {"missing": "-y"}, "the target term -y is missing in X w - y, and the claim has a wrong factor 1/2"),
     ("2 * X.T @ (X @ w - y) + 2 * n * lam * w", RIDGE, {"factor": n}, "multiply it by 1/n"),
     ("2 * X.T @ (X @ w - y) + 2 * lam * w", RIDGE, {"surplus": "2 * (n - 1) / n * X.T @ (X @ w - y)"}, "the factor n"),
     ("2/n * X.T @ (X @ w - y) + lam * w", RIDGE, {"missing": "lam * w"}, "2 λ w of the right formula stands in the claim "
                                                                         "with the factor 1/2"),
-    ("2/n * X.T @ (X @ w - y)", RIDGE, {"missing": "2 * lam * w"}, "the term 2 λ w is missing"),
+    ("2/n * X.T @ (X @ w - y)", RIDGE, {"missing": "2 * lam * w"}, "the penalty term 2 λ w is missing"),
     ("2/n * X.T @ (X @ w - y) - 2 * lam * w", RIDGE, {"sign": "2 * lam * w"}, "opposite sign"),
     ("2/n * X.T @ (X @ w - y) + 2 * w", RIDGE, {"missing": "lam"}, "the factor λ is missing in λ w"),
     ("2/n * X.T @ X @ w + 2 * lam * w", RIDGE, {"missing": "-2/n * X.T @ y"}, "is missing"),
@@ -91,10 +91,10 @@ MISTAKES = [
     ("X.T @ diag(sigmoid(X @ w)) @ X", CURVATURE, {"missing": "1 - sigmoid(X @ w)"}, "is missing"),
     ("-X.T @ diag(sigmoid(X @ w) * (1 - sigmoid(X @ w))) @ X", CURVATURE, {"factor": -1, "sign": CURVATURE}, "sign"),
     ("t - softmax(z)", SOFTMAX, {"factor": -1, "sign": SOFTMAX}, "its sign is wrong"),
-    ("softmax(z)", SOFTMAX, {"missing": "-t"}, "the term -t is missing"),
+    ("softmax(z)", SOFTMAX, {"missing": "-t"}, "the target term -t is missing"),
     ("z - t", SOFTMAX, {}, "the function softmax is missing: the claim has z itself"),
     ("exp(z) - t", SOFTMAX, {"missing": "softmax(z)", "surplus": "exp(z)"}, "should be softmax(z)"),
-    ("2 * (U @ V.T - R) @ V", FACTORS, {"missing": "2 * lam * U"}, "the term 2 λ U is missing"),
+    ("2 * (U @ V.T - R) @ V", FACTORS, {"missing": "2 * lam * U"}, "the penalty term 2 λ U is missing"),
     ("2 * (U @ V.T - R) @ V + lam * U", FACTORS, {"missing": "lam * U"}, "with the factor 1/2"),
     ("2 * (R - U @ V.T) @ V + 2 * lam * U", FACTORS, {"sign": "2 * (U @ V.T - R) @ V"}, "opposite sign"),
     ("(2 * (U @ V.T - R) @ V + 2 * lam * U).T", FACTORS, {"transposed": True, "shape": ((k, n), (n, k))},
@@ -120,8 +120,8 @@ MISTAKES = [
      {"sign": "-2 / T * sum(outer((1 - tanh(W1 @ u + b1)**2) * (W2.T @ v), u), over=T)"}, "has the opposite sign"),
     (f"mean(outer({G1.replace('1 - tanh(W1 @ u + b1)', '1 - tanh(tanh(W1 @ u + b1))')}, u), over=T)", NET["W1"], {},
      "the function tanh of tanh(W₁ u + b₁) is too much"),
-    (f"mean(outer({G1.replace('+ b1', '')}, u), over=T)", NET["W1"], {"missing": "b1"}, "the term b₁ is missing"),
-    (f"mean(outer({G1}, u), over=T) + 2 * lam * W1", NET["W1"], {"surplus": "2 * lam * W1"}, "the term 2 λ W₁ is too much"),
+    (f"mean(outer({G1.replace('+ b1', '')}, u), over=T)", NET["W1"], {"missing": "b1"}, "the bias term b₁ is missing"),
+    (f"mean(outer({G1}, u), over=T) + 2 * lam * W1", NET["W1"], {"surplus": "2 * lam * W1"}, "the penalty term 2 λ W₁ is too much"),
     (f"outer({G1}, u) / 2", SAMPLE["W1"], {"factor": Fraction(1, 2)}, "1/2 times"),
     (f"W2.T @ ({E2})", SAMPLE["b1"], {"missing": "1 - tanh(W1 @ u + b1)**2"}, "is missing"),
 ]
@@ -335,6 +335,60 @@ OF = ["--gradient-of", "sum((X @ w - y)**2)", "--wrt", "w", *SHAPES]
 
 def call(*args):
     return CliRunner().invoke(cli, [str(a) for a in args])
+
+
+NAMED = [
+    ("X @ w", X @ w + sg.parameter("b"), "the bias term b is missing"),
+    ("sigmoid(X @ w)", sg.sigmoid(X @ w + sg.parameter("b")), "the bias term b is missing in X w + b"),
+    ("X @ w", X @ w - y, "the target term -y is missing"),
+    ("softmax(z)", SOFTMAX, "the target term -t is missing"),
+    ("-t", SOFTMAX, "the softmax term softmax(z) is missing"),
+    ("sum((X @ w)**2) + y @ y", sg.sum((X @ w - y) ** 2), "the cross term -2 yᵀ X w is missing"),
+    ("a*a + a*b + b*b", "(a + b)**2", "the cross term 2 a b of the right formula stands in the claim with the factor 1/2"),
+    ("sum((X @ w - y)**2)", sg.sum((X @ w - y) ** 2) + lam * sg.sum(w**2), "the penalty term λ ‖w‖² is missing"),
+    ("2 Xᵀ (X w - y) - 2 lam w", sg.gradient(sg.sum((X @ w - y) ** 2) + lam * sg.sum(w**2), w),
+     "the penalty term 2 λ w of the right formula has the opposite sign in the claim"),
+    ("2 Xᵀ X w", sg.gradient(sg.sum((X @ w - y) ** 2) + lam * sg.sum(w**2), w),
+     "the cross term -2 Xᵀ y and the penalty term 2 λ w are missing"),
+    ("2 Xᵀ ones(n)", LEAST, "the factor X w - y, the residual, is missing"),
+    ("w @ A @ w", w @ A @ w + sg.logdet(A), "the log-determinant term logdet(A) is missing"),
+]
+
+
+@pytest.mark.parametrize("claim, right, words", NAMED, ids=[row[0] for row in NAMED])
+def test_a_term_is_called_by_its_textbook_name(claim, right, words):
+    shapes = {"a": "", "b": ""} if isinstance(right, str) else {"lam": lam} if "lam" in claim else {}
+    assert words in str(sg.verify(claim, right, **shapes))
+
+
+def test_what_has_no_name_gets_none():
+    assert "the term b is missing" in str(sg.verify("(A + A.T) @ w", QUADRATIC)), "no bias: nobody fits it"
+    for claim, right in (("X @ w", X @ w + q * y), ("w", w + sg.exp(w)), ("A @ w", A @ w + A.T @ w)):
+        assert "the term " in str(sg.verify(claim, right))
+
+
+S = sg.data("S", (d, d), symmetric=True)
+
+
+@pytest.mark.parametrize("claim, right, words", [
+    ("2 A w", sg.gradient(w @ A @ w, w), "A must be transposed in Aᵀ w; the claim holds only where A is symmetric"),
+    ("2 A Aᵀ w", sg.gradient(sg.sum((A @ w) ** 2), w), "A and its transpose must be exchanged."),
+    ("2 X Xᵀ w", sg.gradient(sg.sum((X @ w) ** 2), w), "the shapes in the claim do not fit; X and its transpose must be exchanged"),
+    ("3 S w", sg.gradient(w @ S @ w, w), "the claim is 3/2 times"),
+])
+def test_which_side_of_a_matrix_is_which(claim, right, words):
+    verdict = sg.verify(claim, right)
+    assert not verdict and words in str(verdict)
+
+
+@pytest.mark.parametrize("claim, words", [
+    ("2*X'*(X*w - y)", "Not equal: beside ' the sign * may be the matrix product of MATLAB; * must be @."),
+    ("2*X'*X*w", "the claim may mean two things at column 5: beside ' the sign * may be the matrix product of MATLAB, and here it "
+     "multiplies entry by entry; write @ or a blank for the former, ⊙ for the latter"),
+])
+def test_the_star_of_matlab(claim, words):
+    assert words in str(sg.verify(claim, LEAST))
+    assert sg.verify("2 X' (X w - y)", LEAST) and sg.verify("2*X'@(X@w - y)", LEAST) and sg.verify("X' ((X w - y)*2)", LEAST)
 
 
 def test_check_a_right_claim():
