@@ -1,0 +1,133 @@
+"""Coordinate descent: one number after the other goes to its minimum, the others held.
+
+Where the loss is quadratic, its Hessian is computed once, and each number goes to its minimum exactly; the gradient is
+carried along. Else each goes by Newton's method in one dimension, halved until the loss does not rise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from symgrad.descent.endings import ROUNDING
+from symgrad.descent.iterate import Course, Ending, Iterate
+from symgrad.graphs.stationary.affine import degrees
+from symgrad.language.recipes import stable
+from symgrad.minimisers.problem import Problem
+
+SEEN = 400  # numbers up to which every one has an entry of its own in the history; else every turn has one
+HALVINGS = 50
+WIDE = 4000  # numbers up to which a Hessian is kept
+NEWTON = 8  # steps in one dimension
+
+
+def coordinate(problem: Problem) -> Course:
+    """Coordinate descent, within the bounds where there are some."""
+    (root,) = stable([problem.loss])
+    quadratic = degrees([root], [x.node for x in problem.variables.values()])[root] <= 2
+    f = problem.objective
+    low = np.full(f.size, -np.inf) if problem.low is None else problem.low
+    high = np.full(f.size, np.inf) if problem.high is None else problem.high
+    way = _exactly if quadratic and f.size <= WIDE else _by_newton
+    return way(problem, low, high)
+
+
+def _exactly(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:
+    """Coordinates of a quadratic loss."""
+    f, tol = problem.objective, problem.tolerance(1e-10)
+    x = problem.x0
+    loss, g = f.slope(x)
+    h = f.hessian(x)
+    bend = h.diagonal()
+    yield Iterate(x, loss, _inside(x, g, low, high), 0.0)
+    largest = _inside(x, g, low, high)
+    alone = f.size <= SEEN
+    if (bad := np.flatnonzero((bend < 0) | ((bend == 0) & (g != 0)))).size and np.isinf(low[bad] + high[bad]).any():
+        return Ending(False, f"the loss has no minimum along coordinate {int(bad[0])}: its curvature there is {bend[bad[0]]:g}")
+    while True:
+        start, x = x, x.copy()
+        for i in range(f.size):
+            if bend[i] <= 0:
+                continue
+            to = min(max(x[i] - g[i] / bend[i], low[i]), high[i])
+            way = to - x[i]
+            if way == 0:
+                continue
+            loss = loss + way * (g[i] + 0.5 * way * bend[i])
+            g = g + way * h[i]
+            x = x.copy()
+            x[i] = to
+            if alone:
+                f._count(1)
+                yield Iterate(x, loss, _inside(x, g, low, high), abs(way))
+        value, g = f.slope(x)  # rounding does not add up
+        loss = min(value, loss) if abs(value - loss) <= 1e-9 * abs(value) else value
+        norm = _inside(x, g, low, high)
+        if not alone:
+            yield Iterate(x, loss, norm, float(np.linalg.norm(x - start)))
+        if norm <= tol * largest or np.abs(x - start).max(initial=0.0) <= 4 * ROUNDING * np.abs(x).max(initial=0.0):
+            return Ending(True, f"a turn through all coordinates leaves a gradient of {norm:.3g}, from {largest:.3g}")
+
+
+def _by_newton(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:
+    f, tol = problem.objective, problem.tolerance(1e-9)
+    x = problem.x0
+    loss, g = f.slope(x)
+    largest = _inside(x, g, low, high)
+    yield Iterate(x, loss, largest, 0.0)
+    alone = f.size <= SEEN
+    while True:
+        start, before = x, loss
+        for i in range(f.size):
+            new, value, slope = _one(problem, x, loss, g, i, low[i], high[i])
+            if alone and new is not x:
+                yield Iterate(new, value, _inside(new, slope, low, high), abs(new[i] - x[i]))
+            x, loss, g = new, value, slope
+        norm = _inside(x, g, low, high)
+        largest = max(largest, norm)
+        if not alone:
+            yield Iterate(x, loss, norm, float(np.linalg.norm(x - start)))
+        if norm <= tol * largest:
+            return Ending(True, f"a turn through all coordinates leaves a gradient of {norm:.3g}, from {largest:.3g}")
+        if before - loss <= ROUNDING * abs(loss):
+            flat = norm <= 1e-5 * largest
+            return Ending(flat, "the loss cannot fall further in double precision" if flat else
+                          "no coordinate alone makes the loss smaller: it may have a corner here")
+
+
+def _one(problem: Problem, x: np.ndarray, loss: float, g: np.ndarray, i: int, low: float,
+         high: float) -> tuple[np.ndarray, float, np.ndarray]:
+    """The minimum along coordinate i: (point, loss, gradient)."""
+    f = problem.objective
+    unit = np.zeros(f.size)
+    unit[i] = 1.0
+    first = abs(g[i])
+    for _ in range(NEWTON):
+        if g[i] == 0 or (x[i] <= low and g[i] > 0) or (x[i] >= high and g[i] < 0):
+            break
+        bend = f.product(x, unit)[i]
+        step = -g[i] / bend if bend > 0 else -math.copysign(max(1.0, abs(x[i])), g[i])
+        for _ in range(HALVINGS):
+            to = min(max(x[i] + step, low), high)
+            new = x.copy()
+            new[i] = to
+            value, slope = f.slope(new)
+            if value <= loss + 1e-4 * (to - x[i]) * g[i]:
+                break
+            if abs(value - loss) <= 4 * ROUNDING * abs(loss) and abs(slope[i]) < abs(g[i]):
+                value = min(value, loss)
+                break
+            step /= 2 if math.isfinite(value) else 8
+        else:
+            break
+        x, loss, g = new, value, slope
+        if abs(g[i]) <= 1e-3 * first:
+            break
+    return x, loss, g
+
+
+def _inside(x: np.ndarray, g: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """The norm of the gradient, without what leads out of the bounds."""
+    free = ~(((x <= low) & (g > 0)) | ((x >= high) & (g < 0)))
+    return math.sqrt(g[free] @ g[free])

@@ -1,0 +1,180 @@
+"""EM: a mixture in the loss, -∑ logsumexp_k s_k, is bounded by -∑ r_k s_k with responsibilities r = softmax_k s.
+
+The E-step computes r at the parameters as they are; the M-step minimises the bound, by the closed forms that
+`solve_stationary` derives from it: of all parameters together, else of one after the other, else by Newton's method. Each
+step makes the loss smaller (Dempster, Laird and Rubin, Maximum likelihood from incomplete data via the EM algorithm, 1977;
+one after the other: Meng and Rubin, ECM, 1993).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.descent.iterate import Course, Ending, Iterate
+from symgrad.descent.newton import newton
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.algebra.primitives import input_node, softmax
+from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
+from symgrad.graphs.facts import SIMPLEX, facts_of
+from symgrad.graphs.node import REAL, Node, Symbol, depends, new_owner, topological
+from symgrad.graphs.reverse import reverse
+from symgrad.graphs.stationary.affine import degrees, substituted
+from symgrad.language.recipes import stable
+from symgrad.language.tensor import Tensor, wrap
+from symgrad.minimisers.problem import Problem
+from symgrad.minimisers.sets import regions_of
+from symgrad.minimisers.split import shortened
+from symgrad.minimisers.within import Augmented, Within
+from symgrad.minimising.stationary import solve_stationary
+
+Update = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (variables, responsibilities) -> variables
+
+
+def em(problem: Problem) -> Course:
+    """Plain EM, one entry for each step, until the loss falls by `tol` of itself or less. Raises SymgradError without a mixture."""
+    (root,) = stable([problem.loss])
+    mixtures = _mixtures(problem, root)
+    f, tol = problem.objective, problem.tolerance(1e-10)
+    rs = [wrap(input_node(Symbol("data", "r" if len(mixtures) == 1 else f"r{i}", owner=new_owner()),
+                          node.operands[0].shape, REAL), None) for i, node in enumerate(mixtures)]
+    bound = substituted(root, {node: _expected(node, r.node) for node, r in zip(mixtures, rs, strict=True)})
+    shares = [wrap(softmax(node.operands[0], node.attrs[0]), None) for node in mixtures]
+    update, told = _m_step(problem, wrap(bound, None), rs)
+    called = ", ".join(f"{r.name} = {shortened(str(share))}" for r, share in zip(rs, shares, strict=True))
+    found = {"reason": f"a mixture: responsibilities {called}; then {told}"}
+    expect = f.compiled(shares)
+    x = problem.x0
+    loss, g = f.slope(x)
+    yield Iterate(x, loss, math.sqrt(g @ g), 0.0)
+    while True:
+        pieces = f.pieces(x)
+        try:
+            new = f.joined(update(list(pieces), [np.asarray(r) for r in expect(*pieces)]))
+        except DataError as trouble:
+            return Ending(False, f"an M-step has no value, a component has lost its members: {trouble}", found)
+        if not np.isfinite(new).all():
+            return Ending(False, "an M-step has no value: a component has lost its members", found)
+        value, g = f.slope(new)
+        if not math.isfinite(value):
+            return Ending(False, f"the loss is {value} after a step: a component has shrunk to a point", found)
+        if loss < value <= loss + 1e-11 * abs(loss):
+            value = loss
+        yield Iterate(new, value, math.sqrt(g @ g), float(np.linalg.norm(new - x)))
+        fell = loss - value
+        x, loss = new, value
+        if fell <= tol * abs(value):
+            return Ending(True, f"a step makes the loss smaller by {fell:.3g} only", found)
+
+
+def _mixtures(problem: Problem, root: Node) -> list[Node]:
+    """The logsumexp nodes that the loss falls with, affinely."""
+    nodes = [x.node for x in problem.variables.values()]
+    live = depends([root], nodes)
+    found = [node for node in topological([root]) if node.op is ops.LOGSUMEXP and node in live]
+    found = [node for node in found if not any(node in topological([o.operands[0]]) for o in found if o is not node)]
+    if found and degrees([root], found)[root] <= 1:
+        slopes = reverse(root, contract([], [], ()), found)
+        kept = [node for node, slope in zip(found, slopes, strict=True) if not degrees([slope], nodes)[slope]]
+        call = problem.objective.compiled([wrap(slope, None) for slope in slopes])
+        values = dict(zip(found, call(*problem.objective.pieces(problem.x0)), strict=True))
+        found = [node for node in kept if (np.asarray(values[node]) <= 0).all()]
+        if found:
+            return found
+    raise SymgradError("minimize: em: there is no mixture in the loss: it holds no -sum(logsumexp(...)) over components, the "
+                       "negative log-likelihood of one; alternating and l-bfgs take any loss")
+
+
+def _expected(node: Node, r: Node) -> Node:
+    """∑ r s in the place of logsumexp s."""
+    (s,), (axes,) = node.operands, node.attrs
+    labels = range(len(s.shape))
+    return contract([r, s], [labels, labels], [i for i in labels if i not in axes])
+
+
+def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[Update, str]:
+    """The parameters from the responsibilities, and that in words."""
+    f = problem.objective
+    loss, variables = _declared(problem, bound)
+    try:
+        formulas = solve_stationary(loss, list(variables))
+    except NoClosedForm:
+        return _in_turn(problem, bound, loss, variables, rs)
+    call = f.compiled(_in_own_names(list(formulas), variables, f.variables), rs)
+    texts = [f"{name} = {shortened(str(t))}" for name, t in zip(problem.variables, formulas, strict=True)]
+    return lambda pieces, r: [np.asarray(a) for a in call(*pieces, *r)], "; ".join(texts)
+
+
+def _in_turn(problem: Problem, bound: Tensor, loss: Tensor, variables: Sequence[Tensor],
+             rs: Sequence[Tensor]) -> tuple[Update, str]:
+    """One parameter after the other."""
+    f = problem.objective
+    ways: list[Update] = []
+    texts = []
+    for place, (name, x) in enumerate(zip(problem.variables, variables, strict=True)):
+        try:
+            formula = solve_stationary(loss, x)
+            call = f.compiled(_in_own_names([formula], variables, f.variables), rs)
+            ways.append(_closed_way(call, place))
+            texts.append(f"{name} = {shortened(str(formula))}")
+        except NoClosedForm as why:
+            if regions_of(problem)[place] is not None:
+                raise SymgradError(f"minimize: em: {name} is kept in a set and its M-step has no closed form: "
+                                   f"{str(why).removeprefix('solve_stationary: ')}") from None
+            ways.append(_newton_way(Augmented(f, bound, rs), place))
+            texts.append(f"{name} by Newton's method ({str(why).removeprefix('solve_stationary: ')})")
+
+    def update(pieces: list[np.ndarray], r: list[np.ndarray]) -> list[np.ndarray]:
+        for way in ways:
+            pieces = way(pieces, r)
+        return pieces
+
+    return update, "; ".join(texts)
+
+
+def _closed_way(call: Callable[..., Any], place: int) -> Update:
+    def way(pieces: list[np.ndarray], r: list[np.ndarray]) -> list[np.ndarray]:
+        (mine,) = call(*pieces, *r)
+        return [*pieces[:place], np.asarray(mine), *pieces[place + 1:]]
+
+    return way
+
+
+def _newton_way(f: Augmented, place: int) -> Update:
+    inner = Within(f, [place])
+
+    def way(pieces: list[np.ndarray], r: list[np.ndarray]) -> list[np.ndarray]:
+        f.given, inner.now = r, pieces
+        best = inner.joined([pieces[place]])
+        for it in newton(inner, best, 1e-9):
+            best = it.x if it.accepted else best
+        return [*pieces[:place], *inner.pieces(best), *pieces[place + 1:]]
+
+    return way
+
+
+def _declared(problem: Problem, bound: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The bound in variables that declare the simplex in which they are kept."""
+    loss, variables = bound.node, []
+    for name, x in problem.variables.items():
+        said = problem.sets.get(name)
+        if said is not None and said != "simplex":
+            raise SymgradError(f"minimize: em keeps {name} on a simplex, but in no other set ({said!r:.40}); projected would")
+        if said is not None and SIMPLEX not in facts_of(x.node):
+            symbol: Symbol = x.node.attrs[0]
+            new = input_node(replace(symbol, facts=(*symbol.facts, SIMPLEX), owner=new_owner()), x.node.shape, x.node.dtype)
+            loss = substituted(loss, {x.node: new})
+            x = wrap(new, x.over)
+        variables.append(x)
+    return wrap(loss, None), variables
+
+
+def _in_own_names(formulas: Sequence[Tensor], inner: Sequence[Tensor], outer: Sequence[Tensor]) -> list[Tensor]:
+    """Formulas in the variables of the problem."""
+    back = {a.node: b.node for a, b in zip(inner, outer, strict=True) if a.node is not b.node}
+    return [wrap(substituted(t.node, back), t.over) for t in formulas] if back else list(formulas)

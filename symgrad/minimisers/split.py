@@ -1,0 +1,138 @@
+"""A loss as a sum f + g: what is smooth, and what has corners or edges but a proximal step in closed form.
+
+The terms of the sum are sorted by what stands in them: an absolute value, a maximum, a norm, a case, a logarithm or root of
+what may be zero belong to g. A term of g in one variable alone has its own step (`sg.prox`); one of an affine image A x of
+the variables has the step of a stand-in z = A x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import zeros
+from symgrad.graphs.algebra.primitives import add, input_node
+from symgrad.graphs.algebra.signs import has_kink
+from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.graphs.node import REAL, Node, Symbol, depends, new_owner, topological
+from symgrad.graphs.stationary.affine import degrees, substituted, terms
+from symgrad.language.recipes import stable
+from symgrad.language.tensor import Tensor, wrap
+from symgrad.minimisers.problem import Problem
+from symgrad.minimising.prox import prox
+
+CORNERS = ("abs", "maximum", "minimum", "relu", "leaky_relu", "clip", "where", "sign", "elu")
+EDGES = ("log", "sqrt", "reciprocal", "log1p")  # of the variable itself, or of what is affine in it
+LONG = 70  # characters of a formula in a sentence
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of g: a function of `argument`, which is a variable or, where `image` is given, a stand-in for that tensor."""
+
+    g: Tensor
+    argument: Tensor
+    image: Tensor | None
+    step: Tensor  # the proximal step, in `argument` and the step size
+    size: Tensor
+
+
+@dataclass(frozen=True)
+class Sum:
+    """f + g: `smooth` is f (a scalar, maybe 0), `parts` are those of g."""
+
+    smooth: Tensor
+    parts: Sequence[Part]
+
+
+def split(problem: Problem, method: str, images: bool) -> Sum:
+    """The loss as f + g. `images`: parts of g may be functions of affine images of the variables.
+
+    Raises SymgradError where a term with a corner has no step.
+    """
+    (root,) = stable([problem.loss])
+    nodes = [x.node for x in problem.variables.values()]
+    live = depends([root], nodes)
+    smooth, rough = [], []
+    for term in terms(root, live):
+        node = term.node()
+        (rough if _is_rough(node, live, nodes) else smooth).append(node)
+    variables = {x.node: x for x in problem.variables.values()}
+    groups: dict[Node, list[Node]] = {}
+    images_of: dict[Node, Node] = {}
+    for node in rough:
+        own = [x for x in nodes if x in topological([node])]
+        key = own[0] if len(own) == 1 else None
+        if images and (key is None or not _steps(node, variables[key])):
+            key = _image(node, nodes, method)
+            images_of[key] = key
+        elif key is None:
+            raise SymgradError(f"minimize: {method}: the term {_short(node)} couples "
+                               f"{' and '.join(variables[x].name or '' for x in own)}, so it has no proximal step of its own")
+        groups.setdefault(key, []).append(node)
+    parts = []
+    for i, (key, mine) in enumerate(groups.items()):
+        size = _symbol("s", ())
+        if key in images_of:
+            stand = wrap(input_node(Symbol("data", "z" if len(groups) == 1 else f"z{i}", owner=new_owner()), key.shape, REAL))
+            g = wrap(substituted(add(mine), {key: stand.node}), None)
+            parts.append(_part(g, stand, wrap(key, None), size, method))
+        else:
+            parts.append(_part(wrap(add(mine), None), variables[key], None, size, method))
+    return Sum(wrap(add(smooth) if smooth else zeros(()), None), parts)
+
+
+def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, method: str) -> Part:
+    try:
+        return Part(g, argument, image, prox(g, argument, size), size)
+    except NoClosedForm as why:
+        raise SymgradError(f"minimize: {method}: {_short(g.node)} has corners or edges and no proximal step in closed form: "
+                           f"{str(why).removeprefix('prox: ')}") from None
+
+
+def _steps(node: Node, x: Tensor) -> bool:
+    """Has a term a step in a variable?"""
+    try:
+        prox(wrap(node, None), x, 1.0)
+    except SymgradError:
+        return False
+    return True
+
+
+def _is_rough(root: Node, live: set[Node], nodes: Sequence[Node]) -> bool:
+    """Has a term corners, or edges beyond which it has no value?"""
+    degree = degrees([root], nodes)
+    for node in topological([root]):
+        if node not in live:
+            continue
+        if node.op in (ops.MAX, ops.MIN):
+            return True
+        if node.op is ops.ELEMENTWISE:
+            row = node.attrs[0]
+            if row in CORNERS or has_kink(node) or (row in EDGES and degree[node.operands[0]] <= 1):
+                return True
+    return False
+
+
+def _image(node: Node, nodes: Sequence[Node], method: str) -> Node:
+    """The one affine tensor of the variables that a term is a function of."""
+    degree = degrees([node], nodes)
+    top = [n for n in topological([node], enter=lambda n: degree.get(n, 0) > 1) if degree.get(n) == 1]
+    if len(set(top)) != 1:
+        raise SymgradError(f"minimize: {method}: the term {_short(node)} is no function of one affine image of the variables")
+    return top[0]
+
+
+def _symbol(name: str, shape: tuple[object, ...]) -> Tensor:
+    return wrap(input_node(Symbol("data", name, owner=new_owner()), shape, REAL))  # type: ignore[arg-type]
+
+
+def _short(node: Node) -> str:
+    return shortened(str(wrap(node, None)))
+
+
+def shortened(text: str) -> str:
+    """A formula in a sentence."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONG else text[:LONG - 1] + "…"
