@@ -236,10 +236,11 @@ def _by_function(g: Node, x: Node) -> dict[sp.Expr, Node] | None:
         formula = _formula(term, x, live)
         if formula is None:
             return None
-        constant = [f for f in term.factors if f[0] not in live]
-        node = scale(term.over(constant, term.out), term.by)
-        for f, number in sp.expand(formula).as_coefficients_dict().items():
-            found.setdefault(f, []).append(scale(node, weight(number)))
+        fixed = [f for f in term.factors if f[0] not in live]
+        node = scale(term.over(fixed, term.out), term.by)
+        for product, number in sp.expand(formula).as_coefficients_dict().items():
+            constant, f = product.as_independent(X, as_Add=False)  # 1/(2 π x)
+            found.setdefault(f, []).append(scale(node, weight(number * constant)))
     sums = {f: add(nodes) for f, nodes in found.items()}
     return {f: node for f, node in sums.items() if node.op is not ops.ADD or node.operands}
 
@@ -265,7 +266,7 @@ def _entry(root: Node, x: Node) -> sp.Expr | None:
         if any(o not in found for o in node.operands) or node.shape != x.shape:
             return None
         below = [found[o] for o in node.operands]
-        if node.op is ops.ADD and all(by.factor is None for by in node.attrs[0]):
+        if node.op is ops.ADD and all(by.factor is None or not by.factor.free_symbols for by in node.attrs[0]):
             found[node] = sp.Add(*(to_expr(by) * f for by, f in zip(node.attrs[0], below, strict=True)))
         elif node.op is ops.EINSUM and all(labels == node.attrs[1] for labels in node.attrs[0]):
             found[node] = sp.Mul(*below)

@@ -28,7 +28,7 @@ from symgrad.minimisers.sets import Region, nearest, regions_of
 from symgrad.minimisers.within import Within
 from symgrad.minimising.stationary import solve_stationary
 
-INNER = 40  # steps within one block, where it has no closed form
+INNER = 15  # steps within one block, where it has no closed form
 LONG = 70  # characters of a formula in a sentence
 ROUNDED = 1e-12  # relative: a loss larger by so little is the same
 
@@ -79,7 +79,7 @@ def blocks_of(problem: Problem) -> list[Block]:
     """The blocks of a problem, each with its way to be minimised."""
     order = list(problem.variables)
     regions = regions_of(problem)
-    return [_block(problem, names, [order.index(name) for name in names], regions)
+    return [_block(problem, tuple(names), [order.index(name) for name in names], regions)
             for names in problem.blocks or [(name,) for name in order]]
 
 

@@ -34,6 +34,10 @@ class Choice:
 
 def chosen(problem: Problem) -> Choice:
     """The method that fits the formula."""
+    if problem.blocks is not None:
+        return Choice("alternating", "blocks are given")
+    if problem.sets:
+        return Choice("projected", "a variable is kept in a set")
     return _closed(problem) or _squares(problem) or Choice("l-bfgs", OTHERWISE, starts=STARTS)
 
 

@@ -44,7 +44,7 @@ def _exactly(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:
     largest = _inside(x, g, low, high)
     alone = f.size <= SEEN
     if (bad := np.flatnonzero((bend < 0) | ((bend == 0) & (g != 0)))).size and np.isinf(low[bad] + high[bad]).any():
-        return Ending(False, f"the loss has no minimum along coordinate {int(bad[0])}: its curvature there is {bend[bad[0]]:g}")
+        return Ending(False, f"the loss has no minimum along coordinate {int(bad[0])}: its curvature is {bend[bad[0]]:g}")
     while True:
         start, x = x, x.copy()
         for i in range(f.size):

@@ -12,9 +12,15 @@ from symgrad.descent.iterate import Course
 from symgrad.descent.newton import newton
 from symgrad.descent.quasi import lbfgs
 from symgrad.descent.structured import structured_solver
+from symgrad.minimisers.blocks import alternating
 from symgrad.minimisers.closed import closed_form
+from symgrad.minimisers.coordinates import coordinate
+from symgrad.minimisers.mixtures import em
 from symgrad.minimisers.problem import Problem
+from symgrad.minimisers.projected import projected
+from symgrad.minimisers.proximal import proximal
 from symgrad.minimisers.regression import gauss_newton_course, marquardt_course
+from symgrad.minimisers.splitting import admm
 from symgrad.minimising.degrees import ray_degree
 
 BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
@@ -52,6 +58,14 @@ METHODS: Mapping[str, Method] = MappingProxyType({
     "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian"),
     "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
                      "L-BFGS, which guesses the curvature from gradients"),
+    "alternating": Method(alternating, "one block after the other, the others held", frozenset({BOUNDS, SETS, BLOCKS})),
+    "coordinate": Method(coordinate, "one number after the other, the others held", frozenset({BOUNDS})),
+    "projected": Method(projected, "gradient steps, each followed by the nearest point of the sets",
+                        frozenset({BOUNDS, SETS})),
+    "proximal": Method(proximal, "proximal gradient steps with momentum", frozenset({BOUNDS, SETS})),
+    "admm": Method(admm, "ADMM on the sum of what is smooth and what is not", frozenset({BOUNDS, SETS}),
+                   descends=False, lowest=False),
+    "em": Method(em, "EM on the mixture in the loss", frozenset({SETS})),
 })
 
 

@@ -17,14 +17,12 @@ import numpy as np
 
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.newton import newton
-from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import input_node, softmax
 from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
 from symgrad.graphs.facts import SIMPLEX, facts_of
-from symgrad.graphs.node import REAL, Node, Symbol, depends, new_owner, topological
-from symgrad.graphs.reverse import reverse
-from symgrad.graphs.stationary.affine import degrees, substituted
+from symgrad.graphs.node import REAL, Node, Symbol, new_owner
+from symgrad.graphs.stationary.affine import substituted
+from symgrad.graphs.stationary.mixtures import as_logsumexp, expected, mixtures_in
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimisers.problem import Problem
@@ -37,13 +35,12 @@ Update = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (va
 
 
 def em(problem: Problem) -> Course:
-    """Plain EM, one entry for each step, until the loss falls by `tol` of itself or less. Raises SymgradError without a mixture."""
-    (root,) = stable([problem.loss])
-    mixtures = _mixtures(problem, root)
+    """Plain EM, one entry for each step, until the loss falls by `tol` of itself. Raises SymgradError without a mixture."""
+    root, mixtures = _read(problem)
     f, tol = problem.objective, problem.tolerance(1e-10)
     rs = [wrap(input_node(Symbol("data", "r" if len(mixtures) == 1 else f"r{i}", owner=new_owner()),
                           node.operands[0].shape, REAL), None) for i, node in enumerate(mixtures)]
-    bound = substituted(root, {node: _expected(node, r.node) for node, r in zip(mixtures, rs, strict=True)})
+    bound = substituted(root, {node: expected(node, r.node) for node, r in zip(mixtures, rs, strict=True)})
     shares = [wrap(softmax(node.operands[0], node.attrs[0]), None) for node in mixtures]
     update, told = _m_step(problem, wrap(bound, None), rs)
     called = ", ".join(f"{r.name} = {shortened(str(share))}" for r, share in zip(rs, shares, strict=True))
@@ -72,29 +69,20 @@ def em(problem: Problem) -> Course:
             return Ending(True, f"a step makes the loss smaller by {fell:.3g} only", found)
 
 
-def _mixtures(problem: Problem, root: Node) -> list[Node]:
-    """The logsumexp nodes that the loss falls with, affinely."""
+def _read(problem: Problem) -> tuple[Node, list[Node]]:
+    """The loss, and its mixtures: the logsumexp nodes that it falls with. Raises SymgradError where there are none."""
+    f = problem.objective
     nodes = [x.node for x in problem.variables.values()]
-    live = depends([root], nodes)
-    found = [node for node in topological([root]) if node.op is ops.LOGSUMEXP and node in live]
-    found = [node for node in found if not any(node in topological([o.operands[0]]) for o in found if o is not node)]
-    if found and degrees([root], found)[root] <= 1:
-        slopes = reverse(root, contract([], [], ()), found)
-        kept = [node for node, slope in zip(found, slopes, strict=True) if not degrees([slope], nodes)[slope]]
-        call = problem.objective.compiled([wrap(slope, None) for slope in slopes])
-        values = dict(zip(found, call(*problem.objective.pieces(problem.x0)), strict=True))
-        found = [node for node in kept if (np.asarray(values[node]) <= 0).all()]
+    (plain,) = stable([problem.loss])
+    (written,) = stable([wrap(as_logsumexp(problem.loss.node, nodes), None)])
+    for root in (plain, written):
+        pairs = mixtures_in(root, nodes)
+        values = f.compiled([wrap(slope, None) for _, slope in pairs])(*f.pieces(problem.x0)) if pairs else []
+        found = [node for (node, _), value in zip(pairs, values, strict=True) if (np.asarray(value) <= 0).all()]
         if found:
-            return found
-    raise SymgradError("minimize: em: there is no mixture in the loss: it holds no -sum(logsumexp(...)) over components, the "
-                       "negative log-likelihood of one; alternating and l-bfgs take any loss")
-
-
-def _expected(node: Node, r: Node) -> Node:
-    """∑ r s in the place of logsumexp s."""
-    (s,), (axes,) = node.operands, node.attrs
-    labels = range(len(s.shape))
-    return contract([r, s], [labels, labels], [i for i in labels if i not in axes])
+            return root, found
+    raise SymgradError("minimize: em: there is no mixture in the loss: it holds no -sum(logsumexp(...)) over components, "
+                       "as the negative log-likelihood of a mixture does; alternating and l-bfgs take any loss")
 
 
 def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[Update, str]:
@@ -164,7 +152,7 @@ def _declared(problem: Problem, bound: Tensor) -> tuple[Tensor, list[Tensor]]:
     for name, x in problem.variables.items():
         said = problem.sets.get(name)
         if said is not None and said != "simplex":
-            raise SymgradError(f"minimize: em keeps {name} on a simplex, but in no other set ({said!r:.40}); projected would")
+            raise SymgradError(f"minimize: em keeps {name} on a simplex, but in no other set ({said!r:.40})")
         if said is not None and SIMPLEX not in facts_of(x.node):
             symbol: Symbol = x.node.attrs[0]
             new = input_node(replace(symbol, facts=(*symbol.facts, SIMPLEX), owner=new_owner()), x.node.shape, x.node.dtype)

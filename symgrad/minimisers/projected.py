@@ -27,8 +27,8 @@ def projected(problem: Problem) -> Course:
     regions = dict(zip(problem.variables, regions_of(problem), strict=True))
     ending = yield from projected_descent(problem.objective, problem.x0, projection(problem), problem.tolerance(1e-9))
     kept = described(regions)
-    return Ending(ending.success, ending.message, {"reason": f"as asked: gradient steps, each followed by the nearest point with {kept}"
-                                                   } if kept else {})
+    reason = {"reason": f"gradient steps, each followed by the nearest point with {kept}"} if kept else {}
+    return Ending(ending.success, ending.message, reason)
 
 
 def projected_descent(f: Objective, x: np.ndarray, project: Callable[[np.ndarray], np.ndarray], tol: float,
@@ -68,7 +68,8 @@ def projected_descent(f: Objective, x: np.ndarray, project: Callable[[np.ndarray
         yield Iterate(x, loss, norm, length)
         bend = way @ turned
         reach = float(way @ way / bend) if bend > 0 else 2 * reach
-    return Ending(True, f"no direction within the sets leads down: the projected gradient fell to {norm:.3g}, from {largest:.3g}")
+    return Ending(True, f"no direction within the sets leads down: the projected gradient fell to {norm:.3g}, from "
+                        f"{largest:.3g}")
 
 
 def _said(norm: float, largest: float, message: str) -> Ending:

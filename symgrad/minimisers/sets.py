@@ -24,8 +24,8 @@ NAMES = '"nonnegative", "simplex", "orthogonal", ("ball", radius), ("box", low, 
 class Region:
     """A set of arrays of one shape.
 
-    `nearest(x)` is the point of the set nearest to x. `least(g, x)` is the point where the sum of g z is least; entries that
-    do not count stay as in x; it is None where there is no least one.
+    `nearest(x)` is the point of the set nearest to x. `least(g, x)` is the point where the sum of g z is least, None where
+    there is none; entries that do not count stay as in x.
     """
 
     text: str
@@ -73,7 +73,7 @@ def regions_of(problem: Problem) -> list[Region | None]:
     for (name, x), shape, low, high in zip(problem.variables.items(), f.shapes, lows, highs, strict=True):
         bounded = low is not None and high is not None and (np.isfinite(low).any() or np.isfinite(high).any())
         if name in problem.sets and bounded:
-            raise SymgradError(f"minimize: {name} has bounds and a set; write both as one set, (\"box\", low, high) or another")
+            raise SymgradError(f"minimize: {name} has bounds and a set; one of both is what can be kept")
         declared = [fact for fact in (SIMPLEX, ORTHOGONAL, NONNEGATIVE) if fact in facts_of(x.node)]
         said = problem.sets.get(name, ("box", low, high) if bounded else declared[0] if declared else None)
         found.append(None if said is None else region(name, said, shape))

@@ -16,6 +16,7 @@ from symgrad.graphs.algebra.primitives import add, input_node
 from symgrad.graphs.algebra.signs import has_kink
 from symgrad.graphs.errors import NoClosedForm, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, new_owner, topological
+from symgrad.graphs.sizes import Shape
 from symgrad.graphs.stationary.affine import degrees, substituted, terms
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
@@ -54,7 +55,8 @@ def split(problem: Problem, method: str, images: bool) -> Sum:
     (root,) = stable([problem.loss])
     nodes = [x.node for x in problem.variables.values()]
     live = depends([root], nodes)
-    smooth, rough = [], []
+    smooth: list[Node] = []
+    rough: list[Node] = []
     for term in terms(root, live):
         node = term.node()
         (rough if _is_rough(node, live, nodes) else smooth).append(node)
@@ -68,14 +70,15 @@ def split(problem: Problem, method: str, images: bool) -> Sum:
             key = _image(node, nodes, method)
             images_of[key] = key
         elif key is None:
-            raise SymgradError(f"minimize: {method}: the term {_short(node)} couples "
-                               f"{' and '.join(variables[x].name or '' for x in own)}, so it has no proximal step of its own")
+            coupled = " and ".join(variables[x].name or "" for x in own)
+            raise SymgradError(f"minimize: {method}: the term {_short(node)} couples {coupled}, so it has no proximal step "
+                               "of its own; admm splits it off")
         groups.setdefault(key, []).append(node)
     parts = []
     for i, (key, mine) in enumerate(groups.items()):
         size = _symbol("s", ())
         if key in images_of:
-            stand = wrap(input_node(Symbol("data", "z" if len(groups) == 1 else f"z{i}", owner=new_owner()), key.shape, REAL))
+            stand = _symbol("z" if len(groups) == 1 else f"z{i}", key.shape)
             g = wrap(substituted(add(mine), {key: stand.node}), None)
             parts.append(_part(g, stand, wrap(key, None), size, method))
         else:
@@ -87,8 +90,8 @@ def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, metho
     try:
         return Part(g, argument, image, prox(g, argument, size), size)
     except NoClosedForm as why:
-        raise SymgradError(f"minimize: {method}: {_short(g.node)} has corners or edges and no proximal step in closed form: "
-                           f"{str(why).removeprefix('prox: ')}") from None
+        reason = str(why).removeprefix("prox: ")
+        raise SymgradError(f"minimize: {method}: {_short(g.node)} has corners or edges, and {reason}") from None
 
 
 def _steps(node: Node, x: Tensor) -> bool:
@@ -120,12 +123,12 @@ def _image(node: Node, nodes: Sequence[Node], method: str) -> Node:
     degree = degrees([node], nodes)
     top = [n for n in topological([node], enter=lambda n: degree.get(n, 0) > 1) if degree.get(n) == 1]
     if len(set(top)) != 1:
-        raise SymgradError(f"minimize: {method}: the term {_short(node)} is no function of one affine image of the variables")
+        raise SymgradError(f"minimize: {method}: the term {_short(node)} is no function of one affine image of them")
     return top[0]
 
 
-def _symbol(name: str, shape: tuple[object, ...]) -> Tensor:
-    return wrap(input_node(Symbol("data", name, owner=new_owner()), shape, REAL))  # type: ignore[arg-type]
+def _symbol(name: str, shape: Shape) -> Tensor:
+    return wrap(input_node(Symbol("data", name, owner=new_owner()), shape, REAL))
 
 
 def _short(node: Node) -> str:

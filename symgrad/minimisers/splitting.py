@@ -1,6 +1,6 @@
 """ADMM: f(x) + g(z) with z = A x, minimised in x and in z in turn, with a running sum of what they differ by.
 
-    x = argmin f(x) + ρ/2 |A x - z + w|²,   z = argmin g(z) + ρ/2 |A x - z + w|²,   w = w + A x - z
+    x = argmin f(x) + ρ/2 |A x - z + u|²,   z = argmin g(z) + ρ/2 |A x - z + u|²,   u = u + A x - z
 
 (Boyd and others, Distributed optimization by the alternating direction method of multipliers, 2011, chapter 3; A x is
 over-relaxed, section 3.4.3.) The splitting is read off the sum: f is what is smooth, g what has corners, and sets. The
@@ -40,7 +40,7 @@ RELAXED = 1.6
 
 @dataclass(frozen=True)
 class Copy:
-    """A stand-in z for the tensor `image`: `step(pieces, v, size)` is its proximal step; `place`: the variable that it copies."""
+    """A stand-in z for the tensor `image`; `step(pieces, v, size)` is its proximal step, `place` the variable it copies."""
 
     image: Tensor
     step: Callable[[Sequence[np.ndarray], np.ndarray, float], np.ndarray]
@@ -54,7 +54,7 @@ def admm(problem: Problem) -> Course:
     whole = split(problem, "admm", images=True)
     copies = _copies(problem, whole, regions_of(problem))
     if not copies:
-        raise SymgradError("minimize: admm: the loss is smooth and no variable is kept in a set, so there is nothing to split "
+        raise SymgradError("minimize: admm: the loss is smooth and no variable is kept in a set: there is nothing to split "
                            "off; newton or l-bfgs fit")
     step_x, told = _step_in_x(problem, whole, copies)
     found = {"reason": f"f = {shortened(str(whole.smooth))}; {'; '.join(copy.told for copy in copies)}; {told}"}
@@ -67,23 +67,23 @@ def admm(problem: Problem) -> Course:
     loss, g = f.slope(x)
     yield Iterate(x, loss, math.sqrt(g @ g), 0.0)
     z = images(x)
-    w = [np.zeros_like(a) for a in z]
+    u = [np.zeros_like(a) for a in z]
     penalty, primal = 1.0, math.inf
     for count in range(1, MOST):
-        x = step_x(x, _minus(z, w), penalty)
+        x = step_x(x, _minus(z, u), penalty)
         ax, old = images(x), z
         mixed = [RELAXED * a + (1 - RELAXED) * b for a, b in zip(ax, z, strict=True)]
-        z = [copy.step(f.pieces(x), a + b, 1 / penalty) for copy, a, b in zip(copies, mixed, w, strict=True)]
-        w = [b + a - c for a, b, c in zip(mixed, w, z, strict=True)]
+        z = [copy.step(f.pieces(x), a + b, 1 / penalty) for copy, a, b in zip(copies, mixed, u, strict=True)]
+        u = [b + a - c for a, b, c in zip(mixed, u, z, strict=True)]
         point = f.joined(_shown(f.pieces(x), copies, z))
         primal, dual = _size(_minus(ax, z)), penalty * _size(_minus(z, old))
         yield Iterate(point, f.value(point), math.nan, float(np.linalg.norm(point - shown)))
         shown, size = point, max(_size(ax), _size(z), 1e-12)
-        if primal <= tol * size and dual <= tol * penalty * max(_size(w), size):
+        if primal <= tol * size and dual <= tol * penalty * max(_size(u), size):
             return Ending(True, f"x and z differ by {primal:.3g}, and z moves by {dual / penalty:.3g}", found)
         if count % EVERY == 0 and count < SETTLED:
             by = FACTOR if primal > BALANCE * dual else 1 / FACTOR if dual > BALANCE * primal else 1.0
-            penalty, w = penalty * by, [b / by for b in w]
+            penalty, u = penalty * by, [b / by for b in u]
     return Ending(False, f"after {MOST} steps x and z still differ by {primal:.3g}", found)
 
 
@@ -154,7 +154,7 @@ def _step_in_x(problem: Problem, whole: Sum,
     call = f.compiled(list(formulas), [rho, *targets])
     texts = [f"{name} = {shortened(str(t))}" for name, t in zip(problem.variables, formulas, strict=True)]
     return lambda x, v, penalty: f.joined(call(*f.pieces(x), np.array(penalty), *v)), (
-        "; ".join(texts) + " with v = z - w, and w = w + x - z")
+        "; ".join(texts) + " with v = z - u, and u = u + x - z")
 
 
 def _symbol(name: str, shape: Any) -> Tensor:

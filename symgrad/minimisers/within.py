@@ -1,4 +1,4 @@
-"""A loss as a function of some of its variables, the others as they are now; or with further symbols that have values now."""
+"""A loss as a function of some of its variables, or with further symbols, the others having the values of now."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Within(Objective):
     Everything is compiled once: to go on from another point, set `now`. Evaluations count for the whole.
     """
 
-    def __init__(self, whole: Objective, places: Sequence[int], loss: Tensor | None = None) -> None:
-        super().__init__(whole.loss if loss is None else loss, [whole.variables[i] for i in places], whole.data, whole.sizes)
+    def __init__(self, whole: Objective, places: Sequence[int]) -> None:
+        super().__init__(whole.loss, [whole.variables[i] for i in places], whole.data, whole.sizes)
         self.whole, self.places = whole, list(places)
         self.now: list[np.ndarray] = []
 
