@@ -34,7 +34,7 @@ ROUNDED = 1e-12  # relative: a loss larger by so little is the same
 
 
 @dataclass(eq=False)
-class Block:
+class VariableBlock:
     """Some of the variables, how they are minimised given the others, and that in words."""
 
     names: tuple[str, ...]
@@ -75,7 +75,7 @@ def alternating(problem: Problem) -> Course:
             return Ending(True, f"a turn through all blocks makes the loss smaller by {before - loss:.3g} only", found)
 
 
-def blocks_of(problem: Problem) -> list[Block]:
+def blocks_of(problem: Problem) -> list[VariableBlock]:
     """The blocks of a problem, each with its way to be minimised."""
     order = list(problem.variables)
     regions = regions_of(problem)
@@ -83,7 +83,7 @@ def blocks_of(problem: Problem) -> list[Block]:
             for names in problem.blocks or [(name,) for name in order]]
 
 
-def _block(problem: Problem, names: tuple[str, ...], places: list[int], regions: list[Region | None]) -> Block:
+def _block(problem: Problem, names: tuple[str, ...], places: list[int], regions: list[Region | None]) -> VariableBlock:
     f = Within(problem.objective, places)
     mine = [regions[i] for i in places]
     called = ", ".join(names)
@@ -92,18 +92,19 @@ def _block(problem: Problem, names: tuple[str, ...], places: list[int], regions:
     kept = any(mine)
     if all(mine) and degrees([root], nodes)[root] <= 1:
         kinds = " and ".join(dict.fromkeys(r.text for r in mine if r is not None))
-        return Block(names, f, mine, f"the loss is linear in {called}, which goes to a vertex ({kinds})", linear=True)
+        told = f"the loss is linear in {called}, which goes to a vertex ({kinds})"
+        return VariableBlock(names, f, mine, told, linear=True)
     try:
         formulas = solve_stationary(problem.loss, f.variables)
     except NoClosedForm as why:
         how = "projected gradient steps" if kept else "Newton's method"
-        return Block(names, f, mine, f"{called} by {how}: {str(why).removeprefix('solve_stationary: ')}")
+        return VariableBlock(names, f, mine, f"{called} by {how}: {str(why).removeprefix('solve_stationary: ')}")
     text = "; ".join(f"{name} = {_cut(str(t))}" for name, t in zip(names, formulas, strict=True))
     more = ", then projected gradient steps within its set" if kept else ""
-    return Block(names, f, mine, f"{text}{more}", f.compiled(list(formulas)), formulas=formulas)
+    return VariableBlock(names, f, mine, f"{text}{more}", f.compiled(list(formulas)), formulas=formulas)
 
 
-def minimised(block: Block, x: np.ndarray, loss: float) -> np.ndarray:
+def minimised(block: VariableBlock, x: np.ndarray, loss: float) -> np.ndarray:
     """All variables with the block at its minimum given the others, or lower than it was."""
     f, whole = block.f, block.f.whole
     f.now = whole.pieces(x)
@@ -139,7 +140,7 @@ def _points(course: Course) -> Iterator[Iterate]:
     yield from course
 
 
-def _value(block: Block, old: np.ndarray) -> np.ndarray:
+def _value(block: VariableBlock, old: np.ndarray) -> np.ndarray:
     """The closed form of a block; entries that it does not fix (0/0: a class without members) stay."""
     assert block.formula is not None
     try:
@@ -149,7 +150,7 @@ def _value(block: Block, old: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(exact), exact, old)
 
 
-def _put(block: Block, x: np.ndarray, mine: np.ndarray) -> np.ndarray:
+def _put(block: VariableBlock, x: np.ndarray, mine: np.ndarray) -> np.ndarray:
     pieces = list(block.f.whole.pieces(x))
     for place, piece in zip(block.f.places, block.f.pieces(mine), strict=True):
         pieces[place] = piece

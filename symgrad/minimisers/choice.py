@@ -1,7 +1,8 @@
 """`method="auto"`: the formula is read, and says which method fits.
 
-In this order: a minimum in closed form; a sum of squares; a proof of convexity; nothing of these. Each answer is a
-sentence about what was found in the formula.
+In this order: blocks or sets that are asked for; a minimum in closed form; terms with corners, beside which the rest is
+smooth; a sum of squares; a proof of convexity; closed forms for one variable given the others; nothing of these. Each
+answer is a sentence about what was found in the formula.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from symgrad.minimisers.closed import zero_course, zero_of
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.regression import fits
+from symgrad.minimisers.split import split
+from symgrad.minimising.stationary import solve_stationary
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
 STARTS = 5  # where nothing says that the first minimum is the least one
@@ -38,7 +41,8 @@ def chosen(problem: Problem) -> Choice:
         return Choice("alternating", "blocks are given")
     if problem.sets:
         return Choice("projected", "a variable is kept in a set")
-    return _closed(problem) or _squares(problem) or Choice("l-bfgs", OTHERWISE, starts=STARTS)
+    return (_closed(problem) or _cornered(problem) or _squares(problem) or _in_turn(problem)
+            or Choice("l-bfgs", OTHERWISE, starts=STARTS))
 
 
 def _closed(problem: Problem) -> Choice | None:
@@ -62,6 +66,31 @@ def _squares(problem: Problem) -> Choice | None:
     if shown is None:
         return None
     return Choice("levenberg_marquardt", f"the loss is a sum of squares, {shown}", starts=STARTS)
+
+
+def _cornered(problem: Problem) -> Choice | None:
+    """A sum of what is smooth and what has corners but proximal steps; None where nothing has corners, or no steps."""
+    if problem.low is not None:
+        return None
+    for name, images in (("proximal", False), ("admm", True)):
+        try:
+            found = split(problem, name, images)
+        except SymgradError:
+            continue
+        return Choice(name, "the loss is a sum of what is smooth and what has corners") if found.parts else None
+    return None
+
+
+def _in_turn(problem: Problem) -> Choice | None:
+    """Closed forms for each variable given the others; None where one has none."""
+    if len(problem.variables) < 2 or problem.low is not None:
+        return None
+    try:
+        for x in problem.variables.values():
+            solve_stationary(problem.loss, x)
+    except NoClosedForm:
+        return None
+    return Choice("alternating", f"each of {problem.names} has a closed form given the others", starts=STARTS)
 
 
 def asked(name: str) -> Choice:

@@ -12,6 +12,7 @@ import numpy as np
 
 from symgrad.descent.endings import ROUNDING
 from symgrad.descent.iterate import Course, Ending, Iterate
+from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.minimisers.problem import Problem
@@ -43,21 +44,16 @@ def _exactly(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:
     yield Iterate(x, loss, _inside(x, g, low, high), 0.0)
     largest = _inside(x, g, low, high)
     alone = f.size <= SEEN
-    if (bad := np.flatnonzero((bend < 0) | ((bend == 0) & (g != 0)))).size and np.isinf(low[bad] + high[bad]).any():
-        return Ending(False, f"the loss has no minimum along coordinate {int(bad[0])}: its curvature is {bend[bad[0]]:g}")
     while True:
         start, x = x, x.copy()
         for i in range(f.size):
-            if bend[i] <= 0:
-                continue
-            to = min(max(x[i] - g[i] / bend[i], low[i]), high[i])
-            way = to - x[i]
+            way = _way(problem, x[i], g[i], bend[i], low[i], high[i], i)
             if way == 0:
                 continue
             loss = loss + way * (g[i] + 0.5 * way * bend[i])
             g = g + way * h[i]
             x = x.copy()
-            x[i] = to
+            x[i] += way
             if alone:
                 f._count(1)
                 yield Iterate(x, loss, _inside(x, g, low, high), abs(way))
@@ -68,6 +64,31 @@ def _exactly(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:
             yield Iterate(x, loss, norm, float(np.linalg.norm(x - start)))
         if norm <= tol * largest or np.abs(x - start).max(initial=0.0) <= 4 * ROUNDING * np.abs(x).max(initial=0.0):
             return Ending(True, f"a turn through all coordinates leaves a gradient of {norm:.3g}, from {largest:.3g}")
+
+
+def _way(problem: Problem, x: float, g: float, bend: float, low: float, high: float, i: int) -> float:
+    """To the least point of a parabola between two ends, by its slope and curvature. Raises SymgradError without one."""
+    if bend > 0:
+        return min(max(x - g / bend, low), high) - x
+    if bend == 0 and g == 0:
+        return 0.0
+    ends = [end - x for end in (low, high)]
+    falls = [way * (g + 0.5 * way * bend) if math.isfinite(way) else -math.inf if bend < 0 or way * g < 0 else math.inf
+             for way in ends]
+    if min(falls) == -math.inf:
+        name, index = _called(problem, i)
+        raise SymgradError(f"minimize: coordinate: the loss is unbounded below along {name}{index}: its curvature there is "
+                           f"{bend:g}, its slope {g:g}")
+    return ends[falls.index(min(falls))]
+
+
+def _called(problem: Problem, i: int) -> tuple[str, str]:
+    """The variable and the index of a number."""
+    for name, piece in problem.named(np.arange(float(problem.objective.size))).items():
+        at = np.argwhere(piece == i)
+        if at.size or (piece.ndim == 0 and piece == i):
+            return name, str(at[0].tolist()) if piece.ndim else ""
+    raise IndexError(i)
 
 
 def _by_newton(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:

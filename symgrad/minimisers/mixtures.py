@@ -31,7 +31,7 @@ from symgrad.minimisers.split import shortened
 from symgrad.minimisers.within import Augmented, Within
 from symgrad.minimising.stationary import solve_stationary
 
-Update = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (variables, responsibilities) -> variables
+EmStep = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (variables, responsibilities) -> variables
 
 
 def em(problem: Problem) -> Course:
@@ -85,7 +85,7 @@ def _read(problem: Problem) -> tuple[Node, list[Node]]:
                        "as the negative log-likelihood of a mixture does; alternating and l-bfgs take any loss")
 
 
-def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[Update, str]:
+def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[EmStep, str]:
     """The parameters from the responsibilities, and that in words."""
     f = problem.objective
     loss, variables = _declared(problem, bound)
@@ -99,10 +99,10 @@ def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[Upda
 
 
 def _in_turn(problem: Problem, bound: Tensor, loss: Tensor, variables: Sequence[Tensor],
-             rs: Sequence[Tensor]) -> tuple[Update, str]:
+             rs: Sequence[Tensor]) -> tuple[EmStep, str]:
     """One parameter after the other."""
     f = problem.objective
-    ways: list[Update] = []
+    ways: list[EmStep] = []
     texts = []
     for place, (name, x) in enumerate(zip(problem.variables, variables, strict=True)):
         try:
@@ -125,7 +125,7 @@ def _in_turn(problem: Problem, bound: Tensor, loss: Tensor, variables: Sequence[
     return update, "; ".join(texts)
 
 
-def _closed_way(call: Callable[..., Any], place: int) -> Update:
+def _closed_way(call: Callable[..., Any], place: int) -> EmStep:
     def way(pieces: list[np.ndarray], r: list[np.ndarray]) -> list[np.ndarray]:
         (mine,) = call(*pieces, *r)
         return [*pieces[:place], np.asarray(mine), *pieces[place + 1:]]
@@ -133,7 +133,7 @@ def _closed_way(call: Callable[..., Any], place: int) -> Update:
     return way
 
 
-def _newton_way(f: Augmented, place: int) -> Update:
+def _newton_way(f: Augmented, place: int) -> EmStep:
     inner = Within(f, [place])
 
     def way(pieces: list[np.ndarray], r: list[np.ndarray]) -> list[np.ndarray]:

@@ -29,7 +29,7 @@ LONG = 70  # characters of a formula in a sentence
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """A part of g: a function of `argument`, which is a variable or, where `image` is given, a stand-in for that tensor."""
 
     g: Tensor
@@ -44,7 +44,7 @@ class Sum:
     """f + g: `smooth` is f (a scalar, maybe 0), `parts` are those of g."""
 
     smooth: Tensor
-    parts: Sequence[Part]
+    parts: Sequence[SplitPart]
 
 
 def split(problem: Problem, method: str, images: bool) -> Sum:
@@ -86,9 +86,9 @@ def split(problem: Problem, method: str, images: bool) -> Sum:
     return Sum(wrap(add(smooth) if smooth else zeros(()), None), parts)
 
 
-def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, method: str) -> Part:
+def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, method: str) -> SplitPart:
     try:
-        return Part(g, argument, image, prox(g, argument, size), size)
+        return SplitPart(g, argument, image, prox(g, argument, size), size)
     except NoClosedForm as why:
         reason = str(why).removeprefix("prox: ")
         raise SymgradError(f"minimize: {method}: {_short(g.node)} has corners or edges, and {reason}") from None

@@ -28,7 +28,7 @@ from symgrad.graphs.weights import MINUS, ONE, weight
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.sets import Region, regions_of
-from symgrad.minimisers.split import Part, Sum, shortened, split
+from symgrad.minimisers.split import SplitPart, Sum, shortened, split
 from symgrad.minimisers.within import Augmented
 from symgrad.minimising.stationary import solve_stationary
 
@@ -101,7 +101,7 @@ def _nearest(r: Region) -> Callable[[Sequence[np.ndarray], np.ndarray, float], n
     return lambda pieces, v, size: r.nearest(v)
 
 
-def _copy(f: Objective, part: Part) -> Copy:
+def _copy(f: Objective, part: SplitPart) -> Copy:
     text = f"g = {shortened(str(part.g))}"
     if part.image is None:
         place = f.variables.index(part.argument)
