@@ -128,6 +128,7 @@ LATER = {
     "landscape": "landscapes.landscape",
     "plot": "landscapes.plotting",
     "parse": "reading.parser",
+    "search": "searching.search",
     "simplify": "calculus.simplifying",
     "Source": "training.source",
     "generate": "training.source",
@@ -159,6 +160,7 @@ if TYPE_CHECKING:
     from symgrad.minimising.prox import prox
     from symgrad.minimising.stationary import solve_stationary
     from symgrad.reading.parser import parse
+    from symgrad.searching.search import search
     from symgrad.training.history import History
     from symgrad.training.model import Model
     from symgrad.training.source import Source, generate
@@ -192,8 +194,8 @@ __all__ = [
     "labels", "landscape", "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and",
     "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize",
     "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox",
-    "relu", "repeat", "reshape", "roll", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus",
-    "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "relu", "repeat", "reshape", "roll", "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax",
+    "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std",
     "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu",
     "var", "verify", "vjp", "where", "windows", "zeros",
 ]

@@ -16,12 +16,14 @@ from symgrad.minimisers.blocks import alternating
 from symgrad.minimisers.closed import closed_form
 from symgrad.minimisers.coordinates import coordinate
 from symgrad.minimisers.mixtures import em
+from symgrad.minimisers.populations import population
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.projected import projected
 from symgrad.minimisers.proximal import proximal
 from symgrad.minimisers.regression import gauss_newton_course, marquardt_course
 from symgrad.minimisers.splitting import admm
 from symgrad.minimising.degrees import ray_degree
+from symgrad.searching.methods import WALKS
 
 BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
 
@@ -66,6 +68,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({
     "admm": Method(admm, "ADMM on the sum of what is smooth and what is not", frozenset({BOUNDS, SETS}),
                    descends=False, lowest=False),
     "em": Method(em, "EM on the mixture in the loss", frozenset({SETS})),
+    **{name: Method(population(name), walk.about, frozenset({BOUNDS})) for name, walk in WALKS.items()},
 })
 
 
