@@ -12,6 +12,7 @@ from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.language.tensor import Tensor
 from symgrad.minimisers.problem import Problem
+from symgrad.minimising.curvature import free_directions
 from symgrad.minimising.stationary import solve_stationary
 
 NEGATIVE = 1e-9  # an eigenvalue below minus this part of the largest is one
@@ -44,11 +45,12 @@ def zero_of(problem: Problem) -> Zero:
         return Zero(formulas, None, f"the formula of {problem.names} has no value for these data: "
                                     f"{formula_text(problem, formulas)}")
     if len(x) <= JUDGED:
-        values, vectors = np.linalg.eigh(f.hessian(x))
+        basis = free_directions(list(problem.variables.values()), f.pieces(x))  # a symmetric matrix stays one
+        values, vectors = np.linalg.eigh(basis.T @ f.hessian(x) @ basis)
         if len(values) and values[0] < -NEGATIVE * max(abs(values[0]), abs(values[-1])):
             kind = "maximum" if values[-1] <= 0 else "saddle"
             return Zero(formulas, x, f"the one zero of the gradient is a {kind}: the loss falls from there along "
-                                     f"{_direction(problem, vectors[:, 0])} (curvature {values[0]:.3g})")
+                                     f"{_direction(problem, basis @ vectors[:, 0])} (curvature {values[0]:.3g})")
     return Zero(formulas, x)
 
 

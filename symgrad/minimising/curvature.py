@@ -96,7 +96,7 @@ def classify(loss: Any, wrt: Any, values: Mapping[Any, Any], constraints: Any = 
     h = np.block([[np.reshape(b, (r, c)) for b, c in zip(row, widths, strict=True)]
                   for row, r in zip(rest[:len(g)], widths, strict=True)]) if g else np.zeros((0, 0))
     normals_at = [np.hstack([np.reshape(b, (-1, c)) for b, c in zip(row, widths, strict=True)]) for row in rest[len(g):]]
-    basis = _directions(variables, points)
+    basis = free_directions(variables, points)
     basis = basis @ _kernel(np.vstack([np.zeros((0, len(basis))), *normals_at]) @ basis)
     slope = basis.T @ _joined(g)
     noise = max(float(np.linalg.norm(basis.T @ _joined(f(*_disturbed(at, seed))[1]) - slope)) for seed in range(4))
@@ -151,7 +151,7 @@ def _arguments(tensors: Sequence[Tensor], values: Mapping[Any, Any]) -> dict[Ten
     return found
 
 
-def _directions(variables: Sequence[Tensor], points: Sequence[np.ndarray]) -> np.ndarray:
+def free_directions(variables: Sequence[Tensor], points: Sequence[np.ndarray]) -> np.ndarray:
     """An orthonormal basis, in columns, of the directions in which the variables may move."""
     width = sum(p.size for p in points)
     columns, start = [], 0

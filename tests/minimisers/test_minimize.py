@@ -135,3 +135,11 @@ def test_a_result_reads_well():
                                    "closed_form: the gradient has one zero, in closed form: w = (Xᵀ X)⁻¹ Xᵀ y",
                                    "  w = [0.833333, 2.5     ] ± [0.373, 0.289]"]
     assert repr(r) == "<Minimum 0.166667 by closed_form, 2 evaluations>"
+
+
+def test_only_directions_count_in_which_a_declared_matrix_may_move():
+    """logdet S + tr(S⁻¹ C) is least at S = C among symmetric matrices; along skew ones it falls."""
+    S, C = sg.parameter("S", (3, 3), positive_definite=True), sg.data("C", (3, 3), positive_definite=True)
+    a = RNG.standard_normal((9, 3))
+    r = sg.minimize(sg.logdet(S) + sg.trace(sg.inv(S) @ C), S, {"C": a.T @ a})
+    np.testing.assert_allclose(r.x["S"], a.T @ a, rtol=1e-10)
