@@ -110,9 +110,11 @@ class Descending:
             return lbfgs_fixed(f, x, lr, self.optimizer.values["history_size"])
         if self.optimizer.method == "l-bfgs":
             return lbfgs(f, x, memory=self.optimizer.values["history_size"], lr=lr)
-        methods: Mapping[str, Callable[[np.ndarray], Course]] = {
-            "newton": lambda x: newton(f, x, degree=ray_degree(f.loss, f.variables), solver=structured_solver(f)),
-            "gauss_newton": lambda x: gauss_newton(f, x),
-            "levenberg_marquardt": lambda x: levenberg_marquardt(f, x)}
-        method = methods[self.optimizer.method]
+        method: Callable[[np.ndarray], Course]
+        if self.optimizer.method == "newton":
+            degree, solver = ray_degree(f.loss, f.variables), structured_solver(f)
+            method = lambda x: newton(f, x, degree=degree, solver=solver)  # noqa: E731 - a method of a point alone
+        else:
+            least = gauss_newton if self.optimizer.method == "gauss_newton" else levenberg_marquardt
+            method = lambda x: least(f, x)  # noqa: E731
         return method(x) if lr == 1 else relaxed(method, f, x, lr)
