@@ -20,15 +20,15 @@ PLOTTED = ("auto", "linear", "log")
 
 
 def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.PathLike[str] | None = None,
-         scale: str = "auto", title: str = "", counts: str = "linear") -> Chart:
+         scale: str = "auto", title: str = "", counts: str = "linear", along: str | None = None) -> Chart:
     """Draw one curve of several histories in one picture: a list of them, or a dict by name; one alone will do.
 
     A history is what `fit` or `sg.minimize` leaves behind, the result of `sg.minimize`, or a list of numbers. Points that a
     method tried and rejected are left out. `curve` is the name of the curve; `above="best"` shows how far the values lie
     above the lowest of all, `above=number` above that number. The axis is logarithmic unless a value is negative;
     `scale="linear"` or `"log"` decides otherwise. What is not positive is left out of a logarithmic axis. `counts="log"`
-    stretches the first iterations: methods that take ten and ten thousand are seen side by side. `path` (.svg, .png) writes
-    the picture.
+    stretches the first iterations: methods that take ten and ten thousand are seen side by side. `along` names a curve of
+    the histories by which the other is drawn, in place of epochs or iterations. `path` (.svg, .png) writes the picture.
 
     Raises SymgradError where there is no history or no value, where one has no such curve, or for another suffix.
 
@@ -44,7 +44,7 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
     named = _named(histories)
     if not named:
         raise SymgradError("plot: there is no history; give a list of them, or a dict from names to histories")
-    tracks = [_track(name, each, curve) for name, each in named]
+    tracks = [_track(name, each, curve, along) for name, each in named]
     counted = dict.fromkeys(word for word, _ in tracks)
     values = np.concatenate([np.asarray(t.values, float) for _, t in tracks])
     finite = values[np.isfinite(values)]
@@ -71,18 +71,21 @@ def _named(histories: Any) -> list[tuple[str, Any]]:
     return [("", histories)]
 
 
-def _track(name: str, given: Any, curve: str) -> tuple[str, Track]:
+def _track(name: str, given: Any, curve: str, along: str | None) -> tuple[str, Track]:
     """The curve of a history, without rejected points, and what it is counted by."""
     which = f"the history {name!r}" if name else "the history"
     history = given.history if isinstance(given, Finished) else given
     if not isinstance(history, Walked):
+        if along is not None:
+            raise SymgradError(f"plot: {which} is a list of numbers and has no curve {along!r} to draw them by")
         values = _numbers(which, history)
         return "iteration", Track(name, range(len(values)), values)
     curves = history.curves
-    if curve not in curves:
-        raise SymgradError(f"plot: {which} has no curve {curve!r}, only {', '.join(curves) or 'none'}")
+    for asked in (curve, *([along] if along is not None else [])):
+        if asked not in curves:
+            raise SymgradError(f"plot: {which} has no curve {asked!r}, only {', '.join(curves) or 'none'}")
     values = _numbers(which, curves[curve])
-    word = next((w for w in COUNTED if w in curves), "iteration")
+    word = along or next((w for w in COUNTED if w in curves), "iteration")
     counts: Sequence[float] = curves[word] if word in curves else range(len(values))
     accepted = curves.get("accepted")
     if accepted is not None and len(accepted) == len(values) and curve != "accepted":

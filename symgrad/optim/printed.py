@@ -47,7 +47,8 @@ class Formulas(Shown):
         wide = {left: sum(not combining(c) for c in left) for left, _ in shown}
         width = max(wide.values())
         rows += [f"  {' ' * (width - wide[left])}{left} ← {right}" for left, right in shown]
-        numbers = ", ".join(f"{line(sp.Symbol(k))} = {told(v)}" for k, v in self.values.items())
+        named = [(line(sp.Symbol(name)), told(value)) for name, value in self.values.items()]
+        numbers = ", ".join(f"{name} = {value}" for name, value in named if value != name)
         return "\n".join([*rows, *([f"  with {numbers}"] if numbers else [])])
 
     def __repr__(self) -> str:

@@ -78,3 +78,13 @@ def test_odd_curves_are_drawn_too(values):
 def test_what_cannot_be_plotted(draw, message):
     with pytest.raises(sg.SymgradError, match=message):
         draw()
+
+
+def test_a_curve_of_the_histories_may_be_what_is_counted():
+    batches = {"batch": [1, 4, 16], "spread": [4.0, 2.0, 1.0]}
+    chart = sg.plot({"a": sg.History(batches)}, curve="spread", along="batch", counts="log")
+    assert ">batch<" in chart.svg and ">epoch<" not in chart.svg
+    with pytest.raises(sg.SymgradError, match="plot: the history 'a' has no curve 'size', only batch, spread"):
+        sg.plot({"a": sg.History(batches)}, curve="spread", along="size")
+    with pytest.raises(sg.SymgradError, match="is a list of numbers and has no curve 'batch' to draw them by"):
+        sg.plot({"a": [1.0, 2.0]}, along="batch")
