@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.codegen.plan.plan import entries_at
+from symgrad.computing.feeding import evaluate_size
 from symgrad.computing.functions import Function, function
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
@@ -78,6 +79,7 @@ class Population:
         self.calls = 0
         at = {**sizes, points[0].shape[0]: 1}
         arguments, made = sum(entries_at(p.shape, at) for p in points), self.function.plan.largest_array(at)
+        self.work = evaluate_size(self.function.plan.flops, at) or 1  # arithmetic operations for one point
         self.piece = max(1, PIECE // (8 * (2 * arguments + 3 * made) + 1))
 
     def __call__(self, *points: np.ndarray) -> np.ndarray:

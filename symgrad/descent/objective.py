@@ -145,6 +145,11 @@ class Objective:
     def _population(self) -> Population:
         return Population(self.loss, self.variables, self.data, self.sizes)
 
+    @property
+    def work(self) -> int:
+        """The arithmetic operations of one evaluation of the loss."""
+        return self._population.work
+
     @cached_property
     def _slope(self) -> Callable[..., Any]:
         return self.compiled([self.loss, *gradient(self.loss, self.variables)])

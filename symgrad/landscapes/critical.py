@@ -3,6 +3,7 @@
 A cell is tried where both parts of the gradient change sign within it, or where the gradient is smaller than all around.
 Their kind follows from the eigenvalues of the Hessian, as that of `sg.classify`: an eigenvalue that is zero beside the
 curvature around leaves the point degenerate, as all points at the bottom of a level valley are. Plains are not marked.
+Minima and maxima at kinks, where no gradient is zero, are found by `kinks.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symgrad.landscapes.kinks import kinks
 from symgrad.landscapes.plane import Plane
 
-STEPS, MOST = 60, 100  # of Newton's method; cells that are tried
+STEPS, MOST = 60, 250  # of Newton's method; cells that are tried
+EFFORT, SLOW = 2e7, 1e6  # operations for which a cell is tried each; of one evaluation, above which kinks are left out
 ROUNDING = 1e-13  # of a value: a difference that says nothing
 LONGEST = 4.0  # cells that a step may cross
 SETTLED, EXACT = 1e-7, 1e-13  # a last step, in ranges; one that ends the search
@@ -38,23 +41,38 @@ def stationary_points_of(plane: Plane, x: np.ndarray, y: np.ndarray, values: np.
     low, high = np.array([x[0], y[0]]), np.array([x[-1], y[-1]])
     cell, span = np.array([x[1] - x[0], y[1] - y[0]]), high - low
     found: list[Stationary] = []
-    for start in _starts(x, y, values):
-        end = _newton(plane, start, cell, span, [np.array(f.place) for f in found if f.kind != "degenerate"])
-        if end is None or ((end[0] < low - span * 1e-9) | (end[0] > high + span * 1e-9)).any():
+
+    def ends() -> Iterator[tuple[np.ndarray, str]]:
+        work = plane.objective.work
+        most = int(min(EFFORT / work, MOST))
+        for start in _starts(x, y, values, most) if most else ():
+            firm = np.array([f.place for f in found if f.kind != "degenerate"]).reshape(-1, 2)
+            end = _newton(plane, start, cell, span, firm)
+            if end is not None:
+                yield end
+        if work <= SLOW:
+            yield from kinks(plane, x, y, values)
+
+    for point, kind in ends():
+        if ((point < low - span * 1e-9) | (point > high + span * 1e-9)).any():
             continue
-        point, kind = end
         apart = APART if kind == "degenerate" else NEAR
-        if all(np.abs((point - f.place) / span).max() > apart for f in found):
+        if _beside(point, np.array([f.place for f in found]).reshape(-1, 2), span) > apart:
             loss = plane.loss(point)
             if np.isfinite(loss):
                 found.append(Stationary(kind, (float(point[0]), float(point[1])), loss))
     return sorted(found, key=lambda f: (f.kind == "degenerate", f.loss, f.place))
 
 
-def _starts(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> Iterator[np.ndarray]:
+def _beside(point: np.ndarray, others: np.ndarray, span: np.ndarray) -> float:
+    """How far the nearest of other points is, in ranges."""
+    return float(np.abs((others - point) / span).max(axis=1).min(initial=np.inf))
+
+
+def _starts(x: np.ndarray, y: np.ndarray, values: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Where to begin: the middles of cells."""
     with np.errstate(all="ignore"):
-        down, across = np.gradient(values)
+        down, across = np.gradient(values, edge_order=2)
         for part in (down, across):
             part[np.abs(part) <= ROUNDING * np.abs(values)] = 0.0  # a plain
         size = across**2 + down**2
@@ -65,8 +83,20 @@ def _starts(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> Iterator[np.nda
     with np.errstate(invalid="ignore"):
         lowest = (inner <= around.min(axis=0)) & (around.max(axis=0) > 0) & (inner < 0.5 * around.max(axis=0))
     cells += [(i + 1.0, j + 1.0) for i, j in np.argwhere(lowest)]
-    for i, j in cells[::max(1, -(-len(cells) // MOST))]:
+    chosen = _apart(cells)
+    for i, j in chosen[::max(1, -(-len(chosen) // most))]:
         yield np.array([x[0] + j * (x[1] - x[0]), y[0] + i * (y[1] - y[0])])
+
+
+def _apart(cells: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Cells of which no two are neighbours."""
+    taken: set[tuple[int, int]] = set()
+    chosen = []
+    for i, j in cells:
+        if (int(i), int(j)) not in taken:
+            chosen.append((i, j))
+            taken |= {(int(i) + a, int(j) + b) for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    return chosen
 
 
 def _near(across: np.ndarray, down: np.ndarray) -> np.ndarray:
@@ -90,7 +120,7 @@ def _changes(g: np.ndarray) -> np.ndarray:
 
 
 def _newton(plane: Plane, start: np.ndarray, cell: np.ndarray, span: np.ndarray,
-            known: list[np.ndarray]) -> tuple[np.ndarray, str] | None:
+            known: np.ndarray) -> tuple[np.ndarray, str] | None:
     """The zero of the gradient that Newton's method reaches, and its kind; None where it reaches none, or a known one.
 
     Coordinates are counted in cells, so that their units do not matter.
@@ -110,7 +140,7 @@ def _newton(plane: Plane, start: np.ndarray, cell: np.ndarray, span: np.ndarray,
         before, last = last, size * float((cell / span).max())
         if last < EXACT or last < SETTLED and last > 0.9 * before:
             break
-        if size < 1 and any(np.abs((point - each) / span).max() < NEAR for each in known):
+        if size < 1 and _beside(point, known, span) < NEAR:
             return None
     if not last < SETTLED:
         return None

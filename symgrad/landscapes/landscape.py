@@ -23,6 +23,7 @@ from symgrad.language.tensor import Tensor
 from symgrad.minimising.stationary import closed
 
 POINTS = 91  # of the grid, on a side
+COARSE, EFFORT = 17, 5e9  # at least so many where a loss is slow; operations that a grid may take
 FEWEST, MOST = 3, 1001
 
 
@@ -43,14 +44,14 @@ class Landscape(Chart):
 
 def landscape(loss: Any, axes: Any, values: Any = None, data: Mapping[Any, Any] | None = None, histories: Any = None,
               path: str | os.PathLike[str] | None = None, limits: Any = None, scale: str = "auto", view: str = "both",
-              animate: bool = False, title: str = "", resolution: int = POINTS) -> Landscape:
+              animate: bool = False, title: str = "", resolution: int | None = None) -> Landscape:
     """Draw a scalar loss over two parameters: contours and a surface, paths of minimisers, stationary points by kind.
 
-    `axes` are two scalar parameters `(p, q)`, two entries `(w[0], w[1])`, or two directions in the space of all, dicts
-    from names to arrays: then the parameters are `values + a first + b second`. `values` and `data` are dicts by name
-    that hold all other symbols; a pair or an array as the value of an axis is its range. `histories` are paths: a
-    `History` with iterates, a list of dicts or rows of coordinates, or a dict of such by name; points that a method
-    rejected are not drawn. `path` (.svg, .png) writes the picture.
+    `axes` are two scalar parameters `(p, q)` (their names will do), two entries `(w[0], w[1])`, or two directions in the
+    space of all, dicts from names to arrays: then the parameters are `values + a first + b second`. `values` and `data` are
+    dicts by name that hold all other symbols; a pair or an array as the value of an axis is its range. `histories` are
+    paths: a `History` with iterates, a list of dicts or rows of coordinates, or a dict of such by name; points that a
+    method rejected are not drawn. `path` (.svg, .png) writes the picture.
 
     The range follows the paths and values with a margin, unless `limits=((low, high), (low, high))` or a dict sets it.
     Levels are decades where most values lie low (`scale="linear"` or `"log"` decides otherwise); where the loss has no
@@ -58,7 +59,7 @@ def landscape(loss: Any, axes: Any, values: Any = None, data: Mapping[Any, Any] 
     gradient changes sign; those of a section (other parameters are held) are stationary within it. `view` is "both",
     "contour" or "surface"; `animate=True` lets the paths move, without a script, for readers who did not ask for less
     motion.
-    `resolution` is the number of points on a side.
+    `resolution` is the number of points on a side: 91, fewer where a loss takes long.
 
     Raises SymgradError: for an axis that is no scalar (ShapeError) or does not occur, parallel directions, missing values
     (DataError), an empty range, a loss that is finite nowhere in it.
@@ -76,10 +77,12 @@ def landscape(loss: Any, axes: Any, values: Any = None, data: Mapping[Any, Any] 
     _check_choices(scale, view, resolution)
     known, spread = _point(axes, values, data)
     ground = plane(target, axes, known)
+    spread = [c if s is None else s for s, c in zip(spread, ground.centre, strict=True)]
     paths = paths_of(histories, ground)
     along = [ground.losses(path) for path in paths.values()]
     ranges = window(ground.names, limits, spread, ground.about, list(paths.values()), along)
-    x, y = (np.linspace(*each, resolution) for each in ranges)
+    count = resolution or int(np.clip((EFFORT / ground.objective.work) ** 0.5, COARSE, POINTS))
+    x, y = (np.linspace(*each, count) for each in ranges)
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     losses = ground.losses(grid).reshape(len(y), len(x))
     if not np.isfinite(losses).any():
@@ -102,18 +105,19 @@ def landscape(loss: Any, axes: Any, values: Any = None, data: Mapping[Any, Any] 
     return picture
 
 
-def _check_choices(scale: str, view: str, resolution: int) -> None:
+def _check_choices(scale: str, view: str, resolution: int | None) -> None:
     for name, value, choices in (("scale", scale, SCALES), ("view", view, VIEWS)):
         if value not in choices:
             raise SymgradError(f"landscape: {name} is {value!r}; one of {', '.join(choices)} would do")
-    if isinstance(resolution, bool) or not isinstance(resolution, int) or not FEWEST <= resolution <= MOST:
+    whole = isinstance(resolution, int) and not isinstance(resolution, bool)
+    if resolution is not None and not (whole and FEWEST <= resolution <= MOST):
         raise SymgradError(f"landscape: resolution is the number of points on a side, from {FEWEST} to {MOST}, "
                            f"not {resolution!r}")
 
 
 def _point(axes: Any, values: Any, data: Mapping[Any, Any] | None) -> tuple[dict[Any, Any], list[Any]]:
     """All values in one dict, and what is given for the two coordinates."""
-    tensors = isinstance(axes, (tuple, list)) and all(isinstance(a, Tensor) for a in axes)
+    tensors = isinstance(axes, (tuple, list)) and all(isinstance(a, (Tensor, str)) for a in axes)
     if values is not None and not isinstance(values, Mapping):
         if not tensors or not isinstance(values, (tuple, list, np.ndarray)) or len(values) != len(axes):
             raise DataError(f"landscape: values are a dict from names to arrays, not {type(values).__name__}")
@@ -126,15 +130,16 @@ def _point(axes: Any, values: Any, data: Mapping[Any, Any] | None) -> tuple[dict
     return known, [_spread(axis, known) for axis in axes]
 
 
-def _spread(axis: Tensor, known: Mapping[Any, Any]) -> Any:
-    """What is given for an axis: of a scalar its own values, of an entry that of its symbol."""
-    value = known.get(axis, known.get(axis.name) if axis.name else None)
+def _spread(axis: Tensor | str, known: Mapping[Any, Any]) -> Any:
+    """What is given for a scalar axis: its value, or its range."""
+    name = axis if isinstance(axis, str) else axis.name
+    value = known.get(axis, known.get(name) if name else None)
     if value is None:
         return None
     try:
         return np.asarray(value, float)
     except (TypeError, ValueError):
-        raise DataError(f"landscape: the value of {axis.name} is a number, or numbers that are its range, not "
+        raise DataError(f"landscape: the value of {name} is a number, or numbers that are its range, not "
                         f"{value!r:.60}") from None
 
 

@@ -21,7 +21,10 @@ def paths_of(histories: Any, plane: Plane) -> dict[str, np.ndarray]:
     if isinstance(histories, Mapping) and not set(histories) & {str(x.name) for x in plane.objective.variables}:
         named = {str(name): each for name, each in histories.items()}
     elif isinstance(histories, (list, tuple)) and not _is_path(histories):
-        named = {str(i): each for i, each in enumerate(histories, 1)}
+        named = {}
+        for i, each in enumerate(histories, 1):
+            name = each.method if isinstance(each, Finished) else str(i)
+            named[name if name not in named else f"{name} {i}"] = each
     else:
         named = {"": histories}
     return {name: _path(name, each, plane) for name, each in named.items()}

@@ -42,6 +42,7 @@ class Plane:
     latex: tuple[str, str]
     about: bool  # coordinates count from `base`
     lowest: tuple[float, float]  # what coordinates must exceed, by declared facts
+    centre: tuple[float | None, float | None]  # the coordinates of the values of entries, as far as they are given
 
     def losses(self, points: np.ndarray) -> np.ndarray:
         """The loss at rows (a, b); NaN where there is none."""
@@ -52,16 +53,19 @@ class Plane:
         """The loss at one point."""
         return float(self.losses(point[None])[0])
 
+    def slope(self, point: np.ndarray) -> np.ndarray:
+        """The gradient of the loss in the coordinates."""
+        return self.ways.T @ self.objective.slope(self.base + self.ways @ point)[1]
+
     def jet(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gradient and the Hessian of the loss in the coordinates."""
         x = self.base + self.ways @ point
-        _, slope = self.objective.slope(x)
         if self.objective.size <= DENSE:
             across = self.objective.hessian(x) @ self.ways
         else:
             across = np.stack([self.objective.product(x, way) for way in self.ways.T], axis=1)
         hessian = self.ways.T @ across
-        return self.ways.T @ slope, (hessian + hessian.T) / 2
+        return self.slope(point), (hessian + hessian.T) / 2
 
     def values(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters at a point, by name."""
@@ -83,6 +87,7 @@ def plane(loss: Tensor, axes: Any, values: Mapping[Any, Any]) -> Plane:
         return _directed(loss, axes, given, names)
     if any(isinstance(axis, Mapping) for axis in axes):
         raise SymgradError(f"landscape: one axis is a direction and the other a tensor; {PAIR}")
+    axes = [_named(axis, names) for axis in axes]
     entries = [_entry(loss, axis, names) for axis in axes]
     if axes[0] == axes[1]:
         raise SymgradError(f"landscape: both axes are {short(axes[0])}; give two different ones")
@@ -103,11 +108,22 @@ def plane(loss: Tensor, axes: Any, values: Mapping[Any, Any]) -> Plane:
     ways = np.stack([_unit(t, symbol, found) for t, symbol in entries], axis=1)
     if np.array_equal(ways[:, 0], ways[:, 1]):
         raise SymgradError(f"landscape: both axes are the same entry, {short(axes[0])}; give two different ones")
-    base = objective.joined([found[s] for s in symbols]) * (1 - ways.sum(axis=1))
+    at = objective.joined([found[s] for s in symbols])
+    centre = [float(way @ at) if symbol.shape and _given(symbol, names, given) is not None else None
+              for way, (_, symbol) in zip(ways.T, entries, strict=True)]
+    base = at * (1 - ways.sum(axis=1))
     labels = [str(t.name or t) for t in axes]
     floors = [_floor(symbol) for _, symbol in entries]
     return Plane(objective, base, ways, (labels[0], labels[1]), (axes[0].latex(), axes[1].latex()), False,
-                 (floors[0], floors[1]))
+                 (floors[0], floors[1]), (centre[0], centre[1]))
+
+
+def _named(axis: Any, names: Mapping[Node, str]) -> Any:
+    """An axis by its name, as a tensor."""
+    found = [node for node, name in names.items() if name == axis] if isinstance(axis, str) else []
+    if isinstance(axis, str) and not found:
+        raise SymgradError(f"landscape: the loss has no symbol {axis!r}; its symbols are {', '.join(names.values())}")
+    return wrap(found[0], found[0].attrs[0].over) if found else axis
 
 
 def _entry(loss: Tensor, axis: Any, names: Mapping[Node, str]) -> tuple[Tensor, Node]:
@@ -183,7 +199,7 @@ def _directed(loss: Tensor, axes: Sequence[Mapping[Any, Any]], given: Mapping[An
     if np.linalg.matrix_rank(ways / sizes, tol=1e-9) < 2:
         raise SymgradError("landscape: the two directions are parallel, so they span no plane")
     return Plane(objective, objective.joined(list(found.values())), ways, ("first direction", "second direction"), ("", ""),
-                 True, (-np.inf, -np.inf))
+                 True, (-np.inf, -np.inf), (None, None))
 
 
 def _objective(loss: Tensor, found: Mapping[Node, np.ndarray], names: Mapping[Node, str],

@@ -80,6 +80,24 @@ def test_a_valley_of_equal_minima_is_a_row_of_points_and_a_plain_has_none():
     assert sg.landscape(sg.floor(p) + sg.floor(q), (p, q)).stationary == ()
 
 
+@pytest.mark.parametrize(("loss", "kind", "place"), [
+    (sg.abs(p) + 2 * sg.abs(q - 1) + p * q / 4, "minimum", (0, 1)),
+    (-sg.abs(p) - q**2, "maximum", (0, 0)),
+    ((p - 2) ** 2 + (q - 0.3) ** 2 + sg.abs(p) + sg.abs(q), "minimum", (1.5, 0)),  # a lasso: one entry is zero
+    (sg.maximum(p + q**2, q**2 - p), "minimum", (0, 0)),
+])
+def test_minima_and_maxima_at_kinks(loss, kind, place):
+    picture = sg.landscape(loss, (p, q), limits=((-3.1, 3), (-3.2, 3)))
+    assert [s.kind for s in picture.stationary] == [kind]
+    assert picture.stationary[0].place == pytest.approx(place, abs=1e-5)
+
+
+def test_a_lattice_of_points_is_found_whole():
+    wave = 20 + p**2 + q**2 - 10 * (sg.cos(2 * np.pi * p) + sg.cos(2 * np.pi * q))
+    found = [s.kind for s in sg.landscape(wave, ("p", "q"), {"p": (-2.2, 2.2), "q": (-2.2, 2.2)}).stationary]
+    assert {kind: found.count(kind) for kind in set(found)} == {"minimum": 25, "maximum": 16, "saddle": 40}
+
+
 def test_a_constant_is_drawn_too():
     picture = sg.landscape(sg.floor(p / 100) + sg.floor(q / 100), (p, q), limits=((1, 2), (1, 2)))
     assert picture.stationary == () and "0" in texts(picture)
@@ -149,6 +167,7 @@ def test_entries_of_a_parameter_and_directions_show_the_loss_that_the_formula_gi
     at = np.array([0.5, -1.0, 0.25])
     section = sg.landscape(loss, (w[2], w[0]), {"w": at}, data)
     i, j = 20, 70
+    assert section.x[0] < 0.25 < section.x[-1] and section.y[0] < 0.5 < section.y[-1]
     assert section.losses[i, j] == pytest.approx(loss.eval(**data, w=[section.y[i], -1.0, section.x[j]]))
     u, v = np.array([1.0, 1, 0]), np.array([0.0, 1, -1])
     plane = sg.landscape(loss, ({"w": u}, {w: v}), {"w": at}, data, histories={"a": [{"w": at + u / 2}, {"w": at - v / 2}]})
@@ -196,6 +215,7 @@ def refusals():
     return [
         (lambda: sg.landscape(HIMMELBLAU, p), "the axes are a pair: give two scalar parameters"),
         (lambda: sg.landscape(sg.sum(w**2) + p, (w, p)), r"the axis w has shape \(3,\), not one entry; take one, such as w\[0\]"),
+        (lambda: sg.landscape(HIMMELBLAU, ("p", "r")), "the loss has no symbol 'r'; its symbols are p, q"),
         (lambda: sg.landscape(HIMMELBLAU, (p, p)), "both axes are p; give two different ones"),
         (lambda: sg.landscape(p**2, (p, q)), "the loss does not depend on q; it depends on p"),
         (lambda: sg.landscape(HIMMELBLAU, (p, p + q)), "the axis p \\+ q is neither a real symbol nor an entry"),

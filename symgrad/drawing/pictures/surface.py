@@ -18,7 +18,7 @@ from symgrad.drawing.pictures.heights import shades, web
 from symgrad.drawing.pictures.page import FRAME, SMALL, axis_name, coordinate, muted
 from symgrad.drawing.pictures.svg import clean
 from symgrad.drawing.pictures.terrain import FINE, SIDE, Direction, Terrain, outline
-from symgrad.drawing.pictures.trails import MOST, RIM, TRAILS, fewer, known_runs, marked, thinned
+from symgrad.drawing.pictures.trails import MOST, RIM, TRAILS, fewer, known_runs, marked, thinned, twice
 from symgrad.drawing.pictures.typeset import text_width
 
 WIDTH = 440.0  # of the picture of a surface
@@ -32,7 +32,7 @@ OVER = 0.55  # points by which a piece reaches over its neighbours
 LIFT = 0.012  # of a path above the surface
 TONES, LIGHTS = 64, 24  # steps in which colours and their brightness differ
 NEAR = 0.02  # between points of a path upon the surface
-LOOKS = 150  # points that are asked whether they are seen
+LOOKS = 100  # points that are asked whether they are seen
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class View:
 
     def hidden(self, points: np.ndarray) -> np.ndarray:
         """Which points the surface covers: whether a ray to the eye meets it."""
-        way = np.linspace(0.01, 1.45, 140)
+        way = np.linspace(0.01, 1.45, 100)
         x = points[:, 0, None] + math.cos(self.azimuth) * way
         y = points[:, 1, None] + math.sin(self.azimuth) * way
         z = points[:, 2, None] + math.tan(ELEVATION) * way
@@ -84,7 +84,7 @@ def surface(terrain: Terrain) -> list[str]:
     hidden = view.hidden(np.nan_to_num(spots)) if len(spots) else ()
     for spot, point, covered in zip(terrain.spots, spots, hidden, strict=True):
         if np.isfinite(point).all():
-            parts.append(marked(spot, view.project(point), bool(covered)))
+            parts.append(marked(spot, view.project(point), len(spots), bool(covered)))
     return parts
 
 
@@ -155,12 +155,11 @@ def _path(view: View, line: np.ndarray, number: int) -> Iterable[str]:
         for part, hides in zip(np.split(flat, cuts), np.split(covered, cuts), strict=True):
             path = outline(FINE * thinned(part), closed=False)
             seen, unseen = (seen, unseen + path) if hides[0] else (seen + path, unseen)
-    form = f'transform="scale({1 / FINE:g})" fill="none" stroke-linejoin="round" stroke-linecap="round"'
     if unseen:
-        yield f'<path {form} d="{unseen}" stroke="{RIM}" stroke-opacity=".55" stroke-width="11" stroke-dasharray="2 34"/>'
+        yield (f'<path transform="scale({1 / FINE:g})" d="{unseen}" fill="none" stroke="{RIM}" stroke-opacity=".55" '
+               'stroke-width="11" stroke-linecap="round" stroke-dasharray="2 34"/>')
     if seen:
-        yield f'<path {form} d="{seen}" stroke="{RIM}" stroke-opacity=".8" stroke-width="42"/>'
-        yield f'<path {form} d="{seen}" stroke="{colour}" stroke-width="21"/>'
+        yield twice(seen, colour, 21)
     for end in [run[-1:] for run in runs[-1:]]:
         if not view.hidden(end)[0]:
             x, y = map(coordinate, view.project(end)[0])
@@ -216,7 +215,9 @@ def _edge(view: View, along: Direction, near: np.ndarray, far: np.ndarray, flat:
         x, y = view.project(np.array([*point, FLOOR]))
         parts.append(f'<path class="frame" d="M{coordinate(x)} {coordinate(y)}l{coordinate(5 * away[0])} '
                      f'{coordinate(5 * away[1])}" stroke="{FRAME[0]}"/>')
-        parts.append(muted(tick_label(tick, scale), x + 15 * away[0], y + 13 * away[1] + 5))
+        words = tick_label(tick, scale)
+        far = 11 + 0.5 * text_width(words, SMALL) * abs(away[0])
+        parts.append(muted(words, x + far * away[0], y + 13 * away[1] + 5))
     half = 0.0 if along.latex else text_width(along.name, SMALL) / 2  # a long name stands clear of the ticks
-    x, y = ends.mean(axis=0) + (34 + half * abs(away[0])) * away
+    x, y = ends.mean(axis=0) + (38 + half * abs(away[0])) * away
     return [*parts, axis_name(along.name, along.latex, min(max(x, half), WIDTH - half - 4), y + half * 0.3)]

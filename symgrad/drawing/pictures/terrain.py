@@ -17,7 +17,7 @@ from symgrad.drawing.pictures.page import FRAME, SMALL, axis_name, coordinate, m
 from symgrad.drawing.pictures.typeset import text_width
 
 SIDE = 380.0  # of the frame
-LEFT, BOTTOM = 62.0, 48.0  # around it
+LEFT, BOTTOM = 54.0, 48.0  # around it, at least
 BAR, GAP, BARS = 13.0, 16.0, 62.0  # a colour bar: its width, before it, all of it with its labels
 FINE = 10  # parts of a point
 SIX, TIMES, FORETOLD = 6, 3, 0.01  # points of a polynomial; new points for one; error that smooth functions stay below
@@ -134,7 +134,7 @@ def outline(points: np.ndarray, closed: bool = True) -> str:
     places = np.rint(points[:-1] if closed else points).astype(int)
     for turn in range(4):
         places = places[np.r_[True, np.any(np.diff(places, axis=0), axis=1)]]
-        if len(places) < 4:
+        if len(places) < 8:
             break
         before, after = places[1:-1] - places[:-2], places[2:] - places[1:-1]
         whole = places[2:] - places[:-2]
@@ -161,8 +161,12 @@ def frame(x: Direction, y: Direction) -> list[str]:
         parts.append(f'<path class="frame" d="M0 {coordinate(place)}h-4" stroke="{FRAME[0]}"/>')
         parts.append(muted(tick_label(tick, y.scale), -8, place + 4, "end"))
     parts.append(axis_name(x.name, x.latex, SIDE / 2, SIDE + 36))
-    wide = max((text_width(tick_label(tick, y.scale), SMALL) for tick in y.scale.ticks), default=0.0)
-    return [*parts, axis_name(y.name, y.latex, -max(wide + 24, 32), SIDE / 2, upright=True)]
+    return [*parts, axis_name(y.name, y.latex, 18 - margin(y), SIDE / 2, upright=True)]
+
+
+def margin(y: Direction) -> float:
+    """What ticks and name of the second variable take left of the frame."""
+    return max(LEFT, 44 + max((text_width(tick_label(tick, y.scale), SMALL) for tick in y.scale.ticks), default=0.0))
 
 
 def colour_bar(heights: Heights, name: str) -> list[str]:

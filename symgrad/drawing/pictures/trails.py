@@ -21,6 +21,7 @@ DOTS = 60  # points of a path up to which each is marked
 FEWEST, MOST = 0.6, 2000  # between points that are drawn; points of a path
 STOPS = 60  # moments of a moving path
 SECONDS, REST = 6.0, 0.2  # how long a path moves, and which part of that it then rests
+CROWD = 30  # points from which on they are drawn smaller
 SHAPES = {
     "minimum": '<circle r="4.6" fill="#ffffff" stroke="#0f172a" stroke-width="1.5"/><circle r="1.4" fill="#0f172a"/>',
     "maximum": '<path d="M0-5.4L5 3.6H-5Z" fill="#ffffff" stroke="#0f172a" stroke-width="1.5" stroke-linejoin="round"/>',
@@ -31,12 +32,28 @@ SHAPES = {
 PLURALS = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
 
 
-def marked(spot: Spot, place: np.ndarray, faint: bool = False) -> str:
-    """A point with the sign of its kind, and what it is as a tooltip."""
+def marked(spot: Spot, place: np.ndarray, count: int = 1, faint: bool = False) -> str:
+    """A point with the sign of its kind, smaller among many, and what it is as a tooltip."""
     x, y = map(coordinate, place)
+    small = "scale(.7)" if count > CROWD else ""
     dim = ' opacity=".35"' if faint else ""
-    return (f'<g class="spot {spot.kind}" transform="translate({x} {y})"{dim}><title>{clean(spot.told)}</title>'
-            f"{SHAPES[spot.kind]}</g>")
+    return (f'<g class="spot {spot.kind}" transform="translate({x} {y}){small}"{dim}><title>{clean(spot.told)}</title>'
+            f'<use href="#sg-{spot.kind}"/></g>')
+
+
+def signs(spots: Sequence[Spot]) -> str:
+    """The signs of the kinds that occur, once for all their points; they are the same in all pictures of a page."""
+    kinds = dict.fromkeys(spot.kind for spot in spots)
+    return "<defs>" + "".join(f'<g id="sg-{kind}">{SHAPES[kind]}</g>' for kind in kinds) + "</defs>" if kinds else ""
+
+
+def twice(path: str, colour: str, wide: float, more: str = "") -> str:
+    """A path with its rim, written once; `more` are attributes of the path, and of what moves."""
+    name = "sg" + hashlib.blake2b(path.encode(), digest_size=6).hexdigest()
+    return (f'<g transform="scale({1 / FINE:g})" fill="none" stroke-linejoin="round" stroke-linecap="round"{more}>'
+            f'<defs><path id="{name}" d="{path}" pathLength="1"/></defs>'
+            f'<use href="#{name}" stroke="{RIM}" stroke-opacity=".8" stroke-width="{2 * wide:g}"/>'
+            f'<use href="#{name}" stroke="{colour}" stroke-width="{wide:g}"/></g>')
 
 
 def drawn_trails(terrain: Terrain, moving: bool) -> list[str]:
@@ -61,10 +78,8 @@ def _trail(number: int, places: np.ndarray, moving: str) -> str:
     runs = [fewer(thinned(run)) for run in known_runs(np.clip(places, -20 * SIDE, 21 * SIDE))]
     parts = []
     path = "".join(outline(FINE * run, closed=False) for run in runs)
-    scale, move = f'transform="scale({1 / FINE:g})"', f' class="{moving}-path{number}" pathLength="1"' if moving else ""
-    for wide, paint in ((46, f'stroke="{RIM}" stroke-opacity=".8"'), (22, f'stroke="{colour}"')):
-        parts.append(f'<path{move} {scale} d="{path}" fill="none" {paint} stroke-width="{wide}" stroke-linejoin="round" '
-                     'stroke-linecap="round"/>' if path else "")
+    if path:
+        parts.append(twice(path, colour, 22, f' class="{moving}-path{number}"' if moving else ""))
     if len(places) <= DOTS and not moving:
         parts += [f'<circle cx="{coordinate(x)}" cy="{coordinate(y)}" r="2.3" fill="{colour}"/>'
                   for run in runs for x, y in run[1:-1]]
