@@ -13,6 +13,7 @@ from typing import Any
 from symgrad.descent.iterate import Course
 from symgrad.graphs.errors import NoClosedForm, SymgradError
 from symgrad.minimisers.closed import zero_course, zero_of
+from symgrad.minimisers.lagrange import balance, balance_course
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.regression import fits
@@ -20,6 +21,7 @@ from symgrad.minimisers.split import split
 from symgrad.minimising.stationary import solve_stationary
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
+DENSE = 300  # variables up to which SLSQP is not slow
 STARTS = 5  # where nothing says that the first minimum is the least one
 OTHERWISE = "no closed form, no sum of squares and no proof of convexity was found in the formula; gradients alone go far"
 
@@ -41,6 +43,10 @@ def chosen(problem: Problem) -> Choice:
         return Choice("alternating", "blocks are given")
     if problem.sets:
         return Choice("projected", "a variable is kept in a set")
+    if problem.constraints:
+        return _constrained(problem)
+    if problem.low is not None:
+        return _bounded(problem)
     return (_closed(problem) or _cornered(problem) or _squares(problem) or _in_turn(problem)
             or Choice("l-bfgs", OTHERWISE, starts=STARTS))
 
@@ -56,6 +62,37 @@ def _closed(problem: Problem) -> Choice | None:
     if zero.fault:
         raise SymgradError(f"minimize: {zero.fault}")
     return Choice("closed_form", "the gradient has one zero, in closed form", zero_course(problem, zero))
+
+
+def _constrained(problem: Problem) -> Choice:
+    """Lagrange's multipliers in closed form where the loss is quadratic and the constraints are equations, else steps."""
+    if problem.low is None:
+        try:
+            found = balance(problem)
+        except NoClosedForm:
+            pass
+        else:
+            return Choice("closed_form", "the loss is quadratic and the constraints are equations: the minimum and "
+                          "Lagrange's multipliers in closed form", balance_course(problem, found))
+    if problem.objective.size > DENSE:
+        return Choice("trust-constr", "there are constraints on many variables, and no closed form")
+    return Choice("slsqp", "there are constraints, and no closed form: a quadratic model with the constraints made linear "
+                  "goes far")
+
+
+def _bounded(problem: Problem) -> Choice:
+    """The closed form where it lies within the bounds, else by steps."""
+    try:
+        zero = zero_of(problem)
+    except NoClosedForm:
+        zero = None
+    low, high = problem.low, problem.high
+    if zero is not None and zero.x is not None and not zero.fault and low is not None and high is not None and (
+            (low <= zero.x) & (zero.x <= high)).all():
+        return Choice("closed_form", "the gradient has one zero, in closed form, and it lies within the bounds",
+                      zero_course(problem, zero))
+    return Choice("l-bfgs-b", "there are bounds, and the zero of the gradient in closed form is not within them"
+                  if zero is not None else "there are bounds, and no closed form", starts=STARTS)
 
 
 def _squares(problem: Problem) -> Choice | None:

@@ -15,12 +15,14 @@ from symgrad.descent.structured import structured_solver
 from symgrad.minimisers.blocks import alternating
 from symgrad.minimisers.closed import closed_form
 from symgrad.minimisers.coordinates import coordinate
+from symgrad.minimisers.lagrange import balance, balance_course
 from symgrad.minimisers.mixtures import em
 from symgrad.minimisers.populations import population
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.projected import projected
 from symgrad.minimisers.proximal import proximal
 from symgrad.minimisers.regression import gauss_newton_course, marquardt_course
+from symgrad.minimisers.scipys import lbfgsb, slsqp, trust_constr
 from symgrad.minimisers.splitting import admm
 from symgrad.minimising.degrees import ray_degree
 from symgrad.searching.methods import WALKS
@@ -43,13 +45,18 @@ class Method:
     lowest: bool = True
 
 
+def _closed(problem: Problem) -> Course:
+    return balance_course(problem, balance(problem)) if problem.constraints else closed_form(problem)
+
+
 def _newton(problem: Problem) -> Course:
     return newton(problem.objective, problem.x0, problem.tolerance(1e-10),
                   ray_degree(problem.loss, list(problem.variables.values())), structured_solver(problem.objective))
 
 
 METHODS: Mapping[str, Method] = MappingProxyType({
-    "closed_form": Method(closed_form, "the zero of the gradient as a formula", descends=False, lowest=False),
+    "closed_form": Method(_closed, "the zero of the gradient as a formula", frozenset({CONSTRAINTS}), descends=False,
+                          lowest=False),
     "gradient": Method(lambda p: gradient_descent(p.objective, p.x0, p.tolerance(1e-8)),
                        "gradient descent, each step as long as the loss falls enough"),
     "newton": Method(_newton,
@@ -58,6 +65,11 @@ METHODS: Mapping[str, Method] = MappingProxyType({
                         "Newton's method by conjugate gradients, with derived products with the Hessian"),
     "gauss_newton": Method(gauss_newton_course, "Gauss-Newton with the derived Jacobian and a line search"),
     "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian"),
+    "slsqp": Method(slsqp, "SciPy's SLSQP with the derived gradient and Jacobians", frozenset({BOUNDS, CONSTRAINTS}),
+                    descends=False, lowest=False),
+    "trust-constr": Method(trust_constr, "SciPy's trust-constr with the derived gradient, Jacobians and Hessians",
+                           frozenset({BOUNDS, CONSTRAINTS}), descends=False, lowest=False),
+    "l-bfgs-b": Method(lbfgsb, "SciPy's L-BFGS-B with the derived gradient", frozenset({BOUNDS}), descends=False),
     "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
                      "L-BFGS, which guesses the curvature from gradients"),
     "alternating": Method(alternating, "one block after the other, the others held", frozenset({BOUNDS, SETS, BLOCKS})),

@@ -44,9 +44,9 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
         raise SymgradError(f"minimize: there is no method {method!r}; there are auto, {', '.join(METHODS)}")
     problem = posed(loss, wrt, data, start, bounds, constraints, tol, budget, seed, blocks)
     choice = chosen(problem) if method == "auto" else asked(method)
-    problem_with = refused(choice.name, problem)
-    if problem_with:
-        raise SymgradError(f"minimize: {problem_with}")
+    fault = refused(choice.name, problem) if choice.course is None else None
+    if fault:
+        raise SymgradError(f"minimize: {fault}")
     return _result(problem, choice, _driven(problem, choice, progress))
 
 

@@ -86,7 +86,7 @@ def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: 
     target = closed(loss)
     asked = [] if constraints is None or isinstance(constraints, Mapping) else _comparisons(constraints)
     names = display_names([t.node for t in (target, *asked)], layer_names([target, *asked]))
-    variables = _variables(wrt, names, target)
+    variables = _variables(wrt, names)
     values, sizes = _values(data or {}, {n: node for node, n in names.items()}, variables)
     given = _by_name(start or {}, variables, "start")
     arrays, sizes = _bound(values, given, variables, names, [target, *asked], sizes)
@@ -118,14 +118,14 @@ def _comparisons(constraints: Any) -> list[Tensor]:
     return found
 
 
-def _variables(wrt: Any, names: Mapping[Node, str], loss: Tensor) -> dict[str, Tensor]:
+def _variables(wrt: Any, names: Mapping[Node, str]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for x in variables_of(wrt, "minimize"):
         if x.node.op is not ops.INPUT:
             raise SymgradError(f"minimize: the variable {describe(x)} is no symbol (sg.parameter, sg.data); give the "
                                "symbols it is computed from")
-        if x.node not in topological([loss.node]):
-            inside = ", ".join(name for node, name in names.items() if node in topological([loss.node]))
+        if x.node not in names:
+            inside = ", ".join(names.values())
             raise SymgradError(f"minimize: {x.name!r} does not occur in the loss, whose symbols are {inside or 'none'}")
         found[names[x.node]] = x
     if not found:
