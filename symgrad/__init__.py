@@ -114,6 +114,8 @@ LATER = {
     "classify": "minimising.curvature",
     "Minimum": "minimisers.result",
     "minimize": "minimisers.minimize",
+    "Convexity": "minimising.convexity",
+    "convexity": "minimising.convexity",
     "Derivation": "derivations.derivation",
     "derive": "derivations.derivation",
     "draw": "drawing.drawing",
@@ -156,6 +158,7 @@ if TYPE_CHECKING:
     from symgrad.landscapes.plotting import plot
     from symgrad.minimisers.minimize import minimize
     from symgrad.minimisers.result import Minimum
+    from symgrad.minimising.convexity import Convexity, convexity
     from symgrad.minimising.curvature import StationaryPoint, classify
     from symgrad.minimising.prox import prox
     from symgrad.minimising.stationary import solve_stationary
@@ -184,18 +187,18 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BackendError", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation", "History",
-    "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
+    "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation",
+    "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
     "Structure", "SymgradError", "Tensor", "Verdict", "abs", "arange", "arctan", "argmax", "argmin", "broadcast_to",
-    "cholesky", "classify", "clip", "concatenate", "constant", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
-    "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "empirical_risk", "equal",
-    "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full", "function",
-    "gelu", "generate", "gradient", "graph", "heatmap", "hessian", "hvp", "index_add", "inv", "jacobian", "jvp", "kron",
-    "labels", "landscape", "leaky_relu", "lgamma", "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and",
-    "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max", "maximum", "mean", "min", "minimize",
-    "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox",
-    "relu", "repeat", "reshape", "roll", "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax",
-    "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu",
-    "var", "verify", "vjp", "where", "windows", "zeros",
+    "cholesky", "classify", "clip", "concatenate", "constant", "convexity", "cos", "cosh", "cumsum", "data", "derive",
+    "det", "diag", "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu",
+    "empirical_risk", "equal", "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor",
+    "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "heatmap", "hessian", "hvp", "index_add",
+    "inv", "jacobian", "jvp", "kron", "labels", "landscape", "leaky_relu", "lgamma", "log", "log1p", "log_ndtr",
+    "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max",
+    "maximum", "mean", "min", "minimize", "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer", "pad",
+    "parameter", "parse", "plot", "prod", "prox", "relu", "repeat", "reshape", "roll", "search", "sigmoid", "sign",
+    "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh",
+    "tensordot", "trace", "transpose", "tril", "triu", "var", "verify", "vjp", "where", "windows", "zeros",
 ]

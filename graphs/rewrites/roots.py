@@ -47,6 +47,8 @@ def power_of_root(node: Node) -> Node:
         if u is None or by is None or by.factor is not None or not not_negative(u):
             return node
         return lower(X0 ** (sp.sympify(by.number) / 2), {X0: u}, node.shape)
+    if node.op is not ops.EINSUM:  # a weight in front, since |2 x|² is 4 x²
+        return node
     inputs, out = node.attrs
     factors = list(zip(node.operands, inputs, strict=True))
     pairs = [factor for factor, times in Counter(factors).items() if times > 1]

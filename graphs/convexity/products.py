@@ -1,0 +1,265 @@
+"""How products and contractions bend: monomials of nodes, quadratic forms, what is divided by a matrix.
+
+A product is read as constants times bases with exponents: `x * x / y` is x² y⁻¹. Each summand bends as the degrees of
+`bends.py` say, and the contraction is a sum of such. A base of both signs has a whole exponent: an even one counts its
+absolute value. Two affine factors that a matrix of constants lies between are a quadratic form, `definite.py` knows
+about its matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import count
+from typing import Any, NamedTuple
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import contract, literal
+from symgrad.graphs.convexity.bends import (
+    AFFINE,
+    ONE_ORDER,
+    WILD,
+    Bend,
+    Order,
+    completed,
+    of_power,
+    of_product,
+    of_product_below,
+    of_sum,
+    turned,
+)
+from symgrad.graphs.convexity.definite import is_semidefinite
+from symgrad.graphs.convexity.interval import Interval, point, powers, times_interval
+from symgrad.graphs.convexity.ranges import exponent_of
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
+
+MOST_FACTORS = 24
+ROOTS_AND_RECIPROCALS = {"sqrt": Fraction(1, 2), "reciprocal": Fraction(-1)}
+Labels = tuple[Any, ...]
+
+
+class Base(NamedTuple):
+    """A factor: a node with named axes."""
+
+    node: Node
+    labels: Labels
+
+
+class Monomials(NamedTuple):
+    """A contraction: bases with exponents, the labels of its output, the sizes of all labels."""
+
+    bases: dict[Base, Fraction]
+    out: Labels
+    sizes: dict[Any, Size]
+
+
+def factors_of(node: Node, deep: bool = False) -> Monomials:
+    """A contraction by its factors; products, roots, reciprocals and whole powers among them taken apart.
+
+    `deep`: contractions among them too, which are one contraction with this.
+    """
+    inputs, out = node.attrs
+    fresh = count(1_000_000)
+    sizes: dict[Any, Size] = {}
+    found: dict[Base, Fraction] = {}
+    stack = [(o, tuple(labels), Fraction(1)) for o, labels in zip(node.operands, inputs, strict=True)][::-1]
+    for o, labels, _ in stack:
+        sizes.update(zip(labels, o.shape, strict=True))
+    while stack:
+        o, labels, e = stack.pop()
+        row = o.attrs[0] if o.op is ops.ELEMENTWISE else None
+        p = exponent_of(o.operands[1]) if row == "power" else ROOTS_AND_RECIPROCALS.get(row or "")
+        if o.op is ops.NAMED:
+            stack.append((o.operands[0], labels, e))
+        elif p is not None and p != 0 and (e.denominator == 1 or row == "reciprocal"):
+            stack.append((o.operands[0], labels, e * p))
+        elif o.op is ops.EINSUM and len(found) + len(stack) < MOST_FACTORS and (e == 1 if deep else e.denominator == 1 and (
+                set(o.attrs[1]) == {x for names in o.attrs[0] for x in names})):
+            place = dict(zip(o.attrs[1], labels, strict=True))
+            for each, names in zip(o.operands, o.attrs[0], strict=True):
+                for x, size in zip(names, each.shape, strict=True):
+                    if x not in place:
+                        place[x] = next(fresh)
+                        sizes[place[x]] = size
+            stack += [(each, tuple(place[x] for x in names), e) for each, names in zip(o.operands, o.attrs[0], strict=True)]
+        elif o.op is ops.VIEW and o.operands and len(set(o.attrs[1])) == len(o.attrs[1]):
+            place = dict(zip(o.attrs[1], labels, strict=True))
+            for x, size in zip(o.attrs[0][0], o.operands[0].shape, strict=True):
+                if x not in place:
+                    place[x] = next(fresh)
+                    sizes[place[x]] = size
+            stack.append((o.operands[0], tuple(place[x] for x in o.attrs[0][0]), e))
+        else:
+            key = Base(o, labels)
+            found[key] = found.get(key, Fraction(0)) + e
+    return Monomials({b: e for b, e in found.items() if e}, tuple(out), sizes)
+
+
+def orders_of_base(c: Any, base: Node, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
+    """The orders of |base|, and the sign of base^p beside |base|^p: 1, -1, or 0 where it is not known."""
+    bend, values = c.bends[base], c.ranges(base)
+    whole = isinstance(p, Fraction) and p.denominator == 1
+    ordered = bend.above is not None or bend.below is not None  # as no function with values below zero is
+    if not whole or values.nonnegative or ordered:  # a power that is not whole has no base below zero
+        done = completed(bend, Interval(Fraction(0)))
+        return (done.above, done.below), 1
+    even = bool(p % 2 == 0)
+    if values.nonpositive:
+        done = completed(turned(bend), Interval(Fraction(0)))
+        return (done.above, done.below), 1 if even else -1
+    if even:
+        return (ONE_ORDER if bend.affine else None, None), 1
+    return (None, None), 0
+
+
+def bend_of_product(c: Any, node: Node) -> tuple[Bend, str, tuple[Node, ...]]:
+    """How a contraction bends, the rule, and the nodes that it rests on."""
+    found = _bend_of(c, factors_of(node))
+    return found if found[0].known else _bend_of(c, factors_of(node, deep=True))
+
+
+def _bend_of(c: Any, factors: Monomials) -> tuple[Bend, str, tuple[Node, ...]]:
+    live = {base: e for base, e in factors.bases.items() if base.node in c.live}
+    constant = point(1)
+    for (each, _), e in factors.bases.items():
+        if each not in c.live:
+            constant = times_interval(constant, powers(c.ranges(each), e))
+    if not live:  # x/x, wherever it is a number
+        return AFFINE, "", ()
+    summed = {x for base in factors.bases for x in base.labels} - set(factors.out)
+    if len(live) == 1:
+        ((base, e),) = live.items()
+        if e == 1:
+            found = _scaled(c.bends[base.node], constant, bool(summed))
+            if found.known:
+                return found, "weight", () if found.affine else (base.node,)
+    made = _monomial(c, live, constant)
+    if made.known:
+        if summed:
+            made = Bend(made.convex, made.concave, *of_sum(made.above, made.below))
+        return made, _called(live), tuple(base.node for base in live)
+    return _quadratic(c, factors, live)
+
+
+def _called(live: dict[Base, Fraction]) -> str:
+    if set(live.values()) == {Fraction(2)}:
+        return "squares"
+    return "power" if len(live) == 1 else "monomial"
+
+
+def _scaled(bend: Bend, by: Interval, summed: bool) -> Bend:
+    if bend.affine:
+        return completed(AFFINE, Interval()) if not by.nonnegative else Bend(True, True, *(
+            of_sum(bend.above, bend.below) if summed else (bend.above, bend.below)))
+    if by.nonnegative:
+        orders = of_sum(bend.above, bend.below) if summed else (bend.above, bend.below)
+        return Bend(bend.convex, bend.concave, *orders)
+    return turned(bend) if by.nonpositive else WILD
+
+
+def _monomial(c: Any, live: dict[Base, Fraction], constant: Interval) -> Bend:
+    ups: list[Order | None] = []
+    downs: list[Order | None] = []
+    sign = 1
+    for base, e in live.items():
+        orders, way = orders_of_base(c, base.node, e)
+        sign *= way
+        up, down = of_power(*orders, e)
+        ups.append(up)
+        downs.append(down)
+    if sign == 0:
+        return WILD
+    made = completed(Bend(above=of_product(ups), below=of_product_below(downs)), Interval(Fraction(0)))
+    made = made if sign > 0 else turned(made)
+    return made if constant.nonnegative else turned(made) if constant.nonpositive else WILD
+
+
+def _quadratic(c: Any, factors: Monomials, live: dict[Base, Fraction]) -> tuple[Bend, str, tuple[Node, ...]]:
+    """u'Mu with a matrix M of constants, u'V⁻¹u and tr(M V⁻¹) with a matrix V that is affine in the variables."""
+    nothing: tuple[Bend, str, tuple[Node, ...]] = (WILD, "", ())
+    if any(e != 1 for e in live.values()):
+        return nothing
+    constants = {base: e for base, e in factors.bases.items() if base.node not in c.live}
+    matrices = [base for base in live if base.node.op in (ops.INVERSE, ops.SOLVE)]
+    vectors = [base for base in live if base not in matrices]
+    if not matrices and len(vectors) == 2 and vectors[0].node is vectors[1].node and c.bends[vectors[0].node].affine:
+        way = _definite_between(c, factors, constants, vectors[0].labels, vectors[1].labels)
+        return (Bend(way > 0, way < 0), "quadratic form", (vectors[0].node,)) if way else nothing
+    if len(matrices) == 1 and matrices[0].node.op is ops.INVERSE and len(vectors) in (0, 2):
+        return _divided(c, factors, constants, matrices[0], vectors) or nothing
+    if len(matrices) == 1 and matrices[0].node.op is ops.SOLVE and len(constants) + len(vectors) == 1 and all(
+            e == 1 for e in constants.values()):
+        return _solved(c, factors, matrices[0], [*constants, *vectors][0]) or nothing
+    return nothing
+
+
+def _definite_between(c: Any, factors: Monomials, constants: dict[Base, Fraction], rows: Labels, columns: Labels) -> int:
+    """1 where the constants between two equal factors are positive semidefinite matrices, -1 where negative, else 0."""
+    if len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
+        return 0
+    pairs = [(a, b) for a, b in zip(rows, columns, strict=True) if a != b]
+    left, right = [a for a, _ in pairs], [b for _, b in pairs]
+    shared = [a for a, b in zip(rows, columns, strict=True) if a == b]
+    if not pairs or set(left) & set(right) or (set(left) | set(right)) & {*factors.out, *shared} or any(
+            e.denominator > 1 or e < 1 for e in constants.values()):
+        return 0
+    batch = list(dict.fromkeys([*factors.out, *shared]))
+    nodes = [base.node for base, e in constants.items() for _ in range(int(e))]
+    labels = [base.labels for base, e in constants.items() for _ in range(int(e))]
+    used = [*batch, *left, *right]
+    sizes = {x: factors.sizes[x] for names in (used, *labels) for x in names}
+    matrix = contract(nodes, labels, used, sizes)
+    if is_semidefinite(matrix, len(batch), len(left), c.ranges):
+        return 1
+    return -1 if is_semidefinite(contract([matrix, _minus_one()], [used, ()], used), len(batch), len(left), c.ranges) else 0
+
+
+def _minus_one() -> Node:
+    return literal(-1)
+
+
+def _divided(c: Any, factors: Monomials, constants: dict[Base, Fraction], inverse: Base,
+             vectors: Sequence[Base]) -> tuple[Bend, str, tuple[Node, ...]] | None:
+    """u'V⁻¹u is convex in u and V together, tr(M V⁻¹) in V, where V is positive definite."""
+    matrix = inverse.node.operands[0]
+    stack, (a, b) = inverse.labels[:-2], inverse.labels[-2:]
+    if not c.bends[matrix].affine or {a, b} & {*factors.out, *stack}:
+        return None
+    if not is_semidefinite(matrix, len(stack), 1, c.ranges):
+        return None
+    if vectors:
+        u, v = vectors
+        turned_labels = tuple(b if x == a else a if x == b else x for x in u.labels)
+        if u.node is not v.node or turned_labels != v.labels or not c.bends[u.node].affine or a == b or (
+                len({a, b} & set(u.labels)) != 1):
+            return None
+        rest = times_all(c, constants)
+        if any({a, b} & set(base.labels) for base in constants) or not rest.nonnegative:
+            return None
+        return Bend(True), "matrix fraction", (u.node, matrix)
+    if a != b:
+        way = _definite_between(c, factors, constants, (a,), (b,)) if not set(stack) - set(factors.out) else 0
+        return (Bend(way > 0, way < 0), "trace of inverse", (matrix,)) if way else None
+    rest = times_all(c, constants)
+    return (Bend(rest.nonnegative, rest.nonpositive), "trace of inverse", (matrix,)) if (
+        rest.nonnegative or rest.nonpositive) else None
+
+
+def _solved(c: Any, factors: Monomials, solved: Base, other: Base) -> tuple[Bend, str, tuple[Node, ...]] | None:
+    """u'V⁻¹u, written with a solve."""
+    matrix, right = solved.node.operands
+    stack = len(matrix.shape) - 2
+    if right is not other.node or solved.labels != other.labels or solved.labels[stack] in factors.out:
+        return None
+    if not (c.bends[matrix].affine and c.bends[right].affine and is_semidefinite(matrix, stack, 1, c.ranges)):
+        return None
+    return Bend(True), "matrix fraction", (right, matrix)
+
+
+def times_all(c: Any, constants: dict[Base, Fraction]) -> Interval:
+    """The values of a product of constants."""
+    total = point(1)
+    for base, e in constants.items():
+        total = times_interval(total, powers(c.ranges(base.node), e))
+    return total
