@@ -13,6 +13,7 @@ from symgrad.codegen.plan.tables import Table
 SHOWN = 60  # lines of source that are open at once; longer ones fold
 PROGRAM = "font-family:monospace;line-height:1.3;margin:.5em 0 1em"
 EPOCHS = 5  # rows of the table of a history
+WHOLE = ("epoch", "accepted")  # curves of whole numbers
 
 
 def source_html(text: str, title: str, language: str = "python") -> str:
@@ -42,9 +43,9 @@ def history_html(svg: str, curves: Mapping[str, Sequence[float]], about: str) ->
     """The curves as a picture, and the first and last epochs as a table."""
 
     names = list(curves)
-    count = len(curves["epoch"])
+    count = max(map(len, curves.values()), default=0)
     places = list(range(count)) if count <= EPOCHS else [0, *range(count - EPOCHS + 1, count)]
-    rows = [[f"{curves[name][i]:.0f}" if name == "epoch" else number(curves[name][i]) for name in names] for i in places]
+    rows = [[f"{curves[name][i]:.0f}" if name in WHOLE else number(curves[name][i]) for name in names] for i in places]
     if count > EPOCHS:
         rows.insert(1, ["…"] * len(names))
     header = [name.replace("_", " ") for name in names]

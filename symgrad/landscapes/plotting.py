@@ -26,7 +26,8 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
     A history is what `fit` or `sg.minimize` leaves behind, the result of `sg.minimize`, or a list of numbers. Points that a
     method tried and rejected are left out. `curve` is the name of the curve; `above="best"` shows how far the values lie
     above the lowest of all, `above=number` above that number. The axis is logarithmic unless a value is negative;
-    `scale="linear"` or `"log"` decides otherwise. What is not positive is left out of a logarithmic axis. `counts="log"`
+    `scale="linear"` or `"log"` decides otherwise. On a logarithmic axis zeros stand on its ground, with a sign of
+    their own, and what is negative is left out. `counts="log"`
     stretches the first iterations: methods that take ten and ten thousand are seen side by side. `along` names a curve of
     the histories by which the other is drawn, in place of epochs or iterations. `path` (.svg, .png) writes the picture.
 

@@ -14,7 +14,7 @@ import numpy as np
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.objective import Spent
 from symgrad.drawing.pictures.charts import PIXELS, chart_png
-from symgrad.drawing.pictures.curves import compared_svg
+from symgrad.drawing.pictures.tracks import Track, tracks_svg
 from symgrad.graphs.errors import SymgradError
 from symgrad.minimisers.problem import Problem
 from symgrad.training.history import History
@@ -50,12 +50,19 @@ class Trace(History):
         return f"<History of {len(self)} points: loss from {losses[0]:.4g} to {losses[-1]:.4g}>"
 
     def svg(self) -> str:
-        """The loss over the points as an SVG document."""
-        return compared_svg("loss", {"loss": self.curves["loss"]})
+        """The loss over the points as an SVG document; what was tried and left again is not on the curve."""
+        return self._drawn(plain=False)
 
     def png(self, zoom: float = PIXELS) -> bytes:
         """The loss over the points as a PNG."""
-        return chart_png(compared_svg("loss", {"loss": self.curves["loss"]}, plain=True), zoom)
+        return chart_png(self._drawn(plain=True), zoom)
+
+    def _drawn(self, plain: bool) -> str:
+        losses, accepted = self.curves["loss"], self.curves.get("accepted", [])
+        kept = [(i, loss) for i, loss in enumerate(losses) if i >= len(accepted) or accepted[i]]
+        counts, values = zip(*kept, strict=True)
+        logarithmic = min(values) >= 0 < max(values)
+        return tracks_svg([Track("", counts, values)], "loss", "point", (False, logarithmic), repr(self)[1:-1], plain)
 
 
 @dataclass(frozen=True)

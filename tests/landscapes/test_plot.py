@@ -41,12 +41,13 @@ def test_other_curves_and_numbers_alone():
 
 def test_above_the_best():
     texts, paths = drawn(sg.plot({"a": [-1.0, -1.5, -1.9], "b": [-1.2, -2.0]}, above="best"))
-    assert "loss above -2" in texts and paths[1].count("L") == 0  # the best itself has no logarithm
+    assert "loss above -2" in texts and paths[1].endswith(" 320")  # the best itself stands on the ground
     assert "loss above -3" in drawn(sg.plot({"a": [-1.0, -1.5]}, above=-3))[0]
     assert drawn(sg.plot([[0.5, 0.0]], above="best"))[0][0] == "loss"
 
 
 def test_scales():
+    assert 'class="zero"' in sg.plot({"a": [1.0, 0.01, 0.0]}).svg
     assert "-2" in drawn(sg.plot({"a": [-1.0, 1.0, -2.0]}))[0]  # negative values: a linear axis
     assert "0.01" in drawn(sg.plot({"a": [1.0, 0.01, 0.0]}))[0]
     assert "0.6" in drawn(sg.plot({"a": [1.0, 0.01, 0.0]}, scale="linear"))[0]
@@ -88,3 +89,15 @@ def test_a_curve_of_the_histories_may_be_what_is_counted():
         sg.plot({"a": sg.History(batches)}, curve="spread", along="size")
     with pytest.raises(sg.SymgradError, match="is a list of numbers and has no curve 'batch' to draw them by"):
         sg.plot({"a": [1.0, 2.0]}, along="batch")
+
+
+def test_the_history_of_a_minimiser_shows_itself():
+    p, q = sg.parameter("p"), sg.parameter("q")
+    rosenbrock = (1 - p) ** 2 + 100 * (q - p**2) ** 2
+    results = [sg.minimize(rosenbrock, [p, q], {}, method=m, start={"p": -1.2, "q": 1.0}) for m in ("newton", "l-bfgs")]
+    history = results[0].history
+    html = history._repr_html_()
+    assert html.startswith("<svg") and "accepted" in html and history.svg() in html + "\n"
+    texts, paths = drawn(sg.plot(results))
+    assert {"newton", "l-bfgs"} <= set(texts) and len(paths) == 2
+    assert sg.landscape(rosenbrock, (p, q), histories=results).words.endswith("the paths of newton, l-bfgs")

@@ -59,9 +59,16 @@ def tracks_svg(tracks: Sequence[Track], title: str, counted: str, logs: tuple[bo
     return chart_page(body, LEFT + WIDTH + RIGHT, top + HEIGHT + BOTTOM, words, plain, "sg-plot")
 
 
+def _height(value: float, y: Scale) -> float:
+    """Where a value stands. Zero, for which a logarithmic axis has no place, stands on the ground and gets a sign."""
+    if not math.isfinite(value) or y.logarithmic and value < 0:
+        return math.nan
+    return HEIGHT if y.logarithmic and value == 0 else HEIGHT * (1 - y.place(value))
+
+
 def _drawn(number: int, track: Track, x: Scale, y: Scale) -> str:
-    places = np.array([(WIDTH * x.place(c), HEIGHT * (1 - y.place(v))) if math.isfinite(v) and (v > 0 or not y.logarithmic)
-                       else (math.nan, math.nan) for c, v in zip(track.counts, track.values, strict=True)]).reshape(-1, 2)
+    places = np.array([(WIDTH * x.place(c), _height(v, y)) for c, v in zip(track.counts, track.values, strict=True)])
+    places[np.isnan(places).any(axis=1)] = np.nan
     runs = [thinned(run) for run in known_runs(places)]
     path = "".join("M" + "L".join(f"{coordinate(a)} {coordinate(b)}" for a, b in run) for run in runs)
     colour = TRAILS[number % len(TRAILS)]
@@ -71,4 +78,7 @@ def _drawn(number: int, track: Track, x: Scale, y: Scale) -> str:
     if len(places) <= DOTS:
         parts += [f'<circle cx="{coordinate(a)}" cy="{coordinate(b)}" r="2.6" stroke="none"/>'
                   for run in runs for a, b in run]
+    if y.logarithmic:
+        parts += [f'<path class="zero" d="M{coordinate(a)} {coordinate(b + 4)}l-4-7h8z" stroke="none"/>'
+                  for (a, b), v in zip(places, track.values, strict=True) if v == 0]
     return f'<g class="track" stroke="{colour}" fill="{colour}">{"".join(parts)}</g>'
