@@ -23,6 +23,13 @@ class _Python(PythonCodePrinter):
     def _print_Float(self, expr: sp.Float) -> str:
         return repr(float(expr))
 
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        """A power that grows beyond all numbers is infinite, and no error."""
+        text = str(super()._print_Pow(expr, rational=rational))
+        if expr.base.is_number and expr.exp.free_symbols and expr.base > 1:
+            return text.replace(self._print(expr.base), f"np.float64({self._print(expr.base)})", 1)
+        return text
+
 
 class _OnDevice(_Python):
     """Numbers that lie on a device, where a step leaves them: functions of its library `xp`."""
@@ -82,9 +89,11 @@ def told_line(text: str, meaning: str) -> list[str]:
 def pace_text(name: str, counted: str, formulas: Sequence[tuple[sp.Expr, str]]) -> str:
     """The function `name` of a program: the learning rate by the number that is `counted`."""
     of = "an epoch" if counted == "epoch" else "a step"
-    lines = [f"def {name}(lr, {counted}):", f'    """The learning rate of {of}, counted from 1."""']
-    for formula, meaning in formulas:
-        lines += told_line(f"    lr = {rate_text(formula)}", meaning)
+    texts = [f"    lr = {rate_text(formula)}" for formula, _ in formulas]
+    quiet = ['@np.errstate(all="ignore")'] if any("np." in text for text in texts) else []
+    lines = [*quiet, f"def {name}(lr, {counted}):", f'    """The learning rate of {of}, counted from 1."""']
+    for text, (_, meaning) in zip(texts, formulas, strict=True):
+        lines += told_line(text, meaning)
     return "\n".join([*lines, "    return lr"])
 
 

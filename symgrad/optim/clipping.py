@@ -17,7 +17,7 @@ CLIPPED = scalar("g*min(1, max_norm/(norm(g) + delta))")
 G = sp.Symbol("g")
 
 
-def clip_norm(optimizer: Optimizer, max_norm: float) -> Optimizer:
+def clip_norm(optimizer: Optimizer, max_norm: float, norm_type: float = 2) -> Optimizer:
     """The optimiser with gradients of at most this norm, taken over all parameters together (Pascanu et al. 2013).
 
     Numbers as in `torch.nn.utils.clip_grad_norm_`. Raises SymgradError for what is no optimiser by the gradient, and for
@@ -29,6 +29,8 @@ def clip_norm(optimizer: Optimizer, max_norm: float) -> Optimizer:
       θ ← θ - η g
       with η = 0.1, c = 1, δ = 1e-06
     """
+    if norm_type != 2:
+        raise SymgradError(f"clip_norm: norm_type is {norm_type!r}; gradients are clipped by their Euclidean norm, 2")
     if not isinstance(optimizer, Optimizer):
         raise SymgradError(f"clip_norm takes an optimiser of sg.optim and the largest norm, not {optimizer!r}")
     if any(right.has(VectorNorm) and left == G for left, right in optimizer.equations):

@@ -70,7 +70,7 @@ class Schedule:
         return f"{self.name}({listed(self.values)})"
 
 
-@dataclass
+@dataclass(eq=False)
 class Plateau:
     """A schedule by the losses of a fit: made by `ReduceOnPlateau`."""
 

@@ -201,5 +201,5 @@ def put(expr: sp.Expr, instead: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
         return expr
     if expr.is_Mul:
         return _times(*args)
-    written = isinstance(expr, (sp.Add, sp.Pow, sp.Max, sp.Min))
+    written = isinstance(expr, (sp.Add, sp.Pow, sp.Max, sp.Min, sp.Function))
     return expr.func(*args, evaluate=False) if written else expr.func(*args)

@@ -193,6 +193,9 @@ def _counted(name: str, text: str, per: str, about: str, **values: Any) -> Sched
 
 
 def _count(name: str, key: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, (Schedule, Plateau)):
+        raise SymgradError(f"{name}: {key} is the schedule {value!r}; several act side by side in optimizer.scheduled(...) "
+                           "or among the callbacks of fit, and Warmup(5, then=...) puts one after the other")
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise SymgradError(f"{name}: {key} must be a whole number from {least}, not {value!r}")
     return int(value)

@@ -19,7 +19,8 @@ from symgrad.graphs.node import topological
 from symgrad.language.symbols import symbol_kind, symbols_of
 from symgrad.reports.symbol_rows import count
 from symgrad.shell.target import Target
-from symgrad.training.source import Source, generate
+from symgrad.training.fitting import AnyOptimizer, check_callbacks, paced
+from symgrad.training.source import Source, chosen_optimizer, generate
 from symgrad.verifying.claims import joined, vocabulary
 from symgrad.verifying.verdict import Verdict, factor_text
 from symgrad.verifying.verification import judge
@@ -67,7 +68,13 @@ def source(on: Target, backend: str, dtype: str) -> Source:
     if not on.file and not any(symbol_kind(s) == "parameter" for s in symbols(on)):
         names = ", ".join(str(v.name) for v in on.wrt)
         raise SymgradError(f"a program that trains needs something to fit: name it with --wrt ({names})")
-    return generate(on.loss, given.get("predict"), given.get("optimizer"), backend, dtype, title=on.title)
+    return generate(on.loss, given.get("predict"), optimizer(on), backend, dtype, title=on.title)
+
+
+def optimizer(on: Target) -> AnyOptimizer:
+    """The optimiser of its file, with the schedules among the callbacks there; Adam() where it names none."""
+    given = on.file.given if on.file else {}
+    return paced(chosen_optimizer(given.get("optimizer")), check_callbacks(given.get("callbacks")))[0]
 
 
 # a claimed derivative ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from symgrad.derivations.proof import prove
 from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, make_folder, write_whole
 from symgrad.graphs.errors import DivergenceError, SymgradError
-from symgrad.optim import Adam, Optimizer
+from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.reports.report import Subject, day, of_model, write_report
 from symgrad.shell import commands, terminal
 from symgrad.shell.arguments import asked
@@ -26,6 +26,7 @@ from symgrad.shell.target import Target, from_file
 from symgrad.training.fitting import OF_CALLBACK
 from symgrad.training.history import History
 from symgrad.training.model import Model
+from symgrad.training.source import unwritten
 
 FIT = ("optimizer", "epochs", "batch_size", "validation", "metrics", "callbacks")  # handed to Model.fit as they are
 INTERRUPTED = 130
@@ -78,7 +79,7 @@ def train(path: str, plan: Options) -> int:
     if not plan.quiet:
         terminal.derivation(derivation.unicode(min(100, terminal.console().width)).rstrip())
         say(f"\nChecked by numbers: {proof.sentence}.\n", "" if proof.good else "bold red")
-    _write_formulas(results, on, derivation, proof.sentence)
+    _write_formulas(results, on, derivation, proof.sentence, say)
     history = _fit(model, file, options, results, not plan.quiet)
     if len(history):
         results.write("history.csv", "loss and metrics after each epoch", history.to_csv)
@@ -144,7 +145,7 @@ def _model(on: Target, file: ModelFile, plan: Options) -> tuple[Model, dict[str,
     given = {"epochs": plan.epochs, "batch_size": plan.batch_size}
     options |= {name: value for name, value in given.items() if value is not None}
     seed = plan.seed if plan.seed is not None else file.get("seed", 0)
-    if not isinstance(options.get("optimizer", Adam()), Optimizer):
+    if not isinstance(options.get("optimizer", Adam()), (Optimizer, Descent)):
         raise ModelFileError(f"{file.path}: optimizer is {options['optimizer']!r}, not one such as sg.optim.Adam(1e-3)")
     try:
         model = Model(on.loss, predict=file.get("predict"), seed=seed)
@@ -177,8 +178,8 @@ def _samples(on: Target, data: Any) -> int | None:
     return next((len(data[name]) for name in sampled if name in data), None) if isinstance(data, dict) else None
 
 
-def _write_formulas(results: RunFolder, on: Target, derivation: Derivation, proof: str) -> None:
-    rule = (on.file.get("optimizer") if on.file else None) or Adam()
+def _write_formulas(results: RunFolder, on: Target, derivation: Derivation, proof: str, say: Callable[..., None]) -> None:
+    rule = commands.optimizer(on)
     name = on.name.replace("--", "- -")  # two of them end a comment
     text = "\n\n".join([
         f"<!-- Written by symgrad train {name}.py -->", in_markdown(on.title), derivation.markdown().rstrip(),
@@ -188,6 +189,9 @@ def _write_formulas(results: RunFolder, on: Target, derivation: Derivation, proo
     drawing = draw(derivation)
     results.write("graph.svg", "forward and backward in one picture", drawing.save)
     results.write("graph.png", "the same, in pixels", drawing.save)
+    if why := unwritten(rule):
+        say(f"No program is written: {why}.\n")
+        return
     source = commands.source(on, "numpy", "float32")
     results.write(f"train_{on.name}.py", "the same network as a program of its own (NumPy alone)", source.save)
 

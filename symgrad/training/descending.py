@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symgrad.descent.fixed import lbfgs_fixed, relaxed
 from symgrad.descent.iterate import Course, Iterate
@@ -91,7 +92,8 @@ class Descending:
         host, name = self.weights.device.get, self.optimizer.name
         arrays = self.weights.arrays()
         data = {node: host(array) for (_, node), array in zip(self.net.data, batch, strict=True)}
-        self.sizes |= {node.attrs[0].over: len(array) for node, array in data.items() if node.attrs[0].over is not None}
+        self.sizes |= {node.attrs[0].over: len(array) for node, array in data.items()
+                       if isinstance(node.attrs[0].over, sp.Symbol)}
         data |= {node: arrays[name] for name, node in self.net.parameters[len(self.trained):]}
         variables, loss = [wrap(node, None) for _, node in self.trained], wrap(self.net.loss[1], None)
         squares = None

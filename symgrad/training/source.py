@@ -31,6 +31,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import dim
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Descent, Optimizer
+from symgrad.optim.pace import Plateau, Schedule
 from symgrad.optim.passes import LR
 from symgrad.optim.scalars import line
 from symgrad.training.network import closed, network, prediction_of
@@ -116,7 +117,7 @@ class Source:
         return source_html(self.text, f"a module of {lines} lines for {self.backend}, which trains without symgrad")
 
 
-def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None, backend: str = "numpy",
+def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | None = None, backend: str = "numpy",
              dtype: Any = "float32", *, predict: Any = None, sizes: Mapping[Any, int] | None = None,
              title: str = "") -> Source:
     """A standalone module that trains: `forward`, `backward`, `step`, `train`, `predict`, `main()` with `--help`.
@@ -141,12 +142,10 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
     chosen = chosen_optimizer(optimizer)
-    if isinstance(chosen, Descent):
-        raise SymgradError(f"generate: {chosen.name} is no update rule that a program could carry out batch by batch: "
-                           "it solves and searches on all data; Model.fit runs it, programs train by SGD, Adam or a rule")
-    for each in chosen.by_losses:
-        raise SymgradError(f"generate: {each.name} waits for the losses of a fit, which a program does not keep; take a "
-                           "schedule that is a formula in the epoch or the step (StepLR, ExponentialLR, CosineLR, Warmup)")
+    why = unwritten(chosen)
+    if why:
+        raise SymgradError(f"generate: {why}")
+    assert isinstance(chosen, Optimizer)
     rule = rule_of(chosen)
     source = written(replace(net, title=title), rule, backend, dtype_name(dtype))
     try:
@@ -155,6 +154,17 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | None = None,
     except BackendError as error:
         in_c = str(error)
     return replace(source, c=in_c)
+
+
+def unwritten(optimizer: Optimizer | Descent) -> str:
+    """Why no program trains by this optimiser; nothing where one does."""
+    if isinstance(optimizer, Descent):
+        return (f"{optimizer.name} is no update rule that a program could carry out batch by batch: it solves and searches "
+                "on all data; Model.fit runs it, programs train by SGD, Adam or a rule")
+    for each in optimizer.by_losses:
+        return (f"{each.name} waits for the losses of a fit, which a program does not keep; take a schedule that is a "
+                "formula in the epoch or the step (StepLR, ExponentialLR, CosineLR, Warmup)")
+    return ""
 
 
 def written(net: Network, rule: UpdateRule, backend: str, dtype: str) -> Source:
@@ -198,6 +208,9 @@ def chosen_optimizer(optimizer: Any) -> Optimizer | Descent:
     """The optimiser that was asked for, Adam() where none was. Raises SymgradError for what is none."""
     if optimizer is None:
         return Adam()
+    if isinstance(optimizer, (Schedule, Plateau)):
+        raise SymgradError(f"{optimizer.name} is a schedule, and the optimizer must be one of sg.optim: say which rate it "
+                           f"changes, sg.optim.SGD(0.1).scheduled({optimizer!r}), or give it among the callbacks of fit")
     if not isinstance(optimizer, (Optimizer, Descent)):
         raise SymgradError(f"the optimizer must be one of sg.optim, such as sg.optim.Adam(), not {optimizer!r}")
     return optimizer

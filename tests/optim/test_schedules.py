@@ -165,6 +165,7 @@ ReduceOnPlateau: after more than 3 epochs in which val_accuracy was not above (1
     (lambda: optim.StepLR(3, gamma=sp.Symbol("c")), "a schedule needs numbers, and c is a symbol"),
     (lambda: optim.StepLR(3, per="batch"), "StepLR: per is 'batch'; it must be 'epoch' or 'step'"),
     (lambda: optim.CosineLR(10, eta_min="low"), "CosineLR: eta_min must be a finite number"),
+    (lambda: optim.Warmup(optim.CosineLR(9), 5), "Warmup: total_iters is the schedule CosineLR(T_max=9); several act side by side in"),
     (lambda: optim.Warmup(5, then=3), "3 is no schedule; those of sg.optim are StepLR"),
     (lambda: optim.Warmup(5, then=optim.StepLR(3, per="step")), "Warmup: then is StepLR(step_size=3, gamma=0.1); what follows"),
     (lambda: optim.Warmup(5, then=optim.ReduceOnPlateau()), "what follows a warm-up by the epoch is a formula"),

@@ -111,6 +111,13 @@ def test_a_plateau_lowers_the_rate():
         sg.generate(loss(), optimizer=optim.ReduceOnPlateau(optim.SGD(0.1)))
 
 
+@pytest.mark.parametrize("per", ["epoch", "step"])
+def test_a_rate_that_grows_beyond_all_numbers_diverges(per):
+    model = sg.Model(loss(), dtype="float64")
+    with pytest.raises(sg.DivergenceError):
+        model.fit(DATA, optim.SGD(1e-300), epochs=2000, batch_size=None, progress=False, callbacks=optim.ExponentialLR(3.0, per=per))
+
+
 def test_single_steps_know_no_epochs():
     for pace in (optim.StepLR(3), optim.ReduceOnPlateau()):
         with pytest.raises(sg.SymgradError, match="stepper: .* single steps know no epochs; a formula in the number of the step"):
@@ -234,6 +241,7 @@ def test_a_rule_of_ones_own_may_ask_for_lengths(backend):
 
 @pytest.mark.parametrize("make, words", [
     (lambda: optim.clip_norm(1.0, optim.SGD(0.1)), "clip_norm takes an optimiser of sg.optim and the largest norm, not 1.0"),
+    (lambda: optim.clip_norm(optim.SGD(0.1), 1, norm_type=1), "norm_type is 1; gradients are clipped by their Euclidean norm, 2"),
     (lambda: optim.clip_norm(optim.SGD(0.1), -1), "clip_norm: max_norm is -1; it must be at least 0"),
     (lambda: optim.clip_norm(optim.SGD(0.1), "1"), "clip_norm: max_norm must be a finite number, not '1'"),
     (lambda: optim.clip_norm(optim.clip_norm(optim.SGD(0.1), 1), 2), "clips its gradient already"),

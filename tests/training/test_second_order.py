@@ -168,6 +168,14 @@ def test_several_parameters_of_any_shape_with_some_that_stay():
         np.testing.assert_allclose(array, found[name], atol=1e-5)
 
 
+def test_a_sample_axis_of_fixed_length():
+    x, y, w = sg.data("x", 3, over=60), sg.data("y", over=60), sg.parameter("w", 3)
+    for optimizer in (optim.Newton(), optim.LevenbergMarquardt(), optim.LBFGS()):
+        model = sg.Model((w @ x - y) ** 2, dtype="float64")
+        model.fit(DATA, optimizer, epochs=20, progress=False)
+        np.testing.assert_allclose(model.parameters["w"], np.linalg.lstsq(X, Y, rcond=None)[0], rtol=1e-7)
+
+
 def test_sizes_of_the_data_and_without_samples():
     n, d = sg.dims("n d")
     A, y, w = sg.data("A", (n, d)), sg.data("y", n), sg.parameter("w", d)
@@ -228,6 +236,8 @@ def logistic():
     (lambda: optim.Newton().scheduled(optim.StepLR(3)), "Newton finds the length of its steps by itself, so that StepLR has nothing"),
     (lambda: regression().fit(DATA, optim.Newton(), callbacks=[optim.StepLR(3)], progress=False), "so that StepLR has nothing"),
     (lambda: optim.clip_norm(optim.LBFGS(), 1.0), "clip_norm takes an optimiser of sg.optim and the largest norm, not LBFGS"),
+    (lambda: regression().fit(DATA, optim.CosineLR(10), progress=False), "CosineLR is a schedule, and the optimizer must be one of sg.optim: "
+     "say which rate it changes, sg.optim.SGD(0.1).scheduled(CosineLR(T_max=10)), or give it among the callbacks of fit"),
     (lambda: optim.LBFGS(line_search_fn="armijo"), "line_search_fn is 'armijo'; it must be 'strong_wolfe' or None"),
     (lambda: optim.LBFGS(max_iter=0), "LBFGS: max_iter must be a whole number from 1, not 0"),
     (lambda: optim.LBFGS(history_size=2.5), "LBFGS: history_size must be a whole number from 1"),
