@@ -6,14 +6,16 @@ and Marquardt bound the step instead (Moré, The Levenberg-Marquardt algorithm: 
 what a step gained of what was predicted. Neither depends on the scale of a parameter. One QR and one small SVD for each
 Jacobian give all steps; where J has no full rank, they give the shortest.
 
-Two things are not in that paper. A parameter that the residuals hardly see at the start has a small column there, and
-would be thrown far away: D is at least so large that one may change a few times its own size. And at the end, where a gain
-is less than the rounding of the loss, a step counts that turns the residuals further from what can be changed of them.
+Three things are not in that paper. A parameter that the residuals hardly see at the start has a small column there, and
+would be thrown far away: D is at least so large that one may change a few times its own size. Where residuals stay large,
+J'J alone is slow: then the exact Hessian gives the last steps. And at the end, where a gain is less than the rounding of
+the loss, a step counts that turns the residuals further from what can be changed of them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +29,8 @@ RANK = 1e-14  # of a singular value, relative to the largest: below it there is 
 NOISE = 2e-15  # relative rounding of |r|², and of what the linear part of the model adds to it
 SEEN = 0.7  # at the start: of a parameter's part in the model, relative to the largest
 STILL = 1e-13  # a radius relative to the parameters: no shorter step changes them
+SLOW = 1e-2  # relative gain: a step that gains less, and does not halve the angle, is slow
+PATIENCE = 3  # slow steps before the exact Hessian is asked
 CLOSE = 1e-5  # an angle at which the end is a minimum, if no step gains
 HALVINGS = 60
 
@@ -41,6 +45,7 @@ class Linearised:
     s: np.ndarray
     v: np.ndarray
     c: np.ndarray
+    part: float  # |J| |x|, about as large as what the residuals are the difference of
 
     @property
     def slope(self) -> float:
@@ -57,6 +62,12 @@ class Linearised:
     def kept(self) -> np.ndarray:
         """Which singular values are not zero."""
         return self.s > RANK * self.s.max(initial=0.0)
+
+    @property
+    def noise(self) -> float:
+        """The rounding of |r|², where what the variables add to r was computed from larger terms."""
+        size = float(np.linalg.norm(self.r))
+        return NOISE * size * (size + self.part)
 
     def free(self) -> np.ndarray:
         """The shortest step to the least |r + J d|, scaled by D and turned by V."""
@@ -88,19 +99,21 @@ def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None) -> Lineari
         r, j = f.jacobian(x)
     except DataError:
         return None
-    if not (np.isfinite(r).all() and np.isfinite(j).all()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(float(r @ r)) and math.isfinite(float(np.abs(j).sum()))
+    if not finite:
         return None
     d = np.linalg.norm(j, axis=0)
     if least is not None:
         d = np.maximum(d, least)
-    return scaled_by(r, j, np.where(d > 0, d, 1.0))
+    return scaled_by(r, j, x, np.where(d > 0, d, 1.0))
 
 
-def scaled_by(r: np.ndarray, j: np.ndarray, d: np.ndarray) -> Linearised:
+def scaled_by(r: np.ndarray, j: np.ndarray, x: np.ndarray, d: np.ndarray) -> Linearised:
     """A problem with the scales `d` of its variables."""
     q, upper = np.linalg.qr(j / d)
     u, s, vt = np.linalg.svd(upper, full_matrices=False)
-    return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r))
+    return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r), float(np.linalg.norm(np.linalg.norm(j, axis=0) * x)))
 
 
 def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
@@ -122,28 +135,33 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Cour
         raise DataError(UNDEFINED)
     offset = offset_of(f, x, at.r)
     seen = SEEN * float((at.d * np.abs(x)).max(initial=0.0))
-    at = scaled_by(at.r, at.j, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)))
+    at = scaled_by(at.r, at.j, x, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)))
     size = float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
     radius = float(np.linalg.norm(at.d * x)) or 1.0
-    factor = 2.0
+    factor, slow = 2.0, 0
     while at.angle > tol:
+        if slow >= PATIENCE:
+            x, at, gained_any = yield from newton_steps(f, x, at, offset, tol)
+            size, slow = min(size, float(at.r @ at.r)), 0 if gained_any else -4 * PATIENCE
+            continue
         step, predicted = at.step(radius)
         reach, length = float(np.linalg.norm(at.d * step)), float(np.linalg.norm(step))
         trial = x + step
         r = f.residual(trial)
-        gain = gained(at.r, r)
-        noise = NOISE * (size + math.sqrt(size) * float(np.linalg.norm(at.d * x)))
+        gain, noise = gained(at.r, r), at.noise
         new = linearised(f, trial, at.d) if gain > -noise and (trial != x).any() else None
         if new is not None and gain <= noise and new.angle > 0.9 * at.angle:
             new = None
         if new is None:
-            yield Iterate(trial, size - gain + offset, math.nan, length, False)
+            yield Iterate(trial, squared(r) + offset, math.nan, length, False)
             radius = min(radius, reach) / factor
             factor *= 2
             if not radius > STILL * float(np.linalg.norm(at.d * x)):
-                return at_rest(at, noise)
+                x, at, gained_any = yield from newton_steps(f, x, at, offset, tol)
+                return orthogonal(at) if at.angle <= tol else at_rest(at)
             continue
+        slow = slow + 1 if gain < SLOW * size and new.angle > at.angle / 2 else min(slow, 0)
         x, at, size = trial, new, min(size, float(new.r @ new.r))
         yield Iterate(x, size + offset, at.slope, length)
         factor = 2.0
@@ -166,7 +184,7 @@ def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
     yield Iterate(x, size + offset, at.slope, 0.0)
     while at.angle > tol:
         way, predicted = at.step(math.inf)
-        noise = NOISE * (size + math.sqrt(size) * float(np.linalg.norm(at.d * x)))
+        noise = at.noise
         far, length, slope = 1.0, float(np.linalg.norm(way)), -2 * predicted
         for _ in range(HALVINGS):
             trial = x + far * way
@@ -176,12 +194,12 @@ def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
             new = linearised(f, trial, None) if enough else None
             if new is not None and (gain > noise or new.angle <= 0.9 * at.angle):
                 break
-            yield Iterate(trial, size - gain + offset, math.nan, far * length, False)
+            yield Iterate(trial, squared(r) + offset, math.nan, far * length, False)
             far = shorter(far, size, slope, size - gain)
             if far * length <= STILL * float(np.linalg.norm(x)):
-                return at_rest(at, noise)
+                return at_rest(at)
         else:
-            return at_rest(at, noise)
+            return at_rest(at)
         x, at, size = trial, new, min(size, float(new.r @ new.r))
         yield Iterate(x, size + offset, at.slope, far * length)
     return orthogonal(at)
@@ -201,6 +219,13 @@ def gained(before: np.ndarray, after: np.ndarray) -> float:
     return found if not math.isnan(found) else -math.inf
 
 
+def squared(r: np.ndarray) -> float:
+    """|r|², infinite where it has no value."""
+    with np.errstate(over="ignore"):
+        found = float(r @ r)
+    return math.inf if math.isnan(found) else found
+
+
 def offset_of(f: Objective, x: np.ndarray, r: np.ndarray) -> float:
     """What the loss is more than |r|²: 0 where that is a matter of rounding."""
     value, size = f.value(x), float(r @ r)
@@ -212,9 +237,29 @@ def orthogonal(at: Linearised) -> Ending:
     return Ending(True, f"the residuals are orthogonal to what the variables can change: the cosine is {at.angle:.1g}")
 
 
-def at_rest(at: Linearised, noise: float) -> Ending:
+def at_rest(at: Linearised) -> Ending:
     """The end where no step gains."""
-    if at.angle <= CLOSE or at.angle**2 * float(at.r @ at.r) <= 10 * noise:
+    if at.angle <= CLOSE or at.angle**2 * float(at.r @ at.r) <= 10 * at.noise:
         return Ending(True, "the sum of squares cannot fall further in double precision")
     return Ending(False, f"no step makes the sum of squares smaller, though the slope promises it (cosine {at.angle:.1g}): "
                          "it may have a corner or a jump here")
+
+
+def newton_steps(f: Objective, x: np.ndarray, at: Linearised, offset: float,
+                 tol: float) -> Generator[Iterate, None, tuple[np.ndarray, Linearised, bool]]:
+    """Newton's steps with the exact Hessian, while each halves the angle: where large residuals bend, J'J is not enough."""
+    moved, size = False, float(at.r @ at.r)
+    while at.angle > tol:
+        try:
+            step = -np.linalg.solve(f.hessian(x), 2 * (at.j.T @ at.r))
+        except (DataError, np.linalg.LinAlgError):
+            break
+        trial = x + step
+        r = f.residual(trial)
+        new = linearised(f, trial, at.d) if gained(at.r, r) > -at.noise else None
+        if new is None or new.angle > at.angle / 2:
+            yield Iterate(trial, squared(r) + offset, math.nan, float(np.linalg.norm(step)), False)
+            break
+        x, at, moved, size = trial, new, True, min(size, float(new.r @ new.r))
+        yield Iterate(x, size + offset, at.slope, float(np.linalg.norm(step)))
+    return x, at, moved

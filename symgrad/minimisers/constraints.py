@@ -35,7 +35,7 @@ KINDS: Mapping[str, str] = MappingProxyType({"less": LESS, "less_equal": LESS, "
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Relation:
     """A constraint: `difference` is left - right, all axes shown, which is held <=, >= or == 0; `text` is how it reads."""
 
     text: str
@@ -44,12 +44,12 @@ class Comparison:
     affine: bool
 
 
-def comparisons_of(problem: Problem) -> list[Comparison]:
+def comparisons_of(problem: Problem) -> list[Relation]:
     """The constraints of a problem. Raises SymgradError for what is no comparison, or holds no variable."""
     return [_comparison(i, c, problem) for i, c in enumerate(problem.constraints)]
 
 
-def _comparison(i: int, c: Tensor, problem: Problem) -> Comparison:
+def _comparison(i: int, c: Tensor, problem: Problem) -> Relation:
     text = " ".join(str(c).split()).removeprefix("[").removesuffix("]")
     (root,) = transform([c.node], lambda n, new: new[0] if n.op is ops.NAMED else rebuild(n, new), {})
     found = [n for n in topological([root], enter=lambda n: not _compares(n)) if _compares(n)]
@@ -65,7 +65,7 @@ def _comparison(i: int, c: Tensor, problem: Problem) -> Comparison:
     degree = degrees([node], variables)[node]
     if not set(variables) & set(topological([difference])):
         raise SymgradError(f"minimize: constraint {i}, {text}, does not depend on {problem.names}")
-    return Comparison(text, KINDS[found[0].attrs[0]], wrap(difference, None), degree <= 1)
+    return Relation(text, KINDS[found[0].attrs[0]], wrap(difference, None), degree <= 1)
 
 
 def _compares(node: Node) -> bool:

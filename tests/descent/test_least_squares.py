@@ -1,5 +1,6 @@
 """Least squares: NIST's certified regressions to eight digits from both starts, scales that do not matter, refusals."""
 
+import mgh
 import nist
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from symgrad.graphs.node import topological
 from symgrad.minimising.squares import sum_of_squares
 
 PROBLEMS = nist.problems()
+FITS = [(name, factor) for name, fit in mgh.fits().items() for factor in fit.factors]
 P = sg.parameter("p", 2)
 ROSENBROCK = [1 - P[0], 10 * (P[1] - P[0] ** 2)]
 
@@ -59,6 +61,24 @@ def test_certified_values_from_both_starts(name, start):
     if name != "Lanczos1":  # its sum of squares, 1e-25, is rounding
         assert last(steps).loss == pytest.approx(problem.rss, rel=1e-9)
     assert len(steps) < 700
+
+
+@pytest.mark.parametrize(("name", "factor"), FITS)
+def test_the_problems_of_more_garbow_and_hillstrom(name, factor):
+    fit = mgh.fits()[name]
+    f = Objective(sg.sum(fit.residual**2), [fit.x], {}, {}, [fit.residual])
+    steps, ending = course(levenberg_marquardt, f, factor * np.array(fit.start))
+    assert ending.success
+    assert any(last(steps).loss == pytest.approx(least, rel=1e-7, abs=1e-20) for least in fit.least)
+    assert f.evaluations < 300 + 2 * len(steps)
+
+
+def test_large_residuals_ask_for_the_exact_hessian():
+    """By J'J alone Brown and Dennis takes hundreds of steps to a few digits."""
+    fit = mgh.fits()["Brown-Dennis"]
+    f = Objective(sg.sum(fit.residual**2), [fit.x], {}, {}, [fit.residual])
+    steps, _ = course(levenberg_marquardt, f, fit.start)
+    assert len(steps) < 40 and last(steps).norm < 1e-4
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Thurber", "Rat42", "Gauss3", "Bennett5", "ENSO", "Kirby2"])
