@@ -14,6 +14,7 @@ sys.path.append(str(BENCHMARKS))
 
 import contest  # noqa: E402
 import race  # noqa: E402
+import regression  # noqa: E402
 import summary  # noqa: E402
 import worker  # noqa: E402
 
@@ -85,3 +86,12 @@ def test_an_unknown_task_is_named(capsys):
     with pytest.raises(SystemExit):
         race.main(["chess"])
     assert "no task is called chess; there are mlp-small" in capsys.readouterr().err
+
+
+def test_the_regressions_are_those_of_their_sources():
+    """Two of them, both sides: the digits are counted against the certified values."""
+    (first, *_), = [list(regression.nist_rows(["DanWood"]))]
+    assert first[0] == "DanWood 1" and first[1] > 9 and 5 < first[3] < 11
+    (fit,) = regression.mgh_rows(["Bard"])
+    assert fit[0] == "Bard x1" and fit[1] > 9 and fit[3] > 6
+    assert regression.digits_of(1.001, (1.0, 0.0)) == pytest.approx(3) and regression.digits_of(0.0, (0.0,)) == 16

@@ -29,6 +29,9 @@ PROMISES = {
     "lecture_backprop": ["G_x³ = W⁴ᵀ G_a⁴", "G_W¹ = G_a¹ x⁰ᵀ", "all 27 steps hold"],
     "lecture_framework": ["dy/da = 2 a    at [1, 2, 3]: [2. 4. 6.]", "G_x¹ = W₂ᵀ G_a²", "θ ← θ - η m̂ / (√v̂ + ε)",
                           "step 500: loss 0.0000"],
+    "logistic_by_newton": ["Xᵀ diag(s^⊙2 ⊙ σ(s ⊙ (X w + b)) ⊙ σ(-s ⊙ (X w + b))) X", "convex  = True",
+                           "λ = 1: loss 81.640725044", "λ = 0: loss 73.065209217",
+                           "as scikit-learn's LogisticRegression: True; 94.9% of the tumours"],
     "minibatch_noise": ["4096 samples, 212 parameters", "the deviation falls like batch^-0.50"],
     "minimisers_at_work": ["Rosenbrock: (1 - p)² + 100 (q - p²)²", "in the picture: minimum 1\n",
                            "in the picture: maximum 1, minimum 4, saddle 4"],
@@ -36,6 +39,9 @@ PROMISES = {
     "rates": ["rate: Max(sqrt(mu), Abs(-eta*h + mu + 1)/2 + sqrt(Max(0, -4*mu + (-eta*h + mu + 1)**2))/2)",
               "best step without momentum: 0.1818, rate 0.8182", "best step and momentum: 0.2309, 0.2699, rate 0.5195",
               "42 rates measured, at most 0.0 % from those predicted"],
+    "regression_from_text": ["since the loss is a sum of squares, |y - b₁ (1 - exp(-b₂ x))|²",
+                             "b1 = 238.94212918 ± 2.70701", "b2 = 0.00055015643181 ± 7.26687e-06",
+                             "residual sum of squares 0.12455138894"],
     "lecture_least_squares": ["∇g = 2/T Wᵀ (W θ - y)", "H  = 2/T Wᵀ W", "∇g = 0 at θ = (Wᵀ W)⁻¹ Wᵀ y", "pseudoinverse: True", "so a minimum",
                               "a = (∑_t x_t (y_t - 1/T ∑_s y_s))/(∑_t x_t (x_t - 1/T ∑_s x_s))",
                               "step 80: loss  3890.457, a = 45.160, b = 152.133"],
@@ -57,7 +63,8 @@ def test_lecture(name, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "count"), [("newton_basins", 1), ("minimisers_at_work", 4), ("equivalent_minima", 2),
-                                             ("rates", 1), ("minibatch_noise", 1), ("canyon", 2)])
+                                             ("rates", 1), ("minibatch_noise", 1), ("canyon", 2),
+                                             ("regression_from_text", 1)])
 def test_examples_write_their_pictures(name, count, tmp_path):
     """Their text is tested above; at most 80 lines make them."""
     assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 80
