@@ -54,7 +54,8 @@ def _run(trials: Trials, rng: np.random.Generator, points: int, step: float, mos
     width = max(n, 2)  # the library knows no single number: beside it stands one that does nothing
     with np.errstate(invalid="ignore"):
         low, high = (np.resize(space.unit(edge), width) for edge in (space.low, space.high))
-    low, high = np.where(space.whole, 0.0, low), np.where(space.whole, 1.0, high)
+    cells = np.resize(space.whole | (space.low == space.high), width)
+    low, high = np.where(cells, 0.0, low), np.where(cells, 1.0, high)
     begin = rng.random(width) if not first or trials.best is None else np.resize(trials.best, width)
     begin = np.clip(begin, low, high)
     bounds = [[None if np.isinf(b) else b for b in edge] for edge in (low, high)]

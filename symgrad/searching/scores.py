@@ -26,7 +26,7 @@ class Scores(list[dict[str, Any]]):
         names = [*self[0]] if self else ["score"]
         best = min(range(len(self)), key=lambda i: (self[i]["score"] != self[i]["score"], self[i]["score"]), default=None)
         rows = [[str(i + 1), *(_text(row[name]) for name in names), "*" if i == best else ""] for i, row in enumerate(self)]
-        return Table(("trial", *names, ""), rows, right=("trial", *names))
+        return Table(("#", *names, ""), rows, right=("#", *names))
 
     def __str__(self) -> str:
         return str(self.table)

@@ -44,12 +44,14 @@ class Space:
     @property
     def counts(self) -> np.ndarray:
         """How many values each column has."""
-        return np.where(self.whole, self.high - self.low + 1, np.inf)
+        return np.where(self.whole, self.high - self.low + 1, np.where(self.low == self.high, 1, np.inf))
 
     def points(self, unit: np.ndarray) -> np.ndarray:
         """What points of the unit cube stand for; each whole number has an equal part of it."""
-        steps = np.floor(unit * (self.width + 1))
-        return np.clip(self.origin + np.where(self.whole, steps, unit * self.width), self.low, self.high)
+        inner = unit * self.width
+        if self.whole.any():
+            inner = np.where(self.whole, np.floor(unit * (self.width + 1)), inner)
+        return np.clip(self.origin + inner, self.low, self.high)
 
     def snapped(self, unit: np.ndarray) -> np.ndarray:
         """Points of the unit cube, whole numbers in the middle of their part: equal ones are equal."""
@@ -141,7 +143,7 @@ class Trials:
 
 def is_gathered(unit: np.ndarray, losses: np.ndarray, flat: float) -> bool:
     """Is a population one point, or are its losses one number?"""
-    if np.ptp(unit, axis=0).max() <= GATHERED:
+    if np.abs(unit[0] - unit[-1]).max() <= GATHERED and np.ptp(unit, axis=0).max() <= GATHERED:
         return True
     low, high = losses.min(), losses.max()
     return bool(np.isfinite(high) and high - low <= flat * abs(low))

@@ -132,6 +132,15 @@ def test_what_is_nan_or_infinite_is_worst(method):
     assert trials.loss == np.inf
 
 
+@pytest.mark.parametrize("method", WALKS)
+def test_bounds_may_leave_one_value(method):
+    space = box(np.array([-1.0, 0.5, -2.0]), np.array([1.0, 0.5, 2.0]))
+    seen, _, trials = driven(method, sphere, space, 1000, start=np.array([0.0, 0.5, 0.0]))
+    assert {it.x[1] for it in seen} == {0.5} and trials.loss - 0.04 < 0.02
+    fixed = box(np.array([0.5, 1.0]), np.array([0.5, 1.0]))
+    assert driven(method, sphere, fixed, 300)[2].loss == pytest.approx(0.53)
+
+
 def test_cma_needs_no_bounds_and_takes_half_of_them():
     target = np.array([40.0, -3.0, 0.2])
     loss = sg.sum((x3 := sg.parameter("x", 3)) ** 2 - 2 * x3 * sg.constant(target))

@@ -104,7 +104,7 @@ def test_any_number_of_jobs_gives_one_result(method):
 def test_a_table_reads_well():
     found = sg.search(listed, LISTS, method="grid", trials=24)
     lines = str(found.table).splitlines()
-    assert lines[0].split() == ["trial", "kind", "width", "norm", "score"] and len(lines) == 26
+    assert lines[0].split() == ["#", "kind", "width", "norm", "score"] and len(lines) == 26
     assert [line.split()[1:5] for line in lines if line.endswith("*")] == [["elu", "32", "True", "-1"]]
     assert "<table" in found.table._repr_html_() and "<table" in found._repr_html_()
     assert found.table.column("width")[:2] == [8, 8] and found.table.sorted()[0]["score"] == -1

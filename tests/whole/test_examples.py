@@ -42,6 +42,7 @@ PROMISES = {
     "regression_from_text": ["since the loss is a sum of squares, |y - b₁ (1 - exp(-b₂ x))|²",
                              "b1 = 238.94212918 ± 2.70701", "b2 = 0.00055015643181 ± 7.26687e-06",
                              "residual sum of squares 0.12455138894"],
+    "search_digits": ["random: ", "genetic: ", "the best one reads nine of ten images that nobody has seen: True"],
     "lecture_least_squares": ["∇g = 2/T Wᵀ (W θ - y)", "H  = 2/T Wᵀ W", "∇g = 0 at θ = (Wᵀ W)⁻¹ Wᵀ y", "pseudoinverse: True", "so a minimum",
                               "a = (∑_t x_t (y_t - 1/T ∑_s y_s))/(∑_t x_t (x_t - 1/T ∑_s x_s))",
                               "step 80: loss  3890.457, a = 45.160, b = 152.133"],
