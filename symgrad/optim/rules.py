@@ -17,6 +17,7 @@ from symgrad.codegen.program.frame import FRAME
 from symgrad.codegen.python.identifiers import identifier
 from symgrad.graphs.errors import SymgradError
 from symgrad.language.align import as_name
+from symgrad.optim.pace import Plateau, Schedule
 from symgrad.optim.scalars import FUNCTIONS, SYMBOL, VectorNorm, line, scalar
 from symgrad.optim.updates import GIVEN, Optimizer
 
@@ -80,8 +81,16 @@ def rule(name: str, formulas: str | Mapping[str, Any], *, start: Mapping[str, fl
         raise SymgradError(f"{name}: start gives {other} a value, but the states are {', '.join(states) or 'none'}")
     numbers = {"lr": values.pop("lr"), **values}
     numbers = {key: number(name, key, value) for key, value in numbers.items()}
-    return Optimizer(name, equations, numbers, {s: number(name, f"start[{s!r}]", (start or {}).get(s, 0)) for s in states},
+    return Optimizer(name, equations, numbers, {s: _start(name, s, (start or {}).get(s, 0)) for s in states},
                      about)
+
+
+def _start(name: str, state: str, value: Any) -> float:
+    """Where a state begins: a number."""
+    found = number(name, f"start[{state!r}]", value)
+    if not isinstance(found, float):
+        raise SymgradError(f"{name}: start[{state!r}] must be a finite number, not {value!r}")
+    return found
 
 
 def _check_lengths(name: str, equations: Sequence[tuple[sp.Symbol, sp.Expr]], vectors: Collection[str]) -> None:
@@ -124,6 +133,9 @@ def number(name: str, key: str, value: Any, low: float = -math.inf, high: float 
     """
     if isinstance(value, sp.Expr) and value.free_symbols:
         return value
+    if isinstance(value, (Schedule, Plateau)):
+        raise SymgradError(f"{name}: {key} is the schedule {value!r}, which changes a rate and has none: give the rate at "
+                           f"the start, {name}(0.1).scheduled({value!r}), or the schedule among the callbacks of fit")
     try:
         real = isinstance(value, Real) or isinstance(value, sp.Expr) and value.is_real
         found = float(value) if real and not isinstance(value, bool) else math.nan

@@ -29,6 +29,8 @@ TORCH = [
     (optim.SGD(0.05, momentum=0.9, nesterov=True), [2.36811538986875, 1.0334115625]),
     (optim.Adam(0.1), [1.49704421740701, -1.501779455543]),
     (optim.AdamW(0.1, weight_decay=0.1), [1.43856602083805, -1.41405835749384]),
+    (optim.RMSprop(0.1), [2.90168988150679, 0.397486729061875]),
+    (optim.Adagrad(0.5), [2.31720978152651, -0.569639728914955]),
 ]
 
 
@@ -101,6 +103,33 @@ def test_a_rule_of_ones_own():
     np.testing.assert_allclose(steps(slower), expected, rtol=1e-13)
 
 
+def test_remarks_stand_behind_formulas():
+    told = optim.rule("Told", """
+        v = mu*v + g   # what persists adds up; what alternates cancels
+        # nothing here
+        theta = theta - lr*v
+    """, lr=0.05, mu=0.9)
+    np.testing.assert_allclose(steps(told), steps(optim.SGD(0.05, momentum=0.9)), rtol=1e-14)
+
+
+def test_weight_decay_of_every_rule_is_l2_or_decoupled():
+    """Decoupled: theta shrinks by lr * decay before the step, as in AdamW; L2: the gradient has decay * theta more."""
+    for make in (optim.SGD, optim.Adam, optim.RMSprop, optim.Adagrad):
+        apart, added = (make(0.05, weight_decay=0.1, decoupled_weight_decay=kind) for kind in (True, False))
+        plain = make(0.05)
+        assert np.array_equal(steps(make(0.05, decoupled_weight_decay=True)), steps(plain))
+        lines = [str(line) for line in str(apart.formulas()).splitlines()]
+        assert lines[1] == "  θ ← θ - η λ θ" and "g + λ θ" in str(added.formulas())
+        first = np.array([1.0, -2.0])
+        moved = steps(plain, 1) - first  # the step that the gradient alone makes
+        np.testing.assert_allclose(steps(apart, 1), first * (1 - 0.05 * 0.1) + moved, rtol=1e-12)
+        assert np.allclose(steps(apart), steps(added), rtol=1e-12) == (make is optim.SGD)  # where the gradient is not divided
+    np.testing.assert_allclose(steps(optim.Adam(0.1, weight_decay=0.1, decoupled_weight_decay=True)),
+                               steps(optim.AdamW(0.1, weight_decay=0.1)), rtol=1e-14)
+    late = optim.Adagrad(0.1, lr_decay=0.5, weight_decay=0.1, decoupled_weight_decay=True)
+    assert "θ ← θ - η λ θ / (1 + γ (t - 1))" in str(late.formulas())
+
+
 def test_states_may_start_elsewhere():
     kept = optim.rule("Kept", "s = s + g**2; theta = theta - lr*g/sqrt(s)", lr=0.1, start={"s": 1.0})
     assert kept.states == {"s": 1.0}
@@ -111,6 +140,9 @@ def test_states_may_start_elsewhere():
 @pytest.mark.parametrize("make, words", [
     (lambda: optim.SGD(-1), ["SGD", "lr", "-1", "at least 0"]),
     (lambda: optim.SGD("fast"), ["lr", "finite number", "fast"]),
+    (lambda: optim.SGD(optim.StepLR(3)), ["SGD: lr is the schedule StepLR(step_size=3, gamma=0.1)", "SGD(0.1).scheduled(StepLR("]),
+    (lambda: optim.rule("R", "theta = theta - lr*g", lr=0.1, beta=0.9), ["R: beta is given a value, but no formula reads it"]),
+    (lambda: optim.rule("R", "v = v + g; theta = theta - lr*v", lr=0.1, start={"v": sp.Symbol("a")}), ["start['v'] must be a finite"]),
     (lambda: optim.SGD(float("nan")), ["lr", "nan"]),
     (lambda: optim.SGD(0.1, nesterov=True), ["nesterov", "momentum"]),
     (lambda: optim.Adam(betas=(0.9, 1.0)), ["betas[1]", "1", "below 1"]),

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad import optim
@@ -87,6 +89,34 @@ def test_formulas_agree_with_the_eigenvalues_of_the_companion_matrix():
         assert float(plain.subs(at)) == pytest.approx(eigenvalues([[1 - e * c, -e * m], [c, m]]), rel=1e-9)
         assert float(nesterov.subs(at)) == pytest.approx(eigenvalues([[1 - e * c * (1 + m), -e * m * m], [c, m]]), rel=1e-9)
         assert float(plain.subs(at)) == pytest.approx(optim.SGD(e, momentum=m).rate(c), rel=1e-9)
+
+
+@given(st.data())
+def test_any_linear_rule_is_the_matrix_that_its_program_applies(data):
+    """Rules are drawn: each assigns what it keeps, and the parameters, some multiple of everything there is."""
+    kept = data.draw(st.lists(st.sampled_from(["m", "v", "w"]), unique=True, max_size=2))
+    coefficients = st.integers(-4, 4).map(lambda n: n / 4)
+    lines = []
+    for name in [*kept, "theta"]:
+        terms = [f"{data.draw(coefficients)}*{other}" for other in ("g", *kept, "theta")]
+        lines.append(f"{name} = " + " + ".join(terms))
+    optimizer = optim.rule("Drawn", "\n".join(lines), lr=0.1)
+    curvature = data.draw(st.sampled_from([0.5, 1.0, 3.0]))
+    matrix = []
+    for start in np.eye(1 + len(kept)):
+        at = dict(zip(["theta", *kept], start, strict=True))
+        at["g"] = curvature * at["theta"]
+        for line in lines:
+            name, _, formula = line.partition(" = ")
+            at[name] = sum(float(a) * at[b] for a, b in (term.split("*") for term in formula.split(" + ")))
+        matrix.append([at[name] for name in ("theta", *kept)])
+    matrix = np.array(matrix).T
+    reached = {0}
+    for _ in kept:
+        reached |= {j for i in reached for j in range(len(matrix)) if matrix[i, j]}
+    part = matrix[np.ix_(sorted(reached), sorted(reached))]
+    wanted = max(abs(np.linalg.eigvals(part)))
+    assert optimizer.rate(curvature) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
 
 
 def test_a_symbol_for_the_curvature_alone():

@@ -33,6 +33,8 @@ TYPES = {
     'sg.function([x], {"L": L})([1, 2, 3])': "dict[str, Any]",
     "sg.derive(L)": "symgrad.derivations.derivation.Derivation",
     "sg.derive(L).check()": "symgrad.derivations.checked.Check",
+    "sg.optim.StepLR(30)": "symgrad.optim.pace.Schedule",
+    "sg.optim.StepLR(sg.optim.SGD(0.1), 30)": "symgrad.optim.updates.Optimizer",
     "sg.draw(L)": "symgrad.drawing.pictures.render.Drawing",
 }
 
