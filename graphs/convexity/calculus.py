@@ -63,6 +63,7 @@ class Calculus:
         self.variables = frozenset(variables)
         self.bends: dict[Node, Bend] = {}
         self.reasons: dict[Node, Because] = {}
+        self.never_negative: set[Node] = set()  # by what they are made of, not by a domain that they bound themselves
         for node in topological([root]):
             self(node)
 
@@ -71,6 +72,8 @@ class Calculus:
         if node not in self.bends:
             bend, why = self._found(node)
             self.bends[node] = completed(bend, self.ranges(node))
+            if bend.above is not None or bend.below is not None or self.ranges.raw[node].nonnegative:
+                self.never_negative.add(node)
             if why is not None:
                 self.reasons[node] = why
         return self.bends[node]

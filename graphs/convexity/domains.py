@@ -49,11 +49,11 @@ def _everywhere(node: Node, c: Calculus) -> bool:
         if p is not None and p.denominator == 1 and p >= 0:
             return True
         values = c.ranges.raw[x]
-        return values.positive or (
-            p is not None and p > 0 and values.nonnegative) or (p is not None and p.denominator == 1 and values.negative)
+        return values.positive or (p is not None and p > 0 and x in c.never_negative) or (
+            p is not None and p.denominator == 1 and values.negative)
     values = c.ranges.raw[x]
     if row == "sqrt":
-        return values.nonnegative
+        return x in c.never_negative
     if row in ("reciprocal", "log_abs", *BOTH_SIDES):
         return values.positive or (row in ("reciprocal", "log_abs") and values.negative)
     if row in ("log", "log1mexp", "log_or_zero"):
@@ -69,7 +69,7 @@ def _cuts_convexly(node: Node, c: Calculus) -> bool:
         return c.bends[x].affine and is_semidefinite(x, len(x.shape) - 2, 1, c.ranges)
     row, values, bend = node.attrs[0], c.ranges.raw[x], c.bends[x]
     superlevel = is_positive_on_convex_set(x, c)
-    nonnegative = values.nonnegative or bend.below is not None
+    nonnegative = x in c.never_negative
     if row == "log1p":
         return bend.concave
     if row in ("arcsin", "arccos", "arctanh"):
@@ -109,9 +109,9 @@ def is_positive_on_convex_set(node: Node, c: Calculus) -> bool:
         factors = x.op is ops.EINSUM and {label for names in x.attrs[0] for label in names} == set(x.attrs[1])
         if x.op in (ops.NAMED, ops.SLICE, ops.RESHAPE) or (x.op is ops.VIEW and len(set(x.attrs[1])) == len(x.shape)):
             stack += x.operands
-        elif factors and all(c.ranges.raw[o].nonnegative for o in x.operands):
+        elif factors and all(c.ranges.raw[o].nonnegative or o in c.never_negative for o in x.operands):
             stack += x.operands
-        elif row in ("sqrt", "reciprocal") and c.ranges.raw[x.operands[0]].nonnegative:
+        elif row in ("sqrt", "reciprocal") and x.operands[0] in c.never_negative:
             stack += x.operands
         else:
             return False

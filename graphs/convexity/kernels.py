@@ -28,7 +28,7 @@ from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size, size_key
 from symgrad.graphs.weights import to_expr
 
-MOST_ATOMS = 3  # affine numbers in one kernel
+MOST_ATOMS, MOST_SQUARES = 3, 10  # affine numbers in one kernel; in one whose second derivatives are numbers
 MOST_TERMS = 40
 LARGEST = 250  # operations of a kernel
 SMOOTH: Mapping[str, Callable[[sp.Expr], sp.Expr] | None] = MappingProxyType({
@@ -97,9 +97,11 @@ def kernel_of(terms: Sequence[sp.Expr], symbols: Mapping[Located, sp.Symbol], c:
     place_of = {symbol: place for place, symbol in symbols.items()}
     used = sorted((s for s in e.free_symbols if s in place_of), key=lambda s: (place_of[s][0].key, place_of[s][1]))
     atoms = {s: place_of[s][0] for s in used if place_of[s][0] in c.live}
-    if len(atoms) > MOST_ATOMS or sp.count_ops(e) > LARGEST:
+    if len(atoms) > MOST_SQUARES or sp.count_ops(e) > LARGEST:
         raise NoKernel
     second = sp.zeros(len(atoms)) if kinked(e) or not atoms else sp.hessian(e, list(atoms))
+    if len(atoms) > MOST_ATOMS and second.free_symbols:
+        raise NoKernel
     return Kernel(e, atoms, {s: place_of[s][0] for s in used if s not in atoms}, second)
 
 
@@ -112,6 +114,9 @@ def bends_upward(kernel: Kernel, sign: int, ranges: Callable[[Node], Interval]) 
     """Is `sign` times the second derivative positive semidefinite everywhere?"""
     if kinked(kernel.formula):
         return False
+    if not kernel.second.free_symbols and len(kernel.atoms) > MOST_ATOMS:
+        exact = kernel.second.applyfunc(lambda e: sp.nsimplify(e, rational=True))
+        return all(e.is_Rational for e in exact) and bool((exact * sign).is_positive_semidefinite)
     values = {s: ranges(node) for s, node in {**kernel.atoms, **kernel.constants}.items()}
     return _minors(kernel.second * sign, lambda e: never_negative(e, values))
 

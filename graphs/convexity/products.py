@@ -31,6 +31,7 @@ from symgrad.graphs.convexity.bends import (
 from symgrad.graphs.convexity.definite import is_semidefinite
 from symgrad.graphs.convexity.interval import Interval, point, powers, times_interval
 from symgrad.graphs.convexity.ranges import exponent_of
+from symgrad.graphs.facts import SYMMETRIC, facts_of
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 
@@ -91,6 +92,8 @@ def factors_of(node: Node, deep: bool = False) -> Monomials:
                     sizes[place[x]] = size
             stack.append((o.operands[0], tuple(place[x] for x in o.attrs[0][0]), e))
         else:
+            if SYMMETRIC in facts_of(o):
+                labels = (*labels[:-2], *sorted(labels[-2:]))
             key = Base(o, labels)
             found[key] = found.get(key, Fraction(0)) + e
     return Monomials({b: e for b, e in found.items() if e}, tuple(out), sizes)
@@ -185,7 +188,8 @@ def _quadratic(c: Any, factors: Monomials, live: dict[Base, Fraction]) -> tuple[
     vectors = [base for base in live if base not in matrices]
     if not matrices and len(vectors) == 2 and vectors[0].node is vectors[1].node and c.bends[vectors[0].node].affine:
         way = _definite_between(c, factors, constants, vectors[0].labels, vectors[1].labels)
-        return (Bend(way > 0, way < 0), "quadratic form", (vectors[0].node,)) if way else nothing
+        norm = Bend(above=Fraction(1, 2)) if way > 0 else Bend(concave=True)  # the root of a form is the length of a vector
+        return (norm, "quadratic form", (vectors[0].node,)) if way else nothing
     if len(matrices) == 1 and matrices[0].node.op is ops.INVERSE and len(vectors) in (0, 2):
         return _divided(c, factors, constants, matrices[0], vectors) or nothing
     if len(matrices) == 1 and matrices[0].node.op is ops.SOLVE and len(constants) + len(vectors) == 1 and all(

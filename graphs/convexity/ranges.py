@@ -67,10 +67,10 @@ CHOOSING = ("where", "taken", "defined", "times_power", "times_exp", "log_or_zer
 
 
 def exact_number(by: Weight) -> Fraction | None:
-    """A weight without sizes as a fraction; None for another, and for what is not finite."""
+    """A weight without sizes as a fraction, floats as they are typed; None for another, and for what is not finite."""
     if by.factor is not None or not math.isfinite(by.number):
         return None
-    return Fraction(by.number)
+    return Fraction(repr(by.number)) if isinstance(by.number, float) else Fraction(by.number)
 
 
 def weight_range(by: Weight) -> Interval:
@@ -190,7 +190,9 @@ def _range(node: Node, parts: Sequence[Interval]) -> Interval:
         return hull(parts)
     if node.op is ops.PAD:
         return hull([parts[0], ZERO])
-    if node.op in (ops.CUMSUM, ops.OVERLAP, ops.SCATTER):
+    if node.op is ops.CUMSUM:
+        return repeated(parts[0], None)
+    if node.op in (ops.OVERLAP, ops.SCATTER):
         return repeated(hull([parts[0], ZERO]), None)
     if node.op is ops.SOFTMAX:
         return Interval(Fraction(0), Fraction(1), True)

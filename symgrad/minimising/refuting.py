@@ -37,7 +37,7 @@ SHORT, STRETCHES = 2e-3, (2e-3, 0.3, 2.0)  # steps, relative to the size of the 
 KINK = 1.5  # a curvature that grows by this when the step is halved is that of a kink
 NOISE = 30.0  # a second difference counts beyond so many times what disturbs it
 SEEDS = 3
-WIDEST = 7  # entries of the variables up to which their Hessian is looked at
+WIDEST, WIDE = 7, 3000  # entries of the variables: their Hessian is looked at; a value counts once
 
 Directions = dict[Node, np.ndarray]
 
@@ -86,13 +86,14 @@ class Refuter:
         self.value = self.evaluator.compile([root])
         self.rough = self.evaluator.compile_blurred([root])
         self.left = int(np.clip(WORK // (1 + len(topological([root]))), FEWEST_CALLS, MOST_CALLS))
+        self.price = 1  # of a value, more where there are many entries
 
     def search(self) -> Curvatures:
         """Until both signs are found, or nothing is left to try: short stretches first, of which the clearest counts."""
         found = Met()
         for stretches, least in ((STRETCHES[:1], LOOKED_AT), (STRETCHES, 0)):
             for draw in range(DRAWS):
-                if self.left <= 0 or (draw >= least and found.both):
+                if self.left <= 0 or (found.both and (draw >= least or self.price > 1)):
                     break
                 point = self._drawn(draw)
                 if point is not None:
@@ -103,6 +104,7 @@ class Refuter:
 
     def _look(self, point: Point, stretches: Sequence[float], found: Met) -> None:
         """Second differences at one point."""
+        self.price = 1 + sum(point.values[x].size for x in self.variables) // WIDE
         middle = self(point)
         for direction in self._directions(point, middle):
             for step in stretches:
@@ -130,7 +132,7 @@ class Refuter:
 
     def __call__(self, point: Point) -> float:
         """The loss at a point; NaN where there is none."""
-        self.left -= 1
+        self.left -= self.price
         try:
             return float(self.value(point)[0])
         except DataError:
@@ -159,12 +161,15 @@ class Refuter:
 
     def _directions(self, point: Point, middle: float) -> Iterator[Directions]:
         """Coordinates, eigenvectors, and at random; each keeps the facts and has norm one."""
-        places = [(x, i) for x in self.variables for i in range(point.values[x].size)]
-        width = len(places)
+        width = sum(point.values[x].size for x in self.variables)
         if not width:
             return
-        bases = [self._unit(point, np.eye(width)[i]) for i in self.rng.permutation(width)[:4]]
-        yield from (d for d in bases if d is not None)
+        for i in self.rng.permutation(width)[:4] if width <= WIDE else ():
+            alone = np.zeros(width)
+            alone[i] = 1.0
+            found = self._unit(point, alone)
+            if found is not None:
+                yield found
         if 1 < width <= WIDEST and np.isfinite(middle) and self.left > width**2:
             yield from self._eigenvectors(point, width)
         for _ in range(3):
@@ -233,7 +238,7 @@ class Refuter:
             return False
         noise = 0.0
         for seed in range(SEEDS):
-            self.left -= 3
+            self.left -= 3 * self.price
             try:
                 left, middle, right = (float(self.rough(p, np.random.default_rng(seed))[0])
                                        for p in places if p is not None)
