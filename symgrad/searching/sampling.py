@@ -81,7 +81,9 @@ def levels(space: Space, budget: int) -> list[int]:
         lists = math.prod(int(m) for m in most[space.choice])
         what = " times ".join([*([f"{lists} combinations of choices"] if space.choice.any() else []),
                                *([f"2 values for each of {numbers} numbers"] if numbers else [])])
-        raise SymgradError(f"grid: {what} are {math.prod(counts)} points, and {budget} are allowed; "
+        size = sum(map(math.log10, counts))
+        points = str(math.prod(counts)) if size < 12 else f"10^{size:.0f}"
+        raise SymgradError(f"grid: {what} are {points} points, and {budget} are allowed; "
                            "allow more, or take a method that draws ('random', 'genetic')")
     while True:
         least = min((c for c, m in zip(counts, most, strict=True) if c < m), default=0)

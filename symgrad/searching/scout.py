@@ -12,6 +12,7 @@ import numpy as np
 from symgrad.computing.threads import Alone, within
 
 FULL = 10  # columns up to which a quadratic has products
+LARGEST = 50  # columns from which a quadratic costs more than it is worth
 RIDGE = 1e-9  # so that what the points say nothing about is nothing
 REACH = 3.0  # how far a scout goes, in standard deviations of the points of the model
 
@@ -20,18 +21,18 @@ class Scout:
     """The best points of a population, and what a quadratic through them says."""
 
     def __init__(self, n: int) -> None:
-        self.pairs = np.triu_indices(n, 1 if n > FULL else 0)
-        if n > FULL:
-            self.pairs = (np.arange(n), np.arange(n))
+        self.pairs = np.triu_indices(n) if n <= FULL else (np.arange(n), np.arange(n))
         self.coefficients = 1 + n + len(self.pairs[0])
         self.kept = 2 * self.coefficients
         self.weights = np.linspace(20, 1, self.kept)[:, None]  # by rank, as Hansen has it
-        self.ridge = RIDGE * np.eye(self.coefficients)
+        self.ridge = RIDGE * np.eye(self.coefficients if n <= LARGEST else 0)
         self.points, self.losses = np.zeros((0, n)), np.zeros(0)
 
     def learn(self, points: np.ndarray, losses: np.ndarray) -> None:
         """Take points into account: the best of all are kept."""
         finite = np.isfinite(losses)
+        if points.shape[1] > LARGEST:
+            return
         if len(self.losses) >= self.kept:
             finite &= losses < self.losses[-1]
         if not finite.any():

@@ -6,7 +6,7 @@ import inspect
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,7 +98,7 @@ class _Sheet:
             return (scored(self.score, choice) for choice in asked)
         from joblib import Parallel, delayed
 
-        return map(_value, Parallel(n_jobs=self.jobs, return_as="generator")(
+        return _in_order(Parallel(n_jobs=self.jobs, return_as="generator")(
             delayed(_outcome)(self.score, choice) for choice in asked))
 
     def _tell(self) -> None:
@@ -140,10 +140,17 @@ def _outcome(score: Callable[..., Any], choice: Mapping[str, Any]) -> float | Ex
         return error
 
 
-def _value(outcome: float | Exception) -> float:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+def _in_order(outcomes: Generator[float | Exception, None, None]) -> Iterator[float]:
+    """Scores as they come; the first error is raised, and what is still computed is given up in silence."""
+    try:
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib says how many tasks are given up
+            outcomes.close()
 
 
 def _check(score: Any, choices: Choices, method: Any, trials: Any, jobs: Any, seed: Any) -> None:

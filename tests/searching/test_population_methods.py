@@ -8,6 +8,7 @@ import pytest
 import symgrad as sg
 from symgrad.graphs.errors import SymgradError
 from symgrad.searching.methods import WALKS
+from symgrad.searching.scout import Scout
 from symgrad.searching.space import Trials, box
 
 POPULATIONS = ("genetic", "particle_swarm", "ant_colony", "cma")
@@ -109,6 +110,13 @@ def test_one_variable_and_many(method, n, budget, least):
     assert trials.loss < least  # of 40 variables the mean is about 60 at first
 
 
+@pytest.mark.parametrize("method", ["genetic", "particle_swarm", "ant_colony", "random"])
+def test_very_many_variables_cost_what_their_numbers_cost(method):
+    _, _, trials = driven(method, sphere, cube(20_000), 200)
+    assert trials.left == 0 and trials.loss < np.inf
+    assert Scout(20_000).pairs[0].size + Scout(20_000).ridge.size <= 20_000
+
+
 @pytest.mark.parametrize("method", POPULATIONS)
 def test_a_success_is_a_loss_at_which_several_populations_gathered(method):
     _, ending, trials = driven(method, sphere, cube(2), 20_000)
@@ -171,6 +179,7 @@ MESSAGES = {
                         "x is not bounded on both sides"),
     "a grid that is too coarse": (lambda: driven("grid", sphere, cube(12), 1000),
                                   "grid: 2 values for each of 12 numbers are 4096 points, and 1000 are allowed"),
+    "a grid of very many": (lambda: driven("grid", sphere, cube(20_000), 1000), "2 values for each of 20000 numbers are 10^6021 points"),
     **{f"a population of one, {name}": (lambda name=name: driven(name, sphere, cube(2), population=1),
                                         f"{name}: 1 is no population; it needs 2 points at least") for name in POPULATIONS},
 }

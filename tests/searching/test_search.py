@@ -147,7 +147,8 @@ def failing(kind, width, norm):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_of_the_score_is_told_with_the_choice(jobs):
-    with pytest.raises(ZeroDivisionError, match="by zero") as caught:
+    with pytest.raises(ZeroDivisionError, match="by zero") as caught, warnings.catch_warnings():
+        warnings.simplefilter("error")
         sg.search(failing, LISTS, method="grid", trials=24, jobs=jobs)
     assert "search: raised by score(kind='relu', width=8, norm=False)" in caught.value.__notes__
 
