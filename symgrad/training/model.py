@@ -21,7 +21,8 @@ import numpy as np
 from symgrad.codegen.program.network import Network
 from symgrad.computing.backends import backend_of
 from symgrad.computing.functions import Function, dtype_name, function
-from symgrad.computing.threads import Way, threads_for, within
+from symgrad.computing.threads import Alone, Together, Way, threads_for, within
+from symgrad.descent.objective import LARGE
 from symgrad.files import write_whole
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
@@ -218,8 +219,9 @@ class Model:
         if batch_size is not None and data.divisible:
             over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
             sizes[over] = min(batch_size, data.count)
-        if isinstance(optimizer, Descent):
-            return threads_for(self._programs.plan("forward"), sizes)
+        if isinstance(optimizer, Descent):  # its own matrices have a row for each number of the parameters
+            large = self._weights.vector.size > LARGE
+            return Together if large or threads_for(self._programs.plan("forward"), sizes) is Together else Alone
         return threads_for(self._programs.step_plan(optimizer), sizes)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
