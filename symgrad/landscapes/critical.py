@@ -36,6 +36,7 @@ class Stationary:
     loss: float
 
 
+@np.errstate(all="ignore")  # where a loss or its slope is infinite nothing is found, which is no fault
 def stationary_points_of(plane: Plane, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> list[Stationary]:
     """The stationary points within the grid of `values[i, j]` at `x[j], y[i]`, the lowest first."""
     low, high = np.array([x[0], y[0]]), np.array([x[-1], y[-1]])
@@ -71,17 +72,15 @@ def _beside(point: np.ndarray, others: np.ndarray, span: np.ndarray) -> float:
 
 def _starts(x: np.ndarray, y: np.ndarray, values: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Where to begin: the middles of cells."""
-    with np.errstate(all="ignore"):
-        down, across = np.gradient(values, edge_order=2)
-        for part in (down, across):
-            part[np.abs(part) <= ROUNDING * np.abs(values)] = 0.0  # a plain
-        size = across**2 + down**2
+    down, across = np.gradient(values, edge_order=2)
+    for part in (down, across):
+        part[np.abs(part) <= ROUNDING * np.abs(values)] = 0.0  # a plain
+    size = across**2 + down**2
     cells = [(i + 0.5, j + 0.5) for i, j in np.argwhere(_changes(across) & _changes(down) & _near(across, down))]
     inner = size[1:-1, 1:-1]
     around = np.stack([size[1 + a:len(size) - 1 + a, 1 + b:size.shape[1] - 1 + b] for a in (-1, 0, 1) for b in (-1, 0, 1)
                        if a or b])
-    with np.errstate(invalid="ignore"):
-        lowest = (inner <= around.min(axis=0)) & (around.max(axis=0) > 0) & (inner < 0.5 * around.max(axis=0))
+    lowest = (inner <= around.min(axis=0)) & (around.max(axis=0) > 0) & (inner < 0.5 * around.max(axis=0))
     cells += [(i + 1.0, j + 1.0) for i, j in np.argwhere(lowest)]
     chosen = _apart(cells)
     for i, j in chosen[::max(1, -(-len(chosen) // most))]:
@@ -104,19 +103,17 @@ def _near(across: np.ndarray, down: np.ndarray) -> np.ndarray:
     def middle(a: np.ndarray) -> np.ndarray:
         return (a[:-1, :-1] + a[:-1, 1:] + a[1:, :-1] + a[1:, 1:]) / 4
 
-    with np.errstate(all="ignore"):
-        (ab, aa), (bb, _) = np.gradient(across), np.gradient(down)
-        g, h, a, b, c = map(middle, (across, down, aa, ab, bb))
-        turn, size = a * c - b * b, np.maximum(np.maximum(abs(a), abs(c)), abs(b))
-        step = np.maximum(abs(c * g - b * h), abs(a * h - b * g)) / abs(turn)
-        return ~(abs(turn) > SINGULAR * size**2) | ~(step > LONGEST)
+    (ab, aa), (bb, _) = np.gradient(across), np.gradient(down)
+    g, h, a, b, c = map(middle, (across, down, aa, ab, bb))
+    turn, size = a * c - b * b, np.maximum(np.maximum(abs(a), abs(c)), abs(b))
+    step = np.maximum(abs(c * g - b * h), abs(a * h - b * g)) / abs(turn)
+    return ~(abs(turn) > SINGULAR * size**2) | ~(step > LONGEST)
 
 
 def _changes(g: np.ndarray) -> np.ndarray:
     """Whether the corners of each cell have both signs; not where all are zero, nor where one is not known."""
     corners = np.stack([g[:-1, :-1], g[:-1, 1:], g[1:, :-1], g[1:, 1:]])
-    with np.errstate(invalid="ignore"):
-        return (corners.min(axis=0) <= 0) & (corners.max(axis=0) >= 0) & (np.abs(corners).max(axis=0) > 0)
+    return (corners.min(axis=0) <= 0) & (corners.max(axis=0) >= 0) & (np.abs(corners).max(axis=0) > 0)
 
 
 def _newton(plane: Plane, start: np.ndarray, cell: np.ndarray, span: np.ndarray,

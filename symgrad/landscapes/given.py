@@ -30,3 +30,9 @@ class Finished(Protocol):
 
     @property
     def method(self) -> str: ...
+
+
+def is_named(given: Any) -> bool:
+    """Are these pairs of a name and a history?"""
+    return isinstance(given, (list, tuple)) and bool(given) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in given)

@@ -36,8 +36,7 @@ def _lowest(values: np.ndarray) -> list[tuple[int, int]]:
     inner = values[1:-1, 1:-1]
     rows, columns = inner.shape
     around = np.stack([values[1 + a:1 + a + rows, 1 + b:1 + b + columns] for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
-    with np.errstate(invalid="ignore"):
-        places = np.argwhere((inner <= around.min(axis=0)) & (inner < around.max(axis=0)))
+    places = np.argwhere((inner <= around.min(axis=0)) & (inner < around.max(axis=0)))
     return sorted(((int(i) + 1, int(j) + 1) for i, j in places), key=lambda at: (values[at], at))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.graphs.errors import DataError
-from symgrad.landscapes.given import Finished, Travelled, Walked
+from symgrad.landscapes.given import Finished, Travelled, Walked, is_named
 from symgrad.landscapes.plane import Plane
 
 FORMS = "a History with iterates .x, a list of dicts from names to arrays, or rows of two coordinates"
@@ -18,6 +18,8 @@ def paths_of(histories: Any, plane: Plane) -> dict[str, np.ndarray]:
     """The paths by name, rows (a, b); one history, a list of them or a dict of names. Raises DataError."""
     if histories is None:
         return {}
+    if is_named(histories):
+        histories = dict(histories)
     if isinstance(histories, Mapping) and not set(histories) & {str(x.name) for x in plane.objective.variables}:
         named = {str(name): each for name, each in histories.items()}
     elif isinstance(histories, (list, tuple)) and not _is_path(histories):

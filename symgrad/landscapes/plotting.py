@@ -13,7 +13,7 @@ import numpy as np
 from symgrad.drawing.pictures.charts import Chart, checked_chart
 from symgrad.drawing.pictures.tracks import Track, tracks_svg
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.landscapes.given import Finished, Walked
+from symgrad.landscapes.given import Finished, Walked, is_named
 
 COUNTED = ("epoch", "iteration")  # curves that say where the others are measured
 PLOTTED = ("auto", "linear", "log")
@@ -26,10 +26,10 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
     A history is what `fit` or `sg.minimize` leaves behind, the result of `sg.minimize`, or a list of numbers. Points that a
     method tried and rejected are left out. `curve` is the name of the curve; `above="best"` shows how far the values lie
     above the lowest of all, `above=number` above that number. The axis is logarithmic unless a value is negative;
-    `scale="linear"` or `"log"` decides otherwise. On a logarithmic axis zeros stand on its ground, with a sign of
-    their own, and what is negative is left out. `counts="log"`
-    stretches the first iterations: methods that take ten and ten thousand are seen side by side. `along` names a curve of
-    the histories by which the other is drawn, in place of epochs or iterations. `path` (.svg, .png) writes the picture.
+    `scale="linear"` or `"log"` decides otherwise. On a logarithmic axis zeros stand on the ground, with a sign of their
+    own, and what is negative is left out. `counts="log"` stretches the first iterations: methods that take ten and ten
+    thousand are seen side by side. `along` names a curve of the histories by which the other is drawn, in place of epochs
+    or iterations. `path` (.svg, .png) writes the picture.
 
     Raises SymgradError where there is no history or no value, where one has no such curve, or for another suffix.
 
@@ -65,7 +65,8 @@ def plot(histories: Any, curve: str = "loss", above: Any = None, path: str | os.
 
 
 def _named(histories: Any) -> list[tuple[str, Any]]:
-    if isinstance(histories, Mapping):
+    if isinstance(histories, Mapping) or is_named(histories):
+        histories = dict(histories)
         return [(str(name), each) for name, each in histories.items()]
     if isinstance(histories, (list, tuple)) and not (histories and np.isscalar(histories[0])):
         return [(each.method if isinstance(each, Finished) else str(i), each) for i, each in enumerate(histories, 1)]

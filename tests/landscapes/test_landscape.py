@@ -121,7 +121,8 @@ def test_facts_leave_the_forbidden_part_blank():
 
 
 @pytest.mark.parametrize("loss", [HIMMELBLAU, ROSENBROCK, sg.sin(3 * p) * sg.cos(2 * q) + p**2 / 10,
-                                  sg.abs(p) + sg.abs(q - 1), sg.floor(p) + sg.floor(q), 1e9 * p**2 + q**4, 1e-9 * p * q])
+                                  sg.abs(p) + sg.abs(q - 1), sg.floor(p) + sg.floor(q), 1e9 * p**2 + q**4, 1e-9 * p * q,
+                                  sg.sin(sg.exp(p) * (2 * q + 1)), sg.exp(p * q * 50) + sg.log(p**2), 1 / (p * q)])
 def test_the_picture_is_small_and_valid(loss):
     picture = sg.landscape(loss, (p, q), histories={"a": path((-4, 4), (0, 0), (1, 1)), "b": path(*np.random.default_rng(
         0).uniform(-4, 4, (3000, 2)))})

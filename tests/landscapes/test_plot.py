@@ -36,6 +36,7 @@ def test_other_curves_and_numbers_alone():
     assert "gradient norm" in drawn(sg.plot([DESCENT, DESCENT], curve="gradient_norm"))[0]
     assert {"1", "2"} <= set(drawn(sg.plot([DESCENT, DESCENT]))[0])
     assert drawn(sg.plot(FIT))[0][0] == "loss" and len(drawn(sg.plot(0.5 ** np.arange(200)))[1]) == 1
+    assert {"a", "b"} <= set(drawn(sg.plot([("a", DESCENT), ("b", [1.0, 2.0])]))[0])
     assert len(drawn(sg.plot([[3.0, 2.0], [1.0, 0.5]]))[1]) == 2
 
 

@@ -38,10 +38,10 @@ def counting_scale(counts: Sequence[float]) -> Scale:
 
 
 def stretched_scale(first: float, last: float) -> Scale:
-    """The axis of counts from 0 or more whose first part is stretched: places are those of log(1 + count)."""
+    """The axis of counts whose first part is stretched: places are those of log(count), from 0 of log(1 + count)."""
     tens = [0.0, *(m * 10.0**k for k in range(math.ceil(math.log10(last + 1)) + 1) for m in (1, 2, 5))]
     inner = [t for t in tens if first <= t <= last]
-    return Scale(first, max(last, first + 1), tuple(inner), True, 1.0)
+    return Scale(first, max(last, first + 1), tuple(inner), True, 0.0 if first > 0 else 1.0)
 
 
 def value_scale(values: Sequence[float], logarithmic: bool | None = None) -> Scale:

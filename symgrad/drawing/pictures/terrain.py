@@ -7,7 +7,9 @@ before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,7 @@ SIDE = 380.0  # of the frame
 LEFT, BOTTOM = 54.0, 48.0  # around it, at least
 BAR, GAP, BARS = 13.0, 16.0, 62.0  # a colour bar: its width, before it, all of it with its labels
 FINE = 10  # parts of a point
+LONGEST, FEWEST = 120_000, 4  # characters of all contours; levels that stay
 SIX, TIMES, FORETOLD = 6, 3, 0.01  # points of a polynomial; new points for one; error that smooth functions stay below
 
 
@@ -86,15 +89,24 @@ def contours(terrain: Terrain) -> list[str]:
     across, down = np.linspace(0, SIDE * FINE, columns), np.linspace(SIDE * FINE, 0, rows)
     lines = contourpy.contour_generator(across, down, np.ma.masked_invalid(known), name="serial", corner_mask=True,
                                         fill_type="OuterOffset")
+    bands = terrain.heights.bands()
+    parts = _bands(lines, bands)
+    while sum(map(len, parts)) > LONGEST and len(bands) > FEWEST:  # a wild function: fewer levels
+        bands = bands[::2]
+        parts = _bands(lines, bands)
+    return [f'<g transform="scale({1 / FINE:g})" fill-rule="evenodd">', *parts, "</g>"]
+
+
+def _bands(lines: Any, bands: Sequence[tuple[float, np.ndarray]]) -> list[str]:
     parts = []
-    for number, (begin, colour) in enumerate(terrain.heights.bands()):
+    for number, (begin, colour) in enumerate(bands):
         rings = [part[a:b] for part, cuts in zip(*lines.filled(begin if number else -np.inf, np.inf), strict=True)
                  for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
         path = "".join(map(outline, rings))
         if path:
             rim = ' stroke="#0f172a" stroke-opacity=".22" stroke-width="6"' if number else ""
             parts.append(f'<path d="{path}" fill="{web(colour)}"{rim}/>')
-    return [f'<g transform="scale({1 / FINE:g})" fill-rule="evenodd">', *parts, "</g>"]
+    return parts
 
 
 def refined(values: np.ndarray) -> np.ndarray:
