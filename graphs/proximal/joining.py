@@ -17,7 +17,8 @@ from symgrad.graphs.algebra.einsum import contract, literal, literal_value, prod
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node
-from symgrad.graphs.proximal.kinks import ConvexPieces, SmoothPiece, decided, sign_of, slope_at
+from symgrad.graphs.proximal.deciding import decided, sign_of
+from symgrad.graphs.proximal.kinks import ConvexPieces, SmoothPiece, slope_at
 from symgrad.graphs.proximal.roots import Root, T, V, root_on
 from symgrad.graphs.proximal.scalars import X
 from symgrad.graphs.sizes import Shape
@@ -128,25 +129,37 @@ def _in_order(pieces: Sequence[SmoothPiece], roots: Sequence[Root], maker: NodeM
 
 def _by_max_and_min(pieces: Sequence[SmoothPiece], roots: Sequence[Root], maker: NodeMaker, flat: bool) -> Node | None:
     low, high = pieces[0].low, pieces[-1].high
-    step = _plain(roots[0], maker)
-    if low != -sp.oo and not flat:
-        step = _positive_part(roots[0], low, maker)
-    for left, right, a, b in zip(pieces, pieces[1:], roots, roots[1:], strict=False):
+    bounded = low != -sp.oo and not flat
+    if len(pieces) == 2 and (bend := _bend_only(pieces, roots)) is not None:
+        step = elementwise("minimum" if bend > 0 else "maximum", [_plain(root, maker) for root in roots])
+        step = elementwise("maximum", [step, maker.node(low)]) if bounded else step
+        return step if high == sp.oo else elementwise("minimum", [step, maker.node(high)])
+    step = _positive_part(roots[0], low, maker) if bounded else _plain(roots[0], maker)
+    for left, a, b in zip(pieces, roots, roots[1:], strict=False):
         at = left.high
-        jump = sp.simplify(slope_at(right, at) - slope_at(left, at))
-        steeper = sign_of(sp.simplify(1 / sp.sympify(b.slope) - 1 / sp.sympify(a.slope)))  # of the right piece
+        steeper = _steeper(a, b)
         if steeper is None:
             return None
         other = _plain(b, maker)
-        if sign_of(jump) == 0 and len(pieces) == 2:
-            step = elementwise("minimum" if steeper > 0 else "maximum", [step, other])
-        elif steeper <= 0:
+        if steeper <= 0:
             step = elementwise("maximum", [other, elementwise("minimum", [step, maker.node(at)])])
         elif len(pieces) == 2:
             step = elementwise("minimum", [step, elementwise("maximum", [other, maker.node(at)])])
         else:
             return None
     return step if high == sp.oo else elementwise("minimum", [step, maker.node(high)])
+
+
+def _bend_only(pieces: Sequence[SmoothPiece], roots: Sequence[Root]) -> int | None:
+    """Of two pieces with one slope where they meet: does the right one bend more (1) or less (-1)? None for others."""
+    at = pieces[0].high
+    jump = sp.simplify(slope_at(pieces[1], at) - slope_at(pieces[0], at))
+    return _steeper(*roots) if sign_of(jump) == 0 else None
+
+
+def _steeper(a: Root, b: Root) -> int | None:
+    """Is the curvature under b larger (1), smaller (-1), the same, or not known?"""
+    return sign_of(sp.simplify(1 / sp.sympify(b.slope) - 1 / sp.sympify(a.slope)))
 
 
 def _positive_part(root: Root, low: sp.Expr, maker: NodeMaker) -> Node:

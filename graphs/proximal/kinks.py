@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from symgrad.graphs.proximal.deciding import ABOVE, Undecided, cases, decided, sign_of
 from symgrad.graphs.proximal.scalars import X
 
-ABOVE = sp.Symbol("above", positive=True)  # how far from the end of a piece
 DEEPEST = 6  # signs that are decided by trying
 MOST = 24  # pieces
-CLOSE = sp.Rational(1, 10**9)  # numbers that differ by so little are equal: 0.5 d² was rounded before
 
 
 class NotConvex(Exception):
@@ -27,14 +26,6 @@ class NotConvex(Exception):
 
 class Unsolved(Exception):
     """There is no closed form: said in words."""
-
-
-class Undecided(Exception):
-    """The sign of a formula is not known, and it decides."""
-
-    def __init__(self, formula: sp.Expr) -> None:
-        super().__init__(formula)
-        self.formula = formula
 
 
 @dataclass(frozen=True)
@@ -71,65 +62,38 @@ def convex_pieces(formula: sp.Expr, low: sp.Expr = -sp.oo, rising: bool = False,
     try:
         return ConvexPieces(_proved(_cut(formula, low), rising))
     except Undecided as unknown:
-        chosen = _cases(unknown.formula) if deep < DEEPEST else None
-        if chosen is None:
-            raise Unsolved("the order of its kinks, or of the ends of its domain, is not known") from None
-        found: list[ConvexPieces] = []
-        problem = None
-        for symbol, value, assumed in chosen:
-            try:
-                some = convex_pieces(formula.xreplace({symbol: value}), low, rising, deep + 1)
-            except NotConvex as trouble:
-                problem = trouble
-                continue
-            (fresh,) = value.free_symbols - formula.free_symbols
-            back = sp.solve(sp.Eq(value, symbol), fresh)[0]
-            found.append(replace(some, assumed=(assumed, *(a.xreplace({fresh: back}) for a in some.assumed)),
-                                 meant=(*some.meant, (fresh, back))))
-        if not found and problem is not None:
-            raise problem from None
-        if len(found) > 1:
-            raise Unsolved("the order of its kinks depends on values that declare no sign") from None
-        return found[0]
+        return _in_both_cases(unknown.formula, formula, low, rising, deep)
 
 
-def _cases(e: sp.Expr) -> list[tuple[sp.Symbol, sp.Expr, sp.Expr]] | None:
-    """(symbol, what it is put to, what is assumed) for e >= 0 and e <= 0, by a symbol in which e is linear."""
-    free = [s for s in sorted(e.free_symbols, key=lambda s: s.name) if s.is_nonnegative is None and s != X]
-    for symbol in free:
-        slope = sp.expand(e).coeff(symbol, 1)
-        rest = sp.expand(e - slope * symbol)
-        if slope.is_zero is False and symbol not in slope.free_symbols and not rest.has(symbol):
-            sign = sign_of(slope) if not slope.free_symbols & set(free) else None
-            if sign in (1, -1):
-                fresh = sp.Symbol(f"{symbol.name}_", nonnegative=True)
-                return [(symbol, (by * fresh - rest) / slope, by * e) for by in (1, -1)]
-    return None
+def _in_both_cases(unknown: sp.Expr, formula: sp.Expr, low: sp.Expr, rising: bool, deep: int) -> ConvexPieces:
+    """The one case, `unknown` >= 0 or <= 0, in which the function is convex."""
+    both = cases(unknown) if deep < DEEPEST else None
+    if both is None:
+        raise Unsolved("the order of its kinks, or of the ends of its domain, is not known")
+    found: list[ConvexPieces] = []
+    problem = NotConvex("a weight would have to be negative")
+    for symbol, value, assumed in both:
+        try:
+            some = convex_pieces(formula.xreplace({symbol: value}), low, rising, deep + 1)
+        except NotConvex as trouble:
+            problem = trouble
+            continue
+        (fresh,) = value.free_symbols - formula.free_symbols
+        back = sp.solve(sp.Eq(value, symbol), fresh)[0]
+        found.append(replace(some, assumed=(assumed, *(a.xreplace({fresh: back}) for a in some.assumed)),
+                             meant=(*some.meant, (fresh, back))))
+    if len(found) > 1:
+        raise Unsolved("the order of its kinks depends on values that declare no sign")
+    if not found or not _is_meant(found[0].assumed[0]):
+        raise problem
+    return found[0]
 
 
-# signs ------------------------------------------------------------------------------------------------
-
-
-def sign_of(e: sp.Expr) -> int | None:
-    """1 where never negative, -1 where never positive, 0 for zero, None where neither is known."""
-    for form in (e, sp.expand(e), sp.factor(e)):
-        if form.is_zero or (form.is_number and abs(form) < CLOSE):
-            return 0
-        if form.is_nonnegative:
-            return 1
-        if form.is_nonpositive:
-            return -1
-    return None
-
-
-def decided(e: sp.Expr) -> int:
-    """The sign of a formula. Raises Undecided."""
-    if e in (sp.oo, -sp.oo):
-        return 1 if e == sp.oo else -1
-    sign = sign_of(e)
-    if sign is None:
-        raise Undecided(e)
-    return sign
+def _is_meant(assumed: sp.Expr) -> bool:
+    """Does a user who declares nothing mean this? That weights are not negative, and bounds in order; nothing else."""
+    if assumed.is_Add:
+        return bool(assumed.as_coeff_Add()[0] == 0)
+    return not assumed.could_extract_minus_sign()
 
 
 # cutting ----------------------------------------------------------------------------------------------
@@ -219,6 +183,12 @@ def unknown_slope(formula: sp.Expr) -> sp.Expr | None:
         for u in _arguments(node):
             if u.has(X) and u.is_polynomial(X) and sp.degree(u, X) == 1 and sign_of(u.coeff(X, 1)) is None:
                 return u.coeff(X, 1)
+        inside = node.args[0] if isinstance(node, sp.log) else (
+            node.base if isinstance(node, sp.Pow) and not node.exp.is_integer else None)
+        if inside is not None and inside.is_polynomial(X) and inside.has(X):
+            slope = sp.expand(inside).coeff(X, 1)
+            if sign_of(slope) is None:
+                return slope
     return None
 
 
@@ -267,7 +237,7 @@ def _within(piece: SmoothPiece) -> SmoothPiece | None:
             low = place if decided(place - low) > 0 else low
         else:
             high = place if decided(high - place) > 0 else high
-    return None if low != -sp.oo and high != sp.oo and decided(high - low) < 0 else SmoothPiece(low, high, piece.formula)
+    return None if low != -sp.oo and high != sp.oo and decided(high - low) <= 0 else SmoothPiece(low, high, piece.formula)
 
 
 # the proof --------------------------------------------------------------------------------------------
@@ -282,7 +252,7 @@ def _proved(pieces: list[SmoothPiece], rising: bool) -> tuple[SmoothPiece, ...]:
             raise NotConvex("it bends down")
     for left, right in zip(pieces, pieces[1:], strict=False):
         at = left.high
-        if sign_of(sp.expand((left.formula - right.formula).xreplace({X: at}))) != 0:
+        if sign_of(sp.expand(value_at(left, at) - value_at(right, at))) != 0:
             raise NotConvex("it jumps")
         turn = sp.simplify(slope_at(right, at) - slope_at(left, at))
         if decided(turn) < 0:
@@ -290,11 +260,19 @@ def _proved(pieces: list[SmoothPiece], rising: bool) -> tuple[SmoothPiece, ...]:
     return tuple(pieces)
 
 
+def value_at(piece: SmoothPiece, at: sp.Expr) -> sp.Expr:
+    """The value of a piece at one of its ends."""
+    return _at(piece.formula, piece, at)
+
+
 def slope_at(piece: SmoothPiece, at: sp.Expr) -> sp.Expr:
     """The slope of a piece at one of its ends."""
-    slope = sp.diff(piece.formula, X)
-    value = slope.xreplace({X: at})
-    return sp.limit(slope, X, at, "+" if at == piece.low else "-") if value.has(sp.nan) else value
+    return _at(sp.diff(piece.formula, X), piece, at)
+
+
+def _at(formula: sp.Expr, piece: SmoothPiece, at: sp.Expr) -> sp.Expr:
+    value = formula.xreplace({X: at})
+    return sp.limit(formula, X, at, "+" if at == piece.low else "-") if value.has(sp.nan, sp.zoo) else value
 
 
 def _bends_up(bend: sp.Expr, piece: SmoothPiece) -> int:
@@ -309,9 +287,10 @@ def _bends_up(bend: sp.Expr, piece: SmoothPiece) -> int:
         if sign is not None:
             return sign
     for form in forms:
-        parts = sp.factor_terms(sp.factor(sp.simplify(form)))
-        rest = sp.Mul(*(f for f in sp.Mul.make_args(parts) if not f.has(X, ABOVE)))
-        varying = sp.Mul(*(f for f in sp.Mul.make_args(parts) if f.has(X, ABOVE)))
-        if (sign := sign_of(varying)) is not None and rest.free_symbols:
-            return sign * decided(rest)
+        for whole in (sp.factor_terms(sp.factor(sp.simplify(form))), sp.expand(form)):
+            parts = [term.as_independent(X, ABOVE, as_Add=False) for term in sp.Add.make_args(whole)]
+            if all(sign_of(varying) is not None for _, varying in parts):
+                for rest, _ in parts:  # the sign of a weight decides
+                    if rest.free_symbols and sign_of(rest) is None:
+                        decided(rest)
     raise NotConvex("its second derivative has no sign that is known")

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symgrad.graphs.proximal.kinks import SmoothPiece, Unsolved, sign_of
+from symgrad.graphs.proximal.deciding import ABOVE, sign_of
+from symgrad.graphs.proximal.kinks import SmoothPiece, Unsolved
 from symgrad.graphs.proximal.scalars import X
 
 V = sp.Symbol("a", real=True)  # the point and the step, named so that sums are written in this order
@@ -48,7 +49,7 @@ def root_on(piece: SmoothPiece) -> Root:
         below = sp.factor(f.coeff(X, 1))
         z = sp.expand(-f.coeff(X, 0)) / below
         return Root(z, z, 1 / below)
-    y, inner = _inside(f)
+    y, inner = _inside(f, piece)
     a, b = inner.coeff(X, 1), inner.coeff(X, 0)
     g = sp.expand(sp.powsimp(sp.expand_log(f.xreplace({X: (y - b) / a}), force=True), force=True))
     g = sp.expand(g.replace(lambda e: e.is_Pow and e.base.has(y), lambda e: sp.powdenest(sp.simplify(e), force=True)))
@@ -72,8 +73,8 @@ def root_on(piece: SmoothPiece) -> Root:
     return Root(*((e - b) / a if (a, b) != (1, 0) else e for e in found))
 
 
-def _inside(f: sp.Expr) -> tuple[sp.Symbol, sp.Expr]:
-    """A symbol for the affine formula under the one function of X, and that formula."""
+def _inside(f: sp.Expr, piece: SmoothPiece) -> tuple[sp.Symbol, sp.Expr]:
+    """A symbol for the affine formula under the one function of X, and that formula, not negative on the piece."""
     inner: set[sp.Expr] = set()
     for node in sp.preorder_traversal(f):
         if isinstance(node, sp.log) and node.has(X):
@@ -89,6 +90,8 @@ def _inside(f: sp.Expr) -> tuple[sp.Symbol, sp.Expr]:
         if form.is_polynomial(X) and sp.degree(form, X) == 1:
             positive = form is not X or f.has(sp.log(X)) or any(
                 n.is_Pow and n.base == X and not n.exp.is_integer for n in sp.preorder_traversal(f))
+            if any(sign_of(form.xreplace({X: at})) == -1 for at in (piece.low + ABOVE, piece.high - ABOVE) if at.is_finite):
+                form, positive = -form, True
             return sp.Symbol("y", positive=True) if positive else sp.Symbol("y", real=True), sp.expand(form)
     raise Unsolved("it has several functions of different arguments, and no closed form is known for their sum")
 

@@ -11,7 +11,8 @@ from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import add, concat, elementwise, input_node, slices
 from symgrad.graphs.facts import NONNEGATIVE, facts_of
 from symgrad.graphs.node import Node, Symbol, consumers, depends, topological
-from symgrad.graphs.proximal.kinks import Unsolved, sign_of
+from symgrad.graphs.proximal.deciding import sign_of
+from symgrad.graphs.proximal.kinks import Unsolved
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.stationary.affine import substituted, terms
 

@@ -21,7 +21,7 @@ from symgrad.graphs.stationary.affine import degrees, substituted, terms
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimisers.problem import Problem
-from symgrad.minimising.prox import prox
+from symgrad.minimising.prox import has_prox, prox
 
 CORNERS = ("abs", "maximum", "minimum", "relu", "leaky_relu", "clip", "where", "sign", "elu")
 EDGES = ("log", "sqrt", "reciprocal", "log1p")  # of the variable itself, or of what is affine in it
@@ -66,7 +66,7 @@ def split(problem: Problem, method: str, images: bool) -> Sum:
     for node in rough:
         own = [x for x in nodes if x in topological([node])]
         key = own[0] if len(own) == 1 else None
-        if images and (key is None or not _steps(node, variables[key])):
+        if images and (key is None or not has_prox(wrap(node, None), variables[key])):
             key = _image(node, nodes, method)
             images_of[key] = key
         elif key is None:
@@ -92,15 +92,6 @@ def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, metho
     except NoClosedForm as why:
         reason = str(why).removeprefix("prox: ")
         raise SymgradError(f"minimize: {method}: {_short(g.node)} has corners or edges, and {reason}") from None
-
-
-def _steps(node: Node, x: Tensor) -> bool:
-    """Has a term a step in a variable?"""
-    try:
-        prox(wrap(node, None), x, 1.0)
-    except SymgradError:
-        return False
-    return True
 
 
 def _is_rough(root: Node, live: set[Node], nodes: Sequence[Node]) -> bool:

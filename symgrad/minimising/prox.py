@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.algebra.einsum import contract, literal
 from symgrad.graphs.errors import NoClosedForm, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, topological
 from symgrad.graphs.proximal.kinks import NotConvex
@@ -19,6 +19,7 @@ from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import as_written, recipe_of, stable
 from symgrad.language.tensor import Tensor, wrap
+from symgrad.minimising.convexity import convexity
 
 LONGEST = 60  # characters of a term in a message
 
@@ -30,7 +31,7 @@ def prox(g: Any, x: Tensor, step: Any) -> Tensor:
     derived for sums of: functions of entries (absolute values, max, min, `where`, powers, logarithms, exponentials, also
     infinite ones as bounds), lengths of groups of entries, a product a'x, quadratic forms; also over slices of `x`, and
     for an `x` declared nonnegative. A weight of a sign that is not declared must not be negative: there the result is NaN.
-    Raises NoClosedForm with the reason, SymgradError for a `g` that is not convex.
+    Raises NoClosedForm with the reason, also for a `g` that is not convex or not known to be.
 
     Source: Parikh and Boyd, Proximal algorithms, 2014, chapter 6.
 
@@ -65,18 +66,43 @@ def _prox(g: Any, x: Tensor, step: Any, read: bool) -> Tensor:
     root, size_node = stable([target, size])
     if target.over is not None:
         root = contract([root], [(0,)], ())
-    try:
-        node = guarded(proximal_step(root, x.node, size_node, read))
-    except Stuck as stuck:
-        where = "" if stuck.node is None else f" for {_short(stuck.node)}"
-        raise NoClosedForm(f"prox: no closed form{where}: {stuck.reason}") from None
-    except NotConvex as trouble:
-        raise SymgradError(f"prox: {_short(root)} is not convex in {x.name}, or not known to be: {trouble}") from None
-    except Obstacle:
-        raise NoClosedForm(f"prox: the zero of the gradient of {_short(root)} has no closed form") from None
+    node = _step(root, x, size_node, read)
     if read:
         return wrap(node, x.over)
     return as_written(node, x.over, recipe_of(prox, (target, x, size))._replace(reading=read_prox))
+
+
+def _step(root: Node, x: Tensor, size: Node, read: bool) -> Node:
+    """The step. What the pieces do not show to be convex, `convexity` may; what has no step may not be convex."""
+    try:
+        return guarded(proximal_step(root, x.node, size, read))
+    except NotConvex as trouble:
+        found = convexity(wrap(root, None), x)
+        if found:
+            try:
+                return guarded(proximal_step(root, x.node, size, read, proved=True))
+            except (NotConvex, Stuck, Obstacle):
+                raise NoClosedForm(f"prox: no closed form for {_short(root)}, which is convex: {found.reason}") from None
+        is_not = "is not convex" if found.verdict in ("concave", "not convex") else "is not known to be convex"
+        seen = f"; {found.reason}" if found.witness is not None else ""
+        raise NoClosedForm(f"prox: {_short(root)} {is_not} in {x.name}: {trouble}{seen}") from None
+    except Stuck as stuck:
+        found = convexity(wrap(root, None), x)
+        nor = f"; nor is it convex: {found.reason}" if found.verdict in ("concave", "not convex") else ""
+        where = "" if stuck.node is None else f" for {_short(stuck.node)}"
+        raise NoClosedForm(f"prox: no closed form{where}: {stuck.reason}{nor}") from None
+    except Obstacle:
+        raise NoClosedForm(f"prox: the zero of the gradient of {_short(root)} has no closed form") from None
+
+
+def has_prox(g: Tensor, x: Tensor) -> bool:
+    """Has a convex `g` a proximal step in closed form in `x`?"""
+    (root,) = stable([g])
+    try:
+        proximal_step(root, x.node, literal(1), False, proved=True)
+    except (Stuck, NotConvex, Obstacle):
+        return False
+    return True
 
 
 def _short(node: Node) -> str:
