@@ -201,6 +201,13 @@ def row_of(box: Box) -> str | None:
     return None
 
 
+def is_function(box: Box) -> bool:
+    """Is a box a function of one other box, entry by entry or a softmax?"""
+    local = box.local
+    softmax = local.op is ops.SOFTMAX and bool(box.operands) and local.operands[0] is box.operands[0].leaf
+    return softmax or row_of(box) is not None
+
+
 def passes_on(box: Box, operand: Box) -> bool:
     """Is the operand one term of the sum that the box is, and in no other? Then the gradient passes on to it unchanged."""
     used = [o for o in box.local.operands if operand.leaf in topological([o])]

@@ -18,6 +18,7 @@ from symgrad.graphs.samples import sample_axes
 WIDEST = 14  # nodes written inside one box
 SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})
 POINTWISE = ops.SUMS | ops.FUNCTIONS | {ops.EINSUM, ops.NAMED}
+RESIDUAL = 5  # nodes written inside a residual that is squared where it stands
 SCORES = 2  # nodes written inside a softmax
 
 
@@ -38,15 +39,18 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
         width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
         made[node] = min(MANY, sum(made[o] for o in dict.fromkeys(node.operands)))
         kind = _kind(node, parameters, affine, activations)
+        if kind == "affine" and _is_scaled(node, uses) and not _weighs(node, parameters):
+            kind = None  # scores are Q Kᵀ/√d, at once
         if node in roots:
             kind = kind or "operation"
         elif any(user.op is ops.NAMED for user in uses[node]) and len(uses[node]) == 1 and node.op is not ops.INPUT:
             kind = None  # the name is the box
         elif kind is None and (node in keep or solid(node) and (
-                count[node] >= MANY and not _plain_sum(node, chosen) or _weights(node)
+                count[node] >= MANY and not _plain_sum(node, chosen) and not _is_weight(node, uses) or _weights(node)
                 or any(map(_weights, uses[node])) and width[node] > SCORES
                 or made[node] >= MANY and (node in residuals or any(map(_squashes, uses[node]))) and not _plain_sum(
                     node, chosen)
+                or made[node] and node in residuals and width[node] > RESIDUAL
                 or width[node] > WIDEST and node not in summands and not is_partial(node, uses))):
             kind = "operation"
         if kind is not None and node.op is not ops.INPUT and samples.get(node, 0) != 0 and node not in keep:
@@ -55,7 +59,8 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
             chosen[node] = kind
             width[node] = 1
             made[node] = int(node.op not in ops.GIVEN)
-    return {n: k if k != "affine" or n in weighted and _is_affine(n, chosen) else "operation" for n, k in chosen.items()}
+    return {n: k if k != "affine" or n in weighted and _is_affine(n, chosen) and _is_layer(n, parameters) else "operation"
+            for n, k in chosen.items()}
 
 
 def _is_affine(node: Node, chosen: Collection[Node]) -> bool:
@@ -69,6 +74,31 @@ def _is_affine(node: Node, chosen: Collection[Node]) -> bool:
             return False
         stack += [o for o in each.operands if o not in chosen and literal_value(o) is None]
     return True
+
+
+def _is_layer(node: Node, parameters: Collection[Node]) -> bool:
+    """Do the products multiply an input by weights? Q Kᵀ of two parameters, and a scale for each entry, are no layers."""
+    stack, products = [node], []
+    while stack:
+        each = stack.pop()
+        if each.op is ops.EINSUM:
+            products.append(each)
+        elif each.op in (ops.ADD, ops.NAMED):
+            stack += each.operands
+    return any(_weighs(each, parameters) for each in products)
+
+
+def _is_scaled(node: Node, uses: dict[Node, list[Node]]) -> bool:
+    """A product that is only multiplied by a number or a scalar, which makes the scores of a softmax."""
+    return node.op is ops.EINSUM and bool(uses[node]) and all(
+        (is_multiple(user) or user.op is ops.EINSUM and user.shape == node.shape and all(
+            o is node or not o.shape for o in user.operands)) and any(map(_weights, uses[user])) for user in uses[node])
+
+
+def _weighs(node: Node, parameters: Collection[Node]) -> bool:
+    labels, out = node.attrs
+    weights = [own for o, own in zip(node.operands, labels, strict=True) if o in parameters]
+    return len(weights) != len(labels) and any(not own or set(own) - set(out) for own in weights)
 
 
 def _kind(node: Node, parameters: Collection[Node], affine: Collection[Node],
@@ -181,6 +211,14 @@ def _pointwise(node: Node, affine: Collection[Node]) -> bool:
     return node.op is not ops.EINSUM or len(set(node.operands)) > 1 and any(
         _plain(o, affine) for o in node.operands) and all(
         names == node.attrs[1] for names in node.attrs[0])
+
+
+def _is_weight(node: Node, uses: dict[Node, list[Node]]) -> bool:
+    """exp(z) in a softmax by hand, where it is added up and divided by the sum: no step unless its author names it."""
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "exp":
+        return False
+    added = any(u.op is ops.EINSUM and len(u.operands) == 1 and len(u.shape) < len(node.shape) for u in uses[node])
+    return added and all(u.op in (ops.EINSUM, ops.GATHER, ops.SLICE) for u in uses[node])
 
 
 def _weights(node: Node) -> bool:

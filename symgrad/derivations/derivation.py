@@ -129,10 +129,10 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     variables = _wanted(target, wrt)
     root = recognised_by_steps(shown(target).node, [x.node for x in variables if x.node.op not in ops.GIVEN])
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
-    own = [*names.values(), *(n.attrs[0] for n in topological([root]) if n.op is ops.NAMED)]
+    letters = letters_of([*names.values(), *_given_names(root)], ())
 
     def read(node: Node) -> Node:
-        return with_statistics(node, letters_of(own, ()), [x.node for x in variables])
+        return with_statistics(node, letters, [x.node for x in variables])
 
     root = read(root)
     loss, weight, over = _split(root, target)
@@ -152,6 +152,17 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
                           weight=weight, world=world))
     return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
                       names, _as_written(target, read(target.node), loss, found))
+
+
+def as_derived(t: Tensor) -> Node:
+    """A tensor with the values and names that its derivation has: means and variances too, functions by name."""
+    root = recognised_by_steps(shown(t).node)
+    names = display_names([root], layer_names([t]))
+    return with_statistics(root, letters_of([*names.values(), *_given_names(root)], ()))
+
+
+def _given_names(root: Node) -> list[str]:
+    return [str(n.attrs[0]) for n in topological([root]) if n.op is ops.NAMED]
 
 
 def _split(root: Node, y: Tensor) -> tuple[Node, Weight | None, Size | None]:

@@ -264,26 +264,30 @@ def _chain(derivation: Transcript, style: str) -> str:
     for step in derivation.outputs:
         if step.box.kind != "data" or len(derivation.steps) < 6:
             continue
-        factors, current = [], step
+        factors: list[tuple[str, str]] = []  # each with the sign behind it
+        current = step
         by_box = {s.box: s for s in derivation.steps if s.kind == "backward"}
         while len(current.consumers) == 1 and current.consumers[0].kind != "output":
             user = current.consumers[0]
             derivative = text.slope(current, style)
             if derivative:
-                factors.append(f"{derivative} {had}")
+                factors.append((derivative, f" {had} "))
             else:
                 j = local_jacobian(user, current.box)
                 j = None if j is None else steady(j)
                 if j is None or len(j.shape) != 2:
                     break
-                factors.append(text.show(transpose(j, [1, 0]), style))
+                factors.append((text.show(transpose(j, [1, 0]), style), " "))
             current = by_box[user]
         else:
             if len(current.consumers) == 1:
                 v = text.show(current.box.leaf, style)
                 last = text.show(current.consumers[0].leaf, style)
                 g = text.gradient_name(step.box, style)
-                return f"{g} = {' '.join(factors)} {text.nabla(v, last, style)}"
+                whole = text.nabla(v, last, style)
+                for factor, sign in reversed(factors):  # a product binds closer than ⊙
+                    whole = f"{factor}{sign}{f'({whole})' if sign == ' ' and had in whole else whole}"
+                return f"{g} = {whole}"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
+from symgrad.formulas.notation.writer import name_of
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
@@ -51,7 +52,7 @@ def reason(step: Stage, style: str) -> Sentence:
         if x is None or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
         j = step.world.column
-        entry = spelled(tree_name(x.attrs[0].name, [tree_name(j)]), [], False, style)
+        entry = spelled(tree_name(name_of(x, x.attrs[0].name), [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 
@@ -74,8 +75,25 @@ def _forward(box: Box, means: Means) -> str:
         return "residual"
     if box.kind == "affine":
         return "affine layer"
-    rows = box.local.op is ops.SOFTMAX and len(box.leaf.shape) > 1 + samples_of(box)
-    return "softmax of each row" if rows else role(box.local, means) or "definition"
+    if box.local.op is ops.SOFTMAX:
+        return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
+    if (row := row_of(box)) is not None:
+        return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
+    return role(box.local, means) or ("scale and shift" if _is_scale_and_shift(box.local) else "definition")
+
+
+def _is_scale_and_shift(local: Node) -> bool:
+    """γ ⊙ x + β: a parameter for each entry, and another one, as in batch norm."""
+    def is_parameter(node: Node) -> bool:
+        while node.op is ops.VIEW and len(node.operands) == 1:
+            (node,) = node.operands
+        return node.op is ops.INPUT and node.attrs[0].kind == "parameter" and bool(node.shape)
+
+    if local.op is not ops.ADD or len(local.operands) != 2:
+        return False
+    scaled = [o for o in local.operands if o.op is ops.EINSUM and sum(map(is_parameter, o.operands)) == 1
+              and set().union(*o.attrs[0]) == set(o.attrs[1])]
+    return len(scaled) == 1 and any(is_parameter(o) for o in local.operands if o not in scaled)
 
 
 def _is_residual(local: Node) -> bool:

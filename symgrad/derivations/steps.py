@@ -18,11 +18,13 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, ones, scale
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
-from symgrad.graphs.node import Node, depends, topological
-from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, local_cotangents, row_of
+from symgrad.graphs.node import Node, depends, topological, transform
+from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, is_function, local_cotangents, row_of
 from symgrad.graphs.pieces.statistics import without_deviations
 from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.normal import textbook
 from symgrad.graphs.weights import ONE, Weight, times
 
@@ -125,14 +127,26 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
 
 def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by: tuple[int, ...], inside: str) -> Step:
     name = f"G_{{{box.name}}}"
-    sample = _read(add([flow(user, box, world, False) for user in users]), world)
+    applied = _read(add([flow(user, box, world, False) for user in users]), world)
+    world.found[box] = sample = _cancelled(applied, users, world)
     if literal_value(sample) == ONE:
         world.units.add(box)  # what it is multiplied with stays alone
     batch = None
     if world.samples is not None and not _sampled(box):  # per sample for the formula, summed over the batch
         batch = add([flow(user, box, world, True) for user in users])
         batch = _read(weighted(batch, world.weight or ONE), world)
-    return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss, by=by, inside=inside, world=world)
+    return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss,
+                applied if sample is not applied else None, by=by, inside=inside, world=world)
+
+
+def _cancelled(node: Node, users: Sequence[Box], world: World) -> Node:
+    """A gradient with that of the value behind a function put in, where they cancel: p - y for G_p p (1 - p)."""
+    behind = world.found.get(users[0]) if len(users) == 1 and is_function(users[0]) else None
+    if behind is None:
+        return node
+    whole = _read(transform([node], rebuild, {cotangent_leaf(users[0], world.samples): behind})[0], world)
+    length = Length()
+    return whole if length(whole) < length(node) and length(whole) <= length(behind) else node
 
 
 def _read(node: Node, world: World) -> Node:

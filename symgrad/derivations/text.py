@@ -118,6 +118,9 @@ def short(step: Stage, style: str) -> str:
         left, _, right = text.partition(" = ")
         had = "" if is_number(step.box) else r"\odot " if style == "latex" else "⊙ "
         return f"{left} = {slope(step, style)} {had}{gradient_name(step.consumers[0], style)} = {right}"
+    if step.applied is not None:
+        left, _, right = text.partition(" = ")
+        return f"{left} = {written(step, step.applied, style, 'sample')} = {right}"
     return text
 
 

@@ -34,7 +34,7 @@ class World:
     means: Mapping[Node, tuple[Node, tuple[int, ...]]] = field(default_factory=dict)  # leaves: of what, over which axes
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
-
+    found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
 
     @property
     def sample(self) -> str:
@@ -59,6 +59,7 @@ class Stage(Shown):
     consumers: tuple[Box, ...] = ()
     batch: Node | None = None  # the same over the whole batch, where that is another formula
     loss: str = ""
+    applied: Node | None = None  # the law of a function alone, where the gradient behind it was put in and cancels
     parts: tuple[Any, ...] = ()  # what a mean averages
     weight: Weight | None = None
     by: tuple[int, ...] = ()  # the numbers of the steps that this one uses

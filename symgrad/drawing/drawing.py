@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from symgrad.calculus.derivatives import gradient_of, jacobian
-from symgrad.derivations.derivation import Derivation, derive
+from symgrad.derivations.derivation import Derivation, as_derived, derive
 from symgrad.derivations.steps import Step, flow
 from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.drawing.clusters import Homes
@@ -132,7 +132,8 @@ def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
 
 def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
     """Boxes of several outputs, drawn once where they share; derivatives among them by their names."""
-    nodes = stable(tensors)
+    alone = len(tensors) == 1 and gradient_of(tensors[0]) is None
+    nodes = [as_derived(tensors[0])] if alone else stable(tensors)
     names = display_names(nodes, layer_names(tensors))
     taken = {*names.values(), *(str(n.attrs[0]) for n in topological(nodes) if n.op is ops.NAMED)}
     outputs: dict[Node, str] = {}

@@ -203,7 +203,7 @@ def test_nan_is_no_proof():
 def test_the_loss_of_a_probability_is_derived_as_a_textbook_does():
     d = derived.derivation("logistic")
     assert [s.formula for s in d.steps if s.kind != "mean"] == [
-        "a¹ = wᵀ x + b", "v₁ = σ(a¹)", "r = -(y log(v₁) + (1 - y) log(1 - v₁))", "G_v₁ = (v₁ - y)/(v₁ (1 - v₁))", "G_a¹ = G_v₁ v₁ (1 - v₁)", "G_b = G_a¹", "G_w = G_a¹ x"]
+        "a¹ = wᵀ x + b", "v₁ = σ(a¹)", "r = -(y log(v₁) + (1 - y) log(1 - v₁))", "G_v₁ = (v₁ - y)/(v₁ (1 - v₁))", "G_a¹ = v₁ - y", "G_b = G_a¹", "G_w = G_a¹ x"]
     assert "As written" not in d.unicode()
     assert "As written" not in derived.derivation("lecture").unicode()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import symgrad as sg
 
-n, d = sg.dims("n d")
+n, d, k, T = sg.dims("n d k T")
 
 
 def forward(loss, wrt=None):
@@ -147,8 +147,8 @@ def test_formulas_and_reasons_stand_in_two_columns(width):
 def test_a_name_with_a_number_is_no_power():
     Z, w = sg.parameter("Z", (n, d)), sg.parameter("w", d)
     steps = [*sg.derive(sg.logdet(Z.T @ Z + sg.eye(d))).steps, *sg.derive(sg.sum((Z @ w) ** 3)).steps,
-             *sg.derive(sg.sum(sg.inv(W @ W) @ w)).steps]
-    assert not any(re.search(r"[¹²]⁻|[¹²]\^|\}\^\{-|\^\{\d\}\}?\^\{\\odot", str(s) + s.latex()) for s in steps)
+             *sg.derive(sg.sum(sg.inv(sg.data("A", (d, d)) @ W) @ w)).steps]
+    assert not any(re.search(r"[¹²]⁻|[¹²]\^|\^\{\d\}\}?\^\{-|\^\{\d\}\}?\^\{\\odot", str(s) + s.latex()) for s in steps)
     assert any("(a¹)⁻¹" in str(s) for s in steps) and any("(a^{1})^{-1}" in s.latex() for s in steps)
 
 
@@ -268,3 +268,57 @@ def test_a_function_is_recognised_within_a_step():
     e = sg.exp(z)
     p = (e / sg.sum(e)).named("p")
     assert forward(sg.sum(p * sg.data("w", d)) ** 2)[0] == "p = softmax(z)"
+
+
+def test_the_error_of_a_probability_is_what_a_textbook_writes():
+    X, y, w, b = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d), sg.parameter("b")
+    p = sg.sigmoid(X @ w + b).named("p")
+    derivation = sg.derive(-sg.mean(y * sg.log(p) + (1 - y) * sg.log(1 - p)))
+    assert "G_a¹ = σ'(a¹) ⊙ G_p = 1/n (p - y)" in str(derivation) and derivation.check()
+    W, x, t = sg.parameter("W", (k, d)), sg.data("x", d, over=T), sg.labels("t", k, over=T)
+    q = sg.softmax(W @ x).named("q")
+    derivation = sg.derive(sg.mean(-sg.log(q)[t], over=T))
+    assert "G_a¹ = q ⊙ (G_q - G_qᵀ q) = q - e_t" in str(derivation) and derivation.check()
+    assert "G_{a^{1}} = q \\odot" not in derivation.steps[4].latex() and "q - e_{t}" in derivation.latex()
+
+
+def test_exponentials_of_a_softmax_by_hand_are_a_step_only_under_a_name():
+    z, y = sg.parameter("z", (n, k)), sg.labels("y", k, shape=n)
+
+    def names(e):
+        s = sg.sum(e, axis=1, keepdims=True).named("s")
+        return [step.name for step in sg.derive(-sg.mean(sg.log(e / s)[sg.arange(n), y])).steps if step.kind == "forward"]
+
+    assert names(sg.exp(z)) == ["s", "L"] and names(sg.exp(z).named("e")) == ["e", "s", "L"]
+    e = sg.exp(sg.parameter("v", k))
+    assert [s.name for s in sg.derive(sg.sum(e) + sg.sum(sg.sin(e))).steps][0] == "v_1", "elsewhere it is a value like others"
+
+
+def test_products_of_parameters_and_scales_are_no_affine_layers():
+    Q, K, R = sg.parameter("Q", (n, d)), sg.parameter("K", (n, d)), sg.data("R", (n, n))
+    steps = sg.derive(sg.sum(sg.softmax(Q @ K.T / sg.sqrt(d)) * R)).steps
+    assert not any("affine" in s.rule for s in steps)
+    assert [s.formula for s in steps if s.kind == "forward"] == ["v₁ = 1/√d Q Kᵀ", "v₂ = softmax(v₁)", "L = tr(R v₂ᵀ)"]
+    X, gamma, beta, Y = sg.data("X", (n, d)), sg.parameter("γ", d), sg.parameter("β", d), sg.data("Y", (n, d))
+    x = ((X - sg.mean(X, axis=0)) / sg.sqrt(sg.var(X, axis=0) + 1e-5))
+    steps = sg.derive(sg.sum(sg.relu(gamma * x + beta) * Y)).steps
+    assert [s.rule for s in steps if s.kind == "forward"] == [
+        "mean", "variance", "standardised", "scale and shift", "activation, relu entry by entry", "loss"]
+    W = sg.parameter("W", (d, k))
+    assert "affine layer" in [s.rule for s in sg.derive(sg.sum(sg.tanh(X @ W))).steps]
+
+
+def test_the_whole_chain_has_the_parentheses_that_its_products_need():
+    x, y = sg.data("x", d, over=T), sg.data("y", d, over=T)
+    W, V = sg.parameter("W", (d, d)), sg.parameter("V", (d, d))
+    text = sg.derive(sg.mean(sg.sum((sg.tanh(V @ sg.tanh(W @ x)) - y) ** 2), over=T), [x, W, V]).unicode()
+    chain = next(line for line in text.splitlines() if "∇_" in line and "⊙" in line and "G_x = " in line).strip()
+    assert chain == "G_x = Wᵀ (tanh'(a¹) ⊙ Vᵀ (tanh'(a²) ⊙ ∇_x² r))"
+
+
+def test_a_residual_of_what_has_names_is_a_step():
+    X, gamma, beta, Y = sg.data("X", (n, d)), sg.parameter("γ", d), sg.parameter("β", d), sg.data("Y", (n, d))
+    x = ((X - sg.mean(X, axis=0)) / sg.sqrt(sg.var(X, axis=0) + 1e-5))
+    steps = [str(s) for s in sg.derive(sg.sum((gamma * x + beta - Y) ** 2)).steps]
+    assert steps[3:] == ["(4) v₁ = x̂ diag(γ) + 1 βᵀ - Y", "(5) L = ‖v₁‖_F²", "(6) G_v₁ = 2 v₁", "(7) G_β = G_v₁ᵀ 1",
+                         "(8) G_γ = (G_v₁ ⊙ x̂)ᵀ 1"]

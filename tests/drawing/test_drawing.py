@@ -44,6 +44,15 @@ def test_plain_outputs_share_their_boxes():
     assert sum(b.label.endswith("exp(x)") for b in p.boxes) == 1
 
 
+def test_a_loss_is_drawn_with_the_names_of_its_derivation():
+    n, d = sg.dims("n d")
+    X, gamma, beta, Y = sg.data("X", (n, d)), sg.parameter("γ", d), sg.parameter("β", d), sg.data("Y", (n, d))
+    loss = sg.sum((gamma * ((X - sg.mean(X, axis=0)) / sg.sqrt(sg.var(X, axis=0) + 1e-5)) + beta - Y) ** 2)
+    alone, derived = ({b.label.split(" ")[0] for b in picture(what).boxes if "gradient" not in b.kind} for what in (
+        loss, sg.derive(loss)))
+    assert {"μ", "σ²", "x̂", "v₁", "L"} <= alone <= derived | alone and {"μ", "σ²", "x̂"} <= derived
+
+
 def test_folding_and_plain_names():
     d = sg.derive(net(3))
     folded = picture(d, depth=1)

@@ -50,7 +50,7 @@ class Lexicon:
     @cached_property
     def names(self) -> Mapping[Node, Name]:
         """The display names, taken apart."""
-        return {node: _named(node, text) for node, text in self.texts.items()}
+        return {node: name_of(node, text) for node, text in self.texts.items()}
 
     @cached_property
     def bases(self) -> AbstractSet[str]:
@@ -79,7 +79,7 @@ class Lexicon:
         return Lexicon({**self.texts, **more}, self.axes, self.taken) if more else self
 
 
-def _named(node: Node, text: str) -> Name:
+def name_of(node: Node, text: str) -> Name:
     """A display name, taken apart; in LaTeX a symbol under its own name is set as its user said."""
     given = node.attrs[0].latex if node.op is ops.INPUT and node.attrs[0].name == text else None
     return parse_name(text) if given is None else replace(parse_name(text), latex=given)

@@ -193,7 +193,11 @@ def broken(tokens: Sequence[Token], width: float) -> list[list[Token]]:
         elif size <= width or start == 0 and end == len(tokens):
             lines.append(piece)
         else:
-            lines += broken(piece, width)
+            parts = broken(piece, width)
+            if lines and end == len(tokens) and best % DEEPER >= RANKS["times"] and (
+                    sum(t.width for t in (*lines[-1], *parts[0])) <= width):
+                lines[-1] += parts.pop(0)  # products nested to the right, W₁ᵀ (f₁ ⊙ W₂ᵀ (f₂ ⊙ ...)), run on
+            lines += parts
     return lines
 
 
