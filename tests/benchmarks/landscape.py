@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How long does a landscape take, and how large is it?   python tests/benchmarks/landscape.py
 
-Contours, surface, paths and stationary points of four losses: the seconds of the second call (the first also imports and
-compiles) and the kilobytes of the SVG, beside the bounds of half a second and 400 kB.
+Contours, surface, paths and stationary points of four losses: the seconds of the first call, which also imports and
+compiles, the best of four more, and the kilobytes of the SVG, beside the bounds of half a second and 400 kB.
 """
 
 import time
@@ -31,16 +31,17 @@ def losses():
 
 
 def main():
-    print(f"{'loss':22} {'first':>8} {'second':>8} {'size':>9}   bounds {SECONDS} s, {BYTES // 1000} kB")
+    print(f"{'loss':22} {'first':>8} {'then':>8} {'size':>9}   bounds {SECONDS} s, {BYTES // 1000} kB")
     for name, arguments in losses():
         times = []
-        for _ in range(2):
+        for _ in range(5):
             start = time.perf_counter()
             picture = sg.landscape(*arguments)
             times.append(time.perf_counter() - start)
         size = len(picture.svg.encode())
-        words = "" if times[1] <= SECONDS and size <= BYTES else "   above a bound"
-        print(f"{name:22} {times[0]:6.2f} s {times[1]:6.2f} s {size / 1000:6.0f} kB{words}")
+        best = min(times[1:])
+        words = "" if best <= SECONDS and size <= BYTES else "   above a bound"
+        print(f"{name:22} {times[0]:6.2f} s {best:6.2f} s {size / 1000:6.0f} kB{words}")
 
 
 if __name__ == "__main__":

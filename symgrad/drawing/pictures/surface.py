@@ -30,7 +30,7 @@ LIGHT = np.array([-0.45, 0.35, 0.82])
 CELLS = 56  # pieces on a side
 OVER = 0.55  # points by which a piece reaches over its neighbours
 LIFT = 0.012  # of a path above the surface
-TONES, LIGHTS = 64, 24  # steps in which colours and their brightness differ
+TONES, LIGHTS = 128, 64  # steps in which colours and their brightness differ
 NEAR = 0.02  # between points of a path upon the surface
 LOOKS = 100  # points that are asked whether they are seen
 
