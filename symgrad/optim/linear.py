@@ -22,6 +22,7 @@ from symgrad.optim.scalars import VectorNorm, decimal, line
 
 Equations = Sequence[tuple[sp.Symbol, sp.Expr]]
 CURVATURE = sp.Dummy("h")
+MOST = 8  # curvatures of a formula
 ROUNDING = 8 * np.finfo(float).eps  # of a discriminant: roots that meet are two equal ones
 
 
@@ -31,10 +32,16 @@ def contraction(name: str, equations: Equations, values: Mapping[str, Any], stat
     Raises SymgradError for a rule that is not linear, or not the same at every step, and for what is no curvature.
     """
     matrix = _map(name, equations, values, states)
-    if isinstance(curvature, sp.Expr) and curvature.free_symbols or matrix.free_symbols - {CURVATURE}:
-        given = curvature if isinstance(curvature, sp.Expr) else decimal(float(_numbers(name, curvature, single=True)[0]))
-        return _formula(name, matrix.subs(CURVATURE, given))
-    return float(_radii(matrix, _numbers(name, curvature)).max())
+    several = list(curvature) if isinstance(curvature, (list, tuple, np.ndarray)) and np.ndim(curvature) else [curvature]
+    if any(isinstance(h, sp.Expr) and h.free_symbols for h in several):
+        formulas = [h if isinstance(h, sp.Expr) else decimal(float(_numbers(name, h)[0])) for h in several]
+    elif matrix.free_symbols - {CURVATURE}:
+        formulas = [decimal(h) for h in _numbers(name, curvature).tolist()]
+    else:
+        return float(_radii(matrix, _numbers(name, curvature)).max())
+    if len(formulas) > MOST:
+        raise SymgradError(f"{name}: a formula of {len(formulas)} curvatures cannot be read; give the least and largest")
+    return sp.Max(*(_formula(name, matrix.subs(CURVATURE, h)) for h in formulas))
 
 
 def _map(name: str, equations: Equations, values: Mapping[str, Any], states: Sequence[str]) -> sp.Matrix:
@@ -63,7 +70,7 @@ def _map(name: str, equations: Equations, values: Mapping[str, Any], states: Seq
     return matrix.extract(sorted(reached), sorted(reached))
 
 
-def _numbers(name: str, curvature: Any, single: bool = False) -> np.ndarray:
+def _numbers(name: str, curvature: Any) -> np.ndarray:
     """Curvatures as an array of one axis."""
     try:
         found = np.asarray(curvature, dtype=float)
@@ -75,8 +82,6 @@ def _numbers(name: str, curvature: Any, single: bool = False) -> np.ndarray:
                            "np.linalg.eigvalsh(H)")
     if not found.size or not np.isfinite(found).all():
         raise SymgradError(f"{name}: a curvature must be a finite number, not {curvature!r}")
-    if single and found.size > 1:
-        raise SymgradError(f"{name}: a formula is for one curvature, and {found.size} are given; give a symbol for it")
     return found.reshape(-1)
 
 

@@ -109,8 +109,8 @@ class Optimizer:
 
         It is the spectral radius of the linear map that the formulas are then, of the parameters and of what is kept:
         above 1, they diverge. `curvature` is a number, or the eigenvalues of a Hessian, of which the slowest decides:
-        the largest factor; or a SymPy expression, which gives a formula. Raises SymgradError for a rule that is not
-        linear (Adam), and for one that changes from step to step.
+        the largest factor; with SymPy symbols in it, or in the rule, a formula comes. Raises SymgradError for a rule that
+        is not linear (Adam), and for one that changes from step to step.
 
         >>> round(sg.optim.SGD(0.1).rate(4.0), 12), round(sg.optim.SGD(0.1, momentum=0.9).rate([0.1, 10]), 12)
         (0.6, 0.948683298051)

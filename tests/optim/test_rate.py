@@ -83,7 +83,7 @@ def test_formulas_agree_with_the_eigenvalues_of_the_companion_matrix():
     plain, nesterov = (optim.SGD(eta, momentum=mu, nesterov=kind).rate(h) for kind in (False, True))
     assert plain.free_symbols == nesterov.free_symbols == {eta, mu, h}
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(15):
         e, m, c = rng.uniform(0, 0.5), rng.uniform(0, 1), rng.uniform(-2, 20)
         at = {eta: e, mu: m, h: c}
         assert float(plain.subs(at)) == pytest.approx(eigenvalues([[1 - e * c, -e * m], [c, m]]), rel=1e-9)
@@ -129,7 +129,10 @@ def test_a_symbol_for_the_curvature_alone():
                 assert float(formula.subs(h, value)) == pytest.approx(optimizer.rate(value), rel=1e-9)
                 assert float(optimizer.rate(2 * h + 1).subs(h, value)) == pytest.approx(optimizer.rate(2 * value + 1), rel=1e-9)
     assert optim.SGD(0.1).rate(sp.Rational(4)) == pytest.approx(0.6)
-    assert optim.SGD(sp.Symbol("eta")).rate(2.0) == sp.Abs(1 - 2 * sp.Symbol("eta"))
+    eta = sp.Symbol("eta")
+    assert optim.SGD(eta).rate(2.0) == sp.Abs(1 - 2 * eta)
+    assert optim.SGD(eta).rate([1, 10]).subs(eta, sp.Rational(2, 11)) == sp.Rational(9, 11)  # both ends decide: the best step
+    assert optim.SGD(0.1).rate([h, 4]).subs(h, 2) == sp.Rational(4, 5)
 
 
 @pytest.mark.parametrize("ask, words", [
@@ -148,7 +151,9 @@ def test_a_symbol_for_the_curvature_alone():
     (lambda: optim.SGD(0.1).rate(math.nan), "a curvature must be a finite number, not nan"),
     (lambda: optim.SGD(0.1).rate("steep"), "a curvature is a number, an array of eigenvalues or a SymPy expression, not 'steep'"),
     (lambda: optim.SGD(0.1).rate(1j), "a curvature is a number"),
-    (lambda: optim.SGD(sp.Symbol("eta")).rate([1.0, 2.0]), "a formula is for one curvature, and 2 are given"),
+    (lambda: optim.SGD(sp.Symbol("eta")).rate(range(1, 30)), "SGD: a formula of 29 curvatures cannot be read; give the least and largest"),
+    (lambda: optim.SGD(0.1).rate([sp.Symbol("h"), "x"]), "a curvature is a number"),
+    (lambda: optim.SGD(sp.Symbol("eta")).rate(np.eye(2)), "shape (2, 2); give the eigenvalues"),
     (lambda: RULES["two states"].rate(sp.Symbol("h")), "root of a polynomial of degree 3"),
 ])
 def test_what_has_no_one_factor_says_why(ask, words):
