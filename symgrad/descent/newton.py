@@ -82,7 +82,7 @@ class Shifts:
     """
 
     def __init__(self) -> None:
-        self.last = 0.0
+        self.last, self.flat = 0.0, 0.5
 
     def step(self, h: np.ndarray, g: np.ndarray) -> np.ndarray:
         """The step of a Hessian and a gradient; against the gradient where the Hessian is not finite."""
@@ -92,7 +92,8 @@ class Shifts:
             return way
         top = float(np.abs(h).max())
         if not math.isfinite(top) or not top:
-            return -g
+            self.flat *= 2  # no curvature says how far: farther and farther
+            return -self.flat * g
         shift = max(self.last / 4, LEAST * top, 1.5 * -float(h.diagonal().min()))
         while True:
             shifted = h.copy()

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.descent.iterate import Course
+from symgrad.graphs.convexity.proof import AFFINE_VERDICT
 from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.closed import zero_course, zero_of
 from symgrad.minimisers.lagrange import balance, balance_course
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.regression import fits
-from symgrad.minimisers.split import split
+from symgrad.minimisers.split import has_corners, split
 from symgrad.minimising.stationary import solve_stationary
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
@@ -47,7 +49,7 @@ def chosen(problem: Problem) -> Choice:
         return _constrained(problem)
     if problem.low is not None:
         return _bounded(problem)
-    return (_closed(problem) or _cornered(problem) or _squares(problem) or _in_turn(problem)
+    return (_closed(problem) or _cornered(problem) or _squares(problem) or _convex(problem) or _in_turn(problem)
             or Choice("l-bfgs", OTHERWISE, starts=STARTS))
 
 
@@ -102,7 +104,24 @@ def _squares(problem: Problem) -> Choice | None:
     shown = fits(problem)
     if shown is None:
         return None
-    return Choice("levenberg_marquardt", f"the loss is a sum of squares, {shown}", starts=STARTS)
+    proof = certificate_of(problem)
+    return Choice("levenberg_marquardt", f"the loss is a sum of squares, {shown}", certificate=proof,
+                  starts=1 if proof else STARTS)
+
+
+def _convex(problem: Problem) -> Choice | None:
+    """Newton's method for what is proved to be convex and has no corners; gradients where it has."""
+    proof = certificate_of(problem)
+    if proof is None:
+        return None
+    if proof.verdict == AFFINE_VERDICT:
+        raise SymgradError(f"minimize: the loss is affine in {problem.names}, so it is unbounded below; bounds, a set or "
+                           "constraints would give it a minimum")
+    if has_corners(problem):
+        return Choice("l-bfgs", f"the loss is convex ({proof.reason}), but has corners without a proximal step",
+                      certificate=proof)
+    name = "newton" if problem.objective.size <= MATRIX else "newton_cg"
+    return Choice(name, f"the loss is convex, so a minimum is global: {proof.reason}", certificate=proof)
 
 
 def _cornered(problem: Problem) -> Choice | None:

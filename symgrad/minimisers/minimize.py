@@ -9,6 +9,7 @@ import numpy as np
 
 from symgrad.computing.threads import within
 from symgrad.graphs.errors import SymgradError
+from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.choice import Choice, asked, chosen
 from symgrad.minimisers.course import Driven, drive
 from symgrad.minimisers.methods import METHODS, refused
@@ -16,6 +17,7 @@ from symgrad.minimisers.problem import Problem, posed
 from symgrad.minimisers.regression import standard_errors
 from symgrad.minimisers.result import Minimum
 from symgrad.minimisers.starts import other_starts
+from symgrad.minimising.convexity import Convexity
 
 
 def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start: Any = None, bounds: Any = None,
@@ -35,10 +37,11 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     >>> n, d = sg.dims("n d")
     >>> X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d)
     >>> found = sg.minimize(sg.sum((X @ w - y) ** 2), w, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 6]})
-    >>> print(found)
+    >>> print(found)  # doctest: +ELLIPSIS
     loss 0.1666666667, converged: the gradient is zero there, by its formula
     closed_form: the gradient has one zero, in closed form: w = (Xᵀ X)⁻¹ Xᵀ y
       w = [0.833333, 2.5     ] ± [0.373, 0.289]
+    the minimum is global, the loss is convex: ...
     """
     if method != "auto" and method not in METHODS:
         raise SymgradError(f"minimize: there is no method {method!r}; there are auto, {', '.join(METHODS)}")
@@ -67,9 +70,14 @@ def _driven(problem: Problem, choice: Choice, progress: bool) -> Driven:
     return best
 
 
+def _proof(problem: Problem, choice: Choice) -> Convexity | None:
+    """What the choice knows already, or what is found now."""
+    return choice.certificate or certificate_of(problem)
+
+
 def _result(problem: Problem, choice: Choice, done: Driven) -> Minimum:
     found = dict(done.ending.found)
     reason = f"{choice.reason}: {found['formula']}" if "formula" in found else found.get("reason", choice.reason)
     return Minimum(problem.named(done.x), done.loss, done.ending.success, done.ending.message, choice.name, reason,
                    done.history, problem.objective.evaluations, partial(standard_errors, problem, done.x),
-                   found.get("multipliers"), choice.certificate)
+                   found.get("multipliers"), partial(_proof, problem, choice))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from symgrad.minimisers.course import Trace
+from symgrad.minimising.convexity import Convexity
 
 SHOWN = 12  # entries of a variable in print
 
@@ -39,12 +39,17 @@ class Minimum:
     evaluations: int
     errors: Callable[[], Mapping[str, np.ndarray] | None] | None = field(default=None, repr=False)
     multipliers: list[np.ndarray] | None = None
-    certificate: Any = None
+    proof: Callable[[], Convexity | None] | None = field(default=None, repr=False)
 
     @cached_property
     def standard_errors(self) -> Mapping[str, np.ndarray] | None:
         """sqrt(diag(inv(J'J)) RSS/(n - p)) of what was fitted by least squares, by name; computed when asked for."""
         return None if self.errors is None else self.errors()
+
+    @cached_property
+    def certificate(self) -> Convexity | None:
+        """The proof that this minimum is global: that the loss is convex, for these data; looked for when asked for."""
+        return self.proof() if self.proof is not None and self.success else None
 
     def __str__(self) -> str:
         ended = "converged" if self.success else "not converged"
@@ -56,7 +61,8 @@ class Minimum:
         for i, multiplier in enumerate(self.multipliers or []):
             lines.append(f"  λ of constraint {i} = {_numbers(multiplier, None)}")
         if self.certificate is not None:
-            lines.append("the minimum is global: " + self.certificate.reason)
+            known = self.certificate.reason in self.reason
+            lines.append("the minimum is global" + ("" if known else f", the loss is {self.certificate}"))
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -97,16 +97,18 @@ def _part(g: Tensor, argument: Tensor, image: Tensor | None, size: Tensor, metho
 def _is_rough(root: Node, live: set[Node], nodes: Sequence[Node]) -> bool:
     """Has a term corners, or edges beyond which it has no value?"""
     degree = degrees([root], nodes)
-    for node in topological([root]):
-        if node not in live:
-            continue
-        if node.op in (ops.MAX, ops.MIN):
-            return True
-        if node.op is ops.ELEMENTWISE:
-            row = node.attrs[0]
-            if row in CORNERS or has_kink(node) or (row in EDGES and degree[node.operands[0]] <= 1):
-                return True
-    return False
+    return any(_has_corner(node) or node.op is ops.ELEMENTWISE and node.attrs[0] in EDGES
+               and degree[node.operands[0]] <= 1 for node in topological([root]) if node in live)
+
+
+def _has_corner(node: Node) -> bool:
+    return node.op in (ops.MAX, ops.MIN) or node.op is ops.ELEMENTWISE and (node.attrs[0] in CORNERS or has_kink(node))
+
+
+def has_corners(problem: Problem) -> bool:
+    """Has the loss corners in its variables, at which it has no gradient?"""
+    (root,) = stable([problem.loss])
+    return any(map(_has_corner, depends([root], [x.node for x in problem.variables.values()])))
 
 
 def _image(node: Node, nodes: Sequence[Node], method: str) -> Node:

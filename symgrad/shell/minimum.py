@@ -193,7 +193,7 @@ def tell(found: sg.Minimum) -> None:
     terminal.say(f"\nloss {found.fun:.{DIGITS}g} after {found.evaluations} evaluations: {found.message}")
     terminal.say(f"{found.method}: {found.reason}")
     if found.certificate is not None:
-        terminal.say(f"The minimum is global: {found.certificate.reason}")
+        terminal.say(f"The minimum is global, the loss is {found.certificate}")
 
 
 def _entries(name: str, value: np.ndarray, error: np.ndarray | None) -> list[tuple[str, float, float | None]]:

@@ -110,7 +110,8 @@ MISTAKES = [
     (lambda: sg.minimize(ROSENBROCK, P, method="newton", blocks=[["p"], ["p"]]), "'p' stands in blocks 2 times"),
     (lambda: sg.minimize(ROSENBROCK, P, constraints=[True]), "constraint 0 is True, the value of a comparison of numbers"),
     (lambda: sg.minimize(ROSENBROCK, P, constraints=[P]), r"constraint 0, p of shape \(2,\), is no comparison"),
-    (lambda: sg.minimize(sg.sum(P), P), "the loss is unbounded below: it is .* at p = .* and still falls"),
+    (lambda: sg.minimize(sg.sum(P), P), "the loss is affine in p, so it is unbounded below"),
+    (lambda: sg.minimize(sg.sum(P), P, method="newton"), "the loss is unbounded below: it is .* at p = .* and still falls"),
     (lambda: sg.minimize(-sg.sum(P**2), P), r"the one zero of the gradient is a maximum: the loss falls from there along p"),
     (lambda: sg.minimize(QUADRATIC, W, {"X": np.ones((4, 2)), "y": np.arange(4.0)}, method="closed_form"),
      "the system for w is singular for these data"),
@@ -131,9 +132,11 @@ def test_a_singular_system_is_solved_by_another_method():
 
 def test_a_result_reads_well():
     r = sg.minimize(QUADRATIC, W, {"X": [[1, 0], [1, 1], [1, 2]], "y": [1, 3, 6]})
-    assert str(r).splitlines() == ["loss 0.1666666667, converged: the gradient is zero there, by its formula",
+    *lines, last = str(r).splitlines()
+    assert lines == ["loss 0.1666666667, converged: the gradient is zero there, by its formula",
                                    "closed_form: the gradient has one zero, in closed form: w = (Xᵀ X)⁻¹ Xᵀ y",
                                    "  w = [0.833333, 2.5     ] ± [0.373, 0.289]"]
+    assert last.startswith("the minimum is global, the loss is convex: ")
     assert repr(r) == "<Minimum 0.166667 by closed_form, 2 evaluations>"
 
 
@@ -143,3 +146,37 @@ def test_only_directions_count_in_which_a_declared_matrix_may_move():
     a = RNG.standard_normal((9, 3))
     r = sg.minimize(sg.logdet(S) + sg.trace(sg.inv(S) @ C), S, {"C": a.T @ a})
     np.testing.assert_allclose(r.x["S"], a.T @ a, rtol=1e-10)
+
+
+CONVEX = [  # what is proved, and what is not; a start for each
+    (lambda: sg.mean(sg.softplus(-Y * (X @ W))), True, "newton"),
+    (lambda: sg.sum(sg.exp(X @ W) - (Y + 1) * (X @ W)), True, "newton"),
+    (lambda: sg.sum((X @ W - Y) ** 2) + sg.data("lam") * sg.sum(W**2), True, "closed_form"),
+    (lambda: sg.sum((X @ W - Y) ** 2) / 2 + 0.5 * sg.sum(sg.abs(W)), True, "proximal"),
+    (lambda: sg.sum(sg.relu(1 - Y * (X @ W))) / 20 + sg.sum(W**2), True, None),
+    (lambda: sg.sum((sg.tanh(X @ W) - Y) ** 2), False, "levenberg_marquardt"),
+    (lambda: sg.sum(sg.sin(X @ W)) + sg.sum(W**4), False, "l-bfgs"),
+]
+
+
+@pytest.mark.parametrize(("loss", "proved", "method"), CONVEX)
+def test_a_minimum_is_global_where_the_loss_is_proved_to_be_convex(loss, proved, method):
+    data = {**DATA, "y": np.sign(DATA["y"]), "lam": 0.3}
+    r = sg.minimize(loss(), W, data)
+    assert bool(r.certificate) == proved and ("the minimum is global" in str(r)) == proved
+    assert method in (None, r.method)
+    if proved:
+        values = sg.function([W, X, Y, *([] if "lam" not in str(loss()) and "λ" not in str(loss()) else [sg.data("lam")])],
+                             loss())
+        more = [0.3] if len(values.inputs) == 4 else []
+        for shift in RNG.standard_normal((20, 3)):
+            assert values(r.x["w"] + shift, data["X"], data["y"], *more) >= r.fun - 1e-9 * abs(r.fun)
+
+
+def test_a_certificate_asks_for_convex_sets_too():
+    q = sg.parameter("q", 3)
+    loss = sg.sum((q - 1) ** 2)
+    assert sg.minimize(loss, q, constraints={"q": "simplex"}).certificate
+    assert sg.minimize(loss, q, constraints=[sg.sum(q**2) <= 1]).certificate
+    assert not sg.minimize(loss, q, constraints=[sg.sum(q**2) >= 9]).certificate
+    assert not sg.minimize(loss, q, constraints=[sg.equal(sg.sum(q**2), 1)], start={"q": [1.0, 0, 0]}).certificate
