@@ -19,6 +19,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.lines import ARMIJO, shorter
@@ -34,6 +35,8 @@ PATIENCE = 3  # slow steps before the exact Hessian is asked
 CLOSE = 1e-5  # an angle at which the end is a minimum, if no step gains
 HALVINGS = 60
 
+Box = tuple[np.ndarray, np.ndarray]  # the least and the largest value of each variable
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linearised:
@@ -46,6 +49,7 @@ class Linearised:
     v: np.ndarray
     c: np.ndarray
     part: float  # |J| |x|, about as large as what the residuals are the difference of
+    held: np.ndarray  # variables at a bound that would leave it: their columns count as zero
 
     @property
     def slope(self) -> float:
@@ -74,9 +78,10 @@ class Linearised:
         kept = self.kept
         return np.where(kept, self.c, 0.0) / np.where(kept, self.s, 1.0)
 
-    def step(self, radius: float) -> tuple[np.ndarray, float]:
-        """The best step within |D d| <= radius, and by how much |r|² would fall."""
+    def step(self, radius: float) -> tuple[np.ndarray, float, float]:
+        """The best step within |D d| <= radius, by how much |r|² would fall, and the λ that keeps it there."""
         s, c, y = self.s, self.c, self.free()
+        by = 0.0
         if np.linalg.norm(y) > radius:
             low, high = 0.0, float(np.linalg.norm(s * c)) / radius  # λ, so that |y| is the radius
             by = 1e-3 * high
@@ -90,10 +95,20 @@ class Linearised:
                 if not low < by < high:
                     by = max(1e-3 * high, math.sqrt(low * high))
         fall = float(np.sum(s * y * (2 * c - s * y)))
-        return -(self.v @ y) / self.d, fall
+        return -(self.v @ y) / self.d, fall, by
+
+    def within(self, x: np.ndarray, box: Box, by: float) -> np.ndarray:
+        """The best point of a box for |r + J d|² + λ |D d|²."""
+        rows = np.vstack([self.j / self.d, math.sqrt(by) * np.eye(len(x))])
+        right = np.concatenate([-self.r, np.zeros(len(x))])
+        room = [(end - x) * self.d for end in box]
+        if not (room[0] < room[1]).all():  # a variable whose bounds leave one value
+            room[1] = np.maximum(room[1], room[0] + 1e-300)
+        found = lsq_linear(rows, right, room, method="bvls", tol=1e-14)
+        return np.clip(x + found.x / self.d, *box)
 
 
-def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None) -> Linearised | None:
+def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None, box: Box | None = None) -> Linearised | None:
     """The problem at `x`, with scales at least those of `least`; None where it has no finite value."""
     try:
         r, j = f.jacobian(x)
@@ -106,21 +121,26 @@ def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None) -> Lineari
     d = np.linalg.norm(j, axis=0)
     if least is not None:
         d = np.maximum(d, least)
-    return scaled_by(r, j, x, np.where(d > 0, d, 1.0))
+    held = np.zeros(len(x), bool)
+    if box is not None:
+        slope = j.T @ r
+        held = (x <= box[0]) & (slope > 0) | (x >= box[1]) & (slope < 0)
+    return scaled_by(r, j, x, np.where(d > 0, d, 1.0), held)
 
 
-def scaled_by(r: np.ndarray, j: np.ndarray, x: np.ndarray, d: np.ndarray) -> Linearised:
-    """A problem with the scales `d` of its variables."""
-    q, upper = np.linalg.qr(j / d)
+def scaled_by(r: np.ndarray, j: np.ndarray, x: np.ndarray, d: np.ndarray, held: np.ndarray) -> Linearised:
+    """A problem with the scales `d` of its variables, of which some are held."""
+    q, upper = np.linalg.qr(np.where(held, 0.0, j / d))
     u, s, vt = np.linalg.svd(upper, full_matrices=False)
-    return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r), float(np.linalg.norm(np.linalg.norm(j, axis=0) * x)))
+    return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r), float(np.linalg.norm(np.linalg.norm(j, axis=0) * x)), held)
 
 
-def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
+def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Box | None = None) -> Course:
     """Least squares by bounded steps; the accepted losses never rise.
 
     Ends where the cosine of the angle between the residuals and what the variables can change of them is at most `tol`, or
-    no step gains anything. `f` must have residuals.
+    no step gains anything. `f` must have residuals. Points stay in the `box`: a step that would leave it is the best one
+    within, and a variable at a bound that would leave it waits.
 
     >>> import symgrad as sg
     >>> p = sg.parameter("p", 2)
@@ -130,27 +150,31 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Cour
     >>> last.x
     array([1., 1.])
     """
-    at = linearised(f, x, None)
+    at = linearised(f, x, None, box)
     if at is None:
         raise DataError(UNDEFINED)
     offset = offset_of(f, x, at.r)
     seen = SEEN * float((at.d * np.abs(x)).max(initial=0.0))
-    at = scaled_by(at.r, at.j, x, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)))
+    at = scaled_by(at.r, at.j, x, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)), at.held)
     size = float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
     radius = float(np.linalg.norm(at.d * x)) or 1.0
     factor, slow = 2.0, 0
     while at.angle > tol:
         if slow >= PATIENCE:
-            x, at, gained_any = yield from newton_steps(f, x, at, offset, tol)
+            x, at, gained_any = yield from newton_steps(f, x, at, offset, tol, box)
             size, slow = min(size, float(at.r @ at.r)), 0 if gained_any else -4 * PATIENCE
             continue
-        step, predicted = at.step(radius)
-        reach, length = float(np.linalg.norm(at.d * step)), float(np.linalg.norm(step))
+        step, predicted, by = at.step(radius)
         trial = x + step
+        if box is not None and (trial != np.clip(trial, *box)).any():
+            trial = at.within(x, box, by)
+            step = trial - x
+            predicted = gained(at.r, at.r + at.j @ step)
+        reach, length = float(np.linalg.norm(at.d * step)), float(np.linalg.norm(step))
         r = f.residual(trial)
         gain, noise = gained(at.r, r), at.noise
-        new = linearised(f, trial, at.d) if gain > -noise and (trial != x).any() else None
+        new = linearised(f, trial, at.d, box) if gain > -noise and (trial != x).any() else None
         if new is not None and gain <= noise and new.angle > 0.9 * at.angle:
             new = None
         if new is None:
@@ -158,7 +182,7 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Cour
             radius = min(radius, reach) / factor
             factor *= 2
             if not radius > STILL * float(np.linalg.norm(at.d * x)):
-                x, at, gained_any = yield from newton_steps(f, x, at, offset, tol)
+                x, at, gained_any = yield from newton_steps(f, x, at, offset, tol, box)
                 return orthogonal(at) if at.angle <= tol else at_rest(at)
             continue
         slow = slow + 1 if gain < SLOW * size and new.angle > at.angle / 2 else min(slow, 0)
@@ -183,7 +207,7 @@ def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
     offset, size = offset_of(f, x, at.r), float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
     while at.angle > tol:
-        way, predicted = at.step(math.inf)
+        way, predicted, _ = at.step(math.inf)
         noise = at.noise
         far, length, slope = 1.0, float(np.linalg.norm(way)), -2 * predicted
         for _ in range(HALVINGS):
@@ -245,18 +269,20 @@ def at_rest(at: Linearised) -> Ending:
                          "it may have a corner or a jump here")
 
 
-def newton_steps(f: Objective, x: np.ndarray, at: Linearised, offset: float,
-                 tol: float) -> Generator[Iterate, None, tuple[np.ndarray, Linearised, bool]]:
+def newton_steps(f: Objective, x: np.ndarray, at: Linearised, offset: float, tol: float,
+                 box: Box | None) -> Generator[Iterate, None, tuple[np.ndarray, Linearised, bool]]:
     """Newton's steps with the exact Hessian, while each halves the angle: where large residuals bend, J'J is not enough."""
     moved, size = False, float(at.r @ at.r)
     while at.angle > tol:
         try:
-            step = -np.linalg.solve(f.hessian(x), 2 * (at.j.T @ at.r))
+            free = ~at.held
+            step = np.zeros(len(x))
+            step[free] = -np.linalg.solve(f.hessian(x)[np.ix_(free, free)], 2 * (at.j.T @ at.r)[free])
         except (DataError, np.linalg.LinAlgError):
             break
-        trial = x + step
+        trial = x + step if box is None else np.clip(x + step, *box)
         r = f.residual(trial)
-        new = linearised(f, trial, at.d) if gained(at.r, r) > -at.noise else None
+        new = linearised(f, trial, at.d, box) if gained(at.r, r) > -at.noise else None
         if new is None or new.angle > at.angle / 2:
             yield Iterate(trial, squared(r) + offset, math.nan, float(np.linalg.norm(step)), False)
             break

@@ -93,8 +93,13 @@ def _bounded(problem: Problem) -> Choice:
             (low <= zero.x) & (zero.x <= high)).all():
         return Choice("closed_form", "the gradient has one zero, in closed form, and it lies within the bounds",
                       zero_course(problem, zero))
+    squares = _squares(problem)
+    if squares is not None:
+        return squares
+    proof = certificate_of(problem)
     return Choice("l-bfgs-b", "there are bounds, and the zero of the gradient in closed form is not within them"
-                  if zero is not None else "there are bounds, and no closed form", starts=STARTS)
+                  if zero is not None else "there are bounds, and no closed form", certificate=proof,
+                  starts=1 if proof else STARTS)
 
 
 def _squares(problem: Problem) -> Choice | None:

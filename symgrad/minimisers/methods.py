@@ -64,7 +64,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({
     "newton_cg": Method(lambda p: newton_cg(p.objective, p.x0, p.tolerance(1e-10)),
                         "Newton's method by conjugate gradients, with derived products with the Hessian"),
     "gauss_newton": Method(gauss_newton_course, "Gauss-Newton with the derived Jacobian and a line search"),
-    "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian"),
+    "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian", frozenset({BOUNDS})),
     "slsqp": Method(slsqp, "SciPy's SLSQP with the derived gradient and Jacobians", frozenset({BOUNDS, CONSTRAINTS}),
                     descends=False, lowest=False),
     "trust-constr": Method(trust_constr, "SciPy's trust-constr with the derived gradient, Jacobians and Hessians",

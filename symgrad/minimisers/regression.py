@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -47,8 +48,9 @@ def least_squares(problem: Problem, method: Callable[[Objective, np.ndarray, flo
 
 
 def marquardt_course(problem: Problem) -> Course:
-    """Levenberg-Marquardt."""
-    return least_squares(problem, levenberg_marquardt, "levenberg_marquardt")
+    """Levenberg-Marquardt, within bounds where there are some."""
+    box = None if problem.low is None or problem.high is None else (problem.low, problem.high)
+    return least_squares(problem, partial(levenberg_marquardt, box=box), "levenberg_marquardt")
 
 
 def gauss_newton_course(problem: Problem) -> Course:

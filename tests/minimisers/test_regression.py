@@ -3,7 +3,7 @@
 import nist
 import numpy as np
 import pytest
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, lsq_linear
 
 import symgrad as sg
 
@@ -92,3 +92,27 @@ def test_variables_of_several_shapes_and_samples():
     targets = np.tanh(inputs @ [1.0, -1])
     found = sg.minimize(sg.empirical_risk((c @ sg.tanh(V @ s) - t) ** 2), [V, c], {"s": inputs, "t": targets})
     assert found.method == "levenberg_marquardt" and found.fun < 1e-15
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_linear_least_squares_with_bounds_as_scipy_solves_them(seed):
+    rng = np.random.default_rng(seed)
+    A, target = rng.normal(size=(30, 10)), rng.normal(size=30)
+    found = sg.minimize(sg.sum((X @ w - y) ** 2), w, {"X": A, "y": target}, bounds={"w": (0, 0.1)})
+    theirs = lsq_linear(A, target, (0, 0.1), tol=1e-14)
+    assert found.method == "levenberg_marquardt" and found.success and found.evaluations < 200
+    np.testing.assert_allclose(found.x["w"], theirs.x, atol=1e-10)
+    assert all((point["w"] >= 0).all() and (point["w"] <= 0.1).all() for point in found.history.x)
+
+
+@pytest.mark.parametrize(("name", "bounds"), [("Misra1a", {"b1": (0, 200)}), ("Thurber", {"b1": (1300, 1400), "b4": (0, 50)}),
+                                              ("MGH17", {"b4": (0, 0.012), "b5": (0, 1)}), ("Rat43", {"b4": (0.5, 1)})])
+def test_regressions_with_bounds_as_scipy_solves_them(name, bounds):
+    problem = PROBLEMS[name]
+    loss, parameters = problem.loss()
+    low, high = ([bounds.get(p, (-np.inf, np.inf))[k] for p in problem.certified] for k in (0, 1))
+    start = dict(zip(problem.certified, np.clip(list(problem.starts[1].values()), low, high).tolist(), strict=True))
+    found = sg.minimize(loss, parameters, problem.data, start=start, bounds=bounds)
+    other = sg.minimize(loss, parameters, problem.data, start=start, bounds=bounds, method="l-bfgs-b")
+    assert found.success and found.fun == pytest.approx(other.fun, rel=1e-9)
+    assert found.standard_errors is None  # a bound holds a parameter
