@@ -1,7 +1,8 @@
 """Coordinate descent: one number after the other goes to its minimum, the others held.
 
 Where the loss is quadratic, its Hessian is computed once, and each number goes to its minimum exactly; the gradient is
-carried along. Else each goes by Newton's method in one dimension, halved until the loss does not rise.
+carried along. Else each goes by Newton's method in one dimension, halved until the loss does not rise. Terms with corners
+of single numbers (the lasso) are left to their proximal steps, which are exact beside a quadratic.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.minimisers.problem import Problem
+from symgrad.minimisers.proximal import stepper, told
+from symgrad.minimisers.split import Sum, split
+from symgrad.minimisers.within import Other
 
 SEEN = 400  # numbers up to which every one has an entry of its own in the history; else every turn has one
 HALVINGS = 50
 WIDE = 4000  # numbers up to which a Hessian is kept
 NEWTON = 8  # steps in one dimension
+PROBES = 4  # points at which it is seen whether numbers are coupled
 
 
 def coordinate(problem: Problem) -> Course:
@@ -30,8 +35,68 @@ def coordinate(problem: Problem) -> Course:
     f = problem.objective
     low = np.full(f.size, -np.inf) if problem.low is None else problem.low
     high = np.full(f.size, np.inf) if problem.high is None else problem.high
+    whole = _cornered(problem)
+    if whole is not None:
+        return _with_corners(problem, whole)
     way = _exactly if quadratic and f.size <= WIDE else _by_newton
     return way(problem, low, high)
+
+
+def _cornered(problem: Problem) -> Sum | None:
+    """The loss as f + g where g has corners and falls apart into functions of single numbers; None else."""
+    if problem.low is not None:
+        return None
+    try:
+        whole = split(problem, "coordinate", images=False)
+    except SymgradError:
+        return None
+    step, f, rng = stepper(problem, whole), problem.objective, np.random.default_rng(0)
+    for _ in range(PROBES if whole.parts else 0):
+        x, i = 3 * rng.standard_normal(f.size), int(rng.integers(f.size))
+        other = x.copy()
+        other[i] += rng.standard_normal()
+        if (np.delete(step(x, 0.7) != step(other, 0.7), i)).any():  # a norm, a function of a'x
+            return None
+    return whole if whole.parts else None
+
+
+def _with_corners(problem: Problem, whole: Sum) -> Course:
+    """Each number by the proximal step of its part of g, as long as the curvature of f along it says, or shorter."""
+    f, tol, step = problem.objective, problem.tolerance(1e-10), stepper(problem, whole)
+    smooth = Other(f, whole.smooth)
+    x = problem.x0
+    loss = f.value(x)
+    _, g = smooth.slope(x)
+    yield Iterate(x, loss, math.nan, 0.0)
+    alone = f.size <= SEEN
+    largest = 0.0
+    while True:
+        start = x
+        for i in range(f.size):
+            unit = np.zeros(f.size)
+            unit[i] = 1.0
+            bend = smooth.product(x, unit)[i]
+            reach = 1 / bend if bend > 0 else 1.0
+            for _ in range(HALVINGS):
+                new = x.copy()
+                new[i] = step(x - reach * g * unit, reach)[i]
+                value = f.value(new)
+                if value <= loss or new[i] == x[i]:
+                    break
+                reach /= 2
+            if value > loss or new[i] == x[i]:
+                continue
+            if alone:
+                yield Iterate(new, value, math.nan, abs(new[i] - x[i]))
+            x, loss = new, value
+            _, g = smooth.slope(x)
+        moved = float(np.linalg.norm(x - start))
+        if not alone:
+            yield Iterate(x, loss, math.nan, moved)
+        largest = max(largest, moved)
+        if moved <= tol * largest:
+            return Ending(True, f"a turn through all coordinates moves by {moved:.3g}, {largest:.3g} at most before",
+                          {"reason": "number by number, each by its proximal step: " + told(problem, whole)})
 
 
 def _exactly(problem: Problem, low: np.ndarray, high: np.ndarray) -> Course:

@@ -31,6 +31,7 @@ from symgrad.minimisers.split import shortened
 from symgrad.minimisers.within import Augmented, Within
 from symgrad.minimising.stationary import solve_stationary
 
+SAME = 1e-9  # responsibilities that differ by no more than this are the same
 EmStep = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (variables, responsibilities) -> variables
 
 
@@ -46,7 +47,7 @@ def em(problem: Problem) -> Course:
     called = ", ".join(f"{r.name} = {shortened(str(share))}" for r, share in zip(rs, shares, strict=True))
     found = {"reason": f"a mixture: responsibilities {called}; then {told}"}
     expect = f.compiled(shares)
-    x = problem.x0
+    x = problem.x0 if problem.chosen else _apart(problem, mixtures, expect, update)
     loss, g = f.slope(x)
     yield Iterate(x, loss, math.sqrt(g @ g), 0.0)
     while True:
@@ -67,6 +68,22 @@ def em(problem: Problem) -> Course:
         x, loss = new, value
         if fell <= tol * abs(value):
             return Ending(True, f"a step makes the loss smaller by {fell:.3g} only", found)
+
+
+def _apart(problem: Problem, mixtures: Sequence[Node], expect: Callable[..., Any], update: EmStep) -> np.ndarray:
+    """The start; where its components are all the same, EM would leave them so: an M-step of random responsibilities."""
+    f, rng = problem.objective, np.random.default_rng(problem.seed)
+    pieces = f.pieces(problem.x0)
+    drawn = []
+    for node, share in zip(mixtures, expect(*pieces), strict=True):
+        (axes,) = node.attrs
+        share = np.asarray(share)
+        if np.isfinite(share).all() and np.ptp(share, axis=axes).max(initial=0.0) > SAME:
+            return problem.x0
+        heights = rng.exponential(size=share.shape)
+        drawn.append(heights / heights.sum(axis=axes, keepdims=True))
+    x = f.joined(update(list(pieces), drawn))
+    return x if np.isfinite(x).all() else problem.x0
 
 
 def _read(problem: Problem) -> tuple[Node, list[Node]]:

@@ -8,7 +8,7 @@ holds (ibid., with backtracking). Sets are the g of which the nearest point is t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def proximal(problem: Problem) -> Course:
     regions = regions_of(problem)
     whole = split(problem, "proximal", images=False)
     f, tol = problem.objective, problem.tolerance(1e-9)
-    x, step = problem.x0, _stepper(problem, whole, regions)
+    x, step = problem.x0, stepper(problem, whole, regions)
     slope = f.compiled([whole.smooth, *gradient(whole.smooth, list(problem.variables.values()))])
 
     def smooth(z: np.ndarray) -> tuple[float, np.ndarray]:
@@ -42,7 +42,7 @@ def proximal(problem: Problem) -> Course:
     below, g = smooth(y)
     norm = _size(x - step(x - g, 1.0))
     yield Iterate(x, loss, norm, 0.0)
-    found = {"reason": _told(problem, whole, regions)}
+    found = {"reason": told(problem, whole, regions)}
     while True:
         for _ in range(HALVINGS):
             z = step(y - reach * g, reach)
@@ -79,14 +79,15 @@ def proximal(problem: Problem) -> Course:
         below, g = smooth(y)
 
 
-def _stepper(problem: Problem, whole: Sum, regions: list[Region | None]) -> Callable[[np.ndarray, float], np.ndarray]:
+def stepper(problem: Problem, whole: Sum,
+            regions: Sequence[Region | None] = ()) -> Callable[[np.ndarray, float], np.ndarray]:
     """The proximal step of g as a function of a vector and a step size."""
     f = problem.objective
     names = list(problem.variables)
     calls = {}
     for part in whole.parts:
         place = f.variables.index(part.argument)
-        if regions[place] is not None:
+        if regions and regions[place] is not None:
             raise SymgradError(f"minimize: proximal: {names[place]} has a set and a term with corners; one of both is what "
                                "a proximal step can keep: use admm or slsqp")
         calls[place] = f.compiled(part.step, [part.size])
@@ -105,10 +106,10 @@ def _stepper(problem: Problem, whole: Sum, regions: list[Region | None]) -> Call
     return step
 
 
-def _told(problem: Problem, whole: Sum, regions: list[Region | None]) -> str:
+def told(problem: Problem, whole: Sum, regions: Sequence[Region | None] = ()) -> str:
     """The splitting in words and formulas."""
     parts = [f"g = {shortened(str(p.g))}, whose step is {shortened(str(p.step))}" for p in whole.parts]
-    kept = described(dict(zip(problem.variables, regions, strict=True)))
+    kept = described(dict(zip(problem.variables, regions, strict=False)))
     parts += [f"g keeps {kept}"] if kept else []
     return f"f = {shortened(str(whole.smooth))}, " + ("; ".join(parts) or "no term has a corner, so g = 0")
 

@@ -53,3 +53,10 @@ class Augmented(Objective):
 
     def _count(self, points: int) -> None:
         self.whole._count(points)
+
+
+class Other(Objective):
+    """Another function of the variables of `whole`; its evaluations are not counted."""
+
+    def __init__(self, whole: Objective, loss: Tensor) -> None:
+        super().__init__(loss, whole.variables, whole.data, whole.sizes)

@@ -101,3 +101,10 @@ def test_a_component_that_shrinks_to_a_point_ends_with_its_message():
     found = sg.minimize(WRITTEN["logsumexp"], [P, M, V], {"x": np.array([0.0, 1.0, 1.1, 1.2])}, method="em",
                         start={"P": [0.5, 0.5], "M": [0.0, 1.1], "V": [1e-3, 1.0]})
     assert not found.success and "component has" in found.message
+
+
+def test_without_a_start_components_are_told_apart():
+    one = sg.minimize(WRITTEN["logsumexp"], [P, M, V], {"x": SEEN, "k": 2}, method="em", seed=3)
+    again = sg.minimize(WRITTEN["logsumexp"], [P, M, V], {"x": SEEN, "k": 2}, method="em", seed=3)
+    best = sg.minimize(WRITTEN["logsumexp"], [P, M, V], {"x": SEEN}, method="em", start=START)
+    assert one.fun == again.fun == pytest.approx(best.fun, abs=1e-6) and abs(np.diff(one.x["M"])) > 2

@@ -14,7 +14,7 @@ MATRIX = rng.normal(size=(40, 8))
 DATA = {"X": MATRIX, "y": MATRIX @ np.array([1.0, -2, 0, 0, 3, 0, 0, 0.5]) + 0.1 * rng.normal(size=40), "lam": 0.2}
 
 
-@pytest.mark.parametrize("method", ["proximal", "admm", "auto"])
+@pytest.mark.parametrize("method", ["proximal", "admm", "coordinate", "auto"])
 def test_lasso_as_scikit_learn_finds_it(method):
     linear = pytest.importorskip("sklearn.linear_model")
     found = sg.minimize(squares + lam * sg.sum(sg.abs(w)), w, DATA, method=method)
