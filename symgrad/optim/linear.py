@@ -11,7 +11,7 @@ since complex roots have the length √det, which is at least |tr| / 2, and real
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,7 @@ def _map(name: str, equations: Equations, values: Mapping[str, Any], states: Seq
     for left, right in equations:
         formula = right.doit().xreplace(vectors)
         moving = formula.free_symbols & {v for v in now if now[v].has(*start)}
-        slopes = [sp.S.Zero if formula.has(VectorNorm) else sp.diff(formula, v) for v in moving]
-        if formula.has(VectorNorm) and moving or any(slope.has(*moving) for slope in slopes if moving):
+        if moving and not _is_linear(formula, moving):
             raise SymgradError(f"{name}: {line(left)} ← {line(right)} is not linear in the parameters and their gradient, "
                                "so how much of the error a step leaves depends on the error: there is no one factor")
         now[vectors[left]] = sp.expand(formula.xreplace(now))
@@ -68,6 +67,11 @@ def _map(name: str, equations: Equations, values: Mapping[str, Any], states: Seq
     for row in reached:
         reached += [column for column in range(len(kept)) if matrix[row, column] != 0 and column not in reached]
     return matrix.extract(sorted(reached), sorted(reached))
+
+
+def _is_linear(formula: sp.Expr, vectors: Collection[sp.Expr]) -> bool:
+    """Do its slopes hold none of these?"""
+    return not formula.has(VectorNorm) and not any(sp.diff(formula, v).has(*vectors) for v in vectors)
 
 
 def _numbers(name: str, curvature: Any) -> np.ndarray:

@@ -169,6 +169,8 @@ def ReduceOnPlateau(factor: float = 0.1, patience: int = 10, threshold: float = 
       with factor = 0.5, ηₘᵢₙ = 0
     """
     name = "ReduceOnPlateau"
+    if factor in ("min", "max"):
+        raise SymgradError(f"{name}: the mode is given by its name, mode={factor!r}; first stands the factor")
     for key, value, known in (("mode", mode, ("auto", "min", "max")), ("threshold_mode", threshold_mode, ("rel", "abs"))):
         if value not in known:
             raise SymgradError(f"{name}: {key} is {value!r}; it must be {' or '.join(map(repr, known))}")

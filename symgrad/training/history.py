@@ -21,7 +21,8 @@ class History:
 
     `loss` is the mean over the minibatches of an epoch, taken while the parameters still change, and so are
     the metrics without `val_`; `val_` curves are measured after the epoch. `gradient_norm` is that of the last
-    minibatch of the epoch, over all parameters; `seconds` is time since the start.
+    minibatch of the epoch, over all parameters; `lr`, where schedules change it, the learning rate of its last step;
+    `seconds` is time since the start.
 
     >>> history = sg.History({"epoch": [1, 2], "loss": [0.5, 0.25]})
     >>> history["loss"], len(history)
