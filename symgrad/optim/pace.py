@@ -88,6 +88,7 @@ class Plateau:
     _bad: int = field(default=0, init=False, repr=False)
     _resting: int = field(default=0, init=False, repr=False)
     _times: int = field(default=0, init=False, repr=False)
+    _seen: tuple[int, int] = field(default=(0, 0), init=False, repr=False)  # which model, and how many of its epochs
 
     def formulas(self) -> Formulas:
         """What it does to the rate, and when.
@@ -128,13 +129,15 @@ class Plateau:
         return lr
 
     def begin(self, training: Any) -> None:
-        """Forget an earlier fit."""
-        self._best, self._bad, self._resting, self._times = math.nan, 0, 0, 0
+        """Forget an earlier fit, unless this one goes on where that ended."""
+        if not training.done or self._seen != (id(training.model), training.done):
+            self._best, self._bad, self._resting, self._times = math.nan, 0, 0, 0
         if self.monitor is not None:
             check_curve(self.name, self.monitor, training.history.curves)
 
     def __call__(self, training: Any) -> None:
         """After each epoch."""
+        self._seen = id(training.model), training.done + training.epoch
         curves = training.history.curves
         name = self.monitor or ("val_loss" if "val_loss" in curves else "loss")
         value = curves[name][-1]

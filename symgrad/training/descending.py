@@ -33,6 +33,7 @@ class Descending:
 
     curves: tuple[str, ...] = ()
     gradients: Mapping[str, np.ndarray] = {}
+    done = 0
 
     def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int]) -> None:
         self.optimizer, self.weights, self.sizes = optimizer, weights, dict(sizes)

@@ -40,12 +40,14 @@ class Fits(Protocol):
 
 @dataclass
 class Training:
-    """What callbacks see: the model as it is, the epoch that ended, the history so far."""
+    """What callbacks see: the model as it is, the epoch that ended, the history so far; `done` epochs were before it,
+    where the fit goes on with the optimiser of an earlier one."""
 
     model: Fits
     epochs: int
     history: History = field(default_factory=History)
     epoch: int = 0
+    done: int = 0
 
     def stop(self, reason: str) -> None:
         """End the fit after this epoch."""
@@ -113,7 +115,7 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
     curves = ["epoch", "loss", *plan.metrics]
     curves += [f"val_{name}" for name in ("loss", *plan.metrics)] if validation is not None else []
     curves += [*plan.steps.curves, "gradient_norm", "seconds"]
-    training = Training(model, plan.epochs, History({name: [] for name in curves}))
+    training = Training(model, plan.epochs, History({name: [] for name in curves}), done=plan.steps.done)
     history = training.history
     bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
     _each(plan.callbacks, "begin", training)

@@ -17,6 +17,7 @@ class FitSteps(Protocol):
     """The steps of a fit, whoever does them."""
 
     ended: str  # why there is no further step
+    done: int  # epochs that the training had before
     gradients: Mapping[str, np.ndarray]  # of the last step, by parameter; none where nobody keeps them
 
     def begin(self, epoch: int) -> None:

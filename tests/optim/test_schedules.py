@@ -127,7 +127,7 @@ class Told:
     """What a schedule by the losses sees of a fit."""
 
     def __init__(self, curves):
-        self.history = sg.History(curves)
+        self.history, self.model, self.epoch, self.done = sg.History(curves), self, 0, 0
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

@@ -91,6 +91,18 @@ def test_the_next_fit_goes_on_in_the_count_and_another_schedule_begins_anew():
     np.testing.assert_allclose(third["lr"], [0.05, 0.1])
 
 
+def test_a_plateau_goes_on_where_the_fit_does():
+    def made():
+        return optim.ReduceOnPlateau(0.5, patience=1, threshold=1e-3, min_lr=1e-3)
+
+    whole = fitted(optim.SGD(0.6), epochs=24, callbacks=[made()])[1]["lr"]
+    pace = made()
+    model, first = fitted(optim.SGD(0.6), epochs=10, callbacks=[pace])
+    second = model.fit(DATA, optim.SGD(0.6), epochs=14, batch_size=None, progress=False, callbacks=[pace])
+    assert [*first["lr"], *second["lr"]] == whole and len(set(whole)) > 3
+    assert fitted(optim.SGD(0.6), epochs=24, callbacks=[pace])[1]["lr"] == whole  # another model: anew
+
+
 def test_a_plateau_lowers_the_rate():
     pace = optim.ReduceOnPlateau(0.5, patience=1, threshold=1e-3, cooldown=1, min_lr=1e-3)
     for validation, curve in ((None, "loss"), (DATA, "val_loss")):
