@@ -19,7 +19,7 @@ from symgrad.descent.objective import Spent
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.minimisers.constraints import Constraints
 from symgrad.minimisers.feasibility import contradiction, met, nearest
-from symgrad.minimisers.kkt import Conditions, Optimality, conditions, downhill, judged, polished
+from symgrad.minimisers.kkt import Conditions, Optimality, conditions, downhill, judged, polished, refined
 from symgrad.minimisers.problem import Problem
 
 POLISHED = 400  # variables up to which the last digits are polished
@@ -157,9 +157,8 @@ def _ended(on: Conditions, tape: Tape, run: Callable[[Tape, np.ndarray], Any], s
         x = x if met(held, x, HELD) else inside
         tape.put(x)
     x = np.clip(x, on.low, on.high)
-    if len(x) > POLISHED:
-        return judged(on, x)
-    at = polished(on, x)
+    few = len(x) <= POLISHED
+    at = polished(on, x) if few else refined(on, x) if held is None else judged(on, x)
     if at.x is not x:
         tape.put(at.x)
     return at
