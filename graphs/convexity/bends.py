@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symgrad.graphs.convexity.interval import Interval
+from symgrad.graphs.node import Node
 
 Order = Any  # Fraction, or a SymPy expression in sizes: 1/n of a geometric mean
 
@@ -47,6 +48,14 @@ class Bend:
         return self.convex or self.concave or self.above is not None or self.below is not None
 
 
+class Because(NamedTuple):
+    """Why a node bends as it does: a rule in words, and the nodes that it rests on."""
+
+    rule: str
+    parts: tuple[Node, ...] = ()
+
+
+Judged = tuple[Bend, Because | None]
 WILD = Bend()
 AFFINE = Bend(True, True)
 ONE_ORDER = Fraction(1)

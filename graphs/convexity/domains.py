@@ -9,6 +9,7 @@ below it.
 from __future__ import annotations
 
 from symgrad.graphs import ops
+from symgrad.graphs.convexity.bends import ZERO_ORDER, at_most
 from symgrad.graphs.convexity.calculus import Calculus
 from symgrad.graphs.convexity.definite import is_semidefinite
 from symgrad.graphs.convexity.ranges import TESTS_OF_TRUTH, exponent_of
@@ -104,10 +105,13 @@ def is_positive_on_convex_set(node: Node, c: Calculus) -> bool:
             continue
         values, bend = c.ranges.raw[x], c.bends[x]
         row = x.attrs[0] if x.op is ops.ELEMENTWISE else None
-        if values.positive or bend.concave or bend.below is not None:
+        if values.positive or bend.concave or bend.below is not None or (
+                bend.above is not None and at_most(bend.above, ZERO_ORDER)):  # log-convex: it is positive
             continue
         factors = x.op is ops.EINSUM and {label for names in x.attrs[0] for label in names} == set(x.attrs[1])
-        if x.op in (ops.NAMED, ops.SLICE, ops.RESHAPE) or (x.op is ops.VIEW and len(set(x.attrs[1])) == len(x.shape)):
+        if row == "abs" and x.operands[0] in c.never_negative:
+            stack += x.operands
+        elif x.op in (ops.NAMED, ops.SLICE, ops.RESHAPE) or (x.op is ops.VIEW and len(set(x.attrs[1])) == len(x.shape)):
             stack += x.operands
         elif factors and all(c.ranges.raw[o].nonnegative or o in c.never_negative for o in x.operands):
             stack += x.operands

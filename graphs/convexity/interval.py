@@ -85,6 +85,8 @@ def common(a: Interval, b: Interval) -> Interval:
 
 def plus_interval(a: Interval, b: Interval) -> Interval:
     """All sums."""
+    if INF in (a.low, b.low) or -INF in (a.high, b.high):
+        return REALS  # nothing is in there
     return Interval(a.low + b.low, a.high + b.high, a.low_open or b.low_open, a.high_open or b.high_open)
 
 
@@ -107,7 +109,7 @@ def times_interval(a: Interval, b: Interval) -> Interval:
 
 def reciprocals(a: Interval) -> Interval:
     """All reciprocals of numbers of one sign; of both, all reals."""
-    if a.nonnegative or a.nonpositive:
+    if (a.nonnegative or a.nonpositive) and (a.low, a.high) != (0, 0):
         flip = a.nonpositive
         a = negated(a) if flip else a
         low: End = Fraction(0) if a.high == INF else 1 / Fraction(a.high) if a.high else INF

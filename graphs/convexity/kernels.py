@@ -12,18 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, count
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import literal_value
-from symgrad.graphs.algebra.rows import ROWS
 from symgrad.graphs.convexity.calculus import Calculus
 from symgrad.graphs.convexity.interval import Interval
 from symgrad.graphs.convexity.nonnegative import never_negative
-from symgrad.graphs.convexity.ranges import exponent_of
+from symgrad.graphs.convexity.scalars import KernelFormulas, Labels, Located, NoKernel
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size, size_key
 from symgrad.graphs.weights import to_expr
@@ -31,26 +28,6 @@ from symgrad.graphs.weights import to_expr
 MOST_ATOMS, MOST_SQUARES = 3, 10  # affine numbers in one kernel; in one whose second derivatives are numbers
 MOST_TERMS = 40
 LARGEST = 250  # operations of a kernel
-SMOOTH: Mapping[str, Callable[[sp.Expr], sp.Expr] | None] = MappingProxyType({
-    "sigmoid": lambda x: 1 / (1 + sp.exp(-x)), "softplus": lambda x: sp.log(1 + sp.exp(x)),
-    "silu": lambda x: x / (1 + sp.exp(-x)), "sech": lambda x: 1 / sp.cosh(x), "log_cosh": lambda x: sp.log(sp.cosh(x)),
-    **dict.fromkeys(("exp", "log", "log1p", "expm1", "reciprocal", "sin", "cos", "sinh", "cosh", "tanh", "arctan",
-                     "arcsinh", "sqrt", "real", "erf", "erfc", "gelu"))})  # those without a formula have one in ROWS
-KINKED: Mapping[str, Callable[..., sp.Expr]] = MappingProxyType({
-    "abs": sp.Abs, "relu": lambda x: sp.Piecewise((x, x > 0), (0, True)),
-    "maximum": lambda x, y: sp.Piecewise((x, x >= y), (y, True)),
-    "minimum": lambda x, y: sp.Piecewise((x, x <= y), (y, True)),
-    "leaky_relu": lambda x, s: sp.Piecewise((x, x > 0), (s * x, True))})
-TESTS: Mapping[str, Callable[[sp.Expr, sp.Expr], Any]] = MappingProxyType({
-    "less": sp.Lt, "less_equal": sp.Le, "greater": sp.Gt, "greater_equal": sp.Ge})
-LOGIC: Mapping[str, Callable[..., Any]] = MappingProxyType({
-    "logical_and": sp.And, "logical_or": sp.Or, "logical_not": sp.Not})
-Labels = tuple[Any, ...]
-Located = tuple[Node, Labels]
-
-
-class NoKernel(Exception):
-    """A node that is no smooth scalar function of affine entries."""
 
 
 class Summand(NamedTuple):
@@ -161,86 +138,3 @@ def summands_of(root: Node, c: Calculus) -> list[Summand]:
         else:
             found.append(Summand(weight, factors, ((node, labels),), sizes, node))
     return found
-
-
-class KernelFormulas:
-    """Entries of nodes as scalar expressions; `places` are those that became symbols."""
-
-    def __init__(self, c: Calculus) -> None:
-        self.c = c
-        self.places: dict[Located, sp.Symbol] = {}
-        self.left = LARGEST  # entries that are looked at: a formula is a tree
-
-    def __call__(self, node: Node, labels: Labels) -> sp.Expr:
-        """The entry of `node` at `labels`. Raises NoKernel."""
-        self.left -= 1
-        if self.left < 0:
-            raise NoKernel
-        value = literal_value(node)
-        if value is not None:
-            return to_expr(value)
-        if node.op is ops.NAMED:
-            return self(node.operands[0], labels)
-        if node.op is ops.ADD:
-            return sp.Add(*[to_expr(by) * self(o, labels) for o, by in zip(node.operands, node.attrs[0], strict=True)])
-        if node.op in ops.PRODUCTS and set(node.attrs[1]) >= {x for names in node.attrs[0] for x in names} and len(
-                set(node.attrs[1])) == len(node.attrs[1]):
-            place = dict(zip(node.attrs[1], labels, strict=True))
-            return sp.Mul(*[self(o, tuple(place[x] for x in names))
-                            for o, names in zip(node.operands, node.attrs[0], strict=True)])
-        if node.op is ops.ELEMENTWISE and (node in self.c.live or node.attrs[0] in SMOOTH):
-            return self._function(node, labels)
-        if node in self.c.live and not self.c.bends[node].affine:
-            raise NoKernel
-        return self.symbol(node, labels)
-
-    def symbol(self, node: Node, labels: Labels) -> sp.Symbol:
-        """The symbol of an entry, with what is known of its sign."""
-        if (node, labels) not in self.places:
-            values = self.c.ranges(node)
-            fact = "positive" if values.positive else "nonnegative" if values.nonnegative else "real"
-            self.places[node, labels] = sp.Dummy("u" if node in self.c.live else "c", **{fact: True})
-        return self.places[node, labels]
-
-    def _function(self, node: Node, labels: Labels) -> sp.Expr:
-        row, operands, live = node.attrs[0], node.operands, node in self.c.live
-        x = operands[0]
-        if row == "power":
-            p = exponent_of(operands[1])
-            if operands[1] in self.c.live and self.c.ranges(x).positive:
-                return self(x, labels) ** self(operands[1], labels)
-            if p is None:
-                raise NoKernel
-            if live and p.denominator > 1:
-                self._inside(x)
-            return self(x, labels) ** sp.Rational(p.numerator, p.denominator)
-        if row in KINKED:
-            return KINKED[row](*[self(o, labels) for o in operands])
-        if row == "where":
-            return sp.Piecewise((self(operands[1], labels), self._condition(operands[0], labels)),
-                                (self(operands[2], labels), True))
-        if row not in SMOOTH:
-            raise NoKernel
-        if live and row == "sqrt":
-            self._inside(x)
-        inner = self(x, labels)
-        formula = SMOOTH[row]
-        return formula(inner) if formula is not None else ROWS[row].formula.subs(ROWS[row].symbols[0], inner)
-
-    def _condition(self, node: Node, labels: Labels) -> Any:
-        """A comparison, or several together. Raises NoKernel for one that the variables do not touch."""
-        if node.op in (ops.NAMED, ops.VIEW) and node.operands and node not in self.c.live:
-            raise NoKernel
-        row = node.attrs[0] if node.op is ops.ELEMENTWISE else ""
-        if row in TESTS:
-            left, right = (self(o, labels) for o in node.operands)
-            return TESTS[row](left, right)
-        if row in LOGIC:
-            return LOGIC[row](*[self._condition(o, labels) for o in node.operands])
-        raise NoKernel
-
-    def _inside(self, x: Node) -> None:
-        """A root has a kink where its argument is zero inside of the domain. Raises NoKernel."""
-        if not (self.c.bends[x].affine or self.c.ranges(x).positive):
-            raise NoKernel
-

@@ -7,19 +7,31 @@ to start at zero, by discriminants, and, of one symbol, by counting real roots e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from math import lcm
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symgrad.graphs.convexity.interval import INF, NONNEGATIVES, POSITIVES, Interval
 
-LONGEST = 400  # operations of an expression that is looked at
+LONGEST, PLACES = 160, 60  # operations of an expression that is looked at; random values that are tried first
 Bounds = Mapping[sp.Symbol, Interval]
 HYPERBOLIC = {
     sp.tanh: lambda a: (sp.exp(2 * a) - 1) / (sp.exp(2 * a) + 1), sp.cosh: lambda a: (sp.exp(a) + sp.exp(-a)) / 2,
     sp.sinh: lambda a: (sp.exp(a) - sp.exp(-a)) / 2}
+
+
+NUMERIC: Mapping[Any, Callable[..., Any]] = {
+    sp.Add: lambda *a: sum(a[1:], a[0]), sp.Mul: lambda *a: math.prod(a[1:], start=a[0]), sp.Pow: np.power, sp.exp: np.exp,
+    sp.log: np.log, sp.tanh: np.tanh, sp.sinh: np.sinh, sp.cosh: np.cosh, sp.sin: np.sin, sp.cos: np.cos}
+
+
+def always_positive(e: sp.Expr, ranges: Bounds) -> bool:
+    """Is `e` > 0 wherever it is a real number?"""
+    return _sign(e, ranges, strict=True) == 1
 
 
 def never_negative(e: sp.Expr, ranges: Bounds) -> bool:
@@ -28,12 +40,12 @@ def never_negative(e: sp.Expr, ranges: Bounds) -> bool:
     return sign is not None and sign >= 0
 
 
-def _sign(e: sp.Expr, ranges: Bounds) -> int | None:
-    """1: never negative; -1: never positive; 0: zero; None: not known."""
+def _sign(e: sp.Expr, ranges: Bounds, strict: bool = False) -> int | None:
+    """1: never negative; -1: never positive; 0: zero; None: not known. `strict`: 1 and -1 are never zero either."""
     e = sp.nsimplify(sp.sympify(e), rational=True) if e.has(sp.Float) else sp.sympify(e)
     if e.is_zero:
         return 0
-    if sp.count_ops(e) > LONGEST:
+    if sp.count_ops(e) > LONGEST or _both_signs(e, ranges):
         return None
     e, extended = without_exponentials(e, ranges)
     if sp.count_ops(e) > LONGEST:
@@ -48,10 +60,61 @@ def _sign(e: sp.Expr, ranges: Bounds) -> int | None:
     for part in (over, under):
         for factor in sp.Mul.make_args(sp.factor(part)):
             sign = _factor_sign(factor, extended, 2)
-            if sign is None or sign == 0:
+            if sign is None or sign == 0 or (strict and part is over and not _never_zero(factor, extended)):
                 return None
             total *= sign
     return total
+
+
+def _both_signs(e: sp.Expr, ranges: Bounds) -> bool:
+    """Has `e` values of both signs at random places? Then nothing has to be tried."""
+    rng = np.random.default_rng(0)
+    known: dict[sp.Basic, Any] = {s: _places(s, ranges.get(s), rng) for s in sorted(e.free_symbols, key=str)}
+    for part in sp.postorder_traversal(e):
+        if part not in known and not part.args:
+            known[part] = float(part)
+        elif part not in known and part.func in NUMERIC:
+            with np.errstate(all="ignore"):
+                known[part] = NUMERIC[part.func](*(known[a] for a in part.args))
+        elif part not in known:
+            return False  # nothing is said of other functions
+    values = np.asarray(known[e])
+    values = values[np.isfinite(values)]
+    size = float(np.abs(values).max(initial=0.0))
+    return bool(values.size and values.min() < -1e-6 * size and values.max() > 1e-6 * size)
+
+
+def _places(s: sp.Symbol, values: Interval | None, rng: np.random.Generator) -> np.ndarray:
+    if s.is_integer:
+        return rng.integers(1, 6, PLACES).astype(float)
+    if values is None:
+        values = POSITIVES if s.is_nonnegative else Interval()
+    low, high = float(values.low), float(values.high)
+    if math.isfinite(low) and math.isfinite(high):
+        return rng.uniform(low, high, PLACES)
+    away = np.exp(rng.normal(0, 1.5, PLACES))
+    return low + away if math.isfinite(low) else high - away if math.isfinite(high) else rng.normal(0, 2, PLACES)
+
+
+def _never_zero(e: sp.Expr, ranges: Bounds) -> bool:
+    """Has a factor of known sign no zero? Only what shows it: SymPy's assumptions, coefficients, no real root."""
+    if e.is_nonzero:
+        return True
+    if isinstance(e, sp.Pow):
+        return bool(e.exp.is_negative) or _never_zero(e.base, ranges)
+    symbols = sorted(e.free_symbols, key=str)
+    if not symbols or not e.is_polynomial(*symbols) or any(s in ranges and ranges[s].high < INF for s in symbols):
+        return False  # an upper end is left out when symbols are moved
+    moved, still = _moved(e, symbols, ranges)
+    if not moved.free_symbols:
+        return bool(moved != 0)
+    poly = sp.Poly(moved, *moved.free_symbols)
+    if len(poly.gens) == 1 and all(c.is_Rational for c in poly.all_coeffs()):
+        return bool(poly.count_roots(0 if poly.gens[0] in still else None, None) == 0)
+    signs = {c > 0 for _, c in poly.terms()}
+    every = [exponents for exponents, _ in poly.terms()]
+    odd = [s for exponents in every for s, k in zip(poly.gens, exponents, strict=True) if k % 2 and s not in still]
+    return len(signs) == 1 and not odd and any(not any(exponents) for exponents in every)
 
 
 def without_exponentials(e: sp.Expr, ranges: Bounds) -> tuple[sp.Expr, dict[sp.Symbol, Interval]]:
@@ -63,7 +126,7 @@ def without_exponentials(e: sp.Expr, ranges: Bounds) -> tuple[sp.Expr, dict[sp.S
     for each in e.atoms(sp.exp):
         by, rest = each.args[0].as_coeff_Mul(rational=True)
         powers.setdefault(rest, set()).add(int(sp.Rational(by).q))
-    for each in sorted(e.atoms(sp.log), key=sp.default_sort_key):  # any real numbers
+    for each in sorted((x for x in e.atoms(sp.log) if x.free_symbols), key=sp.default_sort_key):  # any real numbers
         e = e.xreplace({each: sp.Dummy("l", real=True)})
     found = dict(ranges)
     for i, (rest, denominators) in enumerate(sorted(powers.items(), key=lambda item: sp.default_sort_key(item[0]))):

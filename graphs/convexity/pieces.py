@@ -14,7 +14,7 @@ from itertools import product
 import sympy as sp
 from sympy.logic.boolalg import Boolean, BooleanFalse, BooleanTrue
 
-from symgrad.graphs.convexity.interval import Interval
+from symgrad.graphs.convexity.interval import NONNEGATIVES, Interval
 from symgrad.graphs.convexity.kernels import Kernel
 from symgrad.graphs.convexity.nonnegative import Bounds, never_negative
 from symgrad.graphs.node import Node
@@ -50,19 +50,34 @@ def bends_in_pieces(kernel: Kernel, sign: int, ranges: Callable[[Node], Interval
         breaks = _sorted(_breaks(e, u), known)
         middles = _between(breaks)
         pieces = [_read(e, u, place, breaks, known) for place in middles]
-        if not all(never_negative(sp.diff(piece, u, 2), known) for piece in pieces):
+        if not all(_bends_up(piece, u, i, breaks, known) for i, piece in enumerate(pieces)):
             return None
         for b, left, right in zip(breaks, pieces, pieces[1:], strict=False):
             here = _read(e, u, b, None, known).subs(u, b)
             jump = (sp.diff(right, u) - sp.diff(left, u)).subs(u, b)
-            meet = [sp.simplify(side.subs(u, b) - here) for side in (left, right)]
-            if any(meet) or not never_negative(sp.simplify(jump), known):
+            meet = [_short(side.subs(u, b) - here) for side in (left, right)]
+            if any(meet) or not never_negative(_short(jump), known):
                 return None
     except OpenCondition:
         return None
     kept = [i for i in range(len(breaks)) if sp.expand(pieces[i] - pieces[i + 1]) != 0]
     shown = tuple(sign * piece for piece in [pieces[0], *(pieces[i + 1] for i in kept)])
     return InPieces(kernel.formula, u, atom, kernel.constants, tuple(breaks[i] for i in kept), shown)
+
+
+def _bends_up(piece: sp.Expr, u: sp.Symbol, i: int, breaks: Sequence[sp.Expr], known: Bounds) -> bool:
+    """Is the second derivative of the piece before break `i` never negative there?"""
+    second = sp.diff(piece, u, 2)
+    if never_negative(second, known):
+        return True
+    t = sp.Dummy("t", nonnegative=True)
+    if i == 0:
+        place = breaks[0] - t
+    elif i == len(breaks):
+        place = breaks[-1] + t
+    else:
+        place = (breaks[i - 1] + breaks[i] * t) / (1 + t)
+    return never_negative(second.subs(u, place), {**known, t: NONNEGATIVES})
 
 
 def _by_margin(e: sp.Expr, u: sp.Symbol, known: Bounds) -> tuple[sp.Expr, sp.Symbol, Bounds]:
@@ -81,6 +96,12 @@ def _by_margin(e: sp.Expr, u: sp.Symbol, known: Bounds) -> tuple[sp.Expr, sp.Sym
     return e, u, known
 
 
+def _short(e: sp.Expr) -> sp.Expr:
+    """Zero, where a fraction is; else the expression as it is expanded."""
+    found = sp.expand(e)
+    return found if found.is_number or found.has(sp.exp, sp.log) else sp.cancel(sp.together(found))
+
+
 def _switches(e: sp.Basic) -> list[sp.Expr]:
     """What is compared with zero in an expression."""
     found = [each.args[0] for each in e.atoms(sp.Abs)]
@@ -95,7 +116,7 @@ def _breaks(e: sp.Basic, u: sp.Symbol) -> list[sp.Expr]:
             if slope.has(u):
                 raise OpenCondition
             if slope != 0:
-                found.add(sp.simplify(-reading.subs(u, 0) / slope))
+                found.add(_short(-reading.subs(u, 0) / slope))
     if not 0 < len(found) <= MOST_BREAKS:
         raise OpenCondition
     return sorted(found, key=sp.default_sort_key)
@@ -142,9 +163,9 @@ def _read(e: sp.Basic, u: sp.Symbol, place: sp.Expr, breaks: Sequence[sp.Expr] |
     def sign(switch: sp.Expr) -> int:
         slope = sp.diff(switch, u)
         if breaks is not None and slope != 0 and not any(
-                sp.simplify(switch.subs(u, b)) == 0 for b in breaks):
+                _short(switch.subs(u, b)) == 0 for b in breaks):
             raise OpenCondition
-        value = sp.simplify(switch.subs(u, place))
+        value = _short(switch.subs(u, place))
         if value == 0:
             if breaks is not None and slope != 0:
                 raise OpenCondition

@@ -19,7 +19,9 @@ from symgrad.graphs.convexity.bends import (
     AFFINE,
     ONE_ORDER,
     WILD,
+    Because,
     Bend,
+    Judged,
     Order,
     completed,
     of_power,
@@ -29,22 +31,25 @@ from symgrad.graphs.convexity.bends import (
     turned,
 )
 from symgrad.graphs.convexity.definite import is_semidefinite
-from symgrad.graphs.convexity.interval import Interval, point, powers, times_interval
+from symgrad.graphs.convexity.interval import Interval, magnitudes, point, powers, times_interval
 from symgrad.graphs.convexity.ranges import exponent_of
-from symgrad.graphs.facts import SYMMETRIC, facts_of
+from symgrad.graphs.convexity.scalars import Knowing
+from symgrad.graphs.facts import POSITIVE_DEFINITE, SYMMETRIC, facts_of
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
 
 MOST_FACTORS = 24
+DIAGONALS = {ops.CHOLESKY: "cholesky diagonal", ops.INVERSE: "inverse diagonal"}
 ROOTS_AND_RECIPROCALS = {"sqrt": Fraction(1, 2), "reciprocal": Fraction(-1)}
 Labels = tuple[Any, ...]
 
 
 class Base(NamedTuple):
-    """A factor: a node with named axes."""
+    """A factor: a node with named axes, or (`size`) its absolute value."""
 
     node: Node
     labels: Labels
+    size: bool = False
 
 
 class Monomials(NamedTuple):
@@ -96,12 +101,77 @@ def factors_of(node: Node, deep: bool = False) -> Monomials:
                 labels = (*labels[:-2], *sorted(labels[-2:]))
             key = Base(o, labels)
             found[key] = found.get(key, Fraction(0)) + e
-    return Monomials({b: e for b, e in found.items() if e}, tuple(out), sizes)
+    return Monomials(_sizes_joined(found), tuple(out), sizes)
 
 
-def orders_of_base(c: Any, base: Node, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
+def _sizes_joined(found: dict[Base, Fraction]) -> dict[Base, Fraction]:
+    """Absolute values and roots of squares are sizes; an even power of what has a size among the factors is one of it."""
+    made: dict[Base, Fraction] = {}
+    for (node, labels, size), e in found.items():
+        square = node.op is ops.EINSUM and node.operands[0] is node.operands[-1] and len(node.operands) == 2 and (
+            node.attrs == ((node.attrs[1], node.attrs[1]), node.attrs[1]))
+        if node.op is ops.ELEMENTWISE and node.attrs[0] == "abs":
+            key, power = Base(node.operands[0], labels, True), e
+        elif square:
+            key, power = Base(node.operands[0], labels, True), 2 * e
+        else:
+            key, power = Base(node, labels, size), e
+        made[key] = made.get(key, Fraction(0)) + power
+    for key in [key for key in made if key.size]:
+        plain = key._replace(size=False)
+        if plain in made and made[plain] % 2 == 0:
+            made[key] += made.pop(plain)
+        if made[key] % 2 == 0 and plain not in made:
+            made[plain] = made.pop(key)
+    return {b: e for b, e in made.items() if e}
+
+
+def orders_of_base(c: Knowing, base: Node, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
     """The orders of |base|, and the sign of base^p beside |base|^p: 1, -1, or 0 where it is not known."""
-    bend, values = c.bends[base], c.ranges(base)
+    return _orders(c.bends[base], c.ranges(base), p)
+
+
+def _orders_of_factor(c: Knowing, base: Base, p: Fraction) -> tuple[tuple[Order | None, Order | None], int]:
+    """The same of a factor, which may be a diagonal or an absolute value."""
+    bend = bend_of_diagonal(c, base.node, base.labels) or c.bends[base.node]
+    if not base.size:
+        return _orders(bend, c.ranges(base.node), p)
+    orders, _ = _orders(bend, c.ranges(base.node), Fraction(2))  # an even power counts the absolute value
+    return orders, 1
+
+
+def bend_of_diagonal(c: Knowing, x: Node, labels: Labels) -> Bend | None:
+    """Diagonals of a Cholesky factor, roots of Schur complements, and of an inverse, their reciprocals; else None.
+
+    Those of what is declared positive definite are positive.
+    """
+    if len(labels) < 2 or labels[-1] != labels[-2] or x not in c.live:
+        return None
+    if POSITIVE_DEFINITE in facts_of(x):
+        return Bend(True, True, ONE_ORDER, ONE_ORDER)
+    if x.op not in (ops.CHOLESKY, ops.INVERSE) or not c.bends[x.operands[0]].affine:
+        return None
+    if x.op is ops.CHOLESKY:
+        return Bend(below=Fraction(2))
+    a = x.operands[0]
+    return Bend(above=Fraction(-1)) if is_semidefinite(a, len(a.shape) - 2, 1, c.ranges) else None
+
+
+def bend_of_size(c: Knowing, x: Node) -> Judged:
+    """How |x| bends: of a product, the product of sizes."""
+    labels = tuple(range(len(x.shape)))
+    if x.op is ops.EINSUM:
+        found = factors_of(x)
+        if not {label for base in found.bases for label in base.labels} - set(found.out):
+            live = {base: e for base, e in found.bases.items() if base.node in c.live}
+            parts = [(of_power(*_orders_of_factor(c, base._replace(size=True), e)[0], e)) for base, e in live.items()]
+            return Bend(above=of_product([up for up, _ in parts]), below=of_product_below([down for _, down in parts])), (
+                Because("abs", tuple(base.node for base in live)))
+    orders, _ = _orders_of_factor(c, Base(x, labels, True), ONE_ORDER)
+    return Bend(above=orders[0], below=orders[1]), Because("abs", (x,))
+
+
+def _orders(bend: Bend, values: Interval, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
     whole = isinstance(p, Fraction) and p.denominator == 1
     ordered = bend.above is not None or bend.below is not None  # as no function with values below zero is
     if not whole or values.nonnegative or ordered:  # a power that is not whole has no base below zero
@@ -116,25 +186,27 @@ def orders_of_base(c: Any, base: Node, p: Order) -> tuple[tuple[Order | None, Or
     return (None, None), 0
 
 
-def bend_of_product(c: Any, node: Node) -> tuple[Bend, str, tuple[Node, ...]]:
+def bend_of_product(c: Knowing, node: Node) -> tuple[Bend, str, tuple[Node, ...]]:
     """How a contraction bends, the rule, and the nodes that it rests on."""
     found = _bend_of(c, factors_of(node))
     return found if found[0].known else _bend_of(c, factors_of(node, deep=True))
 
 
-def _bend_of(c: Any, factors: Monomials) -> tuple[Bend, str, tuple[Node, ...]]:
+def _bend_of(c: Knowing, factors: Monomials) -> tuple[Bend, str, tuple[Node, ...]]:
     live = {base: e for base, e in factors.bases.items() if base.node in c.live}
     constant = point(1)
-    for (each, _), e in factors.bases.items():
-        if each not in c.live:
-            constant = times_interval(constant, powers(c.ranges(each), e))
+    for base, e in factors.bases.items():
+        if base.node not in c.live:
+            constant = times_interval(constant, powers(_values(c, base), e))
     if not live:  # x/x, wherever it is a number
         return AFFINE, "", ()
     summed = {x for base in factors.bases for x in base.labels} - set(factors.out)
     if len(live) == 1:
         ((base, e),) = live.items()
-        if e == 1:
-            found = _scaled(c.bends[base.node], constant, bool(summed))
+        if e == 1 and not base.size:
+            found = _scaled(bend_of_diagonal(c, base.node, base.labels) or c.bends[base.node], constant, bool(summed))
+            if found.known and base.node.op in DIAGONALS:
+                return found, DIAGONALS[base.node.op], base.node.operands
             if found.known:
                 return found, "weight", () if found.affine else (base.node,)
     made = _monomial(c, live, constant)
@@ -146,8 +218,10 @@ def _bend_of(c: Any, factors: Monomials) -> tuple[Bend, str, tuple[Node, ...]]:
 
 
 def _called(live: dict[Base, Fraction]) -> str:
-    if set(live.values()) == {Fraction(2)}:
+    if set(live.values()) == {Fraction(2)} and not any(base.node.op is ops.CHOLESKY for base in live):
         return "squares"
+    if all(base.size for base in live):
+        return "absolute" if set(live.values()) == {Fraction(1)} else "absolute powers"
     return "power" if len(live) == 1 else "monomial"
 
 
@@ -161,12 +235,12 @@ def _scaled(bend: Bend, by: Interval, summed: bool) -> Bend:
     return turned(bend) if by.nonpositive else WILD
 
 
-def _monomial(c: Any, live: dict[Base, Fraction], constant: Interval) -> Bend:
+def _monomial(c: Knowing, live: dict[Base, Fraction], constant: Interval) -> Bend:
     ups: list[Order | None] = []
     downs: list[Order | None] = []
     sign = 1
     for base, e in live.items():
-        orders, way = orders_of_base(c, base.node, e)
+        orders, way = _orders_of_factor(c, base, e)
         sign *= way
         up, down = of_power(*orders, e)
         ups.append(up)
@@ -178,10 +252,10 @@ def _monomial(c: Any, live: dict[Base, Fraction], constant: Interval) -> Bend:
     return made if constant.nonnegative else turned(made) if constant.nonpositive else WILD
 
 
-def _quadratic(c: Any, factors: Monomials, live: dict[Base, Fraction]) -> tuple[Bend, str, tuple[Node, ...]]:
+def _quadratic(c: Knowing, factors: Monomials, live: dict[Base, Fraction]) -> tuple[Bend, str, tuple[Node, ...]]:
     """u'Mu with a matrix M of constants, u'V⁻¹u and tr(M V⁻¹) with a matrix V that is affine in the variables."""
     nothing: tuple[Bend, str, tuple[Node, ...]] = (WILD, "", ())
-    if any(e != 1 for e in live.values()):
+    if any(e != 1 or base.size for base, e in live.items()):
         return nothing
     constants = {base: e for base, e in factors.bases.items() if base.node not in c.live}
     matrices = [base for base in live if base.node.op in (ops.INVERSE, ops.SOLVE)]
@@ -198,7 +272,8 @@ def _quadratic(c: Any, factors: Monomials, live: dict[Base, Fraction]) -> tuple[
     return nothing
 
 
-def _definite_between(c: Any, factors: Monomials, constants: dict[Base, Fraction], rows: Labels, columns: Labels) -> int:
+def _definite_between(c: Knowing, factors: Monomials, constants: dict[Base, Fraction], rows: Labels,
+                      columns: Labels) -> int:
     """1 where the constants between two equal factors are positive semidefinite matrices, -1 where negative, else 0."""
     if len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
         return 0
@@ -206,7 +281,7 @@ def _definite_between(c: Any, factors: Monomials, constants: dict[Base, Fraction
     left, right = [a for a, _ in pairs], [b for _, b in pairs]
     shared = [a for a, b in zip(rows, columns, strict=True) if a == b]
     if not pairs or set(left) & set(right) or (set(left) | set(right)) & {*factors.out, *shared} or any(
-            e.denominator > 1 or e < 1 for e in constants.values()):
+            e.denominator > 1 or e < 1 for e in constants.values()) or any(base.size for base in constants):
         return 0
     batch = list(dict.fromkeys([*factors.out, *shared]))
     nodes = [base.node for base, e in constants.items() for _ in range(int(e))]
@@ -223,7 +298,7 @@ def _minus_one() -> Node:
     return literal(-1)
 
 
-def _divided(c: Any, factors: Monomials, constants: dict[Base, Fraction], inverse: Base,
+def _divided(c: Knowing, factors: Monomials, constants: dict[Base, Fraction], inverse: Base,
              vectors: Sequence[Base]) -> tuple[Bend, str, tuple[Node, ...]] | None:
     """u'V⁻¹u is convex in u and V together, tr(M V⁻¹) in V, where V is positive definite."""
     matrix = inverse.node.operands[0]
@@ -250,7 +325,7 @@ def _divided(c: Any, factors: Monomials, constants: dict[Base, Fraction], invers
         rest.nonnegative or rest.nonpositive) else None
 
 
-def _solved(c: Any, factors: Monomials, solved: Base, other: Base) -> tuple[Bend, str, tuple[Node, ...]] | None:
+def _solved(c: Knowing, factors: Monomials, solved: Base, other: Base) -> tuple[Bend, str, tuple[Node, ...]] | None:
     """u'V⁻¹u, written with a solve."""
     matrix, right = solved.node.operands
     stack = len(matrix.shape) - 2
@@ -261,9 +336,14 @@ def _solved(c: Any, factors: Monomials, solved: Base, other: Base) -> tuple[Bend
     return Bend(True), "matrix fraction", (right, matrix)
 
 
-def times_all(c: Any, constants: dict[Base, Fraction]) -> Interval:
+def times_all(c: Knowing, constants: dict[Base, Fraction]) -> Interval:
     """The values of a product of constants."""
     total = point(1)
     for base, e in constants.items():
-        total = times_interval(total, powers(c.ranges(base.node), e))
+        total = times_interval(total, powers(_values(c, base), e))
     return total
+
+
+def _values(c: Knowing, base: Base) -> Interval:
+    values = c.ranges(base.node)
+    return magnitudes(values) if base.size else values

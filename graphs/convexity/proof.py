@@ -18,8 +18,6 @@ from symgrad.graphs.convexity.domains import first_hole
 from symgrad.graphs.convexity.interval import Interval, point, times_interval
 from symgrad.graphs.convexity.kernels import (
     Kernel,
-    Located,
-    NoKernel,
     Summand,
     bends_upward,
     kernel_of,
@@ -29,6 +27,7 @@ from symgrad.graphs.convexity.kernels import (
 )
 from symgrad.graphs.convexity.pieces import InPieces, bends_in_pieces
 from symgrad.graphs.convexity.ranges import weight_range
+from symgrad.graphs.convexity.scalars import Located, NoKernel
 from symgrad.graphs.convexity.second import hessian_sign
 from symgrad.graphs.facts import ORTHOGONAL, facts_of
 from symgrad.graphs.node import Node

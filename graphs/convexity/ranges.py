@@ -158,12 +158,18 @@ class Ranges:
         self._known: dict[Node, Interval] = {}
         self(root)
 
+    def sharpen(self, node: Node, values: Interval) -> None:
+        """What was proved of a node by other means."""
+        self.raw[node] = common(self.raw[node], values)
+        self._known[node] = common(self._known[node], values)
+
     def __call__(self, node: Node) -> Interval:
         """The interval of a node, of one that is not below the root too."""
         if node not in self._known:
             for each in topological([node], enter=lambda n: n not in self._known):
                 if each not in self._known:
-                    self.raw[each] = _range(each, [self._known[o] for o in each.operands])
+                    made = _range(each, [self._known[o] for o in each.operands])
+                    self.raw[each] = made if made.low < INF and made.high > -INF else REALS  # no number is in there
                     cut = self._cuts.get(each)
                     self._known[each] = self.raw[each] if cut is None else common(self.raw[each], cut)
         return self._known[node]

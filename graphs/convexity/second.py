@@ -15,8 +15,8 @@ from symgrad.graphs.algebra.einsum import literal_value, scale
 from symgrad.graphs.algebra.entries import is_zero
 from symgrad.graphs.convexity.calculus import Calculus
 from symgrad.graphs.convexity.definite import is_semidefinite
-from symgrad.graphs.convexity.kernels import SMOOTH
 from symgrad.graphs.convexity.ranges import exponent_of
+from symgrad.graphs.convexity.scalars import SMOOTH
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.reverse import delta_seed, reverse
@@ -26,6 +26,7 @@ from symgrad.graphs.structure.reading import structure_of
 from symgrad.graphs.weights import MINUS, to_expr
 
 LARGEST_ROOT, LARGEST_HESSIAN, MOST_VARIABLES = 60, 400, 2  # nodes, and variables
+SMOOTH_TOO = ("erf", "erfc", "gelu", "silu", "log_ndtr")
 SMOOTH_OPS = (ops.ADD, ops.EINSUM, ops.VIEW, ops.NAMED, ops.LOGSUMEXP, ops.SOFTMAX, ops.INVERSE, ops.SOLVE, ops.LOGDET,
               ops.CUMSUM, ops.SLICE, ops.PAD, ops.CONCAT, ops.RESHAPE, ops.GATHER, ops.SCATTER)
 
@@ -41,7 +42,8 @@ def is_smooth(root: Node, c: Calculus) -> bool:
             fractional = row == "sqrt" or (p is not None and p.denominator > 1)
             if fractional and not (c.bends[x].affine or c.ranges(x).positive):
                 return False
-            if row not in SMOOTH and not (row == "power" and p is not None and node.operands[1] not in c.live):
+            constant_power = row == "power" and p is not None and node.operands[1] not in c.live
+            if row not in SMOOTH and row not in SMOOTH_TOO and not constant_power:
                 return False
         elif node.op not in SMOOTH_OPS:
             return False

@@ -28,7 +28,9 @@ SMALLEST_ROOT = 40  # nodes of a loss whose Hessian is shown with the proof
 SHOWN = {"gram": " is a Gram matrix", "kronecker": " is a Kronecker product", "diagonal": ""}  # kinds of structures
 DEFINITE = "V⁻¹ of a positive definite matrix V is convex in V"
 LAWS: Mapping[str, str] = MappingProxyType({
-    "squares": "a sum of squares of {parts}", "power": "a power of {parts}", "monomial": "a product of powers of {parts}",
+    "squares": "a sum of squares of {parts}", "power": "a power of {parts}",
+    "absolute": "a sum of absolute values of {parts}",
+    "absolute powers": "a sum of powers of absolute values of {parts}", "monomial": "a product of powers of {parts}",
     "quadratic form": "a quadratic form in {parts}, with a positive semidefinite matrix",
     "matrix fraction": "uᵀ V⁻¹ u is convex in u and V together where V is positive definite, of {parts}",
     "trace of inverse": DEFINITE + ", of {parts}", "inverse diagonal": DEFINITE + ", of {parts}",

@@ -22,6 +22,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT, CONVEX, ConvexityProof, Obstruction, prove, prove_by_hessian
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.rewrites.simplification import merged
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable, stand_in
 from symgrad.language.tensor import Tensor
@@ -106,7 +107,7 @@ def convexity(f: Any, wrt: Any) -> Convexity:
     """
     loss = closed(f, "convexity")
     target, inner = _posed(loss, wrt)
-    roots, variables = [target.node, *stable([target])], [x.node for x in inner]
+    roots, variables = _forms(target), [x.node for x in inner]
     proof = prove(roots, variables)
     if isinstance(proof, ConvexityProof):
         return Convexity(proof.verdict, None, loss, wrt, proof)
@@ -132,10 +133,16 @@ def certified(f: Any, wrt: Any) -> Convexity | None:
     """
     loss = closed(f, "convexity")
     target, inner = _posed(loss, wrt)
-    proof = prove([target.node, *stable([target])], [x.node for x in inner])
+    proof = prove(_forms(target), [x.node for x in inner])
     if isinstance(proof, ConvexityProof) and proof.verdict in (AFFINE_VERDICT, CONVEX):
         return Convexity(proof.verdict, None, loss, wrt, proof)
     return None
+
+
+def _forms(target: Tensor) -> list[Node]:
+    """The graph as written, and equal ones: as programs compute it, that with its sums and products taken together."""
+    (stabilised,) = stable([target])
+    return list(dict.fromkeys([target.node, merged(stabilised), stabilised]))
 
 
 def _posed(target: Tensor, wrt: Any) -> tuple[Tensor, list[Tensor]]:

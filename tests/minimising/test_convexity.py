@@ -191,7 +191,7 @@ def test_the_reason_reads_well():
         "‖X w - y‖² is convex (its root is convex), a sum of squares of the affine X w - y; ∇² = 2 Xᵀ X is a Gram matrix")
     assert sg.convexity(sg.sum(sg.log(1 + sg.exp(m))) + lam * sg.sum(sg.abs(w)), w).reason == (
         "a sum of convex terms; log(1 + exp(X w)) is convex, the logarithm of 1 + exp(X w), which is log-convex; "
-        "exp(X w) is log-convex, the exponential of the affine X w; |w| is convex, the absolute value of the affine w")
+        "exp(X w) is log-convex, the exponential of the affine X w; sum(|w|) is convex, a sum of absolute values of the affine w")
     assert sg.convexity(sg.sum(q * sg.log(q)), q).reason == (
         "the sum of g(q) = q*log(q) over its indices, where g″(q) = 1/q ≥ 0; ∇² = diag(1/q)")
     assert sg.convexity(-sg.sum(y), w).reason == "it does not depend on w"
