@@ -21,8 +21,9 @@ from symgrad.graphs.algebra.primitives import add, elementwise, input_node
 from symgrad.graphs.algebra.signs import is_positive
 from symgrad.graphs.facts import LOWER_TRIANGULAR, NONNEGATIVE, ORTHOGONAL, SIMPLEX, facts_of
 from symgrad.graphs.node import Node, Symbol, depends
+from symgrad.graphs.proximal.deciding import sign_of
 from symgrad.graphs.proximal.joining import NodeMaker, joined, moved, ratio, spread
-from symgrad.graphs.proximal.kinks import ConvexPieces, NotConvex, Unsolved, convex_pieces, unknown_slope
+from symgrad.graphs.proximal.kinks import ConvexPieces, NotConvex, Unsolved, convex_pieces, slope_at, unknown_slope
 from symgrad.graphs.proximal.roots import T, V
 from symgrad.graphs.proximal.scalars import Coupled, EntryFormulas, X, never_negative
 from symgrad.graphs.proximal.shapes import difference, lengths, product_with, upright
@@ -277,6 +278,25 @@ def _product(rest: Sequence[Term], x: Node, point: Node, s: Node, curved: Node |
     else:
         along = contract([add([joined(pieces, maker), value], [ONE, MINUS]), reciprocal(square), a], [(), (), axes], axes)
     return ProximalStep(add([point, along]), (*more, *_assumed(pieces, maker)))
+
+
+def is_smooth(root: Node, x: Node) -> bool:
+    """Is a sum of functions of entries known to have one slope at each point, up to the ends of its domain?"""
+    root = upright(root, x)
+    live = depends([root], [x])
+    scalars = EntryFormulas(live)
+    try:
+        formulas = [scalars.of_term(term, {x: X})[1] for term in terms(root, live)
+                    if any(node in live for node, _ in term.factors)]
+        formula = sp.Add(*formulas)
+        slope = unknown_slope(formula)
+        found = convex_pieces(formula if slope is None else formula.xreplace({X: X / slope}))
+    except (Coupled, Unsolved, NotConvex):
+        return False
+    ends = [(found.pieces[0], found.pieces[0].low), (found.pieces[-1], found.pieces[-1].high)]
+    return not any(end.is_finite and slope_at(piece, end).is_finite for piece, end in ends) and all(
+        sign_of(sp.simplify(slope_at(right, left.high) - slope_at(left, left.high))) == 0
+        for left, right in zip(found.pieces, found.pieces[1:], strict=False))
 
 
 def guarded(step: ProximalStep) -> Node:

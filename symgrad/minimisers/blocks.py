@@ -18,7 +18,7 @@ import numpy as np
 
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.newton import newton
-from symgrad.graphs.errors import DataError, NoClosedForm
+from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
@@ -111,9 +111,11 @@ def minimised(block: VariableBlock, x: np.ndarray, loss: float) -> np.ndarray:
     old = f.joined([f.now[i] for i in f.places])
     if block.linear:
         (_, g), found = f.slope(old), []
-        for r, slope, piece in zip(block.regions, f.pieces(g), f.pieces(old), strict=True):
+        for name, r, slope, piece in zip(block.names, block.regions, f.pieces(g), f.pieces(old), strict=True):
             best = None if r is None else r.least(slope, piece)
-            found.append(piece if best is None else best)
+            if best is None:
+                raise SymgradError(f"minimize: alternating: the loss is linear in {name} and unbounded below in its set")
+            found.append(best)
         return _put(block, x, f.joined(found))
     start = old
     if block.formula is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from symgrad.descent.iterate import Course
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT
 from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.minimisers.blocks import blocks_of
 from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.closed import zero_course, zero_of
 from symgrad.minimisers.lagrange import balance, balance_course
@@ -44,13 +45,20 @@ def chosen(problem: Problem) -> Choice:
     if problem.blocks is not None:
         return Choice("alternating", "blocks are given")
     if problem.sets:
-        return Choice("projected", "a variable is kept in a set")
+        return _in_sets(problem)
     if problem.constraints:
         return _constrained(problem)
     if problem.low is not None:
         return _bounded(problem)
     return (_closed(problem) or _cornered(problem) or _squares(problem) or _convex(problem) or _in_turn(problem)
             or Choice("l-bfgs", OTHERWISE, starts=STARTS))
+
+
+def _in_sets(problem: Problem) -> Choice:
+    """Block by block where each of several has a closed form or is linear in its set, else projected gradients."""
+    if len(problem.variables) > 1 and all(block.formula or block.linear for block in blocks_of(problem)):
+        return Choice("alternating", f"each of {problem.names} has a closed form given the others")
+    return Choice("projected", "a variable is kept in a set")
 
 
 def _closed(problem: Problem) -> Choice | None:
@@ -138,7 +146,8 @@ def _cornered(problem: Problem) -> Choice | None:
             found = split(problem, name, images)
         except SymgradError:
             continue
-        return Choice(name, "the loss is a sum of what is smooth and what has corners") if found.parts else None
+        cornered = any(part.cornered for part in found.parts)
+        return Choice(name, "the loss is a sum of what is smooth and what has corners") if cornered else None
     return None
 
 

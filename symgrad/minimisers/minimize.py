@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem, posed
 from symgrad.minimisers.regression import standard_errors
 from symgrad.minimisers.result import Minimum
+from symgrad.minimisers.sets import undeclared
 from symgrad.minimisers.starts import other_starts
 from symgrad.minimising.convexity import Convexity
 
@@ -50,7 +52,15 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     fault = refused(choice.name, problem) if choice.course is None else None
     if fault:
         raise SymgradError(f"minimize: {fault}")
-    return _result(problem, choice, _driven(problem, choice, progress))
+    done = _driven(problem, choice, progress)
+    lacking = undeclared(problem, done.x)
+    if lacking and method == "auto" and not problem.constraints:
+        choice = Choice("projected", f"at the minimum elsewhere {lacking}, as is declared")
+        done = _driven(problem, choice, progress)
+    elif lacking:
+        message = f"{lacking} there, as is declared; projected keeps it so"
+        done = replace(done, ending=replace(done.ending, success=False, message=message))
+    return _result(problem, choice, done)
 
 
 def _driven(problem: Problem, choice: Choice, progress: bool) -> Driven:

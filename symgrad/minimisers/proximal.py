@@ -87,7 +87,7 @@ def stepper(problem: Problem, whole: Sum,
     calls = {}
     for part in whole.parts:
         place = f.variables.index(part.argument)
-        if regions and regions[place] is not None:
+        if names[place] in problem.sets or problem.low is not None:
             raise SymgradError(f"minimize: proximal: {names[place]} has a set and a term with corners; one of both is what "
                                "a proximal step can keep: use admm or slsqp")
         calls[place] = f.compiled(part.step, [part.size])
@@ -99,7 +99,7 @@ def stepper(problem: Problem, whole: Sum,
         for place, call in calls.items():
             done[place] = call(*pieces, given)
         for place, r in enumerate(regions):
-            if r is not None:
+            if r is not None and place not in calls:
                 done[place] = r.nearest(pieces[place])
         return f.joined(done)
 

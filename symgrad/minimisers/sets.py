@@ -14,9 +14,20 @@ import numpy as np
 
 from symgrad.descent.objective import Objective
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.graphs.facts import NONNEGATIVE, ORTHOGONAL, SIMPLEX, facts_of
+from symgrad.graphs.facts import (
+    DIAGONAL,
+    LOWER_TRIANGULAR,
+    NONNEGATIVE,
+    ORTHOGONAL,
+    POSITIVE_DEFINITE,
+    SIMPLEX,
+    SYMMETRIC,
+    facts_of,
+)
+from symgrad.graphs.node import Node
 from symgrad.minimisers.problem import Problem
 
+BROKEN = 1e-7  # relative: farther than this from a set is outside of it
 NAMES = '"nonnegative", "simplex", "orthogonal", ("ball", radius), ("box", low, high)'
 
 
@@ -74,10 +85,37 @@ def regions_of(problem: Problem) -> list[Region | None]:
         bounded = low is not None and high is not None and (np.isfinite(low).any() or np.isfinite(high).any())
         if name in problem.sets and bounded:
             raise SymgradError(f"minimize: {name} has bounds and a set; one of both is what can be kept")
-        declared = [fact for fact in (SIMPLEX, ORTHOGONAL, NONNEGATIVE) if fact in facts_of(x.node)]
-        said = problem.sets.get(name, ("box", low, high) if bounded else declared[0] if declared else None)
-        found.append(None if said is None else region(name, said, shape))
+        said = problem.sets.get(name, ("box", low, high) if bounded else None)
+        found.append(_declared(x.node) if said is None else region(name, said, shape))
     return found
+
+
+DECLARED: Mapping[str, Region] = {
+    SIMPLEX: Region("simplex", lambda x: on_simplex(x), lambda g, x: np.eye(g.shape[-1])[g.argmin(-1)]),
+    ORTHOGONAL: Region("orthogonal", lambda x: polar(x), lambda g, x: polar(-g), convex=False),
+    NONNEGATIVE: Region("nonnegative", lambda x: np.maximum(x, 0.0), lambda g, x: _least_nonnegative(g, x)),
+    POSITIVE_DEFINITE: Region("positive definite", lambda x: _without_negative(x), lambda g, x: None),
+    DIAGONAL: Region("diagonal", lambda x: x * np.eye(x.shape[-1]), lambda g, x: None),
+    LOWER_TRIANGULAR: Region("lower triangular", np.tril, lambda g, x: None),
+    SYMMETRIC: Region("symmetric", lambda x: (x + np.swapaxes(x, -1, -2)) / 2, lambda g, x: None)}
+
+
+def _declared(x: Node) -> Region | None:
+    """The set that is declared of a symbol: the first fact that says most."""
+    return next((r for fact, r in DECLARED.items() if fact in facts_of(x)), None)
+
+
+def undeclared(problem: Problem, x: np.ndarray) -> str:
+    """What a point lacks that is declared of the variables, in words; empty where it lacks nothing."""
+    f = problem.objective
+    lacking = []
+    for (name, t), piece in zip(problem.variables.items(), f.pieces(x), strict=True):
+        r = _declared(t.node)
+        if r is not None and name not in problem.sets and np.isfinite(piece).all():
+            away = np.abs(r.nearest(piece) - piece).max(initial=0.0)
+            if away > BROKEN * (1 + np.abs(piece).max(initial=0.0)):
+                lacking.append(f"{name} is not {r.text}")
+    return " and ".join(lacking)
 
 
 def projection(problem: Problem) -> Callable[[np.ndarray], np.ndarray]:
@@ -128,6 +166,12 @@ def polar(x: np.ndarray) -> np.ndarray:
 def _shortened(x: np.ndarray, radius: float) -> np.ndarray:
     length = np.linalg.norm(x)
     return x if length <= radius else x * (radius / length)
+
+
+def _without_negative(x: np.ndarray) -> np.ndarray:
+    """The nearest symmetric matrix without negative eigenvalues (Higham 1988)."""
+    values, vectors = np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)
+    return np.asarray((vectors * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(vectors, -1, -2))
 
 
 def _least_nonnegative(g: np.ndarray, x: np.ndarray) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from symgrad.graphs.algebra.primitives import add, input_node
 from symgrad.graphs.algebra.signs import has_kink
 from symgrad.graphs.errors import NoClosedForm, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, new_owner, topological
+from symgrad.graphs.proximal.steps import is_smooth
 from symgrad.graphs.sizes import Shape
 from symgrad.graphs.stationary.affine import degrees, substituted, terms
 from symgrad.language.recipes import stable
@@ -37,6 +38,11 @@ class SplitPart:
     image: Tensor | None
     step: Tensor  # the proximal step, in `argument` and the step size
     size: Tensor
+
+    @property
+    def cornered(self) -> bool:
+        """Are there corners, or ends at finite values?"""
+        return not is_smooth(self.g.node, self.argument.node)
 
 
 @dataclass(frozen=True)
@@ -106,9 +112,15 @@ def _has_corner(node: Node) -> bool:
 
 
 def has_corners(problem: Problem) -> bool:
-    """Has the loss corners in its variables, at which it has no gradient?"""
+    """Has the loss corners in its variables, at which it has no gradient? Cases that join smoothly are none."""
     (root,) = stable([problem.loss])
-    return any(map(_has_corner, depends([root], [x.node for x in problem.variables.values()])))
+    if not any(map(_has_corner, depends([root], [x.node for x in problem.variables.values()]))):
+        return False
+    try:
+        found = split(problem, "auto", images=True)
+    except SymgradError:
+        return True
+    return any(part.cornered for part in found.parts)
 
 
 def _image(node: Node, nodes: Sequence[Node], method: str) -> Node:

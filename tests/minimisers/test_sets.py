@@ -102,6 +102,36 @@ def test_a_rotation_by_projected_gradients_and_what_is_declared():
     np.testing.assert_allclose(at.x["w"], [0.2, 1.5, 0], atol=1e-9)
 
 
+@pytest.mark.parametrize("fact, expected", [("simplex", [0, 1, 0]), ("nonnegative", [0.2, 1.5, 0])])
+def test_what_is_declared_is_kept(fact, expected):
+    w = sg.parameter("w", 3, **{fact: True})
+    found = sg.minimize(sg.sum((w - a) ** 2), w, DATA)
+    np.testing.assert_allclose(found.x["w"], expected, atol=1e-9)
+    assert found.method == "projected" and found.reason == f"gradient steps, each followed by the nearest point with w {fact}"
+    asked = sg.minimize(sg.sum((w - a) ** 2), w, DATA, method="newton")
+    assert not asked.success and asked.message == f"w is not {fact} there, as is declared; projected keeps it so"
+    inside = sg.minimize(sg.sum((w - a) ** 2), w, {"a": [0.5, 0.3, 0.2]})
+    assert inside.method == "closed_form" and inside.success
+
+
+def test_a_covariance_keeps_its_eigenvalues():
+    S, C = sg.parameter("S", (2, 2), positive_definite=True), sg.data("C", (2, 2))
+    found = sg.minimize(sg.sum((S - C) ** 2), S, {"C": [[1.0, 2.0], [2.0, 1.0]]})
+    np.testing.assert_allclose(found.x["S"], [[1.5, 1.5], [1.5, 1.5]], atol=1e-9)  # the eigenvalue -1 becomes 0
+
+
+def test_k_means_is_chosen_by_itself_and_unbounded_blocks_are_named():
+    n, d, k = sg.dims("n d k")
+    X, Z, mu = sg.data("X", (n, d)), sg.parameter("Z", (n, k)), sg.parameter("mu", (k, d))
+    distances = sg.sum(Z * sg.sum((X[:, None, :] - mu) ** 2, axis=2))
+    points = np.array([[0.0], [0.2], [4.0], [4.4]])
+    found = sg.minimize(distances, [Z, mu], {"X": points}, constraints={"Z": "simplex"},
+                        start={"Z": np.full((4, 2), 0.5), "mu": points[[0, 3]]})
+    assert found.method == "alternating" and found.fun == pytest.approx(0.1)
+    with pytest.raises(sg.SymgradError, match="alternating: the loss is linear in p and unbounded below in its set"):
+        sg.minimize(a @ p, p, DATA, method="alternating", constraints={"p": "nonnegative"})
+
+
 def test_bounds_are_a_box():
     found = sg.minimize(loss, p, DATA, method="projected", bounds={"p": (0.0, [1.0, 1.0, 2.0])})
     np.testing.assert_allclose(found.x["p"], [0.2, 1, 0], atol=1e-9)

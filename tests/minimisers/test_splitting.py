@@ -103,6 +103,15 @@ def test_bounds_written_as_infinite_costs():
     np.testing.assert_allclose(found.x["w"], boxed.x["w"], atol=1e-6)
 
 
+def test_cases_that_join_smoothly_are_no_corners():
+    huber = sg.minimize(sg.losses.huber(X @ w, y), w, DATA)
+    assert huber.method == "newton" and huber.success
+    same = sg.minimize(sg.losses.huber(X @ w, y), w, DATA, method="admm")
+    np.testing.assert_allclose(huber.x["w"], same.x["w"], atol=1e-6)
+    barrier = sg.minimize(squares - lam * sg.sum(sg.log(w)), w, DATA, start={"w": np.ones(8)})
+    assert barrier.method == "newton" and barrier.certificate
+
+
 def test_what_cannot_be_split():
     with pytest.raises(sg.SymgradError, match="minimize: admm: the loss is smooth .* there is nothing to split off"):
         sg.minimize(squares, w, DATA, method="admm")
