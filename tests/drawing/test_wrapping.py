@@ -104,3 +104,16 @@ def test_a_tall_picture_is_turned_unless_a_direction_is_asked_for():
     assert off(upright, SLIDE) > 0.5 > off(asked, SLIDE) and asked.picture.direction == "TB"
     assert sg.draw(cell).scene.picture.direction == "LR" and sg.draw(cell, aspect=math.inf).scene.picture.direction == "LR"
     check(asked)
+
+
+@pytest.mark.parametrize("layers", range(1, 8))
+@pytest.mark.parametrize("depth", [1, 2])
+def test_no_row_is_much_shorter_than_the_others(layers, depth):
+    """The loss never stands alone in its row where the rest of the net fills others."""
+    scene = lay_out(picture(sg.derive(drawn.stack(layers)), depth=depth, aspect=SLIDE))
+    frames = [*(r for _, r in scene.boxes), *(r for _, r, _ in scene.clusters)]
+    loss = next(r for b, r in scene.boxes if b.kind == "loss")
+    level = [r for r in frames if r.y - r.height / 2 < loss.y + loss.height / 2 and loss.y - loss.height / 2 < r.y + r.height / 2]
+    width = max(r.x + r.width / 2 for r in frames) - min(r.x - r.width / 2 for r in frames)
+    reach = max(r.x + r.width / 2 for r in level) - min(r.x - r.width / 2 for r in level)
+    assert reach > 0.35 * width

@@ -24,6 +24,7 @@ BETWEEN, CLEAR = 22.0, 10.0         # between rows, beside their lanes; between 
 TEXTS = 14.0                        # room above and below a row for texts on its arrows
 BELOW = 44.0                        # legend and margins, which a reader counts as part of the picture
 MOST = 120                          # widths that are tried
+RAGGED, FULL = 2.0, 0.5             # what a row costs that is shorter than this part of the longest, as a loss alone
 CROSSED = 0.06                      # what a cut arrow costs, in units of the logarithm of an aspect
 
 Move = Callable[[Position], Position]
@@ -124,7 +125,7 @@ def _candidates(columns: _Columns) -> Iterator[tuple[int, ...]]:
 
 
 def _badness(columns: _Columns, cuts: Sequence[int], wanted: float, turned: bool) -> float:
-    """How far the aspect is from the wanted one, and a little for each arrow that is cut."""
+    """How far the aspect is from the wanted one, more for a short row, and a little for each arrow that is cut."""
     ends = [0, *cuts, len(columns.edges) - 1]
     rows = list(zip(ends, ends[1:]))
     lanes = [columns.crossing[i] for i in cuts]
@@ -135,7 +136,8 @@ def _badness(columns: _Columns, cuts: Sequence[int], wanted: float, turned: bool
     x, y = (height, width + BELOW) if turned else (width, height + BELOW)
     if math.isinf(wanted):
         return -x / y
-    return abs(math.log(x / y / wanted)) + CROSSED * sum(lanes)
+    shortest = min(columns.edges[b] - columns.edges[a] for a, b in rows) / width
+    return abs(math.log(x / y / wanted)) + CROSSED * sum(lanes) + RAGGED * max(FULL - shortest, 0.0)
 
 
 def _between(lanes: int) -> float:
