@@ -143,8 +143,9 @@ CODE = re.compile(r"(`+)(?:.|\n)*?\1|(?P<block>\$\$(?P<tex>(?:.|\n)+?)\$\$)"
 
 
 def convert(tex, block=False):
-    """LaTeX as MathML, as symgrad sets its own formulas, with the LaTeX as alternative text."""
-    return mathml_of(tex, block).replace("<math ", f'<math alttext="{html.escape(tex)}" ', 1)
+    """LaTeX as MathML, as symgrad sets its own formulas, with the LaTeX of its lines as alternative text."""
+    words = re.sub(r"\\(?:begin|end)\{aligned\}|&", "", tex).replace(r"\\", ";")
+    return mathml_of(tex, block).replace("<math ", f'<math alttext="{html.escape(" ".join(words.split()))}" ', 1)
 
 
 def formulas(markdown):

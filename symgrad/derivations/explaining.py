@@ -14,8 +14,9 @@ from typing import Any
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
 from symgrad.derivations.pieces import in_markdown
+from symgrad.derivations.reasons import rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
-from symgrad.derivations.text import formula, show
+from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.formulas.words.phrases import listed
@@ -35,6 +36,8 @@ from symgrad.language.tensor import Tensor
 WIDTH = 88  # columns of a text that nobody has asked to be narrower
 SMALL = 30  # nodes of a graph whose derivative is a formula to be read at once
 INDENT = 6
+CALLED = {"mean": "The mean", "variance": "The variance", "standard deviation": "The standard deviation",
+          "standardised": "The standardised value", "residual": "The residual"}
 HEADS = {"symbols": "What the names mean", "forward": "Forward", "backward": "Backward", "mean": "All samples"}
 
 
@@ -219,7 +222,7 @@ def _sentences(step: Step, d: Derivation, given: dict[str, int]) -> list[str]:
         return [f"The gradient of a sum is the sum of the gradients, so what was found for one sample is "
                 f"{_gathered(d.weight, d.over) if d.weight else 'summed over the samples'}."]
     if step.kind == "forward":
-        kind = {"affine": "The affine layer", "activation": "The activation"}.get(box.kind)
+        kind = CALLED.get(rule(step)) or {"affine": "The affine layer", "activation": "The activation"}.get(box.kind)
         if kind is None:
             kind = "The value" if box.kind != "output" else "The result" if d.weight is None else "The loss of one sample,"
         comma = "," if kind.endswith(",") else ""
@@ -231,7 +234,11 @@ def _sentences(step: Step, d: Derivation, given: dict[str, int]) -> list[str]:
     if not key:
         return [found]
     first = given.setdefault(key, step.number)
-    return [found, f"{reason}." if first == step.number else f"The reason is that of ({first})."]
+    told = [found, f"{reason}." if first == step.number else f"The reason is that of ({first})."]
+    if step.applied is not None:
+        put = gradient_name(step.consumers[0], "unicode")
+        told.append(f"With the formula of {put} in its place, what both have in common cancels.")
+    return told
 
 
 def _right(step: Step) -> str:

@@ -494,7 +494,7 @@ def test_a_formula_gives_the_page_without_a_training(here):
     (["three.py", "-o", "none/p.html"], "there is no folder"),
     (["empty.py"], "defines no `loss`"),
     (["three.py", "--shape", "x=3"], "--shape is for a formula"),
-    (["sum(q)"], "'q' is not declared"),
+    (["sum(q)/m"], "m: a size that no name has; declare it with --shape"),
     (["X @ w", "--shape", "X=n,d", "--shape", "w=d"], "not a scalar"),
     (["three.py", "--epochs", "0"], "--epochs"),
     (["nan.py"], "NaN"),

@@ -21,6 +21,7 @@ FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and 
     "cof": "the matrix of cofactors", "cumsum": "the running sums", "tril": "the lower triangle",
     "triu": "the upper triangle", "onehot": "the one-hot vectors", "windows": "the sliding windows",
     "overlap": "the overlapping sum of the windows", "concat": "the concatenation", "sum": "the sum of the entries",
+    "mean": "the mean of the entries",
 })
 REDUCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType({  # of everything; over a letter or along an axis
     "max": ("the largest entry", "the maximum"), "min": ("the smallest entry", "the minimum"),
