@@ -29,16 +29,21 @@ SQUARES = ("gauss_newton", "levenberg_marquardt")
 
 
 class Descending:
-    """Steps of `optimizer` on the parameters of `weights`, for data of these sizes; see `Stepper`."""
+    """Steps of `optimizer` on the parameters of `weights`, for data of these sizes; see `Stepper`.
+
+    The loss of an epoch is that after its steps, which is known: all samples were seen.
+    """
 
     curves: tuple[str, ...] = ()
     gradients: Mapping[str, np.ndarray] = {}
     done = 0
 
-    def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int]) -> None:
-        self.optimizer, self.weights, self.sizes = optimizer, weights, dict(sizes)
+    def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int], before: bool = False) -> None:
+        self.optimizer, self.weights, self.sizes, self.before = optimizer, weights, dict(sizes), before
         self.net = weights.programs.net
         self.trained = self.net.parameters[: len(self.net.parameters) - self.net.frozen]
+        if not self.trained:
+            raise SymgradError(f"{optimizer.name}: no parameter has a gradient other than zero, so nothing is trained")
         self.ended, self.rate = "", optimizer.lr
         self.f: Objective | None = None
         self.course: Course | None = None
@@ -53,7 +58,7 @@ class Descending:
         return self._norm
 
     def __call__(self, batch: Sequence[Any]) -> float:
-        """Up to `max_iter` accepted steps; gives the loss before them."""
+        """Up to `max_iter` accepted steps; gives the loss after them or, if so asked, `before`."""
         if self.f is None:
             self.f = self._objective(batch)
         arrays = self.weights.arrays()
@@ -67,6 +72,8 @@ class Descending:
                 if not self._on():
                     break
         self._write(self.here.x)
+        if np.isfinite(loss) and not self.before:
+            loss, self._norm = self.here.loss, self.here.norm
         return loss
 
     def _on(self) -> bool:

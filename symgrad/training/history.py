@@ -19,10 +19,10 @@ from symgrad.graphs.errors import SymgradError
 class History:
     """The course of a fit. `curves` maps "epoch", "loss", metrics, "val_loss", ... , "seconds" to lists.
 
-    `loss` is the mean over the minibatches of an epoch, taken while the parameters still change, and so are
-    the metrics without `val_`; `val_` curves are measured after the epoch. `gradient_norm` is that of the last
-    minibatch of the epoch, over all parameters; `lr`, where schedules change it, the learning rate of its last step;
-    `seconds` is time since the start.
+    `loss` is the mean over the minibatches of an epoch, taken while the parameters still change, and so are the metrics
+    without `val_`; with an optimiser of second order it is the loss after the epoch. `val_` curves are measured after the
+    epoch. `gradient_norm` is that of the last minibatch, over all parameters; `lr`, where schedules change it, the learning
+    rate of the last step; `seconds` is time since the start.
 
     >>> history = sg.History({"epoch": [1, 2], "loss": [0.5, 0.25]})
     >>> history["loss"], len(history)

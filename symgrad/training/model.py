@@ -195,7 +195,7 @@ class Model:
         arrays = dataset.moved(self._device.put).pick(self._data_names)
         optimizer = chosen_optimizer(optimizer)
         check_stepper(optimizer)
-        step, turn = self._steps(optimizer, dataset), Lock()
+        step, turn = self._steps(optimizer, dataset, before=True), Lock()
 
         def one() -> float:
             with turn:
@@ -203,13 +203,13 @@ class Model:
 
         return within(self._way(optimizer, dataset, None), one)
 
-    def _steps(self, optimizer: AnyOptimizer, data: Dataset) -> FitSteps:
+    def _steps(self, optimizer: AnyOptimizer, data: Dataset, before: bool = False) -> FitSteps:
         """Steps that go on where the training stands, or begin it."""
         if isinstance(optimizer, Descent):
             from symgrad.training.descending import Descending  # and SciPy, which most fits do without
 
             self._course.begin_anew()
-            return Descending(optimizer, self._weights, data.sizes)
+            return Descending(optimizer, self._weights, data.sizes, before)
         state = self._course.state(optimizer)
         return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs)
 

@@ -36,7 +36,8 @@ def test_each_finds_the_minimum(optimizer):
     history = model.fit(DATA, optimizer, epochs=60, progress=False)
     assert slope_of(model) < (3e-4 if "fixed" in optimizer.method else 1e-8)
     losses = history["loss"]
-    assert losses[0] == pytest.approx(np.mean(Y**2)) and losses[-1] == pytest.approx(0.00273382111084, abs=1e-9)
+    assert losses[0] < np.mean(Y**2) and losses[-1] == pytest.approx(0.00273382111084, abs=1e-9)
+    assert losses[-1] == pytest.approx(model.evaluate(DATA)["loss"], rel=1e-12)
     if "fixed" not in optimizer.method:
         assert all(after <= before * (1 + 1e-12) for before, after in zip(losses, losses[1:], strict=False))
     assert history.stopped or len(history) == 60
@@ -55,7 +56,8 @@ def test_an_epoch_is_a_step_of_newton():
     step = -np.linalg.solve(H, g)
     found = np.append(model.parameters["w"], model.parameters["b"])
     np.testing.assert_allclose(found, step, rtol=1e-9)  # at the start the Hessian is positive definite, the full step falls
-    np.testing.assert_allclose(history["gradient_norm"], [np.linalg.norm(g)], rtol=1e-9)
+    np.testing.assert_allclose(history["gradient_norm"], [slope_of(model)], rtol=1e-9)
+    assert history["loss"] == [pytest.approx(np.mean((np.tanh(A @ step) - Y) ** 2))]
 
 
 def test_newton_is_quadratic_and_its_part_linear():
@@ -185,6 +187,29 @@ def test_sizes_of_the_data_and_without_samples():
         np.testing.assert_allclose(model.parameters["w"], np.linalg.lstsq(X, Y, rcond=None)[0], rtol=1e-7)
 
 
+def test_beside_saddles_flat_places_and_corners():
+    x = sg.parameter("x", 2, init=[0.0, 0.0])
+    for name, loss in {"saddle": x[0] ** 2 - x[1] ** 2, "corner": sg.sum(sg.abs(x - 1)), "quartic": sg.sum((x - 1) ** 4),
+                       "domain": 0.3 * sg.sum(x) - sg.sum(sg.log(1 + x))}.items():
+        for optimizer in (optim.Newton(), optim.LBFGS(), optim.LevenbergMarquardt() if name == "quartic" else optim.Newton(0.9)):
+            model = sg.Model(loss, dtype="float64")
+            history = model.fit({}, optimizer, epochs=50, progress=False)
+            assert np.isfinite(history["loss"]).all() and (np.diff(history["loss"]) <= 1e-12).all(), (name, optimizer)
+            assert model.evaluate({})["loss"] == pytest.approx(history["loss"][-1], abs=1e-15)
+            if name in ("quartic", "domain"):
+                np.testing.assert_allclose(model.parameters["x"], 1 if name == "quartic" else 7 / 3, rtol=2e-3)
+
+
+@pytest.mark.parametrize("start", [1e-16, 1e-9, -1e-30, 0.0])
+def test_a_start_next_to_zero(start):
+    x, y, b = sg.data("x", over=T), sg.data("y", over=T), sg.parameter("b", 2, init=[start, start])
+    points = np.linspace(0, 1, 20)
+    for optimizer in (optim.LevenbergMarquardt(), optim.Newton(), optim.LBFGS()):
+        model = sg.Model((sg.exp(b[0] + b[1] * x) - y) ** 2, dtype="float64")
+        model.fit({"x": points, "y": np.exp(1 - 2 * points)}, optimizer, epochs=60, progress=False)
+        np.testing.assert_allclose(model.parameters["b"], [1, -2], rtol=1e-6)
+
+
 def test_batches():
     for size in (None, 60, 1000):
         assert len(regression().fit(DATA, optim.Newton(), epochs=2, batch_size=size, progress=False)) == 2
@@ -238,6 +263,8 @@ def logistic():
     (lambda: optim.clip_norm(optim.LBFGS(), 1.0), "clip_norm takes an optimiser of sg.optim and the largest norm, not LBFGS"),
     (lambda: regression().fit(DATA, optim.CosineLR(10), progress=False), "CosineLR is a schedule, and the optimizer must be one of sg.optim: "
      "say which rate it changes, sg.optim.SGD(0.1).scheduled(CosineLR(T_max=10)), or give it among the callbacks of fit"),
+    (lambda: sg.Model(sg.sum(sg.floor(sg.parameter("x", 2)))).fit({}, optim.LBFGS(), progress=False),
+     "LBFGS: no parameter has a gradient other than zero, so nothing is trained"),
     (lambda: optim.LBFGS(line_search_fn="armijo"), "line_search_fn is 'armijo'; it must be 'strong_wolfe' or None"),
     (lambda: optim.LBFGS(max_iter=0), "LBFGS: max_iter must be a whole number from 1, not 0"),
     (lambda: optim.LBFGS(history_size=2.5), "LBFGS: history_size must be a whole number from 1"),

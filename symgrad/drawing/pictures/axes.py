@@ -49,7 +49,7 @@ def value_scale(values: Sequence[float], logarithmic: bool | None = None) -> Sca
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low > 0 and (high / low > STEEP if logarithmic is None else logarithmic):
         return _logarithmic(low, high)
-    if low == high:
+    if high - low <= 1e-12 * max(abs(low), abs(high)):  # no digits tell them apart
         low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
     step = round_step(high - low, 6)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
