@@ -17,6 +17,7 @@ from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import REAL, Symbol
+from symgrad.language.pointwise import abs as absolute
 from symgrad.language.tensor import Tensor, wrap
 
 DIRECT = ("diagonal", "block_diagonal", "kronecker", "diagonal_plus_low_rank")
@@ -26,7 +27,8 @@ SMALLEST = 12  # variables: a dense system of fewer is solved in no time
 def structured_solver(f: Objective) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """(x, g) to -H⁻¹ g by the structure of the Hessian; None where it has none, or where that would gain nothing.
 
-    Several variables: where the Hessian has no entries between them, each by the structure of its own part.
+    A diagonal counts by its absolute values, so that the step goes down. Several variables: where the Hessian has no entries
+    between them, each by the structure of its own part.
 
     >>> import symgrad as sg
     >>> x, c = sg.parameter("x", 20), sg.data("c", 20)
@@ -69,5 +71,5 @@ def structured_steps(loss: Tensor, variables: Sequence[Tensor], slopes: Sequence
         part = structure(row[i])
         if part.kind not in DIRECT:
             return None
-        found.append(part.solve(g))
+        found.append(g / absolute(part.diagonal()) if part.kind == DIRECT[0] else part.solve(g))
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.descent.iterate import Course
+from symgrad.descent.structured import structured_solver
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT
 from symgrad.graphs.errors import NoClosedForm, SymgradError
 from symgrad.minimisers.blocks import blocks_of
@@ -25,6 +26,7 @@ from symgrad.minimising.stationary import solve_stationary
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
 DENSE = 300  # variables up to which SLSQP is not slow
+APART = 100  # variables beyond which the structure of a Hessian is asked first
 STARTS = 5  # where nothing says that the first minimum is the least one
 OTHERWISE = "no closed form, no sum of squares and no proof of convexity was found in the formula; gradients alone go far"
 
@@ -118,6 +120,10 @@ def _squares(problem: Problem) -> Choice | None:
     if shown is None:
         return None
     proof = certificate_of(problem)
+    f = problem.objective
+    if proof and f.size > APART and problem.low is None and structured_solver(f) is not None:
+        return Choice("newton", f"the loss is convex, a sum of squares, {shown}; its Hessian is solved by its structure",
+                      certificate=proof)
     return Choice("levenberg_marquardt", f"the loss is a sum of squares, {shown}", certificate=proof,
                   starts=1 if proof else STARTS)
 

@@ -17,6 +17,7 @@ from symgrad.minimisers.problem import Problem
 from symgrad.minimising.squares import Squares, broken_weight, sum_of_squares
 
 LARGEST = 3 * 10**7  # entries of a Jacobian that is kept as a matrix
+WIDEST = 600  # variables of which it is factored at each step
 
 
 def squares_of(problem: Problem) -> Squares | str:
@@ -67,7 +68,7 @@ def fits(problem: Problem) -> str | None:
         rows = len(problem.objective.residual(problem.x0))
     finally:
         problem.objective.evaluations = 0
-    if rows * problem.objective.size > LARGEST:
+    if rows * problem.objective.size > LARGEST or problem.objective.size > WIDEST:
         return None
     texts = ["|" + " ".join(str(r).split()) + "|²" for r in found.residuals]
     shown = " + ".join(texts)
