@@ -57,8 +57,11 @@ class Obstruction:
     node: Node
 
 
-def prove(roots: Sequence[Node], variables: Sequence[Node]) -> ConvexityProof | Obstruction | None:
-    """A proof that a scalar is convex or concave in `variables`. `roots`: the graph as written, then equal ones."""
+def prove(roots: Sequence[Node], variables: Sequence[Node], terms: bool = True) -> ConvexityProof | Obstruction | None:
+    """A proof that a scalar is convex or concave in `variables`. `roots`: the graph as written, then equal ones.
+
+    `terms`: by second derivatives of its terms too, which takes SymPy's time.
+    """
     for x in variables:
         if ORTHOGONAL in facts_of(x):
             return Obstruction("orthogonal", x)
@@ -72,6 +75,8 @@ def prove(roots: Sequence[Node], variables: Sequence[Node]) -> ConvexityProof | 
         if bend.convex or bend.concave:
             verdict = AFFINE_VERDICT if bend.affine else CONVEX if bend.convex else CONCAVE
             return ConvexityProof(verdict, root, c, () if bend.affine else (root,))
+    if not terms:
+        return None
     return next((found for root, c in each.items() if (found := _by_terms(root, c)) is not None), None)
 
 

@@ -108,11 +108,17 @@ def convexity(f: Any, wrt: Any) -> Convexity:
     loss = closed(f, "convexity")
     target, inner = _posed(loss, wrt)
     roots, variables = _forms(target), [x.node for x in inner]
-    proof = prove(roots, variables)
+    proof = prove(roots, variables, terms=False)
     if isinstance(proof, ConvexityProof):
         return Convexity(proof.verdict, None, loss, wrt, proof)
     names = display_names([target.node, *variables], layer_names([target, *inner]))
-    found = Refuter(roots[-1], variables, names).search()
+    refuter = Refuter(roots[-1], variables, names)
+    found = refuter.glance()
+    if found.negative is None or not found.not_concave:
+        proof = proof or prove(roots, variables)
+        if isinstance(proof, ConvexityProof):
+            return Convexity(proof.verdict, None, loss, wrt, proof)
+        found = refuter.search()
     if found.negative is not None and found.not_concave:
         witness = _witness(found.negative, names, roots[0], variables)
         return Convexity(NOT_CONVEX, witness, loss, wrt, None, found.negative.kinked)

@@ -31,10 +31,11 @@ from symgrad.graphs.node import REAL, Node, topological
 
 DRAWS, LOOKED_AT = 40, 8
 LEASTS = (2, 4, 1, 3, 6)
-WORK = 120_000  # nodes computed
-MOST_CALLS, FEWEST_CALLS = 2500, 300
+WORK = 150_000  # nodes computed
+MOST_CALLS, FEWEST_CALLS = 3500, 300
 SHORT, STRETCHES = 2e-3, (2e-3, 0.3, 2.0)  # steps, relative to the size of the values
-KINK = 1.5  # a curvature that grows by this when the step is halved is that of a kink
+SMALLEST = 1e-6  # of a short step: how near a kink is followed
+KINK = 1.4  # a curvature that grows by this when the step is halved is that of a kink
 NOISE = 30.0  # a second difference counts beyond so many times what disturbs it
 SEEDS = 3
 WIDEST, WIDE = 7, 3000  # entries of the variables: their Hessian is looked at; a value counts once
@@ -86,20 +87,26 @@ class Refuter:
         self.value = self.evaluator.compile([root])
         self.rough = self.evaluator.compile_blurred([root])
         self.left = int(np.clip(WORK // (1 + len(topological([root]))), FEWEST_CALLS, MOST_CALLS))
+        self.met = Met()
         self.price = 1  # of a value, more where there are many entries
 
+    def glance(self) -> Curvatures:
+        """A few points and short stretches: most of what is neither convex nor concave shows there, the clearest counts."""
+        return self._searched(LOOKED_AT, STRETCHES[:1], LOOKED_AT)
+
     def search(self) -> Curvatures:
-        """Until both signs are found, or nothing is left to try: short stretches first, of which the clearest counts."""
-        found = Met()
-        for stretches, least in ((STRETCHES[:1], LOOKED_AT), (STRETCHES, 0)):
-            for draw in range(DRAWS):
-                if self.left <= 0 or (found.both and (draw >= least or self.price > 1)):
-                    break
-                point = self._drawn(draw)
-                if point is not None:
-                    self._look(point, stretches, found)
-            if found.both:
+        """Until both signs are found, or nothing is left to try."""
+        self._searched(DRAWS // 2, STRETCHES[:1], 0)
+        return self._searched(DRAWS, STRETCHES, 0)
+
+    def _searched(self, draws: int, stretches: Sequence[float], least: int) -> Curvatures:
+        found = self.met
+        for draw in range(draws):
+            if self.left <= 0 or (found.both and (draw >= least or self.price > 1)):
                 break
+            point = self._drawn(draw)
+            if point is not None:
+                self._look(point, stretches, found)
         return Curvatures(found.negative, found.positive or found.hole)
 
     def _look(self, point: Point, stretches: Sequence[float], found: Met) -> None:
@@ -256,8 +263,10 @@ class Refuter:
         least = SHORT * self._size(point)
         while True:
             half = best.step / 2
+            if half < SMALLEST * least:
+                return self._no_pole(best)
             tries = []
-            for by in (0.0, -half, half):
+            for by in (0.0, -half / 2, half / 2, -half, half):  # the quarters for kinks that lie between
                 moved = self._moved(best.point, direction, by)
                 if moved is not None:
                     tries.append((self._bent(moved, direction, half), moved))
@@ -268,8 +277,15 @@ class Refuter:
             grows = value / half**2 < KINK * best.curvature
             counts = value < 0 and self._counts(place, direction, half, value)
             if not counts or (best.step <= least and not grows):
-                return best if best.step <= 2 * least else None  # else it is a hole that was jumped over
+                return self._no_pole(best) if best.step <= 2 * least else None  # else a hole was jumped over
             best = Bent(place, direction, value / half**2, half, grows)
+
+
+    def _no_pole(self, best: Bent) -> Bent | None:
+        """None beside a pole, where the function bends upward within a shorter step."""
+        step = best.step / 50
+        bent = self._bent(best.point, best.direction, step)
+        return None if best.kinked and bent > 0 and self._counts(best.point, best.direction, step, bent) else best
 
 
 def tangent(part: np.ndarray, facts: frozenset[str]) -> np.ndarray:
