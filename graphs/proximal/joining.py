@@ -201,7 +201,7 @@ def _by_cases(pieces: Sequence[SmoothPiece], roots: Sequence[Root], maker: NodeM
 def _reach(piece: SmoothPiece, at: sp.Expr) -> sp.Expr:
     """The point whose step is the end of a piece: at + t e'(at)."""
     value = slope_at(piece, at)
-    if value.has(sp.zoo, sp.oo, sp.nan):
+    if value.has(sp.zoo, sp.oo, -sp.oo, sp.nan):
         return -sp.oo if at == piece.low else sp.oo
     return sp.expand(at + T * value)
 

@@ -111,7 +111,7 @@ def _cut(formula: sp.Expr, low: sp.Expr) -> list[SmoothPiece]:
             continue
         todo += reversed(_split(piece, switch))
     whole = [p for p in (_within(p) for p in done) if p is not None]
-    finite = [p for p in whole if not p.formula.has(sp.oo, sp.zoo, sp.nan)]
+    finite = [p for p in whole if not p.formula.has(sp.oo, -sp.oo, sp.zoo, sp.nan)]
     if not finite:
         raise NotConvex("it is finite nowhere")
     merged = [finite[0]]
@@ -129,6 +129,8 @@ def _cut(formula: sp.Expr, low: sp.Expr) -> list[SmoothPiece]:
 def _switch(formula: sp.Expr) -> sp.Expr | None:
     """The argument of an innermost function with a kink, in X."""
     for node in sp.postorder_traversal(formula):
+        if isinstance(node, (sp.Eq, sp.Ne)) and node.has(X):
+            raise Unsolved("a condition of equality holds at single points, which are no pieces")
         for argument in _arguments(node):
             if argument.has(X) and not argument.has(sp.Abs, sp.sign, sp.Max, sp.Min, sp.Piecewise, sp.Rel):
                 return argument

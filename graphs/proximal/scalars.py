@@ -131,7 +131,7 @@ class EntryFormulas:
     def symbol(self, node: Node) -> sp.Symbol:
         """The symbol of a node, with what is known of its sign."""
         if node not in self.symbols:
-            sign = "positive" if positive(node) else "nonnegative" if never_negative(node) else "real"
+            sign = "positive" if positive(node) or never_negative(node) else "real"  # 0 is the limit of small weights
             self.symbols[node] = sp.Symbol(f"p{len(self.symbols)}", **{sign: True})
         return self.symbols[node]
 

@@ -8,15 +8,38 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import add, concat, elementwise, input_node, slices
+from symgrad.graphs.algebra.entries import is_flip
+from symgrad.graphs.algebra.primitives import add, concat, elementwise, input_node, reshape, slices
 from symgrad.graphs.facts import NONNEGATIVE, facts_of
 from symgrad.graphs.node import Node, Symbol, consumers, depends, topological
 from symgrad.graphs.proximal.deciding import sign_of
 from symgrad.graphs.proximal.kinks import Unsolved
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.stationary.affine import substituted, terms
+from symgrad.graphs.table import rebuild
 
 BLOCK = -4000  # owners from here downwards: slices of the variable, which never survive
+
+
+def as_moved(root: Node, x: Node) -> tuple[Node, Node, Callable[[Node], Node]] | None:
+    """Where a function takes x only reshaped, or from its end: (that as a variable, the function of it, the way back)."""
+    used = consumers([root])[x]
+    if len(used) != 1:
+        return None
+    (move,) = used
+    flips = [move.op is ops.SLICE and is_flip(move, axis) for axis in range(len(move.shape))]
+    if move.op is not ops.RESHAPE and not any(flips):
+        return None
+    if move.op is ops.SLICE and move.shape != x.shape:
+        return None
+    y = input_node(Symbol("data", "moved", facts=(NONNEGATIVE,) if NONNEGATIVE in facts_of(x) else (), owner=BLOCK - 9999),
+                   move.shape, x.dtype)
+
+    def back(node: Node) -> Node:
+        node = substituted(node, {y: move})
+        return reshape(node, x.shape) if move.op is ops.RESHAPE else rebuild(move, (node,))
+
+    return y, substituted(root, {move: y}), back
 
 
 def cuts(root: Node, x: Node) -> tuple[int, list[Size]] | None:

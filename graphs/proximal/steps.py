@@ -13,28 +13,25 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra import linear
 from symgrad.graphs.algebra.einsum import contract, literal
 from symgrad.graphs.algebra.flattening import Term
 from symgrad.graphs.algebra.formulas import lower
-from symgrad.graphs.algebra.primitives import add, elementwise, input_node
-from symgrad.graphs.algebra.signs import is_positive
+from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.facts import LOWER_TRIANGULAR, NONNEGATIVE, ORTHOGONAL, SIMPLEX, facts_of
-from symgrad.graphs.node import Node, Symbol, depends
+from symgrad.graphs.node import Node, depends
 from symgrad.graphs.proximal.deciding import sign_of
 from symgrad.graphs.proximal.joining import NodeMaker, joined, moved, ratio, spread
 from symgrad.graphs.proximal.kinks import ConvexPieces, NotConvex, Unsolved, convex_pieces, slope_at, unknown_slope
+from symgrad.graphs.proximal.quadratic import quadratic_step
 from symgrad.graphs.proximal.roots import T, V
-from symgrad.graphs.proximal.scalars import Coupled, EntryFormulas, X, never_negative
+from symgrad.graphs.proximal.scalars import Coupled, EntryFormulas, X
 from symgrad.graphs.proximal.shapes import difference, lengths, product_with, upright
-from symgrad.graphs.proximal.slices import by_slices, cuts
+from symgrad.graphs.proximal.slices import as_moved, by_slices, cuts
 from symgrad.graphs.reverse import reverse
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.stationary.affine import at_zero, degrees, reciprocal, substituted, terms, tidy, total
-from symgrad.graphs.stationary.systems import jacobian, system
+from symgrad.graphs.stationary.systems import jacobian
 from symgrad.graphs.weights import MINUS, ONE
-
-POINT = -5000  # the owner of a stand-in for the variable, which never survives
 
 
 class Stuck(Exception):
@@ -65,6 +62,11 @@ def proximal_step(root: Node, x: Node, s: Node, read: bool, proved: bool = False
     live = depends([root], [x])
     if root not in live:
         return ProximalStep(x)
+    other = as_moved(root, x)
+    if other is not None:
+        y, inner, back = other
+        own = proximal_step(inner, y, s, read, proved)
+        return ProximalStep(back(own.node), tuple(back(each) if each.shape else each for each in own.assumed))
     try:
         cut = cuts(root, x)
     except Unsolved as trouble:
@@ -75,21 +77,19 @@ def proximal_step(root: Node, x: Node, s: Node, read: bool, proved: bool = False
             return ProximalStep(whole)
         if degrees([root], [x])[root] > 2:
             raise Stuck(root, "it couples slices of the variable")
-        return ProximalStep(_quadratic(root, x, s, proved))
+        return ProximalStep(quadratic_step(root, x, s, proved))
     parts = [term for term in terms(root, live) if any(node in live for node, _ in term.factors)]
     low, rest = _by_degree(parts, x)
     bounded = NONNEGATIVE in facts_of(x)
     affine, curved, coupled = _gradient(low, x)
     if coupled and not rest and not bounded:
-        return ProximalStep(_quadratic(root, x, s, proved))
+        return ProximalStep(quadratic_step(root, x, s, proved))
     if coupled:
         raise Stuck(_whole(low), "a quadratic form that couples entries has no closed form beside other functions")
     point = x if affine is None else add([x, contract([s, affine], [(), range(len(x.shape))], range(len(x.shape)))],
                                          [ONE, MINUS])
     problem: Coupled | None = None
-    for way in (_entries, _lengths, _product):
-        if bounded and way is not _entries:
-            break
+    for way in (_entries, _homogeneous) if bounded else (_entries, _lengths, _product, _homogeneous):
         try:
             return way(rest, x, point, s, curved, live, bounded, read)
         except Coupled as trouble:
@@ -118,33 +118,6 @@ def _by_degree(parts: Sequence[Term], x: Node) -> tuple[list[Term], list[Term]]:
     degree = degrees(nodes, [x])
     low = [t for t, n in zip(parts, nodes, strict=True) if degree[n] <= 2]
     return low, [t for t, n in zip(parts, nodes, strict=True) if degree[n] > 2]
-
-
-def _quadratic(root: Node, x: Node, s: Node, proved: bool) -> Node:
-    """(I + s H)^-1 (x - s b): the zero of z - x + s g'(z). Raises NotConvex where that is not known to be the minimum."""
-    if not proved:
-        _prove_quadratic(root, x)
-    z = input_node(Symbol("data", "z", x.attrs[0].over, facts=x.attrs[0].facts, owner=POINT), x.shape, x.dtype)
-    axes = range(len(x.shape))
-    (slope,) = reverse(substituted(root, {x: z}), contract([], [], ()), [z])
-    if len(x.shape) == 1:
-        slope = tidy(slope)
-        h, b = jacobian(slope, z), at_zero(slope, z)
-        matrix = add([contract([], [], (0, 0), {0: x.shape[0]}), contract([s, h], [(), (0, 1)], (0, 1))])
-        return linear.solve(matrix, add([x, contract([s, b], [(), axes], axes)], [ONE, MINUS]))
-    zero = add([contract([s, slope], [(), axes], axes), z, x], [ONE, ONE, MINUS])
-    return tidy(system(tidy(zero), z).solution())
-
-
-def _prove_quadratic(root: Node, x: Node) -> None:
-    """Raises NotConvex where a quadratic form is not a sum of squares by its form."""
-    live = depends([root], [x])
-    for term in terms(root, live):
-        mine = [factor for factor in term.factors if factor[0] in live]
-        rest = term.over([f for f in term.factors if f[0] not in live], sorted({i for n, e in term.factors for i in e}))
-        squared = len(mine) == 2 and mine[0] == mine[1] and is_positive(term.by) and never_negative(rest)
-        if not squared and degrees([term.node()], [x])[term.node()] > 1:
-            raise NotConvex("its Hessian is not known to have no negative eigenvalue")
 
 
 def _gradient(low: Sequence[Term], x: Node) -> tuple[Node | None, Node | None, bool]:
@@ -214,9 +187,11 @@ def _turned(formula: sp.Expr, slope: sp.Expr, scalars: EntryFormulas, x: Node, p
 
 def _lengths(rest: Sequence[Term], x: Node, point: Node, s: Node, curved: Node | None, live: set[Node], bounded: bool,
              read: bool) -> ProximalStep:
-    """The step of functions of lengths: along the vector."""
+    """The step of functions of lengths: along the vector, from zero only where that is asked (`bounded`)."""
     scalars = EntryFormulas(live)
     found = lengths(rest, x, live, scalars)
+    if bounded and found.middle is not None:
+        raise Coupled(_whole(rest))
     small = tuple(x.shape[a] for a in found.kept)
     q = None if curved is None else _along(curved, found.kept)
     formula = sp.S.Zero if q is None else scalars.constant(q) * X**2 / 2
@@ -238,6 +213,35 @@ def _lengths(rest: Sequence[Term], x: Node, point: Node, s: Node, curved: Node |
     step = contract([by, away], [found.kept, axes], axes)
     assumed = [each if not each.shape else spread(each, found.kept, x.shape) for each in _assumed(pieces, maker)]
     return ProximalStep(step if centre is None else add([centre, step]), tuple(assumed))
+
+
+def _homogeneous(rest: Sequence[Term], x: Node, point: Node, s: Node, curved: Node | None, live: set[Node], bounded: bool,
+                 read: bool) -> ProximalStep:
+    """The step of functions of lengths beside functions of entries that double where their argument does, lines and |x|.
+
+    First the step of these, then that of the lengths: it goes along the vector, where those have the same subgradients
+    (Yu, On decomposing the proximal map, 2013, theorem 4).
+    """
+    scalars = EntryFormulas(live)
+    formula, others = sp.S.Zero, []
+    for term in rest:
+        try:
+            labels, f = scalars.of_term(term, {x: X})
+            if len(labels) != len(x.shape):
+                raise Coupled(term.node())
+        except Coupled:
+            others.append(term)
+            continue
+        formula += f
+    found = convex_pieces(formula, sp.S.Zero if bounded else -sp.oo)
+    for piece in found.pieces:
+        if {piece.low, piece.high} - {sp.S.Zero, sp.oo, -sp.oo} or sp.expand(piece.formula / X).has(X):
+            raise Coupled(_whole(others or rest))
+    if not others:
+        raise Coupled(_whole(rest))
+    maker = _bound(scalars, found, point, s, x.shape, read)
+    own = _lengths(others, x, joined(found, maker), s, curved, live, True, read)
+    return ProximalStep(own.node, (*_assumed(found, maker), *own.assumed))
 
 
 def _along(curved: Node, kept: tuple[int, ...]) -> Node:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.graphs.node import topological
 
 INF = np.inf
 n, m = sg.dims("n m")
@@ -83,11 +84,24 @@ CONVEX = {
     "groups of columns": sg.sum(sg.sqrt(sg.sum(M**2, axis=0))),
     "sparse groups": sg.sum(sg.norm(M, axis=1)) + sg.sum(M**2),
     "transposed": sg.sum(sg.abs(M.T)),
+    "reshaped": sg.sum(sg.abs(M.reshape(-1))),
+    "from the end": sg.sum(sg.abs(x[::-1])) + 0 * lam,
+    "norm and absolute values": sg.norm(x) + lam * sg.sum(size) + c @ x,
+    "sparse group lasso": sg.sum(sg.norm(M, axis=1)) + lam * sg.sum(sg.abs(M)) + sg.sum(M**2),
+    "divergence": sg.sum(x * sg.log(x / sg.exp(c))),
+    "distance to a ball": sg.relu(sg.norm(x) - 1),
+    "nonnegative norm": sg.norm(z) + c @ z,
     "nonnegative": sg.sum(c * z),
     "nonnegative squares": sg.sum((z - c) ** 2),
     "inverse": sg.sum(1 / z),
 }
 POSITIVE = {"minus logarithm", "entropy", "relative entropy", "logarithm and lines", "minus root", "half line"}  # domains
+
+
+def variable(g):
+    """The one of x, z and M that occurs."""
+    below = set(topological([g.node]))
+    return next(v for v in (z, M, x) if v.node in below)
 
 
 def values(name, rng):
@@ -103,7 +117,7 @@ def values(name, rng):
 def test_the_step_is_the_minimum(name, seed):
     """F = g + |z - x|²/(2 s) is strongly convex: F(w) - F(p) >= |w - p|²/(2 s) for all w if and only if p is its minimum."""
     g = CONVEX[name]
-    v = z if name in ("nonnegative", "nonnegative squares", "inverse") else M if "M" in str(g) else x
+    v = variable(g)
     rng = np.random.default_rng(seed)
     data = values(name, rng)
     inputs = {"v": v, "s": s, "lam": lam, "mu": mu, "c": c, "y": y, "a": a, "A": A, "b": b}
@@ -284,3 +298,22 @@ def test_random_sums_of_convex_functions(seed):
                 more = value(x=w, **given) + ((w - data["x"]) ** 2).sum() / (2 * data["s"])
                 assert np.isnan(more) or more - least >= ((w - p) ** 2).sum() / (2 * data["s"]) * (1 - 1e-5) - 1e-11 * (
                     1 + abs(least)), (str(g), str(step))
+
+
+@pytest.mark.parametrize("name", CONVEX)
+def test_what_is_read_is_what_is_computed(name):
+    from symgrad.minimising.prox import read_prox
+
+    g = CONVEX[name]
+    v = variable(g)
+    data = values(name, np.random.default_rng(7))
+    inputs = {"v": v, "s": s, "lam": lam, "mu": mu, "c": c, "y": y, "a": a, "A": A, "b": b}
+    given = {key: data[v.name if key == "v" else key] for key in inputs}
+    one, two = (sg.function(inputs, f(g, v, s))(**given) for f in (sg.prox, read_prox))
+    np.testing.assert_allclose(one, two, rtol=1e-8, atol=1e-12)
+
+
+def test_a_half_space_is_projected_on():
+    step = sg.prox(sg.where(c @ x <= 1, 0, INF), x, s)
+    np.testing.assert_allclose(step.eval(x=[2.0, 1.0], c=[3.0, 4.0], s=0.3), [2 - 3 * 9 / 25, 1 - 4 * 9 / 25])
+    np.testing.assert_allclose(step.eval(x=[0.1, 0.1], c=[3.0, 4.0], s=0.3), [0.1, 0.1])
