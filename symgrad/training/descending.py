@@ -36,6 +36,7 @@ class Descending:
 
     curves: tuple[str, ...] = ()
     gradients: Mapping[str, np.ndarray] = {}
+    rates: Sequence[float] = ()
     done = 0
 
     def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int], before: bool = False) -> None:

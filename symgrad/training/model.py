@@ -8,7 +8,7 @@ programs in `programs.py`, its numbers in `theta.py`, the loop of a fit in `fitt
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from importlib import import_module
 from numbers import Real
@@ -179,7 +179,7 @@ class Model:
         self._course.epochs += len(history)
         if refit and history.best_epoch and not history.interrupted:
             self.parameters = start
-            again = fitting.again(plan, self._steps(optimizer, everything), history.best_epoch)
+            again = fitting.again(plan, self._steps(optimizer, everything, plan.steps.rates), history.best_epoch)
             whole = run(self, everything.moved(device.put), None, again)
             history.interrupted, self._course.epochs = whole.interrupted, len(whole)
             own, apart = everything, None
@@ -195,7 +195,7 @@ class Model:
         arrays = dataset.moved(self._device.put).pick(self._data_names)
         optimizer = chosen_optimizer(optimizer)
         check_stepper(optimizer)
-        step, turn = self._steps(optimizer, dataset, before=True), Lock()
+        step, turn = self._steps(optimizer, dataset, single=True), Lock()
 
         def one() -> float:
             with turn:
@@ -203,15 +203,15 @@ class Model:
 
         return within(self._way(optimizer, dataset, None), one)
 
-    def _steps(self, optimizer: AnyOptimizer, data: Dataset, before: bool = False) -> FitSteps:
-        """Steps that go on where the training stands, or begin it."""
+    def _steps(self, optimizer: AnyOptimizer, data: Dataset, rates: Sequence[float] = (), single: bool = False) -> FitSteps:
+        """Steps that go on where the training stands, or begin it; at these rates where they are known already."""
         if isinstance(optimizer, Descent):
             from symgrad.training.descending import Descending  # and SciPy, which most fits do without
 
             self._course.begin_anew()
-            return Descending(optimizer, self._weights, data.sizes, before)
+            return Descending(optimizer, self._weights, data.sizes, single)
         state = self._course.state(optimizer)
-        return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs)
+        return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs, rates)
 
     def _way(self, optimizer: AnyOptimizer, data: Dataset, batch_size: int | None) -> type[Way]:
         """How steps on batches of that size compute their products."""

@@ -20,6 +20,10 @@ class FitSteps(Protocol):
     done: int  # epochs that the training had before
     gradients: Mapping[str, np.ndarray]  # of the last step, by parameter; none where nobody keeps them
 
+    @property
+    def rates(self) -> Sequence[float]:
+        """The learning rates with which the epochs of this fit began."""
+
     def begin(self, epoch: int) -> None:
         """An epoch begins."""
 
@@ -39,13 +43,18 @@ class FitSteps(Protocol):
 
 
 class Stepper:
-    """The steps of an update rule by the program `module`, on its `state`; `done` epochs were trained before."""
+    """The steps of an update rule by the program `module`, on its `state`; `done` epochs were trained before.
 
-    def __init__(self, optimizer: Optimizer, module: ModuleType, state: Any, device: Device, done: int) -> None:
+    Where the losses of another fit decided the rates of epochs, they may be `given`.
+    """
+
+    def __init__(self, optimizer: Optimizer, module: ModuleType, state: Any, device: Device, done: int,
+                 given: Sequence[float] = ()) -> None:
         self.optimizer, self.module, self.state, self.done = optimizer, module, state, done
         self.lr = optimizer.lr
         self.gradients: Mapping[str, np.ndarray] = {} if device.foreign else state["gradients"]
         self.ended = ""  # why there is no further step
+        self.given, self.rates = given, list[float]()
 
     def begin(self, epoch: int) -> None:
         """An epoch of the fit begins: its learning rate, by the formulas of the program."""
@@ -54,7 +63,8 @@ class Stepper:
             lr = self.module.of_epoch(lr, self.done + epoch)
         for plateau in self.optimizer.by_losses:
             lr = plateau.rate(lr)
-        self.lr = lr
+        self.lr = self.given[epoch - 1] if self.given else lr
+        self.rates.append(self.lr)
 
     def __call__(self, batch: Sequence[Any]) -> Any:
         """One step; gives the loss before it, on the device."""

@@ -91,6 +91,16 @@ def test_the_next_fit_goes_on_in_the_count_and_another_schedule_begins_anew():
     np.testing.assert_allclose(third["lr"], [0.05, 0.1])
 
 
+def test_a_refit_goes_at_the_rates_of_the_fit_that_chose_its_length():
+    pace = optim.ReduceOnPlateau(0.5, patience=0, threshold=0.3)
+    stop = optim.EarlyStopping(patience=6, refit=True)
+    model = sg.Model(loss(), dtype="float64")
+    history = model.fit(DATA, optim.SGD(0.05), epochs=12, batch_size=None, validation=0.3, callbacks=[pace, stop], progress=False)
+    rates = history["lr"][:history.best_epoch]
+    assert len(set(rates)) > 1
+    np.testing.assert_allclose(model.parameters["w"], by_hand(rates), rtol=1e-10)
+
+
 def test_a_plateau_goes_on_where_the_fit_does():
     def made():
         return optim.ReduceOnPlateau(0.5, patience=1, threshold=1e-3, min_lr=1e-3)
