@@ -46,16 +46,20 @@ class Facts:
         return facts_of(bare(node)) if self.declared else frozenset()
 
 
-def by_facts(roots: Sequence[Node], declared: bool) -> list[Node]:
-    """`roots`, simplified by what their form says and, if `declared`, by the facts that are declared of symbols."""
+def by_facts(roots: Sequence[Node], declared: bool, mirrored: bool = False) -> list[Node]:
+    """`roots`, simplified by what their form says and, if `declared`, by the facts that are declared of symbols.
+
+    `mirrored`: what is symmetric by form alone, too, XᵀX, has one writing, as people want it.
+    """
     below = topological(roots)
-    if not any(n.op in TELLING for n in below) and not (declared and any_declared(below)):
+    if not mirrored and not any(n.op in TELLING for n in below) and not (declared and any_declared(below)):
         return list(roots)
     facts = Facts(declared)
-    return transform(roots, lambda n, operands: _simple(rebuild(n, operands), facts), {})
+    return transform(roots, lambda n, operands: with_facts(rebuild(n, operands), facts), {})
 
 
-def _simple(node: Node, facts: Facts) -> Node:
+def with_facts(node: Node, facts: Facts) -> Node:
+    """One node whose operands are simplified already."""
     if node.op in ops.PRODUCTS:
         return _product(node, facts)
     if node.op is ops.ELEMENTWISE and facts.declared:
@@ -161,7 +165,7 @@ def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[An
         for x in names:
             count[x] = count.get(x, 0) + 1
     for i, (operand, names) in enumerate(zip(operands, labels, strict=True)):
-        axes = _unit_axes(operand, facts)
+        axes = unit_axes(operand, facts)
         if axes and all(count[names[axis]] == 1 for axis in axes):
             return [*operands[:i], *operands[i + 1:]], [*labels[:i], *labels[i + 1:]], tuple(names[a] for a in axes)
         x = row_of(operand, "sign")
@@ -181,7 +185,7 @@ def _whole(operands: list[Node], labels: list[tuple[Any, ...]], out: Sequence[An
     return None
 
 
-def _unit_axes(node: Node, facts: Facts) -> tuple[int, ...]:
+def unit_axes(node: Node, facts: Facts) -> tuple[int, ...]:
     """The axes over which the entries of a node sum to one."""
     node = bare(node)
     if node.op is ops.SOFTMAX:

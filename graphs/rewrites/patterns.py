@@ -80,7 +80,7 @@ def shifted(node: Node) -> Node:
     kept: list[tuple[Weight, Node]] = []
     moved: list[tuple[Weight, Node]] = []
     for by, term in zip(inner.attrs[0], inner.operands, strict=True):
-        (moved if _constant_along(term, axes) else kept).append((by, term))
+        (moved if constant_along(term, axes) else kept).append((by, term))
     if not moved or not kept:
         return node
     rest = add([term for _, term in kept], [by for by, _ in kept])
@@ -93,7 +93,7 @@ def shifted(node: Node) -> Node:
     return add([term for _, term in pairs], [by for by, _ in pairs])
 
 
-def _constant_along(node: Node, axes: Sequence[int]) -> bool:
+def constant_along(node: Node, axes: Sequence[int]) -> bool:
     """Is `node` a view that repeats its entries along all of `axes`?"""
     if node.op is not ops.VIEW:
         return False

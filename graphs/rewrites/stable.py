@@ -67,6 +67,8 @@ def _stabilised(node: Node, new: Node) -> Node:
 def _stable(node: Node) -> Node:
     if node.op is ops.EINSUM or (node.op is ops.ELEMENTWISE and node.attrs[0] == "power"):
         node = power_of_size(node)
+        if node.op is ops.ADD and len(node.operands) == 1:  # |2 x|² is 4 x²
+            return scale(_stable(node.operands[0]), node.attrs[0][0])
         node = power_of_root(node)
     if node.op is ops.EINSUM:
         return quotient(_product(node))

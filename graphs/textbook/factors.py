@@ -89,8 +89,9 @@ def _shared_matrices(node: Node, terms: Sequence[Node], weights: Sequence[Weight
         if found is None:
             continue
         rests, common = found
-        if any(all(o.op is ops.VIEW and not o.operands for o, _ in rest) for rest in rests):
-            continue  # C⁻¹ - C⁻¹ r rᵀ C⁻¹, not C⁻¹ (I - r rᵀ C⁻¹)
+        bare = [all(o.op is ops.VIEW and not o.operands for o, _ in rest) for rest in rests]
+        if any(bare) and not all(bare):
+            continue  # C⁻¹ - C⁻¹ r rᵀ C⁻¹, not C⁻¹ (I - r rᵀ C⁻¹), but X (I - 1/n 1 1ᵀ)
         if rank == 1 == len(labels) and not all(_reaches(rest, common[0]) for rest in rests):
             continue  # (wᵀ S w) m - (mᵀ w) S w, not (m wᵀ S - S w mᵀ) w
         used = {x for rest in rests for _, names in rest for x in names}

@@ -6,25 +6,34 @@ longer before the shorter (x³ + x), so that the order in which a sum was come b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.algebra.einsum import literal_value, scale
+from symgrad.graphs.algebra.primitives import named
 from symgrad.graphs.node import Node, order, topological
-from symgrad.graphs.weights import ONE, Weight
+from symgrad.graphs.rewrites.declared import Facts
+from symgrad.graphs.weights import ONE, Weight, inverse, times
 
 LONGEST = 10**6
 LAST = chr(0x10ffff)  # what has no name, such as I, stands last
+DELTA = 2.5  # in index notation
 FUNCTION = 2.0  # of anything: what is long gets a name
 
 
 class Length:
     """The length of nodes in pieces, each node measured once; a piece that is shared counts wherever it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[Node, str] | None = None, declared: bool = False) -> None:
+        self.facts = Facts(declared)
         self.known: dict[Node, float] = {}
         self.words: dict[Node, str] = {}
-        self.forms: dict[tuple[str, Node], Node] = {}  # of sums and products: many ways lead by one
+        self.forms: dict[tuple[str, Node], tuple[Node, int]] = {}  # of sums and products, with the tries that each took
+        self.hasty: dict[tuple[str, Node], Node] = {}  # the same where no try was left
+        self.names: dict[Node, tuple[Node, Weight]] = {}  # what has a name, without its weight, and that
+        for each, text in (names or {}).items():
+            self.give_name(each, text)
         self.tries = 0  # writings that may still be tried for the node in work
 
     def __call__(self, node: Node) -> float:
@@ -33,6 +42,39 @@ class Length:
                 self.known[each] = min(self._of(each), LONGEST)
                 self.words[each] = self._word(each)
         return self.known[node]
+
+    def give_name(self, node: Node, text: str) -> None:
+        """From now on, `node` and its multiples are written by name."""
+        bare, by = (node.operands[0], node.attrs[0][0]) if node.op is ops.ADD and len(node.operands) == 1 else (node, ONE)
+        if bare.op not in (ops.NAMED, ops.VIEW):
+            self.names[bare] = named(node, text), inverse(by)
+
+    def renamed(self, node: Node) -> Node:
+        """A node under its name, if it or a multiple of it has one."""
+        bare, by = (node.operands[0], node.attrs[0][0]) if node.op is ops.ADD and len(node.operands) == 1 else (node, ONE)
+        if bare not in self.names:
+            return node
+        known, w = self.names[bare]
+        return scale(known, times(by, w))
+
+    def remembered(self, key: tuple[str, Node], form: Callable[[Node, Length], Node]) -> Node:
+        """The form of a node, found once: many ways lead by it.
+
+        It depends on the node, and on the tries that are left, never on what was brought to its form before.
+        """
+        if self.tries <= 0:
+            if key not in self.hasty:
+                self.hasty[key] = form(key[1], self)
+            return self.hasty[key]
+        if key in self.forms and self.forms[key][1] < self.tries:
+            made, taken = self.forms[key]
+            self.tries -= taken
+            return made
+        before = self.tries
+        made = form(key[1], self)
+        if self.tries > 0:
+            self.forms[key] = made, before - self.tries
+        return made
 
     def place(self, term: Node, rising: bool = False) -> tuple[Any, ...]:
         """A sorting key for the terms of a sum; `rising`: of one letter the shorter and lower power first.
@@ -59,11 +101,14 @@ class Length:
         if node.op is ops.ADD:
             by = [_weight(w) for o, w in zip(node.operands, node.attrs[0], strict=True) if literal_value(o) is None]
             return sum(below) + sum(by) + len(below) - 1
-        if node.op is ops.VIEW and not node.operands and len(set(node.attrs[1])) < len(node.shape):
+        if node.op is ops.VIEW and not node.operands and len(set(node.attrs[1])) < len(node.shape) == 2:
             return 0.9  # I
         if node.op is ops.VIEW:
             laid = bool(node.operands) and bool(node.operands[0].shape) and len(node.shape) > len(node.operands[0].shape)
-            return sum(below) + (1.0 if len(set(node.attrs[1])) < len(node.shape) or laid else 0.0)  # diag(v), v 1ᵀ
+            doubled = len(node.shape) - len(set(node.attrs[1]))
+            if len(node.shape) > 2:
+                return sum(below) + DELTA * doubled  # δ_ij, with its indices
+            return sum(below) + (1.0 if doubled or laid else 0.0)  # diag(v), v 1ᵀ
         if node.op is ops.EINSUM:
             return self._product(node)
         if node.op is ops.ELEMENTWISE and node.attrs[0] in ("reciprocal", "sqrt"):

@@ -5,62 +5,81 @@ Products get one exponent for each base (`powers.py`), sums their shortest writi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.flattening import joined
-from symgrad.graphs.algebra.primitives import elementwise
+from symgrad.graphs.algebra.primitives import elementwise, named
 from symgrad.graphs.node import Node, transform
 from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.blocks import in_blocks
+from symgrad.graphs.textbook.cases import choice_form
+from symgrad.graphs.textbook.conditions import short_condition, with_opposites, without_ties
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.matrices import matrix_form
 from symgrad.graphs.textbook.moves import MOVES, moved_form, picked_columns, scaled_stack, stacked
-from symgrad.graphs.textbook.pieces import gathered, guarded, untied
+from symgrad.graphs.textbook.pieces import chosen_product, gathered, guarded, triangular
 from symgrad.graphs.textbook.powers import is_sum, pairs_of, scaled_product
-from symgrad.graphs.textbook.sums import product_in_sum_form, sum_form
+from symgrad.graphs.textbook.rectified import homogeneous
+from symgrad.graphs.textbook.sums import product_in_sum_form, sum_form, turned
 
 ROUNDS = 4
 TRIES = 40  # writings of one sum: what has more ways to be written has none that is short
 
 
-def textbook(root: Node, keep: Collection[Node] = (), declared: bool = True) -> Node:
+def textbook(root: Node, keep: Collection[Node] = (), declared: bool = True, by: Node | None = None) -> Node:
     """`root` as a textbook prints it; nodes in `keep` stay as they are.
 
-    `declared`: what is declared of symbols may shorten it.
+    `declared`: what is declared of symbols may shorten it. `by`: what it is a derivative by.
     """
-    return textbooks([root], keep, declared)[0]
+    return textbooks([root], keep, declared, [by])[0]
 
 
-def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool = True) -> list[Node]:
-    """The forms of several derivatives; what they share is brought to its form once."""
-    length = Length()
+def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool = True,
+              by: Sequence[Node | None] = (), names: Mapping[Node, str] | None = None) -> list[Node]:
+    """The forms of several derivatives, by `by`; what they share is brought to its form once.
+
+    `names`: what else has a name where they were derived.
+    """
+    length = Length(names, declared)
     fixed = {each: each for each in keep}
-    now = list(roots)
+    variables = [*by, *[None] * (len(roots) - len(by))]
+    now = without_ties(roots, variables)
+    now = transform(now, lambda node, operands: scaled_product(rebuild(node, operands)), dict(fixed))  # what cancels, first
+
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
-        return formed(rebuild(node, operands), length)
+        if node.op is not ops.NAMED:
+            return length.renamed(formed(rebuild(node, operands), length))
+        inner = unnamed(operands[0])
+        length.give_name(inner, node.attrs[0])
+        return named(inner, node.attrs[0])
 
     for _ in range(ROUNDS):  # what a round has made may hold a product or sum that is new
         before = now
-        now = transform(by_facts(unpicked(now), declared=declared), step, dict(fixed))
+        now = transform(by_facts(unpicked(now), declared, mirrored=True), step, dict(fixed))
         if now == before:
             break
-    return now
+    return with_opposites(now, variables)
+
+
+def unnamed(node: Node) -> Node:
+    return node.operands[0] if node.op is ops.NAMED else node
 
 
 def formed(node: Node, length: Length) -> Node:
     """A node whose operands have their form already."""
     length.tries = TRIES
-    node = in_blocks(untied(node))
+    node = homogeneous(choice_form(in_blocks(short_condition(node))))
     if is_sum(node):
         return _whole_sum(node, length)
     node = picked_columns(matrix_form(node))
     if node.op in MOVES:
         return moved_form(node)
-    return guarded(product_in_sum_form(scaled_stack(scaled_product(node)), length))
+    made = product_in_sum_form(scaled_stack(scaled_product(node)), length)
+    return turned(triangular(guarded(chosen_product(made, length))), length)
 
 
 def _whole_sum(node: Node, length: Length) -> Node:
@@ -73,5 +92,6 @@ def _whole_sum(node: Node, length: Length) -> Node:
     if cases is flat:
         return sum_form(node, length)
     if cases.op is ops.ELEMENTWISE:
-        return elementwise(cases.attrs[0], [cases.operands[0], *(formed(o, length) for o in cases.operands[1:])])
+        sides = [formed(o, length) for o in cases.operands[1:]]
+        return choice_form(elementwise(cases.attrs[0], [cases.operands[0], *sides]))
     return sum_form(cases, length)

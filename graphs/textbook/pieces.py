@@ -6,90 +6,105 @@ hold its opposite in one choice, so that the derivative of nested choices is a n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal_value, scale, zeros
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import elementwise
-from symgrad.graphs.node import BOOLEAN, Node
+from symgrad.graphs.node import BOOLEAN, REAL, Node
+from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.textbook.bases import Key, Powers, powers
-from symgrad.graphs.textbook.powers import is_sum, pairs_of, powers_of, unweighted, written
-from symgrad.graphs.textbook.ties import may_meet
+from symgrad.graphs.textbook.conditions import short_condition, strict, tested
+from symgrad.graphs.textbook.length import Length
+from symgrad.graphs.textbook.powers import is_sum, is_triangle, pairs_of, powers_of, scaled_product, unweighted, written
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 MOST = 24  # terms
 PARTIAL = ("log", "sqrt", "power", "reciprocal")  # functions that are not defined everywhere
 Terms = list[tuple[Node, Weight]]
-Test = tuple[Node, bool]  # a condition in one spelling, and whether it holds
 
 
-def tested(condition: Node) -> Test:
-    """x < y, y > x and not (x >= y) are one condition."""
-    holds = True
-    while condition.op is ops.ELEMENTWISE and condition.attrs[0] == "logical_not":
-        condition, holds = condition.operands[0], not holds
-    if condition.op is not ops.ELEMENTWISE or condition.attrs[0] not in _SPELLED:
-        return condition, holds
-    row, turned, same = _SPELLED[condition.attrs[0]]
-    a, b = condition.operands[::-1] if turned else condition.operands
-    return elementwise(row, [a, b]), holds == same
-
-
-_SPELLED = {"greater": ("greater", False, True), "less": ("greater", True, True),
-            "less_equal": ("greater", False, False), "greater_equal": ("greater", True, False),
-            "equal": ("equal", False, True), "not_equal": ("equal", False, False)}
-
-
-def untied(node: Node) -> Node:
-    """What a derivative says of ties, half of it each, is left out: {1 if a > b, 1/2 if a = b, 0 otherwise} is [a > b].
-
-    Not where a and b may be the same entry (`ties.py`): all of a tie is left where they are one tensor.
-    """
-    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "where":
-        return _short_condition(node)
-    condition, one, rest = node.operands
-    if literal_value(one) != ONE:
+def chosen_product(node: Node, length: Length) -> Node:
+    """u [u > 0] is relu(u); sign(u) {|u| if c, 1 otherwise} is {u if c, sign(u) otherwise}."""
+    bare, by = unweighted(node)
+    if bare.op is not ops.EINSUM or len(bare.operands) > MOST:
         return node
-    bare, by = unweighted(rest)
-    if bare.op is ops.ELEMENTWISE and bare.attrs[0] == "real":
-        bare = bare.operands[0]
-    if by.factor is not None or 2 * by.number != 1 or bare.op is not ops.ELEMENTWISE or bare.attrs[0] != "equal":
+    if not any(o.dtype == BOOLEAN or o.op is ops.ELEMENTWISE and o.attrs[0] in ("where", "real") for o in bare.operands):
         return node
-    a, b = condition.operands
-    if set(bare.operands) != {a, b}:
+    read = powers_of(bare)
+    for (condition, labels), e in list(read.bases.items()):
+        if condition.dtype == BOOLEAN:
+            _rectify(read, condition, labels)
+        elif e == 1 and condition.op is ops.ELEMENTWISE and condition.attrs[0] == "where":
+            _taken_in(read, condition, labels, length)
+    return scale(written(read), by)
+
+
+def triangular(node: Node) -> Node:
+    """A product of which only a triangle counts, tril(v xᵀ): no factor of ones and zeros beside others."""
+    bare, by = unweighted(node)
+    if bare.op is not ops.EINSUM:
         return node
-    return _all_tied(by, node) if a is b else node if may_meet(a, b) else elementwise("real", [condition])
+    inputs, out = bare.attrs
+    for i, (mask, labels) in enumerate(zip(bare.operands, inputs, strict=True)):
+        test = row_of(mask, "real") or mask
+        if not is_triangle(test) or len(set(labels)) < len(labels) or not set(labels) <= set(out):
+            continue
+        rest = [k for k in range(len(inputs)) if k != i]
+        sizes = dict(zip(out, bare.shape, strict=True))
+        inner = contract([bare.operands[k] for k in rest], [inputs[k] for k in rest], out, sizes)
+        condition = elementwise(test.attrs[0], [contract([o], [labels], out, sizes) for o in test.operands])
+        return elementwise("where", [condition, scale(inner, by), zeros(bare.shape)])
+    return node
 
 
-def _all_tied(by: Weight, like: Node) -> Node:
-    """a = a holds everywhere."""
-    return scale(contract([], [], range(len(like.shape)), dict(enumerate(like.shape))), by)
+def _rectify(read: Powers, condition: Node, labels: tuple[Any, ...]) -> None:
+    """u [u > 0] as relu(u), (m - 1) [m < 1] as -relu(1 - m), but u [u < 0] as it is."""
+    test = tested(condition)
+    for (u, names), e in list(read.bases.items()):
+        if names != labels or u.dtype != REAL or e.denominator > 1 or e < 0 or test[0].op is not ops.ELEMENTWISE:
+            continue
+        inner = row_of(u, "relu")
+        if inner is not None and _is_positive(inner, test):  # relu(u) [u > 0]
+            del read.bases[condition, labels]
+            return
+        for sign in (ONE, MINUS):
+            side = scale(u, sign)
+            if (sign is ONE or is_sum(u)) and _is_positive(side, test):
+                del read.bases[condition, labels], read.bases[u, names]
+                read.put(elementwise("relu", [side]), labels, e)
+                read.by = times(read.by, sign) if e % 2 else read.by
+                return
 
 
-TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal",
-          "equal": "equal", "not_equal": "not_equal"}
+def _is_positive(u: Node, test: tuple[Node, bool]) -> bool:
+    """Is a condition u > 0 or u >= 0?"""
+    zero = literal(0, u.shape)
+    return any(tested(short_condition(elementwise(row, [u, zero]))) == test for row in ("greater", "greater_equal"))
 
 
-def _short_condition(node: Node) -> Node:
-    """1 - u > 0 is u < 1, -u > 0 is u < 0, 1 - u = 0 is u = 1."""
-    if node.op is not ops.ELEMENTWISE or node.attrs[0] not in TURNED:
-        return node
-    body, zero = node.operands
-    value = literal_value(zero)
-    if value is None or value.number != 0 or body.op is not ops.ADD or not body.operands:
-        return node
-    pairs = pairs_of(body)
-    numbers = [pair for pair in pairs if literal_value(pair[0]) is not None]
-    rest = [pair for pair in pairs if literal_value(pair[0]) is None]
-    if len(numbers) > 1 or len(rest) != 1 or not numbers and rest[0][1].number > 0:
-        return node
-    turned = rest[0][1].number < 0
-    sign = MINUS if turned else ONE
-    left = joined([(term, times(by, sign)) for term, by in rest])
-    right = joined([(term, times(by, ONE if turned else MINUS)) for term, by in numbers]) if numbers else zero
-    return elementwise(TURNED[node.attrs[0]] if turned else node.attrs[0], [left, right])
+def _taken_in(read: Powers, choice: Node, labels: tuple[Any, ...], length: Length) -> None:
+    """What stands beside a choice goes into its cases, where that makes them shorter."""
+    mates = {key: e for key, e in read.bases.items() if key[1] == labels and key[0] is not choice and key[0].dtype == REAL}
+    if not mates:
+        return
+    condition, *cases = choice.operands
+    sizes = dict(zip(labels, choice.shape, strict=True))
+    inside = []
+    for case in cases:
+        product = Powers(labels, dict(sizes), ONE, dict(mates))
+        product.put(case, labels, Fraction(1))
+        inside.append(scaled_product(written(product)))
+    beside = written(Powers(labels, dict(sizes), ONE, dict(mates)))
+    fewer = any(len(powers_of(made).bases) < len(powers_of(case).bases) + len(mates) for made, case in zip(
+        inside, cases, strict=True) if literal_value(case) is None)
+    if fewer or sum(map(length, inside)) < sum(map(length, cases)) + length(beside):
+        for key in [*mates, (choice, labels)]:
+            del read.bases[key]
+        read.put(elementwise("where", [condition, *inside]), labels, Fraction(1))
 
 
 def gathered(node: Node) -> Node:
@@ -103,12 +118,17 @@ def gathered(node: Node) -> Node:
     fails: Terms = []
     rest: Terms = []
     for read in terms:
-        mine = next((each for each in read.bases if each[1] == key[1] and each[0].dtype == BOOLEAN
-                     and tested(each[0])[0] is key[0]), None)
-        bases = {k: e for k, e in read.bases.items() if k != mine}
+        mine = [each for each in read.bases if each[1] == key[1] and each[0].dtype == BOOLEAN
+                and tested(each[0])[0] is key[0]]
+        sides = {tested(each)[1] == tested(condition)[1] for each, _ in mine}
+        if len(sides) == 2:  # it cannot both hold and fail
+            continue
+        bases = {k: e for k, e in read.bases.items() if k not in mine}
         term = written(Powers(read.out, read.sizes, read.by, bases))
-        side = rest if mine is None else holds if tested(mine[0])[1] == tested(condition)[1] else fails
+        side = rest if not sides else holds if sides == {True} else fails
         side.append((term, ONE))
+    if not fails or not holds:  # 1 + [c] (|u| - 1) is {|u| if c, 1 otherwise}
+        holds, fails, rest = [*rest, *holds], [*rest, *fails], []
     choice = elementwise("where", [_spread(condition, key[1], node), _sum(holds, node), _sum(fails, node)])
     return joined([*rest, (choice, ONE)]) if rest else choice
 
@@ -173,13 +193,16 @@ def _argument(node: Node) -> Node:
 def _conditional(node: Node) -> list[Powers] | None:
     """The terms of a sum, multiplied out over the choices and conditional sums in them; None for too many."""
     found: list[Powers] = []
+    tests = _tests(node)
+    if not tests:
+        return None
     stack = [(powers_of(each), by) for each, by in reversed(pairs_of(node))]
     while stack:
         if len(found) + len(stack) > MOST:
             return None
         read, by = stack.pop()
         read = Powers(read.out, read.sizes, times(read.by, by), read.bases)
-        key = next((key for key, e in read.bases.items() if e == 1 and _is_conditional(key[0])), None)
+        key = next((key for key, e in read.bases.items() if e == 1 and _is_conditional(key[0], tests)), None)
         if key is None:
             found += [read] if read.by.number else []
             continue
@@ -190,19 +213,58 @@ def _conditional(node: Node) -> list[Powers] | None:
     return found
 
 
-def _is_conditional(node: Node) -> bool:
+def _tests(node: Node) -> set[Node]:
+    """The conditions of the terms of a sum, and of the choices and sums in them."""
+    found: set[Node] = set()
+    stack, seen = [node], 0
+    while stack and seen < MOST:
+        each, seen = stack.pop(), seen + 1
+        for term in each.operands:
+            for base, _ in powers_of(term).bases:
+                if base.dtype == BOOLEAN:
+                    found.add(tested(base)[0])
+                elif _is_choice(base):
+                    found.add(tested(base.operands[0])[0])
+                elif is_sum(base):
+                    stack.append(base)
+    return found
+
+
+def _is_choice(node: Node) -> bool:
+    """Two cases, and no triangle of a matrix."""
+    return node.op is ops.ELEMENTWISE and node.attrs[0] == "where" and not is_triangle(node.operands[0])
+
+
+def _is_conditional(node: Node, tests: Collection[Node]) -> bool:
     """A choice, or a sum with conditions or choices among the factors of its terms."""
-    if node.op is ops.ELEMENTWISE and node.attrs[0] == "where":
-        return True
-    return is_sum(node) and any(base.dtype == BOOLEAN or (base.op is ops.ELEMENTWISE and base.attrs[0] == "where")
+    if node.op is ops.ELEMENTWISE:
+        return _is_choice(node) or (choice := _bounded(node)) is not None and tested(choice[0])[0] in tests
+    return is_sum(node) and any(base.dtype == BOOLEAN or base.op is ops.ELEMENTWISE and _is_conditional(base, tests)
                                 for each in node.operands for base, _ in powers_of(each).bases)
+
+
+def _bounded(node: Node) -> tuple[Node, Node, Node] | None:
+    """max(a, b) as {a if a > b, b otherwise}, clip(a, -c, c) as {a if |a| <= c, c sign(a) otherwise}."""
+    if node.attrs[0] in ("maximum", "minimum"):
+        a, b = node.operands
+        condition = strict(short_condition(elementwise("greater" if node.attrs[0] == "maximum" else "less", [a, b])))
+        return condition, a, b
+    if node.attrs[0] != "clip":
+        return None
+    a, low, high = node.operands
+    bounds = [short_condition(elementwise(row, [a, b])) for row, b in (("greater_equal", low), ("less_equal", high))]
+    inside = short_condition(elementwise("logical_and", bounds))
+    if inside.attrs[0] != "less_equal":
+        return inside, a, node
+    axes = tuple(range(len(a.shape)))
+    return inside, a, contract([high, elementwise("sign", [a])], [axes, axes], axes)
 
 
 def _parts(node: Node) -> Terms:
     """A conditional sum or a choice as terms."""
     if is_sum(node):
         return pairs_of(node)
-    condition, one, other = node.operands
+    condition, one, other = _bounded(node) or node.operands
     axes = tuple(range(len(node.shape)))
     tests = (condition, elementwise("logical_not", [condition]))
     return [(contract([test, value], [axes, axes], axes), ONE) for test, value in zip(tests, (one, other), strict=True)]
@@ -230,10 +292,23 @@ def _condition(terms: Sequence[Powers], node: Node) -> tuple[Key, Node] | None:
     if not both:
         away = _kept_away(terms)
         away = away if away is not None and set(away[1]) <= axes else None
-        return away and ((tested(away[0])[0], away[1]), away[0])
+        return _cancelling(terms, seen) if away is None else ((tested(away[0])[0], away[1]), away[0])
     key = max(both, key=lambda k: len(both[k]))
     spelled = [base for _, base in both[key]]
     return key, next((base for base in spelled if not _is_negated(base)), spelled[0])
+
+
+def _cancelling(terms: Sequence[Powers], seen: Mapping[Key, Sequence[tuple[bool, Node]]]) -> tuple[Key, Node] | None:
+    """A condition under which two terms of a sum cancel."""
+    for (test, labels), found in seen.items():
+        condition = found[0][1]
+        inside = []
+        for read in terms:
+            bases = {key: e for key, e in read.bases.items() if key != (condition, labels)}
+            inside.append((written(Powers(read.out, read.sizes, read.by, bases)), ONE))
+        if len(found) < len(terms) and len(pairs_of(joined(inside))) < len(terms) - 1:
+            return (test, labels), condition
+    return None
 
 
 def _is_negated(node: Node) -> bool:

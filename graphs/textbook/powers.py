@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal_value, scale
-from symgrad.graphs.algebra.primitives import elementwise
+from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
+from symgrad.graphs.algebra.flattening import joined
+from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.textbook.bases import (
@@ -27,6 +28,7 @@ from symgrad.graphs.textbook.bases import (
     product_of,
     settled,
 )
+from symgrad.graphs.textbook.content import content, divided
 from symgrad.graphs.weights import ONE, Weight, exact, times, weight
 
 MOST = 32  # factors of one product: longer ones stay as they are
@@ -123,14 +125,24 @@ def _scaled(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     if not node.operands and p > 0:
         into.by = Weight(0)
         return []
-    if len(node.operands) != 1:
-        return None
+    if len(node.operands) > 1:
+        return _with_content(into, node, labels, p)
     by, inner = node.attrs[0][0], node.operands[0]
     raised = power_of(by, p)
     if raised is None:
         return None
     into.by = times(into.by, raised)
     return [(inner, labels, p)]
+
+
+def _with_content(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
+    """(2 x - 4) y is 2 (x - 2) y."""
+    shared = content(node.attrs[0])
+    raised = power_of(shared, p)
+    if shared == ONE or raised is None:
+        return None
+    into.by = times(into.by, raised)
+    return [(divided(node, shared), labels, p)]
 
 
 def _viewed(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
@@ -208,12 +220,52 @@ def _root(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
 def _raised(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     base, exponent = node.operands
     value = literal_value(exponent)
-    if value is None or value.factor is not None or isinstance(value.number, float):
+    if value is None:
+        return _of_product(node, labels, p)
+    if value.factor is not None or isinstance(value.number, float):
         return None
     e = Fraction(value.number)
     if p.denominator > 1 and is_even(e) and not is_even(e * p) and not is_safe(base):
         base = elementwise("abs", [base])
     return [(base, labels, e * p)]
+
+
+def _of_product(node: Node, labels: Labels, p: Fraction) -> Opened:
+    """(a/c)^(y - 1) is (a/c)^y c/a, so that what is beside it may cancel."""
+    u, exponent = node.operands
+    pairs = pairs_of(joined(pairs_of(exponent)))
+    number = next((times(value, by) for each, by in pairs if (value := literal_value(each)) is not None), None)
+    if number is None or number.factor is not None or isinstance(number.number, float) or p.denominator > 1:
+        return None
+    if not _is_product(u):
+        return None
+    rest = joined([(each, by) for each, by in pairs if literal_value(each) is None])
+    return [(elementwise("power", [u, rest]), labels, p), (u, labels, p * Fraction(number.number))]
+
+
+def _is_product(u: Node) -> bool:
+    """A product or quotient of several bases."""
+    read = _read_top(u)
+    if read is None or read.by != ONE:
+        return False
+    return len(settled(read)) > 1 and all(e.denominator == 1 for e in read.bases.values())
+
+
+def _rejoined(bases: dict[Key, Fraction]) -> dict[Key, Fraction]:
+    """(a/c)^y c/a is (a/c)^(y - 1), where that leaves fewer factors."""
+    for (power, labels), e in list(bases.items()):
+        if e != 1 or power.op is not ops.ELEMENTWISE or power.attrs[0] != "power" or not _is_product(power.operands[0]):
+            continue
+        u, exponent = power.operands
+        mine = bases_of([(u, labels)])
+        tried = sorted({bases[key] / m for key, m in mine.items() if key in bases}, key=abs)
+        left = {k: sum(bases.get(key, 0) != k * m for key, m in mine.items()) for k in (Fraction(0), *tried)}
+        k = min(left, key=lambda each: left[each])  # of as many left, no change
+        if k and k.denominator == 1 and left[k] < left[Fraction(0)]:
+            whole = add([exponent, literal(1, exponent.shape)], [ONE, Weight(exact(k))])
+            found = {key: rest for key, f in bases.items() if (rest := f - k * mine.get(key, 0)) and key != (power, labels)}
+            return _rejoined({**found, (elementwise("power", [u, whole]), labels): Fraction(1)})
+    return bases
 
 
 def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
@@ -230,7 +282,7 @@ def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opene
 def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     """{a if c, 0 otherwise} is [c] a."""
     condition, one, other = node.operands
-    if condition.dtype != BOOLEAN or p != 1 or _is_triangle(condition):
+    if condition.dtype != BOOLEAN or p != 1 or is_triangle(condition):
         return None
     for value, rest, test in ((other, one, condition), (one, other, None)):
         zero = literal_value(value)
@@ -255,7 +307,7 @@ def _taken(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
     return [(node.operands[1], labels, p)]
 
 
-def _is_triangle(condition: Node) -> bool:
+def is_triangle(condition: Node) -> bool:
     """A comparison of the number of a row with that of a column: tril and triu have a name."""
     return condition.op is ops.ELEMENTWISE and len(condition.operands) == 2 and all(
         o.op is ops.VIEW and o.operands and o.operands[0].op is ops.IOTA for o in condition.operands)
@@ -276,7 +328,7 @@ _NODES: Mapping[ops.Op, Rule] = {ops.ADD: _scaled, ops.VIEW: _viewed, ops.EINSUM
 
 def written(read: Powers) -> Node:
     """The product as a node."""
-    bases = settled(read)
+    bases = _rejoined(settled(read))
     by = read.by
     for x in {x for x in read.sizes if x not in read.out and not any(x in labels for _, labels in bases)}:
         by = times(by, weight(read.sizes[x]))  # a sum of ones

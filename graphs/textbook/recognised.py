@@ -14,9 +14,11 @@ from symgrad.graphs.algebra.einsum import broadcast, contract, literal, scale
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add, elementwise, reduction, softmax
 from symgrad.graphs.node import Node, transform
-from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, row_of, shifted
+from symgrad.graphs.rewrites.patterns import bare, exponential_sum, is_positive, one_plus_exp, row_of, scaled, shifted
 from symgrad.graphs.rewrites.roots import power_of_size
 from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.exponentials import hyperbolic, less_one, ratio
+from symgrad.graphs.textbook.rectified import rectified
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
 TERMS = 24  # of a sum in which like terms are looked for
@@ -28,6 +30,9 @@ def recognised(roots: Sequence[Node], keep: Collection[Node] = ()) -> list[Node]
 
 
 def _known(node: Node) -> Node:
+    if node.op is ops.ADD and len(node.operands) == 1 and node.operands[0].op is ops.ADD:
+        return scale(_known(node.operands[0]), node.attrs[0][0])  # 2 (u + |u|)
+    node = rectified(node)
     if node.op is ops.EINSUM:
         node = power_of_size(node)
         return _quotient(node) if node.op is ops.EINSUM else node
@@ -35,7 +40,7 @@ def _known(node: Node) -> Node:
         return power_of_size(node)
     if node.op is ops.ELEMENTWISE and node.attrs[0] == "reciprocal":
         w = one_plus_exp(node.operands[0])
-        return node if w is None else elementwise("sigmoid", [scale(w, MINUS)])
+        return elementwise("sigmoid", [scale(w, MINUS)]) if w is not None else _unscaled(node)
     if node.op is ops.ELEMENTWISE and node.attrs[0] == "log":
         return _logarithm(node)
     if node.op is ops.ELEMENTWISE and node.attrs[0] == "log1p":
@@ -44,10 +49,17 @@ def _known(node: Node) -> Node:
     if node.op in (ops.SOFTMAX, ops.LOGSUMEXP):
         return shifted(node)
     if node.op is ops.ADD:
-        return _collected(node)
+        node = _collected(node)
+        return hyperbolic(node) if node.op is ops.ADD and len(node.operands) > 1 else node
     if node.op in (ops.GATHER, ops.SLICE):
         return _picked(node)
     return node
+
+
+def _unscaled(node: Node) -> Node:
+    """1/(2 cosh(u)) is 1/2 times 1/cosh(u)."""
+    by, inner = scaled(node.operands[0])
+    return scale(elementwise("reciprocal", [inner]), inverse(by)) if row_of(inner, "cosh") is not None else node
 
 
 def _collected(node: Node) -> Node:
@@ -119,14 +131,15 @@ def _pair(operands: Sequence[Node], labels: Sequence[tuple[int, ...]]) -> tuple[
             mine = tuple(x for x, size in zip(mine, below.shape, strict=True) if size != 1)
             below = contract([bare(below)], [labels[i]], mine)
         total = None if below is None else exponential_sum(below)
-        cosine = None if below is None else row_of(below, "cosh")
         target = row_of(divisor, "sigmoid")
         for j, numerator in enumerate(operands):
             if i == j:
                 continue
             z = row_of(numerator, "exp")
-            if cosine is not None and cosine is row_of(numerator, "sinh") and labels[i] == labels[j]:
-                return i, j, elementwise("tanh", [cosine]), ONE
+            if labels[i] == labels[j]:
+                found = less_one(numerator, divisor) if below is None else ratio(numerator, below)
+                if found is not None:
+                    return i, j, *found
             if z is None:
                 continue
             if total is not None and total[0] is z and mine == tuple(
@@ -149,8 +162,9 @@ def _log_of(inner: Node) -> Node | None:
         return elementwise("softplus", [z])
     if (z := row_of(inner, "exp")) is not None:
         return z
-    if (z := row_of(inner, "cosh")) is not None:
-        return elementwise("log_cosh", [z])
+    by, cosine = scaled(inner)
+    if (z := row_of(cosine, "cosh")) is not None and is_positive(by):
+        return joined([(elementwise("log_cosh", [z]), ONE), (elementwise("log", [literal(by, z.shape)]), ONE)])
     if inner.op is ops.SOFTMAX:
         scores, axes = inner.operands[0], inner.attrs[0]
         kept = tuple(i for i in range(len(inner.shape)) if i not in axes)

@@ -8,35 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import gcd, lcm
 from typing import Any
-
-import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value, scale, zeros
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add, elementwise
 from symgrad.graphs.node import Node, order
+from symgrad.graphs.rewrites.declared import symmetric
 from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.table import rebuild
+from symgrad.graphs.textbook.content import content, divided
 from symgrad.graphs.textbook.factors import FACTORED, all_shared, shared_factors
 from symgrad.graphs.textbook.length import Length
-from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, scaled_product, unweighted
+from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, powers_of, scaled_product, unweighted
 from symgrad.graphs.textbook.spreading import cancelling, multiplied_out
-from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, inverse, times
+from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 MARGIN = 2.0  # σ (1 - σ) (1 - 2 σ) is not multiplied out for less
+PAIR = 1.5  # what two terms of a sum must gain by standing as one product
+PAIRED = 6  # terms of a sum in which such two are looked for
 LONG = 48.0  # pieces of a sum: what is longer is no formula to be read, and stays
 
 
 def sum_form(node: Node, length: Length) -> Node:
     """A sum in its shortest writing."""
     if not is_sum(node):
-        return scaled_product(node)
-    if (key := ("sum", node)) not in length.forms:
-        length.forms[key] = _shortest(node, length)
-    return length.forms[key]
+        return turned(scaled_product(node), length)
+    return length.remembered(("sum", node), _shortest)
+
+
+def turned(node: Node, length: Length) -> Node:
+    """-2 (y - x) is 2 (x - y)."""
+    bare, by = unweighted(node)
+    if not is_sum(bare) or by.number >= 0 or not any(w.number < 0 for w in bare.attrs[0]):
+        return node
+    return scale(_arranged(divided(bare, MINUS), length), times(by, MINUS))
 
 
 def _shortest(node: Node, length: Length) -> Node:
@@ -52,13 +59,46 @@ def _shortest(node: Node, length: Length) -> Node:
         found += _factored(node, length)
     if (opened := _with_factors_in_front(plain, length)) is not plain:
         found += _factored(opened, length)
-    best = min((_hoisted(_arranged(each, length)) for each in found), key=lambda each: _rank(each, length))
-    whole = multiplied_out(plain)
-    if whole is None:
-        return best
-    others = [_hoisted(_arranged(each, length)) for each in (whole, *_factored(whole, length))]
-    other = min(others, key=lambda each: _rank(each, length))
-    return other if length(other) < length(best) - MARGIN else best
+    best = min((_hoisted(_arranged(each, length), length) for each in found), key=lambda each: _rank(each, length))
+    for squares in (False, True):  # (y - m)² is not multiplied out unless that is shorter still
+        whole = multiplied_out(plain, squares)
+        if whole is None:
+            continue
+        others = [_hoisted(_arranged(each, length), length) for each in (whole, *_factored(whole, length))]
+        other = min(others, key=lambda each: _rank(each, length))
+        best = other if length(other) < length(best) - MARGIN else best
+    return _in_pairs(best, length)
+
+
+def _in_pairs(node: Node, length: Length) -> Node:
+    """A sum with two of its terms as one product, where that is much shorter: ‖w‖² (A + Aᵀ) w - 2 (wᵀ A w) w."""
+    bare, by = unweighted(node)
+    pairs = pairs_of(bare)
+    if not is_sum(bare) or not 3 <= len(pairs) <= PAIRED or not length.facts.declared:  # until then terms may be alike
+        return node
+    found = []
+    for i, one in enumerate(pairs):
+        for j, other in enumerate(pairs[:i]):
+            two = joined([one, other])
+            if not _may_stand_together(two, bare, length):
+                continue
+            for made in _factored(two, length):
+                if length(made) < length(two) - PAIR:
+                    rest = [pair for k, pair in enumerate(pairs) if k not in (i, j)]
+                    found.append(add([made, *(each for each, _ in rest)], [ONE, *(w for _, w in rest)]))
+    if not found:
+        return node
+    best = min(found, key=lambda each: _rank(each, length))
+    return scale(_in_pairs(_hoisted(_arranged(best, length), length), length), by)
+
+
+def _may_stand_together(two: Node, whole: Node, length: Length) -> bool:
+    """Not over a common denominator, which others have too; what is symmetric stays so to the eye."""
+    if not is_sum(two) or symmetric(whole, length.facts) and not symmetric(two, length.facts):
+        return False
+    one, other = (powers_of(term).bases for term in two.operands)
+    least = {key: min(one.get(key, Fraction(0)), other.get(key, Fraction(0))) for key in {**one, **other}}
+    return all(e >= 0 or one.get(key) == other.get(key) for key, e in least.items())
 
 
 def _long(node: Node, length: Length) -> Node:
@@ -69,7 +109,7 @@ def _long(node: Node, length: Length) -> Node:
         made = scaled_product(whole(sum_form(joined(terms), length)))
         if length(made) < length(node):
             return made
-    return _hoisted(_arranged(node, length))
+    return _hoisted(_arranged(node, length), length)
 
 
 def _rank(node: Node, length: Length) -> tuple[Any, ...]:
@@ -97,17 +137,15 @@ def _complement(node: Node) -> Node | None:
 
 def product_in_sum_form(node: Node, length: Length) -> Node:
     """A product multiplied out over a sum in which it cancels something: σ (1 - σ) (y/σ - (1 - y)/(1 - σ))."""
-    if (key := ("product", node)) not in length.forms:
-        length.forms[key] = _multiplied(node, length)
-    return length.forms[key]
+    return length.remembered(("product", node), _multiplied)
 
 
 def _multiplied(node: Node, length: Length) -> Node:
     opened = _with_factors_in_front(node, length) if unweighted(node)[0].op is ops.EINSUM else node
     if opened is not node and length(opened) <= length(node):
         node = opened
-    for terms in cancelling(node):
-        inner = [(product_in_sum_form(each, length), by) for each, by in terms]
+    for terms in cancelling(node, length.facts):
+        inner = [(length.renamed(product_in_sum_form(each, length)), by) for each, by in terms]
         whole = sum_form(joined(inner), length) if inner else zeros(node.shape, node.dtype)
         if length(whole) < length(node):
             return whole
@@ -184,35 +222,16 @@ def _is_polynomial(terms: Sequence[tuple[Node, Weight]], length: Length) -> bool
     return len(terms) > 1 or terms[0][0].op is ops.INPUT and terms[0][1] != ONE
 
 
-def _hoisted(node: Node) -> Node:
-    """2/n x - 2/n² s is 2/n (x - 1/n s): the number and the sizes that all coefficients share stand in front."""
+def _hoisted(node: Node, length: Length) -> Node:
+    """2/n x - 2/n² s is 2/n (x - 1/n s): what all coefficients share in front, their sizes in any case.
+
+    A number only where that is no longer: 12 x² - 18 x stays.
+    """
     if not is_sum(node):
         return node
     shared = content(node.attrs[0])
-    if shared == ONE:
-        return node
-    by = inverse(shared)
-    return scale(add(node.operands, [times(each, by) for each in node.attrs[0]]), shared)
-
-
-def content(weights: Sequence[Weight]) -> Weight:
-    """The greatest common coefficient: of the numbers where all are rational, of the sizes; negative if all are.
-
-    >>> content([Weight(4), Weight(-6)]), content([Weight(-2), Weight(-3)]), content([Weight(1), Weight(Fraction(1, 2))])
-    (Weight(number=2, factor=None), Weight(number=-1, factor=None), Weight(number=1, factor=None))
-    """
-    number = Fraction(1)
-    if not any(isinstance(by.number, float) for by in weights):
-        parts = [Fraction(by.number) for by in weights]
-        number = Fraction(gcd(*(abs(q.numerator) for q in parts)), lcm(*(q.denominator for q in parts)))
-        if not all(q.denominator > 1 for q in parts):  # x + 1/2 y stays
-            number = Fraction(number.numerator)
-    if all(by.number < 0 for by in weights):
-        number = -number
-    whole = Weight(int(number) if number.denominator == 1 else number)
-    if any(by.factor is None for by in weights):
-        return whole
-    powers = [dict(part.as_base_exp() for part in sp.Mul.make_args(by.factor)) for by in weights]
-    common = [b ** min((each[b] for each in powers), key=abs) for b, e in powers[0].items()
-              if e.is_Rational and all(b in each and each[b].is_Rational and each[b] * e > 0 for each in powers)]
-    return times(whole, from_expr(sp.Mul(*common))) if common else whole
+    made = scale(divided(node, shared), shared)
+    if length(made) <= length(node) or shared.factor is None:
+        return made if length(made) <= length(node) else node
+    sizes = Weight(1 if shared.number > 0 else -1, shared.factor)
+    return scale(divided(node, sizes), sizes)

@@ -20,6 +20,7 @@ from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import ambient
+from symgrad.language.replaying import ReadTogether
 from symgrad.language.results import TensorDict, TensorList
 from symgrad.language.tensor import Tensor
 
@@ -132,6 +133,8 @@ def _gradient(y: Any, wrt: Any, way: Lens, function: Callable[..., Any], reading
             found |= {x: derived(asked[x], entries(asked[x], g, 0), x.over) for x, g in zip(some, parts, strict=True)}
     else:
         found = {x: _jacobian(target, x, question, "gradient") for x, question in asked.items()}
+    if reading is not None and len(variables) > 1:
+        reading = ReadTogether(reading, variables)
     made = finished([found[x] for x in variables], function, [(target, x) for x in variables], way, reading)
     return in_form(dict(zip(variables, made, strict=True)).__getitem__, wrt)
 
@@ -282,7 +285,7 @@ def _jvp(y: Any, x: Any, v: Any, way: Lens, function: Callable[..., Any],
         raw.append(derived(asked, push_forward(asked.root, asked.x, along, way.guarded), target.over))
     if not raw:
         raise DifferentiationError("jvp: there is no variable to differentiate by")
-    whole = Raw(add([r.node for r in raw]), target.over, all(r.settled for r in raw))
+    whole = Raw(add([r.node for r in raw]), target.over, all(r.settled for r in raw), raw[0].by, raw[0].names)
     return finished([whole], function, [(target, x, v)], way, reading)[0]
 
 

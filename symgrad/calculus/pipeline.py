@@ -43,18 +43,18 @@ class Lens(NamedTuple):
     """One of the two readings of a derivative."""
 
     forms: Callable[..., list[Node]]  # of tensors, with nodes that are kept: what is differentiated
-    short: Callable[[Sequence[Node], bool], list[Node]]  # of derivatives, by what is declared or without it
+    short: Callable[[Sequence[Raw], Sequence[Node], bool], list[Node]]  # of derivatives, by what is declared or without it
     guarded: bool  # are local derivatives taken only where they count?
 
 
-def _for_programs(nodes: Sequence[Node], declared: bool) -> list[Node]:
+def _for_programs(raw: Sequence[Raw], nodes: Sequence[Node], declared: bool) -> list[Node]:
     if declared:
         return by_facts(nodes, declared=True)
     return reduced(tidied(by_facts(unpicked(nodes), declared=False)))
 
 
-def _for_readers(nodes: Sequence[Node], declared: bool) -> list[Node]:
-    return textbooks(nodes, declared=declared)
+def _for_readers(raw: Sequence[Raw], nodes: Sequence[Node], declared: bool) -> list[Node]:
+    return textbooks(nodes, declared=declared, by=[r.by for r in raw], names=raw[0].names if raw else None)
 
 
 COMPUTED = Lens(stable, _for_programs, True)
@@ -79,6 +79,8 @@ class Raw(NamedTuple):
     node: Node
     over: Size | None
     settled: bool
+    by: Node  # the variable
+    names: dict[Node, str]  # of what it was derived from
 
 
 def posed(y: Tensor, variables: Sequence[Tensor], operation: str, way: Lens) -> list[Posed]:
@@ -125,7 +127,9 @@ def _names(y: Tensor) -> dict[Node, str]:
 def derived(asked: Posed, node: Node, over: Size | None) -> Raw:
     """What the reverse pass gave, with the variable in the place of the symbol that stood for it."""
     (node,) = renamed([node], asked.names)
-    return Raw(put_back(node, *asked.back) if asked.back else node, over, asked.settled)
+    if asked.back is None:
+        return Raw(node, over, asked.settled, asked.x, asked.names)
+    return Raw(put_back(node, *asked.back), over, asked.settled, asked.back[1].node, {})
 
 
 def entries(asked: Posed, node: Node, lead: int) -> Node:
@@ -139,9 +143,9 @@ def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tu
 
     `reading` makes the formula that people see of the same arguments.
     """
-    nodes = [as_real(node) for node in way.short([r.node for r in raw], False)]
+    nodes = [as_real(node) for node in way.short(raw, [r.node for r in raw], False)]
     results = []
-    for r, node, short, given in zip(raw, nodes, way.short(nodes, True), args, strict=True):
+    for r, node, short, given in zip(raw, nodes, way.short(raw, nodes, True), args, strict=True):
         recipe = recipe_of(function, given)._replace(settled=r.settled, reading=reading)
         free, short = as_written(node, r.over, recipe), as_real(short)
         results.append(free if short is node else as_written(short, r.over, recipe._replace(ambient=free)))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, topological
+from symgrad.graphs.textbook.bases import is_square
 
 SHORT = 24  # a formula of so many pieces is written as it is, even where it repeats itself
 WORTH = 4  # pieces of a repeated expression from which on it deserves a name
@@ -37,8 +38,9 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> d
     taken = set(names.values())
     counts = {"a": 0, "x": 0, "v": 0}
     found: dict[Node, str] = {}
+    core = root.operands[0] if root.op is ops.ADD and len(root.operands) == 1 else root  # -v_1 says nothing
     for node in order:
-        if node is root or (node in names):
+        if node is root or node is core or node in names:
             continue
         pieces[node], whole[node] = _pieces(node, pieces, False), _pieces(node, whole, True)
         kind, layer = kinds.get(node, ("v", 0))
@@ -73,8 +75,11 @@ def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
 
 
 def _solid(node: Node) -> bool:
-    """Can it have a name: no number and no rearrangement. (Truth values and whole numbers get one only where long.)"""
-    if node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None:
+    """Can it have a name: no number, no rearrangement, no ‖u‖², whose powers are those of ‖u‖.
+
+    (Truth values and whole numbers get one only where long.)
+    """
+    if is_square(node) or node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None:
         return False
     return not (node.op is ops.ADD and len(node.operands) == 1)
 

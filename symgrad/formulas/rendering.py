@@ -11,6 +11,7 @@ from functools import partial
 
 from symgrad.formulas.abbreviations import abbreviations
 from symgrad.formulas.names import symbol_names
+from symgrad.formulas.notation.definitions import definition
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
 from symgrad.formulas.spelling.breaking import aligned, latex_lines
@@ -90,7 +91,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
                 if more:
                     queue.clear()
                     break
-                wanted[each] = writer.formula(each)
+                wanted[each] = definition(writer, each)
                 queue.append(wanted[each])
     order = [each for each in short if each in wanted]
     return main, [(name(writer.names[each]), wanted[each]) for each in order], more

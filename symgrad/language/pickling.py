@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from symgrad.graphs.node import Node, revived, rows_of
 from symgrad.language.recipes import as_written
+from symgrad.language.replaying import ReadTogether
 from symgrad.language.tensor import Recipe, Tensor, wrap
 
 
@@ -102,7 +103,8 @@ def _packed(t: Tensor, place: dict[int, Place]) -> tuple[Any, ...] | None:
     made = t.recipe
     assert made is not None
     args, kwargs, operands = (_each(lambda each: place[id(each)], value) for value in made[1:4])
-    reading = None if made.reading is None else _name(made.reading)
+    read = made.reading.read if isinstance(made.reading, ReadTogether) else made.reading
+    reading = None if read is None else _name(read)
     return (_name(made.function), args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled, reading)
 
 

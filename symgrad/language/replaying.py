@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from symgrad.language.tensor import Tensor
@@ -28,6 +29,29 @@ def history(tensor: Tensor, enter: Callable[[Tensor], bool] = lambda t: True) ->
         yield t
         if t.recipe is not None and enter(t):
             stack += t.recipe.operands
+
+
+@dataclass(eq=False, slots=True)
+class ReadTogether:
+    """The derivatives of one call as people read them: the first that is asked for alone, all of them for the second.
+
+    Each is what it is alone; what they share is read once.
+    """
+
+    read: Callable[..., Any]  # of y and a variable, or a list of such
+    variables: Sequence[Tensor]
+    asked: Tensor | None = None  # the y of which one derivative has been read
+    known: Sequence[Tensor] | None = None  # all derivatives of that
+
+    def __call__(self, y: Tensor, wrt: Tensor) -> Tensor:
+        place = next((i for i, x in enumerate(self.variables) if x is wrt), None)
+        if place is None or self.asked is not y:
+            self.asked, self.known = y, None
+            found: Tensor = self.read(y, wrt)
+            return found
+        if self.known is None:
+            self.known = self.read(y, list(self.variables))
+        return self.known[place]
 
 
 def shown(t: Tensor) -> Tensor:

@@ -167,7 +167,7 @@ def test_a_choice_of_choices_prints_as_one():
     assert steps.latex().count("cases") == 2 and steps.latex().count(r"\\") == 3
     y = sg.data("y", 4)
     margin = sg.gradient(total(sg.maximum(0, y - x)), x)
-    assert str(margin) == "-[0 < y - x]"
+    assert str(margin) == "-[y - x > 0]"
 
 
 def test_what_does_not_hold_prints_as_the_opposite():

@@ -104,8 +104,9 @@ def _merged(w: Writer, terms: Sequence[tuple[Tree, Weight]]) -> list[tuple[Tree,
     """Terms that are written alike are one: W r + Wᵀ r for a symmetric W, products in another bracketing."""
     merged: list[tuple[Tree, Weight]] = []
     place: dict[Tree, int] = {}
+    several = sum(tree != UNIT and not w.is_symbol(tree) for tree, _ in terms) > 1
     for tree, by in (_loose(tree, by) for tree, by in terms):
-        form = w.unfolded(tree) if len(terms) > 1 else tree
+        form = w.unfolded(tree) if several else tree
         if form in place and (total := plus(merged[place[form]][1], by)) is not None:
             merged[place[form]] = min(tree, merged[place[form]][0], key=weight_of), total
             continue

@@ -135,6 +135,11 @@ class Writer:
         self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
 
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """What of a writer shows in all of its formulas, beside names."""
+        return self.mode, self.terms, tuple(self._letters), tuple(self._sample_letters)
+
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
         inside = node
@@ -227,6 +232,10 @@ class Writer:
         front, factors = tree.args if tree.head == "product" else ((), (tree,))
         written = [self._written(factor) for factor in factors]
         return tree if written == list(factors) else product(front, written)
+
+    def is_symbol(self, tree: Tree) -> bool:
+        """Is a tree the name of what has no other writing?"""
+        return tree.head == "name" and tree.args[0] not in self._abbreviated
 
     def _written(self, factor: Tree) -> Tree:
         node = self._abbreviated.get(factor.args[0]) if factor.head == "name" and not factor.args[1] else None
