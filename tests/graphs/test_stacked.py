@@ -5,6 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import reference
+from expressions import PROGRAMS, SETTINGS, grown
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from operation_table import ROWS, operands
 from primitive_table import EXAMPLES, arrays
 
@@ -84,3 +87,23 @@ def test_the_graph_of_many_points_is_no_larger():
         h = sg.tanh(w @ h)
     losses, _ = batched(sg.sum(h), [w])
     assert len(topological([losses.node])) <= 2 * len(topological([sg.sum(h).node]))
+
+
+@settings(max_examples=60)
+@given(PROGRAMS, SETTINGS, st.sets(st.integers(0, 6), min_size=1, max_size=3), st.booleans())
+def test_random_expressions_over_points_are_loops_over_points(program, setting, chosen, derived):
+    """And their gradients: derivatives are graphs like any other."""
+    t, variables, at = grown(program, setting)
+    varying = [variables[i] for i in sorted(chosen)]
+    if derived:
+        y = sg.sum(t) if t.over is None else sg.mean(sg.sum(t), over=t.over)
+        t = sg.gradient(y, varying[0])
+    losses, symbols = batched(t, varying)
+    rng = np.random.default_rng(0)
+    points = [np.stack([at[v] * (1 + rng.uniform(-0.05, 0.05, np.shape(at[v]))) for _ in range(POINTS)]) for v in varying]
+    fixed = [s for s in at if s not in varying]
+    found = sg.function([*symbols, *fixed], losses)(*points, *(at[s] for s in fixed))
+    one = sg.function([*varying, *fixed], t)
+    wanted = np.stack([one(*(p[i] for p in points), *(at[s] for s in fixed)) for i in range(POINTS)])
+    scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=1.0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-9 * scale)
