@@ -73,7 +73,7 @@ def _halved_function(node: Node, varies: Varies) -> Node | None:
     if row == "reciprocal":
         h = halved(operands[0], varies)
         return None if h is None else elementwise(row, [h])
-    if row in ("where", "taken", "defined") and not varies(operands[0]):
+    if row in ("where", "taken", "defined"):
         return _of_parts(operands[1:], varies, lambda parts: elementwise(row, [operands[0], *parts]))
     if row == "abs":
         return halved(operands[0], varies)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.calculus.derivatives import gradient, hessian, hvp, jacobian
+from symgrad.calculus.derivatives import gradient, hvp
 from symgrad.computing.functions import Function, function
 from symgrad.computing.points import number
 from symgrad.computing.populations import Population
 from symgrad.computing.threads import Alone, Together, Way, threads_for
+from symgrad.descent.whole import whole_hessian, whole_jacobians
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import REAL, Node, Symbol
@@ -156,7 +157,7 @@ class Objective:
 
     @cached_property
     def _hessian(self) -> Callable[..., Any]:
-        return self.compiled(hessian(self.loss, self.variables))
+        return self.compiled(whole_hessian(self.loss, self.variables))
 
     @cached_property
     def _product(self) -> Callable[..., Any]:
@@ -170,7 +171,7 @@ class Objective:
 
     @cached_property
     def _jacobian(self) -> Callable[..., Any]:
-        return self.compiled([self.residuals, [jacobian(r, self.variables) for r in self.residuals]])
+        return self.compiled([self.residuals, [whole_jacobians(r, self.variables) for r in self.residuals]])
 
     def compiled(self, outputs: Any, more: Sequence[Tensor] = ()) -> Callable[..., Any]:
         """Any tensors as a function of the variables and of `more` symbols, with the data bound; nothing is counted."""

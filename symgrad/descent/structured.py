@@ -27,8 +27,8 @@ SMALLEST = 12  # variables: a dense system of fewer is solved in no time
 def structured_solver(f: Objective) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """(x, g) to -H⁻¹ g by the structure of the Hessian; None where it has none, or where that would gain nothing.
 
-    A diagonal counts by its absolute values, so that the step goes down. Several variables: where the Hessian has no entries
-    between them, each by the structure of its own part.
+    A diagonal counts by its absolute values, so that the step goes down. Several variables: where the Hessian has no
+    entries between them, each by the structure of its own part.
 
     >>> import symgrad as sg
     >>> x, c = sg.parameter("x", 20), sg.data("c", 20)

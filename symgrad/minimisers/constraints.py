@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.calculus.derivatives import hessian
 from symgrad.computing.points import number
+from symgrad.descent.whole import whole_hessian, whole_jacobians
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import add, input_node
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
-from symgrad.graphs.reverse import delta_seed, reverse
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE
@@ -147,7 +146,7 @@ class Constraints:
 
     @cached_property
     def _jacobian(self) -> Callable[..., Any]:
-        return self.f.compiled([jacobians(c.difference, self.f.variables) for c in self.parts])
+        return self.f.compiled([whole_jacobians(c.difference, self.f.variables) for c in self.parts])
 
     @cached_property
     def _hessian(self) -> Callable[..., Any]:
@@ -158,17 +157,11 @@ class Constraints:
             axes = range(len(c.difference.node.shape))
             parts.append(contract([w, c.difference.node], [axes, axes], ()))
         asked = [wrap(w, None) for w in weights]
-        return self.f.compiled(hessian(wrap(add(parts), None), self.f.variables), asked)
+        return self.f.compiled(whole_hessian(wrap(add(parts), None), self.f.variables), asked)
 
     @staticmethod
     def _flat(arrays: Sequence[Any]) -> np.ndarray:
         return np.concatenate([np.zeros(0), *(np.ravel(a) for a in arrays)])
-
-
-def jacobians(t: Tensor, variables: Sequence[Tensor]) -> list[Tensor]:
-    """The Jacobian of a tensor by each variable, all axes shown: those of the tensor, then those of the variable."""
-    (node,) = stable([t])
-    return [wrap(j, None) for j in reverse(node, delta_seed(node.shape), [x.node for x in variables])]
 
 
 def _count(shape: Sequence[int]) -> int:

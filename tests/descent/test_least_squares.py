@@ -190,6 +190,22 @@ def test_newton_cg_converges_faster_than_linearly():
     assert ratios[-1] < 1e-3
 
 
+def test_variables_over_samples():
+    """One value for each sample, coupled by what all samples share: the whole Jacobian and the whole Hessian."""
+    T, d = sg.dims("T d")
+    x, u, V = sg.data("x", d, over=T), sg.data("u", 2, over=T), sg.parameter("V", (d, 2))
+    rng = np.random.default_rng(0)
+    loss = sg.empirical_risk(sg.sum((V @ sg.tanh(u) - x) ** 2))
+    f = Objective(loss, [u, V], {x.node: rng.normal(size=(5, 3))}, {T: 5, d: 3}, sum_of_squares(loss, [u, V]).residuals)
+    at, h = rng.normal(size=16), 1e-6
+    numeric = np.stack([(f.residual(at + h * e) - f.residual(at - h * e)) / (2 * h) for e in np.eye(16)], axis=1)
+    np.testing.assert_allclose(f.jacobian(at)[1], numeric, atol=1e-8)
+    numeric = np.stack([(f.slope(at + h * e)[1] - f.slope(at - h * e)[1]) / (2 * h) for e in np.eye(16)])
+    np.testing.assert_allclose(f.hessian(at), numeric, atol=1e-8)
+    steps, ending = course(levenberg_marquardt, f, at)
+    assert ending.success and last(steps).norm < 1e-7
+
+
 # structure ----------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,17 @@ FOUND = {
     "a square of squares": ((w @ w - 1) ** 2, [w], 1),
     "a quotient": (sg.sum((y / a) ** 2) + sg.sum(y**2 / b**2), [a, b], 10),
     "factorised": (sg.sum((V @ w - y) ** 2), [V, w], 5),
+    "positive parts": (sg.sum(sg.maximum(r, 0) ** 2), [w], 5),
+    "by cases of the variables": (sg.sum(sg.where(r > 0, r**2, (3 * r) ** 2)), [w], 5),
+    "a squared sum": (sg.sum(r) ** 2 + sg.sum(r**2), [w], 6),
+    "einsum": (sg.einsum("i,i->", r, r), [w], 5),
+    "outer": (sg.trace(sg.outer(r, r)), [w], 5),
+    "minus minus": (-sg.sum(-(r**2)), [w], 5),
+    "norms of samples": (sg.empirical_risk(sg.norm(sg.outer(w, w) @ x - x) ** 2), [w], 21),
+    "squared error": (sg.empirical_risk(sg.losses.squared_error(sg.tanh(w) * x, x)), [w], 21),
+    "a Gaussian": (sg.sum(r**2) / (2 * z[0] ** 2) + n * sg.log(sg.abs(z[0])), [w], 5),
+    "rows and columns": (sg.sum(sg.sum((Y - V) ** 2, axis=1) * v), [V], 15),
+    "from text": (sg.parse("||X w - y||^2 + 0.1 ||w||^2", X=X, w=w, y=y), [w], 8),
     "named": (sg.sum(r.named("r") ** 2).named("L"), [w], 5),
 }
 
