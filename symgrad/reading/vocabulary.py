@@ -24,8 +24,10 @@ from symgrad.language import (
     align,
     composed,
     contraction,
+    convolving,
     linear_algebra,
     pointwise,
+    pooling,
     rearrange,
     reduction,
     symbols,
@@ -46,7 +48,8 @@ OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron
 sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum windows empirical_risk
 reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split
 inv solve solve_triangular det logdet cholesky
-conv1d conv2d max_pool2d avg_pool2d embedding dropout layer_norm batch_norm attention stop_gradient""".split()
+conv1d conv2d conv_transpose2d max_pool2d avg_pool2d adaptive_avg_pool2d upsample
+embedding dropout layer_norm batch_norm attention stop_gradient""".split()
 LOSSES = """squared_error mse mae huber cross_entropy binary_cross_entropy_with_logits nll kl_divergence
 hinge""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
@@ -70,7 +73,7 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (align, composed, contraction, linear_algebra, pointwise, rearrange, reduction, symbols)
+    homes = (align, composed, contraction, convolving, linear_algebra, pointwise, pooling, rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes

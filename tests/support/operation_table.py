@@ -7,6 +7,7 @@ of every operation is tested on these rows: values and derivatives, printing, wo
 import math
 from dataclasses import dataclass
 
+import convolutions as loops
 import numpy as np
 import sympy as sp
 
@@ -301,7 +302,25 @@ LINEAR = [
     Row("windows of two axes", lambda a, b: sg.einsum("ijkl,kl->ij", sg.windows(sg.windows(a, 2, axis=0), 3, axis=1), b),
         lambda a, b: np.einsum("ijkl,kl->ij", np.lib.stride_tricks.sliding_window_view(a, (2, 3)), b), "45 23"),
 ]
-ROWS = ELEMENTWISE + ARITHMETIC + CONTRACTION + REDUCTION + STRUCTURE + LINEAR
+NETWORKS = [
+    Row("conv1d", lambda x, K, b: sg.conv1d(x, K, b, stride=2, padding=1), lambda x, K, b: loops.convolution(x, K, b, 2, 1),
+        "k7 3k2 3", skip="empty"),
+    Row("conv1d groups", lambda x, K: sg.conv1d(x, K, padding="same", dilation=2, groups=2),
+        lambda x, K: loops.convolution(x, K, None, 1, "same", 2, 2), "47 622", skip="symbolic empty ones"),
+    Row("conv2d", lambda x, K: sg.conv2d(x, K), lambda x, K: loops.convolution(x, K), "j54 2j23", skip="empty"),
+    Row("conv_transpose2d", lambda x, K: sg.conv_transpose2d(x, K, stride=(2, 1), padding=(1, 0)),
+        lambda x, K: loops.transposed(x, K, None, (2, 1), (1, 0)), "j32 j222", skip="empty"),
+    *(Row(f"max_pool2d {arguments}", lambda x, arguments=arguments: sg.max_pool2d(x, **arguments),
+          lambda x, arguments=arguments: loops.max_pool(x, *arguments.values()), "254", "apart")
+      for arguments in ({"kernel_size": 2}, {"kernel_size": (3, 2), "stride": 2, "padding": 1, "dilation": 1, "ceil_mode": True})),
+    *(Row(f"avg_pool2d {arguments}", lambda x, arguments=arguments: sg.avg_pool2d(x, **arguments),
+          lambda x, arguments=arguments: loops.avg_pool(x, *arguments.values()), "254")
+      for arguments in ({"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False})),
+    Row("adaptive_avg_pool2d", lambda x: sg.adaptive_avg_pool2d(x, (2, 3)), lambda x: loops.adaptive_avg_pool(x, (2, 3)), "i54"),
+    Row("upsample", lambda x: sg.upsample(x, scale_factor=2) ** 2, lambda x: loops.upsampled(x, scale=2) ** 2, "ijk", skip="empty"),
+    Row("upsample to a size", lambda x: sg.upsample(x, (5, 4)) ** 2, lambda x: loops.upsampled(x, (5, 4)) ** 2, "332"),
+]
+ROWS = ELEMENTWISE + ARITHMETIC + CONTRACTION + REDUCTION + STRUCTURE + LINEAR + NETWORKS
 
 
 def operands(row, setting, prefix=""):

@@ -1,0 +1,240 @@
+"""Pools and enlargements of images: reductions over windows, means over pieces, entries repeated.
+
+Arguments, defaults and conventions are those of `torch.nn.functional`. A border counts as minus infinity for a maximum
+and as zero for a mean; an image is (channels, *lengths), with any axes in front, one sample of it under `over=`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.sizes import Size, canonical
+from symgrad.language.align import as_int, as_size, constant, describe
+from symgrad.language.composed import pad, take
+from symgrad.language.contraction import arange, einsum, ones
+from symgrad.language.convolving import each, image, padded, tiled
+from symgrad.language.pointwise import maximum, minimum, where
+from symgrad.language.rearrange import broadcast_to, expand_dims, reshape
+from symgrad.language.reduction import max as largest
+from symgrad.language.reduction import mean
+from symgrad.language.reduction import sum as total
+from symgrad.language.tensor import Tensor
+
+RANK = 2
+
+
+def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False) -> Tensor:
+    """The largest entry of each window of an image; windows lie side by side without `stride`.
+
+    `ceil_mode` adds a last window that reaches over the edge, if it begins within the image or its border in front.
+    Raises ShapeError where a window does not fit, or `padding` is more than half of it. Source: PyTorch's `max_pool2d`.
+
+    >>> x = sg.data("x", (6, 28, 28), over=sg.dim("T"))
+    >>> sg.max_pool2d(x, 2).shape, sg.max_pool2d(x, 3, ceil_mode=True).shape
+    ((6, 14, 14), (6, 10, 10))
+    """
+    return largest_of_windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: Any = None) -> Tensor:
+    """The mean of each window of an image; windows lie side by side without `stride`.
+
+    Entries of the border count as zeros, or not at all with `count_include_pad=False`; what `ceil_mode` adds beyond
+    the border never counts. Raises ShapeError where a window does not fit, or `padding` is more than half of it.
+    Source: PyTorch's `avg_pool2d`.
+
+    >>> x = sg.data("x", (1, 3, 3))
+    >>> sg.avg_pool2d(x, 2, padding=1).eval(x=np.ones((1, 3, 3)))
+    array([[[0.25, 0.5 ],
+            [0.5 , 1.  ]]])
+    """
+    return mean_of_windows("avg_pool2d", input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                           divisor_override)
+
+
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
+    """The means of `output_size` (a number or a pair; None keeps a side) pieces of an image, which may overlap by one.
+
+    Piece i of o along a side of n begins at floor(i n / o) and ends before ceil((i + 1) n / o). Raises ShapeError for
+    sizes that are no positive ints. Source: PyTorch's `adaptive_avg_pool2d`.
+
+    >>> x = sg.data("x", (8, *sg.dims("h w")))
+    >>> sg.adaptive_avg_pool2d(x, 1).shape, sg.adaptive_avg_pool2d(sg.data("y", (8, 7, 5)), (3, None)).shape
+    ((8, 1, 1), (8, 3, 5))
+    """
+    return mean_of_pieces("adaptive_avg_pool2d", input, output_size)
+
+
+def upsample(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest") -> Tensor:
+    """The image enlarged to `size`, or `scale_factor` times, each entry the nearest one of the image.
+
+    Entry i is that of floor(i n / size), or floor(i / scale_factor). Raises ShapeError unless one of the two is given.
+    Source: PyTorch's `upsample`.
+
+    >>> sg.upsample(sg.data("x", (1, 2)), scale_factor=2).eval(x=[[1.0, 2.0]])
+    array([[1., 1., 2., 2.]])
+    """
+    return enlarged("upsample", input, size, scale_factor, mode)
+
+
+def largest_of_windows(name: str, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+                       ceil_mode: bool) -> Tensor:
+    """`max_pool2d`; `name` says in errors whose it is."""
+    x = image(name, RANK, input)
+    kernel, steps, border = _windows(name, kernel_size, stride, padding)
+    gaps = each(name, RANK, dilation, "dilation", 1)
+    margins = _margins(x, kernel, steps, border, gaps, ceil_mode)
+    around = padded(x, margins)
+    if around is not x:  # what lies outside is never the largest
+        inside = pad(ones(x.shape[-RANK:]), margins)
+        around = where(inside > 0, around, -math.inf)
+    return largest(tiled(name, around, kernel, steps, gaps, margins), axis=(-2, -1))
+
+
+def mean_of_windows(name: str, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
+                    count_include_pad: bool, divisor_override: Any) -> Tensor:
+    """`avg_pool2d`; `name` says in errors whose it is."""
+    x = image(name, RANK, input)
+    kernel, steps, border = _windows(name, kernel_size, stride, padding)
+    margins = _margins(x, kernel, steps, border, [1] * RANK, ceil_mode)
+    sums = total(tiled(name, padded(x, margins), kernel, steps, [1] * RANK, margins), axis=(-2, -1))
+    if divisor_override is not None:
+        divisor = as_int(divisor_override, name, "divisor_override")
+        if divisor == 0:
+            raise ShapeError(f"{name}: divisor_override must not be 0")
+        return sums / divisor
+    over: Any = 1
+    for i in range(RANK):
+        edge = border[i] if count_include_pad else 0
+        if margins[i] == (edge, edge):  # all entries count
+            over = over * kernel[i]
+            continue
+        n, starts = x.shape[i - RANK], arange(sums.shape[i - RANK]) * steps[i] - border[i]
+        counts = minimum(starts + kernel[i], n + edge) - maximum(starts, -edge)
+        over = over * reshape(counts, (*counts.shape, *[1] * (RANK - 1 - i)))
+    return sums / over
+
+
+def mean_of_pieces(name: str, input: Any, output_size: Any) -> Tensor:
+    """`adaptive_avg_pool2d`; `name` says in errors whose it is."""
+    x = image(name, RANK, input)
+    wanted = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * RANK
+    if len(wanted) != RANK:
+        raise ShapeError(f"{name}: output_size is a number or {RANK} of them, not {output_size!r}")
+    lead = x.ndim - RANK
+    for i, size in enumerate(wanted):
+        axis, n = lead + i, x.shape[lead + i]
+        count = n if size is None else as_size(size, name)
+        if count == n:
+            continue
+        if isinstance(count, int) and count < 1:
+            raise ShapeError(f"{name}: output_size must be at least 1, not {output_size!r}")
+        if count == 1:
+            x = mean(x, axis=axis, keepdims=True)
+        elif isinstance(n, int) and isinstance(count, int) and n % count == 0:
+            x = mean(reshape(x, (*x.shape[:axis], count, n // count, *x.shape[axis + 1:])), axis=axis + 1)
+        elif isinstance(n, int) and isinstance(count, int):
+            letters = "ab"[: RANK - i]
+            x = einsum(f"...{letters},o{letters[0]}->...o{letters[1:]}", x, constant(_shares(n, count)))
+        else:
+            raise ShapeError(f"{name}: {describe(x)}: a side of {n} in {count} pieces needs numbers for both, or one piece")
+    return x
+
+
+def _shares(n: int, count: int) -> np.ndarray:
+    """How much each of n entries is of each of `count` means."""
+    shares = np.zeros((count, n))
+    for i in range(count):
+        first, last = i * n // count, -(-(i + 1) * n // count)
+        shares[i, first:last] = 1 / (last - first)
+    return shares
+
+
+def enlarged(name: str, input: Any, size: Any, scale_factor: Any, mode: str) -> Tensor:
+    """`upsample`; `name` says in errors whose it is."""
+    if mode != "nearest":
+        raise ShapeError(f"{name}: mode {mode!r} is not known; 'nearest' is")
+    if (size is None) == (scale_factor is None):
+        raise ShapeError(f"{name}: give either size or scale_factor")
+    x = _sides(name, input)
+    lead, rank = _lead(x), x.ndim - _lead(x)
+    given = size if scale_factor is None else scale_factor
+    values = list(given) if isinstance(given, (tuple, list)) else [given] * rank
+    if len(values) != rank:
+        what = "size" if scale_factor is None else "scale_factor"
+        raise ShapeError(f"{name}: {what} is a number or {rank} of them, one for each side of {describe(x)}, not {given!r}")
+    for i, value in enumerate(values):
+        x = _stretched(name, x, lead + i, None if size is None else as_size(value, name), value)
+    return x
+
+
+def _sides(name: str, input: Any) -> Tensor:
+    x = image(name, 1, input) if getattr(input, "ndim", 0) == 2 else image(name, RANK, input)
+    return x
+
+
+def _lead(x: Tensor) -> int:
+    """The axes in front of the sides: channels, and of a batch of images the batch."""
+    return 1 if x.ndim < RANK + 2 else 2
+
+
+def _stretched(name: str, x: Tensor, axis: int, size: Size | None, factor: Any) -> Tensor:
+    """One side enlarged, by a whole number as a repetition, else by picking entries."""
+    n = x.shape[axis]
+    if size is None:
+        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
+            raise ShapeError(f"{name}: scale_factor must be a positive number, not {factor!r}")
+        whole = int(factor) if factor == int(factor) else None
+    else:
+        ratio = sp.cancel(sp.sympify(size) / n)
+        whole = int(ratio) if ratio.is_Integer else None
+    if whole == 1:
+        return x
+    if whole is not None:
+        shape = (*x.shape[: axis + 1], whole, *x.shape[axis + 1:])
+        more = broadcast_to(expand_dims(x, axis + 1), shape)
+        return reshape(more, (*x.shape[:axis], canonical(n * whole), *x.shape[axis + 1:]))
+    if not isinstance(n, int) or not (size is None or isinstance(size, int)):
+        raise ShapeError(f"{name}: a side of {n} to {size if size is not None else f'{factor} times it'} needs numbers")
+    count = math.floor(n * factor) if size is None else size
+    if not isinstance(count, int) or count < 1:
+        raise ShapeError(f"{name}: a side of {n} becomes {count}; it must be at least 1")
+    places = np.floor(np.arange(count) * (n / count if size is not None else 1 / factor))
+    return take(x, np.minimum(places, n - 1).astype(int), axis)
+
+
+def _windows(name: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:
+    kernel = each(name, RANK, kernel_size, "kernel_size", 1)
+    steps = kernel if stride is None else each(name, RANK, stride, "stride", 1)
+    border = each(name, RANK, padding, "padding", 0)
+    for wide, edge in zip(kernel, border, strict=True):
+        if 2 * edge > wide:
+            raise ShapeError(f"{name}: a padding of {edge} is more than half of the kernel_size {wide}: a window would "
+                             "lie outside of the image")
+    return kernel, steps, border
+
+
+def _margins(x: Tensor, kernel: Sequence[int], steps: Sequence[int], border: Sequence[int], gaps: Sequence[int],
+             ceil_mode: bool) -> list[tuple[int, int]]:
+    """Entries in front and behind; with `ceil_mode` as many more behind as the last window reaches over the edge."""
+    margins = []
+    for n, wide, step, edge, gap in zip(x.shape[-RANK:], kernel, steps, border, gaps, strict=True):
+        if not ceil_mode or step == 1:
+            margins.append((edge, edge))
+            continue
+        if not isinstance(n, int):
+            raise ShapeError(f"ceil_mode of {describe(x)} needs sides that are numbers, not {n}")
+        room, whole = n + 2 * edge, gap * (wide - 1) + 1
+        count = -(-(room - whole) // step) + 1
+        if (count - 1) * step >= n + edge:  # the last window begins within the image or the border in front
+            count -= 1
+        margins.append((edge, edge + max((count - 1) * step + whole - room, 0)))
+    return margins
