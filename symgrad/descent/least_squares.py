@@ -102,11 +102,11 @@ class Linearised:
         """The best point of a box for |r + J d|² + λ |D d|²."""
         rows = np.vstack([self.j / self.d, math.sqrt(by) * np.eye(len(x))])
         right = np.concatenate([-self.r, np.zeros(len(x))])
-        room = [(end - x) * self.d for end in box]
-        if not (room[0] < room[1]).all():  # a variable whose bounds leave one value
-            room[1] = np.maximum(room[1], room[0] + 1e-300)
-        found = lsq_linear(rows, right, room, method="bvls", tol=1e-14)
-        return np.clip(x + found.x / self.d, *box)
+        free = box[0] < box[1]
+        room = [((end - x) * self.d)[free] for end in box]
+        step = np.zeros(len(x))
+        step[free] = lsq_linear(rows[:, free], right, room, method="bvls", tol=1e-14).x
+        return np.clip(x + step / self.d, *box)
 
 
 def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None, box: Box | None = None) -> Linearised | None:
@@ -125,7 +125,7 @@ def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None, box: Box |
     held = np.zeros(len(x), bool)
     if box is not None:
         slope = j.T @ r
-        held = (x <= box[0]) & (slope > 0) | (x >= box[1]) & (slope < 0)
+        held = (x <= box[0]) & (slope > 0) | (x >= box[1]) & (slope < 0) | (box[0] == box[1])
     return scaled_by(r, j, x, np.where(d > 0, d, 1.0), held)
 
 

@@ -20,7 +20,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import add, input_node
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
+from symgrad.graphs.node import BOOLEAN, REAL, Node, Symbol, topological, transform
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE
@@ -64,6 +64,9 @@ def _comparison(i: int, c: Tensor, problem: Problem) -> Relation:
     degree = degrees([node], variables)[node]
     if not set(variables) & set(topological([difference])):
         raise SymgradError(f"minimize: constraint {i}, {text}, does not depend on {problem.names}")
+    if not set(variables) & set(topological([difference], enter=lambda n: n.dtype != BOOLEAN)):
+        raise SymgradError(f"minimize: constraint {i}, {text}, compares what another comparison says: give that one, "
+                           "without all() or any(); it may have many entries")
     return Relation(text, KINDS[found[0].attrs[0]], wrap(difference, None), degree <= 1)
 
 

@@ -139,7 +139,7 @@ def _course(problem: Problem, held: Constraints | None, run: Callable[[Tape, np.
         return Ending(False, "the point is a saddle: the loss falls along a direction that nothing holds", found)
     good = at.error <= CLOSE
     text = _said(on, at)
-    return Ending(good, text if good else f"{text}, but for {at.error:.2g} of it", found)
+    return Ending(good, text if good else f"{text}, but for {at.error:.2g} of it: there may be a corner", found)
 
 
 def _ended(on: Conditions, tape: Tape, run: Callable[[Tape, np.ndarray], Any], start: np.ndarray) -> Optimality:

@@ -153,6 +153,14 @@ def test_bounds(method):
     assert all((-5 <= x["q"]).all() and (x["q"] <= 5).all() for x in found.history.x)
 
 
+def test_a_bound_that_leaves_one_value():
+    found = sg.minimize(ROSENBROCK, q, {}, bounds={"q": ([0.5, -1], [0.5, 2])})
+    assert found.success
+    np.testing.assert_allclose(found.x["q"], [0.5, 0.25], atol=1e-9)
+    found = sg.minimize(sg.sum(sg.exp(q)) - q @ [1, 2], q, {}, bounds={"q": ([0.5, -np.inf], [0.5, np.inf])})
+    np.testing.assert_allclose(found.x["q"], [0.5, np.log(2)], atol=1e-8)
+
+
 def test_bounds_that_the_closed_form_keeps():
     found = sg.minimize((q - 1) @ (q - 1), q, {}, bounds={"q": (0, 2)})
     assert found.method == "closed_form" and "within the bounds" in found.reason
@@ -175,6 +183,7 @@ FAULTS = {
     "no variable": ([c @ c <= 1], r"constraint 0, ‖c‖² ≤ 1, does not depend on q"),
     "several": ([sg.logical_and(q > 0, q < 1)], r"constraint 0, q > 0 ∧ q < 1, is not one comparison: give what it joins one "
                 "by one"),
+    "all": ([(q >= 1).all()], r"constraint 0, .*compares what another comparison says: give that one, without all"),
     "no comparison": ([sg.sum(q)], "constraint 0, .*is no comparison"),
     "numbers": ([1 <= 2], "constraint 0 is True, the value of a comparison of numbers"),
     "somebody else": ([sg.sum(p) <= 1], "no value for p"),
