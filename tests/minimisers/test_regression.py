@@ -74,6 +74,9 @@ def test_a_budget_holds():
     loss, parameters = problem.loss()
     found = sg.minimize(loss, parameters, problem.data, start=problem.starts[0], budget=7)
     assert not found.success and found.evaluations <= 7 and "budget of 7" in found.message
+    for method in ("levenberg_marquardt", "gauss_newton"):
+        found = sg.minimize(loss, parameters, problem.data, start=problem.starts[0], budget=1, method=method)
+        assert found.evaluations == 1 and len(found.history["loss"]) == 1 and found.x == problem.starts[0]
 
 
 def test_starts_at_zero_are_left():
