@@ -21,6 +21,7 @@ from symgrad.computing.threads import Alone, Together, Way, threads_for
 from symgrad.descent.whole import whole_hessian, whole_jacobians
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DataError
+from symgrad.graphs.facts import POSITIVE, facts_of
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.language.tensor import Tensor, wrap
 
@@ -59,6 +60,8 @@ class Objective:
         self.size: int = ends[-1]
         self.evaluations = 0
         self.budget: int | None = None
+        signs = [np.full(width, POSITIVE in facts_of(x.node)) for x, width in zip(self.variables, widths, strict=True)]
+        self._positive = np.flatnonzero(np.concatenate([np.zeros(0, bool), *signs]))  # entries declared to be that
         self.ways: set[type[Way]] = set()  # in how many threads what was compiled is best computed
 
     @property
@@ -84,6 +87,8 @@ class Objective:
     def value(self, x: np.ndarray) -> float:
         """The loss; NaN where it has no value."""
         self._count(1)
+        if self._outside(x):
+            return float("nan")
         try:
             return float(self._value(*self.pieces(x)))
         except DataError:
@@ -92,6 +97,8 @@ class Objective:
     def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient."""
         self._count(1)
+        if self._outside(x):
+            return float("nan"), np.full(self.size, np.nan)
         try:
             loss, *parts = self._slope(*self.pieces(x))
         except DataError:
@@ -116,6 +123,8 @@ class Objective:
     def residual(self, x: np.ndarray) -> np.ndarray:
         """All residuals as one vector; |r|² is the loss up to a constant."""
         self._count(1)
+        if self._outside(x):
+            return np.full(1, np.nan)
         try:
             return np.concatenate([np.ravel(r) for r in self._residual(*self.pieces(x))])
         except DataError:
@@ -180,6 +189,10 @@ class Objective:
         self.ways.add(threads_for(f.plan, self.sizes))
         return bound(f, [*self.shapes, *(tuple(number(s, self.sizes) for s in t.node.shape) for t in more)],
                      list(self.data.values()))
+
+    def _outside(self, x: np.ndarray) -> bool:
+        """Is an entry not positive that is declared to be that? The loss has no value there."""
+        return len(self._positive) > 0 and not (x[self._positive] > 0).all()
 
     def _count(self, points: int) -> None:
         if self.budget is not None and self.evaluations + points > self.budget:

@@ -10,17 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from symgrad.descent.iterate import Course
 from symgrad.descent.structured import structured_solver
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT
 from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.graphs.facts import SIMPLEX
 from symgrad.minimisers.blocks import blocks_of
 from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.closed import zero_course, zero_of
 from symgrad.minimisers.lagrange import balance, balance_course
 from symgrad.minimisers.methods import METHODS, refused
+from symgrad.minimisers.mixtures import mixtures_of
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.regression import fits
+from symgrad.minimisers.sets import projection
 from symgrad.minimisers.split import has_corners, split
 from symgrad.minimising.stationary import solve_stationary
 
@@ -46,7 +51,7 @@ def chosen(problem: Problem) -> Choice:
     """The method that fits the formula."""
     if problem.blocks is not None:
         return Choice("alternating", "blocks are given")
-    if problem.sets:
+    if problem.sets and not problem.constraints:
         return _in_sets(problem)
     if problem.constraints:
         return _constrained(problem)
@@ -57,10 +62,28 @@ def chosen(problem: Problem) -> Choice:
 
 
 def _in_sets(problem: Problem) -> Choice:
-    """Block by block where each of several has a closed form or is linear in its set, else projected gradients."""
+    """A closed form within the sets; EM for a mixture; block by block where each of several has a closed form or is linear
+    in its set; else projected gradients."""
+    try:
+        zero = zero_of(problem)
+    except NoClosedForm:
+        zero = None
+    if zero is not None and zero.x is not None and not zero.fault and np.allclose(projection(problem)(zero.x), zero.x):
+        return Choice("closed_form", "the gradient has one zero, in closed form, and it lies within the sets",
+                      zero_course(problem, zero))
+    if problem.low is None and all(said == SIMPLEX for said in problem.sets.values()) and _is_mixture(problem):
+        return Choice("em", "a mixture")
     if len(problem.variables) > 1 and all(block.formula or block.linear for block in blocks_of(problem)):
         return Choice("alternating", f"each of {problem.names} has a closed form given the others")
     return Choice("projected", "a variable is kept in a set")
+
+
+def _is_mixture(problem: Problem) -> bool:
+    try:
+        mixtures_of(problem)
+    except SymgradError:
+        return False
+    return True
 
 
 def _closed(problem: Problem) -> Choice | None:

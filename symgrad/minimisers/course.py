@@ -117,7 +117,7 @@ def drive(problem: Problem, course: Course, method: str, descends: bool, lowest:
     except StopIteration as stop:
         ending = stop.value
     except Spent:
-        ending = Ending(False, f"the budget of {problem.budget} evaluations is used up")
+        ending = Ending(False, f"the budget of {problem.objective.budget} evaluations is used up")
     except KeyboardInterrupt:
         ending = Ending(False, f"interrupted after {len(losses)} points; the best one is kept")
     finally:

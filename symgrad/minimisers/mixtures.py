@@ -37,7 +37,7 @@ EmStep = Callable[[list[np.ndarray], list[np.ndarray]], list[np.ndarray]]  # (va
 
 def em(problem: Problem) -> Course:
     """Plain EM, one entry for each step, until the loss falls by `tol` of itself. Raises SymgradError without a mixture."""
-    root, mixtures = _read(problem)
+    root, mixtures = mixtures_of(problem)
     f, tol = problem.objective, problem.tolerance(1e-10)
     rs = [wrap(input_node(Symbol("data", "r" if len(mixtures) == 1 else f"r{i}", owner=new_owner()),
                           node.operands[0].shape, REAL), None) for i, node in enumerate(mixtures)]
@@ -86,7 +86,7 @@ def _apart(problem: Problem, mixtures: Sequence[Node], expect: Callable[..., Any
     return x if np.isfinite(x).all() else problem.x0
 
 
-def _read(problem: Problem) -> tuple[Node, list[Node]]:
+def mixtures_of(problem: Problem) -> tuple[Node, list[Node]]:
     """The loss, and its mixtures: the logsumexp nodes that it falls with. Raises SymgradError where there are none."""
     f = problem.objective
     nodes = [x.node for x in problem.variables.values()]

@@ -21,13 +21,16 @@ from symgrad.descent.objective import Objective
 from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.facts import NONNEGATIVE, ORTHOGONAL, POSITIVE, SIMPLEX, facts_of
 from symgrad.graphs.node import BOOLEAN, Node, topological
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor, wrap
+from symgrad.minimisers.numbers import number_between, whole_number
 from symgrad.minimisers.starts import declared_start, other_starts
 from symgrad.training.network import closed
 
+ENOUGH = 100_000  # evaluations, where no budget is given
 TRIES = 40  # starts that are drawn until the loss has a value
 
 
@@ -58,7 +61,7 @@ class Problem:
     def objective(self) -> Objective:
         """The loss as a function of a vector."""
         f = Objective(self.loss, list(self.variables.values()), self.data, self.sizes)
-        f.budget = self.budget
+        f.budget = self.budget or ENOUGH
         return f
 
     @cached_property
@@ -91,11 +94,12 @@ def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: 
     given = _by_name(start or {}, variables, "start")
     arrays, sizes = _bound(values, given, variables, names, [target, *asked], sizes)
     shapes = {name: _shape(name, x.node, sizes) for name, x in variables.items()}
-    low, high = _bounds(_by_name(bounds or {}, variables, "bounds"), shapes)
+    sets = _by_name(constraints, variables, "constraints") if isinstance(constraints, Mapping) else {}
+    sets = {**_declared_sets(variables), **sets}
+    low, high = _bounds(_declared_bounds(_by_name(bounds or {}, variables, "bounds"), variables, sets), shapes)
     problem = Problem(target, variables, {node: arrays[name] for name, node in values.items()}, sizes,
-                      {}, bool(given), low, high, _by_name(constraints, variables, "constraints")
-                      if isinstance(constraints, Mapping) else {}, tuple(asked), _blocks(blocks, variables),
-                      _number("tol", tol), _whole("budget", budget, 1), _whole("seed", seed, 0) or 0)
+                      {}, bool(given), low, high, sets, tuple(asked), _blocks(blocks, variables),
+                      number_between("tol", tol), whole_number("budget", budget, 1), whole_number("seed", seed, 0) or 0)
     return _started(problem, {name: arrays[name] for name in given}, shapes)
 
 
@@ -162,6 +166,18 @@ def _by_name(given: Any, variables: Mapping[str, Tensor], what: str) -> dict[str
         if name not in variables:
             raise SymgradError(f"minimize: {what} names {name!r}, which is no variable; those are {', '.join(variables)}")
     return found
+
+
+def _declared_sets(variables: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What is declared to lie on a simplex, or to be orthogonal, is kept there."""
+    return {name: fact for name, x in variables.items() for fact in (SIMPLEX, ORTHOGONAL) if fact in facts_of(x.node)}
+
+
+def _declared_bounds(bounds: Mapping[str, Any], variables: Mapping[str, Tensor], sets: Mapping[str, Any]) -> dict[str, Any]:
+    """Bounds, and zero below what is declared to be nonnegative and has none; what is positive is inside by itself."""
+    declared = {name: (0.0, None) for name, x in variables.items() if NONNEGATIVE in facts_of(x.node)
+                and POSITIVE not in facts_of(x.node) and name not in sets}
+    return {**declared, **bounds}
 
 
 def _blocks(blocks: Any, variables: Mapping[str, Tensor]) -> tuple[tuple[str, ...], ...] | None:
@@ -244,22 +260,6 @@ def _bounds(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> 
     return np.concatenate(lows), np.concatenate(highs)
 
 
-def _number(what: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
-        raise SymgradError(f"minimize: {what} must be a number between 0 and 1, not {value!r}")
-    return float(value)
-
-
-def _whole(what: str, value: Any, least: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SymgradError(f"minimize: {what} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
-
-
 # the start --------------------------------------------------------------------------------------------------
 
 
@@ -304,11 +304,11 @@ def _started(problem: Problem, given: Mapping[str, np.ndarray], shapes: Mapping[
 def _quietly(problem: Problem, x: np.ndarray) -> float:
     """The loss at a point, outside of the budget."""
     f = problem.objective
-    f.budget = None
+    budget, f.budget = f.budget, None
     try:
         return f.value(x)
     finally:
-        f.budget = problem.budget
+        f.budget = budget
 
 
 def _culprit(problem: Problem, x: np.ndarray) -> str:

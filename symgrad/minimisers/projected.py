@@ -51,9 +51,10 @@ def projected_descent(f: Objective, x: np.ndarray, project: Callable[[np.ndarray
             if length <= ROUNDING * _size(x):
                 return _said(norm, largest, "the loss cannot fall further in double precision")
             value, slope = f.slope(new)
-            if value <= loss - ENOUGH * length * length / reach:
+            there = bool(np.isfinite(slope).all())  # at an edge of the set the loss may have no slope
+            if there and value <= loss - ENOUGH * length * length / reach:
                 break
-            if abs(value - loss) <= 4 * ROUNDING * abs(loss) and _size(new - project(new - slope)) < norm:
+            if there and abs(value - loss) <= 4 * ROUNDING * abs(loss) and _size(new - project(new - slope)) < norm:
                 value = min(value, loss)
                 break
             yield Iterate(new, value, _size(new - project(new - slope)), length, False)

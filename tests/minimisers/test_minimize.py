@@ -180,3 +180,27 @@ def test_a_certificate_asks_for_convex_sets_too():
     assert sg.minimize(loss, q, constraints=[sg.sum(q**2) <= 1]).certificate
     assert not sg.minimize(loss, q, constraints=[sg.sum(q**2) >= 9]).certificate
     assert not sg.minimize(loss, q, constraints=[sg.equal(sg.sum(q**2), 1)], start={"q": [1.0, 0, 0]}).certificate
+
+
+def test_what_is_declared_is_kept():
+    """A simplex stays one, what is nonnegative stays that, what is positive is never left."""
+    pi, m, v = sg.parameter("pi", 3, simplex=True), sg.parameter("m", 3), sg.data("v", N)
+    mixture = -sg.sum(sg.logsumexp(sg.log(pi) - (v[:, None] - m) ** 2 / 2, axis=1))
+    points = np.concatenate([RNG.standard_normal(30) + c for c in (-4, 0, 5)])
+    r = sg.minimize(mixture, [m, pi], {"v": points}, start={"m": [-1.0, 0, 1]})
+    assert r.method == "em" and r.success and r.x["pi"].sum() == pytest.approx(1) and (r.x["pi"] > 0.2).all()
+    q = sg.parameter("q", 2, nonnegative=True)
+    np.testing.assert_allclose(sg.minimize(sg.sum((q - np.array([1.0, -2.0])) ** 2), q).x["q"], [1, 0], atol=1e-9)
+    s = sg.parameter("s", positive=True)
+    for method in ("auto", "newton", "l-bfgs", "gradient"):
+        r = sg.minimize(sg.log(s) + 3 / s**2, s, method=method, start={"s": 0.1})
+        assert r.success and r.x["s"] == pytest.approx(np.sqrt(6), rel=1e-5) and all(x["s"] > 0 for x, ok in zip(
+            r.history.x, r.history["accepted"], strict=True) if ok)
+    with pytest.raises(sg.SymgradError, match="newton takes no sets; alternating"):
+        sg.minimize(mixture, [m, pi], {"v": points}, method="newton")
+
+
+def test_what_never_ends_has_a_budget():
+    q = sg.parameter("q")
+    r = sg.minimize(-sg.log(1 + q**2), q, method="gradient", start={"q": 1.0})
+    assert not r.success and r.message == "the budget of 100000 evaluations is used up"
