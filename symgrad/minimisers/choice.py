@@ -16,7 +16,7 @@ from symgrad.descent.iterate import Course
 from symgrad.descent.structured import structured_solver
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT
 from symgrad.graphs.errors import NoClosedForm, SymgradError
-from symgrad.graphs.facts import SIMPLEX
+from symgrad.graphs.facts import NONNEGATIVE, ORTHOGONAL, POSITIVE, SIMPLEX, facts_of
 from symgrad.minimisers.blocks import blocks_of
 from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.closed import zero_course, zero_of
@@ -45,6 +45,25 @@ class Choice:
     course: Course | None = None  # already made, where making it was the test
     certificate: Any = None
     starts: int = 1  # from how many it is to be run
+
+
+def as_declared(problem: Problem) -> Problem:
+    """The problem with what its variables declare as sets and bounds, where a user said nothing else of them.
+
+    What is declared positive is within its domain in any case.
+    """
+    sets, low = dict(problem.sets), np.full(problem.objective.size, -np.inf) if problem.low is None else problem.low.copy()
+    high = np.full(len(low), np.inf) if problem.high is None else problem.high
+    for (name, x), piece in zip(problem.variables.items(), problem.objective.pieces(low), strict=True):
+        facts = facts_of(x.node)
+        kept = [fact for fact in (SIMPLEX, ORTHOGONAL) if fact in facts]
+        if name not in sets and kept:
+            sets[name] = kept[0]
+        elif name not in sets and NONNEGATIVE in facts and POSITIVE not in facts:
+            np.maximum(piece, 0.0, out=piece)
+    bounded = np.isfinite(low).any() or np.isfinite(high).any()
+    same = sets == dict(problem.sets) and bounded == (problem.low is not None)
+    return problem if same else problem.held(sets, low if bounded else None, high if bounded else None)
 
 
 def chosen(problem: Problem) -> Choice:

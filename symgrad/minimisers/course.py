@@ -20,6 +20,7 @@ from symgrad.minimisers.problem import Problem
 from symgrad.training.history import History
 
 BOTTOMLESS = 1e15  # times the size of the loss at the start: a loss below minus that has no minimum
+FAR = 1e30  # of one step, beside the start: nothing is to be found there
 RISE = 1e-12  # relative: what rounding may add to a loss
 PAUSE = 1.0  # seconds between two lines of progress
 
@@ -91,6 +92,7 @@ def drive(problem: Problem, course: Course, method: str, descends: bool, lowest:
     last = math.inf
     due = time.perf_counter() + PAUSE if progress else math.inf
     ending = None
+    far = FAR * (1 + float(np.linalg.norm(problem.x0)))
     try:
         with np.errstate(all="ignore"):
             while True:
@@ -108,6 +110,10 @@ def drive(problem: Problem, course: Course, method: str, descends: bool, lowest:
                     last = loss
                     if kept is None or not lowest or loss <= kept.loss:
                         kept = it
+                if taken and step > far:
+                    ending = Ending(False, f"the variables run off to {step:.0e} and farther, and the loss still falls: it "
+                                           "has no minimum there")
+                    break
                 if loss < -BOTTOMLESS * (1 + abs(losses[0])):
                     raise SymgradError(f"minimize: the loss is unbounded below: it is {loss:.3g} at {_spelled(problem, x)} "
                                        "and still falls")

@@ -11,7 +11,7 @@ import numpy as np
 from symgrad.computing.threads import within
 from symgrad.graphs.errors import SymgradError
 from symgrad.minimisers.certificates import certificate_of
-from symgrad.minimisers.choice import Choice, asked, chosen
+from symgrad.minimisers.choice import Choice, as_declared, asked, chosen
 from symgrad.minimisers.course import Driven, drive
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem, posed
@@ -48,6 +48,8 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     if method != "auto" and method not in METHODS:
         raise SymgradError(f"minimize: there is no method {method!r}; there are auto, {', '.join(METHODS)}")
     problem = posed(loss, wrt, data, start, bounds, constraints, tol, budget, seed, blocks)
+    if method == "auto":
+        problem = as_declared(problem)
     choice = chosen(problem) if method == "auto" else asked(method)
     fault = refused(choice.name, problem) if choice.course is None else None
     if fault:

@@ -7,7 +7,7 @@ message of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,6 @@ from symgrad.descent.objective import Objective
 from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError, SymgradError
-from symgrad.graphs.facts import NONNEGATIVE, ORTHOGONAL, POSITIVE, SIMPLEX, facts_of
 from symgrad.graphs.node import BOOLEAN, Node, topological
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
@@ -73,6 +72,13 @@ class Problem:
         """The variables of a vector by name, as arrays of their own."""
         return {name: np.array(piece) for name, piece in zip(self.variables, self.objective.pieces(x), strict=True)}
 
+    def held(self, sets: Mapping[str, Any], low: np.ndarray | None, high: np.ndarray | None) -> Problem:
+        """The same problem, its variables kept in these sets and bounds; it starts inside."""
+        new = replace(self, sets=sets, low=low, high=high)
+        x = self.x0 if low is None or high is None else np.clip(self.x0, low, high)
+        new.__dict__.update(objective=self.objective, x0=x)
+        return new
+
     def tolerance(self, default: float) -> float:
         """`tol`, or what a method takes where none is given."""
         return default if self.tol is None else self.tol
@@ -95,8 +101,7 @@ def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: 
     arrays, sizes = _bound(values, given, variables, names, [target, *asked], sizes)
     shapes = {name: _shape(name, x.node, sizes) for name, x in variables.items()}
     sets = _by_name(constraints, variables, "constraints") if isinstance(constraints, Mapping) else {}
-    sets = {**_declared_sets(variables), **sets}
-    low, high = _bounds(_declared_bounds(_by_name(bounds or {}, variables, "bounds"), variables, sets), shapes)
+    low, high = _bounds(_by_name(bounds or {}, variables, "bounds"), shapes)
     problem = Problem(target, variables, {node: arrays[name] for name, node in values.items()}, sizes,
                       {}, bool(given), low, high, sets, tuple(asked), _blocks(blocks, variables),
                       number_between("tol", tol), whole_number("budget", budget, 1), whole_number("seed", seed, 0) or 0)
@@ -166,18 +171,6 @@ def _by_name(given: Any, variables: Mapping[str, Tensor], what: str) -> dict[str
         if name not in variables:
             raise SymgradError(f"minimize: {what} names {name!r}, which is no variable; those are {', '.join(variables)}")
     return found
-
-
-def _declared_sets(variables: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What is declared to lie on a simplex, or to be orthogonal, is kept there."""
-    return {name: fact for name, x in variables.items() for fact in (SIMPLEX, ORTHOGONAL) if fact in facts_of(x.node)}
-
-
-def _declared_bounds(bounds: Mapping[str, Any], variables: Mapping[str, Tensor], sets: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds, and zero below what is declared to be nonnegative and has none; what is positive is inside by itself."""
-    declared = {name: (0.0, None) for name, x in variables.items() if NONNEGATIVE in facts_of(x.node)
-                and POSITIVE not in facts_of(x.node) and name not in sets}
-    return {**declared, **bounds}
 
 
 def _blocks(blocks: Any, variables: Mapping[str, Tensor]) -> tuple[tuple[str, ...], ...] | None:

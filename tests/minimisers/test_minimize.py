@@ -196,11 +196,11 @@ def test_what_is_declared_is_kept():
         r = sg.minimize(sg.log(s) + 3 / s**2, s, method=method, start={"s": 0.1})
         assert r.success and r.x["s"] == pytest.approx(np.sqrt(6), rel=1e-5) and all(x["s"] > 0 for x, ok in zip(
             r.history.x, r.history["accepted"], strict=True) if ok)
-    with pytest.raises(sg.SymgradError, match="newton takes no sets; alternating"):
-        sg.minimize(mixture, [m, pi], {"v": points}, method="newton")
 
 
-def test_what_never_ends_has_a_budget():
+def test_what_has_no_minimum_is_no_success():
     q = sg.parameter("q")
     r = sg.minimize(-sg.log(1 + q**2), q, method="gradient", start={"q": 1.0})
-    assert not r.success and r.message == "the budget of 100000 evaluations is used up"
+    assert not r.success and "the variables run off" in r.message
+    r = sg.minimize(-sg.log(1 + sg.log(1 + q**2)), q, method="gradient", start={"q": 1.0}, budget=500)
+    assert not r.success
