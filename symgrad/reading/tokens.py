@@ -18,7 +18,7 @@ from symgrad.reading.grammar import OneLine
 LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ", "0123456789+-nT", strict=True))
 LIKE = {"−": "-", "–": "-", "⋅": "·", "×": "·", "∘": "⊙", "÷": "/", "<=": "≤", ">=": "≥", "’": "'",
-        "′": "'", "Σ": "∑", "∗": "*", "⟨": "(", "⟩": ")", "∥": "‖", "||": "‖", "⋯": "…", "...": "…"}
+        "′": "'", "Σ": "∑", "∗": "*", "⟨": "(", "⟩": ")", "∥": "‖", "||": "‖", "⋯": "…", "...": "…", ".*": "⊙", "./": "/"}
 LETTER = r"[^\W\d_⁰¹²³⁴-⁹⁺⁻ⁿᵀ₀-₎∑√∂∇𝟏½¼¾]"
 PARTS = {"½": "0.5", "¼": "0.25", "¾": "0.75"}
 GREEK_WORD = "|".join(sorted((*filter(str.isascii, GREEK), "lam"), key=len, reverse=True))
@@ -26,9 +26,9 @@ GREEK_WORD = "|".join(sorted((*filter(str.isascii, GREEK), "lam"), key=len, reve
 RAISED_BARE = re.compile(rf"-?(?:\d+(?:\.\d+)?|(?:{GREEK_WORD})(?!{LETTER})|{LETTER}[\u0300-\u036f]*|[⊤'′*])")
 LOWERED_BARE = re.compile(rf"\d+(?:\.\d+)?|{LETTER}(?:{LETTER}|[0-9\u0300-\u036f])*|[⊤'′*]")
 WORD = re.compile(rf"{LETTER}(?:{LETTER}|[0-9\u0300-\u036f])*|𝟏|∇|∂")
-NUMBER = re.compile(r"(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(r"(?:\d+(?:\.(?![.*/^])\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 RAISES = re.compile(r"⁻ᵀ|ᵀ|[⁺⁻]?[⁰¹²³⁴-⁹ⁿ]+")
-SIGN = re.compile(r"\*\*|<=|>=|!=|==|\.\.\.|\.\.|\|\||[-+*/@⊙⊗⊘()\[\]{}‖∥|,;:.<>≤≥=≠∧∨¬√∑Σ⌊⌋'’′…·−–⋅×∘÷∞⟨⟩∗⋯]")
+SIGN = re.compile(r"\.[*/]|\*\*|<=|>=|!=|==|\.\.\.|\.\.|\|\||[-+*/@⊙⊗⊘()\[\]{}‖∥|,;:.<>≤≥=≠∧∨¬√∑Σ⌊⌋'’′…·−–⋅×∘÷∞⟨⟩∗⋯]")
 BRACKETS = {"(": ")", "{": "}", "[": "]"}
 
 
@@ -105,6 +105,8 @@ class _Scanner:
             return Lexeme("sub", said, place, space, _plain(said, place)), last
         if char == "^" or (char == "_" and before is not None):
             return self.script(place, end, space)
+        if text.startswith(".^", place):  # MATLAB's, entry by entry
+            return self.script(place + 1, end, space, "⊙")
         if char in PARTS:
             return Lexeme("number", PARTS[char], place, space), place + 1
         if (match := NUMBER.match(text, place)) and match.end() <= end:
@@ -118,7 +120,7 @@ class _Scanner:
             return Lexeme("sign", LIKE.get(match[0], match[0]), place, space), match.end()
         refuse_character(self.source, place)
 
-    def script(self, place: int, end: int, space: bool) -> tuple[Lexeme, int]:
+    def script(self, place: int, end: int, space: bool, sign: str = "") -> tuple[Lexeme, int]:
         """What ^ or _ raises or lowers: a group in braces, a group in parentheses, or the next word or number."""
         kind = "sup" if self.text[place] == "^" else "sub"
         start = place + 1
@@ -126,6 +128,7 @@ class _Scanner:
             start += 1
         entrywise = "⊙" if kind == "sup" and self.text[start:start + 1] in ("⊙", "∘") else ""
         start += len(entrywise)
+        entrywise = entrywise or sign
         char = self.text[start:start + 1]
         if char == "{" or (char == "(" and kind == "sup"):
             close = closing(self.source, start, end)

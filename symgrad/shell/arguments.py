@@ -84,6 +84,9 @@ def quotes_for(error: click.UsageError) -> str:
     if all(re.match(r"\w+=", each) for each in stray[1].split()):
         known = "".join(f"{name}={sizes} " for name, sizes in (given.get("shapes") or {}).items())
         return f"several shapes stand in quotes: --shape \"{known}{stray[1]}\""
+    names = stray[1].split()
+    if all(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(given.get("target"))) for name in names):
+        return f"names to differentiate by are --wrt {','.join(names)}"
     return f"a formula with blanks stands in quotes: \"{given.get('target') or '...'} {stray[1]}\""
 
 

@@ -42,7 +42,7 @@ for _command in at_once.COMMANDS:
     cli.add_command(_command)
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @on_target
 @click.option("--format", "form", type=click.Choice(["unicode", "latex", "markdown", "html"]),
               help="What to write; otherwise by the suffix of -o, or unicode.")
@@ -57,7 +57,7 @@ def derive(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str 
     write_out(output, text)
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @on_target
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]),
               help="What to write; otherwise by the suffix of -o, or text.")
@@ -77,7 +77,7 @@ def explain(target: str, shapes: dict[str, str], wrt: tuple[str, ...], form: str
     write_out(output, commands.explanation(asked(target, shapes, wrt), form or "text", width, bool(wrt)))
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @on_target
 @click.option("-o", "--output", metavar="FILE", required=True,
               help="graph.svg, graph.png, graph.pdf, graph.dot or graph.tex (TikZ).")
@@ -98,7 +98,7 @@ def draw(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: str,
     terminal.say(f"Wrote {path}")
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @on_target
 @click.option("-o", "--output", metavar="FILE.py", help="Write to this file; otherwise to standard output.")
 @click.option("--backend", type=click.Choice(list(BACKENDS)), default="numpy", show_default=True,
@@ -238,7 +238,7 @@ def _check_claim(claim: str, derivative: str, of: str, shapes: dict[str, str], w
     return verdict.equal
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @on_target
 @click.option("-o", "--output", metavar="PAGE.html", help="Where the page goes; otherwise the name of the model and .html.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data; otherwise as the file says.")
@@ -263,7 +263,7 @@ def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: st
 cli.add_command(minimizing.minimize)
 
 
-@cli.command()
+@cli.command(cls=Claim)
 @click.argument("target", metavar="[MODEL.py|FORMULA]", required=False)
 @SHAPE
 def info(target: str | None, shapes: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from symgrad.graphs.node import topological
 from symgrad.graphs.sizes import product as size_product
 from symgrad.graphs.weights import exact
 from symgrad.language.tensor import Tensor
+from symgrad.verifying.called import is_residual
 from symgrad.verifying.ratios import Ratio
 from symgrad.verifying.sides import Sides
 from symgrad.verifying.trial import Trial
@@ -73,7 +74,8 @@ def reshaped(trial: Trial, claim: Tensor, right: Tensor) -> list[Diagnosis]:
         if c is not None:
             part = term_text(Sides(claim, right).part(node))
             times = "" if c == 1 else f"{factor_text(c)} times "
-            return [Diagnosis("other", f"the claim is {times}the part {part} of it: a factor is missing")]
+            called = ", the residual" if is_residual(node) else ""
+            return [Diagnosis("other", f"the claim is {times}the part {part} of it{called}: a factor is missing")]
     ones = [[v.squeeze() for v in side] for side in (trial.claim, trial.right)]
     if trial.factor(*ones) == 1:
         return [Diagnosis("other", "its entries are right")]

@@ -130,3 +130,12 @@ def test_a_star_of_entries_stays():
     shapes = {"x": "k", "u": "k", "A": "k k"}
     assert sg.verify(sg.parse("A' (x*u)", **shapes), sg.parse("A.T @ (x*u)", **shapes))
     assert sg.verify(sg.parse("2*x' u", **shapes), sg.parse("2*x @ u", **shapes))
+
+
+@pytest.mark.parametrize("text, twin", [
+    ("A.*A", "A * A"), ("sum(x.^2)", "sum(x**2)"), ("x./u", "x / u"), ("2.*x", "2 * x"), ("x.^2.*u", "x**2 * u"), ("A'.*A", "A.T * A"),
+    ("(x+u).^2", "(x + u)**2"), ("x.^-1", "1/x"), ("A.^2 x", "(A * A) @ x"),
+])
+def test_operators_with_a_dot_are_entry_by_entry(text, twin):
+    shapes = {"x": "k", "u": "k", "A": "k k"}
+    assert sg.verify(sg.parse(text, **shapes), sg.parse(twin, **shapes))

@@ -63,6 +63,13 @@ def test_every_command_guesses_and_tells(args, guessed, printed):
     assert result.stderr == f"Guessed: {guessed}; --shape says otherwise.\n" and printed in result.stdout
 
 
+@pytest.mark.parametrize("command", ["derive", "explain", "check", "info", "generate"])
+def test_a_formula_may_begin_with_a_minus_everywhere(command):
+    wrt = [] if command == "info" else ["--wrt", "w"]
+    code, said = call(command, "-sum((X @ w - y)**2)", *wrt)
+    assert code == 0 and said.startswith("Guessed: X = n × d, w = d, y = n"), said
+
+
 def test_drawings_guess(tmp_path):
     for args in (("log x", "--wrt", "x"), ("softmax(z)", "--forward")):
         code, said = call("draw", *args, "-o", str(tmp_path / "graph.svg"))
@@ -76,6 +83,7 @@ def test_drawings_guess(tmp_path):
     (("explain", "data/model"), "there is no file 'data/model'; if data/model is a formula, declare its names"),
     (("derive", "sum_i x_i - u_i"), "∑_i reaches to the next + or -: put what it sums in parentheses"),
     (("gradient", "x'*A*x"), "beside ' the sign * may be the matrix product of MATLAB"),
+    (("derive", FORMULA, "w"), "Got unexpected extra argument (w); names to differentiate by are --wrt w"),
     (("derive", "sum", "X", "w"), "a formula with blanks stands in quotes: \"sum X w\""),
     (("derive", "sum(X w)", "--shape", "X=n,d", "w=d"), "several shapes stand in quotes: --shape \"X=n,d w=d\""),
     (("gradient", "sum(X w)", "X=n,d"), "several shapes stand in quotes: --shape \"X=n,d\""),

@@ -351,6 +351,7 @@ NAMED = [
     ("2 Xᵀ X w", sg.gradient(sg.sum((X @ w - y) ** 2) + lam * sg.sum(w**2), w),
      "the cross term -2 Xᵀ y and the penalty term 2 λ w are missing"),
     ("2 Xᵀ ones(n)", LEAST, "the factor X w - y, the residual, is missing"),
+    ("X @ w - y", LEAST, "the claim is the part X w - y of it, the residual: a factor is missing"),
     ("w @ A @ w", w @ A @ w + sg.logdet(A), "the log-determinant term logdet(A) is missing"),
 ]
 
