@@ -32,7 +32,7 @@ SEEN = 0.7  # at the start: of a parameter's part in the model, relative to the 
 STILL = 1e-13  # a radius relative to the parameters: no shorter step changes them
 SLOW = 1e-2  # relative gain: a step that gains less, and does not halve the angle, is slow
 PATIENCE = 3  # slow steps before the exact Hessian is asked
-LEAST = 1e-6  # a radius at the start, relative to the free step: a start may lie next to zero
+LEAST = 1e-10  # what the start adds to the residuals, relative to them: with less it is as good as zero
 CLOSE = 1e-5  # an angle at which the end is a minimum, if no step gains
 HALVINGS = 60
 
@@ -159,7 +159,9 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Bo
     at = scaled_by(at.r, at.j, x, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)), at.held)
     size = float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
-    radius = max(float(np.linalg.norm(at.d * x)), LEAST * float(np.linalg.norm(at.free()))) or 1.0
+    radius = float(np.linalg.norm(at.d * x))
+    if radius <= LEAST * float(np.linalg.norm(at.r)):
+        radius = 1.0
     factor, slow = 2.0, 0
     while at.angle > tol:
         if slow >= PATIENCE:
