@@ -35,6 +35,8 @@ PATIENCE = 3  # slow steps before the exact Hessian is asked
 LEAST = 1e-10  # what the start adds to the residuals, relative to them: with less it is as good as zero
 CLOSE = 1e-5  # an angle at which the end is a minimum, if no step gains
 HALVINGS = 60
+FEW = 6  # trials along a step that may be far too long
+SHORTER = (1.0, 0.1, 0.01, 1e-3)  # radii that are tried where Gauss and Newton's own step fails, relative to the parameters
 
 Box = tuple[np.ndarray, np.ndarray]  # the least and the largest value of each variable
 
@@ -202,7 +204,8 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Bo
 def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
     """Least squares by the steps of Gauss and Newton, each halved until the loss falls enough; it never rises.
 
-    Ends as `levenberg_marquardt` does.
+    Where no large part of a step makes it fall, as may be where J nearly loses rank and the step is far too long, the best
+    steps within smaller and smaller radii are tried. Ends as `levenberg_marquardt` does.
     """
     at = linearised(f, x, None)
     if at is None:
@@ -210,26 +213,38 @@ def gauss_newton(f: Objective, x: np.ndarray, tol: float = 1e-10) -> Course:
     offset, size = offset_of(f, x, at.r), float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
     while at.angle > tol:
-        way, predicted, _ = at.step(math.inf)
-        noise = at.noise
-        far, length, slope = 1.0, float(np.linalg.norm(way)), -2 * predicted
-        for _ in range(HALVINGS):
-            trial = x + far * way
-            r = f.residual(trial)
-            gain = gained(at.r, r)
-            enough = gain > -ARMIJO * far * slope or -noise < gain and predicted <= noise
-            new = linearised(f, trial, None) if enough else None
-            if new is not None and (gain > noise or new.angle <= 0.9 * at.angle):
+        own = float(np.linalg.norm(at.d * x)) or 1.0
+        for radius, trials in ((math.inf, FEW), *((own * part, FEW) for part in SHORTER), (math.inf, HALVINGS)):
+            way, predicted, _ = at.step(radius)
+            found = yield from _along(f, x, at, (size, offset), way, predicted, trials)
+            if found is not None:
                 break
-            yield Iterate(trial, squared(r) + offset, math.nan, far * length, False)
-            far = shorter(far, size, slope, size - gain)
-            if far * length <= STILL * float(np.linalg.norm(x)):
-                return at_rest(at)
         else:
             return at_rest(at)
-        x, at, size = trial, new, min(size, float(new.r @ new.r))
-        yield Iterate(x, size + offset, at.slope, far * length)
+        before, (x, at) = x, found
+        size = min(size, float(at.r @ at.r))
+        yield Iterate(x, size + offset, at.slope, float(np.linalg.norm(x - before)))
     return orthogonal(at)
+
+
+def _along(f: Objective, x: np.ndarray, at: Linearised, level: tuple[float, float], way: np.ndarray,
+           predicted: float, trials: int) -> Generator[Iterate, None, tuple[np.ndarray, Linearised] | None]:
+    """A point along `way` at which |r|² falls enough, and the problem there; None where so many trials find none."""
+    size, offset = level
+    far, length, slope, noise = 1.0, float(np.linalg.norm(way)), -2 * predicted, at.noise
+    for _ in range(trials):
+        trial = x + far * way
+        r = f.residual(trial)
+        gain = gained(at.r, r)
+        enough = gain > -ARMIJO * far * slope or -noise < gain and predicted <= noise
+        new = linearised(f, trial, None) if enough else None
+        if new is not None and (gain > noise or new.angle <= 0.9 * at.angle):
+            return trial, new
+        yield Iterate(trial, squared(r) + offset, math.nan, far * length, False)
+        far = shorter(far, size, slope, size - gain)
+        if far * length <= STILL * float(np.linalg.norm(x)):
+            break
+    return None
 
 
 # shared -----------------------------------------------------------------------------------------------

@@ -287,3 +287,13 @@ def test_a_loss_that_has_no_value_is_said_to_diverge():
         with pytest.raises(sg.DivergenceError, match="the loss is nan in epoch 1, step 1; the model keeps the last good parameters"):
             model.fit({"x": np.ones(3)}, optimizer, progress=False)
         assert model.parameters["w"] == -1
+
+
+def test_gauss_newton_where_the_jacobian_nearly_loses_rank():
+    """A network at its start: the step of Gauss and Newton is far too long, and no part of it is any good."""
+    net = sg.nn.Sequential(sg.nn.Linear(3, 8), sg.nn.Tanh(), sg.nn.Linear(8, 1))
+    x, y = sg.data("x", 3, over=T), sg.data("y", 1, over=T)
+    model = sg.Model(sg.losses.squared_error(net(x), y), dtype="float64", seed=1)
+    history = model.fit({"x": X, "y": Y[:, None]}, optim.GaussNewton(), epochs=30, progress=False)
+    assert len(history) == 30 and history["loss"][-1] < 0.7 * history["loss"][0]
+    assert all(after <= before * (1 + 1e-12) for before, after in zip(history["loss"], history["loss"][1:], strict=False))
