@@ -66,7 +66,8 @@ def at_most(a: Order, b: Order) -> bool:
     """Is a <= b for all sizes?"""
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return a <= b
-    return bool((sp.sympify(b) - sp.sympify(a)).is_nonnegative)
+    over, under = sp.fraction(sp.together(sp.sympify(b) - sp.sympify(a)))
+    return bool(over.is_nonnegative and under.is_positive)
 
 
 def sign_of(t: Order) -> int | None:

@@ -9,11 +9,13 @@ below it.
 from __future__ import annotations
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.convexity.bends import ZERO_ORDER, at_most
 from symgrad.graphs.convexity.calculus import Calculus
 from symgrad.graphs.convexity.definite import is_semidefinite
 from symgrad.graphs.convexity.ranges import TESTS_OF_TRUTH, exponent_of
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.weights import to_expr
 
 TOTAL = frozenset("""real exp expm1 sin cos sinh cosh sech tanh arctan arcsinh erf erfc log_ndtr hazard sigmoid
     softplus silu gelu log_cosh abs sign floor relu leaky_relu elu maximum minimum clip where taken defined times_exp
@@ -49,7 +51,10 @@ def _everywhere(node: Node, c: Calculus) -> bool:
         p = exponent_of(node.operands[1])
         if p is not None and p.denominator == 1 and p >= 0:
             return True
-        values = c.ranges.raw[x]
+        values, by = c.ranges.raw[x], literal_value(node.operands[1])
+        e = to_expr(by) if by is not None and by.factor is not None else None  # a size: x^n
+        if e is not None and e.is_positive and (e.is_integer or x in c.never_negative):
+            return True
         return values.positive or (p is not None and p > 0 and x in c.never_negative) or (
             p is not None and p.denominator == 1 and values.negative)
     values = c.ranges.raw[x]

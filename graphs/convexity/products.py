@@ -172,11 +172,14 @@ def bend_of_size(c: Knowing, x: Node) -> Judged:
 
 
 def _orders(bend: Bend, values: Interval, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
-    whole = isinstance(p, Fraction) and p.denominator == 1
+    sized = not isinstance(p, Fraction)  # x^n may be whole, and 1/n is for n = 1
+    whole = sized or p.denominator == 1
     ordered = bend.above is not None or bend.below is not None  # as no function with values below zero is
     if not whole or values.nonnegative or ordered:  # a power that is not whole has no base below zero
         done = completed(bend, Interval(Fraction(0)))
         return (done.above, done.below), 1
+    if sized:
+        return (None, None), 0
     even = bool(p % 2 == 0)
     if values.nonpositive:
         done = completed(turned(bend), Interval(Fraction(0)))

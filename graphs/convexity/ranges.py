@@ -80,7 +80,7 @@ def weight_range(by: Weight) -> Interval:
         return point(number)
     if not math.isfinite(by.number):
         return REALS
-    if by.factor is not None and by.factor.is_positive:
+    if by.factor is not None and (by.factor.is_positive or (1 / by.factor).is_nonnegative):  # 1/(n - 1) is finite
         return POSITIVES if by.number > 0 else negated(POSITIVES) if by.number < 0 else ZERO
     if by.factor is not None and by.factor.is_nonnegative:
         return NONNEGATIVES if by.number >= 0 else negated(NONNEGATIVES)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.graphs.node import topological
 from symgrad.minimising.convexity import certified
 
 n, d, k = sg.dims("n d k")
@@ -150,6 +151,32 @@ def test_the_domain_must_be_convex():
     assert not sg.convexity(sg.sqrt(x ** 2 - 1) * 0 + x ** 2, x) or sg.sqrt(x ** 2 - 1) * 0 + x ** 2 == x ** 2
     Q = sg.parameter("Q", (2, 2), orthogonal=True)
     assert sg.convexity(sg.sum(Q ** 2), Q).verdict == "unknown"
+
+
+def test_powers_by_a_size():
+    assert sg.convexity(x ** n, x).verdict == "not convex" and sg.convexity(sg.sum(q ** d), q).verdict == "convex"
+    assert sg.convexity(sg.sum(sg.abs(w) ** d) ** (1 / d), w).verdict == "convex"
+    assert sg.convexity(sg.sum((w - sg.mean(w)) ** 2) / (d - 1), w).verdict == "convex"
+    assert not sg.convexity(sg.prod(w) ** (1 / d), w)
+
+
+LOOKS_CONVEX = [
+    sg.log(w)[0] + sg.sum(w ** 3), sg.sum(w ** 3) + sg.sum(sg.where(w > 0, sg.log(w), 0)), sg.log(w @ w + 1), sg.abs(x) * sg.abs(z),
+    sg.sqrt(sg.abs(x * z)), (x * z) ** 2, x ** 2 * sg.abs(z), sg.log(1 + x ** 2), sg.exp(x) * z ** 2, sg.logsumexp(-w ** 2),
+    sg.norm(w) ** 0.5, sg.norm(w - b) - sg.norm(w), sg.max(w) ** 3, sg.sum(sg.sqrt(q)) ** 2, sg.sigmoid(x) ** 2, sg.elu(x, alpha=2.0),
+    sg.leaky_relu(x, 1.5), sg.minimum(sg.abs(x), 1), (x ** 2 - 1) ** 2, sg.cosh(x) - x ** 2, sg.sqrt(1 + sg.abs(x)), sg.lgamma(x),
+    sg.where(tau > 0, x ** 2, -x ** 2), tau ** 3 * x ** 2, sg.trace(sg.inv(sg.parameter("Q", (2, 2), symmetric=True))),
+    sg.trace(W @ W.T @ W @ sg.ones((k, d))), a ** 2 / c ** 2, -a * sg.log(c), sg.exp(x / a), a ** c, sg.sum(sg.cholesky(S2)),
+    sg.inv(S2)[0, 1], S2[0, 0] * S2[1, 1] - S2[0, 1] ** 2,
+]
+
+
+@pytest.mark.parametrize("i", range(len(LOOKS_CONVEX)), ids=[str(f)[:40] for f in LOOKS_CONVEX])
+def test_what_only_looks_convex_is_not_proved(i):
+    f = LOOKS_CONVEX[i]
+    known = [x, z, w, q, a, c, S2, W, sg.parameter("Q", (2, 2), symmetric=True)]
+    below = set(topological([f.node]))
+    assert not sg.convexity(f, [v for v in known if v.node in below]), f
 
 
 def test_declared_facts_decide():
