@@ -157,8 +157,8 @@ def of_product(orders: Iterable[Order | None]) -> Order | None:
             degrees.append(over(ONE_ORDER, t))
     if sum(sign_of(r) == 1 for r in degrees) > (0 if logarithmic else 1):
         return None
-    if logarithmic:
-        return ZERO_ORDER
+    if logarithmic or not degrees:
+        return ZERO_ORDER if logarithmic else None
     total = sum(degrees[1:], degrees[0])
     sign, positive = sign_of(total), any(sign_of(r) == 1 for r in degrees)
     return over(ONE_ORDER, total) if sign == (1 if positive else -1) else None

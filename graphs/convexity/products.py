@@ -164,6 +164,8 @@ def bend_of_size(c: Knowing, x: Node) -> Judged:
         found = factors_of(x)
         if not {label for base in found.bases for label in base.labels} - set(found.out):
             live = {base: e for base, e in found.bases.items() if base.node in c.live}
+            if not live:  # |x/x|
+                return AFFINE, None
             parts = [(of_power(*_orders_of_factor(c, base._replace(size=True), e)[0], e)) for base, e in live.items()]
             return Bend(above=of_product([up for up, _ in parts]), below=of_product_below([down for _, down in parts])), (
                 Because("abs", tuple(base.node for base in live)))
