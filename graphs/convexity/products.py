@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import count
-from typing import Any, NamedTuple
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal
@@ -32,98 +30,12 @@ from symgrad.graphs.convexity.bends import (
 )
 from symgrad.graphs.convexity.definite import is_semidefinite
 from symgrad.graphs.convexity.interval import Interval, magnitudes, point, powers, times_interval
-from symgrad.graphs.convexity.ranges import exponent_of
+from symgrad.graphs.convexity.monomials import Base, BaseLabels, Monomials, factors_of
 from symgrad.graphs.convexity.scalars import Knowing
-from symgrad.graphs.facts import POSITIVE_DEFINITE, SYMMETRIC, facts_of
+from symgrad.graphs.facts import POSITIVE_DEFINITE, facts_of
 from symgrad.graphs.node import Node
-from symgrad.graphs.sizes import Size
 
-MOST_FACTORS = 24
 DIAGONALS = {ops.CHOLESKY: "cholesky diagonal", ops.INVERSE: "inverse diagonal"}
-ROOTS_AND_RECIPROCALS = {"sqrt": Fraction(1, 2), "reciprocal": Fraction(-1)}
-Labels = tuple[Any, ...]
-
-
-class Base(NamedTuple):
-    """A factor: a node with named axes, or (`size`) its absolute value."""
-
-    node: Node
-    labels: Labels
-    size: bool = False
-
-
-class Monomials(NamedTuple):
-    """A contraction: bases with exponents, the labels of its output, the sizes of all labels."""
-
-    bases: dict[Base, Fraction]
-    out: Labels
-    sizes: dict[Any, Size]
-
-
-def factors_of(node: Node, deep: bool = False) -> Monomials:
-    """A contraction by its factors; products, roots, reciprocals and whole powers among them taken apart.
-
-    `deep`: contractions among them too, which are one contraction with this.
-    """
-    inputs, out = node.attrs
-    fresh = count(1_000_000)
-    sizes: dict[Any, Size] = {}
-    found: dict[Base, Fraction] = {}
-    stack = [(o, tuple(labels), Fraction(1)) for o, labels in zip(node.operands, inputs, strict=True)][::-1]
-    for o, labels, _ in stack:
-        sizes.update(zip(labels, o.shape, strict=True))
-    while stack:
-        o, labels, e = stack.pop()
-        row = o.attrs[0] if o.op is ops.ELEMENTWISE else None
-        p = exponent_of(o.operands[1]) if row == "power" else ROOTS_AND_RECIPROCALS.get(row or "")
-        if o.op is ops.NAMED:
-            stack.append((o.operands[0], labels, e))
-        elif p is not None and p != 0 and (e.denominator == 1 or row == "reciprocal"):
-            stack.append((o.operands[0], labels, e * p))
-        elif o.op is ops.EINSUM and len(found) + len(stack) < MOST_FACTORS and (e == 1 if deep else e.denominator == 1 and (
-                set(o.attrs[1]) == {x for names in o.attrs[0] for x in names})):
-            place = dict(zip(o.attrs[1], labels, strict=True))
-            for each, names in zip(o.operands, o.attrs[0], strict=True):
-                for x, size in zip(names, each.shape, strict=True):
-                    if x not in place:
-                        place[x] = next(fresh)
-                        sizes[place[x]] = size
-            stack += [(each, tuple(place[x] for x in names), e) for each, names in zip(o.operands, o.attrs[0], strict=True)]
-        elif o.op is ops.VIEW and o.operands and len(set(o.attrs[1])) == len(o.attrs[1]):
-            place = dict(zip(o.attrs[1], labels, strict=True))
-            for x, size in zip(o.attrs[0][0], o.operands[0].shape, strict=True):
-                if x not in place:
-                    place[x] = next(fresh)
-                    sizes[place[x]] = size
-            stack.append((o.operands[0], tuple(place[x] for x in o.attrs[0][0]), e))
-        else:
-            if SYMMETRIC in facts_of(o):
-                labels = (*labels[:-2], *sorted(labels[-2:]))
-            key = Base(o, labels)
-            found[key] = found.get(key, Fraction(0)) + e
-    return Monomials(_sizes_joined(found), tuple(out), sizes)
-
-
-def _sizes_joined(found: dict[Base, Fraction]) -> dict[Base, Fraction]:
-    """Absolute values and roots of squares are sizes; an even power of what has a size among the factors is one of it."""
-    made: dict[Base, Fraction] = {}
-    for (node, labels, size), e in found.items():
-        square = node.op is ops.EINSUM and node.operands[0] is node.operands[-1] and len(node.operands) == 2 and (
-            node.attrs == ((node.attrs[1], node.attrs[1]), node.attrs[1]))
-        if node.op is ops.ELEMENTWISE and node.attrs[0] == "abs":
-            key, power = Base(node.operands[0], labels, True), e
-        elif square:
-            key, power = Base(node.operands[0], labels, True), 2 * e
-        else:
-            key, power = Base(node, labels, size), e
-        made[key] = made.get(key, Fraction(0)) + power
-    for key in [key for key in made if key.size]:
-        plain = key._replace(size=False)
-        if plain in made and made[plain] % 2 == 0:
-            made[key] += made.pop(plain)
-        if made[key] % 2 == 0 and plain not in made:
-            made[plain] = made.pop(key)
-    return {b: e for b, e in made.items() if e}
 
 
 def orders_of_base(c: Knowing, base: Node, p: Order) -> tuple[tuple[Order | None, Order | None], int]:
@@ -140,7 +52,7 @@ def _orders_of_factor(c: Knowing, base: Base, p: Fraction) -> tuple[tuple[Order 
     return orders, 1
 
 
-def bend_of_diagonal(c: Knowing, x: Node, labels: Labels) -> Bend | None:
+def bend_of_diagonal(c: Knowing, x: Node, labels: BaseLabels) -> Bend | None:
     """Diagonals of a Cholesky factor, roots of Schur complements, and of an inverse, their reciprocals; else None.
 
     Those of what is declared positive definite are positive.
@@ -277,8 +189,8 @@ def _quadratic(c: Knowing, factors: Monomials, live: dict[Base, Fraction]) -> tu
     return nothing
 
 
-def _definite_between(c: Knowing, factors: Monomials, constants: dict[Base, Fraction], rows: Labels,
-                      columns: Labels) -> int:
+def _definite_between(c: Knowing, factors: Monomials, constants: dict[Base, Fraction], rows: BaseLabels,
+                      columns: BaseLabels) -> int:
     """1 where the constants between two equal factors are positive semidefinite matrices, -1 where negative, else 0."""
     if len(set(rows)) < len(rows) or len(set(columns)) < len(columns):
         return 0
