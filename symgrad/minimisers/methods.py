@@ -27,7 +27,7 @@ from symgrad.minimisers.splitting import admm
 from symgrad.minimising.degrees import ray_degree
 from symgrad.searching.methods import WALKS
 
-BOUNDS, SETS, CONSTRAINTS, BLOCKS = "bounds", "sets", "constraints", "blocks"
+BOUNDS, SETS, CONSTRAINTS, BLOCKS, POPULATION = "bounds", "sets", "constraints", "blocks", "population"
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,15 @@ METHODS: Mapping[str, Method] = MappingProxyType({
     "admm": Method(admm, "ADMM on the sum of what is smooth and what is not", frozenset({BOUNDS, SETS}),
                    descends=False, lowest=False),
     "em": Method(em, "EM on the mixture in the loss", frozenset({SETS})),
-    **{name: Method(population(name), walk.about, frozenset({BOUNDS})) for name, walk in WALKS.items()},
+    **{name: Method(population(name), walk.about, frozenset({BOUNDS, *([POPULATION] if walk.sized else [])}))
+       for name, walk in WALKS.items()},
 })
 
 
 def refused(name: str, problem: Problem) -> str | None:
     """What of a problem a method cannot respect, in words with the methods that can; None where it takes all."""
     given = {BOUNDS: problem.low is not None, SETS: bool(problem.sets), CONSTRAINTS: bool(problem.constraints),
-             BLOCKS: problem.blocks is not None}
+             BLOCKS: problem.blocks is not None, POPULATION: problem.population is not None}
     for what, there in given.items():
         if there and what not in METHODS[name].takes:
             able = ", ".join(each for each, m in METHODS.items() if what in m.takes)

@@ -24,13 +24,13 @@ from symgrad.minimising.convexity import Convexity
 
 def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start: Any = None, bounds: Any = None,
              constraints: Any = None, tol: float | None = None, budget: int | None = None, seed: int = 0,
-             progress: bool = False, blocks: Any = None) -> Minimum:
+             progress: bool = False, blocks: Any = None, population: int | None = None) -> Minimum:
     """Minimise a scalar over `wrt`: symbols, as a tensor, list or dict.
 
     `data` and `start` are dicts of arrays by the names of symbols; without `start` the symbols' `init` says where, drawn
     with `seed`. `bounds`: a dict from name to (low, high). `constraints`: a list of comparisons, or a dict from name to a
-    set. `blocks`: lists of names, for "alternating". `tol` is relative; `budget` is the most evaluations of the loss, and
-    reaching it is no success.
+    set. `blocks`: lists of names, for "alternating". `population`: the points of a generation. `tol` is relative; `budget`
+    is the most evaluations of the loss, and reaching it is no success.
 
     `method="auto"` reads the formula: see `.reason` of the result. Raises SymgradError, DataError or NoClosedForm, with
     what does not fit.
@@ -47,7 +47,7 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     """
     if method != "auto" and method not in METHODS:
         raise SymgradError(f"minimize: there is no method {method!r}; there are auto, {', '.join(METHODS)}")
-    problem = posed(loss, wrt, data, start, bounds, constraints, tol, budget, seed, blocks)
+    problem = posed(loss, wrt, data, start, bounds, constraints, tol, budget, seed, blocks, population)
     if method == "auto":
         problem = as_declared(problem)
     choice = chosen(problem) if method == "auto" else asked(method)

@@ -13,7 +13,7 @@ from symgrad.descent.iterate import Course
 from symgrad.graphs.errors import SymgradError
 from symgrad.minimisers.problem import Problem
 from symgrad.searching.methods import WALKS
-from symgrad.searching.space import Trials, box
+from symgrad.searching.space import FLAT, Trials, box
 
 BUDGET = 10_000  # evaluations where none is given: what methods are compared by (Hansen et al., BBOB 2009, in 5 dimensions)
 
@@ -33,7 +33,7 @@ def population(name: str) -> Callable[[Problem], Course]:
             _check_ends(name, problem, np.isfinite(low) & np.isfinite(high))
         budget = BUDGET if problem.budget is None else problem.budget
         trials = Trials(problem.objective.values, box(low, high, x), budget, x)
-        settings = {} if problem.tol is None or name in ("random", "grid") else {"flat": problem.tol}
+        settings = {"population": problem.population, "flat": problem.tolerance(FLAT)} if walk.sized else {}
         return walk.run(trials, np.random.default_rng(problem.seed), **settings)
 
     return run

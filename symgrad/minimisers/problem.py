@@ -55,6 +55,7 @@ class Problem:
     tol: float | None = None
     budget: int | None = None
     seed: int = 0
+    population: int | None = None
 
     @cached_property
     def objective(self) -> Objective:
@@ -90,7 +91,7 @@ class Problem:
 
 
 def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: Any, tol: Any, budget: Any, seed: Any,
-          blocks: Any) -> Problem:
+          blocks: Any, population: Any = None) -> Problem:
     """The arguments of `sg.minimize` as a problem. Raises SymgradError and its kin for what does not fit."""
     target = closed(loss)
     asked = [] if constraints is None or isinstance(constraints, Mapping) else _comparisons(constraints)
@@ -104,7 +105,8 @@ def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: 
     low, high = _bounds(_by_name(bounds or {}, variables, "bounds"), shapes)
     problem = Problem(target, variables, {node: arrays[name] for name, node in values.items()}, sizes,
                       {}, bool(given), low, high, sets, tuple(asked), _blocks(blocks, variables),
-                      number_between("tol", tol), whole_number("budget", budget, 1), whole_number("seed", seed, 0) or 0)
+                      number_between("tol", tol), whole_number("budget", budget, 1), whole_number("seed", seed, 0) or 0,
+                      whole_number("population", population, 1))
     return _started(problem, {name: arrays[name] for name in given}, shapes)
 
 

@@ -18,7 +18,8 @@ from symgrad.searching.swarm import particle_swarm
 class Walk:
     """A method on `Trials`: `run(trials, rng, **settings)`.
 
-    `lists`: choices without an order are fine. `boxed`: it needs both ends of every number. `about` ends the sentence "as
+    `lists`: choices without an order are fine. `boxed`: it needs both ends of every number. `sized`: it has
+    generations. `about` ends the sentence "as
     asked: ...".
     """
 
@@ -26,11 +27,12 @@ class Walk:
     about: str
     lists: bool = True
     boxed: bool = True
+    sized: bool = True
 
 
 WALKS: Mapping[str, Walk] = MappingProxyType({
-    "random": Walk(random, "points drawn evenly from the box"),
-    "grid": Walk(grid, "every point of a grid"),
+    "random": Walk(random, "points drawn evenly from the box", sized=False),
+    "grid": Walk(grid, "every point of a grid", sized=False),
     "genetic": Walk(genetic, "generations that cross and mutate, of which the best survive"),
     "ant_colony": Walk(ant_colony, "ants that draw near the trail of good points"),
     "particle_swarm": Walk(particle_swarm, "a swarm drawn to the best places that it has seen", lists=False),

@@ -40,12 +40,10 @@ def search(score: Callable[..., Any], space: Mapping[str, Any], method: str = "r
     ({'depth': 3, 'rate': 0.1}, 0.1, 8)
     """
     choices = read(space)
-    _check(score, choices, method, trials, jobs, seed)
-    if population is None and method not in ("random", "grid"):
-        population = max(4, min(40, trials // SMALL))
+    _check(score, choices, method, trials, jobs, seed, population)
     sheet = _Sheet(score, choices, jobs, trials if progress else 0)
     tried = Trials(sheet, choices.space, trials, once=True)
-    settings = {} if method in ("random", "grid") else {"population": population}
+    settings = {"population": population or max(4, min(40, trials // SMALL))} if WALKS[method].sized else {}
     course = WALKS[method].run(tried, np.random.default_rng(seed), **settings)
     try:
         ending = _ended(course)
@@ -153,12 +151,17 @@ def _in_order(outcomes: Generator[float | Exception, None, None]) -> Iterator[fl
             outcomes.close()
 
 
-def _check(score: Any, choices: Choices, method: Any, trials: Any, jobs: Any, seed: Any) -> None:
+def _check(score: Any, choices: Choices, method: Any, trials: Any, jobs: Any, seed: Any, population: Any) -> None:
     if method not in WALKS:
         raise SymgradError(f"search: there is no method {method!r}; there are {', '.join(WALKS)}")
-    for what, value, least in (("trials", trials, 1), ("seed", seed, 0)):
+    for what, value, least in (("trials", trials, 1), ("seed", seed, 0), ("population", population, 1)):
+        if value is None and what == "population":
+            continue
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise SymgradError(f"search: {what} must be a whole number of at least {least}, not {value!r}")
+    if population is not None and not WALKS[method].sized:
+        able = ", ".join(name for name, walk in WALKS.items() if walk.sized)
+        raise SymgradError(f"search: {method} takes no population; {able} would")
     if isinstance(jobs, bool) or not isinstance(jobs, (int, np.integer)) or jobs == 0:
         raise SymgradError(f"search: jobs is a number of processes, or -1 for one on each processor, not {jobs!r}")
     if "score" in choices.kinds:

@@ -169,6 +169,8 @@ def test_a_population_is_one_call():
     loss, half = CLASSICS["Rastrigin"]
     found = sg.minimize(loss, x, {}, method="genetic", bounds={"x": (-half, half)}, budget=4001, seed=0)
     assert found.history.problem.objective._population.calls == len(found.history["loss"]) == 101
+    larger = sg.minimize(loss, x, method="genetic", bounds={"x": (-half, half)}, budget=4001, population=400)
+    assert len(larger.history["loss"]) == 11
 
 
 MESSAGES = {
@@ -177,6 +179,12 @@ MESSAGES = {
                   "take cma"),
     "half of a bound": (lambda: sg.minimize(sg.sum(x**2), x, {}, method="grid", bounds={"x": ([0, 0], [1, np.inf])}),
                         "x is not bounded on both sides"),
+    "one point": (lambda: sg.minimize(sg.sum(x**2), x, method="cma", population=1),
+                  "cma: 1 is no population; it needs 2 points at least to learn from each other"),
+    "no point": (lambda: sg.minimize(sg.sum(x**2), x, method="cma", population=0),
+                 "minimize: population must be a whole number of at least 1, not 0"),
+    "a population for Newton": (lambda: sg.minimize(sg.sum(x**2), x, method="newton", population=9),
+                                "newton takes no population; genetic, ant_colony, particle_swarm, cma would"),
     "a grid that is too coarse": (lambda: driven("grid", sphere, cube(12), 1000),
                                   "grid: 2 values for each of 12 numbers are 4096 points, and 1000 are allowed"),
     "a grid of very many": (lambda: driven("grid", sphere, cube(20_000), 1000), "2 values for each of 20000 numbers are 10^6021 points"),

@@ -183,6 +183,9 @@ MESSAGES = {
     "half a trial": (lambda: sg.search(mixed, MIXED, trials=2.5), "trials must be a whole number"),
     "no jobs": (lambda: sg.search(mixed, MIXED, jobs=0), "search: jobs is a number of processes"),
     "a population of one": (lambda: sg.search(mixed, MIXED, method="genetic", population=1), "genetic: 1 is no population"),
+    "a population of none": (lambda: sg.search(mixed, MIXED, method="genetic", population=0),
+                             "search: population must be a whole number of at least 1, not 0"),
+    "a population of random points": (lambda: sg.search(mixed, MIXED, population=9), "search: random takes no population; genetic"),
     "lists for a swarm": (lambda: sg.search(mixed, MIXED, method="particle_swarm"),
                           "search: particle_swarm moves through numbers, and kind may be one of a list without an order; random, "
                           "grid, genetic, ant_colony can choose"),
