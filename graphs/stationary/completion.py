@@ -37,7 +37,7 @@ from symgrad.graphs.stationary.squares import (
 )
 from symgrad.graphs.weights import ONE, Weight, exact, weight
 
-MOST = 200  # products that a sum is taken apart to
+MOST = 400  # products to which sums inside products are taken apart
 ZERO = 1e-12  # of a coefficient, relative to the largest
 
 
@@ -97,9 +97,13 @@ def sum_of_squares_of(root: Node, variables: Sequence[Node]) -> SumOfSquares | N
     forms: Forms = {}
     todo, waiting = scalars(root), list[Scalar]()
     matrices: dict[Node, None] = {}
+    left = MOST + len(todo)
     while todo or waiting:
+        left -= len(todo)
+        if left < 0:
+            return None
         for scalar in todo:
-            if not math.isfinite(scalar.by.number) or len(todo) > MOST:
+            if not math.isfinite(scalar.by.number):
                 return None
             if not any(varies(node) for node, _ in scalar.factors):
                 constants.append((scalar.by, product(scalar.factors, (), scalar.sizes)))

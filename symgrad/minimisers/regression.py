@@ -61,6 +61,8 @@ def gauss_newton_course(problem: Problem) -> Course:
 
 def fits(problem: Problem) -> str | None:
     """What was found, in words, where the loss is a sum of squares whose Jacobian fits into memory."""
+    if problem.objective.size > WIDEST:
+        return None
     found = squares_of(problem)
     if isinstance(found, str):
         return None
@@ -68,7 +70,7 @@ def fits(problem: Problem) -> str | None:
         rows = len(problem.objective.residual(problem.x0))
     finally:
         problem.objective.evaluations = 0
-    if rows * problem.objective.size > LARGEST or problem.objective.size > WIDEST:
+    if rows * problem.objective.size > LARGEST:
         return None
     texts = ["|" + " ".join(str(r).split()) + "|²" for r in found.residuals]
     shown = " + ".join(texts)
