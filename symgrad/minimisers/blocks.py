@@ -18,6 +18,7 @@ import numpy as np
 
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.newton import newton
+from symgrad.descent.quasi import lbfgs
 from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
@@ -28,6 +29,7 @@ from symgrad.minimisers.sets import Region, nearest, regions_of
 from symgrad.minimisers.within import Within
 from symgrad.minimising.stationary import solve_stationary
 
+DENSE = 1000  # entries of a block up to which its Hessian is kept
 INNER = 15  # steps within one block, where it has no closed form
 LONG = 70  # characters of a formula in a sentence
 ROUNDED = 1e-12  # relative: a loss larger by so little is the same
@@ -127,7 +129,7 @@ def minimised(block: VariableBlock, x: np.ndarray, loss: float) -> np.ndarray:
                 return _put(block, x, candidate)
             start = candidate if value < loss else old
     course = projected_descent(f, start, lambda z: nearest(f, block.regions, z), 1e-6, INNER) if any(block.regions) else (
-        newton(f, start, 1e-10))
+        newton(f, start, 1e-10) if f.size <= DENSE else lbfgs(f, start, 1e-8))
     best, least = old, loss
     for step, it in enumerate(_points(course)):
         if it.accepted and it.loss <= least:

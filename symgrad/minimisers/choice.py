@@ -26,7 +26,7 @@ from symgrad.minimisers.mixtures import mixtures_of
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.regression import fits
 from symgrad.minimisers.sets import projection
-from symgrad.minimisers.split import has_corners, split
+from symgrad.minimisers.split import has_corners, may_have_corners, split
 from symgrad.minimising.stationary import solve_stationary
 
 MATRIX = 2000  # entries up to which a Hessian is kept as a matrix
@@ -187,7 +187,7 @@ def _convex(problem: Problem) -> Choice | None:
 
 def _cornered(problem: Problem) -> Choice | None:
     """A sum of what is smooth and what has corners but proximal steps; None where nothing has corners, or no steps."""
-    if problem.low is not None:
+    if problem.low is not None or not may_have_corners(problem):
         return None
     for name, images in (("proximal", False), ("admm", True)):
         try:

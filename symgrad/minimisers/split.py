@@ -68,27 +68,33 @@ def split(problem: Problem, method: str, images: bool) -> Sum:
         (rough if _is_rough(node, live, nodes) else smooth).append(node)
     variables = {x.node: x for x in problem.variables.values()}
     groups: dict[Node, list[Node]] = {}
-    images_of: dict[Node, Node] = {}
     for node in rough:
         own = [x for x in nodes if x in topological([node])]
         key = own[0] if len(own) == 1 else None
-        if images and (key is None or not has_prox(wrap(node, None), variables[key])):
+        alone = key is not None and has_prox(wrap(node, None), variables[key])
+        if not alone and not any(map(_has_corner, live & set(topological([node])))) and not (
+                images and len(_images(node, nodes)) == 1):
+            smooth.append(node)  # an edge without a corner: steps that leave the domain are shortened
+            continue
+        if images and not alone:
             key = _image(node, nodes, method)
-            images_of[key] = key
         elif key is None:
             coupled = " and ".join(variables[x].name or "" for x in own)
             raise SymgradError(f"minimize: {method}: the term {_short(node)} couples {coupled}, so it has no proximal step "
                                "of its own; admm splits it off")
         groups.setdefault(key, []).append(node)
-    parts = []
-    for i, (key, mine) in enumerate(groups.items()):
-        size = _symbol("s", ())
-        if key in images_of:
-            stand = _symbol("z" if len(groups) == 1 else f"z{i}", key.shape)
-            g = wrap(substituted(add(mine), {key: stand.node}), None)
-            parts.append(_part(g, stand, wrap(key, None), size, method))
-        else:
-            parts.append(_part(wrap(add(mine), None), variables[key], None, size, method))
+    parts: list[SplitPart] = []
+    for key, whole in groups.items():
+        x = variables.get(key)
+        together = len(whole) == 1 or x is None or not images or has_prox(wrap(add(whole), None), x)
+        for mine in [whole] if together else [[node] for node in whole]:
+            size = _symbol("s", ())
+            if x is None:
+                stand = _symbol("z" if len(groups) == 1 else f"z{len(parts)}", key.shape)
+                g = wrap(substituted(add(mine), {key: stand.node}), None)
+                parts.append(_part(g, stand, wrap(key, None), size, method))
+            else:
+                parts.append(_part(wrap(add(mine), None), x, None, size, method))
     return Sum(wrap(add(smooth) if smooth else zeros(()), None), parts)
 
 
@@ -111,10 +117,15 @@ def _has_corner(node: Node) -> bool:
     return node.op in (ops.MAX, ops.MIN) or node.op is ops.ELEMENTWISE and (node.attrs[0] in CORNERS or has_kink(node))
 
 
+def may_have_corners(problem: Problem) -> bool:
+    """Does anything stand in the loss that has corners?"""
+    (root,) = stable([problem.loss])
+    return any(map(_has_corner, depends([root], [x.node for x in problem.variables.values()])))
+
+
 def has_corners(problem: Problem) -> bool:
     """Has the loss corners in its variables, at which it has no gradient? Cases that join smoothly are none."""
-    (root,) = stable([problem.loss])
-    if not any(map(_has_corner, depends([root], [x.node for x in problem.variables.values()]))):
+    if not may_have_corners(problem):
         return False
     try:
         found = split(problem, "auto", images=True)
@@ -125,11 +136,17 @@ def has_corners(problem: Problem) -> bool:
 
 def _image(node: Node, nodes: Sequence[Node], method: str) -> Node:
     """The one affine tensor of the variables that a term is a function of."""
+    found = _images(node, nodes)
+    if len(found) != 1:
+        raise SymgradError(f"minimize: {method}: the term {_short(node)} is no function of one affine image of them")
+    return found[0]
+
+
+def _images(node: Node, nodes: Sequence[Node]) -> list[Node]:
+    """The affine tensors of the variables that a term is a function of."""
     degree = degrees([node], nodes)
     top = [n for n in topological([node], enter=lambda n: degree.get(n, 0) > 1) if degree.get(n) == 1]
-    if len(set(top)) != 1:
-        raise SymgradError(f"minimize: {method}: the term {_short(node)} is no function of one affine image of them")
-    return top[0]
+    return list(dict.fromkeys(top))
 
 
 def _symbol(name: str, shape: Shape) -> Tensor:

@@ -22,7 +22,7 @@ from symgrad.descent.newton import newton
 from symgrad.descent.objective import Objective
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.algebra.primitives import add, input_node
-from symgrad.graphs.errors import NoClosedForm, SymgradError
+from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, new_owner
 from symgrad.graphs.weights import MINUS, ONE, weight
 from symgrad.language.tensor import Tensor, wrap
@@ -36,6 +36,7 @@ MOST = 100_000  # steps
 BALANCE, FACTOR, EVERY = 10.0, 2.0, 10  # the penalty is doubled or halved where one residual is ten times the other
 SETTLED = 1000  # steps after which the penalty stays
 RELAXED = 1.6
+SMALL = 1e-2  # of the largest z, where z goes to zero
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def admm(problem: Problem) -> Course:
     yield Iterate(x, loss, math.sqrt(g @ g), 0.0)
     z = images(x)
     u = [np.zeros_like(a) for a in z]
-    penalty, primal = 1.0, math.inf
+    penalty, primal, largest = 1.0, math.inf, _size(z)
     for count in range(1, MOST):
         x = step_x(x, _minus(z, u), penalty)
         ax, old = images(x), z
@@ -78,7 +79,8 @@ def admm(problem: Problem) -> Course:
         point = f.joined(_shown(f.pieces(x), copies, z))
         primal, dual = _size(_minus(ax, z)), penalty * _size(_minus(z, old))
         yield Iterate(point, f.value(point), math.nan, float(np.linalg.norm(point - shown)))
-        shown, size = point, max(_size(ax), _size(z), 1e-12)
+        largest = max(largest, _size(ax), _size(z))
+        shown, size = point, max(_size(ax), _size(z), SMALL * largest)
         if primal <= tol * size and dual <= tol * penalty * max(_size(u), size):
             return Ending(True, f"x and z differ by {primal:.3g}, and z moves by {dual / penalty:.3g}", found)
         if count % EVERY == 0 and count < SETTLED:
@@ -138,23 +140,30 @@ def _step_in_x(problem: Problem, whole: Sum,
     squares = [contract([rho.node, a, a], [(), (axes := range(len(a.shape))), axes], ()) for a in away]
     loss = wrap(add([whole.smooth.node, *squares], [ONE, *[weight(0.5)] * len(squares)]), None)
     variables = list(problem.variables.values())
+    inner = Augmented(f, loss, [rho, *targets])
+
+    def by_newton(x: np.ndarray, v: list[np.ndarray], penalty: float) -> np.ndarray:
+        inner.given = [np.array(penalty), *v]
+        best = x
+        for it in newton(inner, x, 1e-12):
+            best = it.x if it.accepted else best
+        return best
+
     try:
         formulas = solve_stationary(loss, variables)
     except NoClosedForm as why:
-        inner = Augmented(f, loss, [rho, *targets])
-
-        def by_newton(x: np.ndarray, v: list[np.ndarray], penalty: float) -> np.ndarray:
-            inner.given = [np.array(penalty), *v]
-            best = x
-            for it in newton(inner, x, 1e-12):
-                best = it.x if it.accepted else best
-            return best
-
         return by_newton, f"x by Newton's method: {str(why).removeprefix('solve_stationary: ')}"
     call = f.compiled(list(formulas), [rho, *targets])
+
+    def exactly(x: np.ndarray, v: list[np.ndarray], penalty: float) -> np.ndarray:
+        try:
+            found = f.joined(call(*f.pieces(x), np.array(penalty), *v))
+        except DataError:  # singular: A has fewer rows than columns
+            return by_newton(x, v, penalty)
+        return found if np.isfinite(found).all() else by_newton(x, v, penalty)
+
     texts = [f"{name} = {shortened(str(t))}" for name, t in zip(problem.variables, formulas, strict=True)]
-    return lambda x, v, penalty: f.joined(call(*f.pieces(x), np.array(penalty), *v)), (
-        "; ".join(texts) + " with v = z - u, and u = u + x - z")
+    return exactly, "; ".join(texts) + " with v = z - u, and u = u + x - z"
 
 
 def _symbol(name: str, shape: Any) -> Tensor:

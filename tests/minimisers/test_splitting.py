@@ -112,6 +112,30 @@ def test_cases_that_join_smoothly_are_no_corners():
     assert barrier.method == "newton" and barrier.certificate
 
 
+def test_fewer_rows_than_columns():
+    wide = {"X": MATRIX[:5], "y": DATA["y"][:5], "lam": 0.2}
+    found = sg.minimize(lam * sg.sum(sg.abs(X @ w - y)), w, wide, method="admm")
+    assert found.success and found.fun < 1e-6
+
+
+def test_edges_without_corners_are_smooth_where_they_have_no_step():
+    at = {**DATA, "X": abs(MATRIX), "y": abs(DATA["y"])}
+    poisson = sg.sum(X @ w - y * sg.log(X @ w)) + lam * sg.sum(sg.abs(w))
+    one, two = (sg.minimize(poisson, w, at, method=each, start={"w": np.ones(8)}) for each in ("proximal", "admm"))
+    assert one.fun == pytest.approx(two.fun, rel=1e-6) and one.success
+    assert "g = λ sum(|w|)" in one.reason
+
+
+def test_terms_without_a_common_step_are_split_one_by_one():
+    center = sg.data("c", d)
+    both = squares + lam * (sg.sum(sg.abs(w)) + sg.sum(sg.abs(w - center)))
+    found = sg.minimize(both, w, {**DATA, "c": np.arange(8) - 3.0}, method="admm")
+    for _ in range(30):
+        other = found.x["w"] + 1e-3 * rng.normal(size=8)
+        assert both.eval(w=other, **DATA, c=np.arange(8) - 3.0) >= found.fun - 1e-9
+    assert found.success
+
+
 def test_what_cannot_be_split():
     with pytest.raises(sg.SymgradError, match="minimize: admm: the loss is smooth .* there is nothing to split off"):
         sg.minimize(squares, w, DATA, method="admm")
