@@ -1,5 +1,8 @@
 """A population is one call of generated code: what a loop over its points gives, in bounded memory."""
 
+import sys
+
+import fake_cupy
 import numpy as np
 import pytest
 
@@ -36,6 +39,19 @@ def test_a_network_for_many_weights_at_once(backend):
     population = Population(loss, variables, {s.node: v for s, v in data.items()}, {T: 30, n: 5}, backend)
     np.testing.assert_allclose(population(*points), by_loop(loss, variables, data, points), rtol=1e-12)
     assert population.calls == 1
+
+
+def test_a_network_for_many_weights_at_once_in_the_words_of_cupy(monkeypatch):
+    """On the stand-in for CuPy, which refuses what CuPy refuses."""
+    for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        monkeypatch.setitem(sys.modules, name, None)
+    fake_cupy.install(sys.modules)
+    loss, variables, data = network()
+    points = points_of(variables, 7, {n: 5})
+    population = Population(loss, variables, {s.node: v for s, v in data.items()}, {T: 30, n: 5}, "cupy")
+    found = population(*points)
+    assert type(found) is np.ndarray
+    np.testing.assert_allclose(found, by_loop(loss, variables, data, points), rtol=1e-12)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9, 100])

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize("instance", [1, 2])
 @pytest.mark.parametrize("method", ["genetic", "particle_swarm", "ant_colony"])
-def test_populations_solve_a_third(method, instance):
-    solved = [number for number in bbob.NUMBERS if bbob.evaluations(method, number, instance) is not None]
+def test_populations_solve_a_third(method):
+    solved = [number for number in bbob.NUMBERS if bbob.evaluations(method, number) is not None]
     assert len(solved) >= 8, solved
 
 
