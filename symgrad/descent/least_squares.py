@@ -38,7 +38,7 @@ HALVINGS = 60
 FEW = 6  # trials along a step that may be far too long
 SHORTER = (1.0, 0.1, 0.01, 1e-3)  # radii that are tried where Gauss and Newton's own step fails, relative to the parameters
 
-Box = tuple[np.ndarray, np.ndarray]  # the least and the largest value of each variable
+Limits = tuple[np.ndarray, np.ndarray]  # the least and the largest value of each variable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,7 @@ class Linearised:
         fall = float(np.sum(s * y * (2 * c - s * y)))
         return -(self.v @ y) / self.d, fall, by
 
-    def within(self, x: np.ndarray, box: Box, by: float) -> np.ndarray:
+    def within(self, x: np.ndarray, box: Limits, by: float) -> np.ndarray:
         """The best point of a box for |r + J d|² + λ |D d|²."""
         rows = np.vstack([self.j / self.d, math.sqrt(by) * np.eye(len(x))])
         right = np.concatenate([-self.r, np.zeros(len(x))])
@@ -111,7 +111,7 @@ class Linearised:
         return np.clip(x + step / self.d, *box)
 
 
-def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None, box: Box | None = None) -> Linearised | None:
+def linearised(f: Objective, x: np.ndarray, least: np.ndarray | None, box: Limits | None = None) -> Linearised | None:
     """The problem at `x`, with scales at least those of `least`; None where it has no finite value."""
     try:
         r, j = f.jacobian(x)
@@ -138,7 +138,7 @@ def scaled_by(r: np.ndarray, j: np.ndarray, x: np.ndarray, d: np.ndarray, held: 
     return Linearised(r, j, d, s, vt.T, u.T @ (q.T @ r), float(np.linalg.norm(np.linalg.norm(j, axis=0) * x)), held)
 
 
-def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Box | None = None) -> Course:
+def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Limits | None = None) -> Course:
     """Least squares by bounded steps; the accepted losses never rise.
 
     Ends where the cosine of the angle between the residuals and what the variables can change of them is at most `tol`, or
@@ -290,7 +290,7 @@ def at_rest(at: Linearised) -> Ending:
 
 
 def newton_steps(f: Objective, x: np.ndarray, at: Linearised, offset: float, tol: float,
-                 box: Box | None) -> Generator[Iterate, None, tuple[np.ndarray, Linearised, bool]]:
+                 box: Limits | None) -> Generator[Iterate, None, tuple[np.ndarray, Linearised, bool]]:
     """Newton's steps with the exact Hessian, while each halves the angle: where large residuals bend, J'J is not enough."""
     moved, size = False, float(at.r @ at.r)
     while at.angle > tol:
