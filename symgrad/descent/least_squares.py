@@ -161,6 +161,12 @@ def levenberg_marquardt(f: Objective, x: np.ndarray, tol: float = 1e-10, box: Li
     at = scaled_by(at.r, at.j, x, np.maximum(at.d, np.where(x != 0, seen / np.where(x != 0, np.abs(x), 1.0), 0.0)), at.held)
     size = float(at.r @ at.r)
     yield Iterate(x, size + offset, at.slope, 0.0)
+    if at.angle <= tol and box is None and (beside := beside_saddle(f, x)) is not None:
+        new = linearised(f, beside, at.d)
+        if new is not None and (gain := gained(at.r, new.r)) > 0:
+            length = float(np.linalg.norm(beside - x))
+            x, at, size = beside, new, size - gain
+            yield Iterate(x, size + offset, at.slope, length)
     radius = float(np.linalg.norm(at.d * x))
     if radius <= LEAST * float(np.linalg.norm(at.r)):
         radius = 1.0
@@ -287,6 +293,17 @@ def at_rest(at: Linearised) -> Ending:
         return Ending(True, "the sum of squares cannot fall further in double precision")
     return Ending(False, f"no step makes the sum of squares smaller, though the slope promises it (cosine {at.angle:.1g}): "
                          "it may have a corner or a jump here")
+
+
+def beside_saddle(f: Objective, x: np.ndarray) -> np.ndarray | None:
+    """A point beside a stationary one from which the loss falls; None where it is a minimum as far as curvature tells."""
+    try:
+        values, vectors = np.linalg.eigh(f.hessian(x))
+    except (DataError, np.linalg.LinAlgError):
+        return None
+    if not values[0] < -1e-9 * np.abs(values).max():
+        return None
+    return np.asarray(x + 0.1 * (1 + float(np.linalg.norm(x))) * vectors[:, 0])
 
 
 def newton_steps(f: Objective, x: np.ndarray, at: Linearised, offset: float, tol: float,
