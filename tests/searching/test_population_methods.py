@@ -45,7 +45,8 @@ def cube(n, half=2.0):
 @pytest.mark.parametrize("method", POPULATIONS)
 def test_classics(method, classic, seed):
     loss, half = CLASSICS[classic]
-    found = sg.minimize(loss, x, {}, method=method, bounds={"x": (-half, half)}, budget=10_000, seed=seed)
+    found = sg.minimize(loss, x, {}, method=method, start={"x": [half / 2, -half / 3]}, bounds={"x": (-half, half)},
+                        budget=10_000, seed=seed)
     assert found.fun < 1e-8 and found.evaluations <= 10_000 and found.method == method
     assert found.history["loss"][0] == pytest.approx(float(loss.eval(x=found.history.x[0]["x"])))
     assert min(found.history["loss"]) == found.fun == pytest.approx(float(loss.eval(x=found.x["x"])), abs=1e-12)
@@ -54,7 +55,7 @@ def test_classics(method, classic, seed):
 @pytest.mark.parametrize("method", ["grid", "random"])
 def test_points_that_are_fixed_beforehand(method):
     loss, half = CLASSICS["Himmelblau"]
-    found = sg.minimize(loss, x, {}, method=method, bounds={"x": (-half, half)}, budget=5000, seed=3)
+    found = sg.minimize(loss, x, {}, method=method, start={"x": [4.0, 4.0]}, bounds={"x": (-half, half)}, budget=5000, seed=3)
     assert found.fun < 0.2 and found.evaluations <= 5000 and not found.success
     assert f"the best of {4970 if method == 'grid' else 5000}" in found.message
 
