@@ -127,7 +127,10 @@ def unconvolved(name: str, rank: int, input: Any, weight: Any, bias: Any, stride
         if isinstance(full, int) and full <= 2 * border[i]:
             raise ShapeError(f"{name}: a side of {before} becomes {full - 2 * border[i]}: a padding of {border[i]} takes "
                              f"away all of the {full} entries")
-        tiles = _laid_back(tiles, lead + 1 + i, steps[i], gaps[i], full)
+        beyond = more[i] if more[i] >= steps[i] else 0  # no window reaches there
+        tiles = _laid_back(tiles, lead + 1 + i, steps[i], gaps[i], canonical(full - beyond))
+        if beyond:
+            tiles = pad(tiles, [(0, beyond if axis == lead + 1 + i else 0) for axis in range(tiles.ndim)])
         cut.insert(lead + 1, slice(border[i], None if border[i] == 0 else -border[i]))
     y = tiles if not any(border) else tiles[tuple(cut)]
     return _shifted(name, rank, y, bias)
@@ -153,7 +156,7 @@ def image(name: str, rank: int, x: Any) -> Tensor:
     if t.ndim not in (rank + 1, rank + 2):
         sides = ("length", "height, width", "depth, height, width")[rank - 1]
         one = f"(channels, {sides})"
-        raise ShapeError(f"{name}: {describe(t)} has {t.ndim} axes; one sample is {one}" + (
+        raise ShapeError(f"{name}: {describe(t)} has {t.ndim} {'axis' if t.ndim == 1 else 'axes'}; one sample is {one}" + (
             f", a batch of them (batch, channels, {sides})" if t.over is None else ""))
     return t
 

@@ -24,6 +24,13 @@ from symgrad.nn.activations import Tanh as Tanh
 from symgrad.nn.containers import Flatten as Flatten
 from symgrad.nn.containers import Identity as Identity
 from symgrad.nn.containers import Sequential as Sequential
+from symgrad.nn.convolutional import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from symgrad.nn.convolutional import AvgPool2d as AvgPool2d
+from symgrad.nn.convolutional import Conv1d as Conv1d
+from symgrad.nn.convolutional import Conv2d as Conv2d
+from symgrad.nn.convolutional import ConvTranspose2d as ConvTranspose2d
+from symgrad.nn.convolutional import MaxPool2d as MaxPool2d
+from symgrad.nn.convolutional import Upsample as Upsample
 from symgrad.nn.linear import Linear as Linear
 from symgrad.nn.module import Module as Module
 

@@ -10,8 +10,8 @@ from symgrad.graphs.errors import ShapeError
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
-from symgrad.nn.linear import Linear
 from symgrad.nn.module import Module
+from symgrad.nn.weighted import Weighted
 
 
 class Identity(Module):
@@ -63,7 +63,7 @@ class Sequential(Module):
         for layer in {id(each): each for each in self.layers}.values():
             if isinstance(layer, Sequential):
                 layer.number(counter)
-            elif isinstance(layer, Linear) and (layer.suffix == "" or layer.suffix.isdigit()):
+            elif isinstance(layer, Weighted) and (layer.suffix == "" or layer.suffix.isdigit()):
                 number = str(next(counter))
                 if not layer.used:
                     layer.rename(number)

@@ -66,7 +66,7 @@ def test_a_transposed_convolution_is_what_its_loops_say(data):
     wanted = np.stack([loops.transposed(each, K, None, stride, padding, more, groups, dilation) for each in x])
     assert y.shape == wanted.shape[1:]
     near(run(y, at), wanted)
-    check(y, at, list(at), second=False)
+    check(y, at, list(at))
 
 
 @few

@@ -1,0 +1,211 @@
+"""Layers of images: convolutions with kernels of their own, pools, enlargements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.graphs.errors import ShapeError
+from symgrad.language.align import as_int
+from symgrad.language.convolving import convolved, each, unconvolved
+from symgrad.language.pooling import enlarged, largest_of_windows, mean_of_pieces, mean_of_windows
+from symgrad.language.tensor import Tensor
+from symgrad.nn.module import Module
+from symgrad.nn.weighted import Weighted, written
+
+
+class Convolution(Weighted):
+    """A layer with a kernel K that slides over images, and a bias for each output channel."""
+
+    letter = "K"
+    rank = 2
+    transposed = False
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+                 groups: int, bias: bool, padding_mode: str, name: str, init: Any) -> None:
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.stride, self.padding, self.dilation, self.groups, self.bias = stride, padding, dilation, groups, bias
+        if padding_mode != "zeros":
+            raise ShapeError(f"{self!r}: padding_mode {padding_mode!r} is not known; 'zeros' is")
+        for channels, what in ((in_channels, "in_channels"), (out_channels, "out_channels")):
+            if as_int(channels, repr(self), what) < 1:
+                raise ShapeError(f"{self!r}: {what} must be at least 1, not {channels}")
+            if as_int(groups, repr(self), "groups") < 1 or channels % groups:
+                raise ShapeError(f"{self!r}: {channels} {what} do not divide into {groups} groups")
+        widths = each(repr(self), self.rank, kernel_size, "kernel_size", 1)
+        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        super().__init__((first, second // groups, *widths), out_channels, bias, name, init)
+
+    @property
+    def K(self) -> Tensor:
+        """The kernel, in PyTorch's layout."""
+        return self.W
+
+    def __repr__(self) -> str:
+        return written(type(self).__name__, (self.in_channels, self.out_channels, self.kernel_size), {
+            "stride": (self.stride, 1), "padding": (self.padding, 0), "dilation": (self.dilation, 1),
+            "groups": (self.groups, 1), "bias": (self.bias, True)})
+
+    def __call__(self, x: Any) -> Tensor:
+        K, b = self.held_both()
+        return convolved(repr(self), self.rank, x, K, b, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv1d(Convolution):
+    """`K ⋆ x + b` of sequences (in_channels, length): `sg.conv1d` with a kernel K of its own.
+
+    K, of shape (out_channels, in_channels / groups, kernel_size), starts glorot-uniform, b at zero. Raises ShapeError for
+    channels that do not divide into `groups`.
+
+    >>> layer = sg.nn.Conv1d(2, 4, 3, padding="same")
+    >>> layer(sg.data("x", (2, 9))).shape, [p.shape for p in layer.parameters()]
+    ((4, 9), [(4, 2, 3), (4,)])
+    """
+
+    rank = 1
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
+                 init: Any = None) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         name, init)
+
+
+class Conv2d(Convolution):
+    """`K ⋆ x + b` of images (in_channels, height, width): `sg.conv2d` with a kernel K of its own.
+
+    K, of shape (out_channels, in_channels / groups, *kernel_size), starts glorot-uniform, b at zero. Raises ShapeError
+    for channels that do not divide into `groups`.
+
+    >>> layer = sg.nn.Conv2d(1, 6, 5, padding=2)
+    >>> layer
+    Conv2d(1, 6, 5, padding=2)
+    >>> layer(sg.data("x", (1, 28, 28))).shape, [p.name for p in layer.parameters()]
+    ((6, 28, 28), ['K', 'b'])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
+                 init: Any = None) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         name, init)
+
+
+class ConvTranspose2d(Convolution):
+    """The transpose of a convolution, and b: `sg.conv_transpose2d` with a kernel K of its own.
+
+    K, of shape (in_channels, out_channels / groups, *kernel_size), starts glorot-uniform, b at zero. Raises ShapeError
+    for channels that do not divide into `groups`.
+
+    >>> layer = sg.nn.ConvTranspose2d(8, 4, 2, stride=2)
+    >>> layer(sg.data("x", (8, 7, 7))).shape, layer.K.shape
+    ((4, 14, 14), (8, 4, 2, 2))
+    """
+
+    transposed = True
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", *, name: str = "", init: Any = None) -> None:
+        self.output_padding = output_padding
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         name, init)
+
+    def __repr__(self) -> str:
+        more = f", output_padding={self.output_padding!r})" if self.output_padding != 0 else ")"
+        return super().__repr__()[:-1] + more
+
+    def __call__(self, x: Any) -> Tensor:
+        K, b = self.held_both()
+        return unconvolved(repr(self), self.rank, x, K, b, self.stride, self.padding, self.output_padding, self.groups,
+                           self.dilation)
+
+
+@dataclass(repr=False, eq=False)
+class MaxPool2d(Module):
+    """The largest entry of each window: `sg.max_pool2d`.
+
+    >>> sg.nn.MaxPool2d(2)(sg.data("x", (6, 28, 28))).shape
+    (6, 14, 14)
+    """
+
+    kernel_size: Any
+    stride: Any = None
+    padding: Any = 0
+    dilation: Any = 1
+    return_indices: bool = False
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        if self.return_indices:
+            raise TypeError(f"{self!r}: return_indices: a layer gives one tensor; sg.argmax gives places")
+
+    def __repr__(self) -> str:
+        return written("MaxPool2d", (self.kernel_size,), {
+            "stride": (self.stride, None), "padding": (self.padding, 0), "dilation": (self.dilation, 1),
+            "ceil_mode": (self.ceil_mode, False)})
+
+    def __call__(self, x: Any) -> Tensor:
+        return largest_of_windows(repr(self), x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+
+
+@dataclass(repr=False, eq=False)
+class AvgPool2d(Module):
+    """The mean of each window: `sg.avg_pool2d`.
+
+    >>> sg.nn.AvgPool2d(3, stride=2, padding=1)(sg.data("x", (6, 28, 28))).shape
+    (6, 14, 14)
+    """
+
+    kernel_size: Any
+    stride: Any = None
+    padding: Any = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    divisor_override: Any = None
+
+    def __repr__(self) -> str:
+        return written("AvgPool2d", (self.kernel_size,), {
+            "stride": (self.stride, None), "padding": (self.padding, 0), "ceil_mode": (self.ceil_mode, False),
+            "count_include_pad": (self.count_include_pad, True), "divisor_override": (self.divisor_override, None)})
+
+    def __call__(self, x: Any) -> Tensor:
+        return mean_of_windows(repr(self), x, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+                               self.count_include_pad, self.divisor_override)
+
+
+@dataclass(repr=False, eq=False)
+class AdaptiveAvgPool2d(Module):
+    """The means of so many pieces of an image: `sg.adaptive_avg_pool2d`.
+
+    >>> sg.nn.AdaptiveAvgPool2d(1)(sg.data("x", (6, 7, 7))).shape
+    (6, 1, 1)
+    """
+
+    output_size: Any
+
+    def __repr__(self) -> str:
+        return f"AdaptiveAvgPool2d({self.output_size})"
+
+    def __call__(self, x: Any) -> Tensor:
+        return mean_of_pieces(repr(self), x, self.output_size)
+
+
+@dataclass(repr=False, eq=False)
+class Upsample(Module):
+    """The image enlarged, each entry the nearest one: `sg.upsample`.
+
+    >>> sg.nn.Upsample(scale_factor=2)(sg.data("x", (6, 7, 7))).shape
+    (6, 14, 14)
+    """
+
+    size: Any = None
+    scale_factor: Any = None
+    mode: str = "nearest"
+
+    def __repr__(self) -> str:
+        return written("Upsample", (), {"size": (self.size, None), "scale_factor": (self.scale_factor, None),
+                                        "mode": (self.mode, "nearest")})
+
+    def __call__(self, x: Any) -> Tensor:
+        return enlarged(repr(self), x, self.size, self.scale_factor, self.mode)

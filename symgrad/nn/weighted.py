@@ -1,0 +1,63 @@
+"""What layers with weights and a bias have in common: two symbols, made and named once, and how a layer is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graphs.node import new_owner
+from symgrad.language.symbols import owned_parameter
+from symgrad.language.tensor import Tensor
+from symgrad.nn.module import Module
+
+
+class Weighted(Module):
+    """A layer with weights and perhaps a bias, named by one letter each and the number of the layer."""
+
+    letter = "W"
+
+    def __init__(self, shape: tuple[Any, ...], outputs: Any, bias: bool, name: str, init: Any) -> None:
+        self.shape, self.outputs = shape, outputs  # of the weights; how many entries the bias has
+        self.bias, self.init = bias, init
+        self.used = False  # a name that was seen stays: W and W1 would be two parameters
+        self.rename(name)
+
+    def rename(self, suffix: str) -> None:
+        """Name the parameters `W<suffix>` and `b<suffix>`; they are new symbols then."""
+        self.suffix, owner = suffix, new_owner()
+        self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, self.init, owner)
+        self._b = owned_parameter(f"b{suffix}", (self.outputs,), None, owner) if self.bias else None
+
+    @property
+    def W(self) -> Tensor:
+        """The weights."""
+        self._use()
+        return self._W
+
+    @property
+    def b(self) -> Tensor | None:
+        """The bias, a number for each output; None without one."""
+        self._use()
+        return self._b
+
+    def _use(self) -> None:
+        """At the first use the layer becomes an owner: layers are counted in the order in which a network uses them."""
+        if not self.used:
+            self.used = True
+            self.rename(self.suffix)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._use()  # a copy is the same layer
+        return vars(self)
+
+    def own(self) -> list[Tensor]:
+        return [p for p in (self.W, self.b) if p is not None]
+
+    def held_both(self) -> tuple[Tensor, Tensor | None]:
+        """Weights and bias as this layer uses them."""
+        return self.held(self.W), None if self.b is None else self.held(self.b)
+
+
+def written(name: str, positional: tuple[Any, ...], given: dict[str, tuple[Any, Any]]) -> str:
+    """A layer as it is written: `given` has the value and the default of every argument by name."""
+    words = [*map(str, positional), *(f"{key}={value!r}" for key, (value, default) in given.items() if value != default)]
+    return f"{name}({', '.join(words)})"
