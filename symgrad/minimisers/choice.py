@@ -21,6 +21,7 @@ from symgrad.minimisers.blocks import blocks_of
 from symgrad.minimisers.certificates import certificate_of
 from symgrad.minimisers.closed import zero_course, zero_of
 from symgrad.minimisers.lagrange import balance, balance_course
+from symgrad.minimisers.lifting import Lifted, lifted
 from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.mixtures import mixtures_of
 from symgrad.minimisers.problem import Problem
@@ -128,10 +129,19 @@ def _constrained(problem: Problem) -> Choice:
         else:
             return Choice("closed_form", "the loss is quadratic and the constraints are equations: the minimum and "
                           "Lagrange's multipliers in closed form", balance_course(problem, found))
+    smooth = lifted(problem)
+    if smooth is not None:
+        return _lifted(smooth, "constraints")
     if problem.objective.size > DENSE:
         return Choice("trust-constr", "there are constraints on many variables, and no closed form")
     return Choice("slsqp", "there are constraints, and no closed form: a quadratic model with the constraints made linear "
                   "goes far")
+
+
+def _lifted(smooth: Lifted, what: str) -> Choice:
+    """Corners as constraints, beside those that are there."""
+    name = "trust-constr" if smooth.problem.objective.size > DENSE else "slsqp"
+    return Choice(name, f"there are {what}, and corners, each of which becomes a variable held above what bends")
 
 
 def _bounded(problem: Problem) -> Choice:
@@ -145,6 +155,9 @@ def _bounded(problem: Problem) -> Choice:
             (low <= zero.x) & (zero.x <= high)).all():
         return Choice("closed_form", "the gradient has one zero, in closed form, and it lies within the bounds",
                       zero_course(problem, zero))
+    smooth = lifted(problem)
+    if smooth is not None:
+        return _lifted(smooth, "bounds")
     squares = _squares(problem)
     if squares is not None:
         return squares

@@ -20,6 +20,7 @@ from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.minimisers.constraints import Constraints
 from symgrad.minimisers.feasibility import contradiction, met, nearest
 from symgrad.minimisers.kkt import Conditions, Optimality, conditions, downhill, judged, polished, refined
+from symgrad.minimisers.lifting import over_corners
 from symgrad.minimisers.problem import Problem
 
 POLISHED = 400  # variables up to which the last digits are polished
@@ -79,7 +80,11 @@ def lbfgsb(problem: Problem) -> Course:
 
 
 def slsqp(problem: Problem) -> Course:
-    """SciPy's SLSQP, with derived Jacobians of the constraints."""
+    """SciPy's SLSQP, with derived Jacobians of the constraints; corners become constraints."""
+    return over_corners(problem, _slsqp)
+
+
+def _slsqp(problem: Problem) -> Course:
     held = Constraints(problem)
     given = [{"type": kind, "fun": lambda x, own=own, by=by: by * held.values(x)[own],
               "jac": lambda x, own=own, by=by: by * held.jacobian(x)[own]}
@@ -90,7 +95,11 @@ def slsqp(problem: Problem) -> Course:
 
 
 def trust_constr(problem: Problem) -> Course:
-    """SciPy's trust-region interior point method, with derived Jacobians and Hessians."""
+    """SciPy's trust-region interior point method, with derived Jacobians and Hessians; corners become constraints."""
+    return over_corners(problem, _trust_constr)
+
+
+def _trust_constr(problem: Problem) -> Course:
     held, f = Constraints(problem), problem.objective
     low = np.where(held.equal, 0.0, -np.inf)
     given: list[Any] = []

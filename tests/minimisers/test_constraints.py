@@ -247,3 +247,37 @@ def test_many_variables_with_bounds():
     found = sg.minimize(sg.sum(sg.exp(x) - a * x), x, {"a": np.linspace(0.1, 2, 500)}, bounds={"x": (-1, 0.5)})
     assert found.success
     np.testing.assert_allclose(found.x["x"], np.clip(np.log(np.linspace(0.1, 2, 500)), -1, 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", "trust-constr"])
+@pytest.mark.parametrize("name", ["basis pursuit", "absolute deviations", "largest deviation", "lasso", "hinge", "minima"])
+def test_corners_as_cvxpy_solves_them(name, method):
+    cp = pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(0)
+    a, h, wide = rng.normal(size=(30, 8)), rng.normal(size=30), rng.normal(size=(4, 8))
+    x = cp.Variable(8)
+    loss, constraints, their_loss, theirs = {
+        "basis pursuit": (sg.sum(sg.abs(p)), [sg.equal(C @ p, e)], cp.norm1(x), [wide @ x == wide[:, 0] - wide[:, 3]]),
+        "absolute deviations": (sg.sum(sg.abs(A @ p - b)), [sg.sum(p) <= 1], cp.norm1(a @ x - h), [cp.sum(x) <= 1]),
+        "largest deviation": (sg.max(sg.abs(A @ p - b)), [sg.sum(p) <= -1], cp.norm_inf(a @ x - h), [cp.sum(x) <= -1]),
+        "lasso": (sg.sum((A @ p - b) ** 2), [sg.sum(sg.abs(p)) <= 0.5], cp.sum_squares(a @ x - h), [cp.norm1(x) <= 0.5]),
+        "hinge": (sg.mean(sg.relu(1 - b * (A @ p))) + 0.05 * p @ p, [p <= 0.2],
+                  cp.sum(cp.pos(1 - cp.multiply(h, a @ x))) / 30 + 0.05 * cp.sum_squares(x), [x <= 0.2]),
+        "minima": (-sg.sum(sg.minimum(A @ p, b)), [sg.sum(sg.abs(p)) <= 1], -cp.sum(cp.minimum(a @ x, h)), [cp.norm1(x) <= 1]),
+    }[name]
+    data = {"A": a, "b": h, "C": wide, "e": wide[:, 0] - wide[:, 3], "d": 8}
+    used = {key: data[key] for key in data if key in "Ab" and name != "basis pursuit" or key in "Ced" and name == "basis pursuit"}
+    found = sg.minimize(loss, p, used, method=method, constraints=constraints)
+    problem = cp.Problem(cp.Minimize(their_loss), theirs)
+    problem.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    assert found.success and found.fun == pytest.approx(problem.value, rel=1e-7)
+    np.testing.assert_allclose(found.multipliers[0], theirs[0].dual_value, atol=1e-5 * (1 + np.abs(theirs[0].dual_value).max()))
+    assert method != "auto" or "corners" in found.reason
+
+
+def test_corners_that_bend_the_other_way():
+    """The loss falls with |q|: no t above it stands for it, and the problem is solved as it is."""
+    found = sg.minimize(-sg.sum(sg.abs(q)), q, {}, constraints=[q @ q <= 1], start={"q": [0.1, 0.2]})
+    assert found.success and found.fun == pytest.approx(-np.sqrt(2), rel=1e-8)
+    found = sg.minimize(sg.sum(sg.abs(q - 3)), q, {}, bounds={"q": (-1, [4, 2])})
+    assert found.success and found.fun == pytest.approx(1, rel=1e-8)
