@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symgrad.computing.points import number
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import broadcast, literal, scale
@@ -24,6 +25,7 @@ from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimisers.problem import Problem
 
 ABOVE, BELOW = ("abs", "relu", "maximum"), ("minimum",)
+MOST = 1500  # entries of corners that become variables
 TIGHT = 1e-7  # relative: each t is what it stands for
 
 
@@ -36,12 +38,13 @@ class Lifted:
 
 
 def lifted(problem: Problem) -> Lifted | None:
-    """The problem with a variable for each corner; None where there is no corner."""
+    """The problem with a variable for each corner; None where there is no corner, or too many."""
     roots = [problem.loss.node, *(c.node for c in problem.constraints)]
     below = depends(roots, [x.node for x in problem.variables.values()])
     corners = [n for n in topological(roots) if n in below and n.dtype == REAL and (
         n.op in (ops.MAX, ops.MIN) or n.op is ops.ELEMENTWISE and n.attrs[0] in (*ABOVE, *BELOW))]
-    if not corners:
+    f = problem.objective
+    if not corners or sum(math.prod(number(s, problem.sizes) for s in n.shape) for n in corners) > MOST:
         return None
     memo: dict[Node, Node] = {}
     above: list[Tensor] = []
@@ -51,7 +54,6 @@ def lifted(problem: Problem) -> Lifted | None:
         above += [wrap(c, None) for c in _held(node, operands, t)]
         memo[node] = t
     loss, *rest = transform(roots, rebuild, dict(memo))
-    f = problem.objective
     values = f.compiled([wrap(n, None) for n in corners])(*f.pieces(problem.x0))
     names = [f"corner {i}" for i in range(len(corners))]
     extra = sum(np.size(v) for v in values)
