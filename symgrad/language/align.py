@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
+from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.primitives import constant as constant_node
@@ -236,6 +237,11 @@ def as_latex(text: Any, operation: str) -> str:
         raise SymgradError(f"{shown} the {{ at character {opened[-1]} is not closed; write }}")
     if len(re.findall(r"\\left(?![A-Za-z])", text)) != len(re.findall(r"\\right(?![A-Za-z])", text)):
         raise SymgradError(f"{shown} each \\left needs its \\right")
+    try:
+        mathml_of(rf"\left( {text} \right)")
+    except Exception as error:  # what cannot be set is said here, and not by every page that shows the symbol
+        raise SymgradError(f"{shown} something is missing: a command without its argument, or a script without "
+                           "what it raises or lowers") from error
     return text.strip()
 
 

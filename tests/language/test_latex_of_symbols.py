@@ -92,6 +92,8 @@ def test_two_symbols_of_one_name_are_refused_and_shown():
     ("x\\", "the backslash at the end begins no command"),
     ("\vec{x}", "has a control character: Python read a backslash as an escape; write r'...'"),
     ("\nu", "a raw string"), (r"\left( x", r"each \left needs its \right"),
+    (r"\frac{a}", "something is missing: a command without its argument"), (r"\hat", "a command without its argument"),
+    ("x_", "a script without what it raises or lowers"), (r"\begin{a}", "something is missing"),
     ("", "latex is LaTeX for the name"), ("  ", "latex is LaTeX for the name"), (3, "not 3")])
 def test_what_is_no_latex(latex, said):
     with pytest.raises(sg.SymgradError) as caught:
@@ -105,3 +107,12 @@ def test_escaped_signs_are_letters():
         sg.labels("c", 3, latex="}")
     with pytest.raises(sg.SymgradError, match="parameter 'w'.*closes nothing"):
         sg.parameter("w", 3, latex="}")
+
+
+@pytest.mark.parametrize("latex", [r"\mathbf{x}", r"\tilde{\mathbf{x}}", r"x^{(i)}", r"\mathcal{X}_{\text{tr}}", r"\left( x \right)", r"\dot{x}",
+                                   "x''", r"\operatorname{rank}", r"\bx"])
+def test_every_page_sets_what_is_accepted(latex):
+    X, y, w = sg.data("X", (n, d)), sg.data("y", n), sg.parameter("w", d, latex=latex)
+    derivation = sg.derive(sg.sum((X @ w - y) ** 2))
+    assert latex in derivation.latex() and "<math" in derivation.html() and "<svg" in sg.draw(derivation).svg
+    assert "<math" in sg.gradient(derivation.y, w)._repr_html_()
