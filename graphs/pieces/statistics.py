@@ -18,7 +18,7 @@ from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times, weight
 
 Means = Mapping[Node, tuple[Node, tuple[int, ...]]]  # of the leaf of a mean: the values, and the axes it is taken over
-MEANS, VARIANCES, STANDARDISED = ("mu", "m"), ("sigma^2", "s^2"), ("x\u0302", "z\u0302")
+MEANS, VARIANCES, STANDARDISED = ("mu", "m"), ("sigma^2", "s^2"), ("x_hat", "z_hat")
 SIGMOID = ("sigmoid", "silu")  # sigma is their letter
 
 
@@ -237,7 +237,7 @@ def _is_moment(node: Node, means: Means) -> bool:
 
 def _free(choices: tuple[str, ...], taken: Collection[str]) -> str:
     """The first name whose letter is free; else a longer one."""
-    letters = {"mu": "μ", "sigma^2": "σ", "s^2": "s"}
+    letters = {"mu": "μ", "sigma^2": "σ", "s^2": "s", "x_hat": "x\u0302", "z_hat": "\u1e91"}  # as a textbook prints them
     return next((name for name in choices if letters.get(name, name) not in taken), f"{choices[0]}_0")
 
 

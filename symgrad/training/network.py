@@ -14,7 +14,7 @@ import sympy as sp
 from symgrad.codegen.plan.binding import bind_sizes
 from symgrad.codegen.program.network import Named, Network
 from symgrad.formulas.names import display_names
-from symgrad.formulas.notation.writer import Lexicon, lexicon
+from symgrad.formulas.notation.writer import Lexicon, letters_of, lexicon
 from symgrad.formulas.rendering import render
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import zeros
@@ -22,6 +22,7 @@ from symgrad.graphs.algebra.primitives import as_real, input_node, named
 from symgrad.graphs.errors import DataError, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
 from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.pieces.statistics import with_statistics
 from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.samples import sample_axes, sample_size
@@ -56,6 +57,8 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     names = display_names([t.node for t in tensors], layer_names(tensors))
     inner = [n for n in wrt or () if n.op not in ops.GIVEN]
     roots = stable(tensors, keep=inner)
+    letters = letters_of([*names.values(), *(str(n.attrs[0]) for n in topological(roots) if n.op is ops.NAMED)], ())
+    roots[0] = with_statistics(roots[0], letters, inner)
     root = roots[0]
     variables = _parameters(roots, names) if wrt is None else list(wrt)
     parameters = [n for n in variables if n.op is ops.INPUT]

@@ -281,3 +281,23 @@ def test_what_cannot_be_generated(options, kind, words):
 def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(sg.SymgradError, match="no folder"):
         generate(network()[0]).save(tmp_path / "none" / "train.py")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_a_program_has_the_names_of_the_derivation(backend):
+    n, d = sg.dims("n d")
+    X, Y, gamma, beta = sg.data("X", (n, d)), sg.data("Y", (n, d)), sg.parameter("γ", d, init="ones"), sg.parameter("β", d)
+    x = (X - sg.mean(X, axis=0)) / sg.sqrt(sg.var(X, axis=0) + 1e-5)
+    loss = sg.mean((gamma * x + beta - Y) ** 2)
+    source = sg.generate(loss, backend=backend, dtype="float64")
+    for step in sg.derive(loss).steps:
+        if step.kind == "forward":
+            assert step.formula in source.text, step.formula
+    assert "x_hat" in source.text
+    rng = np.random.default_rng(1)
+    values = [rng.normal(size=3) for _ in "ab"] + [rng.normal(size=(7, 3)) for _ in "ab"]
+    total, found = source.load().backward(*values)
+    right = sg.function([gamma, beta, X, Y], {"loss": loss, "γ": sg.gradient(loss, gamma), "β": sg.gradient(loss, beta)})(*values)
+    np.testing.assert_allclose(total, right["loss"])
+    for name in ("γ", "β"):
+        np.testing.assert_allclose(found[name], right[name], rtol=1e-10, atol=1e-12)
