@@ -23,6 +23,7 @@ from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
+from symgrad.minimisers.declared import in_own_names, on_simplexes
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.projected import projected_descent
 from symgrad.minimisers.sets import Region, nearest, regions_of
@@ -97,7 +98,8 @@ def _block(problem: Problem, names: tuple[str, ...], places: list[int], regions:
         told = f"the loss is linear in {called}, which goes to a vertex ({kinds})"
         return VariableBlock(names, f, mine, told, linear=True)
     try:
-        formulas = solve_stationary(problem.loss, f.variables)
+        loss, inner = on_simplexes(problem, problem.loss)
+        formulas = in_own_names(solve_stationary(loss, [inner[i] for i in places]), inner, list(problem.variables.values()))
     except NoClosedForm as why:
         how = "projected gradient steps" if kept else "Newton's method"
         return VariableBlock(names, f, mine, f"{called} by {how}: {str(why).removeprefix('solve_stationary: ')}")

@@ -11,6 +11,7 @@ import numpy as np
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.language.tensor import Tensor
+from symgrad.minimisers.declared import in_own_names, on_simplexes
 from symgrad.minimisers.problem import Problem
 from symgrad.minimising.curvature import free_directions
 from symgrad.minimising.stationary import solve_stationary
@@ -34,7 +35,8 @@ class Zero:
 
 def zero_of(problem: Problem) -> Zero:
     """The zero of the gradient and what is wrong with it. Raises NoClosedForm where there is no formula."""
-    formulas = solve_stationary(problem.loss, list(problem.variables.values()))
+    loss, inner = on_simplexes(problem, problem.loss)
+    formulas = in_own_names(solve_stationary(loss, inner), inner, list(problem.variables.values()))
     f = problem.objective
     try:
         x = f.joined(f.compiled(list(formulas))(*f.pieces(problem.x0)))

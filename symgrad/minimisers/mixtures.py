@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,13 @@ from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.newton import newton
 from symgrad.graphs.algebra.primitives import input_node, softmax
 from symgrad.graphs.errors import DataError, NoClosedForm, SymgradError
-from symgrad.graphs.facts import SIMPLEX, facts_of
+from symgrad.graphs.facts import SIMPLEX
 from symgrad.graphs.node import REAL, Node, Symbol, new_owner
 from symgrad.graphs.stationary.affine import substituted
 from symgrad.graphs.stationary.mixtures import as_logsumexp, expected, mixtures_in
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
+from symgrad.minimisers.declared import in_own_names, on_simplexes
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.sets import regions_of
 from symgrad.minimisers.split import shortened
@@ -105,12 +105,15 @@ def mixtures_of(problem: Problem) -> tuple[Node, list[Node]]:
 def _m_step(problem: Problem, bound: Tensor, rs: Sequence[Tensor]) -> tuple[EmStep, str]:
     """The parameters from the responsibilities, and that in words."""
     f = problem.objective
-    loss, variables = _declared(problem, bound)
+    for name, said in problem.sets.items():
+        if said != SIMPLEX:
+            raise SymgradError(f"minimize: em keeps {name} on a simplex, but in no other set ({said!r:.40})")
+    loss, variables = on_simplexes(problem, bound)
     try:
         formulas = solve_stationary(loss, list(variables))
     except NoClosedForm:
         return _in_turn(problem, bound, loss, variables, rs)
-    call = f.compiled(_in_own_names(list(formulas), variables, f.variables), rs)
+    call = f.compiled(in_own_names(list(formulas), variables, f.variables), rs)
     texts = [f"{name} = {shortened(str(t))}" for name, t in zip(problem.variables, formulas, strict=True)]
     return lambda pieces, r: [np.asarray(a) for a in call(*pieces, *r)], "; ".join(texts)
 
@@ -124,7 +127,7 @@ def _in_turn(problem: Problem, bound: Tensor, loss: Tensor, variables: Sequence[
     for place, (name, x) in enumerate(zip(problem.variables, variables, strict=True)):
         try:
             formula = solve_stationary(loss, x)
-            call = f.compiled(_in_own_names([formula], variables, f.variables), rs)
+            call = f.compiled(in_own_names([formula], variables, f.variables), rs)
             ways.append(_closed_way(call, place))
             texts.append(f"{name} = {shortened(str(formula))}")
         except NoClosedForm as why:
@@ -161,25 +164,3 @@ def _newton_way(f: Augmented, place: int) -> EmStep:
         return [*pieces[:place], *inner.pieces(best), *pieces[place + 1:]]
 
     return way
-
-
-def _declared(problem: Problem, bound: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The bound in variables that declare the simplex in which they are kept."""
-    loss, variables = bound.node, []
-    for name, x in problem.variables.items():
-        said = problem.sets.get(name)
-        if said is not None and said != "simplex":
-            raise SymgradError(f"minimize: em keeps {name} on a simplex, but in no other set ({said!r:.40})")
-        if said is not None and SIMPLEX not in facts_of(x.node):
-            symbol: Symbol = x.node.attrs[0]
-            new = input_node(replace(symbol, facts=(*symbol.facts, SIMPLEX), owner=new_owner()), x.node.shape, x.node.dtype)
-            loss = substituted(loss, {x.node: new})
-            x = wrap(new, x.over)
-        variables.append(x)
-    return wrap(loss, None), variables
-
-
-def _in_own_names(formulas: Sequence[Tensor], inner: Sequence[Tensor], outer: Sequence[Tensor]) -> list[Tensor]:
-    """Formulas in the variables of the problem."""
-    back = {a.node: b.node for a, b in zip(inner, outer, strict=True) if a.node is not b.node}
-    return [wrap(substituted(t.node, back), t.over) for t in formulas] if back else list(formulas)

@@ -133,7 +133,7 @@ def nearest(f: Objective, regions: list[Region | None], x: np.ndarray) -> np.nda
 
 def described(sets: Mapping[str, Region | None]) -> str:
     """The sets in words."""
-    return ", ".join(f"{name} in {r.text}" if r.text.startswith("the") else f"{name} {r.text}"
+    return ", ".join(f"{name} in {r.text}" if r.text.startswith(("the ", "a ")) else f"{name} {r.text}"
                      for name, r in sets.items() if r is not None)
 
 

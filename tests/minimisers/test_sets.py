@@ -135,3 +135,13 @@ def test_k_means_is_chosen_by_itself_and_unbounded_blocks_are_named():
 def test_bounds_are_a_box():
     found = sg.minimize(loss, p, DATA, method="projected", bounds={"p": (0.0, [1.0, 1.0, 2.0])})
     np.testing.assert_allclose(found.x["p"], [0.2, 1, 0], atol=1e-9)
+
+
+def test_entropy_on_a_simplex_is_a_softmax():
+    n, d = sg.dims("n d")
+    cost, plan = sg.data("C", (n, d)), sg.parameter("Z", (n, d))
+    costs = np.random.default_rng(5).random((4, 3))
+    found = sg.minimize(sg.sum(plan * cost) + 0.1 * sg.sum(plan * sg.log(plan)), plan, {"C": costs}, constraints={"Z": "simplex"})
+    heights = np.exp(-costs / 0.1)
+    np.testing.assert_allclose(found.x["Z"], heights / heights.sum(1, keepdims=True), rtol=1e-12)
+    assert found.method == "closed_form" and "Z = softmax(-10 C)" in found.reason
