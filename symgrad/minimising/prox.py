@@ -33,6 +33,8 @@ def prox(g: Any, x: Tensor, step: Any) -> Tensor:
     for an `x` declared nonnegative. A weight of a sign that is not declared must not be negative: there the result is NaN.
     Raises NoClosedForm with the reason, also for a `g` that is not convex or not known to be.
 
+    In a step of entropies and exponentials `wright_omega(u)` is the number w with w + log w = u, Lambert's W of exp(u).
+
     Source: Parikh and Boyd, Proximal algorithms, 2014, chapter 6.
 
     >>> import symgrad as sg
