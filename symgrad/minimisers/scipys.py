@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.linalg import qr
 from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 from scipy.optimize import minimize as scipy_minimize
 
@@ -71,6 +72,9 @@ class Tape:
         return found
 
 
+Run = Callable[[Tape, np.ndarray], Any]
+
+
 def lbfgsb(problem: Problem) -> Course:
     """SciPy's L-BFGS-B."""
     tol = problem.tolerance(1e-10)
@@ -86,12 +90,25 @@ def slsqp(problem: Problem) -> Course:
 
 def _slsqp(problem: Problem) -> Course:
     held = Constraints(problem)
+    equations = _independent(held, problem.x0)
     given = [{"type": kind, "fun": lambda x, own=own, by=by: by * held.values(x)[own],
               "jac": lambda x, own=own, by=by: by * held.jacobian(x)[own]}
-             for kind, own, by in (("eq", held.equal, 1.0), ("ineq", ~held.equal, -1.0)) if own.any()]
+             for kind, own, by in (("eq", equations, 1.0), ("ineq", ~held.equal, -1.0)) if own.any()]
     return _course(problem, held, lambda tape, x: scipy_minimize(
         tape.value, x, jac=tape.gradient, method="SLSQP", bounds=_bounds(problem), constraints=given, callback=tape.put,
-        options={"ftol": 1e-4 * problem.tolerance(1e-10), "maxiter": 1000}))
+        options={"ftol": 1e-4 * problem.tolerance(1e-10), "maxiter": 1000}), _trusting(problem, held))
+
+
+def _independent(held: Constraints, x: np.ndarray) -> np.ndarray:
+    """The equations without affine ones that follow from the others, which SLSQP does not take."""
+    rows = np.flatnonzero(held.equal)
+    if not len(rows) or not all(held.parts[i].affine for i in held.owner[rows]):
+        return held.equal
+    _, upper, order = qr(held.jacobian(x)[rows].T, mode="economic", pivoting=True)
+    size = np.abs(np.diag(upper))
+    kept = np.zeros(held.count, bool)
+    kept[rows[order[:int((size > 1e-10 * size.max(initial=0.0)).sum())]]] = True
+    return kept
 
 
 def trust_constr(problem: Problem) -> Course:
@@ -100,7 +117,13 @@ def trust_constr(problem: Problem) -> Course:
 
 
 def _trust_constr(problem: Problem) -> Course:
-    held, f = Constraints(problem), problem.objective
+    held = Constraints(problem)
+    return _course(problem, held, _trusting(problem, held))
+
+
+def _trusting(problem: Problem, held: Constraints) -> Run:
+    """A run of trust-constr."""
+    f = problem.objective
     low = np.where(held.equal, 0.0, -np.inf)
     given: list[Any] = []
     if held.count and held.affine:
@@ -111,17 +134,20 @@ def _trust_constr(problem: Problem) -> Course:
         given = [NonlinearConstraint(held.values, low, 0.0, jac=held.jacobian, hess=held.hessian)]
     second: Mapping[str, Callable[..., Any]] = {"hess": f.hessian} if f.size <= MATRIX else {"hessp": f.product}
     tol = problem.tolerance(1e-10)
-    return _course(problem, held, lambda tape, x: scipy_minimize(
+    return lambda tape, x: scipy_minimize(
         tape.value, x, jac=tape.gradient, method="trust-constr", bounds=_bounds(problem), constraints=given,
-        callback=lambda x, state: tape.put(x), options={"gtol": tol, "xtol": 1e-2 * tol, "maxiter": 5000}, **second))
+        callback=lambda x, state: tape.put(x), options={"gtol": tol, "xtol": 1e-2 * tol, "maxiter": 5000}, **second)
 
 
 def _bounds(problem: Problem) -> Bounds | None:
     return None if problem.low is None else Bounds(problem.low, problem.high)
 
 
-def _course(problem: Problem, held: Constraints | None, run: Callable[[Tape, np.ndarray], Any]) -> Course:
-    """SciPy's run with its points told, the last one polished. Raises SymgradError where nothing meets the constraints."""
+def _course(problem: Problem, held: Constraints | None, run: Run, otherwise: Run | None = None) -> Course:
+    """SciPy's run with its points told, the last one polished; another run where that is no minimum.
+
+    Raises SymgradError where nothing meets the constraints.
+    """
     if held is not None:
         contradiction(problem, held)
     on, tape = conditions(problem, held), Tape(problem)
@@ -130,6 +156,12 @@ def _course(problem: Problem, held: Constraints | None, run: Callable[[Tape, np.
     stopped: BaseException | None = None
     try:
         at = _ended(on, tape, run, start)
+        if at.error > CLOSE and otherwise is not None:
+            other = _ended(on, tape, otherwise, at.x)
+            if other.error < at.error:
+                at = other
+            else:
+                tape.put(at.x)
         way = _downhill(on, at)
         for _ in range(SADDLES):
             if way is None:
@@ -151,7 +183,7 @@ def _course(problem: Problem, held: Constraints | None, run: Callable[[Tape, np.
     return Ending(good, text if good else f"{text}, but for {at.error:.2g} of it: there may be a corner", found)
 
 
-def _ended(on: Conditions, tape: Tape, run: Callable[[Tape, np.ndarray], Any], start: np.ndarray) -> Optimality:
+def _ended(on: Conditions, tape: Tape, run: Run, start: np.ndarray) -> Optimality:
     """Where a run from `start` ends, polished. Raises SymgradError where no point meets the constraints."""
     x = np.array(run(tape, start).x, float)
     tape.put(x)

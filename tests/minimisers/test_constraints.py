@@ -281,3 +281,23 @@ def test_corners_that_bend_the_other_way():
     assert found.success and found.fun == pytest.approx(-np.sqrt(2), rel=1e-8)
     found = sg.minimize(sg.sum(sg.abs(q - 3)), q, {}, bounds={"q": (-1, [4, 2])})
     assert found.success and found.fun == pytest.approx(1, rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", [35, 103, 111, 120, 131, 148, 150, 166])
+def test_degenerate_programs_as_cvxpy_solves_them(seed):
+    """Whole numbers as coefficients, rows twice, rows of zeros, borders that meet in a point, no curvature at all."""
+    cp = pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(seed)
+    size, k, rows = int(rng.integers(2, 9)), int(rng.integers(1, 3)), int(rng.integers(1, 8))
+    rank, inside = int(rng.integers(0, size + 1)), rng.normal(size=size)
+    root = np.hstack([rng.normal(size=(size, rank)), np.zeros((size, 1))])
+    a, g = rng.integers(-2, 3, (min(k, size - 1), size)).astype(float), rng.integers(-2, 3, (rows, size)).astype(float)
+    g = np.vstack([g, g[:1]])
+    data = {"Q": root @ root.T, "c": rng.normal(size=size), "A": a, "b": a @ inside, "C": g,
+            "e": g @ inside + rng.choice([0, 0, 1.0], size=len(g))}
+    found = sg.minimize(QUADRATIC, p, data, constraints=[sg.equal(A @ p, b), C @ p <= e, p >= -5, p <= 5])
+    x = cp.Variable(size)
+    held = [a @ x == data["b"], g @ x <= data["e"], x >= -5, x <= 5]
+    theirs = cp.Problem(cp.Minimize(0.5 * cp.quad_form(x, cp.psd_wrap(data["Q"])) + data["c"] @ x), held)
+    theirs.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    assert found.success and found.fun == pytest.approx(theirs.value, rel=1e-7, abs=1e-7)
