@@ -54,7 +54,7 @@ class Minimum:
     def __str__(self) -> str:
         ended = "converged" if self.success else "not converged"
         lines = [f"loss {self.fun:.10g}, {ended}: {self.message}", f"{self.method}: {self.reason}"]
-        errors = self.standard_errors or {}
+        errors = {name: e for name, e in (self.standard_errors or {}).items() if np.isfinite(e).all()}
         wide = max(map(len, self.x))
         for name, value in self.x.items():
             lines.append(f"  {name:<{wide}} = {_numbers(value, errors.get(name))}")
