@@ -19,7 +19,7 @@ from symgrad.minimisers.constraints import Constraints
 from symgrad.minimisers.problem import Problem
 
 TOUCHING = (1e-6, 1e-4, 1e-2)  # relative: what is this near to its border may touch; wider only where that does not do
-SLOPE = 1e-8  # a slope beside which none counts
+SLOPE = 1e-6  # a slope, relative to that at the start, beside which none counts
 FAR = 1e-2  # relative to the point: a polishing step that is longer is none
 ROUNDS = 12
 GOOD = 1e-9  # error at which nobody looks further
@@ -44,6 +44,7 @@ class Conditions:
     held: Constraints | None
     low: np.ndarray
     high: np.ndarray
+    unit: float
 
     @property
     def equal(self) -> np.ndarray:
@@ -76,12 +77,12 @@ class Conditions:
         return fixed & (self.low < self.high) & np.where(mid, z < 0, z > 0)
 
 
-def conditions(problem: Problem, held: Constraints | None) -> Conditions:
-    """Those of a problem; without bounds they are infinite."""
+def conditions(problem: Problem, held: Constraints | None, slope: float) -> Conditions:
+    """Those of a problem whose loss has a gradient of size `slope` at the start; without bounds they are infinite."""
     size = problem.objective.size
     low = np.full(size, -np.inf) if problem.low is None else problem.low
     high = np.full(size, np.inf) if problem.high is None else problem.high
-    return Conditions(problem, held, low, high)
+    return Conditions(problem, held, low, high, SLOPE * slope or SLOPE)
 
 
 def judged(on: Conditions, x: np.ndarray, touching: float = TOUCHING[0]) -> Optimality:
@@ -108,7 +109,7 @@ def judged(on: Conditions, x: np.ndarray, touching: float = TOUCHING[0]) -> Opti
 def _judged(on: Conditions, x: np.ndarray, multipliers: np.ndarray, fixed: np.ndarray, g: np.ndarray, value: np.ndarray,
             j: np.ndarray) -> Optimality:
     z = g + j.T @ multipliers
-    unit = SLOPE + float(np.maximum(np.abs(g), np.abs(j).T @ np.abs(multipliers)).max(initial=0.0))
+    unit = on.unit + float(np.maximum(np.abs(g), np.abs(j).T @ np.abs(multipliers)).max(initial=0.0))
     room = np.where(z > 0, x - on.low, on.high - x) / (1 + np.abs(x))
     slope = np.minimum(np.abs(z) / unit, np.maximum(room, 0.0))
     scale = 1 + np.abs(j) @ np.abs(x)
@@ -216,7 +217,7 @@ def downhill(on: Conditions, at: Optimality) -> np.ndarray | None:
     """A direction in which nothing holds the variables and the Lagrangian bends down: then the point is no minimum."""
     free = ~at.fixed
     _, j = on.rows(at.x)
-    a = j[on.equal | (at.multipliers > SLOPE)][:, free]
+    a = j[on.equal | (at.multipliers > on.unit)][:, free]
     _, s, vt = np.linalg.svd(a) if len(a) else (None, np.zeros(0), np.eye(int(free.sum())))
     basis = vt[int((s > 1e-10 * s.max(initial=0.0)).sum()):].T
     if not basis.shape[1]:

@@ -96,7 +96,7 @@ def _slsqp(problem: Problem) -> Course:
              for kind, own, by in (("eq", equations, 1.0), ("ineq", ~held.equal, -1.0)) if own.any()]
     return _course(problem, held, lambda tape, x: scipy_minimize(
         tape.value, x, jac=tape.gradient, method="SLSQP", bounds=_bounds(problem), constraints=given, callback=tape.put,
-        options={"ftol": 1e-4 * problem.tolerance(1e-10), "maxiter": 1000}), _trusting(problem, held))
+        options={"ftol": 1e-4 * problem.tolerance(1e-10), "maxiter": 300}), _trusting(problem, held))
 
 
 def _independent(held: Constraints, x: np.ndarray) -> np.ndarray:
@@ -150,9 +150,10 @@ def _course(problem: Problem, held: Constraints | None, run: Run, otherwise: Run
     """
     if held is not None:
         contradiction(problem, held)
-    on, tape = conditions(problem, held), Tape(problem)
-    start = np.clip(problem.x0, on.low, on.high)
+    tape = Tape(problem)
+    start = problem.x0 if problem.low is None else np.clip(problem.x0, problem.low, problem.high)
     tape.put(start)
+    on = conditions(problem, held, float(np.abs(tape.gradient(start)).max(initial=0.0)))
     stopped: BaseException | None = None
     try:
         at = _ended(on, tape, run, start)
