@@ -166,7 +166,7 @@ def _positive_part(root: Root, low: sp.Expr, maker: NodeMaker) -> Node:
     """max(root, low), what it is divided by behind the max where low is zero."""
     if low == 0:
         above, below = sp.fraction(sp.together(maker.resolved(root.computed)))
-        if below != 1 and sign_of(sp.fraction(sp.together(root.computed))[1]) == 1:
+        if below.free_symbols and sign_of(sp.fraction(sp.together(root.computed))[1]) == 1:
             part = elementwise("maximum", [maker.node(sp.expand(above)), maker.zero()])
             return product(part, maker.node(1 / below))
     return elementwise("maximum", [_plain(root, maker), maker.node(low)])

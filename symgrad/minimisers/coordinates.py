@@ -17,7 +17,7 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.minimisers.problem import Problem
-from symgrad.minimisers.proximal import stepper, told
+from symgrad.minimisers.proximal import separable, stepper, told
 from symgrad.minimisers.split import Sum, split
 from symgrad.minimisers.within import Other
 
@@ -25,7 +25,6 @@ SEEN = 400  # numbers up to which every one has an entry of its own in the histo
 HALVINGS = 50
 WIDE = 4000  # numbers up to which a Hessian is kept
 NEWTON = 8  # steps in one dimension
-PROBES = 4  # points at which it is seen whether numbers are coupled
 
 
 def coordinate(problem: Problem) -> Course:
@@ -37,30 +36,24 @@ def coordinate(problem: Problem) -> Course:
     high = np.full(f.size, np.inf) if problem.high is None else problem.high
     whole = _cornered(problem)
     if whole is not None:
-        return _with_corners(problem, whole)
+        return _with_corners(problem, whole, low, high)
     way = _exactly if quadratic and f.size <= WIDE else _by_newton
     return way(problem, low, high)
 
 
 def _cornered(problem: Problem) -> Sum | None:
     """The loss as f + g where g has corners and falls apart into functions of single numbers; None else."""
-    if problem.low is not None:
-        return None
     try:
         whole = split(problem, "coordinate", images=False)
     except SymgradError:
         return None
-    step, f, rng = stepper(problem, whole), problem.objective, np.random.default_rng(0)
-    for _ in range(PROBES if whole.parts else 0):
-        x, i = 3 * rng.standard_normal(f.size), int(rng.integers(f.size))
-        other = x.copy()
-        other[i] += rng.standard_normal()
-        if (np.delete(step(x, 0.7) != step(other, 0.7), i)).any():  # a norm, a function of a'x
-            return None
-    return whole if whole.parts else None
+    f = problem.objective
+    alone = all(separable(problem, f.compiled(part.step, [part.size]), f.variables.index(part.argument))
+                for part in whole.parts)  # no norm, no function of a'x
+    return whole if whole.parts and alone else None
 
 
-def _with_corners(problem: Problem, whole: Sum) -> Course:
+def _with_corners(problem: Problem, whole: Sum, low: np.ndarray, high: np.ndarray) -> Course:
     """Each number by the proximal step of its part of g, as long as the curvature of f along it says, or shorter."""
     f, tol, step = problem.objective, problem.tolerance(1e-10), stepper(problem, whole)
     smooth = Other(f, whole.smooth)
@@ -79,7 +72,7 @@ def _with_corners(problem: Problem, whole: Sum) -> Course:
             reach = 1 / bend if bend > 0 else 1.0
             for _ in range(HALVINGS):
                 new = x.copy()
-                new[i] = step(x - reach * g * unit, reach)[i]
+                new[i] = min(max(step(x - reach * g * unit, reach)[i], low[i]), high[i])
                 value = f.value(new)
                 if value <= loss or new[i] == x[i]:
                     break

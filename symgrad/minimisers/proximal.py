@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from symgrad.minimisers.sets import Region, described, regions_of
 from symgrad.minimisers.split import Sum, shortened, split
 
 HALVINGS = 80
+PROBES = 4  # points at which it is seen whether entries are coupled
 
 
 def proximal(problem: Problem) -> Course:
@@ -87,10 +89,11 @@ def stepper(problem: Problem, whole: Sum,
     calls = {}
     for part in whole.parts:
         place = f.variables.index(part.argument)
-        if names[place] in problem.sets or problem.low is not None:
-            raise SymgradError(f"minimize: proximal: {names[place]} has a set and a term with corners; one of both is what "
-                               "a proximal step can keep: use admm or slsqp")
         calls[place] = f.compiled(part.step, [part.size])
+        kept = regions[place] if regions else None
+        if kept is not None and not (kept.boxed and separable(problem, calls[place], place)):
+            raise SymgradError(f"minimize: proximal: {names[place]} has a set and a term with corners, which have no "
+                               "proximal step together; admm splits both off")
 
     def step(x: np.ndarray, size: float) -> np.ndarray:
         pieces = list(f.pieces(x))
@@ -99,11 +102,27 @@ def stepper(problem: Problem, whole: Sum,
         for place, call in calls.items():
             done[place] = call(*pieces, given)
         for place, r in enumerate(regions):
-            if r is not None and place not in calls:
-                done[place] = r.nearest(pieces[place])
+            if r is not None:  # of single numbers between two ends: the nearest point to the step without them
+                done[place] = r.nearest(done[place])
         return f.joined(done)
 
     return step
+
+
+def separable(problem: Problem, call: Callable[..., Any], place: int) -> bool:
+    """Does each entry of a step depend on its own entry alone? Tried at random points: a norm shows itself at any."""
+    f, rng = problem.objective, np.random.default_rng(0)
+    for _ in range(PROBES):
+        pieces = [3 * rng.standard_normal(shape) for shape in f.shapes]
+        size = f.shapes[place]
+        moved = np.zeros(int(np.prod(size)), bool)
+        moved[rng.integers(len(moved))] = True
+        moved = moved.reshape(size)
+        one = np.asarray(call(*pieces, np.array(0.7)))
+        pieces[place] = pieces[place] + moved * rng.standard_normal()
+        if (one != np.asarray(call(*pieces, np.array(0.7))))[~moved].any():
+            return False
+    return True
 
 
 def told(problem: Problem, whole: Sum, regions: Sequence[Region | None] = ()) -> str:

@@ -44,6 +44,11 @@ class Region:
     least: Callable[[np.ndarray, np.ndarray], np.ndarray | None]
     convex: bool = True
 
+    @property
+    def boxed(self) -> bool:
+        """Is each entry kept between two ends of its own?"""
+        return self.text in ("nonnegative", "a box")
+
 
 def region(name: str, said: Any, shape: tuple[int, ...]) -> Region:
     """A set by what a user said of the variable `name`. Raises SymgradError and DataError for what does not fit.

@@ -92,8 +92,13 @@ def test_a_set_beside_a_term_with_corners():
     assert (found.x["w"] >= 0).all() and found.success and "g keeps z = w in its set (nonnegative)" in found.reason
     same = sg.minimize(squares + lam * sg.sum(w), w, DATA, method="projected", constraints={"w": "nonnegative"})
     np.testing.assert_allclose(found.x["w"], same.x["w"], atol=1e-6)
-    with pytest.raises(sg.SymgradError, match="proximal: w has a set and a term with corners"):
-        sg.minimize(loss, w, DATA, method="proximal", constraints={"w": "nonnegative"})
+    for method in ("proximal", "coordinate"):
+        kept = {"bounds": {"w": (0.0, np.inf)}} if method == "coordinate" else {"constraints": {"w": "nonnegative"}}
+        np.testing.assert_allclose(sg.minimize(loss, w, DATA, method=method, **kept).x["w"], found.x["w"], atol=1e-6)
+    with pytest.raises(sg.SymgradError, match="proximal: w has a set and a term with corners, which have no proximal step"):
+        sg.minimize(loss, w, DATA, method="proximal", constraints={"w": "simplex"})
+    with pytest.raises(sg.SymgradError, match="proximal: w has a set and a term with corners, which have no proximal step"):
+        sg.minimize(squares + sg.norm(w), w, DATA, method="proximal", constraints={"w": "nonnegative"})
 
 
 def test_bounds_written_as_infinite_costs():
