@@ -27,7 +27,7 @@ from symgrad.graphs.weights import to_expr
 
 MOST_ATOMS, MOST_SQUARES = 3, 10  # affine numbers in one kernel; in one whose second derivatives are numbers
 MOST_TERMS = 40
-LARGEST = 250  # operations of a kernel
+LARGEST = 120  # operations of a kernel
 
 
 class Summand(NamedTuple):

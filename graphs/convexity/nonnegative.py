@@ -17,7 +17,7 @@ import sympy as sp
 
 from symgrad.graphs.convexity.interval import INF, NONNEGATIVES, POSITIVES, Interval
 
-LONGEST, PLACES = 160, 60  # operations of an expression that is looked at; random values that are tried first
+LONGEST, PLACES = 120, 60  # operations of an expression that is looked at; random values that are tried first
 Bounds = Mapping[sp.Symbol, Interval]
 HYPERBOLIC = {
     sp.tanh: lambda a: (sp.exp(2 * a) - 1) / (sp.exp(2 * a) + 1), sp.cosh: lambda a: (sp.exp(a) + sp.exp(-a)) / 2,

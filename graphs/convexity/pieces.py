@@ -19,7 +19,7 @@ from symgrad.graphs.convexity.kernels import Kernel
 from symgrad.graphs.convexity.nonnegative import Bounds, never_negative
 from symgrad.graphs.node import Node
 
-MOST_BREAKS, MOST_READINGS, LARGEST_PIECES = 6, 32, 80  # the last: operations of the formula
+MOST_BREAKS, MOST_READINGS, MOST_CHOICES, LARGEST_PIECES = 6, 32, 5, 60  # the last: operations of the formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,12 @@ class OpenCondition(Exception):
 
 def bends_in_pieces(kernel: Kernel, sign: int, ranges: Callable[[Node], Interval]) -> InPieces | None:
     """The proof that `sign` times a function of one number is convex, or None."""
-    if len(kernel.atoms) != 1 or sp.count_ops(kernel.formula) > LARGEST_PIECES:
+    choices = kernel.formula.atoms(sp.Abs, sp.Piecewise)
+    if len(kernel.atoms) != 1 or len(choices) > MOST_CHOICES or sp.count_ops(kernel.formula) > LARGEST_PIECES:
         return None
     ((u, atom),) = kernel.atoms.items()
     known: Bounds = {s: ranges(node) for s, node in {**kernel.atoms, **kernel.constants}.items()}
-    e = sp.nsimplify(kernel.formula, rational=True) * sign
+    e = (sp.nsimplify(kernel.formula, rational=True) if kernel.formula.has(sp.Float) else kernel.formula) * sign
     try:
         e, u, known = _by_margin(e, u, known)
         breaks = _sorted(_breaks(e, u), known)
@@ -88,8 +89,7 @@ def _by_margin(e: sp.Expr, u: sp.Symbol, known: Bounds) -> tuple[sp.Expr, sp.Sym
         if slope.has(u) or not b.is_Symbol or b.is_nonnegative or not by.is_Rational:
             continue
         t = sp.Dummy("u", real=True)
-        made = sp.piecewise_fold(e).subs(u, (t - switch.subs(u, 0)) / slope) if not e.has(sp.Abs) else e.subs(
-            u, (t - switch.subs(u, 0)) / slope)
+        made = e.subs(u, (t - switch.subs(u, 0)) / slope)
         made = made.replace(lambda each: isinstance(each, (sp.Add, sp.Mul, sp.Pow)), sp.cancel)
         if not made.free_symbols & {u, b} and not e.subs(b, 0).has(u):
             return made, t, {**known, t: Interval()}

@@ -27,7 +27,7 @@ from symgrad.graphs.convexity.kernels import (
 )
 from symgrad.graphs.convexity.pieces import InPieces, bends_in_pieces
 from symgrad.graphs.convexity.ranges import weight_range
-from symgrad.graphs.convexity.scalars import Located, NoKernel
+from symgrad.graphs.convexity.scalars import SYMPY_FAILS, Located, NoKernel
 from symgrad.graphs.convexity.second import hessian_sign
 from symgrad.graphs.facts import ORTHOGONAL, facts_of
 from symgrad.graphs.node import Node
@@ -126,7 +126,7 @@ def _kernels(rest: list[Summand], proved: list[Summand], sign: int,
         for s in rest:
             key, e = written(s, c, symbols)
             groups.setdefault(key, []).append(e)
-    except NoKernel:
+    except (NoKernel, *SYMPY_FAILS):
         return None
     kernels: list[Kernel] = []
     pieces: list[InPieces] = []
@@ -163,8 +163,8 @@ def _proof_of(terms: Sequence[sp.Expr], symbols: dict[Located, sp.Symbol], sign:
               c: Calculus) -> Kernel | InPieces | None:
     try:
         kernel = kernel_of(terms, symbols, c)
-    except NoKernel:
+        if kinked(kernel.formula):
+            return bends_in_pieces(kernel, sign, c.ranges)
+        return kernel if bends_upward(kernel, sign, c.ranges) else None
+    except (NoKernel, *SYMPY_FAILS):
         return None
-    if kinked(kernel.formula):
-        return bends_in_pieces(kernel, sign, c.ranges)
-    return kernel if bends_upward(kernel, sign, c.ranges) else None

@@ -22,19 +22,27 @@ from symgrad.graphs.convexity.ranges import Ranges, exponent_of
 from symgrad.graphs.node import Node
 from symgrad.graphs.weights import to_expr
 
-LARGEST_FORMULA = 250  # operations
+LARGEST_FORMULA = 120  # operations
+SYMPY_FAILS = (RecursionError, TypeError, ValueError, NotImplementedError, ArithmeticError, AttributeError)  # inside of it
 SMOOTH: Mapping[str, Callable[[sp.Expr], sp.Expr] | None] = MappingProxyType({
     "sigmoid": lambda x: 1 / (1 + sp.exp(-x)), "softplus": lambda x: sp.log(1 + sp.exp(x)),
     "sech": lambda x: 1 / sp.cosh(x), "log_cosh": lambda x: sp.log(sp.cosh(x)),
     **dict.fromkeys(("exp", "log", "log1p", "expm1", "reciprocal", "sin", "cos", "sinh", "cosh", "tanh", "arctan",
                      "arcsinh", "sqrt", "real"))})  # those without a formula have one in ROWS
+
+
+def cases(*parts: tuple[Any, Any]) -> sp.Expr:
+    """A formula in pieces, as it is: SymPy spends minutes on the conditions of some."""
+    return sp.Piecewise(*parts, evaluate=False)
+
+
 KINKED: Mapping[str, Callable[..., sp.Expr]] = MappingProxyType({
-    "abs": sp.Abs, "relu": lambda x: sp.Piecewise((x, x > 0), (0, True)),
-    "maximum": lambda x, y: sp.Piecewise((x, x >= y), (y, True)),
-    "minimum": lambda x, y: sp.Piecewise((x, x <= y), (y, True)),
-    "sign": lambda x: sp.Piecewise((1, x > 0), (-1, x < 0), (0, True)),
-    "leaky_relu": lambda x, s: sp.Piecewise((x, x > 0), (s * x, True))})
-TESTS: Mapping[str, Callable[[sp.Expr, sp.Expr], Any]] = MappingProxyType({
+    "abs": sp.Abs, "relu": lambda x: cases((x, sp.Gt(x, 0, evaluate=False)), (0, True)),
+    "maximum": lambda x, y: cases((x, sp.Ge(x, y, evaluate=False)), (y, True)),
+    "minimum": lambda x, y: cases((x, sp.Le(x, y, evaluate=False)), (y, True)),
+    "sign": lambda x: cases((1, sp.Gt(x, 0, evaluate=False)), (-1, sp.Lt(x, 0, evaluate=False)), (0, True)),
+    "leaky_relu": lambda x, s: cases((x, sp.Gt(x, 0, evaluate=False)), (s * x, True))})
+TESTS: Mapping[str, Callable[..., Any]] = MappingProxyType({
     "less": sp.Lt, "less_equal": sp.Le, "greater": sp.Gt, "greater_equal": sp.Ge})
 LOGIC: Mapping[str, Callable[..., Any]] = MappingProxyType({
     "logical_and": sp.And, "logical_or": sp.Or, "logical_not": sp.Not})
@@ -110,8 +118,8 @@ class KernelFormulas:
         if row in KINKED:
             return KINKED[row](*[self(o, labels) for o in operands])
         if row == "where":
-            return sp.Piecewise((self(operands[1], labels), self._condition(operands[0], labels)),
-                                (self(operands[2], labels), True))
+            first, second = (self(o, labels) for o in operands[1:])
+            return cases((first, self._condition(operands[0], labels)), (second, True))
         if row not in SMOOTH:
             raise NoKernel
         if live and row == "sqrt":
@@ -127,7 +135,7 @@ class KernelFormulas:
         row = node.attrs[0] if node.op is ops.ELEMENTWISE else ""
         if row in TESTS:
             left, right = (self(o, labels) for o in node.operands)
-            return TESTS[row](left, right)
+            return TESTS[row](left, right, evaluate=False)
         if row in LOGIC:
             return LOGIC[row](*[self._condition(o, labels) for o in node.operands])
         raise NoKernel
@@ -149,6 +157,9 @@ def proved_range(node: Node, c: Knowing) -> Interval | None:
     if sp.count_ops(e) > LARGEST_FORMULA or e.has(sp.Piecewise, sp.Abs):
         return None
     values = {symbol: c.ranges(place[0]) for place, symbol in formulas.places.items()}
-    if always_positive(e, values):
-        return POSITIVES
-    return NONNEGATIVES if never_negative(e, values) else None
+    try:
+        if always_positive(e, values):
+            return POSITIVES
+        return NONNEGATIVES if never_negative(e, values) else None
+    except SYMPY_FAILS:
+        return None

@@ -199,14 +199,15 @@ def _number(value: Any) -> str:
     return np.array2string(value + 0.0, precision=4, separator=", ", suppress_small=True).replace("\n", "")
 
 
-def obstacle_of(obstruction: Obstruction | ConvexityProof | None) -> str:
-    """Why nothing was proved, where nothing was refuted either."""
+def obstacle_of(obstruction: Obstruction | ConvexityProof | None, curved: str) -> str:
+    """Why nothing was proved, where not both was refuted; `curved`: what was."""
     if isinstance(obstruction, Obstruction) and obstruction.kind == "orthogonal":
         return f"orthogonal matrices are no convex set, and {short_formula(obstruction.node)} is declared one"
     if isinstance(obstruction, Obstruction):
         return (f"the domain of {short_formula(obstruction.node)} may not be a convex set; "
                 "declare what is positive, nonnegative or positive_definite")
-    return "no rule proves it convex or concave, and no values were found at which it is neither"
+    found = f"by values it is {curved}" if curved else "no values were found at which it is neither"
+    return f"no rule proves it convex or concave; {found}"
 
 
 def short_formula(node: Node) -> str:

@@ -61,6 +61,7 @@ class Convexity:
     _wrt: Any = field(repr=False)
     _proof: ConvexityProof | Obstruction | None = field(repr=False)
     _kinked: bool = field(repr=False, default=False)
+    _curved: str = field(repr=False, default="")
 
     def __bool__(self) -> bool:
         return self.verdict in (AFFINE_VERDICT, CONVEX)
@@ -77,10 +78,10 @@ class Convexity:
             return argument_of(self._proof, self._loss, self._wrt)
         if self.witness is not None:
             return witness_text(*self.witness, kinked=self._kinked)
-        return obstacle_of(self._proof)
+        return obstacle_of(self._proof, self._curved)
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {self.reason}"
+        return f"{self.verdict}: " + self.reason.replace("; ", "\n  ")
 
 
 def convexity(f: Any, wrt: Any) -> Convexity:
@@ -127,7 +128,9 @@ def convexity(f: Any, wrt: Any) -> Convexity:
         if proof is not None and not (found.negative if proof.verdict == CONVEX else found.not_concave):
             return Convexity(proof.verdict, None, loss, wrt, proof)
         proof = None
-    return Convexity(UNKNOWN, None, loss, wrt, proof)
+    curved = "not convex, and may be concave" if found.negative is not None else (
+        "not concave, and may be convex" if found.not_concave else "")
+    return Convexity(UNKNOWN, None, loss, wrt, proof, False, curved)
 
 
 def certified(f: Any, wrt: Any) -> Convexity | None:
