@@ -195,6 +195,8 @@ def dot(vectors: list[Tree]) -> Tree:
         return call("sum", only.args[0] if only.head == "transpose" else only)  # of a row: its entries
     if len(counts) == 1 and len(vectors) == 2:
         return squared_norm(vectors[0], 1)
+    if any(tree.head == "fraction" and tree.args[0] == UNIT for tree in counts):  # sum(y/x), sum(r²/v)
+        return call("sum", hadamard(vectors, 1))
     if len(counts) == 2 and len(vectors) == 2:
         a, b = counts
         return min((product((), [transpose(a), b]), product((), [transpose(b), a])), key=_dot_cost)
@@ -217,6 +219,10 @@ def _assemble(work: _Work, out: tuple[Label, ...]) -> Tree:
     factors = _factors(work, out)
     if factors is None:
         return fraction(scalars, below)
+    if len(factors) == 1 and factors[0].head == "fraction" and below != UNIT:  # n/(s x²), not (n/x²)/s
+        above, under = factors[0].args
+        top = product([scalars], [above]) if above != UNIT else scalars
+        return fraction(top, product([below], [under]))
     if len(factors) == 1 and factors[0].head != "product":
         return fraction(product([scalars], factors), below)
     return product([fraction(scalars, below)], factors)  # 1/s A B: the weight stays in front
