@@ -1,12 +1,13 @@
 """Comparisons in one spelling: 1 - u > 0 is u < 1, q a > (q - 1) a is a > 0, a >= -c and a <= c is |a| <= c.
 
 Where a derivative is taken by what a condition depends on, a tie has no measure: either both cases agree there or there
-is no derivative. So it may be counted to either side, [a >= 0] is [a > 0], and the opposite of [a > 0] is [a < 0].
+is no derivative. So it may be counted to either side, and beside [a > 0] its opposite is [a < 0]. What stands alone stays
+as it was written, [a >= 0].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from symgrad.graphs import ops
@@ -172,23 +173,46 @@ def _place(side: Node) -> tuple[Any, ...]:
     return (0 if is_size(side) else 1, min(names, default=""), order(side))
 
 
-def without_ties(roots: Sequence[Node], by: Sequence[Node | None]) -> list[Node]:
-    """Derivatives without what they say of ties; the conditions that depend on the variable in one strict spelling."""
-    found = [each for each in topological(roots) if each.op is ops.ELEMENTWISE and each.attrs[0] in (*ORDERED, *JOINED)]
-    if not found:
+def without_ties(roots: Sequence[Node]) -> list[Node]:
+    """Derivatives without what they say of ties."""
+    if not any(each.op is ops.ELEMENTWISE and each.attrs[0] in ORDERED for each in topological(roots)):
         return list(roots)
-    now = transform(roots, lambda node, operands: untied(rebuild(node, operands)), {})
-    if all(x is None for x in by) or all(strict(short_condition(each)) is each for each in found):
-        return now
-    now = transform(now, lambda node, operands: short_condition(rebuild(node, operands)), {})
-    return [root if x is None else _rewritten(root, x, strict) for root, x in zip(now, by, strict=True)]
+    return transform(roots, lambda node, operands: untied(rebuild(node, operands)), {})
 
 
-def with_opposites(roots: Sequence[Node], by: Sequence[Node | None]) -> list[Node]:
-    """The same with a lone opposite spelled out: not a > 0 is a < 0, not |a| > c is |a| <= c."""
-    if not any(_opposite(each) is not each for each in topological(roots)):
-        return list(roots)
-    return [root if x is None else _rewritten(root, x, _opposite) for root, x in zip(roots, by, strict=True)]
+def in_one_direction(roots: Sequence[Node], by: Sequence[Node | None]) -> list[Node | None]:
+    """Derivatives in which a > b and a < b are opposites, by what the variable moves; None where there are none such."""
+    if not _both_directions(roots):
+        return [None] * len(roots)
+    return [None if x is None else _directed(root, x) for root, x in zip(roots, by, strict=True)]
+
+
+def _directed(root: Node, x: Node) -> Node | None:
+    sides = _both_directions([root])
+    return _rewritten(root, x, lambda node: _strict_of(node, sides)) if sides else None
+
+
+def _both_directions(roots: Sequence[Node]) -> set[frozenset[Node]]:
+    """The two sides of comparisons that are made in both directions."""
+    found: dict[frozenset[Node], set[Node]] = {}
+    for each in topological(roots):
+        if each.op is ops.ELEMENTWISE and each.attrs[0] in ORDERED:
+            test = tested(short_condition(each))[0]
+            if test.op is ops.ELEMENTWISE:
+                found.setdefault(frozenset(test.operands), set()).add(test)
+    return {sides for sides, tests in found.items() if len(tests) > 1}
+
+
+def _strict_of(node: Node, sides: Collection[frozenset[Node]]) -> Node:
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] not in ORDERED:
+        return node
+    short = short_condition(node)
+    return strict(short) if short.op is ops.ELEMENTWISE and frozenset(short.operands) in sides else node
+
+
+def with_opposites(root: Node, by: Node) -> Node:
+    """A derivative with its lone opposites spelled out: not a > 0 is a < 0, not |a| > c is |a| <= c."""
+    return _rewritten(root, by, _opposite)
 
 
 def _opposite(node: Node) -> Node:

@@ -16,7 +16,7 @@ from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.blocks import in_blocks
 from symgrad.graphs.textbook.cases import choice_form
-from symgrad.graphs.textbook.conditions import short_condition, with_opposites, without_ties
+from symgrad.graphs.textbook.conditions import in_one_direction, short_condition, with_opposites, without_ties
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.matrices import matrix_form
 from symgrad.graphs.textbook.moves import MOVES, moved_form, picked_columns, scaled_stack, stacked
@@ -46,7 +46,9 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
     length = Length(names, declared)
     fixed = {each: each for each in keep}
     variables = [*by, *[None] * (len(roots) - len(by))]
-    now = without_ties(roots, variables)
+    now = without_ties(roots)
+    directed = in_one_direction(now, variables)
+    now = [plain if strict is None else strict for plain, strict in zip(now, directed, strict=True)]
     now = transform(now, lambda node, operands: scaled_product(rebuild(node, operands)), dict(fixed))  # what cancels, first
 
 
@@ -62,7 +64,8 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
         now = transform(by_facts(unpicked(now), declared, mirrored=True), step, dict(fixed))
         if now == before:
             break
-    return with_opposites(now, variables)
+    return [root if strict is None or x is None else with_opposites(root, x)
+            for root, strict, x in zip(now, directed, variables, strict=True)]
 
 
 def unnamed(node: Node) -> Node:

@@ -6,7 +6,7 @@ hold its opposite in one choice, so that the derivative of nested choices is a n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,10 +17,10 @@ from symgrad.graphs.algebra.primitives import elementwise
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.textbook.bases import Key, Powers, powers
-from symgrad.graphs.textbook.conditions import short_condition, strict, tested
+from symgrad.graphs.textbook.conditions import short_condition, tested
 from symgrad.graphs.textbook.length import Length
 from symgrad.graphs.textbook.powers import is_sum, is_triangle, pairs_of, powers_of, scaled_product, unweighted, written
-from symgrad.graphs.weights import MINUS, ONE, Weight, times
+from symgrad.graphs.weights import ONE, Weight, times
 
 MOST = 24  # terms
 PARTIAL = ("log", "sqrt", "power", "reciprocal")  # functions that are not defined everywhere
@@ -28,7 +28,7 @@ Terms = list[tuple[Node, Weight]]
 
 
 def chosen_product(node: Node, length: Length) -> Node:
-    """u [u > 0] is relu(u); sign(u) {|u| if c, 1 otherwise} is {u if c, sign(u) otherwise}."""
+    """relu(1 - m) [m < 1] is relu(1 - m); sign(u) {|u| if c, 1 otherwise} is {u if c, sign(u) otherwise}."""
     bare, by = unweighted(node)
     if bare.op is not ops.EINSUM or len(bare.operands) > MOST:
         return node
@@ -62,22 +62,12 @@ def triangular(node: Node) -> Node:
 
 
 def _rectify(read: Powers, condition: Node, labels: tuple[Any, ...]) -> None:
-    """u [u > 0] as relu(u), (m - 1) [m < 1] as -relu(1 - m), but u [u < 0] as it is."""
-    test = tested(condition)
+    """relu(u) [u > 0] is relu(u)."""
     for (u, names), e in list(read.bases.items()):
-        if names != labels or u.dtype != REAL or e.denominator > 1 or e < 0 or test[0].op is not ops.ELEMENTWISE:
-            continue
-        inner = row_of(u, "relu")
-        if inner is not None and _is_positive(inner, test):  # relu(u) [u > 0]
+        inner = row_of(u, "relu") if names == labels and e > 0 else None
+        if inner is not None and _is_positive(inner, tested(condition)):
             del read.bases[condition, labels]
             return
-        for sign in (ONE, MINUS):
-            side = scale(u, sign)
-            if (sign is ONE or is_sum(u)) and _is_positive(side, test):
-                del read.bases[condition, labels], read.bases[u, names]
-                read.put(elementwise("relu", [side]), labels, e)
-                read.by = times(read.by, sign) if e % 2 else read.by
-                return
 
 
 def _is_positive(u: Node, test: tuple[Node, bool]) -> bool:
@@ -206,7 +196,7 @@ def _conditional(node: Node) -> list[Powers] | None:
         if key is None:
             found += [read] if read.by.number else []
             continue
-        for part, weight in reversed(_parts(key[0])):
+        for part, weight in reversed(_parts(key[0], tests)):
             inner = Powers(read.out, dict(read.sizes), read.by, {k: e for k, e in read.bases.items() if k != key})
             inner.put(part, key[1], Fraction(1))
             stack.append((powers_of(written(inner)), weight))
@@ -238,33 +228,38 @@ def _is_choice(node: Node) -> bool:
 def _is_conditional(node: Node, tests: Collection[Node]) -> bool:
     """A choice, or a sum with conditions or choices among the factors of its terms."""
     if node.op is ops.ELEMENTWISE:
-        return _is_choice(node) or (choice := _bounded(node)) is not None and tested(choice[0])[0] in tests
+        return _is_choice(node) or _bounded(node, tests) is not None
     return is_sum(node) and any(base.dtype == BOOLEAN or base.op is ops.ELEMENTWISE and _is_conditional(base, tests)
                                 for each in node.operands for base, _ in powers_of(each).bases)
 
 
-def _bounded(node: Node) -> tuple[Node, Node, Node] | None:
-    """max(a, b) as {a if a > b, b otherwise}, clip(a, -c, c) as {a if |a| <= c, c sign(a) otherwise}."""
+def _bounded(node: Node, tests: Collection[Node]) -> tuple[Node, Node, Node] | None:
+    """max(a, b) as {a if a > b, b otherwise}, clip(a, -c, c) as {a if |a| <= c, c sign(a) otherwise}, by one of `tests`."""
+    found = _as_choice(node)
+    return next((choice for choice in found if tested(choice[0])[0] in tests), None)
+
+
+def _as_choice(node: Node) -> Iterator[tuple[Node, Node, Node]]:
     if node.attrs[0] in ("maximum", "minimum"):
-        a, b = node.operands
-        condition = strict(short_condition(elementwise("greater" if node.attrs[0] == "maximum" else "less", [a, b])))
-        return condition, a, b
-    if node.attrs[0] != "clip":
-        return None
-    a, low, high = node.operands
-    bounds = [short_condition(elementwise(row, [a, b])) for row, b in (("greater_equal", low), ("less_equal", high))]
-    inside = short_condition(elementwise("logical_and", bounds))
-    if inside.attrs[0] != "less_equal":
-        return inside, a, node
-    axes = tuple(range(len(a.shape)))
-    return inside, a, contract([high, elementwise("sign", [a])], [axes, axes], axes)
+        for a, b in (node.operands, node.operands[::-1]):
+            yield short_condition(elementwise("greater" if node.attrs[0] == "maximum" else "less", [a, b])), a, b
+    if node.attrs[0] == "relu":
+        (a,) = node.operands
+        yield short_condition(elementwise("greater", [a, literal(0, a.shape)])), a, zeros(a.shape)
+    if node.attrs[0] == "clip":
+        a, low, high = node.operands
+        bounds = [short_condition(elementwise(row, [a, b])) for row, b in (("greater_equal", low), ("less_equal", high))]
+        inside = short_condition(elementwise("logical_and", bounds))
+        axes = tuple(range(len(a.shape)))
+        alike = inside.attrs[0] == "less_equal"
+        yield inside, a, contract([high, elementwise("sign", [a])], [axes, axes], axes) if alike else node
 
 
-def _parts(node: Node) -> Terms:
+def _parts(node: Node, tests: Collection[Node]) -> Terms:
     """A conditional sum or a choice as terms."""
     if is_sum(node):
         return pairs_of(node)
-    condition, one, other = _bounded(node) or node.operands
+    condition, one, other = _bounded(node, tests) or node.operands
     axes = tuple(range(len(node.shape)))
     tests = (condition, elementwise("logical_not", [condition]))
     return [(contract([test, value], [axes, axes], axes), ONE) for test, value in zip(tests, (one, other), strict=True)]

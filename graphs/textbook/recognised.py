@@ -21,6 +21,8 @@ from symgrad.graphs.textbook.exponentials import hyperbolic, less_one, ratio
 from symgrad.graphs.textbook.rectified import rectified
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
+MOST = 8  # factors of a product in a quotient
+Labels = tuple[int, ...]
 TERMS = 24  # of a sum in which like terms are looked for
 
 
@@ -108,18 +110,36 @@ def _constant_along(node: Node, axes: Collection[int]) -> bool:
 
 def _quotient(node: Node) -> Node:
     """exp(z)/∑ exp(z), exp(z) σ(-z), sinh(z)/cosh(z)."""
-    operands, (inputs, out) = list(node.operands), node.attrs
-    labels = [tuple(names) for names in inputs]
+    operands, labels = _inlined(node)
+    out = node.attrs[1]
     by = ONE
+    before = len(operands)
     found = _pair(operands, labels)
     while found is not None:
         i, j, made, weight = found
         operands[j], by = made, times(by, weight)
         del operands[i], labels[i]
         found = _pair(operands, labels)
-    if len(operands) == len(node.operands):
+    if len(operands) == before:
         return node
     return scale(contract(operands, labels, out, dict(zip(out, node.shape, strict=True))), by)
+
+
+def _inlined(node: Node) -> tuple[list[Node], list[Labels]]:
+    """The factors of a product with their axes; beside a divisor also those of products inside that sum nothing."""
+    operands: list[Node] = []
+    labels: list[Labels] = []
+    divided = any(row_of(o, "reciprocal") is not None or row_of(o, "sigmoid") is not None for o in node.operands)
+    for operand, names in zip(node.operands, node.attrs[0], strict=True):
+        inner = operand.attrs[0] if operand.op is ops.EINSUM else ()
+        if not divided or not inner or {x for each in inner for x in each} != set(operand.attrs[1]) or len(inner) > MOST:
+            operands.append(operand)
+            labels.append(tuple(names))
+            continue
+        place = dict(zip(operand.attrs[1], names, strict=True))
+        operands += operand.operands
+        labels += [tuple(place[x] for x in each) for each in inner]
+    return operands, labels
 
 
 def _pair(operands: Sequence[Node], labels: Sequence[tuple[int, ...]]) -> tuple[int, int, Node, Weight] | None:

@@ -6,17 +6,17 @@ All of them are equal everywhere, so that what is differentiated afterwards is o
 from __future__ import annotations
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, literal_value, scale
+from symgrad.graphs.algebra.einsum import literal_value, scale
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import elementwise
-from symgrad.graphs.node import BOOLEAN, REAL, Node
+from symgrad.graphs.node import REAL, Node
 from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.textbook.conditions import tested
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
 
 def rectified(node: Node) -> Node:
-    """A choice, an extreme, a masked product or a sum with a size by its name: relu, |u|, max, min."""
+    """A choice, an extreme or a sum with a size by its name: relu, |u|, max, min."""
     if node.dtype != REAL:
         return node
     node = homogeneous(node)
@@ -24,8 +24,6 @@ def rectified(node: Node) -> Node:
         return _extreme(node)
     if node.op is ops.ELEMENTWISE and node.attrs[0] == "where":
         return _choice(node)
-    if node.op is ops.EINSUM:
-        return _masked(node)
     return _with_size(node) if node.op is ops.ADD and len(node.operands) > 1 else node
 
 
@@ -75,41 +73,17 @@ def _choice(node: Node) -> Node:
         apart = flat  # {u if u > 0, -u otherwise}
     if literal_value(apart) is not None:
         return node
+    if _is_zero(f):  # {u if u >= 0, 0 otherwise} has another value at 0 for its derivative
+        return node
     if apart is sides:
         return _extreme(elementwise("maximum", [f, g]))
     if apart is not joined([(sides, MINUS)]):
         return node
-    if _is_zero(f):  # {0 if a > 0, -a otherwise} is relu(-a), {0 if a > 0, a otherwise} is min(a, 0)
-        f, g = g, f
     return _extreme(elementwise("minimum", [f, g]))
 
 
 def _difference(a: Node, b: Node) -> Node:
     return joined([(a, ONE), (b, MINUS)])
-
-
-def _masked(node: Node) -> Node:
-    """u [u > 0] is relu(u)."""
-    inputs, out = node.attrs
-    factors = list(zip(node.operands, inputs, strict=True))
-    for i, (mask, labels) in enumerate(factors):
-        condition = row_of(mask, "real") or mask
-        if condition.dtype != BOOLEAN:
-            continue
-        test, holds = tested(condition)
-        if test.op is not ops.ELEMENTWISE or test.attrs[0] != "greater":
-            continue
-        for j, (u, names) in enumerate(factors):
-            if names != labels or u.dtype != REAL:
-                continue
-            positive = scale(_difference(*test.operands), ONE if holds else MINUS)
-            for sign in (ONE, MINUS):
-                if positive is scale(u, sign):
-                    rest = [f for k, f in enumerate(factors) if k not in (i, j)]
-                    made = contract([*(o for o, _ in rest), homogeneous(elementwise("relu", [scale(u, sign)]))],
-                                    [*(x for _, x in rest), labels], out, dict(zip(out, node.shape, strict=True)))
-                    return scale(made, sign)
-    return node
 
 
 def _with_size(node: Node) -> Node:
