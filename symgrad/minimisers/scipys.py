@@ -171,8 +171,12 @@ def _course(problem: Problem, held: Constraints | None, run: Run, otherwise: Run
             way = _downhill(on, at)
     except (Spent, KeyboardInterrupt) as reason:
         stopped = reason
-    yield from tape.iterates()
+    told = tape.iterates()
+    yield from told
     if stopped is not None:
+        best = min(told, key=lambda it: _rank(held, it))
+        if best is not told[-1]:  # the result is the last point
+            yield best._replace(step=float(np.linalg.norm(best.x - told[-1].x)))
         raise stopped
     found: dict[str, Any] = {}
     if held is not None and held.count:
@@ -182,6 +186,12 @@ def _course(problem: Problem, held: Constraints | None, run: Run, otherwise: Run
     good = at.error <= CLOSE
     text = _said(on, at)
     return Ending(good, text if good else f"{text}, but for {at.error:.2g} of it: there may be a corner", found)
+
+
+def _rank(held: Constraints | None, it: Iterate) -> tuple[float, float]:
+    """What is broken, then the loss: less is better."""
+    broken = 0.0 if held is None or not held.count or met(held, it.x, HELD) else float(held.broken(it.x).max())
+    return broken, it.loss
 
 
 def _ended(on: Conditions, tape: Tape, run: Run, start: np.ndarray) -> Optimality:

@@ -5,6 +5,7 @@ import pytest
 from scipy import optimize
 
 import symgrad as sg
+from symgrad.descent.objective import Objective
 from symgrad.minimisers.constraints import Constraints
 from symgrad.minimisers.problem import posed
 
@@ -301,3 +302,20 @@ def test_degenerate_programs_as_cvxpy_solves_them(seed):
     theirs = cp.Problem(cp.Minimize(0.5 * cp.quad_form(x, cp.psd_wrap(data["Q"])) + data["c"] @ x), held)
     theirs.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
     assert found.success and found.fun == pytest.approx(theirs.value, rel=1e-7, abs=1e-7)
+
+
+@pytest.mark.parametrize("method", ["slsqp", "l-bfgs-b", "trust-constr", "levenberg_marquardt"])
+def test_an_interrupt_inside_scipy_keeps_what_was_found(method, monkeypatch):
+    name = "residual" if method == "levenberg_marquardt" else "slope"
+    ask, asked = getattr(Objective, name), []
+
+    def interrupted(self, x):
+        asked.append(x)
+        if len(asked) > 8:
+            raise KeyboardInterrupt
+        return ask(self, x)
+
+    monkeypatch.setattr(Objective, name, interrupted)
+    found = sg.minimize(ROSENBROCK, q, {}, method=method, start={"q": [-1.2, 1.0]})
+    assert not found.success and "interrupted" in found.message
+    assert len(found.history["loss"]) >= 2 and found.fun < 24.2
