@@ -82,6 +82,7 @@ from symgrad.language.pointwise import (
     tan,
     tanh,
     where,
+    wright_omega,
 )
 from symgrad.language.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d, upsample
 from symgrad.language.rearrange import (
@@ -203,5 +204,5 @@ __all__ = [
     "prod", "prox", "relu", "repeat", "reshape", "roll", "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinh",
     "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze",
     "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace", "transpose",
-    "tril", "triu", "upsample", "var", "verify", "vjp", "where", "windows", "zeros",
+    "tril", "triu", "upsample", "var", "verify", "vjp", "where", "windows", "wright_omega", "zeros",
 ]

@@ -175,6 +175,8 @@ erf = _unary("erf", "The error function", "erf(x) | 2/√π exp(-x^⊙2)")
 erfc = _unary("erfc", "The complementary error function 1 - erf(x), accurate in its tail", "erfc(x) | -2/√π exp(-x^⊙2)")
 log_ndtr = _unary("log_ndtr", "The logarithm of the normal distribution function, accurate in both tails",
                   "log_ndtr(x) | hazard(x)")
+wright_omega = _unary("wright_omega", "Wright's omega function: the w with w + log(w) = x, Lambert's W of exp(x)",
+                      "wright_omega(x) | wright_omega(x)/(1 + wright_omega(x))")
 lgamma = _unary("lgamma", "The logarithm of |gamma(x)|", "lgamma(x) | digamma(x)")
 digamma = _unary("digamma", "The derivative of lgamma", "digamma(x) | polygamma(1, x)")
 sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))", "σ(x) | σ(x) ⊙ (1 - σ(x))")

@@ -41,7 +41,7 @@ PIECES = 1000  # the same for split, which makes a tensor of every piece
 ENTRIES = 10**7  # of a constant made from a shape
 
 ELEMENTWISE = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh arctan erf erfc
-log_ndtr lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
+log_ndtr wright_omega lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
 logical_and logical_or logical_not""".split()
 CREATORS = "eye zeros ones arange full".split()
 OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import convolutions as loops
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -106,6 +107,7 @@ ELEMENTWISE = [
     unary("cos", np.cos), unary("tan", np.tan, "unit"), unary("sinh", np.sinh), unary("cosh", np.cosh),
     unary("tanh", np.tanh), unary("arctan", np.arctan), unary("erf", erf),
     unary("sigmoid", lambda x: 1 / (1 + np.exp(-x))), unary("softplus", lambda x: np.log1p(np.exp(x))),
+    unary("wright_omega", np.vectorize(lambda x: float(mpmath.lambertw(mpmath.exp(x)).real), otypes=[float])),
     unary("relu", lambda x: np.maximum(x, 0), "apart"),
     unary("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), "apart"),
     unary("elu", lambda x: np.where(x > 0, x, np.expm1(x)), "apart"),
