@@ -26,17 +26,18 @@ from symgrad.language.tensor import Tensor, wrap
 LONGEST, MOST_TERMS, DEEPEST, MOST_SENTENCES = 60, 4, 3, 6
 SMALLEST_ROOT = 40  # nodes of a loss whose Hessian is shown with the proof
 SHOWN = {"gram": " is a Gram matrix", "kronecker": " is a Kronecker product", "diagonal": ""}  # kinds of structures
-DEFINITE = "V⁻¹ of a positive definite matrix V is convex in V"
+DEFINITE = "part of an inverse, convex where a matrix is positive definite"
 LAWS: Mapping[str, str] = MappingProxyType({
     "squares": "a sum of squares of {parts}", "power": "a power of {parts}",
     "absolute": "a sum of absolute values of {parts}",
-    "absolute powers": "a sum of powers of absolute values of {parts}", "monomial": "a product of powers of {parts}",
+    "absolute powers": "a sum of powers of absolute values of {parts}",
+    "monomial": "by its degrees a product of powers of {parts}",
     "quadratic form": "a quadratic form in {parts}, with a positive semidefinite matrix",
-    "matrix fraction": "uᵀ V⁻¹ u is convex in u and V together where V is positive definite, of {parts}",
+    "matrix fraction": "a form uᵀ V⁻¹ u, convex in u and V together where V is positive definite, of {parts}",
     "trace of inverse": DEFINITE + ", of {parts}", "inverse diagonal": DEFINITE + ", of {parts}",
     "cholesky diagonal": "a root of a Schur complement, which is concave, of {parts}",
-    "logdet": "log det is concave where a matrix is positive definite, of {parts}",
-    "det": "a root of det is concave where a matrix is positive definite, of {parts}",
+    "logdet": "the log det, concave where a matrix is positive definite, of {parts}",
+    "det": "the det, of which a root is concave where a matrix is positive definite, of {parts}",
     "exp": "the exponential of {parts}", "log": "the logarithm of {parts}", "log1p": "the logarithm of 1 plus {parts}",
     "sigmoid": "the log-concave σ of {parts}", "erfc": "the log-concave erfc of {parts}",
     "cosh": "two exponentials of {parts}", "softmax": "the log-concave softmax of {parts}",
@@ -127,7 +128,8 @@ def _kernel(kernel: Kernel, up: bool) -> str:
     names, which = _letters(kernel.atoms, kernel.constants)
     g = _text(kernel.formula.xreplace(names))
     letters = ", ".join(str(names[s]) for s in kernel.atoms)
-    first = f"the sum of g({letters}) = {g} over its indices{which}"
+    summed = any(node.shape for node in kernel.atoms.values())
+    first = f"the sum of g({letters}) = {g} over its indices{which}" if summed else f"g({letters}) = {g}{which}"
     if len(kernel.atoms) == 1:
         second = _text(sp.factor(sp.simplify(kernel.second[0])).xreplace(names))
         return f"{first}, where g″({letters}) = {second} {'≥' if up else '≤'} 0"
