@@ -152,7 +152,7 @@ def proved_range(node: Node, c: Knowing) -> Interval | None:
     formulas = KernelFormulas(c)
     try:
         e = formulas(node, tuple(range(len(node.shape))))
-    except NoKernel:
+    except (NoKernel, *SYMPY_FAILS):
         return None
     if sp.count_ops(e) > LARGEST_FORMULA or e.has(sp.Piecewise, sp.Abs):
         return None
