@@ -80,7 +80,7 @@ def test_the_valid_formulas_are_read():
 
 
 def test_the_command_line_refuses_with_one_message():
-    """`symgrad derive TEXT` for every hostile text: status 2, a message, never a traceback."""
+    """`symgrad derive TEXT` for every hostile text: status 2, a message, never a traceback; or a letter was guessed, and told."""
     shapes = [part for name, shape in DECLARED.items() for part in ("--shape", f"{name}={shape}")]
     runner = CliRunner()
     for text in HOSTILE[::2] + list(texts(99, len(FORMULAS) + len(HOSTILE) + 200))[-200:]:
@@ -92,6 +92,8 @@ def test_the_command_line_refuses_with_one_message():
             if value.ndim == 0:
                 continue  # a loss: what happens then is not the parser's
         result = runner.invoke(cli, ["derive", *shapes, "--", text])
+        if result.exit_code == 0 and result.output.startswith("Guessed: "):
+            continue
         assert result.exit_code == 2, f"{text!r}: status {result.exit_code}: {result.output[:300]} {result.exception!r}"
         assert "Error: " in result.output and "Traceback" not in result.output and "fault of symgrad" not in result.output, (
             text, result.output[:500])
