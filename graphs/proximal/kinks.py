@@ -285,9 +285,9 @@ def _bends_up(bend: sp.Expr, piece: SmoothPiece) -> int:
     if piece.high != sp.oo:
         forms.append(bend.xreplace({X: piece.high - ABOVE}))
     for form in forms:
-        sign = sign_of(sp.simplify(form))
-        if sign is not None:
-            return sign
+        for written in (form, sp.simplify(form)):  # (2 x + 1)² shows its sign before it is multiplied out
+            if (sign := sign_of(written)) is not None:
+                return sign
     for form in forms:
         for whole in (sp.factor_terms(sp.factor(sp.simplify(form))), sp.expand(form)):
             parts = [term.as_independent(X, ABOVE, as_Add=False) for term in sp.Add.make_args(whole)]

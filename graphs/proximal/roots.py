@@ -84,7 +84,7 @@ def _inside(f: sp.Expr, piece: SmoothPiece) -> tuple[sp.Symbol, sp.Expr]:
         elif isinstance(node, sp.exp) and node.has(X):
             inner.add(X)
     if not inner:
-        inner = {X}
+        return _of_polynomial(f, piece)
     if len(inner) == 1:
         (form,) = inner
         if form.is_polynomial(X) and sp.degree(form, X) == 1:
@@ -94,6 +94,17 @@ def _inside(f: sp.Expr, piece: SmoothPiece) -> tuple[sp.Symbol, sp.Expr]:
                 form, positive = -form, True
             return sp.Symbol("y", positive=True) if positive else sp.Symbol("y", real=True), sp.expand(form)
     raise Unsolved("it has several functions of different arguments, and no closed form is known for their sum")
+
+
+def _of_polynomial(f: sp.Expr, piece: SmoothPiece) -> tuple[sp.Symbol, sp.Expr]:
+    """A quadratic polynomial from the end of its piece on, where it rises; a cubic one from where it has no square."""
+    if sp.degree(f, X) == 2:
+        if piece.low.is_finite or piece.high.is_finite:
+            return sp.Symbol("y", positive=True), sp.expand(X - piece.low if piece.low.is_finite else piece.high - X)
+        raise Unsolved("it has no minimum")
+    if sp.degree(f, X) == 3:
+        return sp.Symbol("y", real=True), sp.expand(X + f.coeff(X, 2) / (3 * f.coeff(X, 3)))
+    raise Unsolved("the zero of its slope is a root of a polynomial of too high a degree")
 
 
 def _solved(y: sp.Symbol, kind: sp.Expr, p: sp.Expr, c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
