@@ -22,10 +22,12 @@ from symgrad.graphs.errors import ParseError
 from symgrad.graphs.sizes import canonical, dim
 from symgrad.language import (
     align,
+    attending,
     composed,
     contraction,
     convolving,
     linear_algebra,
+    normalising,
     pointwise,
     pooling,
     rearrange,
@@ -49,7 +51,7 @@ sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax c
 reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split
 inv solve solve_triangular det logdet cholesky
 conv1d conv2d conv_transpose2d max_pool2d avg_pool2d adaptive_avg_pool2d upsample
-embedding dropout layer_norm batch_norm attention stop_gradient""".split()
+embedding dropout layer_norm group_norm batch_norm attention stop_gradient""".split()
 LOSSES = """squared_error mse mae huber cross_entropy binary_cross_entropy_with_logits nll kl_divergence
 hinge""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
@@ -73,7 +75,8 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (align, composed, contraction, convolving, linear_algebra, pointwise, pooling, rearrange, reduction, symbols)
+    homes = (align, attending, composed, contraction, convolving, linear_algebra, normalising, pointwise, pooling,
+             rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes

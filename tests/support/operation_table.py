@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import convolutions as loops
 import mpmath
+import normalising as norms
 import numpy as np
 import sympy as sp
 
@@ -321,6 +322,22 @@ NETWORKS = [
     Row("adaptive_avg_pool2d", lambda x: sg.adaptive_avg_pool2d(x, (2, 3)), lambda x: loops.adaptive_avg_pool(x, (2, 3)), "i54"),
     Row("upsample", lambda x: sg.upsample(x, scale_factor=2) ** 2, lambda x: loops.upsampled(x, scale=2) ** 2, "ijk", skip="empty"),
     Row("upsample to a size", lambda x: sg.upsample(x, (5, 4)) ** 2, lambda x: loops.upsampled(x, (5, 4)) ** 2, "332"),
+]
+NETWORKS += [
+    Row("layer_norm", lambda x, w, b: sg.layer_norm(x, x.shape[-1], w, b), lambda x, w, b: norms.layer_norm(x, 1, w, b), "kj j j",
+        skip="empty ones"),
+    Row("layer_norm of two axes", lambda x, w: sg.layer_norm(x, w.shape, w, eps=0.1),
+        lambda x, w: norms.layer_norm(x, 2, w, eps=0.1), "jik ik", skip="empty"),
+    Row("group_norm", lambda x, w, b: sg.group_norm(x if x.over is not None else x[None], 2, w, b)[() if x.over is not None else 0],
+        lambda x, w, b: norms.group_norm(x, 2, w, b), "4j 4 4", skip="empty ones"),
+    Row("embedding", lambda W, i: sg.embedding(i, W, padding_idx=-1) ** 2, lambda W, i: W[i] ** 2, "4j 3k", "any integer:3"),
+    Row("attention", lambda q, k, v: sg.attention(q, k, v), lambda q, k, v: norms.attention(q, k, v), "ij kj kl", skip="empty"),
+    Row("attention of heads, causal", lambda q, k, v: sg.attention(q, k, v, is_causal=True, scale=0.3),
+        lambda q, k, v: norms.attention(q, k, v, causal=True, scale=0.3), "221 121 221"),
+    Row("attention with a mask", lambda q, v, m: sg.attention(q, q, v, m), lambda q, v, m: norms.attention(q, q, v, m), "kj kl kk",
+        "any any boolean", skip="empty"),
+    Row("attention with a mask that is added", lambda q, v, m: sg.attention(q, q, v, m),
+        lambda q, v, m: norms.attention(q, q, v, added=m), "kj kl kk", skip="empty"),
 ]
 ROWS = ELEMENTWISE + ARITHMETIC + CONTRACTION + REDUCTION + STRUCTURE + LINEAR + NETWORKS
 

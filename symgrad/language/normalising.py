@@ -1,0 +1,118 @@
+"""Normalisation: entries less their mean, over the root of their variance, each then scaled and shifted.
+
+Arguments, defaults and conventions are those of `torch.nn.functional`: the variance is the biased one. They are written
+with `mean` and `var`, so that a derivation names mu, sigma^2 and x-hat. Layers call `over_axes` and `over_groups` with
+their own name, so that errors say whose they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symgrad.formulas.names import shape_text
+from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.language.align import as_int, as_shape, as_tensor, describe
+from symgrad.language.composed import var
+from symgrad.language.pointwise import sqrt
+from symgrad.language.rearrange import reshape
+from symgrad.language.reduction import mean
+from symgrad.language.tensor import Tensor
+
+
+def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+    """`weight (x - mu) / sqrt(sigma^2 + eps) + bias`, with mean and biased variance along the last axes.
+
+    `normalized_shape` is the size of the last axis, or the sizes of the last axes; `weight` and `bias` have that shape.
+    Raises ShapeError for what does not fit. Source: Ba, Kiros and Hinton 2016; PyTorch's `layer_norm`.
+
+    >>> x = sg.data("x", (2, 3))
+    >>> sg.layer_norm(x, 3).eval(x=[[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]]).round(3)
+    array([[-1.225,  0.   ,  1.225],
+           [ 0.   ,  0.   ,  0.   ]])
+    """
+    return over_axes("layer_norm", input, normalized_shape, weight, bias, eps)
+
+
+def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+    """Channels in `num_groups` groups, each normalised over its channels and all axes behind them, per sample.
+
+    `input` is (batch, channels, ...), or (channels, ...) under `over=`; `weight` and `bias` are (channels,). Raises
+    ShapeError where channels do not divide by groups. Source: Wu and He 2018; PyTorch's `group_norm`.
+
+    >>> x = sg.data("x", (6, 4, 4), over=sg.dim("T"))
+    >>> sg.group_norm(x, 3, sg.parameter("γ", 6), sg.parameter("β", 6)).shape
+    (6, 4, 4)
+    """
+    return over_groups("group_norm", input, num_groups, weight, bias, eps)
+
+
+def over_axes(name: str, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Tensor:
+    """`layer_norm`; `name` says in errors whose it is."""
+    x, shape = as_tensor(input, name), as_shape(normalized_shape, name)
+    if not shape or x.shape[-len(shape):] != shape:
+        raise ShapeError(f"{name}: the last axes of {describe(x)} must be the normalized_shape "
+                         f"{shape_text(shape)}" + ("" if shape else ", which names none"))
+    normal = standardised(name, x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
+    return scaled(name, normal, weight, bias, shape, shape)
+
+
+def over_groups(name: str, input: Any, num_groups: Any, weight: Any, bias: Any, eps: float) -> Tensor:
+    """`group_norm`; `name` says in errors whose it is."""
+    x, groups = as_tensor(input, name), as_int(num_groups, name, "num_groups")
+    place = channel_axis(name, x)
+    channels = x.shape[place]
+    each = canonical(channels / sp.Integer(groups)) if groups > 0 and divides(groups, channels) else None
+    if each is None:
+        raise ShapeError(f"{name}: the {channels} channels of {describe(x)} do not divide into {groups} groups")
+    parts = reshape(x, (*x.shape[:place], groups, each, *x.shape[place + 1:]))
+    normal = standardised(name, parts, tuple(range(place + 1, parts.ndim)), eps)
+    return scaled(name, reshape(normal, x.shape), weight, bias, (channels,), per_channel(channels, x, place))
+
+
+def standardised(name: str, x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+    """x-hat: `x` less its mean along `axes`, over the root of its biased variance plus `eps`."""
+    return centred(name, x, mean(x, axes, keepdims=True), var(x, axes, keepdims=True), eps)
+
+
+def centred(name: str, x: Tensor, mu: Any, variance: Any, eps: float) -> Tensor:
+    """x-hat by a mean and a variance that are given. Raises ShapeError for an `eps` that is no number from 0 on."""
+    if isinstance(eps, bool) or not isinstance(eps, (int, float)) or not 0 <= eps < float("inf"):
+        raise ShapeError(f"{name}: eps is a number from 0 on, not {eps!r}")
+    return (x - mu) / sqrt(variance + eps if eps else variance)
+
+
+def scaled(name: str, x: Tensor, weight: Any, bias: Any, shape: Shape, laid: Shape) -> Tensor:
+    """`weight x + bias`, either of them None or of `shape`, which along the axes of `x` is `laid`."""
+    for what, factor in (("weight", weight), ("bias", bias)):
+        if factor is None:
+            continue
+        t = as_tensor(factor, name)
+        if t.shape != shape:
+            raise ShapeError(f"{name}: the {what} {describe(t)} must have the shape {shape_text(shape)}")
+        t = t if laid == shape else reshape(t, laid)
+        x = t * x if what == "weight" else x + t
+    return x
+
+
+def channel_axis(name: str, x: Tensor) -> int:
+    """Where channels lie: in front of a sample under `over=`, else behind the batch axis. Raises ShapeError without."""
+    place = 0 if x.over is not None else 1
+    if x.ndim <= place:
+        raise ShapeError(f"{name}: {describe(x)} has no channels; it must be (batch, channels, ...), or (channels, ...) "
+                         "under over=")
+    return place
+
+
+def per_channel(channels: Size, x: Tensor, place: int) -> Shape:
+    """The shape of a number for each channel, laid along the axes of `x`."""
+    return (channels, *[1] * (x.ndim - place - 1))
+
+
+def divides(count: int, size: Size) -> bool:
+    """`size` is a multiple of `count`, whatever its symbols are."""
+    if isinstance(size, int):
+        return size % count == 0
+    return all(coefficient % count == 0 for coefficient in sp.Poly(size).coeffs())
