@@ -12,12 +12,14 @@ from collections.abc import Collection, Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, depends
+from symgrad.graphs.pieces.images import AROUND, is_pool, with_surroundings
 from symgrad.graphs.pieces.uses import MANY, added_up, is_multiple, is_partial, solid, squared, used
 from symgrad.graphs.samples import sample_axes
 
 WIDEST = 14  # nodes written inside one box
 SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})
 POINTWISE = ops.SUMS | ops.FUNCTIONS | {ops.EINSUM, ops.NAMED}
+LINEAR = AROUND | {ops.ADD, ops.VIEW, ops.EINSUM, ops.WINDOWS}  # what affine layers consist of
 RESIDUAL = 5  # nodes written inside a residual that is squared where it stands
 SCORES = 2  # nodes written inside a softmax
 
@@ -45,7 +47,7 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
             kind = kind or "operation"
         elif any(user.op is ops.NAMED for user in uses[node]) and len(uses[node]) == 1 and node.op is not ops.INPUT:
             kind = None  # the name is the box
-        elif kind is None and (node in keep or solid(node) and (
+        elif kind is None and (node in keep or is_pool(node, uses) or solid(node) and (
                 count[node] >= MANY and not _plain_sum(node, chosen) and not _is_weight(node, uses) or _weights(node)
                 or any(map(_weights, uses[node])) and width[node] > SCORES
                 or made[node] >= MANY and (node in residuals or any(map(_squashes, uses[node]))) and not _plain_sum(
@@ -69,7 +71,7 @@ def _is_affine(node: Node, chosen: Collection[Node]) -> bool:
     stack = [inner]
     while stack:
         each = stack.pop()
-        if each.op not in (ops.ADD, ops.VIEW, ops.EINSUM) or each.op is ops.EINSUM and (
+        if each.op not in LINEAR or each.op is ops.EINSUM and (
                 len(each.operands) > 2 or any(o not in chosen and o.op is ops.ADD for o in each.operands)):
             return False
         stack += [o for o in each.operands if o not in chosen and literal_value(o) is None]
@@ -83,7 +85,7 @@ def _is_layer(node: Node, parameters: Collection[Node]) -> bool:
         each = stack.pop()
         if each.op is ops.EINSUM:
             products.append(each)
-        elif each.op in (ops.ADD, ops.NAMED):
+        elif each.op in (ops.ADD, ops.NAMED, *AROUND):
             stack += each.operands
     return any(_weighs(each, parameters) for each in products)
 
@@ -118,11 +120,15 @@ def _kind(node: Node, parameters: Collection[Node], affine: Collection[Node],
 def _affine_nodes(order: Sequence[Node], parameters: Collection[Node], uses: dict[Node, list[Node]]) -> set[Node]:
     """W x, or W x + b: contractions with a parameter matrix, alone or as terms of a sum of what is not made of them."""
     parts: set[Node] = set()
+    images = with_surroundings(order, {n for n in order if _contraction(n, parameters)}, uses)
     neurons = {o for n in order if _squashes(n) for o in n.operands}  # each with what its sum adds up
     neurons |= {o for n in neurons if n.op is ops.ADD for o in n.operands}
     for node in order:
-        if node.op is ops.ADD:
-            linear = [o for o in node.operands if o in parts and (o.op is ops.EINSUM or len(uses[o]) == 1)]
+        if node in images:
+            parts.discard(images[node])
+            parts.add(node)
+        elif node.op is ops.ADD:
+            linear = [o for o in node.operands if o in parts and (o.op is ops.EINSUM or o in images or len(uses[o]) == 1)]
             whole = any(o.op is ops.ADD for o in linear)  # a layer that is complete takes another bias, and no target
             rest = [o for o in node.operands if o not in linear]
             if len(node.operands) > 1 and linear and not any(_made_of(o, linear) for o in node.operands) and all(

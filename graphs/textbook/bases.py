@@ -41,8 +41,12 @@ class Powers:
     exponents: dict[Labels, list[tuple[Weight, Node]]] = field(default_factory=dict)  # of exp, by their axes
 
     def put(self, base: Node, labels: Labels, power: Fraction) -> None:
-        """One more factor; an axis of one entry is none, so that s and 1/s meet with it or without."""
-        kept = tuple(x for x, size in zip(labels, base.shape, strict=True) if size != 1)
+        """One more factor; an axis of one entry is none, so that s and 1/s meet with it or without.
+
+        Images and their windows keep theirs: a channel is one, if it is the only one.
+        """
+        image = len(self.out) > 3 or len(base.shape) > 3
+        kept = tuple(x for x, size in zip(labels, base.shape, strict=True) if size != 1 or image)
         if len(kept) < len(labels) and len(set(labels)) == len(labels):
             base, labels = contract([base], [labels], kept), kept
         self.bases[base, labels] = self.bases.get((base, labels), Fraction(0)) + power

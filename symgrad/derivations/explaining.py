@@ -27,6 +27,7 @@ from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
 from symgrad.graphs.node import REAL, Symbol, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, named_leaf, passes_on, row_of
+from symgrad.graphs.pieces.images import is_convolution, is_pooled
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import Weight, to_expr
 from symgrad.language.align import as_tensor
@@ -222,7 +223,9 @@ def _sentences(step: Step, d: Derivation, given: dict[str, int]) -> list[str]:
         return [f"The gradient of a sum is the sum of the gradients, so what was found for one sample is "
                 f"{_gathered(d.weight, d.over) if d.weight else 'summed over the samples'}."]
     if step.kind == "forward":
-        kind = CALLED.get(rule(step)) or {"affine": "The affine layer", "activation": "The activation"}.get(box.kind)
+        kind = CALLED.get(rule(step)) or {
+            "affine": "The convolution" if is_convolution(box.local) else "The affine layer",
+            "activation": "The activation"}.get(box.kind) or ("The pool" if is_pooled(box.local) else None)
         if kind is None:
             kind = "The value" if box.kind != "output" else "The result" if d.weight is None else "The loss of one sample,"
         comma = "," if kind.endswith(",") else ""
@@ -262,6 +265,8 @@ def _roles(box: Box) -> dict[str, str]:
     for operand in box.operands:
         if operand.kind == "parameter":
             matrix = "the weight matrix" if len(operand.node.shape) == 2 else "the weights"
+            if is_convolution(box.local):
+                matrix = "the bias" if len(operand.node.shape) == 1 else "the kernel"
             roles[operand.name] = "the bias" if passes_on(box, operand) else matrix
     return roles
 
@@ -295,6 +300,17 @@ def _reason(step: Step) -> tuple[str, str]:
                                           f"multiplied by its derivative{f'; the derivative of {slope}' if slope else ''}")
         return row, (f"{acts.replace('the ', 'The ', 1)} acts on every entry by itself, so its Jacobian is diagonal and "
                      f"the product is entry by entry{f'; the derivative of {slope}' if slope else ''}")
+    if is_pooled(user.local):
+        return f"pool {w}", ("Every window passes what it gets back to its largest entry, and nothing to the others"
+                             if user.local.op is ops.MAX else "Every entry of a window has the same part in its mean")
+    if is_convolution(user.local) and _order(step.box) == 1:
+        return "places", f"{v} is added at every place, so what comes back from all places is added up"
+    if is_convolution(user.local) and step.box.kind == "parameter":
+        return "kernel", (f"The kernel {v} meets the input at every place: each of its entries gets the error of every "
+                          "place times what it met there")
+    if is_convolution(user.local):
+        return "flipped", (f"Every entry of {v} has been met by each entry of the kernel once: the errors go back "
+                           "through the same entries, which is a convolution with the kernel flipped")
     if user.kind == "affine" and passes_on(user, step.box):
         return "shift", "Adding a vector does not change the gradient: the Jacobian of a shift is the identity"
     entering = _input(user)

@@ -17,6 +17,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
+from symgrad.graphs.pieces.images import is_convolution
 from symgrad.language.linear_algebra import det, inv, logdet
 from symgrad.language.reduction import logsumexp, softmax
 from symgrad.language.symbols import dim
@@ -31,6 +32,9 @@ AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = 
 ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b = G_Aᵀ 1"],
         "latex": [r"A = X W + \mathbf{1} b^{\top}", r"G_{X} = G_{A} W^{\top}", r"G_{W} = X^{\top} G_{A}",
                   r"G_{b} = G_{A}^{\top} \mathbf{1}"]}
+CONVOLUTION = {"unicode": ["a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = ∑_ij G_{a,ij}"],
+               "latex": [r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x",
+                         r"G_{b} = \textstyle\sum_{ij} G_{a,ij}"]}
 ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
              "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
 # What is derived: a title, the shape of x, and y.
@@ -101,8 +105,8 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
         for user in step.consumers if step.kind == "backward" else ():
             row = row_of(user)
             if user.kind == "affine":
-                rows = of_rows(user)
-                _add(found, "Affine layer of rows" if rows else "Affine layer", (ROWS if rows else AFFINE)[style])
+                title, texts = _layer(user)
+                _add(found, title, texts[style])
             elif row is not None:
                 _add(found, "Entry by entry", ENTRYWISE[style])
                 slopes.setdefault(scalar_derivative(row, style))
@@ -113,6 +117,13 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
 
 def _add(found: dict[str, Law], title: str, texts: Sequence[str]) -> None:
     found.setdefault(title, Law(title, texts[0], tuple(texts[1:])))
+
+
+def _layer(user: Box) -> tuple[str, dict[str, list[str]]]:
+    """The law of a layer that is affine: its title and texts."""
+    if is_convolution(user.local):
+        return "Convolution", CONVOLUTION
+    return ("Affine layer of rows", ROWS) if of_rows(user) else ("Affine layer", AFFINE)
 
 
 def of_rows(user: Box) -> bool:
@@ -129,7 +140,7 @@ def general(step: Stage, style: str) -> str:
         return "" if step.kind == "forward" else CHAIN[style]
     (user,) = step.consumers
     if user.kind == "affine":
-        text = (ROWS if of_rows(user) else AFFINE)[style]
+        text = _layer(user)[1][style]
     elif row_of(user) is not None:
         text = ENTRYWISE[style]
     else:

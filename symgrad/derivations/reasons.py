@@ -11,6 +11,7 @@ from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
+from symgrad.graphs.pieces.images import is_convolution, is_pooled
 from symgrad.graphs.pieces.statistics import Means, role
 from symgrad.graphs.weights import ONE
 
@@ -46,15 +47,29 @@ def reason(step: Stage, style: str) -> Sentence:
         times = "times its derivative" if is_number(box) else "diagonal Jacobian"
         return (f"through {row.replace('_', ' ')}: {times}",)
     if user.kind == "affine":
+        if is_convolution(user.local) and (box.kind == "parameter" or not passes_on(user, box)):
+            return (_of_convolution(box),)
         if passes_on(user, box):
             return ("the Jacobian of a shift is the identity",)
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
-        if x is None or len(x.shape) != 1 + samples_of(user):
+        if x is None or x.op is not ops.INPUT or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
         j = step.world.column
         entry = spelled(tree_name(name_of(x, x.attrs[0].name), [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
+    if is_pooled(user.local):
+        largest = user.local.op is ops.MAX
+        return ("each goes where its window was largest" if largest else "each is spread evenly over its window",)
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
+
+
+def _of_convolution(box: Box) -> str:
+    """Why a gradient goes back through a convolution as it does."""
+    if box.kind != "parameter":
+        return "through the convolution: the kernel flipped"
+    if len(box.leaf.shape) == 1:
+        return "the bias is added at every place"
+    return "the kernel meets the input at every place"
 
 
 def _multiplied(user: Box, box: Box) -> Node | None:
@@ -74,11 +89,13 @@ def _forward(box: Box, means: Means) -> str:
     if _is_residual(box.local):
         return "residual"
     if box.kind == "affine":
-        return "affine layer"
+        return "convolution" if is_convolution(box.local) else "affine layer"
     if box.local.op is ops.SOFTMAX:
         return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
     if (row := row_of(box)) is not None:
         return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
+    if is_pooled(box.local):
+        return "pooling: the largest of each window" if box.local.op is ops.MAX else "pooling: the mean of each window"
     return role(box.local, means) or ("scale and shift" if _is_scale_and_shift(box.local) else "definition")
 
 

@@ -75,11 +75,11 @@ def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:
 
 
 def _solid(node: Node) -> bool:
-    """Can it have a name: no number, no rearrangement, no ‖u‖², whose powers are those of ‖u‖.
+    """Can it have a name: no number, no rearrangement or windows, no ‖u‖², whose powers are those of ‖u‖.
 
     (Truth values and whole numbers get one only where long.)
     """
-    if is_square(node) or node.op in (ops.VIEW, ops.IOTA, ops.NAMED) or literal_value(node) is not None:
+    if is_square(node) or node.op in (ops.VIEW, ops.IOTA, ops.NAMED, ops.WINDOWS) or literal_value(node) is not None:
         return False
     return not (node.op is ops.ADD and len(node.operands) == 1)
 

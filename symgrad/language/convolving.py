@@ -22,7 +22,7 @@ from symgrad.language.align import as_int, as_tensor, describe
 from symgrad.language.composed import pad
 from symgrad.language.contraction import einsum
 from symgrad.language.linear_algebra import windows
-from symgrad.language.rearrange import reshape
+from symgrad.language.rearrange import expand_dims, reshape
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
 
@@ -248,4 +248,4 @@ def _shifted(name: str, rank: int, y: Tensor, bias: Any) -> Tensor:
     if b.shape != (y.shape[-rank - 1],):
         raise ShapeError(f"{name}: the bias {describe(b)} must be of shape {shape_text((y.shape[-rank - 1],))}: a number "
                          "for each output channel")
-    return y + reshape(b, (*b.shape, *[1] * rank))
+    return y + expand_dims(b, tuple(range(1, rank + 1)))

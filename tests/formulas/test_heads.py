@@ -12,7 +12,7 @@ from symgrad.formulas.spelling.spell import SPELLINGS
 from symgrad.formulas.spelling.tree import HEADS, Tree, name, num
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.heads import HEADS as WORDS
-from symgrad.formulas.words.kinds import ARRAY, COLUMN, KINDS, MATRIX, ROW, SCALAR, kind_of
+from symgrad.formulas.words.kinds import ARRAY, ARRAY, COLUMN, KINDS, MATRIX, ROW, SCALAR, kind_of
 from symgrad.formulas.words.speech import Speech
 
 FOLDS = {"spelling": SPELLINGS, "kinds": KINDS, "words": WORDS}
@@ -28,6 +28,8 @@ EXAMPLES = {  # a tree of each head, as one line of Unicode, its kind and its wo
     "product": (Tree("product", ((s,), (M, u))), "s M u", COLUMN, "s times M times u"),
     "hadamard": (Tree("hadamard", (u, u)), "u ⊙ u", COLUMN, "the square of every entry of u"),
     "kron": (Tree("kron", (M, M)), "M ⊗ M", MATRIX, "the Kronecker product of M and M"),
+    "star": (Tree("star", (M, M, (Tree("keyword", ("s", Tree("num", ("2",)))),))), "M ⋆_{s=2} M", ARRAY,
+             "the convolution of M with M at stride 2"),
     "fraction": (Tree("fraction", (u, s)), "u/s", COLUMN, "u divided by s"),
     "transpose": (Tree("transpose", (u,)), "uᵀ", ROW, "u transposed"),
     "inverse": (Tree("inverse", (M,)), "M⁻¹", MATRIX, "M inverse"),

@@ -115,6 +115,15 @@ def vae():
     return sg.sum((x - sg.parameter("V", (d, k)) @ z) ** 2) / 2 + sg.sum(sg.exp(s) + mu**2 - 1 - s) / 2
 
 
+def small_convolutional_network():
+    """Convolution, ReLU, pooling, twice, and a linear classifier (LeCun et al. 1998, with softmax)."""
+    T = sg.dim("T")
+    x, t = sg.data("x", (1, 12, 12), over=T), sg.labels("t", 10, over=T)
+    net = sg.nn.Sequential(sg.nn.Conv2d(1, 4, 3, padding=1), sg.nn.ReLU(), sg.nn.MaxPool2d(2),
+                           sg.nn.Conv2d(4, 6, 2, stride=2), sg.nn.Tanh(), sg.nn.AvgPool2d(3), sg.nn.Flatten(), sg.nn.Linear(6, 10))
+    return sg.empirical_risk(sg.losses.cross_entropy(net(x), t))
+
+
 def linear_autoencoder():
     """PCA as a linear autoencoder with tied weights."""
     n, d, k = sg.dims("n d k")
@@ -140,4 +149,4 @@ def gaussian_process():
 NETWORKS = {make.__name__: make for make in (
     linear_regression, logistic_regression, softmax_regression, log_softmax_by_hand, two_layers, cs231n_two_layer_net,
     rnn_step, lstm_cell, batch_norm, layer_norm, attention_head, skip_gram, vae, linear_autoencoder,
-    gaussian_likelihood, gaussian_process)}
+    small_convolutional_network, gaussian_likelihood, gaussian_process)}

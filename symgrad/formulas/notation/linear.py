@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
-from symgrad.formulas.notation.moves import opened, picked
-from symgrad.formulas.spelling.tree import ONES, Tree, call, num, product, transpose
+from symgrad.formulas.notation.moves import affine, opened, picked
+from symgrad.formulas.spelling.tree import ONES, Tree, call, is_whole, num, product, sum_of, transpose
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
@@ -26,6 +26,8 @@ def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
     """A form of `FORMS`; the sample axis, where it is in front, is carried along."""
     lead = 1 if index and w.is_sample(index[0]) else 0
     if any(i is not None for i in index[lead:]):
+        if node.op is ops.WINDOWS and None not in index:
+            return _entry_of_window(w, node, index, taken)
         return picked(w, node, index, taken)
     trees = []
     for operand in node.operands:
@@ -33,6 +35,17 @@ def write_any(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tr
         below = (index[0], *[None] * (len(operand.shape) - 1)) if carried else (None,) * len(operand.shape)
         trees.append(w.at(operand, below, taken))
     return FORMS[node.op](node, index, *trees)
+
+
+def _entry_of_window(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """Entry k of window i is entry step i + k of the operand."""
+    axis, step = node.attrs
+    place, offset = index[axis], index[-1]
+    assert place is not None and offset is not None
+    start = num(step * int(place.args[0])) if is_whole(place) else affine(0, step, place)
+    zero = num(0)
+    both = start if offset == zero else offset if start == zero else sum_of([(1, start), (1, offset)])
+    return w.at(node.operands[0], (*index[:axis], both, *index[axis + 1:-1]), taken)
 
 
 def write_solve(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import weight_tree
+from symgrad.formulas.notation.convolutions import convolves, write_convolution, write_pool
 from symgrad.formulas.notation.matrices import matrix_form
 from symgrad.formulas.spelling.tree import (
     HIDDEN,
@@ -40,6 +41,10 @@ MOST = 12  # factors of one product
 def write_product(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """A product or a view of the graph. Products inside are written as one with it where that can be read."""
     inputs, out = node.attrs
+    if node.op is ops.EINSUM and convolves(w, node):
+        known = write_convolution(w, node, index, taken) if len(node.operands) > 1 else write_pool(w, node, index, taken)
+        if known is not None:
+            return known
     scope = _Scope(w, out, node.shape)
     outer = [(operand, tuple(labels)) for operand, labels in zip(node.operands, inputs, strict=True)]
     inner = _flattened(w, outer)
@@ -81,7 +86,8 @@ def _flattened(w: Writer, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> li
     fresh = 0
     while stack:
         operand, labels = stack.pop()
-        if operand.op is not ops.EINSUM or len(done) + len(stack) >= MOST or not w.inlines(operand) or _closes(w, operand):
+        if operand.op is not ops.EINSUM or len(done) + len(stack) >= MOST or not w.inlines(operand) or (
+                _closes(w, operand) or convolves(w, operand)):
             done.append((operand, labels))
             continue
         inputs, out = operand.attrs

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from symgrad.formulas.notation.convolutions import write_pool, write_transposed
 from symgrad.formulas.notation.linear import FORMS, write_any, write_solve
 from symgrad.formulas.notation.moves import (
     axis_text,
@@ -224,13 +225,24 @@ def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> 
     return w.at(node.operands[0], index, taken)
 
 
+def _rather(known: Callable[..., Tree | None], plain: Operator) -> Operator:
+    """What `known` recognises is written so."""
+    def write(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+        found = known(w, node, index, taken)
+        return plain(w, node, index, taken) if found is None else found
+
+    return write
+
+
 OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.ADD: write_add, ops.EINSUM: write_product, ops.VIEW: write_product, ops.ELEMENTWISE: write_elementwise,
-    ops.MAX: write_reduction, ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
+    ops.MAX: _rather(write_pool, write_reduction), ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
     ops.ARGMAX: write_reduction, ops.ARGMIN: write_reduction, ops.SOFTMAX: write_softmax,
-    ops.SLICE: write_slice, ops.PAD: write_pad, ops.CONCAT: write_concat, ops.RESHAPE: write_reshape,
+    ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: write_pad, ops.CONCAT: write_concat,
+    ops.RESHAPE: write_reshape,
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
+    ops.OVERLAP: _rather(write_transposed, write_any),
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
     **dict.fromkeys(ops.GIVEN, "a name, or the entries of a small array: `Writer.at` writes them itself"),

@@ -7,7 +7,9 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import weight_tree
+from symgrad.formulas.notation.convolutions import is_image_map, is_shift
 from symgrad.formulas.notation.moves import opened
+from symgrad.formulas.notation.windowed import tiles_of
 from symgrad.formulas.spelling.tree import (
     DOTS,
     ONES,
@@ -27,6 +29,7 @@ from symgrad.formulas.spelling.tree import (
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import ONE, Weight, plus, times, weight
 
 if TYPE_CHECKING:
@@ -61,8 +64,11 @@ def _is_turned(tree: Tree) -> bool:
 def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
            taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
     """The terms of a sum; a number that stands for a whole matrix is 1 1ᵀ alone and beside matrices, else the number."""
-    terms = [(UNIT, by) if literal_value(operand) is not None else _mean(operand, w.at(operand, index, taken), by)
+    terms = [(UNIT, by) if literal_value(operand) is not None else _mean(w, operand, w.at(operand, index, taken), by)
              for operand, by in pairs]
+    if any(is_image_map(tree) for tree, _ in terms):  # K ⋆ X + b
+        terms = [(w.at(o.operands[0], (None,), taken), by) if is_shift(o) and w.inlines(o) else (tree, by)
+                 for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
     if opened(index) != 2 or not any(is_uniform(o) for o, _ in pairs):
         return terms
     if len(pairs) > 1 and not any(_algebraic(tree) for tree, _ in terms):
@@ -71,8 +77,11 @@ def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
 
 
-def _mean(node: Node, tree: Tree, by: Weight) -> tuple[Tree, Weight]:
-    """1/n sum(x) is mean(x)."""
+def _mean(w: Writer, node: Node, tree: Tree, by: Weight) -> tuple[Tree, Weight]:
+    """1/n sum(x) is mean(x), and 1/k of sums over windows of k entries is avgpool(x)."""
+    if tree.head == "call" and tree.args[0] == "sumpool":
+        count = reduce(times, (weight(n) for n in _window(w, node)), ONE)
+        return Tree("call", ("avgpool", *tree.args[1:])), times(by, count)
     if tree.head != "call" or tree.args[0] != "sum" or len(tree.args[1]) != 1:
         return tree, by
     inner = node.operands[0] if node.op is ops.VIEW and node.operands else node
@@ -83,6 +92,12 @@ def _mean(node: Node, tree: Tree, by: Weight) -> tuple[Tree, Weight]:
     if rest.factor is not None or by.factor is None and abs(rest.number) != 1 or count == ONE:
         return tree, by
     return call("mean", *tree.args[1]), rest
+
+
+def _window(w: Writer, node: Node) -> list[Size]:
+    """The sides of the windows whose entries are summed."""
+    tiles = tiles_of(w, node.operands[0])
+    return [side.width for side in tiles.sides] if tiles is not None else []
 
 
 def is_uniform(node: Node) -> bool:

@@ -13,6 +13,7 @@ from symgrad.formulas.spelling.tree import Tree
 
 GLYPHS = {
     "𝟏": r"\mathbf{1}", "ᵀ": r"\top", "-ᵀ": r"-\top", "⊙": r"\odot ", " ⊙ ": r" \odot ", " ⊗ ": r" \otimes ",
+    "⋆": r"\star", " ⋆ ": r" \star ",
     "…": r"\ldots", "∞": r"\infty", "·": r"\cdot", "..": r",\ldots,", " ≤ ": r" \le ", " ≥ ": r" \ge ",
     " ≠ ": r" \ne ", " ∧ ": r" \land ", " ∨ ": r" \lor ", "¬": r"\lnot ", "nan": r"\mathrm{nan}",
     ", ": r",\, ", " · ": " ",

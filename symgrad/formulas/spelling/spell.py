@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.tree import ONES, Tree
 
-LOOSE = ("sum", "hadamard", "kron", "big", "fraction", "product", "relation", "logic", "not", "keyword")
+LOOSE = ("sum", "hadamard", "kron", "star", "big", "fraction", "product", "relation", "logic", "not", "keyword")
 
 SOLID = tuple("num name ones eye call norm bars floor bracket item entries at matrix count dots".split())
 
@@ -87,6 +87,11 @@ def _entrywise(sign: str, *loose: str) -> SpelledHead:
     return spelling
 
 
+def _star(a: Alphabet, kernel: Tree, image: Tree, notes: Sequence[Tree]) -> Any:
+    sign = a.row([a.text(" "), a.lowered(a.text("⋆"), _each(notes, a)), a.text(" ")]) if notes else a.text(" ⋆ ")
+    return a.row([_guarded(kernel, a, kernel.head in LOOSE), sign, _guarded(image, a, image.head in LOOSE)])
+
+
 def _bracketed(left: str, right: str) -> SpelledHead:
     return lambda a, inner: a.enclosed(left, spell(inner, a), right)
 
@@ -112,7 +117,7 @@ def _product(a: Alphabet, scalars: Sequence[Tree], factors: Sequence[Tree]) -> A
     for place, part in enumerate(parts):
         last, lone = place == len(parts) - 1, len(factors) == 1
         guard = part.head == "sum" or (part.head in ("product", "big") and not last)
-        if part.head in ("hadamard", "kron"):
+        if part.head in ("hadamard", "kron", "star"):
             guard = not lone
         elif part.head == "fraction":
             guard = place > 0 and not last or (place >= len(scalars) and not lone)
@@ -128,7 +133,7 @@ def _product(a: Alphabet, scalars: Sequence[Tree], factors: Sequence[Tree]) -> A
 def _fraction(a: Alphabet, above: Tree, below: Tree) -> Any:
     if not a.flat:
         return a.fraction(spell(above, a), spell(below, a))
-    wide = above.head in ("sum", "hadamard", "kron", "big", "fraction") or (
+    wide = above.head in ("sum", "hadamard", "kron", "star", "big", "fraction") or (
         above.head == "product" and len(above.args[1]) > 1)  # A B/C would be read as A (B/C)
     return a.fraction(_guarded(above, a, wide), _guarded(below, a, below.head in LOOSE))
 
@@ -249,8 +254,8 @@ SPELLINGS: Mapping[str, SpelledHead] = MappingProxyType({
     "num": lambda a, text: a.text(text), "name": _name,
     "ones": _glyph("𝟏"), "eye": _glyph("I"), "dots": _glyph("…"), "hidden": _glyph("·"), "colon": _glyph(":"),
     "sum": _sum, "product": _product,
-    "hadamard": _entrywise(" ⊙ ", "sum", "big", "hadamard", "kron", "product"),
-    "kron": _entrywise(" ⊗ ", "sum", "big", "hadamard", "kron"),
+    "hadamard": _entrywise(" ⊙ ", "sum", "big", "hadamard", "kron", "star", "product"),
+    "kron": _entrywise(" ⊗ ", "sum", "big", "hadamard", "kron", "star"), "star": _star,
     "fraction": _fraction, "transpose": _transpose, "inverse": _inverse, "power": _power, "root": _root,
     "call": _call, "norm": _norm, "big": _big,
     "bars": _bracketed("|", "|"), "floor": _bracketed("⌊", "⌋"), "bracket": _bracketed("[", "]"),

@@ -31,6 +31,7 @@ HEADS = MappingProxyType({
     "num": "the text of a number that is not negative", "name": "a Name, indices, whether it is a symmetric matrix",
     "ones": "a vector of ones", "eye": "the identity matrix", "sum": "pairs of a sign and a term",
     "product": "numbers in front, and factors in order", "hadamard": "factors", "kron": "factors",
+    "star": "a kernel, the image that it slides over, and notes: s=2",
     "fraction": "above, below", "transpose": "what is transposed", "inverse": "what is inverted",
     "power": "base, exponent, whether it is taken entry by entry", "call": "a function, its arguments, indices",
     "norm": "what it is of, and an index such as F", "bars": "an absolute value's argument", "floor": "its argument",

@@ -13,7 +13,7 @@ from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.kinds import COLUMN, MATRIX, SCALAR
 from symgrad.formulas.words.phrases import PRODUCT, SUM, Phrase, hide_letters, listed
 from symgrad.formulas.words.speech import Speech
-from symgrad.formulas.words.spoken import ENTRYWISE, FORMS, REDUCTIONS, RELATIONS, ordinal
+from symgrad.formulas.words.spoken import ENTRYWISE, FORMS, GEOMETRY, POOLS, REDUCTIONS, RELATIONS, ordinal
 
 
 def name(s: Speech, base: Name, subs: Sequence[Tree], symmetric: bool) -> Phrase:
@@ -84,6 +84,23 @@ def matrix(s: Speech, *rows: Sequence[Tree]) -> Phrase:
     return Phrase(f"the matrix with the rows {listed([s.listed(row) for row in rows])}")
 
 
+def _pool(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tree]) -> Phrase:
+    """A function of the windows of an image, or what goes back to their largest entries."""
+    if function == "unpool":
+        where = arguments[1]
+        inner, subs = (where.args[1], subs) if where.head == "relation" else (where.args[1][0], where.args[2])
+        return Phrase(f"{s.noun(arguments[0])} put back where {_windows(subs)} of {s.noun(inner)} are largest")
+    return Phrase(POOLS[function].format(windows=_windows(subs), image=s.noun(arguments[0])))
+
+
+def _windows(notes: Sequence[Tree]) -> str:
+    """Windows of an image: their size first, then what is not the default."""
+    side = unicode(notes[0])
+    size = f"of side {side}" if notes[0].head != "tuple" else "of " + side.strip("()").replace(", ", " by ")
+    more = [f"{GEOMETRY[note.args[0]]} {unicode(note.args[1])}" for note in notes[1:]]
+    return f"the windows {size}{' with ' + listed(more) if more else ''}"
+
+
 def call(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tree]) -> Phrase:
     function, rank = function.rstrip("'"), len(function) - len(function.rstrip("'"))
     plain = [part for part in arguments if part.head not in ("keyword", "tuple")]
@@ -107,6 +124,8 @@ def call(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tre
         return Phrase(f"the entries of {s.noun(plain[0])} arranged in the shape {s.read(sizes[0])}", open=False)
     if function == "pad":
         return Phrase(f"{s.noun(plain[0])} with {_padding(sizes)}", PRODUCT)
+    if function in POOLS:
+        return _pool(s, function, plain, subs)
     if function in FORMS:
         rows = "every row of " if function == "softmax" and not more and s.kind(plain[0]) == MATRIX else ""
         order = f" of order {listed([unicode(x) for x in subs])}" if subs else ""

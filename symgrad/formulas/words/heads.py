@@ -44,6 +44,7 @@ HEADS: Mapping[str, Words] = MappingProxyType({
     "ones": _always("a vector of ones"), "eye": _always("the identity matrix"), "dots": _always(DOTS),
     "hidden": _always("this sample"), "colon": _always("all"),
     "sum": products.sum_, "product": products.times, "hadamard": products.hadamard, "kron": products.kron,
+    "star": products.star,
     "fraction": products.fraction, "transpose": products.transposed, "inverse": products.inverse,
     "power": products.powered, "norm": products.norm, "big": products.big, "root": _of_every("the square root"),
     "bars": _of_every("the absolute value"), "floor": _of_every("the integer part"),

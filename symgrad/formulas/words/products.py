@@ -13,7 +13,7 @@ from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.kinds import COLUMN, MATRIX, ROW, SCALAR
 from symgrad.formulas.words.phrases import PRODUCT, SUM, Phrase, closed, hide, listed
 from symgrad.formulas.words.speech import Speech
-from symgrad.formulas.words.spoken import TIMES
+from symgrad.formulas.words.spoken import GEOMETRY, TIMES
 
 
 def sum_(s: Speech, *terms: tuple[int, Tree]) -> Phrase:
@@ -180,6 +180,14 @@ def hadamard(s: Speech, *factors: Tree) -> Phrase:
 
 def kron(s: Speech, *factors: Tree) -> Phrase:
     return Phrase(f"the Kronecker product of {s.listed(factors)}")
+
+
+def star(s: Speech, kernel: Tree, image: Tree, notes: Sequence[Tree]) -> Phrase:
+    words = [f"{GEOMETRY[note.args[0]]} {unicode(note.args[1])}" for note in notes]
+    with_ = f" at {listed(words)}" if words else ""
+    if kernel.head == "transpose":
+        return Phrase(f"the transposed convolution of {s.noun(image)} with {s.noun(kernel.args[0])}{with_}")
+    return Phrase(f"the convolution of {s.noun(image)} with {s.noun(kernel)}{with_}")
 
 
 def inverse(s: Speech, inner: Tree) -> Phrase:

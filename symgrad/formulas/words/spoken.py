@@ -20,8 +20,15 @@ FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and 
     "det": "the determinant", "logdet": "the logarithm of the absolute determinant", "chol": "the Cholesky factor",
     "cof": "the matrix of cofactors", "cumsum": "the running sums", "tril": "the lower triangle",
     "triu": "the upper triangle", "onehot": "the one-hot vectors", "windows": "the sliding windows",
-    "overlap": "the overlapping sum of the windows", "concat": "the concatenation", "sum": "the sum of the entries",
+    "overlap": "the overlapping sum of the windows",
+    "concat": "the concatenation", "sum": "the sum of the entries",
     "mean": "the mean of the entries",
+})
+GEOMETRY: Mapping[str, str] = MappingProxyType({"s": "stride", "p": "padding", "d": "dilation"})  # of windows
+POOLS: Mapping[str, str] = MappingProxyType({  # functions of the windows of an image
+    "maxpool": "the largest entries of {windows} of {image}", "avgpool": "the means of {windows} of {image}",
+    "sumpool": "the sums of {windows} of {image}", "spread": "copies over {windows} of the entries of {image}",
+    "argmaxpool": "the places of the largest entries of {windows} of {image}", "unpool": "{image} put back",
 })
 REDUCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType({  # of everything; over a letter or along an axis
     "max": ("the largest entry", "the maximum"), "min": ("the smallest entry", "the minimum"),
