@@ -21,7 +21,7 @@ import numpy as np
 from symgrad.derivations import views
 from symgrad.derivations.at_point import AtPoint, Evaluate, has_samples
 from symgrad.derivations.checked import TOLERANCE, Check, CheckedStep, Finding, all_of, compared, found, together
-from symgrad.derivations.differences import NEAR, OTHERS, ROUNDING, STEPS, Estimate, by_differences, slope
+from symgrad.derivations.differences import NEAR, OTHERS, ROUNDING, STEPS, Estimate, by_differences, slope, slopes
 from symgrad.derivations.places import places
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
@@ -169,13 +169,16 @@ def _differences(world: AtPoint, step: Step, rng: np.random.Generator, inside: b
         sizes_here = np.abs(value.reshape(value.shape[0] if per_sample else 1, -1)[:, entry])
         return float(np.max(sizes_here[np.isfinite(sizes_here)], initial=0.0)) or 1.0
 
+    both: Sequence[np.ndarray] = ()
     for h in STEPS if count else ():
-        slopes = [np.atleast_1d(slope(partial(moved, entry), h)) for entry in entries]
-        yield Estimate(entries, np.stack(slopes, axis=1), ROUNDING * float(sizes) / h, inside)
+        coarse = both
+        taken = [np.stack([np.atleast_1d(each) for each in slopes(partial(moved, entry), h)]) for entry in entries]
+        middle, *both = np.stack(taken, axis=2)
+        yield Estimate(entries, middle, ROUNDING * float(sizes) / h, inside, (both, coarse) if coarse else None)
     for h in OTHERS if count else ():  # relative to the value
-        slopes = [np.atleast_1d(slope(partial(moved, entry), h * scale(entry))) for entry in entries]
+        rates = [np.atleast_1d(slope(partial(moved, entry), h * scale(entry))) for entry in entries]
         least = min(map(scale, entries))
-        yield Estimate(entries, np.stack(slopes, axis=1), ROUNDING * float(sizes) / (h * least), True)
+        yield Estimate(entries, np.stack(rates, axis=1), ROUNDING * float(sizes) / (h * least), True)
 
 
 def _joint(world: AtPoint, rng: np.random.Generator) -> list[Finding]:

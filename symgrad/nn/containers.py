@@ -11,7 +11,7 @@ from symgrad.language.align import as_tensor, describe
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
 from symgrad.nn.module import Module
-from symgrad.nn.weighted import Weighted
+from symgrad.nn.weighted import Parametric
 
 
 class Identity(Module):
@@ -63,7 +63,7 @@ class Sequential(Module):
         for layer in {id(each): each for each in self.layers}.values():
             if isinstance(layer, Sequential):
                 layer.number(counter)
-            elif isinstance(layer, Weighted) and (layer.suffix == "" or layer.suffix.isdigit()):
+            elif isinstance(layer, Parametric) and (layer.suffix == "" or layer.suffix.isdigit()):
                 number = str(next(counter))
                 if not layer.used:
                     layer.rename(number)

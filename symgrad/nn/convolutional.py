@@ -11,10 +11,10 @@ from symgrad.language.convolving import convolved, each, unconvolved
 from symgrad.language.pooling import enlarged, largest_of_windows, mean_of_pieces, mean_of_windows
 from symgrad.language.tensor import Tensor
 from symgrad.nn.module import Module
-from symgrad.nn.weighted import Weighted, written
+from symgrad.nn.weighted import Parametric, written
 
 
-class Convolution(Weighted):
+class Convolution(Parametric):
     """A layer with a kernel K that slides over images, and a bias for each output channel."""
 
     letter = "K"

@@ -7,10 +7,10 @@ from typing import Any
 from symgrad.graphs.errors import ShapeError
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Weighted, written
+from symgrad.nn.weighted import Parametric, written
 
 
-class Linear(Weighted):
+class Linear(Parametric):
     """`W x + b` on the last axis, W of shape (out_features, in_features).
 
     W starts glorot-uniform, b at zero. Raises ShapeError where the last axis is not `in_features`.

@@ -10,7 +10,7 @@ from symgrad.language.tensor import Tensor
 from symgrad.nn.module import Module
 
 
-class Weighted(Module):
+class Parametric(Module):
     """A layer with weights and perhaps a bias, named by one letter each and the number of the layer."""
 
     letter = "W"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.derivations import views
+from symgrad.derivations.differences import Estimate
 from symgrad.language.tensor import wrap
 
 n = sg.dim("n")
@@ -148,3 +149,19 @@ def test_a_loss_that_is_singular_everywhere_is_not_checked():
     result = sg.derive(sg.logdet(F @ F.T)).check()
     assert not result
     assert str(result) == "not checked: rounding alone moves the values as far"
+
+
+def test_equal_entries_of_a_maximum_share_what_comes_back():
+    """ReLU makes many entries 0: of four that are largest each gets a quarter, which central differences would call a half."""
+    image = sg.data("x", (1, 4, 4), over=sg.dim("T"))
+    h = sg.relu(sg.conv2d(image, sg.parameter("K", (2, 1, 3, 3)), padding=1)).named("h")
+    derivation = sg.derive(sg.mean(sg.sum(sg.max_pool2d(h, 2) ** 2), over=sg.dim("T")))
+    assert derivation.check()
+
+
+def test_wrong_slopes_are_found_where_others_are_at_kinks():
+    rows = np.array([[0.2, 0.7, 3.0]])
+    left, right, finer = np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 1.0001]]), np.array([[1.0, 1.0, 1.00001]])
+    middle = np.array([[0.5, 1.0, 1.0]])
+    estimate = Estimate(np.arange(3), middle, 1e-12, sides=((left, finer), (left, right)))
+    assert estimate.nearest(rows).tolist() == [[0.2, 1.0, 1.0]]

@@ -12,7 +12,7 @@ from symgrad.formulas.spelling.spell import SPELLINGS
 from symgrad.formulas.spelling.tree import HEADS, Tree, name, num
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.heads import HEADS as WORDS
-from symgrad.formulas.words.kinds import ARRAY, ARRAY, COLUMN, KINDS, MATRIX, ROW, SCALAR, kind_of
+from symgrad.formulas.words.kinds import ARRAY, COLUMN, KINDS, MATRIX, ROW, SCALAR, kind_of
 from symgrad.formulas.words.speech import Speech
 
 FOLDS = {"spelling": SPELLINGS, "kinds": KINDS, "words": WORDS}
