@@ -26,6 +26,7 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 Test = tuple[Node, bool]  # a condition in one spelling, and whether it holds
 TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal",
           "equal": "equal", "not_equal": "not_equal"}
+SEEN = 64  # nodes among which the name of a side is looked for
 JOINED = ("logical_and", "logical_or")
 ORDERED = ("greater", "less", "greater_equal", "less_equal")
 _SPELLED = {"greater": ("greater", False, True), "less": ("greater", True, True),
@@ -169,7 +170,10 @@ def strict(condition: Node) -> Node:
 def _place(side: Node) -> tuple[Any, ...]:
     if literal_value(side) is not None:
         return (2,)
-    names = (str(each.attrs[0].name) for each in topological([side]) if each.op is ops.INPUT)
+    near = [side]
+    for each in near:
+        near += each.operands if len(near) < SEEN else ()
+    names = (str(each.attrs[0].name) for each in near if each.op is ops.INPUT)
     return (0 if is_size(side) else 1, min(names, default=""), order(side))
 
 

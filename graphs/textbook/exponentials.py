@@ -17,11 +17,14 @@ from symgrad.graphs.rewrites.patterns import row_of, scaled
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, times
 
 Pairs = list[tuple[Node, Weight]]
+MOST = 24  # terms of a sum in which two are looked for
 HALF, TWO = inverse(Weight(2)), Weight(2)
 
 
 def hyperbolic(node: Node) -> Node:
     """A sum with two exponentials as cosh or sinh, with a number beside a sigmoid or tanh as the other."""
+    if len(node.operands) > MOST:
+        return node
     pairs: Pairs = list(zip(node.operands, node.attrs[0], strict=True))
     for i, (one, by) in enumerate(pairs):
         for j, (other, w) in enumerate(pairs):

@@ -14,6 +14,8 @@ from symgrad.graphs.rewrites.patterns import row_of
 from symgrad.graphs.textbook.conditions import tested
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 
+MOST = 24  # terms of a sum in which sizes are looked for
+
 
 def rectified(node: Node) -> Node:
     """A choice, an extreme or a sum with a size by its name: relu, |u|, max, min."""
@@ -88,6 +90,8 @@ def _difference(a: Node, b: Node) -> Node:
 
 def _with_size(node: Node) -> Node:
     """u + |u| is 2 relu(u), |u| - u is 2 relu(-u)."""
+    if len(node.operands) > MOST or not any(row_of(each, "abs") for each in node.operands):
+        return node
     flat = joined(list(zip(node.operands, node.attrs[0], strict=True)))
     terms = dict(zip(flat.operands, flat.attrs[0], strict=True)) if flat.op is ops.ADD else {}
     for size, by in terms.items():
