@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from symgrad.drawing.pictures.picture import Cluster
 from symgrad.graphs import ops
 from symgrad.graphs.pieces.boxes import Box
+from symgrad.graphs.pieces.images import is_convolution
 
 LEAVES = ("data", "parameter", "constant")
 MANY = 4            # uses from which on a parameter or constant is drawn at each, also without layers
@@ -81,5 +82,6 @@ class Homes:
         for number, members in sorted(rows.items()):
             functions = [str(v.local.attrs[0]) if v.local.op is ops.ELEMENTWISE else v.local.op for v in members
                          if v.kind == "activation" or v.kind == "operation" and v.local.op is ops.ELEMENTWISE]
-            titles.append(Cluster(f"layer {number}", ", ".join([f"layer {number}: affine", *functions])))
+            first = "convolution" if any(v.kind == "affine" and is_convolution(v.local) for v in members) else "affine"
+            titles.append(Cluster(f"layer {number}", ", ".join([f"layer {number}: {first}", *functions])))
         return titles

@@ -26,6 +26,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box, joint_boxes
+from symgrad.graphs.pieces.images import is_convolution
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
 from symgrad.language.printing import short
@@ -193,6 +194,8 @@ def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[B
             tex = f"{tex} = {show(value.local, 'latex')}"
         number = numbers.get(value)
         noun = NOUNS[value.kind] if value.kind != "output" or numbers or len(outputs) == 1 and not shape else "output"
+        if value.kind == "affine" and is_convolution(value.local):
+            noun = "convolution"
         rule = f"({number}) {noun or 'definition'}" if number else noun
         tip = "\n".join(filter(None, (whole, f"shape {shape}" if shape else "a scalar", rule)))
         kind = "derivative" if back else KINDS[value.kind]

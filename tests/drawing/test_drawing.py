@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+import courses
 import pytest
 
 import symgrad as sg
@@ -92,3 +93,11 @@ def test_bars_that_are_put_together_of_pieces_are_drawn():
 
     inner, norm = formula(r"a^{2} - y", 13.0), formula(r"\left\lVert a^{2} - y \right\rVert", 13.0)
     assert norm.width > inner.width + 4 and len(norm.glyphs) >= len(inner.glyphs) + 2
+
+
+def test_a_convolution_and_a_pool_are_a_box_each():
+    drawing = sg.draw(courses.small_convolutional_network())
+    text = drawing.svg
+    for title in ("layer 1: convolution, relu", "layer 2: convolution, tanh", "layer 3: affine"):
+        assert title in text
+    assert "maxpool" in text and "windows" not in text

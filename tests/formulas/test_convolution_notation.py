@@ -32,6 +32,8 @@ def pulled(y, wrt, by):
     (sg.avg_pool2d(X, 3), "avgpool_3(X)"), (sg.avg_pool2d(X, 2, 1), "avgpool_{2,s=1}(X)"),
     (pulled(sg.max_pool2d(X, 3), X, sg.data("G", (3, 3, 3))), "unpool(G, argmaxpool_3(X))"),
     (pulled(sg.avg_pool2d(X, 3), X, sg.data("G", (3, 3, 3))), "1/9 spread_3(G)"),
+    (sg.upsample(X, scale_factor=2), "upsample_2(X)"), (sg.upsample(x, (18, 27)), "upsample_{(2, 3)}(x)"),
+    (sg.upsample(x, scale_factor=3) ** 2, "upsample_3(x)^⊙2"),
     (sg.conv2d(X, K, b, stride=2)[2, 1, 3], "∑_ijk K_{2,i,j,k} X_{i,2 + j,6 + k} + b_2"),
 ])
 def test_it_prints_as_papers_do(tensor, text):

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.convolutions import write_pool, write_transposed
+from symgrad.formulas.notation.enlarged import write_enlarged
 from symgrad.formulas.notation.linear import FORMS, write_any, write_solve
 from symgrad.formulas.notation.moves import (
     axis_text,
@@ -239,7 +240,7 @@ OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.MAX: _rather(write_pool, write_reduction), ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
     ops.ARGMAX: write_reduction, ops.ARGMIN: write_reduction, ops.SOFTMAX: write_softmax,
     ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: write_pad, ops.CONCAT: write_concat,
-    ops.RESHAPE: write_reshape,
+    ops.RESHAPE: _rather(write_enlarged, write_reshape),
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
     ops.OVERLAP: _rather(write_transposed, write_any),

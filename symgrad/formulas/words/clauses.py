@@ -90,6 +90,8 @@ def _pool(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tr
         where = arguments[1]
         inner, subs = (where.args[1], subs) if where.head == "relation" else (where.args[1][0], where.args[2])
         return Phrase(f"{s.noun(arguments[0])} put back where {_windows(subs)} of {s.noun(inner)} are largest")
+    if function == "upsample":
+        return Phrase(f"{s.noun(arguments[0])} enlarged {unicode(subs[0]).strip('()').replace(', ', ' by ')} times")
     return Phrase(POOLS[function].format(windows=_windows(subs), image=s.noun(arguments[0])))
 
 

@@ -29,6 +29,7 @@ POOLS: Mapping[str, str] = MappingProxyType({  # functions of the windows of an 
     "maxpool": "the largest entries of {windows} of {image}", "avgpool": "the means of {windows} of {image}",
     "sumpool": "the sums of {windows} of {image}", "spread": "copies over {windows} of the entries of {image}",
     "argmaxpool": "the places of the largest entries of {windows} of {image}", "unpool": "{image} put back",
+    "upsample": "{image} enlarged",
 })
 REDUCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType({  # of everything; over a letter or along an axis
     "max": ("the largest entry", "the maximum"), "min": ("the smallest entry", "the minimum"),
