@@ -120,7 +120,10 @@ def _comparisons(constraints: Any) -> list[Tensor]:
     for i, c in enumerate(constraints):
         if isinstance(c, (bool, np.bool_)):
             raise SymgradError(f"minimize: constraint {i} is {c}, the value of a comparison of numbers; write one of "
-                               "tensors, as sg.sum(p) <= 1 or sg.equal(A @ x, b)")
+                               "tensors, as sg.sum(p) <= 1 or sg.equal(A @ x, b) (== compares formulas, once)")
+        if isinstance(c, str):
+            raise SymgradError(f"minimize: constraint {i} is the text {c!r}; write a comparison of tensors, as "
+                               "sg.sum(p) <= 1 or sg.equal(A @ x, b)")
         t = as_tensor(c, "minimize")
         if t.dtype != BOOLEAN:
             raise SymgradError(f"minimize: constraint {i}, {describe(t)}, is no comparison; write sg.sum(p) <= 1 or "
@@ -166,7 +169,8 @@ def _values(data: Any, nodes: Mapping[str, Node],
 
 def _by_name(given: Any, variables: Mapping[str, Tensor], what: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise DataError(f"minimize: {what} must be a dict from names, not {type(given).__name__}")
+        shown = ", ".join(f"{name!r}: {'(low, high)' if what == 'bounds' else '...'}" for name in variables)
+        raise DataError(f"minimize: {what} must be a dict from names, {{{shown}}}, not {type(given).__name__}")
     nodes = {x.node: name for name, x in variables.items()}
     found = {str(nodes.get(key.node, key.name) if isinstance(key, Tensor) else key): value for key, value in given.items()}
     for name in found:

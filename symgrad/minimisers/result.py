@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from symgrad.minimisers.course import Trace
 from symgrad.minimising.convexity import Convexity
 
 SHOWN = 12  # entries of a variable in print
+ROUNDING = 1e-12  # beside the largest entry, what is smaller is printed as zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,10 @@ def _numbers(value: np.ndarray, error: np.ndarray | None) -> str:
     value = np.asarray(value)
     if value.ndim == 0:
         return f"{float(value):.10g}" + ("" if error is None else f" ± {float(error):.4g}")
-    text = np.array2string(value, precision=6, threshold=SHOWN, separator=", ").replace("\n", "\n    ")
+    largest = np.abs(value[np.isfinite(value)]).max(initial=0.0)
+    seen = np.where(np.abs(value) <= ROUNDING * largest, 0.0, value)
+    text = np.array2string(seen, precision=6, threshold=SHOWN, separator=", ").replace("\n", "\n    ")
+    text = re.sub(r"-(0\.0*)(?=[ ,\]])", r" \1", text)  # what rounds to zero has no sign
     if error is None:
         return text
     spread = np.array2string(np.asarray(error), precision=3, threshold=SHOWN, separator=", ")

@@ -42,8 +42,9 @@ LAWS: Mapping[str, str] = MappingProxyType({
     "sigmoid": "the log-concave σ of {parts}", "erfc": "the log-concave erfc of {parts}",
     "cosh": "two exponentials of {parts}", "softmax": "the log-concave softmax of {parts}",
     "logsumexp": "the convex, increasing logsumexp of {parts}", "product along": "the product of the entries of {parts}",
-    "maximum": "the larger of {parts}", "minimum": "the smaller of {parts}", "max": "the maximum over {parts}",
-    "min": "the minimum over {parts}", "choice": "entry by entry one of {parts}", "abs": "the absolute value of {parts}",
+    "maximum": "the larger of {parts}", "minimum": "the smaller of {parts}", "max": "the largest entry of {parts}",
+    "min": "the smallest entry of {parts}", "abs": "the absolute value of {parts}",
+    "choice": "entry by entry one of {parts}",
     "relu": "the convex, increasing max(·, 0) of {parts}", "log_cosh": "the convex log cosh of {parts}",
     "softplus": "the convex, increasing log(1 + exp(·)) of {parts}",
     "log_ndtr": "the concave, increasing log of the normal distribution of {parts}"})
@@ -57,7 +58,7 @@ def argument_of(proof: ConvexityProof, loss: Tensor, wrt: Any) -> str:
     if proof.verdict == AFFINE_VERDICT:
         if proof.root not in proof.calculus.live:
             return f"it does not depend on {names}"
-        return f"it is affine in {names}: its second derivatives are zero"
+        return f"its second derivatives by {names} are zero"
     up = proof.verdict == CONVEX
     if proof.by_hessian is not None:
         sign = "positive" if up else "negative"
@@ -93,10 +94,23 @@ def _told(node: Node, c: Calculus, up: bool, wanted: bool, deepest: int = DEEPES
     law = LAWS.get(why.rule, f"{why.rule} of {{parts}}, as it bends and rises there")
     parts = " and ".join(_part(p, c, up) for p in why.parts)
     minus = ", and it is subtracted" if up != wanted and deepest == DEEPEST else ""
-    told = [f"{short_formula(node)} is {_known(bend, up)}, {law.format(parts=parts)}{minus}"]
+    top = deepest == DEEPEST
+    is_norm = _is_norm(node, c)
+    if is_norm:
+        why, law = c.reasons[node.operands[0]], "the norm of {parts}"
+        parts = " and ".join(_part(p, c, up) for p in why.parts)
+    told = [f"{short_formula(node)} is {_known(bend, up, top)}, {law.format(parts=parts)}{minus}"]
     if deepest > 1:
         told += [s for p in why.parts for s in _told(p, c, up, wanted, deepest - 1)]
     return told
+
+
+def _is_norm(node: Node, c: Calculus) -> bool:
+    """The root of a sum of squares, which needs no reason but its name."""
+    if node.op is not ops.ELEMENTWISE or node.attrs[0] != "sqrt":
+        return False
+    why = c.reasons.get(node.operands[0])
+    return why is not None and why.rule == "squares"
 
 
 def _part(node: Node, c: Calculus, up: bool) -> str:
@@ -105,15 +119,15 @@ def _part(node: Node, c: Calculus, up: bool) -> str:
     return f"{short_formula(node)}, which is {_known(c.bends[node], up)}"
 
 
-def _known(bend: Bend, up: bool) -> str:
-    """What is known of a part, in the direction that counts first."""
+def _known(bend: Bend, up: bool, plainly: bool = False) -> str:
+    """What is known of a part, in the direction that counts first; `plainly`: without what only powers rest on."""
     if bend.affine:
         return "affine"
     found = [("convex", bend.convex, bend.above), ("concave", bend.concave, bend.below)]
     for word, plain, t in found if up else found[::-1]:
         if t == 0:
             return f"log-{word}"
-        if t is not None and t != 1:
+        if t is not None and t != 1 and not (plain and plainly):
             whole = sp.sympify(t)
             number = f"{float(whole):.4g}" if whole.is_Rational and whole.q > 100 else str(whole)
             root = NAMES_OF_POWERS.get(t, f"its power {number}")
@@ -191,7 +205,7 @@ def witness_text(values: Mapping[str, Any], direction: Mapping[str, Any], curvat
     place = f"at {at}" if len(at) <= 2 * LONGEST and at else "at the values of the witness"
     way = f"along ({along})" if len(along) <= 2 * LONGEST and along else "along its direction"
     bend = "it has a kink or a jump that no convex function has" if kinked else f"the curvature is {curvature:.4g} < 0"
-    return f"{place}, {way}, {bend}; elsewhere it is not concave"
+    return f"{place}, {way}, {bend}; other values show that it is not concave either"
 
 
 def _number(value: Any) -> str:

@@ -82,8 +82,9 @@ def _column(name: str, given: Any) -> tuple[str, float, float]:
 
 
 def _seems_a_range(given: tuple[Any, ...]) -> bool:
-    """A word and two numbers: a range with a kind that is not known."""
-    return len(given) == 3 and isinstance(given[0], str) and all(isinstance(v, Real) for v in given[1:])
+    """A word and two numbers, a range with a kind that is not known; or two numbers, which may be ends or all there is."""
+    numbers = [isinstance(v, Real) and not isinstance(v, (bool, np.bool_)) for v in given]
+    return numbers == [True, True] or (len(given) == 3 and isinstance(given[0], str) and all(numbers[1:]))
 
 
 def _range(name: str, given: tuple[Any, ...]) -> tuple[str, float, float]:

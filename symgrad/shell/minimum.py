@@ -91,9 +91,9 @@ def of_file(asked: Task) -> tuple[sg.Tensor, sg.Minimum, Mapping[str, np.ndarray
 
 
 def assignments(values: Sequence[str], what: str) -> dict[str, np.ndarray]:
-    """`NAME=NUMBER` or `NAME=[1, 2]`, one in a text or several with blanks between them, as arrays. Raises SymgradError."""
+    """`NAME=NUMBER` or `NAME=[1, 2]`, one in a text or several with blanks or commas between them. Raises SymgradError."""
     found: dict[str, np.ndarray] = {}
-    for value in (part for each in values for part in re.split(r"\s+(?=[^\W\d]\w*=)", each.strip())):
+    for value in (part for each in values for part in re.split(r"[\s,]+(?=[^\W\d]\w*=)", each.strip())):
         name, sign, number = (part.strip() for part in value.partition("="))
         if not sign or not name.isidentifier():
             raise SymgradError(f"{what} {value!r} is not NAME=NUMBER, such as b1=500 or b=[1, 2]")
@@ -124,7 +124,8 @@ def table_of(path: str) -> dict[str, np.ndarray]:
     header, *body = [[cell.strip() for cell in row] for row in rows]
     bad = [name for name in header if not name.isidentifier()]
     if bad:
-        raise DataError(f"--data {path}: the first line must name the columns, and {bad[0]!r} is no name")
+        raise DataError(f"--data {path}: the first line must name the columns, and {bad[0]!r} is no name: letters, digits "
+                        "and _, no blanks")
     columns: dict[str, list[float]] = {name: [] for name in header}
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):
@@ -148,6 +149,10 @@ def minimum_of(asked: Task) -> tuple[sg.Tensor, sg.Minimum, Mapping[str, np.ndar
     declared: dict[str, Any] = {
         name: sg.parameter(name, shape, init=asked.start.get(name)) if name in asked.start else shapes[name]
         for name, shape in fixed.items()}
+    left, sign, right = asked.formula.partition("=")
+    if sign and left.strip() in asked.data and not right.startswith("="):
+        raise SymgradError(f"{asked.formula!r} is an equation, and what is minimised is a number: how far it is from "
+                           f"holding, sum(({left.strip()} - ({right.strip()}))**2)")
     loss = _read(asked.formula, declared, shapes)
     used = {str(s.name): s for s in sorted(symbols_of(loss), key=lambda s: asked.formula.find(str(s.name)))}
     for name in (*asked.start, *asked.wrt):

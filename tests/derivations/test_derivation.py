@@ -290,3 +290,15 @@ def test_many_layers_are_confirmed_and_a_wrong_step_is_found():
     wrong = replace(middle, node=(2 * sg.language.tensor.wrap(middle.node)).node)
     found = replace(derivation, steps=tuple(wrong if s is middle else s for s in derivation.steps)).check()
     assert not found and found.failed[0].number == middle.number
+
+
+def test_a_layer_of_a_product_says_its_reason():
+    """Gates: U (W x ⊙ σ(G x)); what U multiplies is no symbol, and has no columns of its own."""
+    d, h, T = sg.dims("d h T")
+    x, y = sg.data("x", d, over=T), sg.data("y", d, over=T)
+    W, G, U = sg.parameter("W", (h, d)), sg.parameter("G", (h, d)), sg.parameter("U", (d, h))
+    found = sg.derive(sg.empirical_risk(sg.losses.squared_error(U @ ((W @ x) * sg.sigmoid(G @ x)), y)))
+    lines = [line.split() for line in str(found).splitlines()]
+    (line,) = [" ".join(line) for line in lines if line[1:3] == ["G_U", "="]]
+    assert "G_U = G_a³ (a¹ ⊙ x²)ᵀ through the affine layer" in line
+    assert found.check()

@@ -109,6 +109,9 @@ MISTAKES = [
     (lambda: sg.minimize(ROSENBROCK, P, method="newton", blocks=[["q"]]), "the block with 'q' does not occur"),
     (lambda: sg.minimize(ROSENBROCK, P, method="newton", blocks=[["p"], ["p"]]), "'p' stands in blocks 2 times"),
     (lambda: sg.minimize(ROSENBROCK, P, constraints=[True]), "constraint 0 is True, the value of a comparison of numbers"),
+    (lambda: sg.minimize(ROSENBROCK, P, constraints=["sum(p) = 1"]), "constraint 0 is the text 'sum.p. = 1'; write a comparison"),
+    (lambda: sg.minimize(ROSENBROCK, P, start=[-1.2, 1]), r"start must be a dict from names, \{'p': \.\.\.\}, not list"),
+    (lambda: sg.minimize(ROSENBROCK, P, bounds=[(0, 1)]), r"bounds must be a dict from names, \{'p': \(low, high\)\}, not list"),
     (lambda: sg.minimize(ROSENBROCK, P, constraints=[P]), r"constraint 0, p of shape \(2,\), is no comparison"),
     (lambda: sg.minimize(sg.sum(P), P), "the loss is affine in p, so it is unbounded below"),
     (lambda: sg.minimize(sg.sum(P), P, method="newton"), "the loss is unbounded below: it is .* at p = .* and still falls"),
@@ -204,3 +207,15 @@ def test_what_has_no_minimum_is_no_success():
     assert not r.success and "the variables run off" in r.message
     r = sg.minimize(-sg.log(1 + sg.log(1 + q**2)), q, method="gradient", start={"q": 1.0}, budget=500)
     assert not r.success
+
+
+def test_rounding_prints_as_zero_without_a_sign():
+    p, c = sg.parameter("p", 4), sg.data("c", 4)
+
+    def printed(*values):
+        return str(sg.minimize(sg.sum((p - c) ** 2), p, {"c": values})).splitlines()[2]
+
+    assert printed(2.0, -1e-14, 3e-16, -0.0) == "  p = [2., 0., 0., 0.]"
+    assert printed(-0.0, -0.0, -0.0, 0.0) == "  p = [0., 0., 0., 0.]"
+    assert printed(0.25, -1e-4, -1e-9, 0.5) == "  p = [ 2.5e-01, -1.0e-04, -1.0e-09,  5.0e-01]"
+    assert printed(2.0, -3.0, np.pi, -1.0) == "  p = [ 2.      , -3.      ,  3.141593, -1.      ]"

@@ -174,6 +174,8 @@ MESSAGES = {
     "a range of one number": (lambda: sg.search(mixed, {"rate": ("uniform", 0)}), "write ('uniform', low, high) with two numbers"),
     "a range that is not known": (lambda: sg.search(mixed, {"rate": ("normal", 0, 1)}),
                                   "search: rate may be ('normal', 0, 1), which is no list and no range; write a list, ('uniform'"),
+    "ends without a kind": (lambda: sg.search(mixed, {"rate": (1e-4, 1)}),
+                            "search: rate may be (0.0001, 1), which is no list and no range; write a list, ('uniform'"),
     "a number": (lambda: sg.search(mixed, {"rate": 3}), "search: rate may be 3, which is no list and no range"),
     "a text": (lambda: sg.search(mixed, {"kind": "relu"}), "kind may be 'relu', which is no list"),
     "a name that is no text": (lambda: sg.search(mixed, {3: [1]}), "search: names are texts, not 3"),

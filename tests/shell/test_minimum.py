@@ -94,12 +94,13 @@ MISTAKES = [
     ([LAW, "--data", "data.csv", "--method", "newt"], "there is no method 'newt'"),
     ([LAW, "data.csv"], "'data.csv' is no assignment NAME=NUMBER, and the formula is given; was a file meant? --data data.csv"),
     ([LAW, "--data", "data.csv", "b1=3"], "b1=3 belongs behind --start or --data"),
+    (["y = a*x + b", "--data", "data.csv"], "how far it is from holding, sum((y - (a*x + b))**2)"),
     (["sum(x*y)", "--data", "data.csv"], "all names of the formula are data (x, y): there is nothing to minimise over"),
     ([LAW, "--data", "data.csv", "-o", "fit.doc"], "cannot plot to 'fit.doc'"),
     ([LAW, "--data", "data.csv", "-o", "nowhere/fit.svg"], "nowhere"),
     (["sum((y - a*x)**2)", "--data", "ragged.csv"], "--data ragged.csv: row 3 has 1 cells; the first line names 2 columns"),
     (["sum((y - a*x)**2)", "--data", "text.csv"], "--data text.csv: row 2, column y: 'two' is no number"),
-    (["sum((y - a*x)**2)", "--data", "bare.csv"], "--data bare.csv: the first line must name the columns, and '1.5' is no name"),
+    (["sum((y - a*x)**2)", "--data", "bare.csv"], "--data bare.csv: the first line must name the columns, and '1.5' is no name: letters, digits and _"),
 ]
 
 
@@ -120,3 +121,8 @@ def test_what_did_not_converge_has_an_exit_status(here):
 def test_no_curve_no_picture(here):
     done = run("(1 - a)**4", "-o", "fit.svg")
     assert done.exit_code == 2 and "there is no curve to draw" in done.output and not (here / "fit.svg").exists()
+
+
+def test_starts_may_stand_between_commas(here):
+    plain, commas = (run(LAW, "--data", "data.csv", "--start", *given) for given in (["b1=500", "b2=0.0001"], ["b1=500, b2=0.0001"]))
+    assert commas.exit_code == 0 and commas.output == plain.output
