@@ -21,6 +21,7 @@ from symgrad.nn.activations import SiLU as SiLU
 from symgrad.nn.activations import Softmax as Softmax
 from symgrad.nn.activations import Softplus as Softplus
 from symgrad.nn.activations import Tanh as Tanh
+from symgrad.nn.attention import MultiheadAttention as MultiheadAttention
 from symgrad.nn.containers import Flatten as Flatten
 from symgrad.nn.containers import Identity as Identity
 from symgrad.nn.containers import Sequential as Sequential
@@ -31,8 +32,15 @@ from symgrad.nn.convolutional import Conv2d as Conv2d
 from symgrad.nn.convolutional import ConvTranspose2d as ConvTranspose2d
 from symgrad.nn.convolutional import MaxPool2d as MaxPool2d
 from symgrad.nn.convolutional import Upsample as Upsample
+from symgrad.nn.linear import Bilinear as Bilinear
 from symgrad.nn.linear import Linear as Linear
+from symgrad.nn.linear import PReLU as PReLU
 from symgrad.nn.module import Module as Module
+from symgrad.nn.normalising import Embedding as Embedding
+from symgrad.nn.normalising import GroupNorm as GroupNorm
+from symgrad.nn.normalising import LayerNorm as LayerNorm
+from symgrad.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from symgrad.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
 
 def __getattr__(name: str) -> Any:

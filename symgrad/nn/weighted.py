@@ -13,10 +13,10 @@ from symgrad.nn.module import Module
 class Parametric(Module):
     """A layer with weights and perhaps a bias, named by one letter each and the number of the layer."""
 
-    letter = "W"
+    letter, bias_letter = "W", "b"
 
-    def __init__(self, shape: tuple[Any, ...], outputs: Any, bias: bool, name: str, init: Any) -> None:
-        self.shape, self.outputs = shape, outputs  # of the weights; how many entries the bias has
+    def __init__(self, shape: Any, outputs: Any, bias: bool, name: str, init: Any) -> None:
+        self.shape, self.outputs = shape, outputs  # of the weights, and of the bias
         self.bias, self.init = bias, init
         self.used = False  # a name that was seen stays: W and W1 would be two parameters
         self.rename(name)
@@ -25,7 +25,7 @@ class Parametric(Module):
         """Name the parameters `W<suffix>` and `b<suffix>`; they are new symbols then."""
         self.suffix, owner = suffix, new_owner()
         self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, self.init, owner)
-        self._b = owned_parameter(f"b{suffix}", (self.outputs,), None, owner) if self.bias else None
+        self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, None, owner) if self.bias else None
 
     @property
     def W(self) -> Tensor:

@@ -1,0 +1,172 @@
+"""Norms, embeddings, attention and Transformer layers: values as loops say, PyTorch's order and masks, what is refused."""
+
+import copy
+
+import normalising as norms
+import numpy as np
+import pytest
+from checker import check, near, run
+
+import symgrad as sg
+
+T = sg.dim("T")
+
+
+def waves(*shape, first=1.0):
+    """Numbers that any language makes alike."""
+    return np.sin(np.arange(first, first + np.prod(shape))).reshape(shape)
+
+
+def heads(q, k, v, parameters, count, seen=None, added=None):
+    """(output, weights of every head) of one sample, head by head."""
+    W, b, Wo, bo = parameters
+    d = W.shape[1]
+    Q, K, V = (t @ W[i * d:(i + 1) * d].T + b[i * d:(i + 1) * d] for i, t in enumerate((q, k, v)))
+    parts = [slice(h * d // count, (h + 1) * d // count) for h in range(count)]
+    taken = [norms.attention(Q[:, p], K[:, p], V[:, p], seen, added) for p in parts]
+    weights = [norms.attention(Q[:, p], K[:, p], np.eye(len(k)), seen, added) for p in parts]
+    return np.concatenate(taken, axis=1) @ Wo.T + bo, np.stack(weights)
+
+
+def numbered(layer):
+    return {p: waves(*p.shape, first=3.0 * i) for i, p in enumerate(layer.parameters(), start=1)}
+
+
+def test_attention_is_that_of_its_heads():
+    layer = sg.nn.MultiheadAttention(6, 3)
+    assert [(p.name, p.shape) for p in layer.parameters()] == [
+        ("W_in", (18, 6)), ("b_in", (18,)), ("W_out", (6, 6)), ("b_out", (6,))]
+    q, k, v = sg.data("q", (4, 6), over=T), sg.data("k", (5, 6), over=T), sg.data("v", (5, 6), over=T)
+    own = numbered(layer)
+    at = {q: waves(2, 4, 6), k: waves(2, 5, 6, first=9.0), v: waves(2, 5, 6, first=5.0), **own}
+    wanted = [heads(*parts, own.values(), 3) for parts in zip(at[q], at[k], at[v], strict=True)]
+    output, weights = layer(q, k, v)
+    near(run(output, at), [each for each, _ in wanted])
+    near(run(weights, at), [each.mean(0) for _, each in wanted])
+    near(run(layer(q, k, v, average_attn_weights=False)[1], at), [each for _, each in wanted])
+    assert layer(q, k, v, need_weights=False)[1] is None
+    check(output, at, list(own), second=False)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_batches_lie_where_pytorch_has_them_and_true_is_left_out(batch_first):
+    layer = sg.nn.MultiheadAttention(4, 2, batch_first=batch_first)
+    own = numbered(layer)
+    values = waves(3, 5, 4)  # three samples of length five
+    x = sg.data("x", (3, 5, 4) if batch_first else (5, 3, 4))
+    pad, mask = sg.data("pad", (3, 5), dtype="boolean"), sg.data("mask", (5, 5), dtype="boolean")
+    out, later = waves(3, 5) > 0.6, np.triu(np.ones((5, 5), bool), 1)
+    at = {x: values if batch_first else values.swapaxes(0, 1), pad: out, mask: later, **own}
+    output, weights = layer(x, x, x, key_padding_mask=pad, attn_mask=mask)
+    wanted = [heads(each, each, each, own.values(), 2, seen=~(later | o)) for each, o in zip(values, out, strict=True)]
+    lay = (lambda a: a) if batch_first else (lambda a: a.swapaxes(0, 1))
+    near(run(output, at), lay(np.stack([each for each, _ in wanted])))
+    near(run(weights, at), [each.mean(0) for _, each in wanted])
+    causal = layer(x, x, x, key_padding_mask=pad, is_causal=True)[0]
+    near(run(causal, {s: a for s, a in at.items() if s is not mask}), run(output, at))
+    added = sg.data("added", (5, 5))
+    near(run(layer(x, x, x, pad, attn_mask=added)[0], {x: at[x], pad: out, added: np.where(later, -np.inf, 0), **own}),
+         run(output, at))
+    each = sg.data("each", (6, 5, 5), dtype="boolean")  # one for each sample and head, samples first
+    full = np.repeat(later | out[:, None], 2, axis=0)
+    near(run(layer(x, x, x, attn_mask=each)[0], {x: at[x], each: full, **own}), run(output, at))
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("activation", ["relu", sg.tanh])
+def test_encoder_and_decoder_layers(norm_first, activation):
+    x, m = sg.data("x", (4, 6), over=T), sg.data("m", (3, 6), over=T)
+    f = np.tanh if callable(activation) else lambda a: np.maximum(a, 0)
+    for kind in (sg.nn.TransformerEncoderLayer, sg.nn.TransformerDecoderLayer):
+        layer = kind(6, 2, 5, dropout=0, activation=activation, norm_first=norm_first)
+        decodes = kind is sg.nn.TransformerDecoderLayer
+        own = numbered(layer)
+        at = {x: waves(2, 4, 6), m: waves(2, 3, 6, first=7.0), **own}
+        arrays = list(own.values())
+        first, *rest = (arrays[i:i + 4] for i in range(0, 4 + 4 * decodes, 4))
+        W1, b1, W2, b2, *scales = arrays[4 + 4 * decodes:]
+        pairs = list(zip(scales[::2], scales[1::2], strict=True))
+        wanted = []
+        for t, memory in zip(at[x], at[m], strict=True):
+            parts = [lambda a: heads(a, a, a, first, 2)[0]]
+            parts += [lambda a, memory=memory: heads(a, memory, memory, rest[0], 2)[0]] if decodes else []
+            parts += [lambda a: f(a @ W1.T + b1) @ W2.T + b2]
+            for part, (scale, shift) in zip(parts, pairs, strict=True):
+                t = t + part(norms.layer_norm(t, 1, scale, shift)) if norm_first else norms.layer_norm(
+                    t + part(t), 1, scale, shift)
+            wanted.append(t)
+        y = layer(x, m) if decodes else layer(x)
+        near(run(y, at if decodes else {s: a for s, a in at.items() if s is not m}), wanted)
+
+
+def test_norms_and_tables():
+    x, image = sg.data("x", (3, 4)), sg.data("x", (6, 3, 2), over=T)
+    layer, group = sg.nn.LayerNorm((3, 4), eps=0.1), sg.nn.GroupNorm(3, 6)
+    own = numbered(layer)
+    near(run(layer(x), {x: waves(3, 4), **own}), norms.layer_norm(waves(3, 4), 2, *own.values(), 0.1))
+    own = numbered(group)
+    near(run(group(image), {image: waves(2, 6, 3, 2), **own}),
+         [norms.group_norm(part, 3, *own.values()) for part in waves(2, 6, 3, 2)])
+    assert sg.nn.LayerNorm(4, elementwise_affine=False).parameters() == []
+    assert [p.name for p in sg.nn.LayerNorm(4, bias=False).parameters()] == ["γ"]
+    i = sg.data("i", 4, dtype="integer")
+    table = sg.nn.Embedding(5, 2, padding_idx=1)
+    E, = table.parameters()
+    y = table(i)
+    near(y.eval(i=[1, 4, 1, 0], E=waves(5, 2)), waves(5, 2)[[1, 4, 1, 0]] * [[0], [1], [0], [1]])
+    near(sg.gradient(sg.sum(y), E).eval(i=[1, 4, 1, 4], E=waves(5, 2)), np.outer([0, 0, 0, 0, 2], [1, 1]))
+
+
+def test_layers_that_learn_slopes_and_products():
+    x, y, image = sg.data("x", (2, 3)), sg.data("y", (2, 4)), sg.data("x", (3, 2, 2), over=T)
+    layer = sg.nn.Bilinear(3, 4, 5)
+    W, b = numbered(layer).values()
+    near(run(layer(x, y), {x: waves(2, 3), y: waves(2, 4), **numbered(layer)}),
+         np.stack([[u @ w @ v for w in W] for u, v in zip(waves(2, 3), waves(2, 4), strict=True)]) + b)
+    slope = sg.nn.PReLU(3)
+    a = np.array([0.1, 0.2, -0.5])
+    z = waves(2, 3, 2, 2)
+    near(run(slope(image), {image: z, slope.W: a}), np.where(z > 0, z, a[:, None, None] * z))
+    one = sg.nn.PReLU()
+    near(run(one(image), {image: z, one.W: np.array([0.25])}), np.where(z > 0, z, z / 4))
+
+
+def test_they_train_in_sequence_with_numbers_and_copies_are_the_same_layer():
+    net = sg.nn.Sequential(sg.nn.Embedding(7, 4), sg.nn.TransformerEncoderLayer(4, 2, 8, dropout=0), sg.nn.LayerNorm(4),
+                           sg.nn.PReLU(), sg.nn.Linear(4, 7))
+    i, t = sg.data("i", 5, dtype="integer", over=T), sg.labels("t", 7, shape=5, over=T)
+    loss = sg.losses.cross_entropy(net(i), t)
+    model = sg.Model(loss, seed=1)
+    words = (np.arange(20)[:, None] + np.arange(6)) % 7
+    history = model.fit({"i": words[:, :5], "t": words[:, 1:]}, sg.optim.Adam(0.02), epochs=15, batch_size=4, progress=False)
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert copy.deepcopy(net).parameters() == net.parameters()
+
+
+@pytest.mark.parametrize("text, make", [
+    ("MultiheadAttention(6, 4): embed_dim 6 does not divide into 4 heads", lambda: sg.nn.MultiheadAttention(6, 4)),
+    ("MultiheadAttention(6, 2): dropout=0.1 is not known yet", lambda: sg.nn.MultiheadAttention(6, 2, 0.1)),
+    ("TransformerEncoderLayer(6, 2): dropout=0.1 is not known yet, and without it the network is another one; give dropout=0",
+     lambda: sg.nn.TransformerEncoderLayer(6, 2)),
+    ("MultiheadAttention(6, 2): x of shape (4, 5) must be (length, 6), or (length, batch, 6), all three alike",
+     lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 5))] * 3)),
+    ("MultiheadAttention(6, 2): attn_mask M of shape (4, 3) must have the shape (4, 4)",
+     lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 6))] * 3, attn_mask=sg.data("M", (4, 3)))),
+    ("MultiheadAttention(6, 2): attn_mask M of shape (3, 4, 4) must have the shape (4, 4), or (6, 4, 4)",
+     lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 3, 6))] * 3, attn_mask=sg.data("M", (3, 4, 4)))),
+    ("MultiheadAttention(6, 2): key_padding_mask M of shape (4, 3) must have the shape (3, 4)",
+     lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 3, 6))] * 3, sg.data("M", (4, 3)))),
+    ("MultiheadAttention(6, 2) takes queries, keys and values", lambda: sg.nn.MultiheadAttention(6, 2)(sg.data("x", (4, 6)))),
+    ("GroupNorm(4, 6): 6 channels do not divide into 4 groups", lambda: sg.nn.GroupNorm(4, 6)),
+    ("LayerNorm(5): the last axes of x of shape (4, 6) must be the normalized_shape (5,)",
+     lambda: sg.nn.LayerNorm(5)(sg.data("x", (4, 6)))),
+    ("Embedding(5, 2, padding_idx=5): padding_idx 5 is none of the 5 embeddings", lambda: sg.nn.Embedding(5, 2, 5)),
+    ("Embedding(5, 2): max_norm=1 is not known", lambda: sg.nn.Embedding(5, 2, max_norm=1)),
+    ("Bilinear(3, 4, 5): the last axis of x of shape (2, 4) must be 3",
+     lambda: sg.nn.Bilinear(3, 4, 5)(sg.data("x", (2, 4)), sg.data("y", (2, 4)))),
+    ("PReLU(num_parameters=3): x of shape (2, 4) has 4 channels, not 3", lambda: sg.nn.PReLU(3)(sg.data("x", (2, 4)))),
+])
+def test_what_does_not_fit_is_named_with_the_layer(text, make):
+    with pytest.raises((sg.ShapeError, TypeError)) as error:
+        make()
+    assert text in str(error.value)
