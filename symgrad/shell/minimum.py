@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,8 @@ def table_of(path: str) -> dict[str, np.ndarray]:
 def minimum_of(asked: Task) -> tuple[sg.Tensor, sg.Minimum, Mapping[str, np.ndarray]]:
     """The formula as a tensor, its minimum, the data. Raises SymgradError."""
     given = {**asked.data, **asked.start}
-    shapes = {name: ",".join(f"n{length}" for length in np.shape(array)) for name, array in given.items()}
+    sizes = _letters({length for array in given.values() for length in np.shape(array)}, asked.formula, given)
+    shapes = {name: ",".join(sizes[length] for length in np.shape(array)) for name, array in given.items()}
     for name in asked.wrt:
         if name in asked.data:
             raise SymgradError(f"--wrt {name}: {name} is among the data")
@@ -167,6 +168,13 @@ def minimum_of(asked: Task) -> tuple[sg.Tensor, sg.Minimum, Mapping[str, np.ndar
     data = {n: asked.data[n] for n in used if n not in names}
     return loss, sg.minimize(loss, [used[name] for name in names], data, asked.method, dict(asked.start),
                              budget=asked.budget, seed=asked.seed, progress=True), data
+
+
+def _letters(lengths: Collection[int], formula: str, given: Collection[str]) -> dict[int, str]:
+    """Names of sizes: n for the one there is, where nothing else may be called so; else with the length, n30."""
+    others = [word for word in re.findall(r"[^\W\d]\w*\b(?!\s*\()", formula) if word not in given]
+    alone = len(lengths) == 1 and "n" not in given and not any("n" in word for word in others)
+    return {length: "n" if alone else f"n{length}" for length in lengths}
 
 
 def _read(formula: str, declared: Mapping[str, Any], shapes: Mapping[str, str]) -> sg.Tensor:

@@ -126,3 +126,11 @@ def test_no_curve_no_picture(here):
 def test_starts_may_stand_between_commas(here):
     plain, commas = (run(LAW, "--data", "data.csv", "--start", *given) for given in (["b1=500", "b2=0.0001"], ["b1=500, b2=0.0001"]))
     assert commas.exit_code == 0 and commas.output == plain.output
+
+
+def test_the_rows_of_a_table_are_n(here):
+    mean = LAW.replace("sum(", "mean(", 1)
+    assert "|1/√n y - 1/√n b₁" in run(mean, "--data", "data.csv", "--start", "b1=500", "b2=0.0001").output
+    (here / "line.csv").write_text("t,y\n1,2\n2,4.1\n3,5.9\n")
+    assert "n  " in run("mean((y - n*t)**2)", "--data", "line.csv", "--start", "n=1").output  # n is what is to be found
+    assert "slope  " in run("mean((y - slope*t - inner)**2)", "--data", "line.csv").output
