@@ -45,7 +45,7 @@ from symgrad.language.convolving import conv1d, conv2d, conv_transpose2d
 from symgrad.language.habits import PACKAGE, missing
 from symgrad.language.indexing import index_add
 from symgrad.language.linear_algebra import cholesky, cumsum, det, inv, logdet, prod, solve, solve_triangular, windows
-from symgrad.language.normalising import group_norm, layer_norm
+from symgrad.language.normalising import batch_norm, group_norm, layer_norm
 from symgrad.language.pointwise import (
     abs,
     arctan,
@@ -195,17 +195,17 @@ __all__ = [
     "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation",
     "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
     "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool2d", "arange", "arctan", "argmax",
-    "argmin", "attention", "avg_pool2d", "broadcast_to", "cholesky", "classify", "clip", "concatenate", "constant",
-    "conv1d", "conv2d", "conv_transpose2d", "convexity", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
-    "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "embedding", "empirical_risk",
-    "equal", "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_sympy", "full",
-    "function", "gelu", "generate", "gradient", "graph", "group_norm", "heatmap", "hessian", "hvp", "index_add", "inv",
-    "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma", "log", "log1p", "log_ndtr",
-    "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max",
-    "max_pool2d", "maximum", "mean", "min", "minimize", "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer",
-    "pad", "parameter", "parse", "plot", "prod", "prox", "relu", "repeat", "reshape", "roll", "search", "sigmoid",
-    "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh",
-    "tensordot", "trace", "transpose", "tril", "triu", "upsample", "var", "verify", "vjp", "where", "windows",
-    "wright_omega", "zeros",
+    "argmin", "attention", "avg_pool2d", "batch_norm", "broadcast_to", "cholesky", "classify", "clip", "concatenate",
+    "constant", "conv1d", "conv2d", "conv_transpose2d", "convexity", "cos", "cosh", "cumsum", "data", "derive", "det",
+    "diag", "diagonal", "digamma", "dim", "dims", "dot", "draw", "einsum", "elementwise", "elu", "embedding",
+    "empirical_risk", "equal", "erf", "erfc", "exp", "expand_dims", "explain", "expm1", "eye", "flip", "floor",
+    "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "group_norm", "heatmap", "hessian",
+    "hvp", "index_add", "inv", "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma",
+    "log", "log1p", "log_ndtr", "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp",
+    "losses", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimize", "minimum", "nn", "norm", "one_hot",
+    "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox", "relu", "repeat", "reshape", "roll",
+    "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinh", "softmax", "softplus", "solve", "solve_stationary",
+    "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum",
+    "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "upsample", "var", "verify", "vjp",
+    "where", "windows", "wright_omega", "zeros",
 ]

@@ -1,8 +1,8 @@
 """Normalisation: entries less their mean, over the root of their variance, each then scaled and shifted.
 
 Arguments, defaults and conventions are those of `torch.nn.functional`: the variance is the biased one. They are written
-with `mean` and `var`, so that a derivation names mu, sigma^2 and x-hat. Layers call `over_axes` and `over_groups` with
-their own name, so that errors say whose they are.
+with `mean` and `var`, so that a derivation names mu, sigma^2 and x-hat. Layers call `over_axes`, `over_groups` and
+`over_batch` with their own name, so that errors say whose they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sympy as sp
 
 from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import ShapeError
-from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.graphs.sizes import Shape, Size, canonical, product
 from symgrad.language.align import as_int, as_shape, as_tensor, describe
 from symgrad.language.composed import var
 from symgrad.language.pointwise import sqrt
@@ -49,6 +49,27 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     return over_groups("group_norm", input, num_groups, weight, bias, eps)
 
 
+def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
+               training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Every channel less its mean, over the root of its variance plus `eps`, then scaled and shifted.
+
+    `input` is (batch, channels, ...), or (channels, ...) under `over=`; the others are (channels,). With `training`, mean
+    and biased variance are those of the batch: over all samples and all axes but that of the channels; else they are
+    `running_mean` and `running_var`. Which of them is said here, once: a fit and a prediction do not switch it. Running
+    statistics are not moved, for tensors do not change: `momentum` has no part in the value. Raises ShapeError for what
+    does not fit, and for a batch of one value a channel in training. Source: Ioffe and Szegedy 2015; PyTorch's
+    `batch_norm`.
+
+    >>> x, mu, v = sg.data("x", (2, 3)), sg.data("μ", 3), sg.data("v", 3)
+    >>> sg.batch_norm(x, None, None, training=True, eps=0.0).eval(x=[[1.0, 2.0, 0.0], [3.0, 6.0, 4.0]])
+    array([[-1., -1., -1.],
+           [ 1.,  1.,  1.]])
+    >>> sg.batch_norm(x, mu, v).shape
+    (2, 3)
+    """
+    return over_batch("batch_norm", input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
 def over_axes(name: str, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Tensor:
     """`layer_norm`; `name` says in errors whose it is."""
     x, shape = as_tensor(input, name), as_shape(normalized_shape, name)
@@ -70,6 +91,43 @@ def over_groups(name: str, input: Any, num_groups: Any, weight: Any, bias: Any, 
     parts = reshape(x, (*x.shape[:place], groups, each, *x.shape[place + 1:]))
     normal = standardised(name, parts, tuple(range(place + 1, parts.ndim)), eps)
     return scaled(name, reshape(normal, x.shape), weight, bias, (channels,), per_channel(channels, x, place))
+
+
+def over_batch(name: str, input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: Any,
+               momentum: Any, eps: float) -> Tensor:
+    """`batch_norm`; `name` says in errors whose it is."""
+    if not isinstance(training, bool):
+        raise TypeError(f"{name}: training is True or False, not {training!r}")
+    if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+        raise ShapeError(f"{name}: momentum is a number from 0 to 1, not {momentum!r}")
+    x = as_tensor(input, name)
+    place = channel_axis(name, x)
+    channels = x.shape[place]
+    laid = per_channel(channels, x, place)
+    given = []
+    for what, values in (("running_mean", running_mean), ("running_var", running_var)):
+        if values is not None:
+            t = as_tensor(values, name)
+            if t.shape != (channels,):
+                raise ShapeError(f"{name}: the {what} {describe(t)} must have the shape {shape_text((channels,))}")
+            given.append(t if laid == t.shape else reshape(t, laid))
+    if not training:
+        if len(given) < 2:
+            raise ShapeError(f"{name}: without training it needs a running_mean and a running_var")
+        return scaled(name, centred(name, x, given[0], given[1], eps), weight, bias, (channels,), laid)
+    axes = tuple(axis for axis in range(x.ndim) if axis != place)
+    count = product([*(x.shape[axis] for axis in axes), *([] if x.over is None else [x.over])])
+    if count == 1:
+        raise ShapeError(f"{name}: {describe(x)} has one value a channel; in training their variance needs more than one")
+    mu = _over_samples(x, axes)
+    deviations = x - mu
+    return scaled(name, centred(name, x, mu, _over_samples(deviations**2, axes), eps), weight, bias, (channels,), laid)
+
+
+def _over_samples(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The mean along `axes`, which stay with one entry, and over all samples."""
+    each = mean(x, axes, keepdims=True) if axes else x
+    return each if x.over is None else mean(each, over=x.over)
 
 
 def standardised(name: str, x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:

@@ -41,6 +41,52 @@ def test_group_norm_of_any_image(data):
     near(run(sg.group_norm(batch, groups), {batch: at[x]}), np.stack([norms.group_norm(part, groups) for part in at[x]]))
 
 
+@pytest.mark.parametrize("sides", [(), (2,), (3, 2)])
+def test_batch_norm_of_samples_and_of_a_batch(sides):
+    shape = (3, *sides)
+    values, scale = numbers(5, *shape), numbers(3, seed=1)
+    x, X, w, b = sg.data("x", shape, over=T), sg.data("X", (5, *shape)), sg.parameter("w", 3), sg.parameter("b", 3)
+    own = {w: scale, b: scale + 1}
+    wanted = norms.batch_norm(values, scale, scale + 1, 0.01)
+    y = sg.batch_norm(x, None, None, w, b, True, eps=0.01)
+    near(run(y, {x: values, **own}), wanted)
+    near(run(sg.batch_norm(X, None, None, w, b, True, eps=0.01), {X: values, **own}), wanted)
+    check(sg.batch_norm(X, None, None, w, b, True), {X: values, **own}, [X, w, b], second=not sides)
+    m, v = sg.data("m", 3), sg.data("v", 3)
+    at = {m: numbers(3, seed=4), v: 0.5 + numbers(3, seed=5) ** 2}
+    near(run(sg.batch_norm(x, m, v), {x: values, **at}), norms.batch_norm(values, mean=at[m], var=at[v]))
+    weight = sg.data("r", shape, over=T)
+    loss = sg.mean(sg.sum(y * weight), over=T)
+    batch, same = sg.batch_norm(X, None, None, w, b, True, eps=0.01), sg.data("R", (5, *shape))
+    r = numbers(5, *shape, seed=8)
+    near(run(sg.gradient(loss, [w, b, x]), {x: values, weight: r, **own})[0],
+         run(sg.gradient(sg.sum(batch * same) / 5, w), {X: values, same: r, **own}))
+
+
+def test_norms_are_the_textbooks_formulas():
+    n, d = sg.dims("n d")
+    x, Z, gamma, beta = sg.parameter("x", d), sg.data("Z", (n, d)), sg.parameter("γ", d), sg.parameter("β", d)
+    assert sg.layer_norm(x, d, gamma, beta) == gamma * ((x - sg.mean(x)) / sg.sqrt(sg.var(x) + 1e-5)) + beta
+    assert sg.batch_norm(Z, None, None, gamma, beta, True) == gamma * ((Z - Z.mean(0)) / sg.sqrt(Z.var(0) + 1e-5)) + beta
+    Q, K, V = (sg.data(name, (n, d)) for name in "QKV")
+    assert sg.attention(Q, K, V) == sg.softmax(Q @ K.T / sg.sqrt(d)) @ V
+    R = sg.data("R", (n, d))
+    for loss in (sg.sum(R * sg.batch_norm(Z, None, None, gamma, beta, True)), sg.sum(R * sg.layer_norm(Z, d, gamma, beta))):
+        steps = str(sg.derive(loss, [gamma, beta]))
+        assert all(name + " = " in steps for name in ("μ", "σ²", "x̂")) and "G_γ = (R ⊙ x̂)ᵀ 1" in steps
+
+
+def test_batch_norm_refuses_what_has_no_variance():
+    one, x = sg.data("one", (1, 3)), sg.data("x", (4, 3))
+    refused("batch_norm: one of shape (1, 3) has one value a channel; in training their variance needs more than one",
+            lambda: sg.batch_norm(one, None, None, training=True))
+    assert sg.batch_norm(sg.data("image", (1, 3, 2)), None, None, training=True).shape == (1, 3, 2)
+    refused("batch_norm: without training it needs a running_mean and a running_var", lambda: sg.batch_norm(x, None, None))
+    refused("batch_norm: the running_mean m of shape (4,) must have the shape (3,)",
+            lambda: sg.batch_norm(x, sg.data("m", 4), sg.data("v", 3)))
+    refused("batch_norm: momentum is a number from 0 to 1, not 2", lambda: sg.batch_norm(x, None, None, training=True, momentum=2))
+
+
 @few
 @given(st.data())
 def test_attention_with_any_masks_and_heads(data):

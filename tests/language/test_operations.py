@@ -50,7 +50,7 @@ gelu silu square maximum minimum clip where equal logical_and logical_or logical
 trace diag diagonal tril triu kron eye zeros ones arange full sum mean max min argmax argmin prod var std norm logsumexp softmax
 log_softmax cumsum reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split inv solve
 solve_triangular det logdet cholesky windows conv1d conv2d conv_transpose2d max_pool2d avg_pool2d adaptive_avg_pool2d upsample
-embedding layer_norm group_norm attention""".split()
+embedding layer_norm group_norm batch_norm attention""".split()
 
 
 def test_every_operation_has_a_row():

@@ -21,6 +21,16 @@ def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
     return y if bias is None else y + np.reshape(bias, laid)
 
 
+def batch_norm(x, weight=None, bias=None, eps=1e-5, mean=None, var=None):
+    """Of a batch (samples, channels, ...), by its own statistics or by those that are given."""
+    axes, laid = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+    mu = x.mean(axes) if mean is None else mean
+    var = ((x - x.mean(axes, keepdims=True)) ** 2).mean(axes) if var is None else var
+    y = (x - mu.reshape(laid)) / np.sqrt(var.reshape(laid) + eps)
+    y = y if weight is None else y * np.reshape(weight, laid)
+    return y if bias is None else y + np.reshape(bias, laid)
+
+
 def attention(q, k, v, seen=None, added=None, causal=False, scale=None):
     """Row by row: a mean of the values that are seen, 0 where there are none."""
     lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])

@@ -24,7 +24,8 @@ INDEXED = {"i": 2, "j": 3, "k": 4, "l": 2}  # as the table has them: its indices
 FLAT = {"i": 2, "j": 3, "k": 1, "l": 2}  # for three axes
 REDUCED = [({"i": 1, "j": 3, "k": 2}, False), ({"i": 2, "j": 1, "k": 2}, True)]  # for reductions of three axes
 SMALL = {"i": 1, "j": 2, "k": 1, "l": 1}  # for matrices that are inverted: the formulas are long
-BY_DIGITS = ("std", "cholesky", "layer_norm", "group_norm", "attention of heads")  # roots of sums, irrational scales
+BY_DIGITS = ("std", "cholesky", "layer_norm", "group_norm", "batch_norm",
+             "attention of heads")  # roots of sums, irrational scales
 # Second derivatives of these, spelled out, are more than SymPy does in seconds: inverses of sums and their roots.
 GRADIENT_ALONE = ("inv of", "cholesky", "solve stack of one")
 
@@ -33,7 +34,7 @@ def plan(row):
     """(sizes, with second derivatives?) of the proofs of a row: so small that it can be spelled out."""
     if "integer" in row.domain:
         return [(INDEXED, True)]
-    if row.name.startswith(("attention", "group_norm")):
+    if row.name.startswith(("attention", "group_norm", "batch_norm")):
         return [({"i": 2, "j": 1, "k": 2, "l": 1}, False)]
     if row in LINEAR:
         return [(SMALL, not row.name.startswith(GRADIENT_ALONE))]
