@@ -26,7 +26,8 @@ from symgrad.language.tensor import Tensor
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     """The rows of `weight` (number of embeddings, dimension) at the integers `input`, along a new last axis.
 
-    The row `padding_idx` (from the end where negative) gets no gradient. Raises ShapeError for indices that are no
+    The row `padding_idx` (from the end where negative) gets no gradient; negative indices count from the end, too, as in
+    NumPy. Raises ShapeError for indices that are no
     integers, or a `padding_idx` out of range. Source: PyTorch's `embedding`.
 
     >>> i, W = sg.data("i", 5, dtype="integer", over=sg.dim("T")), sg.parameter("W", (100, 8))

@@ -64,12 +64,11 @@ class Dataset:
             yield len(chosen), [self.arrays[n][chosen] if n in self.sampled else self.arrays[n] for n in names]
 
 
-def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bool = True,
-            indices: bool = False) -> Dataset:
+def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bool = True) -> Dataset:
     """`data` as NumPy arrays for `feed`. Names that `feed` does not need must at least be in `known`.
 
-    Raises DataError: what is missing or unknown, does not fit, is empty, or (if `finite`) holds NaN or infinity, or
-    (if `indices`) an index that is out of range.
+    Raises DataError: what is missing or unknown, does not fit, is empty, holds an index that is out of range, or (if
+    `finite`) NaN or infinity.
     """
     if not isinstance(data, Mapping):
         raise DataError(f"{what} must be a dict from symbol names to arrays, not {type(data).__name__}")
@@ -91,8 +90,7 @@ def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bo
         arrays, sizes = feed.arrays(values)
     except DataError as error:
         raise DataError(f"{what}: {error}") from None
-    if indices:
-        feed.check_indices(arrays, sizes)
+    feed.check_indices(arrays, sizes)
     if finite:
         for name, array, value in zip(names, arrays, values, strict=True):
             check_finite(name, array, what, value)

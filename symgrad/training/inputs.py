@@ -18,8 +18,8 @@ from symgrad.training.dataset import Dataset, checked
 class Inputs:
     """The symbols of a model; those of metrics join them when a metric is first asked for."""
 
-    def __init__(self, net: Network, dtype: str, foreign: bool) -> None:
-        self.net, self.dtype, self.foreign = net, dtype, foreign
+    def __init__(self, net: Network, dtype: str) -> None:
+        self.net, self.dtype = net, dtype
         self.names = {node: name for name, node in (*net.parameters, *net.data, *net.inputs)}
         self._feeds: dict[tuple[Node, ...], Feed] = {}
 
@@ -41,11 +41,11 @@ class Inputs:
         nodes = dict.fromkeys(node for _, node in self.net.data)
         for metric in metrics.values():
             nodes.update(dict.fromkeys(self.symbols(metric)))
-        return checked(data, self.feed(nodes), self.data, what, finite, self.foreign)
+        return checked(data, self.feed(nodes), self.data, what, finite)
 
     def predicted(self, data: Any) -> Dataset:
         """`data` for the prediction, of which only what it needs must be there. Raises DataError."""
-        return checked(data, self.feed([node for _, node in self.net.inputs]), self.data, "data", False, self.foreign)
+        return checked(data, self.feed([node for _, node in self.net.inputs]), self.data, "data", False)
 
     def symbols(self, tensor: Tensor) -> list[Node]:
         """The data symbols below a metric. Raises SymgradError for parameters that are not the model's own."""

@@ -77,7 +77,7 @@ class Model:
         self._device = backend_of(backend).device()
         self._net = network(self.loss, predict, {})
         self._programs = Programs(self._net, backend, self.dtype, self._device)
-        self._inputs = Inputs(self._net, self.dtype, self._device.foreign)
+        self._inputs = Inputs(self._net, self.dtype)
         self._weights = Theta(self._programs, self._inputs, self._device, seed)
         self._course = Standing(self._weights, seed)
         self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics

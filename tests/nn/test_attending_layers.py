@@ -143,6 +143,18 @@ def test_they_train_in_sequence_with_numbers_and_copies_are_the_same_layer():
     assert copy.deepcopy(net).parameters() == net.parameters()
 
 
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_an_index_out_of_range_is_named_before_anything_is_computed(backend):
+    i, t = sg.data("i", 5, dtype="integer", over=T), sg.data("t", over=T)
+    y = sg.sum(sg.nn.Embedding(7, 4)(i))
+    model = sg.Model(sg.losses.squared_error(y, t), y, backend=backend)
+    words = {"i": [[0, 6, 1, 2, 3], [0, 6, 7, 2, 3]]}
+    for use in (lambda: model.fit({**words, "t": [1.0, 2.0]}, progress=False), lambda: model.predict(words),
+                lambda: model.evaluate({**words, "t": [1.0, 2.0]})):
+        with pytest.raises(sg.DataError, match=r"i: the index 7 at \(1, 2\) is out of range for an axis of length 7"):
+            use()
+
+
 @pytest.mark.parametrize("text, make", [
     ("MultiheadAttention(6, 4): embed_dim 6 does not divide into 4 heads", lambda: sg.nn.MultiheadAttention(6, 4)),
     ("MultiheadAttention(6, 2): dropout=0.1 is not known yet", lambda: sg.nn.MultiheadAttention(6, 2, 0.1)),
