@@ -180,18 +180,29 @@ def _letters(lengths: Collection[int], formula: str, given: Collection[str]) -> 
 def _read(formula: str, declared: Mapping[str, Any], shapes: Mapping[str, str]) -> sg.Tensor:
     """The formula, its other names as numbers where that gives one; else with the shapes that letters and operations leave.
 
-    Raises ParseError.
+    Letters that elsewhere are sizes, m and n, are numbers too. Raises ParseError.
     """
-    guessed = guessed_shapes(formula, shapes, scalar=True)
-    for others in (dict.fromkeys(guessed, ""), guessed):
+    words = [word for word in re.findall(r"[^\W\d]\w*\b(?!\s*\()", formula) if word not in declared]
+    apart = {word: "" for word in words if len(word) == 1 or not any(name in word for name in declared)}
+    tries: list[Mapping[str, str]] = [apart]
+    fault: SymgradError | None = None
+    try:
+        guessed = guessed_shapes(formula, shapes, scalar=True)
+        tries = [dict.fromkeys(guessed, ""), apart, guessed]
+    except SymgradError as error:
+        fault = error
+    loss: sg.Tensor | None = None
+    for others in tries:
         try:
-            loss: sg.Tensor = parse_with_symbols(formula, parse_shapes({**declared, **others}))[0]
-        except SymgradError:
-            if others is guessed:
-                raise
+            loss = parse_with_symbols(formula, parse_shapes({**declared, **others}))[0]
+        except SymgradError as error:
+            fault = fault or error
             continue
-        if not loss.ndim or others is guessed:
-            break
+        if not loss.ndim:
+            return loss
+    if loss is None:
+        assert fault is not None
+        raise fault
     return loss
 
 

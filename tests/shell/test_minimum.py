@@ -134,3 +134,16 @@ def test_the_rows_of_a_table_are_n(here):
     (here / "line.csv").write_text("t,y\n1,2\n2,4.1\n3,5.9\n")
     assert "n  " in run("mean((y - n*t)**2)", "--data", "line.csv", "--start", "n=1").output  # n is what is to be found
     assert "slope  " in run("mean((y - slope*t - inner)**2)", "--data", "line.csv").output
+
+
+@pytest.mark.parametrize("law", ["m*t + c", "m*t + n", "n*t + m", "c + m t", "m_1*t + n_1"])
+def test_letters_of_sizes_are_numbers_to_be_found(here, law):
+    (here / "line.csv").write_text("t,y\n1,2\n2,4.1\n3,5.9\n")
+    done = run(f"sum((y - ({law}))^2)", "--data", "line.csv")
+    assert done.exit_code == 0 and " 1.95 " in done.output and "loss 0.015 " in done.output, done.output
+
+
+def test_letters_that_touch_a_column_are_no_new_number(here):
+    (here / "line.csv").write_text("t,y\n1,2\n2,4.1\n3,5.9\n")
+    done = run("sum((y - mt - c)^2)", "--data", "line.csv")
+    assert done.exit_code == 2 and "Error: " in done.output, done.output
