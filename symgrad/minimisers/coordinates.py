@@ -25,6 +25,7 @@ SEEN = 400  # numbers up to which every one has an entry of its own in the histo
 HALVINGS = 50
 WIDE = 4000  # numbers up to which a Hessian is kept
 NEWTON = 8  # steps in one dimension
+LONGEST = 1e4  # relative: where a loss is nearly straight, its curvature does not say how far to go
 
 
 def coordinate(problem: Problem) -> Course:
@@ -186,7 +187,8 @@ def _one(problem: Problem, x: np.ndarray, loss: float, g: np.ndarray, i: int, lo
         if g[i] == 0 or (x[i] <= low and g[i] > 0) or (x[i] >= high and g[i] < 0):
             break
         bend = f.product(x, unit)[i]
-        step = -g[i] / bend if bend > 0 else -math.copysign(max(1.0, abs(x[i])), g[i])
+        far = max(1.0, abs(x[i]))
+        step = -math.copysign(min(abs(g[i]) / bend, LONGEST * far) if bend > 0 else far, g[i])
         for _ in range(HALVINGS):
             to = min(max(x[i] + step, low), high)
             new = x.copy()

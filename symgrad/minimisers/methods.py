@@ -22,6 +22,7 @@ from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.projected import projected
 from symgrad.minimisers.proximal import proximal
 from symgrad.minimisers.regression import gauss_newton_course, marquardt_course
+from symgrad.minimisers.saddles import past_saddles
 from symgrad.minimisers.scipys import lbfgsb, slsqp, trust_constr
 from symgrad.minimisers.splitting import admm
 from symgrad.minimising.degrees import ray_degree
@@ -57,26 +58,28 @@ def _newton(problem: Problem) -> Course:
 METHODS: Mapping[str, Method] = MappingProxyType({
     "closed_form": Method(_closed, "the zero of the gradient as a formula", frozenset({CONSTRAINTS}), descends=False,
                           lowest=False),
-    "gradient": Method(lambda p: gradient_descent(p.objective, p.x0, p.tolerance(1e-8)),
+    "gradient": Method(past_saddles(lambda p: gradient_descent(p.objective, p.x0, p.tolerance(1e-8))),
                        "gradient descent, each step as long as the loss falls enough"),
-    "newton": Method(_newton,
+    "newton": Method(past_saddles(_newton),
                      "Newton's method with the derived Hessian and a line search"),
-    "newton_cg": Method(lambda p: newton_cg(p.objective, p.x0, p.tolerance(1e-10)),
+    "newton_cg": Method(past_saddles(lambda p: newton_cg(p.objective, p.x0, p.tolerance(1e-10))),
                         "Newton's method by conjugate gradients, with derived products with the Hessian"),
-    "gauss_newton": Method(gauss_newton_course, "Gauss-Newton with the derived Jacobian and a line search"),
+    "gauss_newton": Method(past_saddles(gauss_newton_course), "Gauss-Newton with the derived Jacobian and a line search"),
     "levenberg_marquardt": Method(marquardt_course, "Levenberg-Marquardt with the derived Jacobian", frozenset({BOUNDS})),
     "slsqp": Method(slsqp, "SciPy's SLSQP with the derived gradient and Jacobians", frozenset({BOUNDS, CONSTRAINTS}),
                     descends=False, lowest=False),
     "trust-constr": Method(trust_constr, "SciPy's trust-constr with the derived gradient, Jacobians and Hessians",
                            frozenset({BOUNDS, CONSTRAINTS}), descends=False, lowest=False),
     "l-bfgs-b": Method(lbfgsb, "SciPy's L-BFGS-B with the derived gradient", frozenset({BOUNDS}), descends=False),
-    "l-bfgs": Method(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10)),
+    "l-bfgs": Method(past_saddles(lambda p: lbfgs(p.objective, p.x0, p.tolerance(1e-10))),
                      "L-BFGS, which guesses the curvature from gradients"),
-    "alternating": Method(alternating, "one block after the other, the others held", frozenset({BOUNDS, SETS, BLOCKS})),
-    "coordinate": Method(coordinate, "one number after the other, the others held", frozenset({BOUNDS})),
-    "projected": Method(projected, "gradient steps, each followed by the nearest point of the sets",
+    "alternating": Method(past_saddles(alternating, starts=True), "one block after the other, the others held",
+                          frozenset({BOUNDS, SETS, BLOCKS})),
+    "coordinate": Method(past_saddles(coordinate), "one number after the other, the others held", frozenset({BOUNDS})),
+    "projected": Method(past_saddles(projected), "gradient steps, each followed by the nearest point of the sets",
                         frozenset({BOUNDS, SETS})),
-    "proximal": Method(proximal, "proximal gradient steps with momentum", frozenset({BOUNDS, SETS})),
+    "proximal": Method(past_saddles(proximal, starts=True), "proximal gradient steps with momentum",
+                       frozenset({BOUNDS, SETS})),
     "admm": Method(admm, "ADMM on the sum of what is smooth and what is not", frozenset({BOUNDS, SETS}),
                    descends=False, lowest=False),
     "em": Method(em, "EM on the mixture in the loss", frozenset({SETS})),

@@ -128,8 +128,8 @@ def _trusting(problem: Problem, held: Constraints) -> Run:
     given: list[Any] = []
     if held.count and held.affine:
         zero = np.zeros(f.size)
-        at = held.values(zero)
-        given = [LinearConstraint(held.jacobian(zero), low - at, -at)]
+        at, kept = held.values(zero), _independent(held, zero) | ~held.equal
+        given = [LinearConstraint(held.jacobian(zero)[kept], (low - at)[kept], -at[kept])]
     elif held.count:
         given = [NonlinearConstraint(held.values, low, 0.0, jac=held.jacobian, hess=held.hessian)]
     second: Mapping[str, Callable[..., Any]] = {"hess": f.hessian} if f.size <= MATRIX else {"hessp": f.product}
@@ -153,7 +153,8 @@ def _course(problem: Problem, held: Constraints | None, run: Run, otherwise: Run
     tape = Tape(problem)
     start = problem.x0 if problem.low is None else np.clip(problem.x0, problem.low, problem.high)
     tape.put(start)
-    on = conditions(problem, held, float(np.abs(tape.gradient(start)).max(initial=0.0)))
+    loss, g = tape.slope(start)  # a start at the minimum has no slope but that of rounding: the loss has a scale too
+    on = conditions(problem, held, float(np.abs(g).max(initial=0.0)) + abs(loss) / (1 + float(np.linalg.norm(start))))
     stopped: BaseException | None = None
     try:
         at = _ended(on, tape, run, start)
@@ -196,7 +197,7 @@ def _rank(held: Constraints | None, it: Iterate) -> tuple[float, float]:
 
 def _ended(on: Conditions, tape: Tape, run: Run, start: np.ndarray) -> Optimality:
     """Where a run from `start` ends, polished. Raises SymgradError where no point meets the constraints."""
-    x = np.array(run(tape, start).x, float)
+    x = _run(tape, run, start)
     tape.put(x)
     held = on.held
     if held is not None and not met(held, x, HELD):
@@ -205,7 +206,7 @@ def _ended(on: Conditions, tape: Tape, run: Run, start: np.ndarray) -> Optimalit
             raise SymgradError(f"minimize: no point meets all constraints: at the nearest one that was found "
                                f"{held.worst(inside)}")
         tape.put(inside)
-        x = np.array(run(tape, inside).x, float)
+        x = _run(tape, run, inside)
         x = x if met(held, x, HELD) else inside
         tape.put(x)
     x = np.clip(x, on.low, on.high)
@@ -214,6 +215,16 @@ def _ended(on: Conditions, tape: Tape, run: Run, start: np.ndarray) -> Optimalit
     if at.x is not x:
         tape.put(at.x)
     return at
+
+
+def _run(tape: Tape, run: Run, start: np.ndarray) -> np.ndarray:
+    """Where a run ends. A ValueError is how trust-constr ends far out, where a loss without curvature goes on falling."""
+    try:
+        return np.array(run(tape, start).x, float)
+    except ValueError as error:
+        if "Negative curvature" not in str(error):
+            raise
+        return tape.points[-1]
 
 
 def _downhill(on: Conditions, at: Optimality) -> np.ndarray | None:
