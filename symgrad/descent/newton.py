@@ -70,7 +70,10 @@ def newton(f: Objective, x: np.ndarray, tol: float = 1e-10, degree: int | None =
         x, loss, g = new, min(value, loss), turned
         norm = math.sqrt(g @ g)
         yield Iterate(x, loss, norm, far * size)
-        if far * size <= tol * math.sqrt(x @ x):
+        near = tol * math.sqrt(x @ x)
+        if far * size <= near:
+            if size > near and not tiny:
+                return STUCK  # the step was short because a longer one does not do
             return Ending(True, f"the last step changed the variables by less than {tol:g} of them")
     return FLAT
 
