@@ -170,8 +170,8 @@ class Objective:
 
     @cached_property
     def _product(self) -> Callable[..., Any]:
-        ways = [wrap(input_node(Symbol("data", f"{x.name} direction", x.over), x.node.shape, REAL), x.over)
-                for x in self.variables]
+        ways = [wrap(input_node(Symbol("data", f"{x.name} direction {i}", x.over), x.node.shape, REAL), x.over)
+                for i, x in enumerate(self.variables)]  # weights of several layers have one name
         return self.compiled(hvp(self.loss, self.variables, ways), ways)
 
     @cached_property

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.descent.endings import LOST
 from symgrad.descent.iterate import Course, Ending, Iterate
 from symgrad.descent.newton import newton
 from symgrad.descent.quasi import lbfgs
@@ -24,6 +25,7 @@ from symgrad.graphs.stationary.affine import degrees
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
 from symgrad.minimisers.declared import in_own_names, on_simplexes
+from symgrad.minimisers.lifting import corners_in
 from symgrad.minimisers.problem import Problem
 from symgrad.minimisers.projected import projected_descent
 from symgrad.minimisers.sets import Region, nearest, regions_of
@@ -58,7 +60,8 @@ def alternating(problem: Problem) -> Course:
     f, tol = problem.objective, problem.tolerance(1e-11)
     x = nearest(f, regions_of(problem), problem.x0)
     loss, g = f.slope(x)
-    yield Iterate(x, loss, _size(g), 0.0)
+    largest, bent = _size(g), _bent(problem, blocks)
+    yield Iterate(x, loss, largest, 0.0)
     found = {"reason": "; ".join(block.told for block in blocks)}
     first = loss
     while True:
@@ -71,11 +74,26 @@ def alternating(problem: Problem) -> Course:
             length = _size(new - x)
             moved = max(moved, length)
             yield Iterate(new, value, _size(g), length)
-            x, loss = new, value
+            x, loss, largest = new, value, max(largest, _size(g))
+        done = moved == 0 or before - loss <= tol * max(abs(before), 1e-12 * abs(first), 1e-300)
+        if done and bent.any():  # at a corner no block alone may lead down, though all together do
+            slope = _size(g[bent])
+            if slope > LOST * largest and slope * _size(x) > LOST * abs(loss):
+                return Ending(False, "no block alone makes the loss smaller: it may have a corner here", found)
         if moved == 0:
             return Ending(True, "no block changes any more", found)
-        if before - loss <= tol * max(abs(before), 1e-12 * abs(first), 1e-300):
+        if done:
             return Ending(True, f"a turn through all blocks makes the loss smaller by {before - loss:.3g} only", found)
+
+
+def _bent(problem: Problem, blocks: Sequence[VariableBlock]) -> np.ndarray:
+    """Which numbers are in blocks without sets, where the loss has corners; at the others a slope says nothing."""
+    free = [np.zeros(np.shape(v), bool) for v in problem.objective.pieces(problem.x0)]
+    if corners_in([problem.loss.node], [x.node for x in problem.variables.values()]):
+        for block in blocks:
+            for place, region in zip(block.f.places, block.regions, strict=True):
+                free[place][...] = region is None
+    return np.concatenate([v.ravel() for v in free])
 
 
 def blocks_of(problem: Problem) -> list[VariableBlock]:

@@ -8,7 +8,7 @@ written. Where one does not, since the loss falls with what bends up, the method
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,12 +37,17 @@ class Lifted:
     constraints: int
 
 
+def corners_in(roots: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
+    """The absolute values and extremes of what depends on the variables."""
+    below = depends(roots, variables)
+    return [n for n in topological(roots) if n in below and n.dtype == REAL and (
+        n.op in (ops.MAX, ops.MIN) or n.op is ops.ELEMENTWISE and n.attrs[0] in (*ABOVE, *BELOW))]
+
+
 def lifted(problem: Problem) -> Lifted | None:
     """The problem with a variable for each corner; None where there is no corner, or too many."""
     roots = [problem.loss.node, *(c.node for c in problem.constraints)]
-    below = depends(roots, [x.node for x in problem.variables.values()])
-    corners = [n for n in topological(roots) if n in below and n.dtype == REAL and (
-        n.op in (ops.MAX, ops.MIN) or n.op is ops.ELEMENTWISE and n.attrs[0] in (*ABOVE, *BELOW))]
+    corners = corners_in(roots, [x.node for x in problem.variables.values()])
     f = problem.objective
     if not corners or sum(math.prod(number(s, problem.sizes) for s in n.shape) for n in corners) > MOST:
         return None

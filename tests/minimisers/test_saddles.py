@@ -90,3 +90,33 @@ def test_equations_that_follow_from_each_other():
     P, C = sg.parameter("P", (2, 2)), np.array([[1, 2.0], [-1, 3]])
     found = sg.minimize(sg.sum((P - C) ** 2), P, constraints=[sg.equal(P, P.T)], method="trust-constr")
     assert found.success and np.allclose(found.x["P"], (C + C.T) / 2)
+
+
+KINKED = {
+    "maximum": (sg.max(sg.stack([u[0] ** 2 + u[1], u[1] ** 2 - u[0], 1 - u[0]])), u, [3.0, 7], 0.0),
+    "hinge": (sg.sum(sg.relu(1 - np.random.default_rng(5).standard_normal((7, 3)) @ p)) + 0.5 * p @ p, p, [0, 0, 0.0], None),
+    "valley": (sg.abs(1 - u[0]) + 10 * sg.abs(u[1] - u[0] ** 2), u, [-1.0, 1], 0.0),
+}
+
+
+@pytest.mark.parametrize("method", ["newton", "newton_cg", "gradient", "l-bfgs", "coordinate", "alternating", "projected"])
+@pytest.mark.parametrize("name", KINKED)
+def test_a_corner_is_no_success_and_no_global_minimum(name, method):
+    f, x, start, least = KINKED[name]
+    if least is None:
+        least = sg.minimize(f, x, method="slsqp").fun
+    found = sg.minimize(f, x, method=method, start={x.name: start}, budget=20000)
+    assert found.fun >= least - 1e-9
+    assert found.fun <= least + 1e-6 or not found.success and found.certificate is None
+
+
+def test_products_with_the_hessian_for_weights_of_one_name():
+    T = sg.dim("T")
+    x, y = sg.data("x", 3, over=T), sg.data("y", over=T)
+    first, second, third = sg.nn.Linear(3, 4), sg.nn.Linear(4, 4), sg.nn.Linear(4, 1)
+    loss = sg.mean((third(sg.tanh(second(sg.tanh(first(x)))))[0] - y) ** 2, over=T)
+    rng = np.random.default_rng(0)
+    data = {"x": rng.standard_normal((20, 3)), "y": rng.standard_normal(20)}
+    weights = [*first.parameters(), *second.parameters(), *third.parameters()]
+    found = sg.minimize(loss, weights, data, method="newton_cg", budget=100)
+    assert found.fun < found.history["loss"][0]
