@@ -1,4 +1,4 @@
-"""Layers of images in a graph: convolutions are products with windows, or products laid back by overlaps; pools reduce windows."""
+"""Layers of images in a graph: a convolution is a product with windows, or one laid back; a pool reduces windows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def is_convolution(local: Node) -> bool:
                for n in topological([local]))
 
 
-def with_surroundings(order: Sequence[Node], products: Collection[Node], uses: Mapping[Node, list[Node]]) -> dict[Node, Node]:
+def with_surroundings(order: Sequence[Node], products: Collection[Node],
+                      uses: Mapping[Node, list[Node]]) -> dict[Node, Node]:
     """The products of convolutions among `products`, each by the node that it is after its overlaps, cuts and groups."""
     found: dict[Node, Node] = {}  # the product that a node is, so far
     for node in order:
