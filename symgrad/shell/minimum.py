@@ -126,6 +126,11 @@ def table_of(path: str) -> dict[str, np.ndarray]:
     if bad:
         raise DataError(f"--data {path}: the first line must name the columns, and {bad[0]!r} is no name: letters, digits "
                         "and _, no blanks")
+    twice = [name for i, name in enumerate(header) if name in header[:i]]
+    if twice:
+        raise DataError(f"--data {path}: two columns are called {twice[0]}; rename one")
+    if not body:
+        raise DataError(f"--data {path}: there is no row below the names of the columns")
     columns: dict[str, list[float]] = {name: [] for name in header}
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):

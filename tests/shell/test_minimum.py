@@ -100,6 +100,8 @@ MISTAKES = [
     ([LAW, "--data", "data.csv", "-o", "nowhere/fit.svg"], "nowhere"),
     (["sum((y - a*x)**2)", "--data", "ragged.csv"], "--data ragged.csv: row 3 has 1 cells; the first line names 2 columns"),
     (["sum((y - a*x)**2)", "--data", "text.csv"], "--data text.csv: row 2, column y: 'two' is no number"),
+    (["sum((y - a*x)**2)", "--data", "twice.csv"], "--data twice.csv: two columns are called x; rename one"),
+    (["sum((y - a*x)**2)", "--data", "names.csv"], "--data names.csv: there is no row below the names of the columns"),
     (["sum((y - a*x)**2)", "--data", "bare.csv"], "--data bare.csv: the first line must name the columns, and '1.5' is no name: letters, digits and _"),
 ]
 
@@ -109,6 +111,8 @@ def test_mistakes_end_in_one_message(here, arguments, message):
     (here / "ragged.csv").write_text("x,y\n1,2\n3\n")
     (here / "text.csv").write_text("x,y\n1,two\n")
     (here / "bare.csv").write_text("1.5,2\n1,2\n")
+    (here / "twice.csv").write_text("x,x\n1,2\n2,3\n")
+    (here / "names.csv").write_text("x,y\n")
     done = run(*arguments)
     assert done.exit_code == 2 and message in done.output and "Traceback" not in done.output, done.output
 
