@@ -17,6 +17,7 @@ from symgrad.minimisers.methods import METHODS, refused
 from symgrad.minimisers.problem import Problem, posed
 from symgrad.minimisers.regression import standard_errors
 from symgrad.minimisers.result import Minimum
+from symgrad.minimisers.running_off import DOWN, LIMIT, runs_off
 from symgrad.minimisers.sets import undeclared
 from symgrad.minimisers.starts import other_starts
 from symgrad.minimising.convexity import Convexity
@@ -62,6 +63,8 @@ def minimize(loss: Any, wrt: Any, data: Any = None, method: str = "auto", start:
     elif lacking:
         message = f"{lacking} there, as is declared; projected keeps it so"
         done = replace(done, ending=replace(done.ending, success=False, message=message))
+    if done.ending.success and choice.name in DOWN and runs_off(problem, done.history.vectors[0], done.x, done.loss):
+        done = replace(done, ending=replace(done.ending, success=False, message=LIMIT))
     return _result(problem, choice, done)
 
 

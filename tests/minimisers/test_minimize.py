@@ -219,3 +219,20 @@ def test_rounding_prints_as_zero_without_a_sign():
     assert printed(-0.0, -0.0, -0.0, 0.0) == "  p = [0., 0., 0., 0.]"
     assert printed(0.25, -1e-4, -1e-9, 0.5) == "  p = [ 2.5e-01, -1.0e-04, -1.0e-09,  5.0e-01]"
     assert printed(2.0, -3.0, np.pi, -1.0) == "  p = [ 2.      , -3.      ,  3.141593, -1.      ]"
+
+
+def test_a_limit_is_no_minimum():
+    """Classes that can be separated have no logistic minimum; what has one is not taken for such, however flat it is."""
+    q = sg.parameter("q")
+    points = np.array([[-2.0, 1], [-1, 1], [1, 1], [3, 1]])
+    logistic = sg.sum(sg.softplus(-Y * (X @ W)))
+    for method in ("auto", "newton", "l-bfgs", "newton_cg"):
+        r = sg.minimize(logistic, W, {"X": points, "y": np.sign(points[:, 0])}, method=method)
+        assert not r.success and "no minimum there, only a limit" in r.message and r.certificate is None
+    for loss in (sg.exp(q), -sg.arctan(q), sg.softplus(q), 1 / (1 + q**2)):
+        assert not sg.minimize(loss, q, start={"q": 0.5}).success
+    for loss, best in ((q**8, 0), (sg.cosh(q), 0), (sg.softplus(q) - 0.01 * q, np.log(0.01 / 0.99)), (sg.exp(-q) + q, 0),
+                       (sg.sum((sg.tanh(q - 3) - 0.2) ** 2), 3 + np.arctanh(0.2)), (-sg.exp(-((q - 1) ** 2)), 1)):
+        for method in ("auto", "newton", "l-bfgs", "gradient"):
+            r = sg.minimize(loss, q, method=method, start={"q": 0.7})
+            assert r.success and r.x["q"] == pytest.approx(best, abs=0.05 if best == 0 else 1e-4), (loss, method, r)
