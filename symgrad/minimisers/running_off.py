@@ -1,7 +1,7 @@
 """Does a loss have a minimum at all, or only a limit that it nears for ever, as that of classes which can be separated?
 
-A method follows such a loss until all digits are gone, and then stands still as at a minimum. The two are told apart by what
-lies farther along the way from the start: beyond a minimum a loss rises, beyond such a point it does not.
+A method follows such a loss until all digits are gone, and then stands still as at a minimum. The two are told apart by
+what lies farther along the way from the start: beyond a minimum a loss rises, beyond such a point it does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DOWN = ("newton", "newton_cg", "l-bfgs", "gradient", "gauss_newton", "levenberg_
 
 
 def runs_off(problem: Problem, first: np.ndarray, x: np.ndarray, loss: float) -> bool:
-    """Does the loss nowhere rise beyond `x`, seen from `first`? Never said of losses in pieces, whose ground may be flat."""
+    """Does the loss nowhere rise beyond `x`, seen from `first`? Not said of losses in pieces, whose ground may be flat."""
     if problem.low is not None or problem.sets or problem.constraints:
         return False
     f = problem.objective

@@ -12,6 +12,7 @@ from symgrad.calculus.variables import varied
 from symgrad.graphs import ops
 from symgrad.graphs.errors import NoClosedForm, ShapeError
 from symgrad.graphs.node import REAL, Node
+from symgrad.graphs.pieces.terms import unscaled
 from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.graphs.stationary.elimination import stationary_points
 from symgrad.language.align import as_tensor, describe
@@ -56,6 +57,8 @@ def solve_stationary(loss: Any, wrt: Any, constraints: Any = None, multipliers: 
         if inner[x] is not x:
             target, *asked = (varied(t, x, inner[x], "solve_stationary") for t in (target, *asked))
     nodes = stable([target, *asked])
+    if not asked:
+        nodes[0] = unscaled(nodes[0])[1]  # a factor in front moves no zero
     try:
         names = {inner[x].node: f"{x.name}^*" for x in variables if x.name and len(variables) > 1}
         points, lagrange = stationary_points(nodes[0], [inner[x].node for x in variables], nodes[1:], names,
