@@ -77,7 +77,8 @@ def prove(roots: Sequence[Node], variables: Sequence[Node], terms: bool = True) 
             return ConvexityProof(verdict, root, c, () if bend.affine else (root,))
     if not terms:
         return None
-    return next((found for root, c in each.items() if (found := _by_terms(root, c)) is not None), None)
+    safe = reversed(each.items())  # the stable form first: softplus(u) says more than the logarithms it was written with
+    return next((found for root, c in safe if (found := _by_terms(root, c)) is not None), None)
 
 
 def prove_by_hessian(root: Node, variables: Sequence[Node]) -> ConvexityProof | None:
