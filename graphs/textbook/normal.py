@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import elementwise, named
-from symgrad.graphs.node import Node, transform
+from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.rewrites.declared import by_facts
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.table import rebuild
@@ -26,6 +26,7 @@ from symgrad.graphs.textbook.rectified import homogeneous
 from symgrad.graphs.textbook.sums import product_in_sum_form, sum_form, turned
 
 ROUNDS = 4
+WHOLE = frozenset({"square", "tanh", "sigmoid", "softplus", "sin", "cos", "relu", "greater"})  # no factors of quotients
 TRIES = 40  # writings of one sum: what has more ways to be written has none that is short
 
 
@@ -49,8 +50,8 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
     now = without_ties(roots)
     directed = in_one_direction(now, variables)
     now = [plain if strict is None else strict for plain, strict in zip(now, directed, strict=True)]
-    now = transform(now, lambda node, operands: scaled_product(rebuild(node, operands)), dict(fixed))  # what cancels, first
-
+    if _may_cancel(now):  # first, before sums are written in another way
+        now = transform(now, lambda node, operands: scaled_product(rebuild(node, operands)), dict(fixed))
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
         if node.op is not ops.NAMED:
@@ -66,6 +67,11 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
             break
     return [root if strict is None or x is None else with_opposites(root, x)
             for root, strict, x in zip(now, directed, variables, strict=True)]
+
+
+def _may_cancel(roots: Sequence[Node]) -> bool:
+    """Is there anything below that could stand against a factor: a quotient, a root, an exponential, ...?"""
+    return any(n.op is ops.ELEMENTWISE and n.attrs[0] not in WHOLE or n.op in ops.MATRICES for n in topological(roots))
 
 
 def unnamed(node: Node) -> Node:

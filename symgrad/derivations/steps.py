@@ -142,7 +142,7 @@ def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by
 def _cancelled(node: Node, users: Sequence[Box], world: World) -> Node:
     """A gradient with that of the value behind a function put in, where they cancel: p - y for G_p p (1 - p)."""
     behind = world.found.get(users[0]) if len(users) == 1 and is_function(users[0]) else None
-    if behind is None:
+    if behind is None or users[0].leaf not in topological([behind]):  # what could cancel is not there
         return node
     whole = _read(transform([node], rebuild, {cotangent_leaf(users[0], world.samples): behind})[0], world)
     length = Length()
