@@ -28,8 +28,9 @@ def first_only(e: Expr, b: Expr, of: Storage) -> bool:
         return False
     if e.op is acts.PLACE:
         return same_place(e, b, of)
-    if len(e.args) == 2 and e.args[0] is e.args[1] is b:  # one ufunc, which reads an entry before it writes it
-        return same_place(e, b, of)
+    if len(e.args) == 2 and e.args[0] is e.args[1] is b:  # one ufunc of both reads an entry before it writes it
+        pair = e.op is acts.ROW or (e.attrs[1] > 0 if e.op is acts.PRODUCT else e.op is acts.ADD and max(e.attrs[0]) > 0)
+        return pair and same_place(e, b, of)
     if sum(base_of(arg) is b or arg is b for arg in e.args) != 1 or not same_place(e, b, of):
         return False
     place = next(i for i, arg in enumerate(e.args) if arg is b) if b in e.args else None

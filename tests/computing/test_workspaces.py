@@ -155,3 +155,14 @@ def test_the_order_of_steps_is_one_in_which_they_can_be_computed():
     assert sorted(map(id, ordered)) == sorted(map(id, kept.stored))
     place = {e: i for i, e in enumerate(ordered)}
     assert all(place[b] < place[e] for e in ordered for b in reads(e, kept) if b in place)
+
+
+def test_what_divides_twice_stays_until_it_has(always):
+    """1/q/q takes two divisions: the first must not write where q is still to be read."""
+    x = sg.data("x", (3, 2))
+    for y in (1 / (1 + x**2) ** 2, sg.exp(-x**2) / (1 + x**2), -1 / (2 + x**2) ** 2 - sg.sin(x), -(x + 1) - (x + 1) ** 2):
+        for t in (y, sg.gradient(sg.sum(y), x), sg.hvp(sg.sum(y), x, sg.ones((3, 2)))):
+            f = sg.function([x], [t, y * t])
+            (at,) = values([x])
+            for found, plain in zip(f.in_workspace[1](at), f.run(at), strict=True):
+                near(found, plain, 1e-12)
