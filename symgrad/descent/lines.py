@@ -42,7 +42,7 @@ def wolfe(f: Objective, start: Along, way: np.ndarray, far: float) -> Generator[
         fell = loss <= start.loss + ARMIJO * far * start.slope
         near = loss <= start.loss + noise and slope <= (2 * ARMIJO - 1) * start.slope  # as good as rounding can tell
         if (fell or near) and abs(slope) <= -FLATTER * start.slope:
-            return spot._replace(loss=min(loss, start.loss))
+            return spot if loss <= start.loss else spot._replace(loss=start.loss)
         yield Iterate(x, loss, math.sqrt(g @ g) if math.isfinite(loss) else math.nan, far * math.sqrt(way @ way), False)
         if not (fell or near) or not loss < low.loss and low is not start or not math.isfinite(slope):
             high = spot

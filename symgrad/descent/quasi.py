@@ -109,7 +109,9 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY,
     while True:
         way = -guess.times(g)
         slope = float(g @ way)
-        if calm.reached(x, norm, math.sqrt(way @ way)):
+        if norm > calm.largest:
+            calm.largest = norm
+        if norm <= tol * calm.largest and calm.reached(x, norm, math.sqrt(way @ way)):
             return calm.said(norm)
         if not slope < 0:  # rounding has spoiled the guess
             guess, fresh = _guess(f.size, memory), True
@@ -129,7 +131,7 @@ def lbfgs(f: Objective, x: np.ndarray, tol: float = 1e-10, memory: int = MEMORY,
         yield Iterate(x, loss, norm, reach)
         if still >= STILL:
             return calm.exhausted(x, norm, loss)
-        if sy > 1e-12 * math.sqrt(float(s @ s) * float(y @ y)):
+        if sy > 1e-12 * reach * math.sqrt(y @ y):
             guess.learn(s, y, sy)
             fresh = False
 

@@ -32,6 +32,7 @@ def rosenbrock(size):
 
 def ours(problem, method):
     row = METHODS[method]
+    problem.objective.evaluations = 0
     course = row.run(problem)
     start = time.perf_counter()
     done = drive(problem, course, method, row.descends, row.lowest)
@@ -40,6 +41,7 @@ def ours(problem, method):
 
 def scipys(problem, method):
     f = problem.objective
+    f.evaluations = 0
     more = {"hess": f.hessian} if method in ("Newton-CG", "trust-exact") else {}
     start = time.perf_counter()
     found = scipy.optimize.minimize(f.slope, problem.x0, jac=True, method=method, **more)
