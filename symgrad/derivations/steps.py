@@ -127,7 +127,8 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
 
 def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by: tuple[int, ...], inside: str) -> Step:
     name = f"G_{{{box.name}}}"
-    applied = _read(add([flow(user, box, world, False) for user in users]), world)
+    flows = [flow(user, box, world, False) for user in users]  # each has been read already
+    applied = flows[0] if len(flows) == 1 and not world.means else _read(add(flows), world)
     world.found[box] = sample = _cancelled(applied, users, world)
     if literal_value(sample) == ONE:
         world.units.add(box)  # what it is multiplied with stays alone
