@@ -21,8 +21,9 @@ class Convolution(Parametric):
     rank = 2
     transposed = False
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-                 groups: int, bias: bool, padding_mode: str, name: str, init: Any) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
+                 init: Any = None) -> None:
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation, self.groups, self.bias = stride, padding, dilation, groups, bias
         if padding_mode != "zeros":
@@ -64,12 +65,6 @@ class Conv1d(Convolution):
 
     rank = 1
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
-                 init: Any = None) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                         name, init)
-
 
 class Conv2d(Convolution):
     """`K ⋆ x + b` of images (in_channels, height, width): `sg.conv2d` with a kernel K of its own.
@@ -83,12 +78,6 @@ class Conv2d(Convolution):
     >>> layer(sg.data("x", (1, 28, 28))).shape, [p.name for p in layer.parameters()]
     ((6, 28, 28), ['K', 'b'])
     """
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
-                 init: Any = None) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                         name, init)
 
 
 class ConvTranspose2d(Convolution):
@@ -109,7 +98,7 @@ class ConvTranspose2d(Convolution):
                  padding_mode: str = "zeros", *, name: str = "", init: Any = None) -> None:
         self.output_padding = output_padding
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
-                         name, init)
+                         name=name, init=init)
 
     def __repr__(self) -> str:
         more = f", output_padding={self.output_padding!r})" if self.output_padding != 0 else ")"
