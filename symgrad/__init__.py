@@ -114,6 +114,7 @@ from symgrad.language.tensor import Tensor
 from symgrad.version import __version__ as __version__
 
 # What writes code, draws, fits, reads or judges is imported when it is first asked for: formulas alone stay light.
+MODULES = ("estimators", "optim")
 LATER = {
     "StationaryPoint": "minimising.curvature",
     "classify": "minimising.curvature",
@@ -149,6 +150,7 @@ LATER = {
 }
 
 if TYPE_CHECKING:
+    from symgrad import estimators as estimators
     from symgrad import optim
     from symgrad.calculus.simplifying import simplify
     from symgrad.calculus.structures import Structure, structure
@@ -177,18 +179,18 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """A public name of a module that is imported now, or the module `optim` itself."""
+    """A public name of a module that is imported now, or such a module itself."""
     from importlib import import_module
 
-    if name == "optim":
-        return import_module("symgrad.optim")
+    if name in MODULES:
+        return import_module(f"symgrad.{name}")
     if name not in LATER:
         missing("module 'symgrad'", name, PACKAGE)
     return getattr(import_module(f"symgrad.{LATER[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *MODULES, "__version__"})
 
 
 __all__ = [

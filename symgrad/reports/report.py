@@ -94,18 +94,18 @@ def day() -> str:
 def write_report(subject: Subject, path: str | os.PathLike[str]) -> Proof:
     """Write the page, whole or not at all; gives the proof of its derivation. Raises SymgradError where it cannot."""
     check_place(path)
-    derivation = derive(subject.loss, list(subject.wrt) or None)
-    proof = prove(derivation)
-    write_whole(path, page(subject, derivation, proof))
+    text, proof = page(subject)
+    write_whole(path, text)
     return proof
 
 
-def page(subject: Subject, derivation: Derivation, proof: Proof) -> str:
-    """The text of the page."""
-    layers, listings = layers_of(derivation), _listings(subject, derivation)
+def page(subject: Subject) -> tuple[str, Proof]:
+    """The text of the page, and the proof of its derivation."""
+    derivation = derive(subject.loss, list(subject.wrt) or None)
+    proof = prove(derivation)
+    layers, listings, drawing = layers_of(derivation), _listings(subject, derivation), _drawing(derivation)
     links = _links(derivation, listings)
     model, optimizer, symbols = subject.model, _optimizer(subject), _symbols(subject, derivation)
-    drawing = _drawing(derivation)
     return rendered(
         "report.html.j2", title=subject.title, date=subject.date, math=mathml_of, model=model, why=subject.why,
         loss=_loss(derivation), symbols=symbols, texts={row["name"]: row["latex"] for row in symbols if row["latex"]},
@@ -115,7 +115,7 @@ def page(subject: Subject, derivation: Derivation, proof: Proof) -> str:
         unlinked=[step for step in derivation.steps if not links[step.number]],
         listings=[_listing(each, derivation) for each in listings],
         update=_update(optimizer, listings[0].source) if model is not None else None, optimizer=optimizer,
-        trained=_trained(subject, layers), versions=_versions(subject))
+        trained=_trained(subject, layers), versions=_versions(subject)), proof
 
 
 # formulas, shapes -------------------------------------------------------------------------------------------

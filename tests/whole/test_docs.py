@@ -75,14 +75,14 @@ def test_no_example_of_a_page_is_left_out(name):
 
 
 def public_names():
-    """`sg.x` for all of `sg`, and what its modules `nn`, `losses` and `optim` define or pass on."""
+    """`sg.x` for all of `sg`, and what its modules `estimators`, `nn`, `losses` and `optim` define or pass on."""
     for name in sg.__all__:
         if name not in ("nn", "losses", "optim"):
             yield f"sg.{name}"
     module = sg.losses
     yield from (f"sg.losses.{name}" for name, value in vars(module).items()
                 if not name.startswith("_") and callable(value) and value.__module__ == module.__name__)
-    for room in (sg.nn, sg.optim):  # what it imports `as` the same name is passed on
+    for room in (sg.estimators, sg.nn, sg.optim):  # what it imports `as` the same name is passed on
         passed = re.findall(r"^from \S+ import (\w+) as \1$", inspect.getsource(room), re.M)
         yield from (f"{room.__name__.replace('symgrad', 'sg')}.{name}" for name in passed)
 

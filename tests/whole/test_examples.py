@@ -16,9 +16,13 @@ from symgrad.shell.cli import cli
 PROMISES = {
     "affine_three_ways": ["closed_form  loss 2859.696348, b = 152.1335", "coordinate   loss 2859.696348, b = 152.1335",
                           "all agree: True", "LinearRegression: True", "by 0.99575 a step at best"],
+    "breast_cancer": ["6 networks compared", "nobody has seen, more than 95 %: True", "classes: benign, malignant",
+                      "own layers: softmax(Wout (x ⊙ σ(Wgate x + bgate)) + bout)", "more than 95 %, too: True"],
     "china_compressed": ["given V:  U = X Vᵀ (V Vᵀ)⁻¹", "the loss never rises: True"],
     "digits_in_parts": ["nothing is negative: True", "the loss is linear in Z, which goes to a vertex (simplex)",
                         "as scikit-learn's KMeans: True"],
+    "diabetes": ["loss: 1/T ∑_t (W₁ x_t + b₁ - (y_t - m)/s)²", "as scikit-learn's LinearRegression: True",
+                 "(442, 2), R² of both above 0.4: True", "predicts m + s ⊙ (W₂ tanh(W₁ x + b₁) + b₂)"],
     "iris_mixture": ["then p = 1/sum(r) rᵀ 1\nmu = diag(1/(rᵀ 1)) rᵀ X", "the loss never rises: True",
                      "as scikit-learn's GaussianMixture: True", "whose component is their species: 96.7%"],
     "lasso_by_admm": ["is sign(w) ⊙ max(|w| - s λ, 0)", "kept at the largest λ: bmi, bp, s3, s5", "(Xᵀ X + n ρ I)⁻¹"],
