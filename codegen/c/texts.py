@@ -33,7 +33,7 @@ LIBM: Mapping[str, str] = {
     "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh",
     "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "erf": "erf",
     "floor": "floor", "power": "pow", "abs": "fabs", "fmax": "fmax",
-    "erfc": "erfc", "lgamma": "lgamma",
+    "erfc": "erfc", "lgamma": "lgamma", "log2": "log2", "log10": "log10", "ceil": "ceil", "round": "rint",
 }
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
 # Small functions of our own, by row; written into the text where they are used. `@` ends a name of libm.
@@ -194,8 +194,8 @@ def row_c(name: str, args: Sequence[str], kind: str, single: bool) -> str:
         return f"{args[0]} ? {args[1]} : {args[2]}"
     if name == "logical_not":
         return f"!{args[0]}"
-    if name == "isinf":
-        return f"isinf({args[0]})"
+    if name in ("isinf", "isnan", "isfinite"):
+        return f"{name}({args[0]})"
     if kind != REAL:
         if name in ("maximum", "minimum"):
             sign = ">" if name == "maximum" else "<"

@@ -20,6 +20,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, to_expr
 
 SafeForm = Callable[[Arrays, Sequence[Expr], str], Expr]
+OF_NUMBERS = ("isnan", "isfinite", "isinf")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 LOGICAL = ("logical_and", "logical_or", "logical_not")
 CHAIN = 64  # integer powers up to which multiplications are spelled out: x**3 costs several times x*x*x
@@ -32,7 +33,7 @@ def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
         if folded is not None:
             return b.number(folded)
         args = [b.full(args[0].attrs[0], (), REAL), *args[1:]]
-    if name in COMPARISONS:
+    if name in (*COMPARISONS, *OF_NUMBERS):
         return b.row(name, args, BOOLEAN)
     if name in LOGICAL:
         return _logical(b, name, args)
@@ -242,8 +243,9 @@ def _clip(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
     return b.row("minimum", [b.row("maximum", [x, low], kind), high], kind)
 
 
-def _floor(b: Arrays, args: Sequence[Expr], kind: str) -> Expr:
-    return args[0] if kind == INTEGER else b.row("floor", args, kind)
+def _rounding(row: str) -> SafeForm:
+    """A function that leaves whole numbers as they are."""
+    return lambda b, args, kind: args[0] if kind == INTEGER else b.row(row, args, kind)
 
 
 FORMS: Mapping[str, SafeForm] = MappingProxyType({
@@ -251,5 +253,6 @@ FORMS: Mapping[str, SafeForm] = MappingProxyType({
     "softplus": _softplus, "gelu": _gelu, "power": _power, "log_or_zero": _log_or_zero, "log_abs": _log_abs,
     "log_cosh": _log_cosh, "log1mexp": _log1mexp, "bose": _divided("expm1"), "sech": _divided("cosh"),
     "csch": _divided("sinh"), "wright_omega": _wright_omega, "times_exp": _times_exp, "times_power": _times_power,
-    "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip, "floor": _floor,
+    "relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "clip": _clip,
+    **{row: _rounding(row) for row in ("floor", "ceil", "round")},
 })

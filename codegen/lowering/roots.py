@@ -24,7 +24,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value, scale
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 from symgrad.graphs.rewrites.patterns import bare, is_positive
-from symgrad.graphs.weights import ONE, Weight, from_expr, times, to_expr
+from symgrad.graphs.weights import MINUS, ONE, Weight, from_expr, times, to_expr
 
 MOST = 8  # terms of a sum of squares
 Exact = Callable[[Node], Expr]
@@ -138,8 +138,13 @@ def _root_of(b: Arrays, exact: Exact, square: Square, axes: Labels) -> Expr:
 
 
 def power_of_squares(b: Arrays, exact: Exact, node: Node) -> Expr | None:
-    """√q, q^p for a p that is no whole number, and log q of a sum of squares q; None for other nodes."""
+    """√q, q^p for a p that is no whole number, and log q of a sum of squares q; None for other nodes.
+
+    √(1 - x²) and 1/(1 - x²) too: as products of 1 - x and 1 + x, which are exact where x is near 1.
+    """
     row, q = node.attrs[0], node.operands[0]
+    if row in ("sqrt", "reciprocal") and (product := _of_difference(b, exact, q)) is not None:
+        return b.row("sqrt", [product], REAL) if row == "sqrt" else b.product([], [product], ONE, REAL)
     if row == "sqrt":
         return root(b, exact, q)
     if row == "power":
@@ -151,6 +156,22 @@ def power_of_squares(b: Arrays, exact: Exact, node: Node) -> Expr | None:
     if row not in ("log", "log1p") or b.quick:
         return None
     return _log(b, exact, q, row == "log1p")
+
+
+def _of_difference(b: Arrays, exact: Exact, node: Node) -> Expr | None:
+    """(1 - x) (1 + x) where `node` is 1 - x²."""
+    node, axes = bare(node), tuple(range(len(node.shape)))
+    if node.op is not ops.ADD or len(node.operands) != 2:
+        return None
+    pairs = list(zip(node.operands, node.attrs[0], strict=True))
+    for (one, w), (other, by) in (pairs, pairs[::-1]):
+        value = literal_value(one)
+        halves = _halves(bare(other), axes, 0) if value is not None and times(value, w) == ONE and by == MINUS else None
+        if halves is not None and len(halves) == 1 and set(halves[0][1]) <= set(axes):
+            x = b.align(b.cast(exact(halves[0][0]), REAL), halves[0][1], axes)
+            sides = [b.add([(b.number(1), ONE), (x, sign)], REAL) for sign in (MINUS, ONE)]
+            return b.product(sides, [], ONE, REAL)
+    return None
 
 
 def _plain(p: Fraction) -> Weight:

@@ -50,12 +50,13 @@ class Library:
         return "\n".join(needed)
 
 
-NUMPY = Library("numpy", "np", (("", "import numpy as np"),), MappingProxyType({"hypotenuse": "np.hypot"}), CALLS, HELPERS,
+NUMPY = Library("numpy", "np", (("", "import numpy as np"),),
+                MappingProxyType({"hypotenuse": "np.hypot", "round": "np.rint"}), CALLS, HELPERS,
                 '@np.errstate(all="ignore")')
 CUPY = Library(
     "cupy", "cp",
     (("", "import cupy as cp"), ("cupyx.scipy.special", "import cupyx.scipy.special"), ("np.", "import numpy as np")),
-    MappingProxyType({"hypotenuse": "cp.hypot", "erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
+    MappingProxyType({"hypotenuse": "cp.hypot", "round": "cp.rint", "erf": "cupyx.scipy.special.erf", **CUPY_NAMES}),
     MappingProxyType({**CALLS, "dot": "vdot({})",
                       "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
     put="cp.asarray({})", get="cp.asnumpy", scalars=False, out=(),

@@ -1,5 +1,7 @@
 """Special functions that NumPy lacks, as text; emitted into a module where they are used. In tests, 4 ulp in float64.
 
+The inverse error function after M. J. Wichura, Algorithm AS 241, Applied Statistics 37 (1988), whose tails take 1 - |x|.
+
 The complementary error function after W. J. Cody, Rational Chebyshev approximation for the error function, Math. Comp.
 23 (1969), with exp(-y^2) as exp(-s^2) exp(-(y - s)(y + s)), where s has few digits and its square is exact. So are the
 normal distribution function, whose argument is not divided by the root of 2 before it is squared, and its logarithm.
@@ -160,6 +162,83 @@ def _digamma(x):
     return _polygamma(0, x)
 '''
 
+ERFINV = '''\
+def _erfinv(x):
+    """The inverse of the error function, by the rational approximations of Wichura (1988)."""
+    a = np.abs(x)
+    r = 0.180625 - np.minimum(a, 0.85) ** 2 / 4
+    p, q = np.full_like(r, 2509.0809287301227), np.full_like(r, 5226.495278852854)
+    for m, n in (
+        (33430.57558358813, 28729.085735721943),
+        (67265.7709270087, 39307.89580009271),
+        (45921.95393154987, 21213.794301586597),
+        (13731.69376550946, 5394.196021424751),
+        (1971.5909503065513, 687.1870074920579),
+        (133.14166789178438, 42.31333070160091),
+        (3.3871328727963665, 1.0),
+    ):
+        p, q = p * r + m, q * r + n
+    near = p / q * (x / 2)
+    s = np.sqrt(-np.log((1 - np.maximum(a, 0.85)) / 2))
+    r = np.minimum(s, 5.0) - 1.6
+    p, q = np.full_like(r, 0.0007745450142783414), np.full_like(r, 1.0507500716444169e-09)
+    for m, n in (
+        (0.022723844989269184, 0.0005475938084995345),
+        (0.2417807251774506, 0.015198666563616457),
+        (1.2704582524523684, 0.14810397642748008),
+        (3.6478483247632045, 0.6897673349851),
+        (5.769497221460691, 1.6763848301838038),
+        (4.630337846156546, 2.053191626637759),
+        (1.4234371107496835, 1.0),
+    ):
+        p, q = p * r + m, q * r + n
+    tail = p / q
+    r = np.minimum(np.maximum(s, 5.0), 27.0) - 5.0  # s is infinite where x is 1, and no number beyond
+    p, q = np.full_like(r, 2.0103343992922881e-07), np.full_like(r, 2.0442631033899397e-15)
+    for m, n in (
+        (2.7115555687434876e-05, 1.421511758316446e-07),
+        (0.0012426609473880784, 1.8463183175100548e-05),
+        (0.026532189526576124, 0.0007868691311456133),
+        (0.29656057182850487, 0.014875361290850615),
+        (1.7848265399172913, 0.1369298809227358),
+        (5.463784911164114, 0.599832206555888),
+        (6.657904643501103, 1.0),
+    ):
+        p, q = p * r + m, q * r + n
+    tail = np.where(a == 1, s, np.where(s > 5, p / q, tail))
+    return np.where(a <= 0.85, near, np.copysign(tail, x)) * 0.70710678118654752
+'''
+
+SINC = '''\
+def _sinc(x):
+    """sin(pi x) / (pi x), 1 at 0."""
+    return _sinc_derivative(0, x)
+'''
+
+SINC_DERIVATIVE = '''\
+def _sinc_derivative(n, x):
+    """The derivative of order n of sin(pi x) / (pi x): its series near 0, else by recurrence from order 0."""
+    pi, edge = 3.14159265358979324, 2 + n / 2
+    u = pi * x
+    z = np.minimum(np.abs(u), edge) ** 2
+    first, near = (n + 1) // 2, np.zeros_like(u)
+    for k in range(first + 16 + n, first - 1, -1):
+        term = (-1) ** k / (2 * k + 1)
+        for j in range(2, 2 * k - n + 1):
+            term /= j
+        near = near * z + term
+    near = near * u if n % 2 else near
+    whole = np.rint(x)
+    sign = 1 - 2 * np.abs(whole - 2 * np.floor(whole / 2))
+    sine, cosine = sign * np.sin(pi * (x - whole)), sign * np.cos(pi * (x - whole))
+    v = np.where(np.abs(u) > edge, u, edge)
+    far = sine / v
+    for k in range(1, n + 1):
+        far = ((sine, cosine, -sine, -cosine)[k % 4] - k * far) / v
+    far = np.where(np.isinf(x), 1 / x, far)
+    return pi**n * np.where(np.abs(u) > edge, far, near)
+'''
+
 # (-1)^k (zeta(k) - 1) / k, highest first, and 1 - Euler's constant.
 ZETA = (
     3.1044247747322276e-11, -6.4229645638381e-11, 1.330476437424449e-10, -2.7595228851242334e-10,
@@ -182,12 +261,12 @@ def _lines(numbers: tuple[float, ...]) -> str:
 SPECIAL: Mapping[str, str] = MappingProxyType({
     "exp_square": SQUARED, "erfc_tail": TAIL, "erfc": ERFC, "erfcx": ERFCX, "ndtr": NDTR, "log_ndtr": LOG_NDTR,
     "hazard": HAZARD, "lgamma": LGAMMA.format(zeta=_lines(ZETA), stirling=_lines(STIRLING)), "polygamma": POLYGAMMA,
-    "digamma": DIGAMMA})
+    "digamma": DIGAMMA, "erfinv": ERFINV, "sinc": SINC, "sinc_derivative": SINC_DERIVATIVE})
 USES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "erfc": ("erf", "exp_square", "erfc_tail"), "erfcx": ("erf", "exp_square", "erfc_tail", "erfc"),
-    "ndtr": ("erf", "exp_square", "erfc_tail"), "digamma": ("polygamma",),
+    "ndtr": ("erf", "exp_square", "erfc_tail"), "digamma": ("polygamma",), "sinc": ("sinc_derivative",),
     "hazard": ("erf", "exp_square", "erfc_tail", "erfc", "erfcx", "ndtr"),
     "log_ndtr": ("erf", "exp_square", "erfc_tail", "erfc", "erfcx", "ndtr")})
 CUPY_NAMES: Mapping[str, str] = MappingProxyType({
     name: f"cupyx.scipy.special.{ {'lgamma': 'gammaln'}.get(name, name)}"
-    for name in ("erfc", "erfcx", "ndtr", "log_ndtr", "lgamma", "digamma")})
+    for name in ("erfc", "erfcx", "ndtr", "log_ndtr", "lgamma", "digamma", "erfinv")})

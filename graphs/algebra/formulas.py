@@ -27,7 +27,7 @@ FUNCTIONS: Mapping[Any, str] = {
     sp.acos: "arccos", sp.atan: "arctan", sp.atan2: "arctan2", sp.sinh: "sinh", sp.cosh: "cosh",
     sp.tanh: "tanh", sp.asinh: "arcsinh", sp.acosh: "arccosh", sp.atanh: "arctanh", sp.erf: "erf",
     sp.erfc: "erfc", sp.loggamma: "lgamma", sp.digamma: "digamma", sp.polygamma: "polygamma",
-    sp.Abs: "abs", sp.sign: "sign", sp.floor: "floor",
+    sp.Abs: "abs", sp.sign: "sign", sp.floor: "floor", sp.ceiling: "ceil", sp.erfinv: "erfinv",
     sp.StrictLessThan: "less", sp.LessThan: "less_equal", sp.StrictGreaterThan: "greater",
     sp.GreaterThan: "greater_equal", sp.Equality: "equal", sp.Unequality: "not_equal",
 }

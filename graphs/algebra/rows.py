@@ -27,6 +27,7 @@ hazard_ = sp.Function("hazard", real=True)
 digamma_ = sp.Function("digamma", real=True)
 polygamma_ = sp.Function("polygamma", real=True)
 mask_ = sp.Function("mask", real=True)
+sinc_derivative_ = sp.Function("sinc_derivative", real=True)
 
 
 class times_power(sp.Function):  # noqa: N801 - SymPy's functions bear the names that they print
@@ -59,11 +60,12 @@ class Row:
 
 def _rows() -> list[Row]:
     x, z, half, one, zero = X0, X1, sp.Rational(1, 2), sp.Integer(1), sp.Integer(0)
-    positive = sp.Gt(x, 0)
+    positive, nearest = sp.Gt(x, 0), sp.floor(x + half)
     share = [sp.Piecewise((one, c), (half, sp.Eq(x, z)), (zero, True)) for c in (x > z, x < z)]
     smooth = [
         Row("real", x),  # integers and truth values as real numbers
         Row("exp", sp.exp(x)), Row("log", sp.log(x)), Row("log1p", sp.log(1 + x)),
+        Row("log2", sp.log(x) / sp.log(2)), Row("log10", sp.log(x) / sp.log(10)),
         Row("expm1", sp.exp(x) - 1, partials=(sp.exp(x),)),
         Row("sqrt", sp.sqrt(x), partials=(1 / (2 * Y),)), Row("reciprocal", 1 / x, partials=(-(Y**2),)),
         Row("sin", sp.sin(x)), Row("cos", sp.cos(x)), Row("tan", sp.tan(x)),
@@ -75,12 +77,16 @@ def _rows() -> list[Row]:
         Row("log1mexp", sp.log(1 - sp.exp(-x)), partials=(bose_(x),)),
         Row("tanh", sp.tanh(x)), Row("arcsinh", sp.asinh(x)), Row("arccosh", sp.acosh(x)),
         Row("arctanh", sp.atanh(x)), Row("erf", sp.erf(x)), Row("erfc", sp.erfc(x)),
+        Row("erfinv", sp.erfinv(x), partials=(sp.sqrt(sp.pi) / 2 * sp.exp(Y**2),)),
         Row("log_ndtr", sp.log(sp.erfc(-x / sp.sqrt(2)) / 2), partials=(hazard_(x),)),
         Row("hazard", sp.sqrt(2 / sp.pi) * sp.exp(-x**2 / 2) / sp.erfc(-x / sp.sqrt(2)), partials=(-Y * (x + Y),)),
         Row("wright_omega", sp.LambertW(sp.exp(x)), partials=(Y / (1 + Y),)),  # y + log y = x
         Row("lgamma", sp.loggamma(x), partials=(digamma_(x),)),
         Row("digamma", sp.digamma(x), partials=(polygamma_(one, x),)),
         Row("polygamma", sp.polygamma(x, z), 2, (zero, polygamma_(x + 1, z))),  # the order is a number
+        Row("sinc", sp.Piecewise((sp.sin(sp.pi * x) / (sp.pi * x), sp.Ne(x, 0)), (one, True)),
+            partials=(sinc_derivative_(one, x),)),
+        Row("sinc_derivative", sinc_derivative_(x, z), 2, (zero, sinc_derivative_(x + 1, z))),  # the order is a number
         Row("arctan2", sp.atan2(x, z), 2, (z / (x**2 + z**2), -x / (x**2 + z**2))),
         Row("sigmoid", 1 / (1 + sp.exp(-x)), partials=(Y * (1 - Y),)),
         Row("softplus", sp.log(1 + sp.exp(x)), partials=(sigmoid_(x),)),
@@ -98,6 +104,10 @@ def _rows() -> list[Row]:
         Row("abs", sp.Abs(x), partials=(sp.sign(x),), dtype="same"),
         Row("sign", sp.sign(x), partials=(zero,), dtype="same"),
         Row("floor", sp.floor(x), partials=(zero,), dtype="same"),
+        Row("ceil", sp.ceiling(x), partials=(zero,), dtype="same"),
+        Row("round", sp.Piecewise((2 * sp.floor(nearest / 2), sp.Eq(nearest - x, half)), (nearest, True)),
+             # of two the even one
+            partials=(zero,), dtype="same"),
         Row("relu", sp.Max(x, 0), partials=(mask_(positive),), dtype="same"),
         Row("leaky_relu", sp.Piecewise((x, positive), (z * x, True)), 2,
             (sp.Piecewise((one, positive), (z, True)), sp.Piecewise((zero, positive), (x, True)))),
@@ -118,6 +128,7 @@ def _rows() -> list[Row]:
         Row("logical_and", sp.And(sp.Ne(x, 0), sp.Ne(z, 0)), 2),
         Row("logical_or", sp.Or(sp.Ne(x, 0), sp.Ne(z, 0)), 2),
         Row("logical_not", sp.Eq(x, 0)),
+        Row("isnan", sp.false), Row("isfinite", sp.true), Row("isinf", sp.false),  # of a real number
     ]
     tests = [Row(r.name, r.formula, r.arity, (zero,) * r.arity, "boolean") for r in tests]
     return smooth + kinked + tests

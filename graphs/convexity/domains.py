@@ -18,7 +18,8 @@ from symgrad.graphs.node import Node, topological
 from symgrad.graphs.weights import to_expr
 
 TOTAL = frozenset("""real exp expm1 sin cos sinh cosh sech tanh arctan arcsinh erf erfc log_ndtr hazard sigmoid
-    softplus silu gelu log_cosh abs sign floor relu leaky_relu elu maximum minimum clip where taken defined times_exp
+    softplus silu gelu log_cosh abs sign floor ceil round sinc sinc_derivative relu leaky_relu elu maximum minimum
+    clip where taken defined times_exp
     arctan2""".split()) | TESTS_OF_TRUTH  # functions of all reals
 BOTH_SIDES = ("lgamma", "digamma", "csch", "bose")  # with poles at and below zero
 
@@ -62,7 +63,7 @@ def _everywhere(node: Node, c: Calculus) -> bool:
         return x in c.never_negative
     if row in ("reciprocal", "log_abs", *BOTH_SIDES):
         return values.positive or (row in ("reciprocal", "log_abs") and values.negative)
-    if row in ("log", "log1mexp", "log_or_zero"):
+    if row in ("log", "log2", "log10", "log1mexp", "log_or_zero"):
         return values.positive
     return row == "log1p" and values.low > -1
 
@@ -78,7 +79,7 @@ def _cuts_convexly(node: Node, c: Calculus) -> bool:
     nonnegative = x in c.never_negative
     if row == "log1p":
         return bend.concave
-    if row in ("arcsin", "arccos", "arctanh"):
+    if row in ("arcsin", "arccos", "arctanh", "erfinv"):
         return bend.affine
     if row == "arccosh":
         return bend.concave
@@ -95,7 +96,7 @@ def _cuts_convexly(node: Node, c: Calculus) -> bool:
         return (superlevel and nonnegative) or (bend.convex and values.nonpositive)
     if row == "sqrt":
         return bend.concave or bend.below is not None
-    if row in ("log", "log1mexp"):
+    if row in ("log", "log2", "log10", "log1mexp"):
         return superlevel
     return row in BOTH_SIDES and superlevel and nonnegative
 

@@ -26,7 +26,8 @@ ROWS_OF_SHAPES: Mapping[str, tuple[Stretch, Stretch, Stretch, Stretch]] = Mappin
     "arctan": (DOWN, UP, ALL, None), "arcsinh": (DOWN, UP, ALL, None), "erf": (DOWN, UP, ALL, None),
     "sigmoid": (DOWN, UP, ALL, None), "erfc": (UP, DOWN, None, ALL), "arctanh": (UP, DOWN, ALL, None),
     "arcsin": (UP, DOWN, ALL, None), "arccos": (DOWN, UP, None, ALL), "arccosh": (None, UP, UP, None),
-    "lgamma": (UP, None, (Fraction(2), INF), None), "digamma": (None, UP, UP, None), "log_abs": (None, UP, UP, DOWN)})
+    "lgamma": (UP, None, (Fraction(2), INF), None), "digamma": (None, UP, UP, None), "log_abs": (None, UP, UP, DOWN),
+    "log2": (None, ALL, ALL, None), "log10": (None, ALL, ALL, None), "erfinv": (UP, DOWN, ALL, None)})
 
 
 def shape_of(row: str, a: Interval, literals: Sequence[Fraction | None]) -> tuple[Bend, bool, bool]:

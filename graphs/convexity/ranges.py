@@ -48,6 +48,7 @@ from symgrad.graphs.weights import Weight
 HALF_PI = Fraction(math.pi / 2) + Fraction(1, 10**12)
 LIMITS: Mapping[str, tuple[Callable[[float], float], End, End]] = MappingProxyType({  # increasing, with their limits
     "exp": (math.exp, Fraction(0), INF), "expm1": (math.expm1, Fraction(-1), INF), "log": (math.log, -INF, INF),
+    "log2": (math.log2, -INF, INF), "log10": (math.log10, -INF, INF),
     "log1p": (math.log1p, -INF, INF), "tanh": (math.tanh, Fraction(-1), Fraction(1)),
     "arctan": (math.atan, -HALF_PI, HALF_PI), "erf": (math.erf, Fraction(-1), Fraction(1)),
     "arcsinh": (math.asinh, -INF, INF), "sinh": (math.sinh, -INF, INF),
@@ -59,7 +60,7 @@ KNOWN: Mapping[str, Interval] = MappingProxyType({
     "log_cosh": NONNEGATIVES, "arccosh": NONNEGATIVES, "hazard": POSITIVES, "log_ndtr": negated(POSITIVES),
     "log1mexp": negated(POSITIVES), "arcsin": Interval(-HALF_PI, HALF_PI), "arccos": Interval(Fraction(0), 2 * HALF_PI)})
 TESTS_OF_TRUTH = frozenset(
-    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not".split())
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not isnan isfinite isinf".split())
 PICKS = (ops.NAMED, ops.STOP, ops.SLICE, ops.RESHAPE, ops.GATHER, ops.WINDOWS, ops.MAX, ops.MIN)
 ALL_USED = (ops.ADD, ops.NAMED, ops.EINSUM, ops.VIEW, ops.ELEMENTWISE, ops.SOFTMAX, ops.MAX, ops.MIN, ops.LOGSUMEXP,
             ops.RESHAPE, ops.CONCAT, ops.PAD, ops.CUMSUM, ops.MULTIPLY, ops.LOGDET, ops.INVERSE, ops.COFACTOR)
@@ -111,7 +112,7 @@ def demanded(node: Node) -> tuple[Node, Interval] | None:
     if node.op is not ops.ELEMENTWISE:
         return None
     row, x = node.attrs[0], node.operands[0]
-    if row in ("log", "log1mexp"):
+    if row in ("log", "log2", "log10", "log1mexp"):
         return x, POSITIVES
     if row == "sqrt":
         return x, NONNEGATIVES
@@ -119,7 +120,7 @@ def demanded(node: Node) -> tuple[Node, Interval] | None:
         return x, Interval(Fraction(-1), INF, True)
     if row in ("arcsin", "arccos"):
         return x, SIGNED_UNIT
-    if row == "arctanh":
+    if row in ("arctanh", "erfinv"):
         return x, Interval(Fraction(-1), Fraction(1), True, True)
     if row == "power" and (p := exponent_of(node.operands[1])) is not None and p.denominator > 1:
         return x, NONNEGATIVES if p > 0 else POSITIVES

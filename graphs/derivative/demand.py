@@ -31,9 +31,12 @@ from symgrad.graphs.primitive import Demand, Primitive, Pull
 from symgrad.graphs.sizes import Size
 
 TAME = frozenset({
-    "real", "sin", "cos", "tanh", "arctan", "arcsinh", "erf", "erfc", "log_ndtr", "hazard", "sigmoid", "softplus",
-    "silu", "gelu", "abs", "sign", "floor", "relu", "leaky_relu", "elu", "maximum", "minimum", "clip", "where", "taken",
+    "real", "sin", "cos", "sinc", "sinc_derivative", "tanh", "arctan", "arcsinh", "erf", "erfc", "log_ndtr", "hazard",
+    "sigmoid", "softplus",
+    "silu", "gelu", "abs", "sign", "floor", "ceil", "round", "relu", "leaky_relu", "elu", "maximum", "minimum", "clip",
+    "where", "taken",
     "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
+    "isnan", "isfinite", "isinf",
 })  # finite, with finite derivatives, wherever their operands are finite
 UNTAMED = ops.MATRICES  # infinite where a matrix is singular
 CHOOSING = frozenset({"where", "maximum", "minimum", "relu", "clip", "leaky_relu", "elu", "abs", "taken"})

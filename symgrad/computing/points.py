@@ -42,7 +42,7 @@ STYLES = ("normal", "positive", "unit", "large", "negative", "definite", "few")
 BLUR = 1e-12  # relative: what is small beside every difference that counts, and large beside rounding
 EQUALS = ("equal", "not_equal")
 BLURS = 7  # independent factors
-EXACT = frozenset({"where", "taken", "maximum", "minimum", "clip", "relu", "abs", "sign", "floor", "real"})
+EXACT = frozenset({"where", "taken", "maximum", "minimum", "clip", "relu", "abs", "sign", "floor", "ceil", "round", "real"})
 ROUNDS = frozenset({ops.ADD, ops.EINSUM, ops.ELEMENTWISE, ops.LOGSUMEXP, ops.LOGDET, ops.CUMSUM, ops.MULTIPLY})
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.rows import ROWS, Row, expm1_, sigmoid_
+from symgrad.graphs.algebra.rows import ROWS, Row, expm1_, sigmoid_, sinc_derivative_
 from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
@@ -115,7 +115,15 @@ def _entry(name: str, row: Row, entries: list[Any]) -> Any:
     if name in LOGIC:
         return LOGIC[name](*map(_truth, entries))
     formula = row.formula.xreplace(dict(zip(row.symbols, map(as_number, entries), strict=True)))
+    formula = formula.replace(sinc_derivative_, _of_sinc)
     return formula.replace(sigmoid_, lambda x: 1 / (1 + sp.exp(-x))).replace(expm1_, lambda x: sp.exp(x) - 1)
+
+
+def _of_sinc(order: Any, x: Any) -> Any:
+    """A derivative of sin(pi x)/(pi x), and its value at 0."""
+    z, n = sp.Dummy("z", real=True), int(order)
+    at_zero = sp.S.Zero if n % 2 else sp.Integer(-1) ** (n // 2) * sp.pi**n / (n + 1)
+    return sp.Piecewise((sp.diff(sp.sin(sp.pi * z) / (sp.pi * z), z, n).subs(z, x), sp.Ne(x, 0)), (at_zero, True))
 
 
 LOGIC: Mapping[str, Callable[..., Any]] = MappingProxyType(

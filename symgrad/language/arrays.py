@@ -116,11 +116,6 @@ def vdot(a: Any, b: Any) -> Tensor:
     return contraction.dot(*(rearrange.reshape(as_tensor(x, "vdot"), (-1,)) for x in (a, b)))
 
 
-def logaddexp(a: Any, b: Any) -> Tensor:
-    """log(exp(a) + exp(b)), stable at any size."""
-    return pointwise.log(pointwise.exp(a) + pointwise.exp(b))
-
-
 def matrix_power(a: Any, n: int) -> Tensor:
     """A square matrix times itself, `n` times; of the inverse where `n` is negative."""
     t, n = as_tensor(a, "matrix_power"), as_int(n, "matrix_power", "the exponent n")
@@ -138,18 +133,6 @@ def matrix_power(a: Any, n: int) -> Tensor:
 def slogdet(a: Any) -> tuple[Tensor, Tensor]:
     """The sign of the determinant, and the logarithm of its size."""
     return pointwise.sign(linear_algebra.det(a)), linear_algebra.logdet(a)
-
-
-def rounded(x: Any, decimals: int = 0) -> Tensor:
-    """The nearest whole number, of two the even one, as NumPy's round; with `decimals` behind the point."""
-    t, decimals = as_tensor(x, "round"), as_int(decimals, "round", "the number of decimals")
-    if t.dtype != REAL and decimals >= 0:
-        return t
-    scaled = t * 10**decimals if decimals > 0 else t / 10**-decimals if decimals < 0 else t
-    low = pointwise.floor(scaled)
-    odd = low - 2 * pointwise.floor(low / 2)
-    up = pointwise.where(pointwise.equal(scaled - low, 0.5), odd, pointwise.where(scaled - low > 0.5, 1.0, 0.0))
-    return (low + up) / 10**decimals if decimals > 0 else (low + up) * 10**-decimals if decimals < 0 else low + up
 
 
 KINDS = {float: REAL, int: INTEGER, bool: BOOLEAN, "real": REAL, "integer": INTEGER, "boolean": BOOLEAN}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.language import arrays, composed, contraction, linear_algebra, pointwise, rearrange, reduction
+from symgrad.language import arrays, composed, contraction, further, linear_algebra, pointwise, rearrange, reduction
 from symgrad.language.align import as_tensor
 
 ABSOLUTE: Callable[..., Any] = vars(pointwise)["abs"]  # under its own name mypy takes it for the builtin
@@ -27,13 +27,14 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "bitwise_and": pointwise.logical_and, "bitwise_or": pointwise.logical_or, "invert": pointwise.logical_not,
     **{name: getattr(pointwise, name) for name in (
         "exp", "log", "log1p", "expm1", "sqrt", "square", "reciprocal", "sign", "floor", "sin", "cos", "tan",
-        "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "maximum", "minimum", "equal",
+        "arctan", "sinh", "cosh", "tanh", "maximum", "minimum", "equal",
         "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or",
         "logical_not")},
-    "logaddexp": arrays.logaddexp, "log2": lambda x: pointwise.log(x) / np.log(2), "rint": arrays.rounded,
-    "log10": lambda x: pointwise.log(x) / np.log(10), "exp2": lambda x: pointwise.exp(x * np.log(2)),
-    "ceil": lambda x: -pointwise.floor(-x), "fmax": pointwise.maximum, "fmin": pointwise.minimum,
-    "trunc": lambda x: pointwise.sign(x) * pointwise.floor(ABSOLUTE(x)),
+    **{name: getattr(further, name) for name in (
+        "arcsin", "arccos", "arctan2", "arcsinh", "arccosh", "arctanh", "log2", "log10", "exp2", "logaddexp", "ceil",
+        "trunc",
+        "isnan", "isfinite", "isinf")},
+    "rint": further.round, "fmax": pointwise.maximum, "fmin": pointwise.minimum,
     "floor_divide": lambda a, b: pointwise.floor(pointwise.divide(a, b)),
     "remainder": lambda a, b: a - b * pointwise.floor(pointwise.divide(a, b)),
     "hypot": lambda a, b: pointwise.sqrt(pointwise.square(a) + pointwise.square(b)),
@@ -53,7 +54,6 @@ INSTEAD = {  # of NumPy's functions without a counterpart: what people want from
     "nan_to_num": "sg.where(condition, x, 0)", "cumprod": "sg.prod, or the exponential of np.cumsum of logarithms",
     "allclose": "t.eval(name=array), then np.allclose", "array_equal": "sg.equal(a, b) for entries",
     "isclose": "t.eval(name=array), then np.isclose", "sort": "sg.max, sg.min", "argsort": "sg.argmax, sg.argmin",
-    "isnan": "t.eval(name=array), then np.isnan", "isfinite": "t.eval(name=array), then np.isfinite",
     "interp": "sg.where, once for each piece", "gradient": "sg.gradient(y, x) for derivatives, np.diff for differences",
     "put_along_axis": "sg.index_add(t, axis, index, values)", "add.at": "sg.index_add(t, axis, index, values)",
     "save": "np.save of t.eval(name=array)", "count_nonzero": "sg.sum(sg.where(condition, 1.0, 0.0))",
@@ -112,7 +112,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numpy.full_like": _full_like,
     **{f"numpy.{name}": getattr(arrays, name) for name in (
         "repeat", "tile", "diff", "moveaxis", "vstack", "hstack", "column_stack", "inner", "vdot", "average", "astype")},
-    "numpy.prod": linear_algebra.prod, "numpy.cumsum": cumsum, "numpy.round": arrays.rounded,
+    "numpy.prod": linear_algebra.prod, "numpy.cumsum": cumsum, "numpy.round": further.round, "numpy.sinc": further.sinc,
     "numpy.all": arrays.all_of, "numpy.any": arrays.any_of, "numpy.copy": lambda x: x,
     "numpy.real": lambda x: x, "numpy.ptp": lambda a, axis=None, keepdims=False: (
         reduction.max(a, axis, keepdims) - reduction.min(a, axis, keepdims)),

@@ -107,7 +107,8 @@ def power(a: Any, b: Any) -> Tensor:
 
 
 @operation
-def _row(name: str, *operands: Any) -> Tensor:
+def apply_row(name: str, *operands: Any) -> Tensor:
+    """A row of the table of elementwise functions."""
     return _entrywise(name, _operands(name, *operands))
 
 
@@ -136,14 +137,14 @@ EXAMPLE = """
 
 def _unary(name: str, doc: str, shown: str = "") -> Callable[[Any], Tensor]:
     def function(x: Any) -> Tensor:
-        return _row(name, x)
+        return apply_row(name, x)
 
     return _label(function, name, doc, EXAMPLE.format(call=f"{name}(x)", shown=shown) if shown else "")
 
 
 def _binary(name: str, doc: str, shown: str = "") -> Callable[[Any, Any], Tensor]:
     def function(a: Any, b: Any) -> Tensor:
-        return _row(name, a, b)
+        return apply_row(name, a, b)
 
     return _label(function, name, doc, EXAMPLE.format(call=f"{name}(x, 2)", shown=shown) if shown else "")
 
@@ -165,8 +166,6 @@ floor = _unary("floor", "The largest integer below; derivative 0", "⌊x⌋ | 0"
 sin = _unary("sin", "The sine", "sin(x) | cos(x)")
 cos = _unary("cos", "The cosine", "cos(x) | -sin(x)")
 tan = _unary("tan", "The tangent", "tan(x) | 1 + tan(x)^⊙2")
-arcsin = _unary("arcsin", "The inverse sine")
-arccos = _unary("arccos", "The inverse cosine")
 arctan = _unary("arctan", "The inverse tangent", "arctan(x) | 1/(1 + x^⊙2)")
 sinh = _unary("sinh", "The hyperbolic sine", "sinh(x) | cosh(x)")
 cosh = _unary("cosh", "The hyperbolic cosine", "cosh(x) | sinh(x)")
@@ -189,7 +188,6 @@ maximum = _binary("maximum", "The larger of two; ties share the derivative equal
                   "max(x, 2) | [x > 2]")
 minimum = _binary("minimum", "The smaller of two; ties share the derivative equally",
                   "min(x, 2) | [x < 2]")
-arctan2 = _binary("arctan2", "The angle of the point (b, a)")
 equal = _binary("equal", "Whether a and b are equal", "[x = 2] | 0")
 not_equal = _binary("not_equal", "Whether a and b differ")
 less = _binary("less", "Whether a < b")
@@ -218,7 +216,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Tensor:
     >>> print(sg.leaky_relu(sg.data("x", 3), 0.1).eval(x=[-1.0, 0.0, 2.0]))
     [-0.1  0.   2. ]
     """
-    return _row("leaky_relu", x, negative_slope)
+    return apply_row("leaky_relu", x, negative_slope)
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Tensor:
@@ -227,7 +225,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Tensor:
     >>> print(sg.elu(sg.data("x", 2)).eval(x=[-1.0, 2.0]).round(3))
     [-0.632  2.   ]
     """
-    return _row("elu", x, alpha)
+    return apply_row("elu", x, alpha)
 
 
 def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
@@ -242,7 +240,7 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
     if t.dtype != REAL and (low is None or high is None):
         return minimum(t, high) if low is None else maximum(t, low)
     low, high = -math.inf if low is None else low, math.inf if high is None else high
-    return _row("clip", x, low, high)
+    return apply_row("clip", x, low, high)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -252,7 +250,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     >>> print(sg.gradient(sg.sum(sg.where(x > 0, sg.sqrt(x), 0)), x).eval(x=[-1.0, 0.0, 4.0]))
     [0.   0.   0.25]
     """
-    return _row("where", condition, a, b)
+    return apply_row("where", condition, a, b)
 
 
 def logical_and(a: Any, b: Any) -> Tensor:
@@ -262,7 +260,7 @@ def logical_and(a: Any, b: Any) -> Tensor:
     >>> print(sg.logical_and(x > 0, x < 1).eval(x=[-1.0, 0.5, 2.0]))
     [False  True False]
     """
-    return _row("logical_and", a, b)
+    return apply_row("logical_and", a, b)
 
 
 def logical_or(a: Any, b: Any) -> Tensor:
@@ -272,7 +270,7 @@ def logical_or(a: Any, b: Any) -> Tensor:
     >>> print(sg.logical_or(x < 0, x > 1).eval(x=[-1.0, 0.5, 2.0]))
     [ True False  True]
     """
-    return _row("logical_or", a, b)
+    return apply_row("logical_or", a, b)
 
 
 def logical_not(a: Any) -> Tensor:
@@ -282,7 +280,7 @@ def logical_not(a: Any) -> Tensor:
     >>> print(sg.logical_not(x < 0).eval(x=[-1.0, 0.5, 2.0]))
     [False  True  True]
     """
-    return _row("logical_not", a)
+    return apply_row("logical_not", a)
 
 
 @operation

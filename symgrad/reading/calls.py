@@ -40,6 +40,8 @@ def call(m: Meaning, piece: Piece) -> Any:
     text, args, subs, named = piece.args
     function = PRINTED.get(text, text)
     options = {word: _plain(m, value) for word, value in named}
+    if text == "log" and len(subs) == 1 and subs[0].head == "num" and subs[0].args[0] in ("2", "10"):
+        function, subs = f"log{subs[0].args[0]}", ()
     if subs:
         return _indexed(m, piece, function, args, subs)
     if function in ("max", "min") and len(args) > 1:

@@ -336,8 +336,7 @@ def inverse(m: Meaning, piece: Piece) -> Any:
     return Worth(value.shape, lambda: m.run(piece, "^-1", m.functions["inv"], value.tensor()), value.letters, value.samples)
 
 
-def unary(function: str) -> Rule:
-    """A function of entries by its sign."""
+def unary(function: str) -> Rule:  # of entries, by its sign
     return lambda m, piece: m.each(piece, function, m.functions[function], [m.whole(piece.args[0])])
 
 
@@ -345,6 +344,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "num": number, "word": word, "name": name, "sum": add, "product": product, "hadamard": entries_multiplied,
     "times": entries_multiplied, "matmul": matmul, "kron": kron, "over": over, "power": power, "raised": power,
     "norm": norm,
-    "transpose": turned, "inverse": inverse, "bars": unary("abs"), "floor": unary("floor"), "root": unary("sqrt"),
+    "transpose": turned, "inverse": inverse, "bars": unary("abs"), "floor": unary("floor"), "ceil": unary("ceil"),
+    "root": unary("sqrt"),
     "parens": lambda m, piece: m.value(piece.args[0]),
 })

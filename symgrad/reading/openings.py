@@ -80,10 +80,11 @@ def _enclosed(p: Pratt, token: Lexeme) -> Piece:
     return Piece("norm", (inner, index), token.column)
 
 
-def _floor(p: Pratt, token: Lexeme) -> Piece:
+def _rounded(p: Pratt, token: Lexeme) -> Piece:
+    head, closing = {"⌊": ("floor", "⌋"), "⌈": ("ceil", "⌉")}[token.text]
     inner = p.expression(0)
-    p.expect("⌋", token)
-    return Piece("floor", (inner,), token.column)
+    p.expect(closing, token)
+    return Piece(head, (inner,), token.column)
 
 
 def _sum_sign(p: Pratt, token: Lexeme) -> Piece:
@@ -111,6 +112,7 @@ def _dots(p: Pratt, token: Lexeme) -> Piece:
 
 
 OPENINGS: Mapping[str, Callable[[Pratt, Lexeme], Piece]] = MappingProxyType({
-    "-": _minus, "+": _minus, "(": _parenthesis, "[": _bracket, "{": _cases, "‖": _enclosed, "|": _enclosed, "⌊": _floor,
+    "-": _minus, "+": _minus, "(": _parenthesis, "[": _bracket, "{": _cases, "‖": _enclosed, "|": _enclosed, "⌊": _rounded,
+    "⌈": _rounded,
     "∑": _sum_sign, "√": _root, "¬": _not, "…": _dots, "∞": lambda p, token: Piece("num", ("inf",), token.column),
 })

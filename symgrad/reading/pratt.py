@@ -137,7 +137,7 @@ class Pratt:
             return token.text not in STOPS
         if token.kind != "sign":
             return False
-        return token.text in "([{∑√⌊∞…¬" or (token.text in "‖|" and token.text not in self.bars)
+        return token.text in "([{∑√⌊⌈∞…¬" or (token.text in "‖|" and token.text not in self.bars)
 
     # operands -----------------------------------------------------------------------------------------------
 

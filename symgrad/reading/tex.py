@@ -18,7 +18,8 @@ COMMANDS = {
     "cdot": "·", "times": "·", "odot": "⊙", "circ": "⊙", "otimes": "⊗", "oslash": "⊘", "le": "≤", "leq": "≤", "ge": "≥",
     "geq": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠", "land": "∧", "wedge": "∧", "lor": "∨", "vee": "∨", "lnot": "¬",
     "neg": "¬", "sum": "∑", "infty": "∞", "lVert": "‖", "rVert": "‖", "Vert": "‖", "|": "‖", "lvert": "|", "rvert": "|",
-    "vert": "|", "lfloor": "⌊", "rfloor": "⌋", "ldots": "…", "dots": "…", "cdots": "…", "{": "{", "}": "}", "div": "/",
+    "vert": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "ldots": "…", "dots": "…", "cdots": "…",
+    "{": "{", "}": "}", "div": "/",
     "prime": "'", "ast": "*", "lbrack": "[", "rbrack": "]", "langle": "(", "rangle": ")", "colon": ":",
 }
 SKIPPED = frozenset("""left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle limits nolimits

@@ -18,8 +18,8 @@ from symgrad.reading.tokens import Lexeme
 CONSTANTS = frozenset("I e π pi".split())
 LONGEST = 100  # letters of a word that is cut
 # Functions that others have: their names are none of a product, such as a r c sin.
-FOREIGN = frozenset("""arcsin arccos arcsinh arccosh arctanh arctan2 asin acos atan asinh acosh atanh atan2 sec csc cosec
-cot sech csch coth arcsec arccsc arccot log2 log10 lg lb cbrt exp2 sinc sgn hypot gamma""".split())
+FOREIGN = frozenset("""asin acos atan asinh acosh atanh atan2 sec csc cosec
+cot sech csch coth arcsec arccsc arccot lg lb cbrt sgn hypot gamma""".split())
 LETTER = re.compile(r"[^\W\d_][\u0300-\u036f]*\d*")
 SMALL = re.compile(r"[a-z]{3,}\d*")
 
@@ -29,7 +29,7 @@ def cut(word: str, functions: Collection[str], known: Callable[[str], bool]) -> 
 
     >>> cut("xexp", {"exp"}, lambda part: part == "x"), cut("cos2x", {"cos"}, lambda part: part == "x")
     (['x', 'exp'], ['cos', '2', 'x'])
-    >>> cut("arcsin", {"sin"}, str.islower), cut("Xq", (), lambda part: part == "X")
+    >>> cut("arcsec", {"sin"}, str.islower), cut("Xq", (), lambda part: part == "X")
     (None, None)
     """
     if word in FOREIGN or re.match(r"log(2|10)", word) or len(word) > LONGEST:
@@ -83,7 +83,7 @@ def apart(source: OneLine, tokens: Sequence[Lexeme], functions: Collection[str],
           python: bool) -> tuple[Lexeme, ...]:
     """Tokens whose names are to be guessed, with names that touch cut apart, in superscripts too.
 
-    Raises ParseError for a function that there is not: arcsin(x), foo(x).
+    Raises ParseError for a function that there is not: arcsec(x), foo(x).
     """
     def known(part: str) -> bool:
         return declared(part) or part in GREEK or part == "lam" or LETTER.fullmatch(part) is not None

@@ -26,6 +26,7 @@ from symgrad.language import (
     composed,
     contraction,
     convolving,
+    further,
     linear_algebra,
     normalising,
     pointwise,
@@ -42,7 +43,8 @@ SIZE = 10**6  # a whole number given to a function that makes or lays out axes
 PIECES = 1000  # the same for split, which makes a tensor of every piece
 ENTRIES = 10**7  # of a constant made from a shape
 
-ELEMENTWISE = """exp log log1p expm1 sqrt abs sign floor sin cos tan tanh sinh cosh arctan erf erfc
+ELEMENTWISE = """exp log log2 log10 exp2 log1p expm1 sqrt abs sign floor ceil trunc round sin cos tan tanh sinh cosh
+arctan arcsin arccos arctan2 arcsinh arccosh arctanh erf erfc erfinv sinc isnan isfinite isinf logaddexp
 log_ndtr wright_omega lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
 logical_and logical_or logical_not""".split()
 CREATORS = "eye zeros ones arange full".split()
@@ -75,7 +77,7 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (align, attending, composed, contraction, convolving, linear_algebra, normalising, pointwise, pooling,
+    homes = (align, attending, composed, contraction, convolving, further, linear_algebra, normalising, pointwise, pooling,
              rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)

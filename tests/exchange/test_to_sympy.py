@@ -76,7 +76,7 @@ VALUES = {"s": 0.7, "r": 1.3, "u": NUMBERS.normal(size=5), "v": NUMBERS.normal(s
           "M": NUMBERS.normal(size=(5, 4)), "N": NUMBERS.normal(size=(5, 4)), "ids": np.array([2, 0, 2])}
 VALUES["S"] = VALUES["M"] @ VALUES["M"].T
 QUICK = [row for row in gallery.operations() if "kron(M" not in row[0]]
-POSITIVE = ("log(u)", "log1p(u)", "sqrt(u)", "sqrt(u + 1)")
+POSITIVE = ("log(u)", "log2(u)", "log1p(u)", "sqrt(u)", "sqrt(u + 1)")
 
 
 @pytest.mark.parametrize("source, tensor", QUICK, ids=[row[0] for row in QUICK])

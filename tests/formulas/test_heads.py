@@ -38,6 +38,7 @@ EXAMPLES = {  # a tree of each head, as one line of Unicode, its kind and its wo
     "norm": (Tree("norm", (M, "F")), "‖M‖_F", SCALAR, "the Frobenius norm of M"),
     "bars": (Tree("bars", (u,)), "|u|", COLUMN, "the absolute value of every entry of u"),
     "floor": (Tree("floor", (s,)), "⌊s⌋", SCALAR, "the integer part of s"),
+    "ceil": (Tree("ceil", (s,)), "⌈s⌉", SCALAR, "the rounding up of s"),
     "root": (Tree("root", (s,)), "√s", SCALAR, "the square root of s"),
     "big": (Tree("big", ("sum", (i,), name("u", [i]))), "∑_i u_i", SCALAR, "the sum over i of entry i of u"),
     "at": (Tree("at", (Tree("sum", ((1, u), (1, u))), (i,))), "(u + u)_i", SCALAR, "entry i of the sum u plus u"),

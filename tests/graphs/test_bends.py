@@ -88,7 +88,8 @@ def test_the_table_of_shapes_agrees_with_numbers(row):
          "arcsinh": lambda x: sg.log(x + sg.sqrt(1 + x * x))}.get(row) or getattr(sg, row)
     t = sg.parameter("t")
     value = sg.function([t], f(t))
-    bounds = {"arctanh": (-0.99, 0.99), "arcsin": (-0.99, 0.99), "arccos": (-0.99, 0.99), "arccosh": (1.01, 5)}.get(row, (-4, 4))
+    bounds = {"arctanh": (-0.99, 0.99), "arcsin": (-0.99, 0.99), "arccos": (-0.99, 0.99), "arccosh": (1.01, 5),
+              "erfinv": (-0.99, 0.99), "log2": (0.01, 4), "log10": (0.01, 4)}.get(row, (-4, 4))
     for place, sign, order in ((convex, 1, 2), (concave, -1, 2), (rises, 1, 1), (falls, -1, 1)):
         if place is None:
             continue

@@ -22,12 +22,15 @@ MP = {"sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmat
       "expm1": mpmath.expm1, "mask": lambda x: mpmath.mpf(bool(x)), "asin": mpmath.asin, "acos": mpmath.acos,
       "log_or_zero": lambda x: mpmath.log(x) if x else mpmath.mpf(0), "atan2": mpmath.atan2,
       "times_power": lambda c, x, p: c * x**p, "loggamma": lambda x: mpmath.loggamma(x).real,
-      "polygamma": lambda n, x: mpmath.psi(int(n), x),
+      "polygamma": lambda n, x: mpmath.psi(int(n), x), "erfinv": mpmath.erfinv,
+      "sinc_derivative": lambda n, x: mpmath.pi**n * mpmath.quad(lambda t: t**n * mpmath.cos(mpmath.pi * t * x + n * mpmath.pi / 2), [0, 1]),
       "bose": lambda x: 1 / mpmath.expm1(x), "hazard": lambda x: mpmath.npdf(x) / mpmath.ncdf(x)}
 DOMAIN = {  # the first operand within these bounds, where not within (-3, 3)
     "log": (0.1, 4), "log1p": (-0.9, 4), "sqrt": (0.1, 4), "reciprocal": (0.2, 4), "arcsin": (-0.9, 0.9),
     "arccos": (-0.9, 0.9), "arccosh": (1.1, 4), "arctanh": (-0.9, 0.9), "power": (0.1, 3), "log_or_zero": (0.1, 3),
-    "log1mexp": (0.1, 4), "bose": (0.2, 4), "csch": (0.2, 4), "tan": (-1.4, 1.4), "lgamma": (0.3, 5), "digamma": (0.3, 5)}
+    "log1mexp": (0.1, 4), "bose": (0.2, 4), "csch": (0.2, 4), "tan": (-1.4, 1.4), "lgamma": (0.3, 5), "digamma": (0.3, 5),
+    "log2": (0.1, 4), "log10": (0.1, 4), "erfinv": (-0.9, 0.9)}
+ORDERED = ("polygamma", "sinc_derivative")
 ENTRIES = [(row, i) for row in ROWS.values() for i in range(row.arity)]
 ids = [f"{row.name} {i}" for row, i in ENTRIES]
 
@@ -45,7 +48,7 @@ def points(row, count=6):
         columns[1:] = [np.full(count, -1.1), np.full(count, 1.2)]
     if row.name == "times_power":
         columns[1] = rng.uniform(0.1, 3, count)
-    if row.name == "polygamma":  # of an order that is a number
+    if row.name in ORDERED:  # of an order that is a number
         columns = [np.full(count, 2.0), rng.uniform(0.2, 5, count)]
     if row.name == "where" or row.name.startswith("logical"):
         columns[0] = np.arange(count) % 2
@@ -60,7 +63,7 @@ def test_partials_are_the_derivatives_of_the_formula(row, position):
         for point in points(row):
             at = [mpmath.mpf(x) for x in point]
             y = f(*at)
-            if row.dtype == BOOLEAN or (row.name in ("where", "polygamma") and position == 0):
+            if row.dtype == BOOLEAN or (row.name in ("where", *ORDERED) and position == 0):
                 assert df(*at, y) == 0
                 continue
             slope = mpmath.diff(lambda x, at=at: f(*at[:position], x, *at[position + 1:]), at[position])
@@ -79,7 +82,7 @@ def test_values_are_those_of_the_formula(row):
     if row.name == "where" or row.name.startswith("logical"):
         count = 1 if row.arity == 3 else row.arity
         nodes[:count] = [elementwise("not_equal", [n, (0 * s).node]) for n, s in zip(nodes[:count], symbols, strict=False)]
-    if row.name == "polygamma":
+    if row.name in ORDERED:
         nodes[0] = literal(2, nodes[0].shape)
     node = elementwise(row.name, nodes)
     assert node.dtype == (REAL if row.dtype == "same" else row.dtype)
@@ -95,7 +98,9 @@ def test_partials_read_as_in_a_textbook(name, position, literals, expected):
 
 
 KINKS = [  # formula, point, derivative there
-    (sg.relu, 0.0, 0), (sg.abs, 0.0, 0), (sg.sign, 0.0, 0), (sg.floor, 1.0, 0), (sg.floor, 0.5, 0),
+    (sg.relu, 0.0, 0), (sg.abs, 0.0, 0), (sg.sign, 0.0, 0), (sg.floor, 1.0, 0), (sg.floor, 0.5, 0), (sg.ceil, 1.0, 0),
+    (sg.round, 0.5, 0), (sg.sinc, 0.0, 0), (sg.erfinv, 1.0, math.inf), (sg.erfinv, 1.5, math.nan), (sg.arctanh, 1.0, math.inf),
+    (sg.arcsin, -1.0, math.inf), (sg.arccosh, 1.0, math.inf), (sg.log2, 0.0, math.inf),
     (lambda x: sg.maximum(x, 0), 0.0, 0.5), (lambda x: sg.minimum(x, 0), 0.0, 0.5), (lambda x: sg.maximum(x, x**2), 1.0, 1.5),
     (lambda x: sg.clip(x, -1, 1), 1.0, 1), (lambda x: sg.clip(x, -1, 1), -1.0, 1), (lambda x: sg.clip(x, -1, 1), 1.5, 0),
     (sg.leaky_relu, 0.0, 0.01), (sg.elu, 0.0, 1), (lambda x: x**0, 0.0, 0), (lambda x: x**2, 0.0, 0), (lambda x: x**1.5, 0.0, 0),

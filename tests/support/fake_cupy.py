@@ -14,7 +14,7 @@ import numpy as np
 
 READS = [0]
 WORDS = "add subtract multiply divide negative power maximum minimum abs sign floor exp expm1 log log1p sqrt sin cos tan sinh cosh tanh " \
-    "arcsin arccos arctan arcsinh arccosh arctanh arctan2 hypot isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
+    "log2 log10 ceil rint isnan arcsin arccos arctan arcsinh arccosh arctanh arctan2 hypot isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
     "logical_and logical_or logical_not".split()
 
 
@@ -395,7 +395,8 @@ def each(f):
 SPECIAL = {
     "erf": math.erf, "erfc": math.erfc, "erfcx": lambda x: float(mpmath.exp(mpmath.mpf(x) ** 2) * mpmath.erfc(x)),
     "ndtr": lambda x: float(mpmath.ncdf(x)), "log_ndtr": lambda x: float(mpmath.log(mpmath.ncdf(x))),
-    "gammaln": lambda x: float(mpmath.loggamma(x).real), "digamma": lambda x: float(mpmath.digamma(x))}
+    "gammaln": lambda x: float(mpmath.loggamma(x).real), "digamma": lambda x: float(mpmath.digamma(x)),
+    "erfinv": lambda x: float(mpmath.erfinv(x))}
 
 
 def namespace(name, **content):

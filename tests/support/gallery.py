@@ -18,7 +18,8 @@ exp(u); log(u); log1p(u); expm1(u); sqrt(u); sqrt(u + 1); abs(u); floor(u); sign
 softplus(u); relu(u); leaky_relu(u); gelu(u); maximum(u, v); clip(u, 0, 1); where(u > 0, u, -u); u > 0;
 logical_and(u > 0, v < 1); logical_not(u > v); (u > 0) * v; sum(u > 0); max(u); max(M, axis=1);
 argmax(M, axis=0); logsumexp(u); logsumexp(M, axis=1); softmax(M); softmax(M, axis=0); log_softmax(M);
-arctan(s); erf(s);
+arctan(s); erf(s); arcsin(s); log2(u); log10(s); ceil(u); round(s); sinc(u); erfinv(s);
+isnan(u); arctan2(u, v);
 u[2]; u[1:]; u[::-1]; u[1:4:2]; M[1:, ::-1]; M[0]; M[:, 1]; M[1, 2]; u[None]; u[:, None]; u[ids]; M[ids];
 concatenate([u, v]); concatenate([M, N], axis=1); stack([u, v]); M.reshape(-1); M.reshape(2, 10);
 arange(5); arange(2, 9, 3); constant([1.0, 2.0]) @ constant([[1.0, 2.0], [3.0, 0.5]]);

@@ -7,6 +7,7 @@ are loops.
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -92,6 +93,9 @@ ROWS = {
     "where": lambda c, a, b: np.where(c != 0, a, b), "log_abs": lambda x: np.log(np.abs(x)),
     "defined": lambda c, a: np.where(c != 0, a, np.nan), "taken": lambda c, a: np.where(c != 0, a, 0),
     "erfc": np.vectorize(math.erfc, otypes=[float]), "lgamma": np.vectorize(math.lgamma, otypes=[float]),
+    "erfinv": np.vectorize(lambda x: float(mpmath.erfinv(x)), otypes=[float]),
+    "sinc_derivative": np.vectorize(lambda n, x: float(mpmath.pi**n * mpmath.quad(
+        lambda t: t**n * mpmath.cos(mpmath.pi * t * x + n * mpmath.pi / 2), [0, 1])), otypes=[float]),
 }
 
 

@@ -21,6 +21,9 @@ FUNCTIONS = {
     "erf": (mpmath.erf, WIDE), "sigmoid": (lambda x: 1 / (1 + mpmath.exp(-x)), WIDE),
     "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), WIDE), "silu": (lambda x: x / (1 + mpmath.exp(-x)), WIDE),
     "gelu": (lambda x: x * (1 + mpmath.erf(x / mpmath.sqrt(2))) / 2, np.linspace(-1, 30, 200)),
+    "log2": (lambda x: mpmath.log(x, 2), POSITIVE), "log10": (mpmath.log10, POSITIVE), "arcsin": (mpmath.asin, UNIT),
+    "arccos": (mpmath.acos, UNIT), "arctanh": (mpmath.atanh, UNIT), "arcsinh": (mpmath.asinh, WIDE),
+    "erfinv": (mpmath.erfinv, UNIT), "sinc": (mpmath.sincpi, np.linspace(-3.9, 3.9, 158)),
     "square": (lambda x: x * x, WIDE), "elu": (lambda x: x if x > 0 else mpmath.expm1(x), WIDE),
 }
 # Bounds above 4 ulp: the value is a small difference of larger numbers, or passes through another function.

@@ -106,6 +106,10 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         return call("log", call("cosh", first))
     if row in ("abs", "floor"):
         return Tree("bars" if row == "abs" else "floor", (first,))
+    if row == "ceil":
+        return Tree("ceil", (first,))
+    if row == "sinc_derivative":
+        return call("sinc" + "'" * order_of(node), args[1])
     if row == "where" and args[1:] == [UNIT, ZERO]:
         return first
     if row == "where":
@@ -162,6 +166,13 @@ def condition(tree: Tree) -> Tree:
     """A truth value where a condition stands: without its bracket."""
     inner: Tree = tree.args[0] if tree.head == "bracket" else tree
     return inner
+
+
+def order_of(node: Node) -> int:
+    """The order of a derivative, which is a number."""
+    order = literal_value(node.operands[0])
+    assert order is not None
+    return int(order.number)
 
 
 # reductions -------------------------------------------------------------------------------------------

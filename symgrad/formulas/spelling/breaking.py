@@ -19,7 +19,8 @@ SCRIPT = 0.72  # the size of a sub- or superscript
 RANKS = {"where": 0, "relation": 1, "sum": 2, "comma": 3, "times": 4, "space": 5}
 DEEPER = 8  # one pair of brackets weighs more than any operator
 TOKEN = re.compile(r"\\begin\{|\\[A-Za-z]+|\\.|[{}^_&]|\s+|\d+(?:\.\d+)?|.", re.DOTALL)
-OPEN, CLOSE = ("(", "[", r"\lVert", r"\lvert", r"\lfloor"), (")", "]", r"\rVert", r"\rvert", r"\rfloor")
+OPEN, CLOSE = ("(", "[", r"\lVert", r"\lvert", r"\lfloor", r"\lceil"), (")", "]", r"\rVert", r"\rvert", r"\rfloor",
+    r"\rceil")
 SIGNS = {"=": "relation", "+": "sum", "-": "sum", r"\odot": "times", r"\otimes": "times", r"\cdot": "times",
          r"\quad": "where", r"\;": "where", ",": "comma", ";": "comma",
          r"\le": "atom", r"\ge": "atom", "<": "atom", ">": "atom"}

@@ -17,7 +17,7 @@ from symgrad.formulas.spelling.tree import ONES, Tree
 
 LOOSE = ("sum", "hadamard", "kron", "star", "big", "fraction", "product", "relation", "logic", "not", "keyword")
 
-SOLID = tuple("num name ones eye call norm bars floor bracket item entries at matrix count dots".split())
+SOLID = tuple("num name ones eye call norm bars floor ceil bracket item entries at matrix count dots".split())
 
 
 SpelledHead = Callable[..., Any]  # of an alphabet and the arguments of one head
@@ -258,7 +258,8 @@ SPELLINGS: Mapping[str, SpelledHead] = MappingProxyType({
     "kron": _entrywise(" ⊗ ", "sum", "big", "hadamard", "kron", "star"), "star": _star,
     "fraction": _fraction, "transpose": _transpose, "inverse": _inverse, "power": _power, "root": _root,
     "call": _call, "norm": _norm, "big": _big,
-    "bars": _bracketed("|", "|"), "floor": _bracketed("⌊", "⌋"), "bracket": _bracketed("[", "]"),
+    "bars": _bracketed("|", "|"), "floor": _bracketed("⌊", "⌋"), "ceil": _bracketed("⌈", "⌉"),
+    "bracket": _bracketed("[", "]"),
     "at": _at, "entries": _entries, "item": _item, "range": _range,
     "relation": _relation, "logic": _logic, "not": _not, "cases": _cases,
     "matrix": _matrix, "tuple": _tuple, "keyword": _keyword, "count": _count,

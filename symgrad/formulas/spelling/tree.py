@@ -35,6 +35,7 @@ HEADS = MappingProxyType({
     "fraction": "above, below", "transpose": "what is transposed", "inverse": "what is inverted",
     "power": "base, exponent, whether it is taken entry by entry", "call": "a function, its arguments, indices",
     "norm": "what it is of, and an index such as F", "bars": "an absolute value's argument", "floor": "its argument",
+    "ceil": "its argument",
     "root": "its argument", "big": "the kind (sum), letters, a body", "at": "what, and its indices",
     "item": "what, and the places", "colon": "a whole axis", "range": "low, high and step, or None",
     "matrix": "rows of entries or blocks", "entries": "one entry, and its letters", "bracket": "a condition as a number",

@@ -48,6 +48,7 @@ HEADS: Mapping[str, Words] = MappingProxyType({
     "fraction": products.fraction, "transpose": products.transposed, "inverse": products.inverse,
     "power": products.powered, "norm": products.norm, "big": products.big, "root": _of_every("the square root"),
     "bars": _of_every("the absolute value"), "floor": _of_every("the integer part"),
+    "ceil": _of_every("the rounding up"),
     "call": clauses.call, "at": clauses.at, "entries": clauses.entries, "item": clauses.item, "range": _range,
     "relation": clauses.relation, "logic": clauses.logic, "not": clauses.negated, "bracket": clauses.bracket,
     "cases": clauses.cases, "matrix": clauses.matrix, "tuple": _tuple, "keyword": _keyword, "count": _count,

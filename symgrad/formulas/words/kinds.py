@@ -118,7 +118,8 @@ def _largest(kinds: Iterable[str]) -> str:
 KINDS: Mapping[str, str | Callable[..., str]] = MappingProxyType({
     "name": _name, "ones": COLUMN, "count": COLUMN, "eye": MATRIX, "kron": MATRIX, "star": ARRAY, "inverse": MATRIX,
     "sum": _sum, "product": _product, "hadamard": _alike, "relation": _alike, "logic": _alike, "fraction": _alike,
-    "transpose": _transpose, "power": _inner, "bars": _inner, "floor": _inner, "root": _inner, "bracket": _inner,
+    "transpose": _transpose, "power": _inner, "bars": _inner, "floor": _inner, "ceil": _inner, "root": _inner,
+    "bracket": _inner,
     "not": _inner, "cases": _cases, "big": _big, "entries": _entries, "item": _item, "call": _call, "matrix": _matrix,
     "num": SCALAR, "norm": SCALAR, "at": SCALAR,
     # What is no value: places, sizes, options, what is left out.

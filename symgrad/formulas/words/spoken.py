@@ -13,7 +13,10 @@ ENTRYWISE: Mapping[str, str] = MappingProxyType({  # functions of numbers
     "sinh": "the hyperbolic sine", "cosh": "the hyperbolic cosine", "arctan": "the arctangent",
     "arcsin": "the arcsine", "arccos": "the arccosine", "sigmoid": "the sigmoid", "softplus": "the softplus",
     "relu": "the positive part", "sign": "the sign", "erf": "the error function", "gamma": "the gamma function",
-    "digamma": "the digamma function", "atan2": "the angle",
+    "digamma": "the digamma function", "log2": "the binary logarithm", "log10": "the decimal logarithm",
+    "arcsinh": "the inverse hyperbolic sine", "arccosh": "the inverse hyperbolic cosine", "sinc": "the cardinal sine",
+    "arctanh": "the inverse hyperbolic tangent", "erfinv": "the inverse error function", "round": "the nearest integer",
+    "arctan2": "the angle", "atan2": "the angle",
 })
 FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and matrices
     "softmax": "the softmax", "diag": "the diagonal matrix", "diagonal": "the diagonal", "tr": "the trace",
