@@ -57,7 +57,7 @@ def test_what_is_imported_is_required_in_setup_cfg(file):
     options = configparser.ConfigParser(interpolation=None)
     options.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = options["options.extras_require"]
-    wanted = [options["options"]["install_requires"], extras["examples"], extras["gpu-cuda12"]]
+    wanted = [options["options"]["install_requires"], extras["examples"], extras["gpu-cuda12"], extras["onnx"], extras["torch"]]
     declared = {re.match(r"[\w-]+", item)[0] for text in wanted for item in text.split()}
     for line, name in imports(file):
         top = name.split(".")[0]

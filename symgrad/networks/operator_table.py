@@ -1,0 +1,13 @@
+"""The table of operators: what each of ONNX's is here, by domain and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from symgrad.networks import entrywise, layering, learning, nesting, picking, reducing, resizing, shaping
+from symgrad.networks.call import Reads
+
+ROWS = (*entrywise.ROWS, *shaping.ROWS, *picking.ROWS, *reducing.ROWS, *layering.ROWS, *resizing.ROWS,
+        *learning.ROWS, *nesting.ROWS)
+OPERATORS: Mapping[tuple[str, str], Reads] = MappingProxyType({(row.domain, row.name): row for row in ROWS})
