@@ -63,7 +63,7 @@ class Node:
 class Symbol:
     """What makes an input itself: two symbols are one if and only if all of this is equal."""
 
-    kind: str  # data | parameter | labels
+    kind: str  # data | parameter | labels; mask | mode | state: see phases.py
     name: str
     over: Any = None  # the size of the sample axis, which is then axis 0 of the node
     init: Any = None  # None, a text, a number, or a digest of an array

@@ -22,7 +22,7 @@ class Op(str):
 
 INPUT, CONSTANT, IOTA = Op("input"), Op("constant"), Op("iota")
 ADD, EINSUM, VIEW, ELEMENTWISE = Op("add"), Op("einsum"), Op("view"), Op("elementwise")
-NAMED, STOP = Op("named"), Op("stop")
+NAMED, STOP, TRACKED = Op("named"), Op("stop"), Op("tracked")
 MAX, MIN, LOGSUMEXP, SOFTMAX = Op("max"), Op("min"), Op("logsumexp"), Op("softmax")
 ARGMAX, ARGMIN = Op("argmax"), Op("argmin")
 SLICE, PAD, CONCAT, RESHAPE = Op("slice"), Op("pad"), Op("concat"), Op("reshape")
@@ -34,7 +34,7 @@ DISTANCES = Op("distances")
 
 # What an operation does: every operation is in one of these.
 LEAVES = frozenset({INPUT, CONSTANT, IOTA})
-MARKS = frozenset({NAMED, STOP})  # the same value, marked
+MARKS = frozenset({NAMED, STOP, TRACKED})  # the value of the first operand, marked
 SUMS = frozenset({ADD})
 PRODUCTS = frozenset({EINSUM, VIEW})  # einsum's attributes: labels of the operands, labels of the output
 FUNCTIONS = frozenset({ELEMENTWISE, SOFTMAX})

@@ -68,6 +68,8 @@ ROWS = (
               rules.same_rule, demand.same_entries, axes.same_axis, stacking.stack_mark),
     Primitive(ops.STOP, scalar.stop, lambda n, new: scalar.stop(*new),
               rules.flat_rule, demand.everything, axes.same_axis, stacking.stack_mark),
+    Primitive(ops.TRACKED, scalar.tracked, lambda n, new: scalar.tracked(*new),
+              rules.first_rule, demand.first_entries, axes.first_axis, stacking.stack_mark),
     # sums, products, functions
     Primitive(ops.ADD, scalar.add, lambda n, new: scalar.add(new, n.attrs[0]),
               rules.add_rule, demand.same_entries, axes.same_axis, stacking.stack_sum),

@@ -97,7 +97,7 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     passed = [f"_table({', '.join(passed)})"] if gradients.table else passed
     passed += [f"{places[k]}.item()" for k in gradients.numbers]
     lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", INSIDE)
-    lines += [f"{INSIDE}if failed:", f"{INSIDE}    _refuse(failed)", REFUSED, *step.rates]
+    lines += [f"{INSIDE}if failed:", f"{INSIDE}    _refuse(failed)", REFUSED, *step.moves, *step.rates]
     values = [*vectors, *step.numbers]
     passed = [vectors[k] if k < len(vectors) else values[k] for _, k in update.arrays]
     passed += [values[k] for k in update.numbers]

@@ -341,7 +341,7 @@ def _distances(c: Lowering, node: Node) -> Expr:
 
 
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
-    ops.INPUT: _leaf, ops.CONSTANT: _leaf, ops.IOTA: _iota, ops.NAMED: _alias, ops.STOP: _alias,
+    ops.INPUT: _leaf, ops.CONSTANT: _leaf, ops.IOTA: _iota, **dict.fromkeys(ops.MARKS, _alias),
     ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _view, ops.ELEMENTWISE: _elementwise, ops.DISTANCES: _distances,
     ops.MAX: _reduction, ops.MIN: _reduction, ops.ARGMAX: _reduction, ops.ARGMIN: _reduction,
     ops.SOFTMAX: _softmax, ops.LOGSUMEXP: _logsumexp,

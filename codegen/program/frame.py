@@ -15,11 +15,12 @@ from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.libraries import CUPY, NUMPY, Library
 from symgrad.codegen.python.workspace import filled
 
-FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE
-LR PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE Named
-of_epoch of_step norm_of State of_dict hold taken refused suit possible finite keep started read check whole fresh locked
-pack contents kept headers unpacked opened KEPT RULE NUMBERS INTEGERS BOOLEANS RATIO MutableMapping argparse contextlib
-fcntl glob hashlib io json math os secrets stat sys time zipfile Path large""".split()
+FRAME = """forward backward predict update init flat begin step fitted checked batches train load save resumed main DTYPE LR
+PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE Named
+of_epoch of_step norm_of State of_dict hold taken refused suit possible finite keep started read check whole
+fresh locked pack contents kept headers chance mask masks MOVED unpacked opened KEPT RULE NUMBERS INTEGERS
+BOOLEANS RATIO MutableMapping argparse contextlib fcntl glob hashlib io json math os secrets stat sys time
+zipfile Path large""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
 NUMPY_LINE = "import numpy as np"

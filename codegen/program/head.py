@@ -11,7 +11,7 @@ from typing import Any
 from symgrad.codegen.plan.binding import index_inputs
 from symgrad.codegen.program import files
 from symgrad.codegen.program.frame import CONSTANTS, LARGE, PIECE, Frame
-from symgrad.codegen.program.network import Network, UpdateRule, count_text, sum_of
+from symgrad.codegen.program.network import Network, UpdateRule, count_text, kept_names, sum_of
 from symgrad.codegen.python.batch import kind_name
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
@@ -46,7 +46,7 @@ def head(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, fu
     parts = ["\n".join(docstring(doc)), "\n".join([*(f"import {name}" for name in imports), *further]), arrays]
     constants = [f"DTYPE = np.{module.dtype}", f"LR = {rule.lr!r}  # the learning rate, unless another is given",
                  *([f"PIECE = {PIECE}  # entries that an update takes at a time"] if frame.pieces else []),
-                 *_tables(net), *_kept(rule), *_kinds(net)]
+                 *_tables(net), *_kept(net, rule), *_kinds(net)]
     if module.data:
         content = io.BytesIO()
         files.pack(content, module.data)
@@ -57,8 +57,8 @@ def head(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, fu
     return "\n\n".join([*parts, "\n".join(constants)])
 
 
-def _kept(rule: UpdateRule) -> list[str]:
-    names = ", ".join(map(literal, ("t", "loss", "g", *rule.states)))
+def _kept(net: Network, rule: UpdateRule) -> list[str]:
+    names = ", ".join(map(literal, kept_names(net, rule)))
     return [f"KEPT = ({names})  # what a copy of a state keeps beside the parameters", f"RULE = {literal(rule.identity)}"]
 
 
@@ -87,6 +87,8 @@ def _tables(net: Network) -> list[str]:
     lines += [f"    {literal(name)}: {shape(node)}," for name, node in (*net.parameters, *both.items())]
     lines += ["}", row("PARAMETERS", [name for name, _ in net.parameters]),
               row("DATA", [name for name, _ in net.data]) + "  # what training needs"]
+    if net.states:
+        lines.append(row("MOVED", [name for name, _ in net.moved]) + "  # parameters that steps move by a formula")
     if net.prediction is not None:
         lines.append(row("INPUTS", [name for name, _ in net.inputs]) + "  # what the prediction needs")
     if net.divisible:
@@ -108,7 +110,7 @@ def _tables(net: Network) -> list[str]:
 def lengths_of(net: Network) -> dict[str, int]:
     """For data that are indices as they are, and no labels: the length of the axis, where it is a number."""
     both = {node: name for name, node in (*net.data, *net.inputs)}
-    roots = [net.loss[1], *([net.prediction[1]] if net.prediction is not None else [])]
+    roots = [net.loss[1], net.asked.loss[1], *([net.prediction[1]] if net.prediction is not None else [])]
     lengths: dict[str, int] = {}
     for node, size in index_inputs(roots):
         if isinstance(size, int) and not isinstance(node.attrs[0].classes, int):

@@ -34,7 +34,7 @@ def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print,
         state, done = resumed(resume, rng)
     else:
         params = ${init} if params is None else params
-        state, done = begin(params), 0
+        state, done = begin(params${seed}), 0
     try:
         for epoch in range(done + 1, epochs + 1):
 ${loop}            if checkpoint is not None:

@@ -15,6 +15,7 @@ from symgrad.codegen.program import files, loop
 from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
 from symgrad.codegen.program.head import Functions, head, lengths_of
+from symgrad.codegen.program.mask_text import masks_text
 from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.program.rates import LENGTH, LENGTH_ON_DEVICE, pace_text
 from symgrad.codegen.program.selfcheck import check_text
@@ -46,8 +47,11 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     """The text of the training module of `net`, written into `module`."""
     module.taken.update(FRAME)
     functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
-    slopes = _job(module, net, "gradients", [*net.parameters, *net.data], [net.loss, *net.gradients],
-                  "As `backward`, into given arrays, in a workspace that is made once.")
+    about = "As `backward`, into given arrays, in a workspace that is made once."
+    if net.still is not None:
+        about = f"The loss {net.loss[0]} in training and its gradients, into given arrays; the workspace is made once."
+    slopes = _job(module, net, "gradients", [*net.parameters, *net.data, *net.masks],
+                  [net.loss, *net.gradients, *net.states], about)
     slopes = replace(slopes, quick=True)
     states = ", ".join(name for name, _ in rule.outputs)
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
@@ -59,9 +63,13 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
 
 
 def formulas(module: EmittedModule, net: Network) -> list[Job]:
-    """The functions that are formulas and nothing else: the loss, its gradients, the prediction where there is one."""
+    """The functions that are formulas and nothing else: the loss, its gradients, the prediction where there is one.
+
+    They are those outside of training.
+    """
+    net = net.asked
     loss, given = net.loss[0], [*net.parameters, *net.data]
-    keys = [name for name, _ in net.parameters]
+    keys = [name for name, _ in net.parameters[: len(net.gradients)]]
     backward = _job(module, net, "backward", given, [net.loss, *net.gradients],
                     f"The loss {loss} and its gradients by all parameters.")
     jobs = [_job(module, net, "forward", given, [net.loss], f"The loss {loss}."),
@@ -106,7 +114,7 @@ def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Fra
             *("\n".join(lines) for f in functions.values() if isinstance(f, InPlaceFunction)
               for lines in (f.lines, f.workspace) if lines),
             frame.filled(workspace.SLOT), *initials, frame.filled(templates.FLAT), templates.VIEWS,
-            state_text(net, rule, frame), frame.filled(templates.BATCH), *_paces(rule, frame),
+            *masks_text(net, frame), state_text(net, rule, frame), frame.filled(templates.BATCH), *_paces(rule, frame),
             step_text(step, net, rule, frame, functions), *more.first, _checked(net, frame), _batches(net, frame),
             _train(net, rule, frame), _files(), _check(net, frame), _main(net), *more.last]
     blocks = [block.strip("\n") for block in body]
@@ -158,7 +166,7 @@ def _train(net: Network, rule: UpdateRule, frame: Frame) -> str:
     free = free_symbols([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
     paced = frame.loop.replace("step(state, batch, lr)", "step(state, batch, rate)")
     rate = "            rate = of_epoch(lr, epoch)\n"
-    return frame.filled(loop.TRAIN, loop=rate + paced if rule.by_epoch else frame.loop,
+    return frame.filled(loop.TRAIN, loop=rate + paced if rule.by_epoch else frame.loop, seed=", seed" if net.masks else "",
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
 
 

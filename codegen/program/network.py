@@ -56,12 +56,35 @@ class Network:
     sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
     meaning: Mapping[Node, tuple[str, Node]] = field(default_factory=dict)  # "forward" or "backward", and of which value
     frozen: int = 0  # so many parameters, the last ones, are not trained: they have no gradient
+    masks: Named = ()  # what a step draws
+    states: Named = ()  # what the last parameters become in a step: numbers that no gradient moves
+    still: Network | None = None  # the same outside of training, where that is another graph
+
+    @property
+    def asked(self) -> Network:
+        """The network outside of training: what is evaluated and predicted."""
+        return self if self.still is None else self.still
+
+    @property
+    def moved(self) -> Named:
+        """The parameters that no gradient moves, but a formula for each: the last ones."""
+        return self.parameters[len(self.parameters) - len(self.states):]
+
+    @property
+    def sloped(self) -> Named:
+        """The parameters that have a gradient, or zeros."""
+        return self.parameters[: len(self.parameters) - len(self.states)]
 
     @property
     def divisible(self) -> bool:
         """Can minibatches be cut? Not without samples, from two kinds of them, or from a fixed number."""
         overs = [node.attrs[0].over for _, node in self.data if node.attrs[0].over is not None]
         return len(set(overs)) == 1 and not any(isinstance(over, int) for over in overs)
+
+
+def kept_names(net: Network, rule: UpdateRule) -> list[str]:
+    """What a copy of a state, a pickle and a file keep beside the parameters."""
+    return ["t", *(["seed"] if net.masks else []), "loss", "g", *rule.states]
 
 
 def sum_of(parameters: Named) -> str:

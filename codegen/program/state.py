@@ -61,24 +61,24 @@ ${doc}
         theta = flat(params) if theta is None else theta  # one that holds the parameters already
         g, loss = ${np}.zeros_like(theta), ${np}.zeros((), DTYPE)
         pieces, slopes = views(theta, params), views(g, params)
-        super().__init__({
+${moves}        super().__init__({
             "t": 0,
-            "params": Named(pieces),
+${seed}            "params": Named(pieces),
             "gradients": Named(slopes),
             "theta": theta,
             "g": g,
             "loss": loss,
             "rooms": {},
 ${states}        })
-        self.read, self.written = tuple(pieces.values()), (loss, *slopes.values())
+        self.read, self.written = tuple(pieces.values()), (loss, *slopes.values()${coming})
 ${cuts}${more}        for name in KEPT:
             if name in given:
                 self[name] = given[name]
 
     def __setitem__(self, name, value):
         old = self.arrays.get(name)
-        if name == "t":
-            self.arrays["t"] = int(value)
+        if ${counts}:
+            self.arrays[${count}] = int(value)
         elif isinstance(old, Named):  # all of it or, if a part does not fit, nothing
             if set(value) != set(old):
                 raise ValueError(f"{name} are {', '.join(old)}, not {', '.join(value)}")
@@ -104,9 +104,9 @@ ${cuts}${more}        for name in KEPT:
         return State if known else dict, (self.plain(),)
 
 
-def begin(params):
-    """A state to start from."""
-    return State({"params": params})
+def begin(params${begin}):
+    """A state to start from${by}."""
+    return State({"params": params${seeded}})
 
 
 def of_dict(state, batch, lr):
@@ -116,11 +116,6 @@ def of_dict(state, batch, lr):
     state.update({name: own[name] for name in {**own.plain(), **state} if name in own})
     return loss
 '''
-
-
-def kept_names(rule: UpdateRule) -> list[str]:
-    """What a copy, a pickle and a file keep beside the parameters."""
-    return ["t", "loss", "g", *rule.states]
 
 
 def state_text(net: Network, rule: UpdateRule, frame: Frame) -> str:
@@ -146,5 +141,18 @@ def state_text(net: Network, rule: UpdateRule, frame: Frame) -> str:
             f'"t", the steps done; "loss"; "rooms" to compute in{own}. Copies and pickles are states of their own."""')
     doc = "\n".join(textwrap.wrap(told, 96, initial_indent="    ", subsequent_indent="    "))
     parts = {"doc": doc, "states": states, "cuts": "\n".join([*lines, ""]) if lines else "",
+             **_phases(net, frame),
              "more": "        self.held = None  # addresses, for C\n" if frame.step is not None else ""}
     return "\n\n".join([frame.filled(NAMED), frame.filled(STATE, **parts)])
+
+
+def _phases(net: Network, frame: Frame) -> dict[str, str]:
+    """What a state keeps for random operations, and for numbers that a formula moves."""
+    drawn = {"seed": "", "counts": 'name == "t"', "count": '"t"', "begin": "", "by": "", "seeded": ""}
+    if net.masks:
+        drawn = {"seed": '            "seed": 0,\n', "counts": 'name in ("t", "seed")', "count": "name",
+                 "begin": ", seed=0", "by": "; `seed` decides what its steps draw", "seeded": ', "seed": seed % 2**63'}
+    moves = (f"        self.moving = [(pieces[name], {frame.library.np}.zeros_like(pieces[name])) for name in MOVED]\n"
+             "        slopes = {name: slopes[name] for name in slopes if name not in MOVED}\n")
+    coming = ", *(new for _, new in self.moving)"
+    return drawn | {"moves": moves if net.states else "", "coming": coming if net.states else ""}

@@ -23,7 +23,7 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     lines = ['    rooms, t = state.arrays["rooms"], state.arrays["t"] + 1', "    try:", *batch.lines]
     passed = ", ".join(["*state.read", *batch.arrays, "*state.written"])
     lines += wrap_line(f"gradients({passed}{room.get('gradients', '')})", INSIDE)
-    lines += [REFUSED, *step.rates]
+    lines += [REFUSED, *step.moves, *step.rates]
     arguments = [known.get(name, name) for name, _ in rule.inputs]
     if frame.pieces:
         lines.append("    for piece in state.pieces:")
@@ -35,6 +35,7 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
 
 def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Frame) -> Stepping:
     """The step as data."""
+    moves = ["    for old, new in state.moving:", "        old[...] = new"] if net.states else []
     trained = "[: state.count]" if net.frozen else ""
     first = ["    lr = of_step(lr, t)"] if rule.by_step else []
     first += [f"    {name} = norm_of(state.arrays[{literal(vector)}]{trained})" for name, vector in rule.lengths.items()]
@@ -42,4 +43,5 @@ def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Fr
     moved = ("theta", "g", *rule.states)
     numbers = [name for name, _ in rule.inputs if name not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], net.data, moved,
-                    [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, bool(net.frozen))
+                    [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, bool(net.frozen),
+                    net.masks, moves)

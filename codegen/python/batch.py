@@ -12,11 +12,13 @@ from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.job import Stepping
 from symgrad.codegen.python.setting import closure
 from symgrad.codegen.python.texts import size_text
+from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs.node import INTEGER, REAL
 from symgrad.graphs.sizes import Size, free_symbols
 
 INSIDE = " " * 8  # of the `try` of a step
-WORDS = "state batch lr t np cp work block failed loss rooms error piece taken refused NUMBERS INTEGERS BOOLEANS".split()
+WORDS = """state batch lr t np cp work block failed loss rooms error piece taken refused masks
+NUMBERS INTEGERS BOOLEANS""".split()
 REFUSED = """\
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise refused(state, batch, error) from None"""
@@ -49,10 +51,12 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
     lines = [f"{INSIDE}{name} = {read(k, node.dtype)}" for k, (name, node) in enumerate(zip(names, nodes, strict=True))]
     places = {name: f"state.read[{k}]" for k, name in enumerate(step.parameters)}
     places |= {name: own for (name, _), own in zip(step.data, names, strict=True)}
-    known = bind_sizes([(name, node.shape) for name, node in job.inputs], job.sizes)
+    given = job.inputs[: len(job.inputs) - len(step.masks)]
+    known = bind_sizes([(name, node.shape) for name, node in given], job.sizes)
+    drawn = free_symbols([size for _, node in step.masks for size in node.shape])
     classes = [node.attrs[0].classes for node in nodes if node.attrs[0].classes is not None]
     shown = free_symbols([*(size for node in nodes for size in node.shape), *classes])
-    wanted = closure(dict.fromkeys([*shown, *sizes]), known)
+    wanted = closure(dict.fromkeys([*shown, *drawn, *sizes]), known)
     texts: dict[sp.Symbol, str] = {}
     for symbol, bound in known.items():
         if symbol in wanted:
@@ -76,7 +80,13 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
             wrong.append(f"np.bitwise_or.reduce({name}{axes}) < 0")
             if (node, count) not in indexed and told(count):
                 wrong.append(f"np.maximum.reduce({name}{axes}) >= {size_text(count, texts).text}")
-    return TakenBatch(tuple(names), texts, (*lines, *_condition(wrong)))
+    lines += _condition(wrong)
+    if step.masks:
+        masks = [scope.fresh(name) for name, _ in step.masks]
+        call = ", ".join(["state", "t", *(texts[symbol] for symbol in drawn if symbol in texts)])
+        lines += wrap_line(f"[{', '.join(masks)}] = masks({call})", INSIDE)
+        names += masks
+    return TakenBatch(tuple(names), texts, tuple(lines))
 
 
 def _condition(wrong: Sequence[str]) -> list[str]:

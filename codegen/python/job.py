@@ -114,7 +114,8 @@ class Stepping:
 
     `gradients` fills the `results`, the loss and the gradients, from parameters and data; `update` changes `vectors`,
     theta, g and the states. `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of
-    all. Where some parameters are `frozen`, `state["count"]` says where they begin.
+    all. Where some parameters are `frozen`, `state["count"]` says where they begin. `masks` are drawn beside the data;
+    `moves` are the lines that put what a formula moves where it belongs.
     """
 
     gradients: Job
@@ -125,6 +126,8 @@ class Stepping:
     rates: Sequence[str]
     numbers: Sequence[str]
     frozen: bool = False
+    masks: Named = ()
+    moves: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def same_axis(node: Node, axis: int) -> int:
     return axis
 
 
+def first_axis(node: Node, axes: Axes) -> int:
+    """That of the first operand, whose value it is."""
+    return axes.get(node.operands[0], COUPLED)
+
+
 @alone
 def reduced_axis(node: Node, axis: int) -> int:
     """Over axes, or along one, that are gone."""

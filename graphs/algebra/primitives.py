@@ -13,6 +13,7 @@ that all operands share. Everything else is a rewrite (`rewrites/stable.py`).
 | elementwise   | operands        | (row of rows.py,)                             |
 | named         | tensor          | (display name,)                               |
 | stop          | tensor          | () : a constant for differentiation           |
+| tracked       | tensor, mode, state, next state | (): the state moves in training (`phases.py`) |
 | max, min      | tensor          | (axes,) reduced                               |
 | argmax, argmin| tensor          | (axis,)                                       |
 | softmax       | tensor          | (axes,)                                       |
@@ -74,6 +75,16 @@ def named(node: Node, name: str) -> Node:
 def stop(node: Node) -> Node:
     """The same value, with derivative zero."""
     return make(ops.STOP, (node,), (), node.shape, node.dtype)
+
+
+def tracked(node: Node, mode: Node, state: Node, after: Node) -> Node:
+    """The same value, which says that `state` becomes `after` where `mode` holds; `phases.py` reads it.
+
+    Where it is known whether the mode holds, nothing is said.
+    """
+    if mode.op is not ops.INPUT:
+        return node
+    return make(ops.TRACKED, (node, mode, state, after), (), node.shape, node.dtype)
 
 
 def add(nodes: Sequence[Node], weights: Sequence[Weight] | None = None) -> Node:
@@ -176,6 +187,8 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
     if len(operands) != spec.arity:
         raise ValueError(f"{row} takes {spec.arity} operands, got {len(operands)}")
     values = [literal_value(node) for node in operands]
+    if row in ("where", "taken") and (branch := _branch(row, operands, values[0])) is not None:
+        return branch
     if row == "taken" and (short := _taken(operands, values)) is not None:
         return short
     if all(v is not None for v in values):
@@ -191,6 +204,14 @@ def elementwise(row: str, operands: Sequence[Node]) -> Node:
         truth = row in TRUTH and all(node.dtype == BOOLEAN for node in same)
         dtype = BOOLEAN if truth else joint_dtype(same)
     return make(ops.ELEMENTWISE, operands, (row,), shape, dtype)
+
+
+def _branch(row: str, operands: Sequence[Node], condition: Weight | None) -> Node | None:
+    """The branch that is taken in any case, under a condition that is a number; else None."""
+    if condition is None or condition.factor is not None:
+        return None
+    branch = operands[1] if condition.number else operands[2] if row == "where" else zeros(operands[1].shape)
+    return branch if branch.dtype == joint_dtype(operands[1:]) or row == "taken" else None
 
 
 def _taken(operands: Sequence[Node], values: Sequence[Weight | None]) -> Node | None:

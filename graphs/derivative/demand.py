@@ -181,6 +181,11 @@ def same_entries(node: Node, demand: Node) -> Entries:
     return [demand] * len(node.operands)
 
 
+def first_entries(node: Node, demand: Node) -> Entries:
+    """Those of the first operand, whose value it is."""
+    return [demand, *[None] * (len(node.operands) - 1)]
+
+
 def product_entries(node: Node, demand: Node) -> Entries:
     """By labels."""
     inputs, out = node.attrs

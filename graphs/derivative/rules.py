@@ -165,6 +165,10 @@ def same_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return [u]
 
 
+def first_rule(node: Node, u: Node, lead: int) -> Cotangents:
+    return [u, *[None] * (len(node.operands) - 1)]
+
+
 def flat_rule(node: Node, u: Node, lead: int) -> Cotangents:
     return [None] * len(node.operands)
 

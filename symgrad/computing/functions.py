@@ -6,6 +6,7 @@ checks of the arrays (`feeding.py`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,17 +17,19 @@ import numpy as np
 import sympy as sp
 
 from symgrad.codegen.plan.plan import Plan
+from symgrad.codegen.program.masks import chance, mask
 from symgrad.codegen.python.emit import Emitted
 from symgrad.codegen.python.job import Job
 from symgrad.computing.backends import Backend, backend_of
 from symgrad.computing.devices import fetched, foreign
-from symgrad.computing.feeding import REMEMBERED, Feed
+from symgrad.computing.feeding import REMEMBERED, Feed, evaluate_size
 from symgrad.computing.threads import threads_for, within
 from symgrad.computing.workspaces import in_workspace, large
 from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError, DataError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.phases import in_phase, is_hidden, masks_of
 from symgrad.graphs.sizes import dim, free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
@@ -43,14 +46,17 @@ class Function(Generic[Out]):
 
     Called by position or by name. `source` is the text of its module, `plan` its steps with their costs. Where its
     intermediate arrays are large, NumPy computes them in a workspace that is kept for the next call, by a second text
-    of the same plan, `in_workspace[0]`.
+    of the same plan, `in_workspace[0]`. Every call draws the `masks`: call number k, those of step k of a program with
+    the same `seed`.
     """
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
-                 backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None) -> None:
-        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc  # what a pickle is made of
+                 backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None,
+                 masks: Sequence[tuple[str, Node]] = (), seed: int = 0) -> None:
+        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed  # what a pickle is made of
+        self.masks, self.seed, self.count = masks, seed, itertools.count(1)
         row = backend_of(backend).here()
-        job = Job(row.module(dtype), "f", inputs, outputs, form=form, sizes=sizes, doc=doc, copy=copy)
+        job = Job(row.module(dtype), "f", (*inputs, *masks), outputs, form=form, sizes=sizes, doc=doc, copy=copy)
         try:
             emitted = self._written(row, job)
         except BackendError as problem:
@@ -84,6 +90,8 @@ class Function(Generic[Out]):
         if self.unbound:
             names = ", ".join(map(str, self.unbound))
             raise DataError(f"no input shows the size {names}: give it by hand, {SIZE_HINT.format(self.unbound[0])}")
+        if self.masks:
+            checked = [*checked, *self._drawn(sizes)]
         if self.device.foreign:
             self.feed.check_indices(checked, sizes)  # on a GPU an index that is out of range wraps in silence
             result = self.run(*(self.device.put(array) for array in checked))
@@ -97,6 +105,13 @@ class Function(Generic[Out]):
             raise DataError(f"an index is out of range: {error}") from error
         except np.linalg.LinAlgError as error:
             raise DataError(f"a matrix of this call cannot be inverted or factored: {error}") from error
+
+    def _drawn(self, sizes: Mapping[sp.Symbol, int]) -> list[np.ndarray]:
+        """The masks of one call."""
+        rng = chance(self.seed, next(self.count))
+        shapes = [tuple(evaluate_size(size, sizes) for size in node.shape) for _, node in self.masks]
+        return [mask(rng, node.attrs[0].init, shape, np.dtype(self.dtype))
+                for (_, node), shape in zip(self.masks, shapes, strict=True)]
 
     def _call(self, sizes: Mapping[sp.Symbol, int]) -> Callable[..., Any]:
         """What computes arrays of these sizes."""
@@ -135,13 +150,15 @@ def function(inputs: Arguments, outputs: dict[str, Tensor], backend: str = ..., 
 def function(inputs: Arguments, outputs: Any, backend: str = ..., dtype: Any = ..., sizes: Mapping[Any, int] | None = ...,
              training: bool = ..., copy: bool = ...) -> Function[Any]: ...
 def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
-             sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True) -> Function[Any]:
+             sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True,
+             seed: int = 0) -> Function[Any]:
     """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
 
     `inputs` are the symbols in the order of the arguments, or a dict from argument names to symbols. A
     per-sample tensor takes and gives arrays with the sample axis first. `sizes` fixes sizes that no input
-    shows. Results share no memory with anything unless `copy=False`. `training` turns random operations and
-    batch statistics on. Raises SymgradError for a symbol that is used and not an input, BackendError.
+    shows. Results share no memory with anything unless `copy=False`. `training` turns random operations (masks are drawn
+    anew for every call, by `seed` and the number of the call) and batch statistics on; without it running statistics are
+    inputs as parameters are. Raises SymgradError for a symbol that is used and not an input, BackendError.
 
     Arrays of any layout, address, byte order and real dtype are taken, and copied where they must be; what is no
     number, or not whole where whole numbers are asked for, is refused by name. Threads may call one function at once.
@@ -165,11 +182,13 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     every = [*leaves, *(t for _, t in named_inputs)]
     names = display_names([t.node for t in every], layer_names(every))
     arguments = [(name if name is not None else names[t.node], t.node) for name, t in named_inputs]
-    _check_inputs(arguments, [t.node for t in leaves], names)
-    nodes = stable(leaves)
+    given = [t.node for _, t in named_inputs]
+    _check_inputs(arguments, in_phase([t.node for t in leaves], training, given), names)
+    nodes = in_phase(stable(leaves), training, given)
+    masks = [(names[node], node) for node in masks_of(nodes) if node not in given]
     wishes = _output_names(outputs, leaves, form)
     return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
-                    given_sizes(sizes), copy, None)
+                    given_sizes(sizes), copy, None, masks, seed)
 
 
 def _form(outputs: Any, leaves: list[Tensor]) -> Any:
@@ -226,7 +245,7 @@ def _check_inputs(arguments: Sequence[tuple[str, Node]], outputs: Sequence[Node]
         if node in seen:
             raise SymgradError(f"function: the symbol {names[node]!r} is given twice as an input")
         seen[node] = name
-    missing = [n for n in topological(outputs) if n.op is ops.INPUT and n not in seen]
+    missing = [n for n in topological(outputs) if n.op is ops.INPUT and n not in seen and not is_hidden(n)]
     if missing:
         shown = "; ".join(f"{names[n]}, a {describe_symbol(n)}" for n in missing[:5])
         more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -270,14 +289,15 @@ def evaluate(tensor: Tensor, values: Mapping[str, Any]) -> Any:
     array([[1., 0.],
            [0., 1.]])
     """
-    names = display_names([tensor.node], layer_names([tensor]))
+    (root,) = in_phase([tensor.node], False)
+    names = display_names([root], layer_names([tensor]))
     inputs = {name: node for node, name in names.items()}
     if any(key not in inputs for key in values):
         spare = {name: node for name, node in written_symbols(tensor).items() if name in values and name not in inputs}
         inputs.update(sorted(spare.items()))
-    roots = [tensor.node, *inputs.values()]
+    roots = [root, *inputs.values()]
     given = {key: value for key, value in values.items() if key not in inputs and _is_size(key, value, roots)}
-    (node,) = stable([tensor])  # equal tensors may be written, and so computed, differently
+    (node,) = in_phase(stable([tensor]), False)  # equal tensors may be written, and so computed, differently
     key = (node, *inputs.items(), *sorted(given.items()))
     known = _evaluators.setdefault(tensor, {})
     if key not in known:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.codegen.program.masks import mask
 from symgrad.computing.functions import Function
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
@@ -33,6 +34,7 @@ from symgrad.graphs.facts import (
     facts_of,
 )
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, Symbol, depends, topological, transform
+from symgrad.graphs.phases import MASK
 from symgrad.graphs.sizes import free_symbols
 from symgrad.graphs.table import rebuild
 
@@ -78,6 +80,8 @@ def random_value(node: Node, sizes: Sizes, rng: Rng, style: str = "normal", whol
     """
     shape = tuple(number(s, sizes) for s in node.shape)
     symbol: Symbol = node.attrs[0]
+    if symbol.kind == MASK:
+        return mask(rng, symbol.init, shape, np.float64)
     if node.dtype == BOOLEAN:
         return rng.random(shape) < 0.5
     if node.dtype == INTEGER:

@@ -36,6 +36,7 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
+from symgrad.language.phases import in_training, phased
 from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 
@@ -126,7 +127,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     if target.ndim:
         raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
-    variables = _wanted(target, wrt)
+    target, *variables = phased([target, *_wanted(target, wrt)], True)
     root = recognised_by_steps(shown(target).node, [x.node for x in variables if x.node.op not in ops.GIVEN])
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     letters = letters_of([*names.values(), *_given_names(root)], ())
@@ -156,6 +157,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
 
 def as_derived(t: Tensor) -> Node:
     """A tensor with the values and names that its derivation has: means and variances too, functions by name."""
+    t = in_training(t)
     root = recognised_by_steps(shown(t).node)
     names = display_names([root], layer_names([t]))
     return with_statistics(root, letters_of([*names.values(), *_given_names(root)], ()))

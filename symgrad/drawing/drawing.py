@@ -29,6 +29,7 @@ from symgrad.graphs.pieces.boxes import Box, joint_boxes
 from symgrad.graphs.pieces.images import is_convolution
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
+from symgrad.language.phases import phased
 from symgrad.language.printing import short
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
@@ -88,8 +89,9 @@ def _nearest(shown: Picture, aspect: float) -> Picture:
 def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas: bool = True,
             aspect: float | None = None) -> Picture:
     """The abstract picture behind `draw`."""
-    derivation = what if isinstance(what, Derivation) else _as_derivation(flat([what]))
-    parts, notes = _derived(derivation, formulas) if derivation is not None else _plain(flat([what]), formulas)
+    tensors = [] if isinstance(what, Derivation) else phased(flat([what]), True)
+    derivation = what if isinstance(what, Derivation) else _as_derivation(tensors)
+    parts, notes = _derived(derivation, formulas) if derivation is not None else _plain(tensors, formulas)
     parts, level = condensed(parts, depth)
     if level < 2 and any(box.kind == "layer" for box in parts.boxes):
         alike = any(box.label.startswith("layers ") for box in parts.boxes)

@@ -19,6 +19,7 @@ from symgrad.graphs.pieces.boxes import LEAF, affine_nodes, layers, named_leaf
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.table import rebuild
 from symgrad.language.naming import layer_names
+from symgrad.language.phases import phased
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor, wrap
 
@@ -38,7 +39,7 @@ def graph(*outputs: Any) -> nx.DiGraph:
     >>> [(a, b, d["positions"]) for a, b, d in g.edges(data=True)]
     [('x', 'multiply', (0, 1)), ('multiply', 'sum', (0,))]
     """
-    tensors = flat(outputs)
+    tensors = phased(flat(outputs), True)
     roots = [t.node for t in tensors]
     order = topological(roots)
     names = display_names(roots, layer_names(tensors))

@@ -310,7 +310,8 @@ def _cumsum(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: S
 
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.CONSTANT: _constant, ops.IOTA: _iota, ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum,
-    ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.RESHAPE: _same, ops.CONCAT: _concat,
+    ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.TRACKED: _same, ops.RESHAPE: _same,
+    ops.CONCAT: _concat,
     ops.MAX: _reduction(lambda entries: sp.Max(*entries)), ops.MIN: _reduction(lambda entries: sp.Min(*entries)),
     ops.LOGSUMEXP: _reduction(lambda entries: sp.log(sp.Add(*map(sp.exp, entries)))),
     ops.ARGMAX: _reduction(_first(sp.Ge)), ops.ARGMIN: _reduction(_first(sp.Le)),

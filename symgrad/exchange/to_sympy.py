@@ -20,6 +20,7 @@ from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Shape, free_symbols
 from symgrad.language.naming import layer_names
+from symgrad.language.phases import in_training
 from symgrad.language.printing import tree_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def to_sympy(t: Tensor, sizes: Mapping[str, int]) -> Any:
     >>> sg.gradient(sg.sum((X @ w - y) ** 2), w).to_sympy()
     2*X.T*(X*w - y)
     """
+    t = in_training(t)
     order = topological([t.node])
     names = symbol_names(order, layer_names([t]))
     needed = {s.name: s for s in free_symbols([size for node in order for size in node.shape])}

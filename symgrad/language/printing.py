@@ -14,6 +14,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.node import Node
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.naming import layer_names
+from symgrad.language.phases import in_training
 from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor
 
@@ -32,7 +33,7 @@ def tree_of(t: Tensor, whole: bool = True) -> tuple[Tree, Lines, bool]:
 
 
 def _written(t: Tensor, whole: bool = True) -> tuple[Writer, Tree, Lines, bool]:
-    node = shown(t).node
+    node = shown(in_training(t)).node
     return presentation(node, SAMPLE, lexicon([node], layer_names([t])), over=t.over is not None, whole=whole)
 
 

@@ -32,6 +32,8 @@ from symgrad.nn.convolutional import Conv2d as Conv2d
 from symgrad.nn.convolutional import ConvTranspose2d as ConvTranspose2d
 from symgrad.nn.convolutional import MaxPool2d as MaxPool2d
 from symgrad.nn.convolutional import Upsample as Upsample
+from symgrad.nn.dropping import Dropout as Dropout
+from symgrad.nn.dropping import Dropout2d as Dropout2d
 from symgrad.nn.linear import Bilinear as Bilinear
 from symgrad.nn.linear import Linear as Linear
 from symgrad.nn.linear import PReLU as PReLU

@@ -16,6 +16,7 @@ from symgrad.graphs.errors import DataError
 from symgrad.optim import Optimizer
 from symgrad.training.theta import Theta
 
+NUMBERS = ("t", "seed")  # what no device keeps
 ABOUT = ("rule", "order", "epoch")  # in a file, beside what the optimiser keeps
 
 
@@ -23,7 +24,7 @@ class Standing:
     """What training has left: `rule` is the optimiser's identity, or empty where none has begun; `epochs` are done."""
 
     def __init__(self, weights: Theta, seed: int) -> None:
-        self.weights = weights
+        self.weights, self.seed = weights, seed
         self.order = np.random.default_rng((seed, 1))
         self._first = json.dumps(self.order.bit_generator.state)
         self.begin_anew()
@@ -41,7 +42,8 @@ class Standing:
         if self._state is None:
             module = self.weights.programs.training(optimizer)
             given = {name: self.weights.device.put(array) for name, array in self._file.items()}
-            self._state = module.State({**given, "params": self.weights.views}, self.weights.vector)
+            drawn = {"seed": self.seed % 2**63} if "seed" in module.KEPT else {}
+            self._state = module.State({**drawn, **given, "params": self.weights.views}, self.weights.vector)
             self.rule, self._file = optimizer.identity, {}
         return self._state
 
@@ -52,7 +54,7 @@ class Standing:
             return {"order": order} if order != self._first else {}
         own = self._file
         if self._state is not None:
-            own = {name: self.weights.device.get(array) if name != "t" else array
+            own = {name: self.weights.device.get(array) if name not in NUMBERS else array
                    for name, array in self._state.plain().items() if name not in ("params", "g", "loss")}
         return {**own, "rule": self.rule, "order": order, "epoch": self.epochs}
 

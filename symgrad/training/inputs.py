@@ -10,6 +10,7 @@ from symgrad.computing.feeding import Feed
 from symgrad.formulas.names import display_names
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node
+from symgrad.graphs.phases import HELD, is_data
 from symgrad.language.align import describe
 from symgrad.language.tensor import Tensor
 from symgrad.training.dataset import Dataset, checked
@@ -26,7 +27,7 @@ class Inputs:
     @property
     def data(self) -> list[str]:
         """The names of all data."""
-        return [name for node, name in self.names.items() if node.attrs[0].kind != "parameter"]
+        return [name for node, name in self.names.items() if is_data(node)]
 
     def feed(self, nodes: Iterable[Node]) -> Feed:
         """The checks of arrays for these symbols."""
@@ -51,13 +52,13 @@ class Inputs:
         """The data symbols below a metric. Raises SymgradError for parameters that are not the model's own."""
         found = []
         for node, name in display_names([tensor.node]).items():
-            if node.attrs[0].kind == "parameter" and node not in self.names:
+            if node.attrs[0].kind in HELD and node not in self.names:
                 raise SymgradError(f"the metric {describe(tensor)} uses the parameter {name!r}, which is not one of "
                                    "the model's")
             if node not in self.names and name in self.names.values():
                 raise SymgradError(f"the metric {describe(tensor)} uses another symbol {name!r} than the model")
             self.names.setdefault(node, name)
-            if node.attrs[0].kind != "parameter":
+            if is_data(node):
                 found.append(node)
         return found
 

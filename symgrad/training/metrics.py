@@ -8,6 +8,7 @@ from typing import Any
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import INTEGER, REAL, Node
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.phases import in_evaluation
 from symgrad.language.pointwise import equal
 from symgrad.language.reduction import argmax
 from symgrad.language.tensor import Tensor, wrap
@@ -24,7 +25,7 @@ def metric_tensors(metrics: Metrics, prediction: Tensor | None, data: Sequence[N
     if metrics is None:
         return {}
     if isinstance(metrics, Mapping):
-        chosen = {str(name): as_tensor(t, "metrics") for name, t in metrics.items()}
+        chosen = {str(name): in_evaluation(as_tensor(t, "metrics")) for name, t in metrics.items()}
     else:
         names = [metrics] if isinstance(metrics, str) else list(metrics)
         for name in names:
@@ -44,6 +45,7 @@ def accuracy(prediction: Tensor | None, data: Sequence[Node]) -> Tensor:
     """Whether the label is predicted: by the largest score of the last axis, or as the label itself."""
     if prediction is None:
         raise SymgradError("the metric 'accuracy' needs predict=, the scores of the classes")
+    prediction = in_evaluation(prediction)
     guess = argmax(prediction, axis=-1) if prediction.dtype == REAL and prediction.ndim else prediction
     labels = [wrap(node, node.attrs[0].over) for node in data if node.dtype == INTEGER]
     fits = [t for t in labels if t.shape == guess.shape and t.over == guess.over]

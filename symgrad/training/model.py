@@ -26,6 +26,7 @@ from symgrad.descent.objective import LARGE
 from symgrad.files import write_whole
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.phases import HELD
 from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
@@ -266,7 +267,7 @@ class Model:
         if tensors not in self._functions:
             symbols = {names[node]: wrap(node, node.attrs[0].over) for node in inputs}
             self._functions[tensors] = function(symbols, list(tensors), self.backend, self.dtype)
-        arrays = [views[names[n]] if n.attrs[0].kind == "parameter" else data.arrays[names[n]] for n in inputs]
+        arrays = [views[names[n]] if n.attrs[0].kind in HELD else data.arrays[names[n]] for n in inputs]
         found = self._functions[tensors]
         values = within(threads_for(found.plan, data.sizes), found.run)(*arrays)
         return {name: float(np.mean(self._device.get(value), dtype=np.float64))

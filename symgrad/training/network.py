@@ -6,6 +6,7 @@ Each value and gradient has its formula for people. Programs are written from it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from symgrad.graphs.algebra.einsum import zeros
 from symgrad.graphs.algebra.primitives import as_real, input_node, named
 from symgrad.graphs.errors import DataError, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
+from symgrad.graphs.phases import is_data, masks_of, moves_of
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.pieces.statistics import with_statistics
 from symgrad.graphs.reverse import cotangents, delta_seed
@@ -30,6 +32,7 @@ from symgrad.graphs.sizes import free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
+from symgrad.language.phases import phased
 from symgrad.language.recipes import stable
 from symgrad.language.reduction import empirical_risk
 from symgrad.language.tensor import Tensor, wrap
@@ -50,20 +53,45 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
             wrt: Sequence[Node] | None = None) -> Network:
     """The loss, its gradients and what goes with them, named and commented, for the text of a module.
 
-    Gradients are those by all parameters, or by `wrt`, where that is given, whether they are to be trained or not.
+    Gradients are those by all parameters, or by `wrt`, where that is given, whether they are to be trained or not. With
+    random operations or statistics of the batch it is the network in training; `still` is the other one, with the
+    prediction.
     """
     target = closed(loss)
     tensors = [target] if predict is None else [target, as_tensor(predict, "predict")]
-    names = display_names([t.node for t in tensors], layer_names(tensors))
+    now = phased(tensors, False)
+    if wrt is not None or now[0] is target:
+        return _network(now, sizes, title, display_names([t.node for t in now], layer_names(now)), wrt)
+    (moving,), moves = phased([target], True), moves_of([target.node])
+    nodes = [moving.node, *(t.node for t in now)]
+    names = display_names([*nodes, *moves, *moves.values()], layer_names([moving, *now]))
+    net = _network([moving], sizes, title, names, parameters=_parameters(nodes, names), moves=moves)
+    still = _network(now, sizes, title, names, parameters=[n for _, n in net.sloped], ordered=True)
+    both = {node: name for name, node in (*net.data, *still.data)}
+    data = tuple((name, node) for node, name in both.items())
+    masks = tuple((names[node], node) for node in masks_of([moving.node]))
+    still = replace(still, data=data, parameters=net.parameters)
+    return replace(net, data=data, inputs=still.inputs, prediction=still.prediction, masks=masks, still=still)
+
+
+def _network(tensors: Sequence[Tensor], sizes: Mapping[sp.Symbol, int], title: str, names: dict[Node, str],
+             wrt: Sequence[Node] | None = None, parameters: Sequence[Node] = (), moves: Mapping[Node, Node] | None = None,
+             ordered: bool = False) -> Network:
+    """The network of a closed loss and, perhaps, a prediction, in one phase; `moves` says what becomes of states.
+
+    Its parameters are those that are given, else found; where they are `ordered`, they stay so.
+    """
+    target, predict, moves = tensors[0], tensors[1] if len(tensors) > 1 else None, moves or {}
     inner = [n for n in wrt or () if n.op not in ops.GIVEN]
-    roots = stable(tensors, keep=inner)
+    roots = stable([*tensors, *(wrap(n, None) for n in moves.values())], keep=inner)
+    roots, after = roots[:len(tensors)], roots[len(tensors):]
     letters = letters_of([*names.values(), *(str(n.attrs[0]) for n in topological(roots) if n.op is ops.NAMED)], ())
     roots[0] = with_statistics(roots[0], letters, inner)
     root = roots[0]
-    variables = _parameters(roots, names) if wrt is None else list(wrt)
-    parameters = [n for n in variables if n.op is ops.INPUT]
-    data = [n for n in topological([root]) if n.op is ops.INPUT and n not in parameters and (
-        wrt is not None or n.attrs[0].kind != "parameter")]
+    variables = list(wrt) if wrt is not None else list(parameters) or _parameters(roots, names)
+    given = [n for n in variables if n.op is ops.INPUT]
+    data = [n for n in topological([root]) if n.op is ops.INPUT and n not in given and (
+        wrt is not None or is_data(n))]
     data = in_order_of_use(topological([root]), data)
     found = boxes(root, names, _free("L", names), keep=inner, order=written_order([target], [root]))
     table = {box.node: box.name for box in found if box.node.op is not ops.INPUT}
@@ -81,17 +109,17 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     below = set(topological([root]))
     grads = cotangents(root, delta_seed(()), [p for p in variables if p in below], wrapped)
     grads = dict(zip(grads, unpicked(list(grads.values())), strict=True))
-    if wrt is None:  # what nothing moves stands last, where an update does not come
-        variables = parameters = sorted(parameters, key=lambda p: p not in grads)
+    if wrt is None and not ordered:  # what nothing moves stands last, where an update does not come
+        variables = given = sorted(given, key=lambda p: p not in grads)
     gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in variables]
     leaves = _gradient_leaves(root, grads, own)
-    rows = [(names[p], p) for p in parameters]
+    rows = [(names[p], p) for p in (*given, *moves)]
     prediction = None
     inputs: Named = ()
     if predict is not None:
         wish = tensors[1].name if tensors[1].node.op is ops.NAMED else display.get(roots[1], "prediction")
         prediction = (str(wish), roots[1])
-        needed = [n for n in topological(roots[1:]) if n.op is ops.INPUT and n.attrs[0].kind != "parameter"]
+        needed = [n for n in topological(roots[1:]) if is_data(n)]
         inputs = tuple((names[n], n) for n in in_order_of_use(topological([roots[1]]), needed))
     name = display[root] if root in table else "L"
     net = Network(title, _formulas(found), tuple(rows),
@@ -100,7 +128,8 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
                   table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes,
                   {**{node: ("loss" if node is root else "forward", node) for node in table},
                    **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}},
-                  sum(p not in grads for p in parameters))
+                  sum(p not in grads for p in given) + len(moves),
+                  states=tuple((f"next_{names[s]}", n) for s, n in zip(moves, after, strict=True)))
     if wrt is None:
         _check_sizes(net)
     return net
@@ -147,7 +176,7 @@ def prediction_of(loss: Tensor) -> Tensor | None:
     parameters = [n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"]
     axes, size = sample_axes([root]), sample_size([root])
     moved = depends([root], parameters)
-    fed = depends([root], [n for n in order if n.op is ops.INPUT and n.attrs[0].kind != "parameter"])
+    fed = depends([root], [n for n in order if is_data(n)])
     last = {o: place for place, node in enumerate(order) if node in moved for o in node.operands}
     ahead = set(parameters)
     reach = -1  # the last use of what came before: where it is later than a node, a path goes round that node

@@ -29,6 +29,7 @@ from symgrad.files import write_whole
 from symgrad.graphs.errors import BackendError, SymgradError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import dim
+from symgrad.language.phases import in_evaluation, phased
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.pace import Plateau, Schedule
@@ -139,7 +140,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
     backend_of(backend).module(dtype_name(dtype))  # refuses what no backend can do
     target = closed(loss)
-    wanted = outputs if outputs is not None else prediction_of(target) if predict is None else predict
+    wanted = outputs if outputs is not None else prediction_of(in_evaluation(target)) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
     chosen = chosen_optimizer(optimizer)
     why = unwritten(chosen)
@@ -178,6 +179,7 @@ def written(net: Network, rule: UpdateRule, backend: str, dtype: str) -> Source:
 def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: UpdateRule | None = None) -> tuple[ProgramLine, ...]:
     """What the marked lines compute, told by the nodes of their steps."""
     updates = {node: number for number, node in enumerate(rule.comments)} if rule is not None else {}
+    meaning = {**net.asked.meaning, **net.meaning}
     lines = []
     for function, found in marks.items():
         for mark in found:
@@ -185,8 +187,8 @@ def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: UpdateRule |
             for node in mark.step.nodes:
                 if function == "update" and node in updates:
                     lines.append(ProgramLine(*place, "update", number=updates[node]))
-                elif node in net.meaning:
-                    lines.append(ProgramLine(*place, *net.meaning[node]))
+                elif node in meaning:
+                    lines.append(ProgramLine(*place, *meaning[node]))
     return tuple(lines)
 
 
@@ -194,7 +196,8 @@ def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", 
     """A module with one function, `backward`: the loss and its gradients by `wrt`, symbols or tensors within it."""
     row = backend_of(backend)
     module = row.module(dtype_name(dtype))
-    net = network(loss, None, {}, wrt=[x.node for x in wrt])
+    target, *variables = phased([closed(loss), *wrt], False)
+    net = network(target, None, {}, wrt=[x.node for x in variables])
     keys = [name.removeprefix("G_") for name, _ in net.gradients]
     done = row.function(Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
                             form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,

@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.computing.points import Point
 from symgrad.graphs.errors import DataError, ShapeError
 from symgrad.language.align import as_tensor
+from symgrad.language.phases import phased
 from symgrad.language.tensor import Tensor
 from symgrad.reading.stars import Ambiguous
 from symgrad.verifying.claims import joined, otherwise, read, repairs, vocabulary
@@ -76,6 +77,7 @@ def judge(claim: Tensor | str, right: Tensor, names: Mapping[str, Any], seed: in
 
 
 def _compared(claim: Tensor, right: Tensor, seed: int) -> Verdict:
+    claim, right = phased([claim, right], True)
     if claim.node is right.node and claim.over == right.over:
         return Verdict(True, "Equal: the claim is the right formula.")
     trial = Trial(claim.node, right.node, seed)

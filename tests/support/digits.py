@@ -71,7 +71,7 @@ def _one(node, args, arrays, shape, sizes):
         return _product(node, args, shape)
     if op == "elementwise":
         return _vectorised(FUNCTIONS[attrs[0]])(*args)
-    if op in ("named", "stop"):
+    if op in ("named", "stop", "tracked"):
         return args[0]
     if op in ("max", "min"):
         return getattr(np, op)(args[0], axis=attrs[0])

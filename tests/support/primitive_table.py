@@ -23,6 +23,7 @@ spd, right, left = leaf("spd", 2, 3, 3), leaf("right", 2, 3, 4), leaf("left", 2,
 one, rows = leaf("one", 3, 3), leaf("rows", 2, 5, kind=INTEGER)
 lines, columns = leaf("lines", 6, kind=INTEGER), leaf("columns", 6, kind=INTEGER)
 ends, places = leaf("ends", 2, 4), leaf("places", 2, kind=INTEGER)
+mode = leaf("mode", kind=BOOLEAN)
 picked, test = leaf("picked", 2, 5, 4), leaf("test", 3, 4, kind=BOOLEAN)
 NUMBERS = np.arange(3.0)
 
@@ -35,12 +36,14 @@ def arrays(rng):
         a = rng.standard_normal(n.shape)
         given[n.attrs[0].name] = a @ np.swapaxes(a, -1, -2) + 2 * np.eye(3)
     return {**given, "rows": rng.integers(0, 3, rows.shape), "lines": rng.integers(0, 3, 6),
-            "columns": rng.integers(0, 4, 6), "places": rng.integers(0, 3, 2), "test": np.arange(12).reshape(3, 4) % 2 == 0}
+            "columns": rng.integers(0, 4, 6), "places": rng.integers(0, 3, 2), "test": np.arange(12).reshape(3, 4) % 2 == 0,
+            "mode": np.array(True)}
 
 
 EXAMPLES = {
     ops.INPUT: [x], ops.CONSTANT: [scalar.constant(Array("digest", "C", NUMBERS), (3,), REAL)], ops.IOTA: [scalar.iota(3)],
     ops.NAMED: [scalar.named(x, "z")], ops.STOP: [scalar.stop(x)],
+    ops.TRACKED: [scalar.tracked(x, mode, y, cube)],
     ops.ADD: [scalar.add([x, y], [ONE, Weight(-2)])],
     ops.EINSUM: [contract([x, y], ["ik", "jk"], "ij"), contract([cube, x], ["bik", "ik"], "bi"), contract([x], ["ij"], "i")],
     ops.VIEW: [transpose(cube, (2, 0, 1)), broadcast(x, (0, 2), (3, 2, 4)), contract([one], ["ii"], "i")],

@@ -251,7 +251,7 @@ OPS = {
     "distances": lambda node, args, *_: ((args[0][..., :, None, :] - args[1][..., None, :, :]) ** 2).sum(-1),
     "multiply": _multiply, "cumsum": _cumsum, "windows": _windows, "overlap": _overlap,
     "input": _input, "constant": _constant, "iota": _iota, "add": _add, "einsum": _product, "view": _product,
-    "elementwise": _elementwise, "named": _same, "stop": _same, "max": _extremum, "min": _extremum,
+    "elementwise": _elementwise, "named": _same, "stop": _same, "tracked": _same, "max": _extremum, "min": _extremum,
     "argmax": lambda node, args, *_: args[0].argmax(axis=node.attrs[0]),
     "argmin": lambda node, args, *_: args[0].argmin(axis=node.attrs[0]),
     "logsumexp": _logsumexp, "softmax": _softmax, "slice": _slice, "pad": _pad, "concat": _concat,

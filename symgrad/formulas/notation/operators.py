@@ -233,7 +233,7 @@ def write_stop(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
 
 
 def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """A named tensor whose name is not wanted here."""
+    """A marked tensor whose mark is not wanted here."""
     return w.at(node.operands[0], index, taken)
 
 
@@ -253,7 +253,7 @@ OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: write_pad, ops.CONCAT: write_concat,
     ops.RESHAPE: _rather(write_enlarged, write_reshape),
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
-    ops.NAMED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
+    ops.NAMED: write_named, ops.TRACKED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
     ops.OVERLAP: _rather(write_transposed, write_any),
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
