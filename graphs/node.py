@@ -185,6 +185,8 @@ def _text(attr: Any) -> str:
     if isinstance(attr, Symbol):
         s = attr
         return _text((s.kind, s.name, s.over, s.init, s.facts, s.classes))
+    if isinstance(attr, Node):  # of the body of a recurrence, which is closed: no owner is below
+        return attr.key.hex()
     raise TypeError(f"an attribute of a node must be plain data, not {type(attr).__name__}")
 
 

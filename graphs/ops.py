@@ -30,7 +30,7 @@ GATHER, SCATTER = Op("gather"), Op("scatter")
 INVERSE, SOLVE, LOGDET = Op("inverse"), Op("solve"), Op("logdet")
 COFACTOR, CHOLESKY = Op("cofactor"), Op("cholesky")
 MULTIPLY, CUMSUM, WINDOWS, OVERLAP = Op("multiply"), Op("cumsum"), Op("windows"), Op("overlap")
-DISTANCES = Op("distances")
+DISTANCES, SCAN = Op("distances"), Op("scan")
 
 # What an operation does: every operation is in one of these.
 LEAVES = frozenset({INPUT, CONSTANT, IOTA})
@@ -44,8 +44,9 @@ MOVES = frozenset({SLICE, PAD, CONCAT, RESHAPE, GATHER, SCATTER})  # entries tak
 RUNNING = frozenset({MULTIPLY, CUMSUM, WINDOWS, OVERLAP})  # along an axis
 MATRICES = frozenset({INVERSE, SOLVE, LOGDET, COFACTOR, CHOLESKY})  # of the last two axes
 PAIRS = frozenset({DISTANCES})  # of rows with rows
+LOOPS = frozenset({SCAN})  # attributes: a graph for one step (`algebra/recurrence.py`)
 
-KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES, PAIRS)
+KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES, PAIRS, LOOPS)
 OPS: Mapping[str, Op] = MappingProxyType({op: op for op in sorted(op for kind in KINDS for op in kind)})
 
 

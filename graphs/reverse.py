@@ -7,17 +7,14 @@ transpose of the transposed one, so no operation needs a second rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from symgrad.graphs.algebra.einsum import contract, zeros
-from symgrad.graphs.algebra.primitives import add, as_real, input_node
-from symgrad.graphs.derivative.demand import Support, Suspects, either, selects, supports
-from symgrad.graphs.derivative.rules import pull_back
-from symgrad.graphs.node import Node, Symbol, depends, topological
+from symgrad.graphs.algebra.primitives import as_real, input_node
+from symgrad.graphs.derivative.backward import Wrap, carried_back
+from symgrad.graphs.node import Node, Symbol
 from symgrad.graphs.sizes import Shape
 from symgrad.graphs.table import PRIMITIVES
-
-Wrap = Callable[[Node, Node], Node]
 
 
 def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = None,
@@ -28,27 +25,7 @@ def cotangents(root: Node, seed: Node, wrt: Sequence[Node], wrap: Wrap | None = 
     finished cotangent (give it a name, say) before it flows on. `guarded`: local derivatives that may be infinite are
     taken only where they count; a formula that is read does without.
     """
-    lead = len(seed.shape) - len(root.shape)
-    live = depends([root], wrt)
-    parts: dict[Node, list[Node]] = {root: [seed]}
-    done: dict[Node, Node] = {}
-    needed: dict[Node, list[Support | None]] = {}
-    choosing, suspects = guarded and selects(live), Suspects()
-    for node in reversed(topological([root], enter=lambda n: n in live)):
-        if node not in live or node not in parts:
-            continue
-        u = add(parts.pop(node)[::-1])  # in the order in which the terms were written
-        done[node] = u = wrap(node, u) if wrap is not None else u
-        if not any(o in live for o in node.operands):
-            continue
-        row, support = PRIMITIVES[node.op], either(needed.pop(node, [None]))
-        pulled = pull_back(row, node, u, lead, live, support, suspects)
-        below = supports(row, node, support, suspects) if choosing else [None] * len(pulled)
-        for operand, part, entries in zip(node.operands, pulled, below, strict=True):
-            if part is not None and operand in live:
-                parts.setdefault(operand, []).append(part)
-                needed.setdefault(operand, []).append(entries)
-    return done
+    return carried_back(PRIMITIVES, [(root, seed)], len(seed.shape) - len(root.shape), wrt, wrap, guarded)
 
 
 def reverse(root: Node, seed: Node, wrt: Sequence[Node], guarded: bool = True) -> list[Node]:

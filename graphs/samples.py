@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.axes import COUPLED
+from symgrad.graphs.algebra.scanning import walk_axes
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import PRIMITIVES
@@ -24,19 +24,7 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
     from every symbol over a sample axis (axis 0), and what closes the axis counts as an ordinary tensor again.
     A node that is missing has no such axis.
     """
-    axes: dict[Node, int] = dict(start or {})
-    for node in topological(roots, enter=lambda n: n not in axes):
-        if node in axes:
-            continue
-        if start is None and node.op is ops.INPUT and node.attrs[0].over is not None:
-            axes[node] = 0
-            continue
-        if any(o in axes for o in node.operands) and (start is None or node.op not in ops.FLAT):
-            mixed = any(axes.get(o) == COUPLED for o in node.operands)
-            axis = COUPLED if mixed else PRIMITIVES[node.op].axis(node, axes)
-            if axis != COUPLED or start is not None:
-                axes[node] = axis
-    return axes
+    return walk_axes(PRIMITIVES, roots, start)
 
 
 def sample_size(roots: Sequence[Node]) -> Size | None:

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra import axes, entries, linear, running, stacking
+from symgrad.graphs.algebra import axes, entries, linear, recurrence, running, scanning, stacking
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.derivative import demand, linear_rules, moves, rules, running_rules
+from symgrad.graphs.derivative import demand, linear_rules, moves, rules, running_rules, scan_rules
+from symgrad.graphs.derivative.backward import carried_back
 from symgrad.graphs.derivative.demand import moved_entries as moved
 from symgrad.graphs.node import Node
 from symgrad.graphs.primitive import Operands, Primitive
@@ -125,6 +126,11 @@ ROWS = (
               linear_rules.cofactor_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_matrix),
     Primitive(ops.CHOLESKY, linear.cholesky, lambda n, new: linear.cholesky(*new),
               linear_rules.cholesky_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_matrix),
+    # a graph for one step: its rules walk over that by the rules of this table
+    Primitive(ops.SCAN, recurrence.scan, scanning.rebuild_scan,
+              lambda n, u, lead: scan_rules.scan_rule(PRIMITIVES, carried_back, n, u, lead), demand.everything,
+              lambda n, axis: scanning.scan_axis(PRIMITIVES, n, axis),
+              lambda n, new, size: scanning.stack_scan(PRIMITIVES, n, new, size)),
     # made when code is written
     Primitive(ops.DISTANCES, linear.distances, lambda n, new: linear.distances(*new),
               rules.no_rule, demand.everything, axes.distances_axis, stacking.stack_distances),

@@ -130,6 +130,7 @@ from symgrad.language.reduction import (
     softmax,
     sum,
 )
+from symgrad.language.scanning import scan
 from symgrad.language.symbols import data, dim, dims, labels, parameter
 from symgrad.language.tensor import Tensor
 from symgrad.version import __version__ as __version__
@@ -217,22 +218,23 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation",
-    "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
-    "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool2d", "arange", "arccos", "arccosh",
-    "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "attention", "avg_pool2d", "batch_norm",
-    "broadcast_to", "ceil", "cholesky", "classify", "clip", "concatenate", "constant", "conv1d", "conv2d",
-    "conv_transpose2d", "convexity", "cos", "cosh", "cumsum", "data", "derive", "det", "diag", "diagonal", "digamma",
-    "dim", "dims", "dot", "draw", "dropout", "dropout2d", "einsum", "elementwise", "elu", "embedding", "empirical_risk",
-    "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "explain", "expm1", "eye", "flip", "floor",
-    "from_onnx", "from_sympy", "full", "function", "gelu", "generate", "gradient", "graph", "group_norm", "heatmap",
-    "hessian", "hvp", "index_add", "inv", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kron", "labels",
-    "landscape", "layer_norm", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2", "log_ndtr", "log_softmax",
-    "logaddexp", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "losses", "matmul", "max",
-    "max_pool2d", "maximum", "mean", "min", "minimize", "minimum", "nn", "norm", "one_hot", "ones", "optim", "outer",
-    "pad", "parameter", "parse", "plot", "prod", "prox", "relu", "repeat", "reshape", "roll", "round", "search",
-    "sigmoid", "sign", "silu", "simplify", "sin", "sinc", "sinh", "softmax", "softplus", "solve", "solve_stationary",
-    "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "structure", "sum",
-    "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "trunc", "upsample", "var", "verify",
-    "vjp", "where", "windows", "wright_omega", "zeros",
+    "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError",
+    "Explanation", "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source",
+    "StationaryPoint", "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool2d", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "attention",
+    "avg_pool2d", "batch_norm", "broadcast_to", "ceil", "cholesky", "classify", "clip", "concatenate", "constant",
+    "conv1d", "conv2d", "conv_transpose2d", "convexity", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
+    "diagonal", "digamma", "dim", "dims", "dot", "draw", "dropout", "dropout2d", "einsum", "elementwise", "elu",
+    "embedding", "empirical_risk", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "explain",
+    "expm1", "eye", "flip", "floor", "from_onnx", "from_sympy", "full", "function", "gelu", "generate", "gradient",
+    "graph", "group_norm", "heatmap", "hessian", "hvp", "index_add", "inv", "isfinite", "isinf", "isnan",
+    "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma", "log", "log10", "log1p",
+    "log2", "log_ndtr", "log_softmax", "logaddexp", "logdet", "logical_and", "logical_not", "logical_or",
+    "logsumexp", "losses", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimize", "minimum", "nn",
+    "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox", "relu",
+    "repeat", "reshape", "roll", "round", "scan", "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinc",
+    "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace",
+    "transpose", "tril", "triu", "trunc", "upsample", "var", "verify", "vjp", "where", "windows", "wright_omega",
+    "zeros",
 ]

@@ -28,9 +28,10 @@ from symgrad.codegen.python.emit import Emitted, documented, return_lines
 from symgrad.codegen.python.identifiers import identifier
 from symgrad.codegen.python.job import NOTHING, EmittedModule, Job
 from symgrad.codegen.python.libraries import NUMPY
+from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT
 from symgrad.codegen.python.setting import Setting, setting
-from symgrad.codegen.python.spell import Spelling, helpers_of
+from symgrad.codegen.python.spell import helpers_of
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
@@ -112,7 +113,7 @@ def emit_compiled(job: Job) -> Compiled:
     results = dict(zip(reversed(roots), reversed(begun.result_names()), strict=True))
     done = loops(begun, [root for root in dict.fromkeys(roots) if root not in given], results)
     code = done.code()
-    glue = _Glue(job.name, done.layout, done.passed, job.module.single, roots, given)
+    glue = _Glue(job, done.layout, done.passed, roots, given)
     shown = done.plan([glue.result(root, roots[:i]) for i, root in enumerate(roots)])
     lines = [*begun.head(), *documented(begun, shown), *begun.size_lines({*begun.used(), *done.passed}), *glue.lines(),
              *return_lines(job.form, shown.results)]
@@ -209,11 +210,11 @@ def _room(plan: Layout) -> Work:
 class _Glue:
     """The Python lines between C functions."""
 
-    def __init__(self, name: str, plan: Layout, sizes: Mapping[Any, str], single: bool, roots: Sequence[Expr],
+    def __init__(self, job: Job, plan: Layout, sizes: Mapping[Any, str], roots: Sequence[Expr],
                  given: Mapping[Expr, str]) -> None:
-        self.name, self.plan, self.sizes, self.single = name, plan, sizes, single
+        self.name, self.plan, self.sizes, self.single = job.name, plan, sizes, job.module.single
         self.roots, self.given = roots, given
-        self.spelling = Spelling(NUMPY, "float32" if single else "float64", sizes)
+        self.spelling = spelling_of(job.module, sizes)
         self.helpers: list[str] = []
         self.arrays = plan.context.arrays
 

@@ -71,7 +71,7 @@ ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
     **dict.fromkeys(acts.GIVEN, "an argument of the function"),
     **dict.fromkeys({acts.NUMBER} | acts.FILLS | acts.SCALARS, "in a loop, entry by entry: `loops.Body`, `write_scalar`"),
     **dict.fromkeys(acts.VIEWS - {acts.RESHAPE}, "an index map of `plan/indices.py`; stored, a copy by `write_scalar`"),
-    acts.CALL: "by the name of the function: `CALLED`",
+    acts.CALL: "by the name of the function: `CALLED`", acts.LOOP: "a loop in NumPy, for now",
 })
 CALLED: Mapping[str, StepWriter] = MappingProxyType({
     **dict.fromkeys(("vdot", "dot", "vecdot", "einsum"), write_dots), "diag": write_diag,

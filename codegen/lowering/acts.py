@@ -20,21 +20,21 @@ INPUT, CONSTANT, NUMBER = Act("input"), Act("constant"), Act("number")
 FULL, ARANGE, EYE = Act("full"), Act("arange"), Act("eye")
 ROW, PRODUCT, ADD, CAST = Act("row"), Act("product"), Act("add"), Act("cast")
 TRANSPOSE, INDEX, RESHAPE = Act("transpose"), Act("index"), Act("reshape")
-BROADCAST, DIAGONAL, WINDOWS = Act("broadcast"), Act("diagonal"), Act("windows")
+BROADCAST, DIAGONAL, WINDOWS, PART = Act("broadcast"), Act("diagonal"), Act("windows"), Act("part")
 SUM, PROD, MAX, MIN = Act("sum"), Act("prod"), Act("max"), Act("min")
 ARGMAX, ARGMIN, CUMSUM = Act("argmax"), Act("argmin"), Act("cumsum")
-MATMUL, CALL = Act("matmul"), Act("call")
+MATMUL, CALL, LOOP = Act("matmul"), Act("call"), Act("loop")
 GATHER, CONCAT, PLACE = Act("gather"), Act("concat"), Act("place")
 
 # What an operation does: every operation is in one of these.
 LEAVES = frozenset({INPUT, CONSTANT, NUMBER})
 FILLS = frozenset({FULL, ARANGE, EYE})  # the same for all batches of one size
 SCALARS = frozenset({ROW, PRODUCT, ADD, CAST})  # entry by entry, with broadcasting
-VIEWS = frozenset({TRANSPOSE, INDEX, RESHAPE, BROADCAST, DIAGONAL, WINDOWS})  # entries read elsewhere; no copy
+VIEWS = frozenset({TRANSPOSE, INDEX, RESHAPE, BROADCAST, DIAGONAL, WINDOWS, PART})  # entries read elsewhere; no copy
 REDUCTIONS = frozenset({SUM, PROD, MAX, MIN})  # attributes: (axes, keepdims)
 ARGUMENTS = frozenset({ARGMAX, ARGMIN})
 RUNNING = frozenset({CUMSUM})
-WHOLE = frozenset({MATMUL, CALL})  # what takes whole arrays
+WHOLE = frozenset({MATMUL, CALL, LOOP})  # what takes whole arrays
 MOVES = frozenset({GATHER, CONCAT, PLACE})
 
 KINDS = (LEAVES, FILLS, SCALARS, VIEWS, REDUCTIONS, ARGUMENTS, RUNNING, WHOLE, MOVES)

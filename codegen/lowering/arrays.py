@@ -212,7 +212,13 @@ class Arrays:
         """The entries in row-major order in another shape."""
         if e.op is acts.RESHAPE:
             e = e.args[0]
+        if e.op is acts.PART:
+            return self.part(e.args[0], e.attrs[0], shape)
         return e if e.shape == shape else self.make(acts.RESHAPE, [e], (), shape, e.kind)
+
+    def part(self, e: Expr, start: Size, shape: Shape) -> Expr:
+        """Entries of an array of one axis, from `start` on, in row-major order as `shape`."""
+        return self.make(acts.PART, [e], (start,), shape, e.kind)
 
     def diagonal(self, e: Expr, labels: Sequence[Any]) -> tuple[Expr, tuple[Any, ...]]:
         """`e` on the entries where repeated labels agree, and the labels left."""

@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import sympy as sp
-
 from symgrad.codegen.lowering import acts, forms
 from symgrad.codegen.lowering.arrays import ALL, NUMBER, Arrays, Expr, broadcast_shape, signed
 from symgrad.codegen.lowering.complements import complement
@@ -22,7 +20,9 @@ from symgrad.codegen.lowering.grams import halves
 from symgrad.codegen.lowering.linear import MATRICES
 from symgrad.codegen.lowering.logsums import larger_first
 from symgrad.codegen.lowering.products import Operand, contract, divided, pulled_out
+from symgrad.codegen.lowering.ranges import backwards, items
 from symgrad.codegen.lowering.rearranging import rearranged
+from symgrad.codegen.lowering.recurrences import lowered_scan
 from symgrad.codegen.lowering.roots import power_of_squares
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
@@ -42,6 +42,7 @@ class Lowering(Uses):
         super().__init__([self.now.get(node, node) for node in roots], [self.now.get(node, node) for node in keep])
         self.b = Arrays(quick, single)
         self.made: dict[Node, Expr] = {}
+        self.loops: dict[Any, dict[Node, Expr]] = {}  # the results of each recurrence
         for node in self.nodes:
             e = RULES[node.op](self, node)
             self.made[node] = self.b.cast(e, node.dtype)
@@ -49,6 +50,10 @@ class Lowering(Uses):
     def loose(self, node: Node) -> Expr:
         """The expression of `node`, which broadcasts to its shape."""
         return self.made[node if node in self.made else self.now[node]]
+
+    def step(self, roots: Sequence[Node]) -> Lowering:
+        """The body of a recurrence, with these results."""
+        return Lowering(roots, (), self.b.quick, self.b.single)
 
     def exact(self, node: Node, kind: str | None = None) -> Expr:
         """An array with exactly the shape of `node`."""
@@ -207,10 +212,10 @@ def _part(c: Lowering, node: Node, by: Weight) -> LoweredPart:
     sign, value = _scaled(c, c.loose(node.operands[0]), by, node.dtype)
     if node.op is ops.PAD:
         inner, (spec,) = node.operands[0].shape, node.attrs
-        back = _backwards(spec, inner)
+        back = backwards(spec, inner)
         if value.kind != NUMBER and any(item != ALL for item in back):
             value = c.b.index(c.b.filled(value, inner, node.dtype), back)
-        return "slice", tuple(_items(spec, inner, node.shape)), sign, (value,)
+        return "slice", tuple(items(spec, inner, node.shape)), sign, (value,)
     indices, axes = node.operands[1:], node.attrs[0]
     along = [counts_along(i) for i in indices]
     unique = set(along) >= set(range(len(indices[0].shape)))
@@ -227,47 +232,10 @@ def _placed(c: Lowering, node: Node) -> Expr:
 # indexing -------------------------------------------------------------------------------------------------
 
 
-def _items(spec: Sequence[tuple[Size, int]], sizes: Sequence[Size], whole: Sequence[Size]) -> list[tuple[Any, ...]]:
-    """Slices that pick `sizes` entries at start + i * step from axes of lengths `whole`, with step > 0.
-
-    A negative step is left to a second slice [::-1]: its stop may be -1, which a slice cannot say.
-    """
-    items: list[tuple[Any, ...]] = []
-    for (start, step), size, length in zip(spec, sizes, whole, strict=True):
-        if (start, step) == (0, 1) and size == length:
-            items.append(ALL)
-            continue
-        if size == 0:
-            items.append(("slice", 0, 0, 1, 0))
-            continue
-        low = start if step > 0 else start + (size - 1) * step
-        stride = abs(step)
-        stop = _flat(low + size * stride if stride == 1 or step > 0 else start + 1)
-        low = _flat(low)
-        if isinstance(length, int) and isinstance(stop, int):
-            open_end = stop >= length or len(range(low, length, stride)) == size
-        else:
-            open_end = stop == length or sp.ceiling((length - low) / sp.Integer(stride)) == size
-        if low == 0 and open_end and stride == 1:
-            items.append(ALL)
-        else:
-            items.append(("slice", None if low == 0 else low, None if open_end else stop, stride, size))
-    return items
-
-
-def _backwards(spec: Sequence[tuple[Size, int]], sizes: Sequence[Size]) -> list[tuple[Any, ...]]:
-    return [("slice", None, None, -1, size) if step < 0 and size != 1 else ALL
-            for (_, step), size in zip(spec, sizes, strict=True)]
-
-
-def _flat(size: Any) -> Size:
-    return size if isinstance(size, int) else canonical(sp.expand(size))
-
-
 def _slice(c: Lowering, node: Node) -> Expr:
     operand, (spec,) = node.operands[0], node.attrs
-    e = c.b.index(c.exact(operand), _items(spec, node.shape, operand.shape))
-    return c.b.index(e, _backwards(spec, node.shape))
+    e = c.b.index(c.exact(operand), items(spec, node.shape, operand.shape))
+    return c.b.index(e, backwards(spec, node.shape))
 
 
 def _index_arrays(c: Lowering, indices: Sequence[Node]) -> list[Expr]:
@@ -346,5 +314,5 @@ RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.MAX: _reduction, ops.MIN: _reduction, ops.ARGMAX: _reduction, ops.ARGMIN: _reduction,
     ops.SOFTMAX: _softmax, ops.LOGSUMEXP: _logsumexp,
     ops.SLICE: _slice, ops.PAD: _placed, ops.CONCAT: _concat, ops.RESHAPE: _reshape,
-    ops.GATHER: _gather, ops.SCATTER: _placed, **dict.fromkeys(MATRICES, _matrix),
+    ops.GATHER: _gather, ops.SCATTER: _placed, **dict.fromkeys(MATRICES, _matrix), ops.SCAN: lowered_scan,
 })

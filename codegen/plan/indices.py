@@ -134,7 +134,12 @@ def _windows(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     return tuple(own)
 
 
+def _part(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
+    place = flat(index, e.shape, rank)
+    return (place._replace(const=_sum(place.const, e.attrs[0])),)
+
+
 STEPS: dict[acts.Act, Callable[[Expr, AffineIndex, int], AffineIndex]] = {
     acts.TRANSPOSE: _transpose, acts.INDEX: _index, acts.BROADCAST: _broadcast,
-    acts.DIAGONAL: _diagonal, acts.WINDOWS: _windows, acts.RESHAPE: lambda e, index, rank: index,
+    acts.DIAGONAL: _diagonal, acts.WINDOWS: _windows, acts.PART: _part, acts.RESHAPE: lambda e, index, rank: index,
 }

@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, base_of, is_view
+from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.tables import Table, Tabled
 from symgrad.graphs.node import Node
@@ -179,6 +179,8 @@ def products_of(exprs: Iterable[Expr]) -> Work:
         if e.op is acts.MATMUL:
             free = sum(len(arg.shape) > 1 for arg in e.args)  # a vector has no axis that stays
             found[2, (*e.shape[len(e.shape) - free:], a[-1])] = None
+        elif e.op is acts.LOOP:
+            found.update(dict.fromkeys(products_of(order(e.attrs[0].roots))))
         elif e.op is acts.CALL and e.attrs[0] in MATRIX:
             found[MATRIX[e.attrs[0]], (a[-1], a[-1], a[-1])] = None
     return tuple(found)
@@ -224,6 +226,12 @@ def _matrix(e: Expr) -> Work:
     return ((MATRIX[e.attrs[0]], (*a, a[-1])),)
 
 
+def _loop(e: Expr) -> Work:
+    """Of the body, once for each step."""
+    body = e.attrs[0]
+    return tuple((count, (body.length, *shape)) for inner in order(body.roots) for count, shape in work_of(inner))
+
+
 def _distances(e: Expr) -> Work:
     """A product, two norms, their sum; the centre taken off."""
     x, m = (a.shape for a in e.args)
@@ -233,7 +241,7 @@ def _distances(e: Expr) -> Work:
 WORK: Mapping[acts.Act, Callable[[Expr], Work]] = MappingProxyType({
     **dict.fromkeys(acts.LEAVES | acts.FILLS | acts.VIEWS | {acts.CAST, acts.GATHER, acts.CONCAT}, _none),
     **dict.fromkeys(acts.FOLDING, _read), acts.ROW: _each, acts.PRODUCT: _product,
-    acts.ADD: lambda e: ((len(e.args) - 1, e.shape),),
+    acts.LOOP: _loop, acts.ADD: lambda e: ((len(e.args) - 1, e.shape),),
     acts.MATMUL: lambda e: ((2, (*e.shape, *e.args[0].shape[-1:])),),
     acts.PLACE: lambda e: tuple((1, arg.shape) for arg in e.args[1:]),
 })

@@ -15,9 +15,9 @@ import sympy as sp
 
 from symgrad.codegen.plan.plan import Mark, Plan, PlanStep
 from symgrad.codegen.python.job import EmittedModule, Job, ResultForm
+from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT, WIDTH, Planner, aliased
 from symgrad.codegen.python.setting import Setting, setting
-from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import ATOM
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import docstring, in_comment, literal
@@ -42,7 +42,7 @@ def emit_function(job: Job) -> Emitted:
     """A function that writes every step as a statement; what no input shows of its sizes becomes a keyword argument."""
     module, begun = job.module, setting(job)
     roots = begun.roots
-    planner = Planner(Spelling(module.library, module.dtype, begun.sizes), begun.scope, begun.given, begun.wishes)
+    planner = Planner(spelling_of(module, begun.sizes), begun.scope, begun.given, begun.wishes)
     results = planner.run(roots, begun.result_names())
     texts = tuple(f"{code.at(ATOM)}.copy()" if job.copy and alias else code.text
                   for code, alias in zip(results, aliased(roots), strict=True))

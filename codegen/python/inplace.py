@@ -15,7 +15,7 @@ from types import MappingProxyType
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.storage import Storage, same_place
-from symgrad.codegen.python.spell import Spelling, helpers_of, joined, place_lines
+from symgrad.codegen.python.spell import Spelling, helpers_of, joined, loop_text, place_lines
 from symgrad.codegen.python.texts import ATOM, Code, quotient
 from symgrad.graphs.node import REAL
 
@@ -83,6 +83,8 @@ class InPlace:
         if e.op is acts.MATMUL:
             name = "dot" if max(len(a.shape) for a in e.args) <= 2 else "matmul"
             return [f"{self.np}.{name}({joined(args)}, out={out})"]
+        if e.op is acts.LOOP:
+            return [loop_text(self.spelling, e, args, out).text]
         if e.op is acts.CONCAT:
             return [f"{self.np}.concatenate([{joined(args)}], {e.attrs[0]}, out={out})"]
         if e.op is acts.PLACE:

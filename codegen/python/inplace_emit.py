@@ -19,6 +19,7 @@ from symgrad.codegen.python.emit import return_lines, write_steps
 from symgrad.codegen.python.inplace import InPlace
 from symgrad.codegen.python.inplace_plan import Places, places
 from symgrad.codegen.python.job import EmittedModule, Job
+from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT, WIDTH, Wish, aliased
 from symgrad.codegen.python.setting import Setting, closure, setting
 from symgrad.codegen.python.spell import Spelling
@@ -47,7 +48,7 @@ def emit_inplace(job: Job) -> InPlaceFunction:
     """
     module, begun = job.module, setting(job, ["rooms", "slot", f"{job.name}_workspace"])
     at = places(begun)
-    spelling = Spelling(module.library, module.dtype, begun.sizes)
+    spelling = spelling_of(module, begun.sizes)
     writer = InPlace(at.kept, spelling, at.names, at.shares)
     views = _lent(at, spelling)
     steps = _steps(begun, at, writer)

@@ -36,6 +36,7 @@ class EmittedModule:
     helpers: dict[str, None] = field(default_factory=dict)
     constants: dict[Node, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    loops: dict[str, str] = field(default_factory=dict)  # the functions that run recurrences: text to name
 
     @property
     def single(self) -> bool:
@@ -67,8 +68,9 @@ class EmittedModule:
         return lines
 
     def helper_texts(self) -> list[str]:
-        """The functions that the library lacks and that were asked for."""
-        return [self.library.helpers[row].rstrip() for row in self.helpers]
+        """The functions that the library lacks and that were asked for, and those of loops."""
+        return [*(self.library.helpers[row].rstrip() for row in self.helpers),
+                *(f"def {name}{text}" for text, name in self.loops.items())]
 
 
 def new_module(library: Library, dtype: str = "float64", taken: Collection[str] = ()) -> EmittedModule:

@@ -23,6 +23,7 @@ from symgrad.codegen.python.planner import INDENT, Wish
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Shape, free_symbols
 
@@ -116,6 +117,9 @@ def sizes_in(nodes: Sequence[Node]) -> list[sp.Symbol]:
             parts += [by.factor for by in node.attrs[0] if by.factor is not None]
         elif node.op in ops.STRIDED:
             parts += [start for start, _ in node.attrs[0]]
+        elif node.op is ops.SCAN:
+            loop = loop_of(node)
+            parts += [loop.length, *sizes_in(loop.body.after)]
         found.update(dict.fromkeys(free_symbols(parts)))
     return list(found)
 

@@ -5,7 +5,7 @@ What differs from one library to the next stands in `libraries.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,7 @@ from symgrad.codegen.python.texts import (
     weight_text,
 )
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
+from symgrad.graphs.sizes import product
 
 INFIX: Mapping[str, tuple[str, int]] = MappingProxyType({
     "less": ("<", COMPARE), "less_equal": ("<=", COMPARE), "greater": (">", COMPARE),
@@ -46,6 +47,7 @@ class Spelling:
     library: Library
     dtype: str
     sizes: Names
+    loop: Callable[[Spelling, Expr], tuple[str, list[str]]] | None = None  # the function of a recurrence, and its sizes
 
     @property
     def np(self) -> str:
@@ -252,12 +254,32 @@ def _concat(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{s.np}.concatenate([{joined(args)}]{f', axis={axis}' if axis else ''})")
 
 
+def _part(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
+    start = size_text(e.attrs[0], s.sizes)
+    if not e.shape:
+        return Code(f"{args[0].at(ATOM)}[{start.text}]")
+    stop = size_text(e.attrs[0] + product(e.shape), s.sizes)
+    whole = f"{args[0].at(ATOM)}[{start.text}:{stop.text}]"
+    return Code(whole if len(e.shape) == 1 else f"{whole}.reshape({shape_text(e.shape, s.sizes)})")
+
+
+def loop_text(s: Spelling, e: Expr, args: Sequence[Code], out: str) -> Code:
+    """The call of the function that runs a recurrence, which fills `out` and gives it."""
+    assert s.loop is not None, "a text with loops is one of a module"
+    name, sizes = s.loop(s, e)
+    return Code(f"{name}({', '.join([*(a.text for a in args), out, *sizes])})")
+
+
+def _loop(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
+    return loop_text(s, e, args, f"{s.np}.empty({size_text(e.shape[0], s.sizes).text}, {s.dtype_text(e.kind)})")
+
+
 RULES: Mapping[acts.Act, Any] = MappingProxyType({
     acts.NUMBER: _number, acts.FULL: _full, acts.ARANGE: _arange, acts.EYE: _eye, acts.ROW: _row, acts.PRODUCT: _product,
     acts.ADD: _add, acts.MATMUL: _matmul, acts.SUM: _reduce, acts.MAX: _reduce, acts.MIN: _reduce, acts.ARGMAX: _reduce,
     acts.ARGMIN: _reduce, acts.PROD: _reduce, acts.CUMSUM: _cumsum, acts.CAST: _cast, acts.TRANSPOSE: _transpose,
     acts.INDEX: _index, acts.RESHAPE: _reshape, acts.BROADCAST: _broadcast, acts.DIAGONAL: _diagonal, acts.CALL: _call,
-    acts.WINDOWS: _windows, acts.GATHER: _gather, acts.CONCAT: _concat,
+    acts.WINDOWS: _windows, acts.GATHER: _gather, acts.CONCAT: _concat, acts.PART: _part, acts.LOOP: _loop,
 })
 ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
     acts.PLACE: "statements, no expression: `place_lines` below",

@@ -15,9 +15,10 @@ import numpy as np
 import sympy as sp
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.algebra.rows import ROWS, Row, expm1_, sigmoid_, sinc_derivative_
 from symgrad.graphs.errors import DataError
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import exact, to_expr
 
@@ -308,6 +309,25 @@ def _cumsum(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: S
     return np.flip(total, axis) if reverse else total
 
 
+def _scan(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
+    """All steps written out."""
+    loop, what = loop_of(node), node.attrs[1]
+    body = loop.body
+    known = dict(zip(body.symbols, args, strict=True))
+    steps = range(int_size(loop.length, sizes))
+    result = np.empty(shape, dtype=object)
+    for t in reversed(steps) if loop.reverse else steps:
+        done = {**known, **{symbol: object_array(known[symbol][t], known[symbol].shape[1:]) for symbol in body.slices}}
+        for each in topological([*body.after, *([] if isinstance(what, int) else [what])]):
+            if each not in done:
+                inner = tuple(int_size(s, sizes) for s in each.shape)
+                done[each] = object_array(RULES[each.op](each, [done[o] for o in each.operands], inner, sizes), inner)
+        if not isinstance(what, int):
+            result[t] = done[what] if shape[1:] else done[what].item()
+        known.update({carry: done[after] for carry, after in zip(body.carries, body.after, strict=True)})
+    return known[body.carries[what]] if isinstance(what, int) else result
+
+
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.CONSTANT: _constant, ops.IOTA: _iota, ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum,
     ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.TRACKED: _same, ops.RESHAPE: _same,
@@ -319,7 +339,7 @@ RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.INVERSE: _matrixwise(lambda node, a: a.inv()), ops.SOLVE: _solve,
     ops.LOGDET: _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), ops.COFACTOR: _matrixwise(_cofactor),
     ops.CHOLESKY: _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
-    ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap,
+    ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap, ops.SCAN: _scan,
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
     ops.INPUT: "its entries are symbols: `to_sympy.py` makes them",

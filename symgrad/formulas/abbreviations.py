@@ -53,7 +53,7 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> d
 
 def _pieces(node: Node, pieces: Mapping[Node, int], repeated: bool) -> int:
     """The pieces of the formula of a node, with those of an operand that occurs twice counted twice if `repeated`."""
-    if literal_value(node) is not None:
+    if literal_value(node) is not None or node.op is ops.SCAN:  # that has a name, whatever it is made of
         return 1
     operands = node.operands if repeated else dict.fromkeys(node.operands)
     return min(1 + sum(pieces[o] for o in operands), 1_000_000)
@@ -79,7 +79,8 @@ def _solid(node: Node) -> bool:
 
     (Truth values and whole numbers get one only where long.)
     """
-    if is_square(node) or node.op in (ops.VIEW, ops.IOTA, ops.NAMED, ops.WINDOWS) or literal_value(node) is not None:
+    if is_square(node) or literal_value(node) is not None or node.op in (
+            ops.VIEW, ops.IOTA, ops.NAMED, ops.WINDOWS, ops.SCAN):
         return False
     return not (node.op is ops.ADD and len(node.operands) == 1)
 

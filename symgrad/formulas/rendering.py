@@ -13,6 +13,7 @@ from symgrad.formulas.abbreviations import abbreviations
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.definitions import definition
 from symgrad.formulas.notation.operators import OPERATORS
+from symgrad.formulas.notation.recurrences import recurrence_lines
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
 from symgrad.formulas.spelling.breaking import aligned, latex_lines
 from symgrad.formulas.spelling.glyphs import Name
@@ -77,10 +78,11 @@ def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapp
 def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
              most: int | None = DEFINITIONS) -> tuple[Tree, Lines, bool]:
     """A formula with the definitions of the names that it uses, at most `most` of them."""
-    if not short:
+    if not short and not writer.recurrences.loops:
         return main, [], False
     named = {writer.names[each]: each for each in short}
     wanted: dict[Node, Tree] = {}
+    steps: Lines = []
     queue = [main]
     more = False
     while queue:
@@ -93,8 +95,12 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
                     break
                 wanted[each] = definition(writer, each)
                 queue.append(wanted[each])
+        if not queue and writer.recurrences.loops:
+            told = recurrence_lines(writer)
+            queue += [right for line in told for right in line if line not in steps]
+            steps = told
     order = [each for each in short if each in wanted]
-    return main, [(name(writer.names[each]), wanted[each]) for each in order], more
+    return main, [*((name(writer.names[each]), wanted[each]) for each in order), *steps], more
 
 
 def in_lines(main: Tree, definitions: Lines, width: float, axes: Mapping[Name, int] | None = None) -> str:

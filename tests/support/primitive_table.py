@@ -9,7 +9,9 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra import entries, linear, running
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import broadcast, contract, transpose
+from symgrad.graphs.algebra.recurrence import closed
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol
+from symgrad.graphs.table import PRIMITIVES
 from symgrad.graphs.weights import ONE, Weight
 
 
@@ -40,6 +42,15 @@ def arrays(rng):
             "mode": np.array(True)}
 
 
+def recurrence():
+    """c = one c + sin(d), d = d x for the slices x of a cube: columns stay apart."""
+    c, d, slice_ = leaf("c", 3, 4), leaf("d", 3, 4), leaf("slice", 3, 4)
+    after = [scalar.add([contract([one, c], ["ij", "jk"], "ik"), scalar.elementwise("sin", [d])]),
+             contract([d, slice_], ["ij", "ij"], "ij")]
+    return closed(PRIMITIVES, {c: x, d: y}, {slice_: cube}, {one: one}, after, [], 2, True)[0]
+
+
+RECURRENCE = recurrence()
 EXAMPLES = {
     ops.INPUT: [x], ops.CONSTANT: [scalar.constant(Array("digest", "C", NUMBERS), (3,), REAL)], ops.IOTA: [scalar.iota(3)],
     ops.NAMED: [scalar.named(x, "z")], ops.STOP: [scalar.stop(x)],
@@ -66,6 +77,7 @@ EXAMPLES = {
     ops.WINDOWS: [running.windows(x, 1, 1, 3, 2)], ops.OVERLAP: [running.overlap(pieces, 1, 1, 4)],
     ops.INVERSE: [linear.inverse(spd)], ops.SOLVE: [linear.solve(spd, right), linear.solve(one, x)],
     ops.LOGDET: [linear.logdet(spd)], ops.COFACTOR: [linear.cofactor(spd, 1)], ops.CHOLESKY: [linear.cholesky(spd)],
+    ops.SCAN: [RECURRENCE.last(0), RECURRENCE.stack(RECURRENCE.body.after[0]), RECURRENCE.stack(RECURRENCE.body.carries[1])],
     ops.DISTANCES: [linear.distances(right, left)],
 }
 

@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.node import topological
 from symgrad.graphs.weights import to_expr
 
@@ -243,7 +244,26 @@ def _cumsum(node, args, shape, arrays, sizes):
     return np.flip(total, axis) if reverse else total
 
 
+def _scan(node, args, shape, arrays, sizes):
+    """Step by step; every step is a graph of its own, in the names of the bound symbols."""
+    loop, what = loop_of(node), node.attrs[1]
+    body = loop.body
+    names = [symbol.attrs[0].name for symbol in body.symbols]
+    known = dict(zip(names, args))
+    slices = [symbol.attrs[0].name for symbol in body.slices]
+    steps = range(int(number(loop.length, sizes)))
+    results = [] if isinstance(what, int) else [what]
+    stacked = {}
+    for t in reversed(steps) if loop.reverse else steps:
+        now = {**known, **{name: known[name][t] for name in slices}}
+        found = values([*body.after, *results], now, sizes)
+        known.update(zip(names, found[:len(body.carries)]))
+        stacked[t] = found[-1]
+    return known[names[what]] if isinstance(what, int) else np.stack([stacked[t] for t in steps])
+
+
 OPS = {
+    "scan": _scan,
     "inverse": _matrix(lambda node, a: np.linalg.inv(a)), "solve": _matrix(lambda node, a, b: np.tensordot(np.linalg.inv(a), b, 1)),
     "logdet": _matrix(lambda node, a: math.log(abs(determinant(a)))),
     "cofactor": _matrix(lambda node, a: slope(determinant, a, node.attrs[0])),

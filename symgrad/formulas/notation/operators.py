@@ -26,6 +26,7 @@ from symgrad.formulas.notation.moves import (
     write_slice,
 )
 from symgrad.formulas.notation.multilinear import write_product, write_scatter
+from symgrad.formulas.notation.recurrences import write_scan
 from symgrad.formulas.notation.sums import is_uniform, write_add
 from symgrad.formulas.spelling.tree import (
     EYE,
@@ -254,7 +255,7 @@ OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.RESHAPE: _rather(write_enlarged, write_reshape),
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.TRACKED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
-    ops.OVERLAP: _rather(write_transposed, write_any),
+    ops.OVERLAP: _rather(write_transposed, write_any), ops.SCAN: write_scan,
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
     **dict.fromkeys(ops.GIVEN, "a name, or the entries of a small array: `Writer.at` writes them itself"),

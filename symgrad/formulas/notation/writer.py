@@ -22,6 +22,7 @@ import sympy as sp
 
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.coefficients import expression
+from symgrad.formulas.notation.loop_names import STEPS, Recurrences
 from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
 from symgrad.graphs import ops
@@ -125,7 +126,8 @@ class Writer:
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
-        samples, others = free_letters(words.bases | words.taken | letters_of((), (node.shape for node in order)))
+        steps = {STEPS[0]} if any(node.op is ops.SCAN for node in order) else set()  # no sample is called as a step is
+        samples, others = free_letters(words.bases | words.taken | steps | letters_of((), (node.shape for node in order)))
         self._sample_letters, self._letters = list(map(name, samples)), list(map(name, others))
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
@@ -134,6 +136,10 @@ class Writer:
         self._nested = 0
         self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
+        self.bases = words.bases
+        self.recurrences = Recurrences()
+        self.bound: Mapping[Node, Tree] = {}  # within a step of a recurrence: what its symbols stand for
+        self._words = words
 
     @property
     def setting(self) -> tuple[Any, ...]:
@@ -165,8 +171,26 @@ class Writer:
                 return Tree("entries", (inner, tuple(letters))) if letters else inner
         return tree
 
+    def within(self, axes: Mapping[Node, int]) -> Writer:
+        """A writer for a step of a recurrence, in which the sample axes are these."""
+        inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
+        inner._letters, inner._sample_letters = self._letters, self._sample_letters
+        inner.bases, inner.recurrences, inner.stacked = self.bases, self.recurrences, self.stacked
+        return inner
+
+    def hidden(self, node: Node, index: Sequence[Tree | None], before: int) -> list[Tree | None]:
+        """An open index behind `before` axes, in a formula of one sample with the index of that."""
+        axis = self.axes.get(node) if self.mode == SAMPLE else None
+        return [HIDDEN if axis == before + i else each for i, each in enumerate(index)]
+
+    def indexed(self, tree: Tree, index: Index) -> Tree:
+        """A tree at an index."""
+        return indexed(self, tree, index)
+
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
         """`node` at `index`; `taken` are the letters in use around it."""
+        if node in self.bound:
+            return indexed(self, self.bound[node], index)
         if node in self.names and node is not self._defined:
             return self._atom(node, index)
         if node in self.stop:
@@ -189,7 +213,7 @@ class Writer:
 
     def inlines(self, node: Node) -> bool:
         """Is a node written out where it is used?"""
-        return (node not in self.names or node is self._defined) and node not in self.stop
+        return (node not in self.names or node is self._defined) and node not in self.stop and node not in self.bound
 
     # names and indices ----------------------------------------------------------------------------
 

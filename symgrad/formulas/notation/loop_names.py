@@ -1,0 +1,56 @@
+"""The letters by which the formulas of a writer call loops: h_t a carry, g_t one of the way back, y_t what is read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.recurrence import Loop
+from symgrad.graphs.node import Node, topological
+
+STATES, BACK, VALUES = "hcsz", "g", "yaeoq"
+STEPS = "tτ"
+
+
+@dataclass
+class Told:
+    """What a formula says of one loop: the letters of its carries, those of what else is read, and the lines."""
+
+    carries: list[str]
+    others: dict[Node, str] = field(default_factory=dict)
+
+
+@dataclass
+class Recurrences:
+    """The loops that the formulas of one writer have met, in that order."""
+
+    loops: dict[Loop, Told] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    step: str = ""
+
+    def fresh(self, bases: AbstractSet[str], letters: str) -> str:
+        """A letter that means nothing yet."""
+        taken = {*bases, *self.used}
+        found = next((x for x in letters if x not in taken), None)
+        numbered = (f"{letters[0]}^{number}" for number in itertools.count(1))
+        found = found or next(x for x in numbered if x not in taken)
+        self.used.add(found)
+        return found
+
+    def told(self, bases: AbstractSet[str], loop: Loop) -> Told:
+        """The names of a loop."""
+        if not self.step:
+            self.step = next((x for x in STEPS if x not in bases), "τ")
+            self.used.add(self.step)
+        if loop not in self.loops:
+            letters = BACK if _is_adjoint(loop) else STATES
+            self.loops[loop] = Told([self.fresh(bases, letters) for _ in loop.body.carries])
+        return self.loops[loop]
+
+
+def _is_adjoint(loop: Loop) -> bool:
+    """Does it run over what a loop that runs the other way has computed?"""
+    return any(n.op is ops.SCAN and n.attrs[3] is not loop.reverse and n.attrs[2] == loop.length
+               for n in topological(list(loop.operands)))

@@ -1,0 +1,101 @@
+"""A recurrence as a textbook writes it: `h_t = tanh(W h_{t-1} + U x_t + b)`, one line for a step, whatever its length.
+
+A formula names what it takes from a loop, `h_n` the last carry, `h` all of them; the lines that say what these are stand
+behind it with the other definitions, as they are asked for. The letter of the steps is the same for all loops of a
+formula. Loops that run from the end have their carries at t + 1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symgrad.formulas.notation.coefficients import expression
+from symgrad.formulas.notation.loop_names import VALUES, Told
+from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
+from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.algebra.recurrence import Loop, loop_of
+from symgrad.graphs.algebra.scanning import body_axes
+from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
+from symgrad.graphs.table import PRIMITIVES
+
+if TYPE_CHECKING:
+    from symgrad.formulas.notation.writer import Index, Writer
+
+Lines = list[tuple[Tree, Tree]]
+def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
+    """What is read from a loop, by its name."""
+    met = w.recurrences
+    loop, what = loop_of(node), node.attrs[1]
+    told = met.told(w.bases, loop)
+    if isinstance(what, int):
+        last = UNIT if loop.reverse else _size(loop.length)
+        return w.indexed(name(told.carries[what], [last]), index)
+    if what in loop.body.after:
+        letter = told.carries[loop.body.after.index(what)]
+    else:
+        if what not in told.others:
+            told.others[what] = met.fresh(w.bases, VALUES)
+        letter = told.others[what]
+    steps = w.axes.get(node)
+    if steps == 1 and index[1] is not None:  # the sample axis is behind that of the steps
+        index = (index[1], index[0], *index[2:])
+    return w.indexed(name(letter), index)
+
+
+def recurrence_lines(w: Writer) -> Lines:
+    """What the names of all loops that have been met stand for; writing that may meet others."""
+    found: dict[Loop, Lines] = {}
+    done: dict[Loop, int] = {}
+    while True:
+        loop = next((x for x, told in w.recurrences.loops.items() if done.get(x) != len(told.others)), None)
+        if loop is None:
+            break
+        done[loop] = len(w.recurrences.loops[loop].others)
+        found[loop] = _lines(w, loop, w.recurrences.loops[loop])
+    rows = [row for each in found.values() for row in each]
+    return [row for i, row in enumerate(rows) if row not in rows[i + 1:]]  # t = 1, ..., n once for all
+
+
+def _lines(w: Writer, loop: Loop, told: Told) -> Lines:
+    body, step = loop.body, name(w.recurrences.step)
+    at_before = sum_of([(1, step), (1 if loop.reverse else -1, UNIT)])
+    bound: dict[Node, Tree] = {c: name(letter, [at_before]) for c, letter in zip(body.carries, told.carries, strict=True)}
+    for symbol, stack in loop.stacks.items():
+        bound[symbol] = _at_step(w, stack, step)
+    for symbol, operand in loop.given.items():
+        bound[symbol] = _whole(w, operand)
+    axes = body_axes(PRIMITIVES, loop, w.axes) or {}
+    results = [(name(letter, [step]), node) for node, letter in told.others.items()]
+    results += [(name(letter, [step]), node) for letter, node in zip(told.carries, body.after, strict=True)]
+    rows: Lines = []
+    known = {**bound, **{node: left for left, node in results if node not in bound}}
+    for left, node in results:
+        inner = w.within(axes)
+        inner.bound = known
+        rows.append((left, known[node] if node in bound else inner.formula(node)))
+    first = sum_of([(1, _size(loop.length)), (1, UNIT)]) if loop.reverse else num(0)
+    for letter, begin in zip(told.carries, loop.begins.values(), strict=True):
+        rows.append((name(letter, [first]), num(0) if _is_zero(begin) else _whole(w, begin)))
+    rows.append((step, Tree("tuple", (UNIT, DOTS, _size(loop.length)))))
+    return rows
+
+
+def _is_zero(node: Node) -> bool:
+    value = literal_value(node)
+    return value is not None and value.number == 0
+
+
+def _at_step(w: Writer, stack: Node, step: Tree) -> Tree:
+    """One step of a stack."""
+    w.stacked.add(step)
+    axes = [None] * (len(stack.shape) - 1)
+    return w.at(stack, (step, *w.hidden(stack, axes, 1)), frozenset([step]))
+
+
+def _whole(w: Writer, node: Node) -> Tree:
+    return w.at(node, tuple(w.hidden(node, [None] * len(node.shape), 0)), frozenset())
+
+
+def _size(size: Size) -> Tree:
+    return num(size) if isinstance(size, int) else expression(size)
