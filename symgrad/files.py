@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from symgrad.codegen.program.files import whole
 from symgrad.graphs.errors import SymgradError
 
 
@@ -21,6 +20,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
     Traceback (most recent call last):
     symgrad.graphs.errors.SymgradError: cannot write 'missing/formulas.md': there is no folder 'missing'
     """
+    from symgrad.codegen.program.files import whole  # the text of programs too, which open NumPy
+
     raw = content if isinstance(content, bytes) else content.encode("utf-8")
     target = check_place(path)
     try:

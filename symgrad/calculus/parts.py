@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import contract
@@ -65,6 +63,8 @@ def _different(node: Node) -> bool:
         return True
     if not all(i.op is ops.CONSTANT and i.attrs[0].value is not None for i in indices):
         return False
+    import numpy as np
+
     found: list[np.ndarray] = []
     for axis, index in zip(node.attrs[0], indices, strict=True):
         places, size = np.asarray(index.attrs[0].value), tensor.shape[axis]

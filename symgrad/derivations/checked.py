@@ -6,11 +6,10 @@ difference quotient leaves open is open, with the reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from symgrad.codegen.plan.tables import Table
 from symgrad.notebook import rows_html
@@ -123,6 +122,8 @@ def compared(got: Any, wanted: Any, floor: float = 0.0) -> float:
 
     Equal infinities do not differ; NaN where one side has no value.
     """
+    import numpy as np
+
     got, wanted = np.asarray(got, float), np.asarray(wanted, float)
     with np.errstate(all="ignore"):
         gap = np.where(got == wanted, 0.0, np.abs(got - wanted))
@@ -137,7 +138,7 @@ def found(error: float, noise: float = 0.0, reason: str = "") -> Finding:
     """The finding of an error, where rounding may make as much as `noise` of it."""
     if error <= TOLERANCE:
         return Finding(error, True)
-    if np.isnan(error):
+    if math.isnan(error):
         return Finding(error, None, reason or "a value is not finite at the random points")
     if error <= noise:
         return Finding(error, None, reason or "rounding alone moves the values as far")

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import count
 
-import numpy as np
-
 from symgrad.graphs import ops
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Array, Node, Symbol, topological
@@ -148,7 +146,7 @@ def numbered(text: str, number: int) -> str:
 def is_small(node: Node) -> bool:
     """Is a constant array written out, entry by entry?"""
     value = node.attrs[0].value
-    return value is not None and np.size(value) <= SMALL and np.ndim(value) <= 2
+    return value is not None and value.size <= SMALL and value.ndim <= 2
 
 
 def _in_order_of_use(nodes: list[Node]) -> list[Node]:

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from hashlib import blake2b
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
@@ -25,8 +24,12 @@ from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
 from symgrad.graphs.sizes import Shape, Size, canonical, free_symbols
+from symgrad.language.numpy_values import is_truth_value
 from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    import numpy as np
 
 UNPRINTABLE = {"Cc": "a control character", "Cs": "half of a surrogate pair", "Cn": "what is no character in Unicode",
                "Cf": "an invisible character", "Zs": "a blank other than the plain one"}
@@ -39,8 +42,8 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
     if isinstance(value, bool) and operation != "constant":  # who means it writes sg.constant(True) or np.True_
         raise TypeError(f"{operation}: {value} is a Python bool, no tensor: == and != compare tensors as formulas, once; "
                         "sg.equal(a, b) compares their entries, and sg.logical_not(sg.equal(a, b)) tells where they differ")
-    if isinstance(value, (bool, np.bool_)):
-        return _array(np.asarray(value), None)
+    if is_truth_value(value):
+        return _array(_asarray(value), None)
     if isinstance(value, Integral):
         return wrap(literal(int(value)))
     if isinstance(value, sp.Expr):  # before Real: SymPy's rational numbers are of that kind too, and stay exact
@@ -51,9 +54,9 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
         return wrap(literal(value if isinstance(value, Fraction) else float(value)))
     if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
         raise TypeError(f"{operation}: a list of tensors is not a tensor; use sg.stack or sg.concatenate")
-    if isinstance(value, (np.ndarray, list, tuple)) or hasattr(value, "__array__"):
+    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         try:
-            return _array(np.asarray(value), None)
+            return _array(_asarray(value), None)
         except ValueError:
             raise TypeError(f"{operation}: the rows of {value!r} differ in length, so it is no array") from None
     raise TypeError(f"{operation}: expected a tensor, number or array, got {type(value).__name__}")
@@ -79,13 +82,19 @@ def constant(value: Any, name: str | None = None) -> Tensor:
     return tensor.named(name)
 
 
+def _asarray(value: Any) -> np.ndarray:
+    import numpy as np  # formulas without constant arrays do without
+
+    return np.asarray(value)
+
+
 def _array(value: np.ndarray, name: str | None) -> Tensor:
     kinds = {"f": REAL, "i": INTEGER, "u": INTEGER, "b": BOOLEAN}
     if value.dtype.kind not in kinds:
         raise TypeError(f"a constant must hold real numbers, integers or booleans, not {value.dtype}")
     if value.ndim == 0 and value.dtype.kind != "b" and name is None:
         return wrap(literal(value.item()))
-    value = np.array(value, order="C")
+    value = value.copy(order="C")
     value.flags.writeable = False
     digest = blake2b(f"{value.dtype.str}{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest()
     return wrap(constant_node(Array(digest, name, value), value.shape, kinds[value.dtype.kind]))
@@ -267,7 +276,7 @@ characters on one line
 
 def as_int(value: Any, operation: str, what: str) -> int:
     """An offset, shift or step: an int."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+    if is_truth_value(value) or not isinstance(value, Integral):
         raise ShapeError(f"{operation}: {what} must be an int, not {value!r}")
     return int(value)
 

@@ -10,14 +10,13 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import canonical, product
 from symgrad.language import composed, contraction, linear_algebra, pointwise, rearrange, reduction
 from symgrad.language.align import as_axes, as_axis, as_int, as_shape, as_tensor, describe
 from symgrad.language.habits import axis_named
+from symgrad.language.numpy_values import is_array
 from symgrad.language.tensor import Axis, Tensor
 
 
@@ -36,12 +35,12 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         return repeat(rearrange.reshape(t, (-1,)), repeats, 0)
     place = as_axis(axis, t.ndim, "repeat", t)
-    if isinstance(repeats, (list, tuple, np.ndarray)) and np.ndim(repeats):
+    if isinstance(repeats, (list, tuple)) or (is_array(repeats) and repeats.ndim):
         size, counts = t.shape[place], [as_int(count, "repeat", "each count") for count in repeats]
         if len(counts) != size or any(count < 0 for count in counts):
             raise ShapeError(f"repeat: {describe(t)} has {size} entries along axis {place}, and repeats gives "
                              f"{len(counts)} counts, {counts}; give one count of at least 0 for each")
-        return composed.take(t, np.repeat(np.arange(len(counts)), counts), place)
+        return composed.take(t, [i for i, count in enumerate(counts) for _ in range(count)], place)
     count = as_shape(repeats, "repeat")[0]
     shape = list(t.shape)
     wide = rearrange.broadcast_to(rearrange.expand_dims(t, place + 1), (*shape[:place + 1], count, *shape[place + 1:]))
@@ -143,6 +142,8 @@ def astype(x: Any, dtype: Any) -> Tensor:
     t = as_tensor(x, "astype")
     kind = KINDS.get(dtype) if dtype in (float, int, bool) or isinstance(dtype, str) else None
     if kind is None:
+        import numpy as np
+
         try:
             kind = {"f": REAL, "i": INTEGER, "u": INTEGER, "b": BOOLEAN}[np.dtype(dtype).kind]
         except (TypeError, KeyError):

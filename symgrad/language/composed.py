@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.graphs.algebra.primitives import pad as pad_node
@@ -133,8 +131,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         return take(reshape(t, (-1,)), indices, 0)
     place = as_axis(axis, t.ndim, "take", t)
-    return t[(*(slice(None),) * place, indices if isinstance(indices, Integral) else np.asarray(indices)
-              if isinstance(indices, (list, tuple)) else indices)]
+    if isinstance(indices, (list, tuple)):
+        import numpy as np
+
+        indices = np.asarray(indices)
+    return t[(*(slice(None),) * place, indices)]
 
 
 def pad(x: Any, width: Any, value: float = 0) -> Tensor:

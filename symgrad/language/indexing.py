@@ -9,7 +9,6 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
@@ -21,6 +20,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, Node
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.language.align import as_axis, as_tensor, common_over, describe
 from symgrad.language.habits import axis_named
+from symgrad.language.numpy_values import is_array, is_truth_value
 from symgrad.language.pointwise import add, as_real
 from symgrad.language.rearrange import broadcast_to
 from symgrad.language.recipes import operation
@@ -45,11 +45,13 @@ def getitem(t: Tensor, index: Any) -> Tensor:
 
 def _part(part: Any) -> Any:
     """An array without axes as the int it holds, a range and an empty list as arrays of integers, as in NumPy."""
-    if isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu":
+    if is_array(part) and part.ndim == 0 and part.dtype.kind in "iu":
         return int(part)
-    if isinstance(part, range):
+    if isinstance(part, range) or (isinstance(part, list) and not part):
+        import numpy as np
+
         return np.asarray(part, int)
-    return np.zeros(0, int) if isinstance(part, list) and not part else part
+    return part
 
 
 def _apply(t: Tensor, parts: list[Any]) -> Tensor:
@@ -69,7 +71,7 @@ def _apply(t: Tensor, parts: list[Any]) -> Tensor:
         if isinstance(part, slice):
             start, step, length = _slice(t, axis, part)
             layout.append("axis")
-        elif isinstance(part, (Integral, sp.Expr)) and not isinstance(part, (bool, np.bool_)):
+        elif isinstance(part, (Integral, sp.Expr)) and not is_truth_value(part):
             start, step, length = _position(t, axis, part), 1, 1
             dropped.append(lead + axis)
         else:
@@ -190,7 +192,7 @@ def _position(t: Tensor, axis: int, part: Any) -> Size:
 
 
 def _index(t: Tensor, axis: int, part: Any) -> Tensor:
-    if isinstance(part, (bool, np.bool_)):
+    if is_truth_value(part):
         raise ShapeError("index: True and False do not index a symbolic tensor; use sg.where")
     try:
         tensor = as_tensor(part, "index")
@@ -203,6 +205,8 @@ def _index(t: Tensor, axis: int, part: Any) -> Tensor:
                          f"which is {tensor.dtype}; indices are integers (dtype='integer')")
     size = t.shape[axis]
     if tensor.node.op is ops.CONSTANT and isinstance(size, int):
+        import numpy as np
+
         value = tensor.node.attrs[0].value
         bad = np.argwhere((value < -size) | (value >= size))
         if len(bad):

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
-
-import numpy as np
 
 from symgrad.language import arrays, composed, contraction, further, linear_algebra, pointwise, rearrange, reduction
 from symgrad.language.align import as_tensor
@@ -38,8 +37,8 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "floor_divide": lambda a, b: pointwise.floor(pointwise.divide(a, b)),
     "remainder": lambda a, b: a - b * pointwise.floor(pointwise.divide(a, b)),
     "hypot": lambda a, b: pointwise.sqrt(pointwise.square(a) + pointwise.square(b)),
-    **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180 / np.pi)), "conjugate": lambda x: x,
-    **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (np.pi / 180)),
+    **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180 / math.pi)), "conjugate": lambda x: x,
+    **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (math.pi / 180)),
     "vecdot": lambda a, b: reduction.sum(pointwise.multiply(a, b), -1),
     "matvec": lambda a, b: contraction.matmul(a, rearrange.expand_dims(b, -1))[..., 0],
     "vecmat": lambda a, b: contraction.matmul(rearrange.expand_dims(a, -2), b)[..., 0, :],

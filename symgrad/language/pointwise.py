@@ -13,7 +13,6 @@ from collections.abc import Callable
 from numbers import Number
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale, zeros
@@ -27,6 +26,7 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, to_expr
 from symgrad.language.align import Aligned, align, as_tensor, broadcast_all, describe
+from symgrad.language.numpy_values import is_floating
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
 
@@ -40,7 +40,7 @@ def _operands(operation: str, *values: Any) -> builtins.list[Tensor]:
     """Operands as tensors; beside a float of Python or NumPy, integers and truth values are real numbers."""
     tensors = [as_tensor(value, operation) for value in values]
     keeps = operation == "power" or ROWS.get(operation, SAME).dtype == "same"
-    if keeps and any(isinstance(value, (float, np.floating)) for value in values):
+    if keeps and any(is_floating(value) for value in values):
         start = TRUTH_VALUES.get(operation, 0)
         tensors[start:] = map(as_real, tensors[start:])
     return tensors

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.graphs.errors import ShapeError
@@ -149,12 +148,12 @@ def mean_of_pieces(name: str, input: Any, output_size: Any) -> Tensor:
     return x
 
 
-def _shares(n: int, count: int) -> np.ndarray:
+def _shares(n: int, count: int) -> list[list[float]]:
     """How much each of n entries is of each of `count` means."""
-    shares = np.zeros((count, n))
+    shares = [[0.0] * n for _ in range(count)]
     for i in range(count):
         first, last = i * n // count, -(-(i + 1) * n // count)
-        shares[i, first:last] = 1 / (last - first)
+        shares[i][first:last] = [1 / (last - first)] * (last - first)
     return shares
 
 
@@ -207,8 +206,8 @@ def _stretched(name: str, x: Tensor, axis: int, size: Size | None, factor: Any) 
     count = math.floor(n * factor) if size is None else size
     if not isinstance(count, int) or count < 1:
         raise ShapeError(f"{name}: a side of {n} becomes {count}; it must be at least 1")
-    places = np.floor(np.arange(count) * (n / count if size is not None else 1 / factor))
-    return take(x, np.minimum(places, n - 1).astype(int), axis)
+    step = n / count if size is not None else 1 / factor
+    return take(x, [min(math.floor(i * step), n - 1) for i in range(count)], axis)
 
 
 def _windows(name: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:

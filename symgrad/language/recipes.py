@@ -18,8 +18,6 @@ from functools import wraps
 from typing import Any
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DifferentiationError
@@ -27,6 +25,7 @@ from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
 from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.numpy_values import is_array
 from symgrad.language.replaying import again, history
 from symgrad.language.tensor import Recipe, Tensor, new_tensor, wrap
 
@@ -93,7 +92,7 @@ def _kept(value: Any) -> Any:
     """An argument as it is now: containers are copied, arrays become constants."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return as_tensor(value)
     if isinstance(value, list):
         return [_kept(each) for each in value]

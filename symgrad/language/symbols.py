@@ -7,7 +7,6 @@ from hashlib import blake2b
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import shape_text
@@ -147,6 +146,8 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
         return init
     if isinstance(init, (Real, Integral)) and not isinstance(init, bool):
         return float(init)
+    import numpy as np
+
     try:
         value = np.asarray(init, dtype=float)
     except (TypeError, ValueError):

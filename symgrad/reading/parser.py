@@ -35,7 +35,8 @@ def parse(text: str, /, *, functions: Functions | None = None, **shapes: Any) ->
     product.
 
     `shapes` declares the names as data: "n d" or "n,3" (size names, whole numbers), "" for a scalar,
-    "d over T" for one sample of T, "n: integer" for whole numbers; an int, a tuple; or a tensor built before.
+    "d over T" for one sample of T, "n: integer" for whole numbers, "d,d: symmetric" for a fact; an int, a tuple; or a
+    tensor built before.
     A size name is one size everywhere and serves in the text too: `sum(x) / n`, `logp[arange(n), y]`.
     A declared name hides a size of that name, and `pi`. `functions` replaces the table of functions.
 

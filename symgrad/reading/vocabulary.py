@@ -19,6 +19,8 @@ import sympy as sp
 
 from symgrad import losses
 from symgrad.graphs.errors import ParseError
+from symgrad.graphs.facts import FACTS, POSITIVE_DEFINITE
+from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import canonical, dim
 from symgrad.language import (
     align,
@@ -110,8 +112,8 @@ def parse_shapes(shapes: Mapping[str, Any], *, functions: Functions | None = Non
     one size in all of them. Raises ParseError that names the symbol and the part that is no shape.
 
     >>> from symgrad.reading.vocabulary import parse_shapes
-    >>> {name: symbol.shape for name, symbol in parse_shapes({"X": "n,3", "b": ""}).items()}
-    {'X': (n, 3), 'b': ()}
+    >>> {name: symbol.shape for name, symbol in parse_shapes({"X": "n,3", "b": "", "S": "d,d: symmetric"}).items()}
+    {'X': (n, 3), 'b': (), 'S': (d, d)}
     """
     data = (functions or public_functions())["data"]
     sizes = sizes_of(spec for spec in shapes.values() if is_tensor(spec))
@@ -139,18 +141,22 @@ def _read(name: str, spec: Any, sizes: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(spec, str):
         parts = spec if isinstance(spec, (tuple, list)) else (spec,)
         return {"shape": tuple(_size(part, name, sizes) for part in parts)}
-    pattern = r"(\((?P<a>[^:()]*)\)|(?P<b>[^:()]*?))\s*(\bover\s+(?P<over>\w+))?\s*(:\s*(?P<dtype>\w*))?"
+    pattern = r"(\((?P<a>[^:()]*)\)|(?P<b>[^:()]*?))\s*(\bover\s+(?P<over>\w+))?\s*(:(?P<said>[\w\s,-]*))?"
     found = re.fullmatch(pattern, spec.strip()) if len(spec) <= 1000 else None
     axes = "" if found is None else (found["a"] or found["b"] or "").strip()
     if found is None or re.search(r"^,|,\s*,", axes):
         raise ParseError(f"the shape of {name!r} cannot be {spec[:60]!r}; write 'n d' or 'n,3', '' for a "
                          "scalar, 'd over T' for one sample of T, 'n: integer' for whole numbers")
-    dtype = found["dtype"] if found["dtype"] is not None else "real"
-    if dtype not in ("real", "integer", "boolean"):
-        raise ParseError(f"in the shape of {name!r}: a dtype is real, integer or boolean, not {dtype!r}")
+    said = re.sub(r"positive[\s-]definite", POSITIVE_DEFINITE, found["said"] or "").replace("-", "_")
+    words = re.split(r"[\s,]+", said.strip()) if found["said"] is not None else ["real"]
+    for word in words:
+        if word not in (REAL, INTEGER, BOOLEAN, *FACTS):
+            raise ParseError(f"in the shape of {name!r}: a dtype is real, integer or boolean, not {word!r}; facts are "
+                             f"{', '.join(FACTS)}")
+    dtype = next((word for word in words if word not in FACTS), REAL)
     shape = tuple(_size(part, name, sizes) for part in re.split(r"[\s,]+", axes) if part)
     over = None if found["over"] is None else _size(found["over"], name, sizes)
-    return {"shape": shape, "over": over, "dtype": dtype}
+    return {"shape": shape, "over": over, "dtype": dtype, **{word: True for word in words if word in FACTS}}
 
 
 def _size(part: Any, symbol: str, sizes: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Python source as lines of HTML: highlighted by pygments, with places to link to and links from its formulas.
+"""A source as lines of HTML: highlighted by pygments, with places to link to and links from its formulas.
 
 Every line is an element of its own, `id="line-53"`. Where lines compute a formula, their comment leads to it. The
 text of all elements together is the source, to the last blank: what is copied from the page runs.
@@ -30,15 +30,15 @@ class Link:
         return f' href="{escape(self.address)}" title="{escape(self.title)}"{label}'
 
 
-def highlighted(source: str, links: Sequence[Link] = (), prefix: str = "line") -> str:
-    """The lines of `source`, with links.
+def highlighted(source: str, links: Sequence[Link] = (), prefix: str = "line", language: str = "python") -> str:
+    """The lines of `source`, with links; `language` is "python" or "c".
 
     >>> print(highlighted("a = 1  # a", [Link(1, 1, "#step-1", "step 1")]))
     <span class="line linked" id="line-1" data-n="1">a <span class="o">=</span> <span class="mi">1</span>  \
 <a class="c1" href="#step-1" title="step 1"># a</a>
     </span>
     """
-    rows = list(_lines(source))
+    rows = list(_lines(source, language))
     spans: dict[int, Link] = {}
     whole: set[int] = set()
     for link in links:
@@ -61,13 +61,14 @@ def _comment(name: str) -> bool:
     return name.startswith("c")
 
 
-def _lines(source: str) -> Iterator[Pieces]:
+def _lines(source: str, language: str) -> Iterator[Pieces]:
     from pygments import lex
-    from pygments.lexers import PythonLexer
+    from pygments.lexers import CLexer, PythonLexer
     from pygments.token import STANDARD_TYPES
 
     pieces: Pieces = []
-    for kind, text in lex(source, PythonLexer(stripnl=False, ensurenl=False)):
+    lexer = {"python": PythonLexer, "c": CLexer}[language]
+    for kind, text in lex(source, lexer(stripnl=False, ensurenl=False)):
         while kind not in STANDARD_TYPES:
             kind = kind.parent
         first, *more = text.split("\n")

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from symgrad.files import write_whole
+from symgrad.graphs.errors import ParseError
+from symgrad.reading.asking import shapes_in
 from symgrad.shell import terminal
 from symgrad.shell.target import Target, target
 
@@ -18,15 +20,16 @@ FORMATS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", 
 
 def shapes_of(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """The shapes of names: NAME=SIZES, one in an option or several with blanks between them."""
-    shapes: dict[str, str] = {}
-    for value in (part for each in values for part in re.split(r"[\s;]+(?=[^\W\d]\S*\s*=)", each)):
-        name, sign, sizes = value.partition("=")
-        if not sign or not name.strip():
-            raise click.BadParameter(f"{value!r} is not NAME=SIZES, such as X=n,d or c= for a scalar", ctx, option)
-        if name.strip() in shapes:
-            raise click.BadParameter(f"{name.strip()} is declared twice", ctx, option)
-        shapes[name.strip()] = sizes
-    return shapes
+    found: dict[str, str] = {}
+    for value in values:
+        try:
+            shapes = shapes_in(value)
+        except ParseError as error:
+            raise click.BadParameter(str(error), ctx, option) from None
+        if twice := next((name for name in shapes if name in found), None):
+            raise click.BadParameter(f"{twice} is declared twice", ctx, option)
+        found |= shapes
+    return found
 
 
 def names_of(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""The command line: `symgrad gradient|jacobian|hessian|derive|explain|draw|generate|train|check|report|minimize|info`.
+"""The command line: `symgrad gradient|jacobian|hessian|derive|explain|draw|generate|train|check|report|minimize|serve|
+info`.
 
 Each works on a model file or a formula as text. Commands here read options and print; what they do stands in `commands.py`,
 `at_once.py` and `train.py`. Whatever goes wrong
@@ -261,6 +262,20 @@ def report(target: str, shapes: dict[str, str], wrt: tuple[str, ...], output: st
 
 
 cli.add_command(minimizing.minimize)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve; by default this machine alone.")
+@click.option("--no-browser", is_flag=True, help="Open no browser.")
+def serve(port: int, host: str, no_browser: bool) -> None:
+    """Serve a page on which formulas are answered.
+
+    Type a formula and see how it was read, its gradient, Hessian, derivation, picture, programs and minimum. The page runs
+    on this machine alone: texts are parsed, never run, and no request leaves. Ctrl-C ends it."""
+    from symgrad.page.serving import serve as served
+
+    served(host, port, click.echo, not no_browser)
 
 
 @cli.command(cls=Claim)

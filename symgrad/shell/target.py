@@ -13,11 +13,10 @@ from pathlib import Path
 
 from symgrad.formulas.spelling.glyphs import GREEK
 from symgrad.graphs.errors import ParseError, SymgradError
-from symgrad.graphs.node import REAL, topological
-from symgrad.language.symbols import parameter, symbol_kind, symbols_of
+from symgrad.graphs.node import topological
+from symgrad.language.symbols import symbol_kind, symbols_of
 from symgrad.language.tensor import Tensor
-from symgrad.reading.guessing import guessed_shapes
-from symgrad.reading.parser import parse_with_symbols
+from symgrad.reading.asking import asked_text
 from symgrad.reading.vocabulary import parse_shapes
 from symgrad.shell import modelfile
 
@@ -86,38 +85,16 @@ def _from_text(text: str, shapes: Mapping[str, str], wrt: Sequence[str], number:
     if missing and (not shapes or text.isidentifier()) and text not in shapes and _is_of_words(text):
         raise SymgradError(f"{missing}; if {text} is a formula, declare its names: --shape \"NAME=SIZES ...\"")
     try:
-        guessed = _guessed(text, shapes, number)
-        declared = parse_shapes({**shapes, **guessed})
-        for name in wrt:
-            if name not in declared:
-                known = ", ".join(declared) or "none"
-                raise SymgradError(f"--wrt {name}: the formula has no name {name!r}; it has {known}")
-            symbol = declared[name]
-            if symbol.over is None and symbol.dtype == REAL:  # what it is differentiated by is to be fitted
-                declared[name] = parameter(name, symbol.shape)
-        loss, symbols = parse_with_symbols(text, declared)
+        found = asked_text(text, shapes, wrt, number)
     except ParseError as error:
         raise ParseError(f"{error}\nIf a model file was meant: {missing}." if missing else str(error)) from None
-    used = set(topological([loss.node]))
-    variables = [symbols[name] for name in wrt]
-    variables = variables or [s for s in symbols.values() if s.dtype == REAL and s.node in used]
-    return Target(loss, tuple(variables), " ".join(text.split()), "formula", None, guessed)
+    return Target(found.tensor, found.wrt, " ".join(text.split()), "formula", None, found.guessed)
 
 
 def _is_of_words(text: str) -> bool:
     """Is there a word of three letters and more that is no Greek letter, as in data/model?"""
     words = re.split(r"[./\\~-]+", text)
     return any(len(word) > 2 and word.isalpha() and word not in GREEK for word in words)
-
-
-def _guessed(text: str, shapes: Mapping[str, str], number: bool | None) -> dict[str, str]:
-    """The shapes of names that have none."""
-    if number is not None:
-        return guessed_shapes(text, shapes, number)
-    try:
-        return guessed_shapes(text, shapes, True)
-    except SymgradError:
-        return guessed_shapes(text, shapes, False)
 
 
 def _as_tensors(file: modelfile.ModelFile) -> Sequence[Tensor]:

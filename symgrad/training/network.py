@@ -113,7 +113,7 @@ def _network(tensors: Sequence[Tensor], sizes: Mapping[sp.Symbol, int], title: s
         variables = given = sorted(given, key=lambda p: p not in grads)
     gradients = [as_real(grads[p]) if p in grads else zeros(p.shape) for p in variables]
     leaves = _gradient_leaves(root, grads, own)
-    rows = [(names[p], p) for p in (*given, *moves)]
+    rows = [(names.get(p, p.attrs[0].name), p) for p in (*given, *moves)]  # what is asked for need not occur
     prediction = None
     inputs: Named = ()
     if predict is not None:

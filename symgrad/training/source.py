@@ -199,12 +199,18 @@ def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", 
     target, *variables = phased([closed(loss), *wrt], False)
     net = network(target, None, {}, wrt=[x.node for x in variables])
     keys = [name.removeprefix("G_") for name, _ in net.gradients]
-    done = row.function(Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
-                            form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,
-                            comment=net.comment, doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}."))
-    text = row.text(module, [done], f"The loss {net.loss[0]} and its gradients.")
+    job = Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
+              form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,
+              comment=net.comment, doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}.")
+    done = row.function(job)
+    doc = f"The loss {net.loss[0]} and its gradients."
+    text = row.text(module, [done], doc)
     marks = {"backward": marks_in(text, done.lines, done.marks)}
-    return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net))
+    try:
+        alone: CFile | str = "" if row.alone is None else row.alone([replace(job, module=row.module(module.dtype))], doc)
+    except BackendError as error:
+        alone = str(error)
+    return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net), alone)
 
 
 def chosen_optimizer(optimizer: Any) -> Optimizer | Descent:

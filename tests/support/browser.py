@@ -110,7 +110,7 @@ class Browser:
         return json.loads(line)
 
     def open(self, path, width=1280, height=900, dark=False, motion="screen"):
-        """A page of a file, loaded whole."""
+        """A page of a file, or of an address that begins with http://, loaded whole."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -123,7 +123,8 @@ class Browser:
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         page = Page(self, session)
         self.events.clear()
-        self.call("Page.navigate", session, url=Path(path).resolve().as_uri())
+        self.call("Page.navigate", session, url=str(path) if str(path).startswith("http://")
+                  else Path(path).resolve().as_uri())
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._next())
         page.value("document.fonts.ready.then(() => 0) && document.body.scrollHeight")

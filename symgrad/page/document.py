@@ -1,0 +1,63 @@
+"""Whole pages: what stands around an answer, and those that hold none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symgrad.page.answering import answer, growing
+from symgrad.page.gallery import TOPICS
+from symgrad.page.question import Question
+from symgrad.page.sections import END, filled, section, sections
+from symgrad.page.shown import Reply
+
+CLOSE = "</div>\n"
+
+
+def opening(question: Question) -> str:
+    """A page up to its answer."""
+    title = f"{question.text[:60]} · symgrad" if question.text else "symgrad: derivatives as formulas"
+    head = filled("head.html.j2", title=title, here="/", main="answer")
+    return head + '<main id="main">\n' + filled("ask.html.j2", q=question) + '<div id="answer">\n'
+
+
+def closing(question: Question) -> str:
+    """The rest of it."""
+    start = "" if question.text else filled("start.html.j2", topics=TOPICS)
+    return CLOSE + start + filled("foot.html.j2")
+
+
+def page_of(found: Reply) -> str:
+    """The whole page of an answer."""
+    return opening(found.question) + sections(found) + closing(found.question)
+
+
+def asked_page(question: Question) -> str:
+    """The whole page of a question, without a server: the same text that a server sends in pieces.
+
+    >>> asked_page(Question("x @ x", wrt="x")).count("<!DOCTYPE html>")
+    1
+    """
+    return page_of(answer(question)) if question.text else opening(question) + closing(question)
+
+
+def pieces(question: Question) -> Iterator[tuple[str, str]]:
+    """The sections of an answer as they are found, each with the name of its part."""
+    for part, found in growing(question):
+        yield part, section(part, found)
+
+
+def unfinished(why: str) -> str:
+    """What stands in the place of sections that did not come."""
+    return filled("unfinished.html.j2", why=why) + END
+
+
+def gallery_page() -> str:
+    """The examples, by topic."""
+    return (filled("head.html.j2", title="Gallery · symgrad", here="/gallery", main="main")
+            + filled("gallery.html.j2", topics=TOPICS) + filled("foot.html.j2"))
+
+
+def refusal(status: int, title: str, why: str) -> str:
+    """A page that says why there is none."""
+    return (filled("head.html.j2", title=f"{title} · symgrad", here="", main="main")
+            + filled("refusal.html.j2", status=status, title=title, why=why) + filled("foot.html.j2"))

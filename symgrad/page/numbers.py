@@ -1,0 +1,105 @@
+"""The parts of an answer that are computed with numbers: programs, verdicts, convexity, minima. They open NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from symgrad.calculus.derivatives import gradient, hessian, jacobian
+from symgrad.computing.functions import function
+from symgrad.graphs.errors import SymgradError
+from symgrad.language.tensor import Tensor
+from symgrad.minimising.convexity import convexity
+from symgrad.minimising.stationary import solve_stationary
+from symgrad.page.faults import said_here
+from symgrad.page.question import Question
+from symgrad.page.shown import Curvature, Judgement, Listings
+from symgrad.reading.asking import AskedFormula, asked_text, shapes_in
+from symgrad.training.source import derivative_source
+from symgrad.verifying.claims import joined, vocabulary
+from symgrad.verifying.verification import judge
+
+OF: Mapping[str, Callable[..., Any]] = {"gradient": gradient, "jacobian": jacobian, "hessian": hessian}
+
+
+def judged(asked: AskedFormula, question: Question) -> Judgement:
+    """Is the claim the derivative? Raises SymgradError for a claim that cannot be read."""
+    if len(asked.wrt) != 1:
+        raise SymgradError("an answer is compared with the derivative by one variable; choose one")
+    (x,) = asked.wrt
+    right = OF[question.of or ("jacobian" if asked.tensor.ndim else "gradient")](asked.tensor, x)
+    verdict = judge(question.claim, right, joined(vocabulary(x) | vocabulary(asked.tensor), {}))
+    rows = () if verdict.counterexample is None else tuple(verdict.counterexample.rows())
+    return Judgement(verdict.equal, str(verdict), rows)
+
+
+def programs(asked: AskedFormula) -> Listings:
+    """The derivatives as functions in NumPy and in C."""
+    if asked.tensor.ndim:
+        found = [jacobian(asked.tensor, x) for x in asked.wrt]
+        text = function(list(asked.symbols.values()), found[0] if len(found) == 1 else found).source
+        return Listings(text, "", "C is written for the gradient of a number.")
+    numpy = derivative_source(asked.tensor, asked.wrt).text
+    alone = derivative_source(asked.tensor, asked.wrt, "c").c
+    return Listings(numpy, "", alone) if isinstance(alone, str) else Listings(numpy, alone.source("gradient.h"))
+
+
+def in_sympy(question: Question) -> str:
+    """The derivatives as Python that makes them with SymPy; where it has no words for one, a comment says why."""
+    try:
+        asked = asked_text(question.text, shapes_in(question.shapes), question.names)
+    except SymgradError as error:
+        return _comment(said_here(error))
+    found = []
+    for x in asked.wrt:
+        try:
+            e = (jacobian(asked.tensor, x) if asked.tensor.ndim else gradient(asked.tensor, x)).to_sympy()
+            found.append(sympy_text(e) if isinstance(e, sp.Basic) else f"from sympy import *\n\n{e}")
+        except SymgradError as error:
+            found.append(_comment(said_here(error)))
+    return "\n\n".join(found) + "\n"
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.split("\n"))
+
+
+def sympy_text(e: sp.Basic) -> str:
+    """An expression with the names in it, as Python.
+
+    >>> print(sympy_text(sp.MatrixSymbol("X", sp.Symbol("n", positive=True), 2).T))
+    from sympy import *
+    <BLANKLINE>
+    n = Symbol("n", positive=True)
+    X = MatrixSymbol("X", n, 2)
+    X.T
+    """
+    matrices = sorted(e.atoms(sp.MatrixSymbol), key=str)
+    plain = sorted((s for s in e.free_symbols if isinstance(s, sp.Symbol)), key=str)
+    lines = [f"{s} = {_declared(s)}" for s in plain]
+    lines += [f'{m} = MatrixSymbol("{m}", {", ".join(map(str, m.shape))})' for m in matrices]
+    text = str(e)
+    if ".(" in text:  # a function applied to every entry, which SymPy prints as no Python
+        text = sp.srepr(e)
+    return "\n".join(["from sympy import *", "", *lines, text])
+
+
+def _declared(s: sp.Symbol) -> str:
+    facts = "".join(f", {name}=True" for name in ("integer", "positive", "real") if s._assumptions_orig.get(name))
+    return f'Symbol("{s}"{facts})'
+
+
+def minimum(asked: AskedFormula) -> list[tuple[Tensor, Tensor]]:
+    """The zero of the gradient as formulas. Raises NoClosedForm."""
+    variables = list(asked.wrt)
+    return list(zip(variables, solve_stationary(asked.tensor, variables), strict=True))
+
+
+def curvature(asked: AskedFormula) -> Curvature:
+    """Is the function convex in all its variables together?"""
+    found = convexity(asked.tensor, list(asked.wrt))
+    return Curvature(found.verdict, tuple(found.reason.split("; ")))
+
+

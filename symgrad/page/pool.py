@@ -1,0 +1,143 @@
+"""Workers for questions: light ones never wait for heavy ones.
+
+A worker that has answered for longer than `HEAVY` counts as heavy: it gets less of the processor, and a fresh one takes its
+place. At most `MOST` are heavy at a time; one more, and the oldest of them is ended. Whoever takes longer than an answer
+may is ended too. What it found until then is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from symgrad.page.nursery import Nursery
+
+HEAVY = 0.6  # seconds
+MOST = 6  # heavy workers
+READY = 2  # workers that wait for a question
+NICER = 15
+Message = dict[str, Any]
+
+
+@dataclass
+class Worker:
+    """A worker as the server sees it."""
+
+    number: int
+    pipe: Connection
+    heavy: bool = False
+    cut: str = ""  # why it was ended
+    since: float = field(default_factory=time.monotonic)
+
+    def next(self, until: float) -> Message | None:
+        """Its next message; None when the time is over. Raises EOFError, OSError where it has ended."""
+        while (rest := until - time.monotonic()) > 0:
+            if self.pipe.poll(min(rest, 1.0)):
+                return dict(json.loads(self.pipe.recv_bytes()))
+        return None
+
+
+class Workers:
+    """Workers, made when they are needed; `seconds` and `memory` (bytes) are what an answer may take."""
+
+    def __init__(self, seconds: float = 10.0, memory: int = 2 << 30) -> None:
+        self.seconds, self.memory = seconds, memory
+        self.nursery = Nursery(seconds, memory)
+        self.idle: deque[Worker] = deque()
+        self.busy: list[Worker] = []
+        self.threads = ThreadPoolExecutor(2 * MOST + READY + 4, "symgrad-pool")
+        self.making = asyncio.Lock()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Make the first workers, beside everything else."""
+        self._later(self._refill())
+
+    async def ask(self, task: Message, seconds: float | None = None) -> AsyncIterator[Message]:
+        """The messages of a worker; the last has the key "end": empty, or why the rest is missing."""
+        limit = self.seconds if seconds is None else seconds
+        loop = asyncio.get_running_loop()
+        worker = await self._free()
+        self.busy.append(worker)
+        worker.since = time.monotonic()
+        until, whole = worker.since + limit, False
+        mark = loop.call_later(HEAVY, self._is_heavy, worker)
+        try:
+            worker.pipe.send_bytes(json.dumps(task).encode())
+            while True:
+                message = await loop.run_in_executor(self.threads, worker.next, until)
+                if message is None:
+                    yield {"end": f"the rest takes longer than {limit:g} seconds, which is what an answer may take"}
+                    return
+                if "end" in message:
+                    whole = message["end"] == "" or message["end"] == "fault"
+                    yield {"end": _said(message)}
+                    return
+                yield message
+        except (EOFError, OSError):
+            yield {"end": worker.cut or "the rest takes more memory than an answer may have"}
+        finally:
+            mark.cancel()
+            self.busy.remove(worker)
+            if whole and not worker.heavy:
+                self.idle.append(worker)
+            else:
+                self._end(worker)
+            self._later(self._refill())
+
+    async def _free(self) -> Worker:
+        """A worker that waits, or a new one."""
+        self._later(self._refill())
+        if self.idle:
+            return self.idle.popleft()
+        return await self._made()
+
+    async def _made(self) -> Worker:
+        async with self.making:
+            return Worker(*await asyncio.get_running_loop().run_in_executor(self.threads, self.nursery.worker))
+
+    async def _refill(self) -> None:
+        while len(self.idle) < READY:
+            self.idle.append(await self._made())
+
+    def _is_heavy(self, worker: Worker) -> None:
+        worker.heavy = True
+        try:
+            os.setpriority(os.PRIO_PROCESS, worker.number, NICER)
+        except OSError:
+            pass
+        heavy = [each for each in self.busy if each.heavy and not each.cut]
+        if len(heavy) > MOST:
+            oldest = min(heavy, key=lambda each: each.since)
+            oldest.cut = "too many heavy questions were asked at once, and this one was asked first"
+            self._end(oldest, close=False)
+
+    def _end(self, worker: Worker, close: bool = True) -> None:
+        self.nursery.end(worker.number)
+        if close:
+            worker.pipe.close()
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def close(self) -> None:
+        """End all workers."""
+        for task in list(self.tasks):
+            task.cancel()
+        self.nursery.close()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _said(message: Message) -> str:
+    return {"": "", "memory": "the rest takes more memory than an answer may have"}.get(
+        message["end"], f"a fault of symgrad, not of the formula: {message.get('said', '')}; please report it")
