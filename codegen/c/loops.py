@@ -58,11 +58,15 @@ class Body:
         if base in self.context.by_value:
             self.loads.append((base, zero(self.rank)))
             return self.context.arrays[base]
-        form = index if isinstance(index, AffineForm) else flat(index, base.shape, self.rank)
+        form = index if isinstance(index, AffineForm) else self.located(base, index)
         self.loads.append((base, form))
         if base in self.known and self.loads[-1][1] == self.own(base):
             return self.known[base]
         return f"{self.context.arrays[base]}[{self.place(form)}]"
+
+    def located(self, base: Expr, index: AffineIndex) -> AffineForm:
+        """Where the entry of a stored array at `index` lies."""
+        return flat(index, base.shape, self.rank)
 
     def own(self, e: Expr) -> AffineForm:
         """The place of an entry of `e` where the loops run over its shape."""

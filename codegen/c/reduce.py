@@ -21,7 +21,7 @@ LEAST: Mapping[acts.Act, Mapping[str, str]] = MappingProxyType({  # what a reduc
 })
 
 
-def _joined(op: acts.Act, kind: str, total: str, value: str, c: Context) -> str:
+def joined(op: acts.Act, kind: str, total: str, value: str, c: Context) -> str:
     """The statement that takes one more value into a reduction."""
     if op in (acts.SUM, acts.PROD):
         return f"{total} {'+' if op is acts.SUM else '*'}= {bare(value)};"
@@ -57,7 +57,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
         lines = nest(c, (total,), [AffineForm(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
         text = value(body, index)
         target = f"{out}[{body.place(place)}]"
-        return lines + nest(c, shape, body.places, [_joined(op, kind, target, text, c)])
+        return lines + nest(c, shape, body.places, [joined(op, kind, target, text, c)])
     order = [*kept, *axes]
     body = Body(c, rank)
     turned = [zero(rank)] * rank
@@ -69,7 +69,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     extents = tuple(shape[a] for a in order)
     wide = "double" if kind == REAL and op is acts.SUM else TYPES[kind]
     simd = f" reduction({'+' if op is acts.SUM else '*'}:total)" if op in (acts.SUM, acts.PROD) else ""
-    inner = nest(c, extents, body.places, [_joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
+    inner = nest(c, extents, body.places, [joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
     texts = [index_c(form, {k: counter(k) for k in range(len(kept))}, c.sizes) for form in body.places]
     lines = [f"{wide} total = {start};", *inner, placed(f"{out}[{target}] = total;", texts)]
     return around(c, [shape[a] for a in kept], lines)

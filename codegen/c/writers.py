@@ -25,7 +25,7 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
     index = counters(rank)
     lines = []
     for e in group:
-        value = body.computed(e, index) if not _shared(e) else body.value(e.args[0], _below(e, index, rank))
+        value = body.computed(e, index) if not _shared(e) else body.value(e.args[0], index_below(e, index, rank))
         value = bare(value)
         name = c.arrays[e]
         if len(group) > 1:
@@ -42,7 +42,7 @@ def _shared(e: Expr) -> bool:
     return e.op in acts.VIEWS
 
 
-def _below(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
+def index_below(e: Expr, index: AffineIndex, rank: int) -> AffineIndex:
     """The index of the operand of a view that is stored: a copy."""
     if e.op is acts.RESHAPE:
         raise AssertionError("a reshape is no loop")

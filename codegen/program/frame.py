@@ -223,6 +223,7 @@ class Frame:
     guard: str = ""  # imports of the library that say what is missing
     pieces: bool = True  # does an update take pieces of the vectors, which lie in a cache together?
     step: Callable[[Stepping], Blocks | None] | None = None  # what writes a step that is not that of the frame
+    taken: tuple[str, ...] = ()  # names that it uses
 
     def import_lines(self, body: str) -> str:
         """The imports of arrays that a text needs."""

@@ -11,6 +11,7 @@ import inspect
 from dataclasses import dataclass, replace
 
 from symgrad.codegen.plan.plan import Mark
+from symgrad.codegen.plan.tables import Tabled
 from symgrad.codegen.program import files, loop
 from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
@@ -36,6 +37,7 @@ class TrainingText:
 
     text: str
     functions: Functions
+    phases: Tabled | None = None  # how the step runs, where its backend has something to say of it
 
     @property
     def marks(self) -> dict[str, tuple[Mark, ...]]:
@@ -45,7 +47,7 @@ class TrainingText:
 
 def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame) -> TrainingText:
     """The text of the training module of `net`, written into `module`."""
-    module.taken.update(FRAME)
+    module.taken.update((*FRAME, *frame.taken))
     functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
     about = "As `backward`, into given arrays, in a workspace that is made once."
     if net.still is not None:
@@ -59,7 +61,9 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     functions["gradients"], functions["update"] = emit_inplace(slopes), emit_inplace(update)
     step = stepping(slopes, update, net, rule, frame)
     blocks = frame.step(step) if frame.step is not None else None
-    return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks or Blocks((), ())), functions)
+    blocks = blocks or Blocks((), ())
+    frame = replace(frame, loop=blocks.loop) if blocks.loop else frame
+    return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks), functions, blocks.plan)
 
 
 def formulas(module: EmittedModule, net: Network) -> list[Job]:
@@ -165,6 +169,7 @@ def _paces(rule: UpdateRule, frame: Frame) -> list[str]:
 def _train(net: Network, rule: UpdateRule, frame: Frame) -> str:
     free = free_symbols([s for _, node in net.parameters for s in node.shape if s not in net.sizes])
     paced = frame.loop.replace("step(state, batch, lr)", "step(state, batch, rate)")
+    paced = paced.replace("batch_size, lr)", "batch_size, rate)")
     rate = "            rate = of_epoch(lr, epoch)\n"
     return frame.filled(loop.TRAIN, loop=rate + paced if rule.by_epoch else frame.loop, seed=", seed" if net.masks else "",
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")

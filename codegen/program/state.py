@@ -142,7 +142,7 @@ def state_text(net: Network, rule: UpdateRule, frame: Frame) -> str:
     doc = "\n".join(textwrap.wrap(told, 96, initial_indent="    ", subsequent_indent="    "))
     parts = {"doc": doc, "states": states, "cuts": "\n".join([*lines, ""]) if lines else "",
              **_phases(net, frame),
-             "more": "        self.held = None  # addresses, for C\n" if frame.step is not None else ""}
+             "more": "        self.held = None  # addresses, for C\n" if frame.step is not None and frame.pieces else ""}
     return "\n\n".join([frame.filled(NAMED), frame.filled(STATE, **parts)])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.codegen.plan.tables import Tabled
 from symgrad.codegen.python.libraries import Library
 from symgrad.codegen.python.spell import Spelling, literal_array
 from symgrad.codegen.python.wrapping import wrap_line
@@ -116,7 +117,7 @@ class Stepping:
 
     `gradients` fills the `results`, the loss and the gradients, from parameters and data; `update` changes `vectors`,
     theta, g and the states. `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of
-    all. Where some parameters are `frozen`, `state["count"]` says where they begin. `masks` are drawn beside the data;
+    all. Where some parameters are `frozen`, `state.count` says where they begin. `masks` are drawn beside the data;
     `moves` are the lines that put what a formula moves where it belongs.
     """
 
@@ -127,18 +128,24 @@ class Stepping:
     vectors: Sequence[str]
     rates: Sequence[str]
     numbers: Sequence[str]
-    frozen: bool = False
+    frozen: int = 0  # so many parameters, the last ones, are not moved
     masks: Named = ()
     moves: Sequence[str] = ()
+    divisible: bool = False  # can minibatches be cut?
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """What a backend puts into a program beside the frame: before the checks of arrays, and last; what it imports."""
+    """What a backend puts into a program beside the frame: before the checks of arrays, and last; what it imports.
+
+    `loop` takes the place of that of the frame; `plan` says how its step runs.
+    """
 
     first: tuple[str, ...]
     last: tuple[str, ...]
     imports: tuple[str, ...] = ()
+    loop: str = ""
+    plan: Tabled | None = None
 
 
 def _large(node: Node) -> bool:

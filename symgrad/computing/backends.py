@@ -16,6 +16,7 @@ from symgrad.codegen.c.emit import compiled_text, emit_compiled
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import step_in_c
+from symgrad.codegen.cuda.training import NAMES, step_in_cuda
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
 from symgrad.codegen.program.module import TrainingText, evaluation_text, formulas, training_text
 from symgrad.codegen.program.network import Network, UpdateRule
@@ -92,16 +93,24 @@ class Backend:
 NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device, emit_inplace)
 C = Backend("c", "NumPy and a C compiler", replace(HOST, step=step_in_c), emit_compiled, compiled_text, host_device,
             alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
-CUPY = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
+PLAIN = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
+CUPY = replace(PLAIN, frame=replace(DEVICE, step=step_in_cuda, taken=NAMES))
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NUMPY, C, CUPY)})
+LEVELS: Mapping[str, Mapping[str, Backend]] = MappingProxyType({"cupy": MappingProxyType({"plain": PLAIN, "fused": CUPY})})
 
 
-def backend_of(name: str) -> Backend:
-    """The backend of this name. Raises BackendError where there is none.
+def backend_of(name: str, level: str | None = None) -> Backend:
+    """The backend of this name, at a level where it has several; None is its best. Raises BackendError where there is none.
 
     >>> backend_of("numpy").needs
     'NumPy'
     """
     if name not in BACKENDS:
         raise BackendError(f"the backend {name!r} is not known; there are {', '.join(map(repr, BACKENDS))}")
-    return BACKENDS[name]
+    if level is None:
+        return BACKENDS[name]
+    if name not in LEVELS:
+        raise BackendError(f"the backend {name!r} has no levels; level={level!r} is for {', '.join(map(repr, LEVELS))}")
+    if level not in LEVELS[name]:
+        raise BackendError(f"the level {level!r} is not known; there are {', '.join(map(repr, LEVELS[name]))}")
+    return LEVELS[name][level]

@@ -5,7 +5,7 @@ The method goes on from epoch to epoch. Where somebody else has changed the para
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from symgrad.language.tensor import wrap
 from symgrad.minimising.degrees import ray_degree
 from symgrad.minimising.squares import broken_weight, sum_of_squares
 from symgrad.optim import Descent
+from symgrad.training.dataset import Dataset
+from symgrad.training.steps import Pass, by_batches
 from symgrad.training.theta import Theta
 
 SQUARES = ("gauss_newton", "levenberg_marquardt")
@@ -57,6 +59,11 @@ class Descending:
     def norm(self) -> float:
         """The norm of the gradient at the loss that was given last."""
         return self._norm
+
+    def each(self, data: Dataset, names: Sequence[str], size: int | None,
+             rng: np.random.Generator | None) -> Iterable[Pass]:
+        """The steps of an epoch, one by one."""
+        return by_batches(self, data, names, size, rng)
 
     def __call__(self, batch: Sequence[Any]) -> float:
         """Up to `max_iter` accepted steps; gives the loss after them or, if so asked, `before`."""

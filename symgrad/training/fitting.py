@@ -186,8 +186,8 @@ def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress,
     total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
     pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
     plan.steps.begin(epoch)
-    for number, (count, batch) in enumerate(data.batches(plan.names, plan.batch_size, plan.rng), start=1):
-        pending.append((number, count, plan.steps(batch)))
+    for number, (count, loss) in enumerate(plan.steps.each(data, plan.names, plan.batch_size, plan.rng), start=1):
+        pending.append((number, count, loss))
         if plan.read is None or number == steps:
             losses = [loss for *_, loss in pending]
             if plan.read is not None:

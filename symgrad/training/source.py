@@ -18,6 +18,7 @@ import numpy as np
 
 from symgrad.codegen.c.standalone import CFile
 from symgrad.codegen.plan.plan import Mark, Plan
+from symgrad.codegen.plan.tables import Tabled
 from symgrad.codegen.program.frame import CONSTANTS
 from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.python.emit import marks_in
@@ -71,6 +72,7 @@ class Source:
     backend: str = "numpy"
     lines: tuple[ProgramLine, ...] = field(default=(), repr=False, compare=False)
     c: CFile | str = field(default="", repr=False, compare=False)  # the formulas in C, or why they cannot be C alone
+    phases: Tabled | None = field(default=None, repr=False, compare=False)  # how a step runs on a GPU
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module; constant arrays that are too large for the text go into a file beside it.
@@ -120,14 +122,16 @@ class Source:
 
 def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | None = None, backend: str = "numpy",
              dtype: Any = "float32", *, predict: Any = None, sizes: Mapping[Any, int] | None = None,
-             title: str = "") -> Source:
+             title: str = "", level: str | None = None) -> Source:
     """A standalone module that trains: `forward`, `backward`, `step`, `train`, `predict`, `main()` with `--help`.
 
     `loss` is a scalar; one per sample is closed by its mean. `outputs` (also `predict=`) is the tensor that
     the module's `predict` computes; None means the first tensor through which all parameters act on the loss,
     where there is one. `optimizer` is Adam() by default. `sizes` fixes sizes by name. Raises SymgradError for
     a loss without parameters, ShapeError for one that is no scalar, BackendError.
-    `backend="cupy"` writes the program anywhere; where it runs without CuPy and a GPU, it says so on one line.
+    `backend="cupy"` writes the program anywhere; where it runs without CuPy and a GPU, it says so on one line. Its
+    `level` is "fused", whole steps in one launch (`phases` of the result says how, or why not), or "plain", a call for
+    each line of the formulas.
 
     >>> import symgrad as sg
     >>> T = sg.dim("T")
@@ -138,7 +142,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
     """
     if outputs is not None and predict is not None:
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
-    backend_of(backend).module(dtype_name(dtype))  # refuses what no backend can do
+    backend_of(backend, level).module(dtype_name(dtype))  # refuses what no backend can do
     target = closed(loss)
     wanted = outputs if outputs is not None else prediction_of(in_evaluation(target)) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
@@ -148,7 +152,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
         raise SymgradError(f"generate: {why}")
     assert isinstance(chosen, Optimizer)
     rule = rule_of(chosen)
-    source = written(replace(net, title=title), rule, backend, dtype_name(dtype))
+    source = written(replace(net, title=title), rule, backend, dtype_name(dtype), level)
     try:
         titled = replace(net, title=title or f"The loss {net.loss[0]}, its gradients and what it predicts.")
         in_c: CFile | str = backend_of(backend).language(titled, dtype_name(dtype)) or ""
@@ -168,12 +172,12 @@ def unwritten(optimizer: Optimizer | Descent) -> str:
     return ""
 
 
-def written(net: Network, rule: UpdateRule, backend: str, dtype: str) -> Source:
+def written(net: Network, rule: UpdateRule, backend: str, dtype: str, level: str | None = None) -> Source:
     """The training module of `net` with this update rule; where it has no title, it says what it does."""
     title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
-    module, done = backend_of(backend).training(replace(net, title=title), rule, dtype)
+    module, done = backend_of(backend, level).training(replace(net, title=title), rule, dtype)
     return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data, backend,
-                  _lines(done.marks, net, rule))
+                  _lines(done.marks, net, rule), phases=done.phases)
 
 
 def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: UpdateRule | None = None) -> tuple[ProgramLine, ...]:

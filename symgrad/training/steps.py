@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -11,7 +11,9 @@ import numpy as np
 from symgrad.computing.devices import Device, norm
 from symgrad.graphs.errors import SymgradError
 from symgrad.optim import Descent, Optimizer
+from symgrad.training.dataset import Dataset
 
+Pass = tuple[int, Any]  # samples of a step, and the loss before it, which may lie on a device
 
 class FitSteps(Protocol):
     """The steps of a fit, whoever does them."""
@@ -30,6 +32,10 @@ class FitSteps(Protocol):
     def __call__(self, batch: Sequence[Any]) -> Any:
         """One step; gives the loss before it, which may lie on a device."""
 
+    def each(self, data: Dataset, names: Sequence[str], size: int | None,
+             rng: np.random.Generator | None) -> Iterable[Pass]:
+        """The steps of an epoch: the number of samples of each, and the loss before it."""
+
     def norm(self) -> Any:
         """The norm of the gradient that the last step found."""
 
@@ -40,6 +46,12 @@ class FitSteps(Protocol):
     @property
     def curves(self) -> tuple[str, ...]:
         """What the history is told beside losses and metrics."""
+
+
+def by_batches(step: Callable[[Sequence[Any]], Any], data: Dataset, names: Sequence[str], size: int | None,
+               rng: np.random.Generator | None) -> Iterable[Pass]:
+    """The steps of an epoch one by one, as batches are cut."""
+    return ((count, step(batch)) for count, batch in data.batches(names, size, rng))
 
 
 class Stepper:
@@ -69,6 +81,16 @@ class Stepper:
     def __call__(self, batch: Sequence[Any]) -> Any:
         """One step; gives the loss before it, on the device."""
         return self.module.step(self.state, batch, self.lr)
+
+    def each(self, data: Dataset, names: Sequence[str], size: int | None,
+             rng: np.random.Generator | None) -> Iterable[Pass]:
+        """The steps of an epoch; where the program does many in one launch, so many."""
+        passes = vars(self.module).get("passes")
+        if passes is None or size is None or not data.divisible:
+            return by_batches(self, data, names, size, rng)
+        order = data.put(np.arange(data.count) if rng is None else rng.permutation(data.count))
+        found: Iterable[Pass] = passes(self.state, data.pick(names), order, size, self.lr)
+        return found
 
     def norm(self) -> Any:
         """The norm of the gradient that the last step found, on the device."""

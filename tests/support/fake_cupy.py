@@ -3,16 +3,19 @@
 Arrays are of a class of their own, so that NumPy refuses them and they refuse NumPy's; what has no axes stays an
 array; an index out of range wraps; einsum gives copies (as with cuTENSOR) and has no `out`; ufuncs have no `reduce`
 and no `at`; `dot` wants a contiguous `out`; a matrix without an inverse gives NaN. `READS` counts what is read from
-"the device". tests/codegen/test_cupy.py compares the names and arguments with CuPy where that is installed.
+"the device". Kernels run on the CPU, thread by thread, where a test gives them shared memory. tests/codegen/test_cupy.py compares the names and arguments with CuPy where that is installed.
 """
 
 import math
 import types
 
+import emulate
 import mpmath
 import numpy as np
 
 READS = [0]
+SHARED = [0]  # bytes of shared memory that a block may have: none, unless a test wants kernels (`emulate.py` runs them)
+ORDER = [0]  # in which order the threads of a kernel run
 WORDS = "add subtract multiply divide negative power maximum minimum abs sign floor exp expm1 log log1p sqrt sin cos tan sinh cosh tanh " \
     "log2 log10 ceil rint isnan arcsin arccos arctan arcsinh arccosh arctanh arctan2 hypot isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \
     "logical_and logical_or logical_not".split()
@@ -35,6 +38,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     size = property(lambda self: self._a.size)
     dtype = property(lambda self: self._a.dtype)
     strides = property(lambda self: self._a.strides)
+    data = property(lambda self: types.SimpleNamespace(ptr=self._a.ctypes.data))
     flags = property(lambda self: self._a.flags)
     T = property(lambda self: ndarray(self._a.T))
     mT = property(lambda self: ndarray(self._a.mT))  # noqa: N815
@@ -405,9 +409,47 @@ def namespace(name, **content):
     return module
 
 
+class Device:
+    """The card; CuPy's gives its attributes by name, too."""
+
+    def __init__(self, device=None):
+        self.attributes = {"MaxSharedMemoryPerBlockOptin": SHARED[0], "CooperativeLaunch": 1, "MultiProcessorCount": 3}
+
+
+class RawModule:
+    """A text of CUDA; its kernels take arrays and NumPy's numbers."""
+
+    def __init__(self, *, code=None, path=None, options=(), backend="nvrtc", translate_cucomplex=False,
+                 enable_cooperative_groups=False, name_expressions=None, jitify=False):
+        self.code, self.together = code, enable_cooperative_groups
+
+    def get_function(self, name):
+        return Kernel(self, name)
+
+
+class Kernel:
+    """A function of such a text."""
+
+    max_dynamic_shared_size_bytes = 48 << 10
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+    def __call__(self, grid, block, args, *, shared_mem=0):
+        assert shared_mem <= self.max_dynamic_shared_size_bytes and grid[1:] == block[1:] == ()
+        for a in args:
+            assert isinstance(a, np.generic) or a._a.flags.c_contiguous, "a kernel reads what lies in one piece"
+        arrays = [a if isinstance(a, np.generic) else a._a for a in args]
+        emulate.launch(self.module.code, self.name, grid[0], block[0], shared_mem, arrays, ORDER[0])
+
+
+def ascontiguousarray(a, dtype=None):
+    return ndarray(np.ascontiguousarray(a._a, dtype))
+
+
 FUNCTIONS = {f.__name__: f for f in (
     dot, matmul, vdot, einsum, copyto, concatenate, stack, where, sum, prod, max, min, argmax, argmin, zeros, ones, empty, full,
-    zeros_like, full_like, arange, eye, diag, indices, moveaxis, partition, nonzero, broadcast_to, array, asarray, asnumpy)}
+    zeros_like, full_like, arange, eye, diag, indices, moveaxis, partition, nonzero, broadcast_to, array, asarray, asnumpy, ascontiguousarray)}
 LINALG = {f.__name__: f for f in (inv, solve, det, slogdet, cholesky, svd)}
 TRICKS = {f.__name__: f for f in (as_strided, sliding_window_view)}
 
@@ -420,8 +462,8 @@ def install(modules, available=True):
         "cupy", **FUNCTIONS, **{word: ufunc(getattr(np, word)) for word in WORDS}, ndarray=ndarray, ndindex=np.ndindex,
         linalg=namespace("cupy.linalg", **LINALG),
         lib=namespace("cupy.lib", stride_tricks=namespace("cupy.lib.stride_tricks", **TRICKS)),
-        cuda=namespace("cupy.cuda", is_available=lambda: available),
-        **{dtype: getattr(np, dtype) for dtype in ("float32", "float64", "int64", "bool_", "uint8")})
+        cuda=namespace("cupy.cuda", is_available=lambda: available, Device=Device), RawModule=RawModule,
+        **{dtype: getattr(np, dtype) for dtype in ("float32", "float64", "int32", "int64", "bool_", "uint8")})
     modules.update({"cupy": cupy, "cupyx": namespace("cupyx", scipy=scipy),
                     "cupyx.scipy": scipy, "cupyx.scipy.special": special})
     return cupy

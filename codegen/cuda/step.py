@@ -1,0 +1,254 @@
+"""A training step as a kernel: what is the same in every vessel. Batches come while others compute, labels are looked at
+where they arrive, the update moves all parameters at once.
+
+A vessel says where arrays lie, how the state gets there and back, and what a barrier is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symgrad.codegen.c.texts import TYPES
+from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
+from symgrad.codegen.cuda.phased import Phased, PhasePart, Strides
+from symgrad.codegen.cuda.prelude import folded, prelude_text
+from symgrad.codegen.cuda.rule import rule_text
+from symgrad.codegen.cuda.units import entries_of
+from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.phases.plan import PhasePlan, phase_plan
+from symgrad.codegen.phases.units import memory
+from symgrad.codegen.plan.indices import strides
+from symgrad.codegen.python.job import Stepping
+from symgrad.codegen.quoting import in_c_comment
+from symgrad.graphs.errors import BackendError
+from symgrad.graphs.node import REAL, Node
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a kernel: its declaration; its role ("vector", "data", "constant", "order", "losses", "failed",
+    "rates", "steps", and what a vessel adds); and the name in Python of what has it."""
+
+    text: str
+    role: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class KernelText:
+    """A kernel that trains: its text, its arguments in order, the sizes it is compiled for, and its phases."""
+
+    text: str
+    arguments: tuple[Argument, ...]
+    sizes: Mapping[sp.Symbol, str]
+    lengths: tuple[str, ...]  # in bytes, as Python, of what lies in its memory
+    checked: tuple[str, ...]  # what a mark in `failed` says
+    plan: PhasePlan
+    threads: int = THREADS
+
+
+class StepKernel(Phased):
+    """A step in the making; vessels are below."""
+
+    vessel = ""
+    stride = ""
+    opening = ""  # of the prelude
+
+    def __init__(self, step: Stepping, steps: Strides) -> None:
+        self.step = step
+
+        def pairs(begun: Any) -> dict[Expr, Expr]:
+            leaf = begun.lowering.b.leaf
+            self.parameters = [leaf(node) for _, node in step.gradients.inputs[:len(step.parameters)]]
+            return dict(zip(self.parameters, begun.roots[1:], strict=False))
+
+        super().__init__(step.gradients, steps, pairs)
+        leaf = self.begun.lowering.b.leaf
+        self.gradients = pairs(self.begun)
+        self.data = [leaf(node) for _, node in step.data]
+        self.nodes: dict[Expr, Node] = {leaf(node): node for _, node in step.data}
+        self._fits()
+        fresh = self.begun.scope.fresh
+        self.vectors = [fresh(f"flat_{name}") for name in step.vectors]
+        self.all_vectors = {v: fresh(f"all_{name}") for v, name in zip(self.vectors, step.vectors, strict=True)}
+        self.all, self.next = ({e: fresh(f"{word}_{self.name(e)}") for e in self.data} for word in ("all", "next"))
+        self.place = {e: fresh(f"{self.name(e)}_in") for e in self.parameters}
+        self.rule = rule_text(step.update, self.on.context.used)
+        self.slots = memory(self.phases, self.roots[1:])
+
+    def _fits(self) -> None:
+        """Can the results lie where a step wants them? Raises BackendError."""
+        roots = self.roots
+        if len(set(roots)) < len(roots) or set(roots) - set(self.phases.storage.stored):
+            raise BackendError("two gradients are one array, or one is no array of its own")
+        if any(e.kind != REAL for e in roots):
+            raise BackendError("a gradient is no real array")
+
+    def text(self) -> KernelText:
+        """The whole."""
+        on = self.on
+        functions, count = self.functions(self._meanwhile(), self.stride)
+        arguments = self.arguments()
+        layout, lengths = self.layout()
+        calls = [f"    {line}" for number in range(1, count + 1)
+                 for line in (f"phase_{number}(rank, on, step, steps);", self.barrier)]
+        swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
+        head = f'extern "C" __global__ void __launch_bounds__({THREADS})\ntrain({", ".join(a.text for a in arguments)}) {{'
+        body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *calls, "    update(rank, on, step);",
+                f"    {self.barrier}", *swaps, "  }", *self.closed()]
+        products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
+        parts = [prelude_text(self.single, on.context.used, self.opening, products), layout, self._memory(), *functions,
+                 self._update(), "\n".join([head, *body, "}"])]
+        plan = phase_plan(self.phases, on.context.arrays, self.comments, self.vessel)
+        found = self.begun.used()
+        used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in found}
+        text = folded("\n\n".join(parts)) + "\n"
+        return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan)
+
+    # what a vessel says -----------------------------------------------------------------------------------------------
+
+    barrier = "barrier();"
+
+    def layout(self) -> tuple[str, list[str]]:
+        """Where everything lies, as constants of the text; and the lengths as Python."""
+        raise NotImplementedError
+
+    def arguments(self) -> list[Argument]:
+        """The arguments of the kernel."""
+        found = [Argument(f"real *const {self.all_vectors[name]}", "vector", own)
+                 for name, own in zip(self.vectors, self.step.vectors, strict=True)]
+        found += [Argument(f"const {TYPES[e.kind]} *const {self.all[e]}", "data", name)
+                  for e, (name, _) in zip(self.data, self.step.data, strict=True)]
+        found += [Argument(f"const {TYPES[e.kind]} *const {self.name(e)}", "constant", self.name(e))
+                  for e in self.constants]
+        return [*found, Argument("const int64_t *const order", "order"), Argument("real *const losses", "losses"),
+                Argument("int *const failed", "failed"), Argument("const real *const rates", "rates"),
+                Argument("const int steps", "steps")]
+
+    def opened(self) -> list[str]:
+        """The kernel up to its loop: pointers, the state, the first batch."""
+        raise NotImplementedError
+
+    def closed(self) -> list[str]:
+        """The kernel after its loop."""
+        raise NotImplementedError
+
+    # what they have in common -----------------------------------------------------------------------------------------
+
+    def sampled(self, e: Expr) -> bool:
+        """Do batches have parts of it?"""
+        return self.nodes[e].attrs[0].over is not None and self.step.divisible
+
+    def pieces(self) -> list[tuple[str, ByteCount]]:
+        """What lies in memory beside the state, by name, with its length in bytes."""
+        names, found = self.begun.sizes, list[tuple[str, ByteCount]]()
+        for k, slot in enumerate(self.slots):
+            length, *others = [bytes_of(e, self.on.strides[e], names, self.single) for e in slot.tenants]
+            for other in others:
+                if other != length:
+                    length = ByteCount(f"most({length.c}, {other.c})", f"max({length.python}, {other.python})")
+            found.append((f"slot{k}", length))
+        for e in self.data:
+            length = bytes_of(e, self.on.strides[e], names, self.single)
+            found += [(self.name(e), length), *([(self.next[e], length)] if self.sampled(e) else [])]
+        return [*found, ("numbers", length_of(self.item * max(1, len(self.rule.numbers)), names)),
+                ("failed", length_of(4 * max(1, len(self.on.checked)), names))]
+
+    @property
+    def item(self) -> int:
+        """Bytes of a real number."""
+        return 4 if self.single else 8
+
+    def pointers(self) -> list[str]:
+        """Lines that set the pointers to what `pieces` says, within `memory`, and to what is handed over."""
+        home = {e: f"slot{k}_at" for k, slot in enumerate(self.slots) for e in slot.tenants}
+        lines = [f"  on.{self.name(e)} = ({TYPES[e.kind]} *)(memory + {home[e]});" for e in self.kept if e in home]
+        for e in self.data:
+            name, kind = self.name(e), TYPES[e.kind]
+            lines.append(f"  on.{name} = ({kind} *)(memory + {name}_at), on.{self.all[e]} = {self.all[e]};")
+            lines += [f"  on.{self.next[e]} = ({kind} *)(memory + {self.next[e]}_at);"] if self.sampled(e) else []
+        lines += [f"  on.{self.name(e)} = {self.name(e)};" for e in self.constants]
+        return [*lines, "  on.numbers = (real *)(memory + numbers_at), on.failed = (int *)(memory + failed_at);",
+                "  on.losses = losses, on.rates = rates, on.order = order;"]
+
+    def first_batch(self) -> list[str]:
+        """Lines that copy the first batch, and what all batches have."""
+        lines = []
+        for e in self.data:
+            item = self._fetched(e, f"on.{self.name(e)}", "")
+            lines += [f"  for (int lane = rank; lane < {item.lanes}; lane += {self.stride})",
+                      *(f"    {line}" for line in item.lines)]
+        return lines
+
+    def _meanwhile(self) -> list[PhasePart]:
+        """What happens beside the first phase: the next batch, the numbers of the update; labels are looked at."""
+        items = []
+        for e in self.data:
+            name, classes = self.name(e), self.nodes[e].attrs[0].classes
+            if self.sampled(e):
+                item = self._fetched(e, f"on.{self.next[e]}", f"(int64_t)(step + 1) * {self.on.size(e.shape[0])} + ")
+                items.append(PhasePart(item.lanes, ("if (step + 1 < steps)", *(f"  {line}" for line in item.lines))))
+            if classes is not None:
+                mark, count, end = len(self.on.checked), self.on.size(entries_of(e.shape)), self.on.size(classes)
+                self.on.checked.append(f"{name}: labels must lie in 0..{classes - 1}" if isinstance(classes, int)
+                                       else f"{name}: a label is not in its range")
+                items.append(PhasePart(f"warps({count})", (
+                    f"if (lane < {count} && (uint64_t)on.{name}[lane] >= (uint64_t){end}) on.failed[{mark}] = 1;",)))
+        many = len(self.rule.numbers)
+        if many:
+            line = f"if (lane < {many}) on.numbers[lane] = on.rates[(int64_t)step * {many} + lane];"
+            items.append(PhasePart("32", (line,)))
+        return items
+
+    def _fetched(self, e: Expr, to: str, first: str) -> PhasePart:
+        """The copy of a batch, or of all: a lane copies up to 16 bytes of a sample."""
+        on, cut = self.on, self.sampled(e)
+        width = entries_of(e.shape[1:]) if cut else entries_of(e.shape)
+        rows, item = on.size(e.shape[0]) if cut else "1", {"boolean": 1, "integer": 8}.get(e.kind, self.item)
+        turned = len(e.shape) == 2 and tuple(on.strides[e]) != strides(e.shape)
+        each = 4 if isinstance(width, int) and width % 4 == 0 and item == 4 and (cut or not turned) else 1
+        whole, pieces = on.size(width), on.size(width // each if isinstance(width, int) else width)
+        apart = on.size(on.strides[e][0]) if cut and len(e.shape) > 1 else whole
+        source = f"on.order[{first}i] * {whole} + " if cut else ""
+        place = "j"
+        if turned and not cut:
+            place = f"j / {on.size(e.shape[1])} * {on.size(on.strides[e][0])} + j % {on.size(e.shape[1])}"
+        count = rows if pieces == "1" else f"{rows} * {pieces}"
+        split = "i = lane, j = 0;" if pieces == "1" else (
+            f"i = lane / {pieces}, j = lane % {pieces}{f' * {each}' if each > 1 else ''};")
+        return PhasePart(f"warps({count})", (
+            f"if (lane < {count}) {{", f"  const int {split}",
+            f"  fetch<{item * each}>({to} + i * {apart} + {place}, on.{self.all[e]} + {source}j);", "}"))
+
+    def _memory(self) -> str:
+        """The struct of all pointers."""
+        lines = ["struct Memory {", f"  real {', '.join(f'*{name}' for name in self.vectors)};  // of the optimiser"]
+        for kind, name in TYPES.items():
+            data = [e for e in self.data if e.kind == kind]
+            found = [self.name(e) for e in (*self.parameters, *data, *self.kept) if e.kind == kind]
+            found += [self.next[e] for e in data if self.sampled(e)]
+            given = [*(self.all[e] for e in data), *(self.name(e) for e in self.constants if e.kind == kind)]
+            lines += [f"  {name} {', '.join(f'*{each}' for each in found)};"] if found else []
+            lines += [f"  const {name} {', '.join(f'*{each}' for each in given)};"] if given else []
+        return "\n".join([*lines, "  real *numbers, *losses;", "  const real *rates;", "  const int64_t *order;",
+                          "  int *failed;", "};"])
+
+    def _update(self) -> str:
+        """The rule of the optimiser, entry by entry; where a mark is set, nothing moves any more."""
+        stops = " || ".join(f"on.failed[{k}]" for k in range(len(self.on.checked)))
+        wrong = [f"  if ({stops}) {{  // an index was wrong: what was learnt stays",
+                 "    if (rank == 0) on.losses[step] = NAN;", "    arrived();", "    return;", "  }"]
+        return "\n".join([
+            f"// {in_c_comment(self.step.update.doc or '')}",
+            f"{DEVICE_FUNCTION} update(const int rank, const Memory &on, const int step) {{", *(wrong if stops else []),
+            *(f"  const real {name} = on.numbers[{k}];" for k, name in enumerate(self.rule.numbers)),
+            *(f"  real *const {own} = on.{v};" for own, v in zip(self.rule.vectors, self.vectors, strict=True)),
+            f"  for (int lane = rank; lane < TRAINED; lane += {self.stride}) {{",
+            *(f"    {line}" for line in self.rule.lines), "  }",
+            f"  if (rank == 0) on.losses[step] = on.{self.name(self.roots[0])}[0];",
+            "  arrived();  // the next batch", "}"])

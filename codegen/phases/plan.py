@@ -1,0 +1,93 @@
+"""The phases of a function as a table: what is computed at once, by which kind of unit, and who waits after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.phases.units import Phases, Unit
+from symgrad.codegen.plan.tables import Table, Tabled
+from symgrad.graphs.sizes import Shape
+
+WAITS = {"product": "nobody", "contraction": "nobody", "reduction": "nobody", "entries": "nobody", "rows": "a warp",
+         "lines": "nobody", "sums": "nobody"}
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A unit as it is told: its phase, its kind, what it finds, by which formulas, and who waits inside."""
+
+    phase: int
+    kind: str
+    finds: tuple[str, ...]
+    formulas: tuple[str, ...]
+    shape: str
+    waits: str
+
+
+@dataclass(frozen=True, repr=False)
+class PhasePlan(Tabled):
+    """How a step runs on a GPU. `vessel`: "block" (one kernel of one block), or "plain" with the `reason` why no other."""
+
+    vessel: str
+    units: tuple[PlannedUnit, ...] = ()
+    reason: str = ""
+
+    @property
+    def phases(self) -> int:
+        """How many phases there are; a barrier follows each."""
+        return max((unit.phase for unit in self.units), default=0)
+
+    @cached_property
+    def table(self) -> Table:
+        """The units as rows."""
+        rows = [(str(u.phase), u.kind, " ".join(u.finds), "; ".join(u.formulas) or "-", u.shape, u.waits)
+                for u in self.units]
+        header = ("phase", "unit", "finds", "computes", "shape", "waits inside")
+        return Table(header, rows, code=("computes",), note=self.note)
+
+    @property
+    def brief(self) -> list[str]:
+        """A line for each phase, for the text of a program."""
+        lines = [self.note]
+        for number in range(1, self.phases + 1):
+            units = [f"{' '.join(u.finds)} ({u.kind})" for u in self.units if u.phase == number]
+            lines.append(f"{number:3d}  {', '.join(units)}")
+        return lines
+
+    @property
+    def note(self) -> str:
+        """What the table means, in a line."""
+        if self.vessel == "plain":
+            return f"runs as plain steps of the array library: {self.reason}"
+        return f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; one kernel for many steps"
+
+    def __str__(self) -> str:
+        return str(self.table) if self.units else self.note
+
+
+def phase_plan(phases: Phases, names: Mapping[Expr, str], comments: Mapping[Expr, str], vessel: str) -> PhasePlan:
+    """The phases of a function by the names and formulas of their steps."""
+    def told(number: int, unit: Unit) -> PlannedUnit:
+        return PlannedUnit(number, unit.kind, tuple(names[e] for e in unit.steps if e in phases.kept),
+                           tuple(comments[e] for e in unit.steps if e in comments), _shape(unit.head.shape),
+                           WAITS[unit.kind])
+
+    levels = enumerate(phases.levels, 1)
+    return PhasePlan(vessel, tuple(told(number, unit) for number, level in levels for unit in level))
+
+
+def plain_plan(reason: str) -> PhasePlan:
+    """What has no fused form, and why."""
+    return PhasePlan("plain", reason=reason)
+
+
+def _shape(shape: Shape) -> str:
+    return " x ".join(map(_size, shape)) or "scalar"
+
+
+def _size(size: Any) -> str:
+    return str(size).replace("**", "^")

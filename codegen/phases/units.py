@@ -1,0 +1,196 @@
+"""Units and phases: steps joined where nobody waits, and the levels of what is left.
+
+One rule decides: a step must wait for another only as far as that wrote what it reads elsewhere.
+
+    reads the same entry                 nobody waits: a value in a register
+    reads the same row                   a warp: its lanes compute the row together
+    reads the same leading axes          a block
+    reads anything                       the grid, or the one block that there is
+
+A *unit* is what is computed with no more than a warp that waits: a product with the functions of its entries, a
+reduction, entries, rows, sums at places, the optimiser. A *phase* is a level of the dependency graph of units: all its
+units run at once, and a barrier follows. A step joins a unit where it comes no later than its other operands let it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.order import typical
+from symgrad.codegen.phases.accesses import Visit, entrywise, visit
+from symgrad.codegen.plan.storage import SCALAR, Storage, reads
+from symgrad.graphs.errors import BackendError
+from symgrad.graphs.node import REAL
+
+LONGEST_ROW = 2048  # entries of a row that one warp computes
+CONTRACTIONS = ("vdot", "dot", "vecdot", "einsum", "distances", "norm", "leave_out")
+
+
+@dataclass
+class Unit:
+    """Steps that are computed together, without a barrier but of warps; `rows`: the leading axes of a row."""
+
+    kind: str
+    steps: list[Expr]
+    level: int
+    rows: int = 0
+
+    @property
+    def head(self) -> Expr:
+        """The first step, after which it is called."""
+        return self.steps[0]
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The units of a function by level: a barrier stands between two phases, none within one."""
+
+    storage: Storage
+    levels: tuple[tuple[Unit, ...], ...]
+    kept: frozenset[Expr]  # the steps that lie in memory; all others are only ever in registers
+    visits: dict[Expr, Visit] = field(repr=False)
+
+
+def kind_of(e: Expr, of: Storage) -> str:
+    """What kind of unit the step of `e` begins. Raises BackendError for what no kernel of ours computes."""
+    if entrywise(e, of):
+        return "entries"
+    if e.op is acts.MATMUL:
+        matrices = all(len(a.shape) > 1 for a in e.args)
+        return "product" if matrices and e.kind == REAL else "contraction"
+    if e.op in acts.REDUCTIONS:
+        return "reduction"
+    if e.op in acts.ARGUMENTS | acts.RUNNING or (e.op is acts.CALL and e.attrs[0] == "powers"):
+        return "lines"
+    if e.op is acts.RESHAPE:
+        return "lines"
+    if e.op is acts.PLACE:
+        return "sums"
+    if e.op is acts.CALL and e.attrs[0] in CONTRACTIONS:
+        return "contraction"
+    raise BackendError(f"{e.attrs[0] if e.op is acts.CALL else e.op} has no kernel")
+
+
+def phases_of(of: Storage) -> Phases:
+    """The phases of a function. Raises BackendError, with the step, where one has no kernel."""
+    where: dict[Expr, Unit] = {}
+    units: list[Unit] = []
+    visits: dict[Expr, Visit] = {}
+    for e in of.stored:
+        kind, visits[e] = kind_of(e, of), visit(e, of)
+        needed = dict.fromkeys(where[b].level for b in reads(e, of) if b in where)
+        top = max(needed, default=0)
+        last = list({id(where[b]): where[b] for b in reads(e, of) if b in where and where[b].level == top}.values())
+        if len(last) == 1 and _joins(e, kind, last[0], visits, of):
+            last[0].steps.append(e)
+            where[e] = last[0]
+        else:
+            where[e] = Unit(kind, [e], top + 1)
+            units.append(where[e])
+    levels: list[list[Unit]] = [[] for _ in range(max((u.level for u in units), default=0))]
+    for unit in units:
+        levels[unit.level - 1].append(unit)
+    done = Phases(of, tuple(map(tuple, levels)), _kept(of, where, visits), visits)
+    wrong = hazards(done)
+    assert not wrong, wrong
+    return done
+
+
+def _joins(e: Expr, kind: str, unit: Unit, visits: dict[Expr, Visit], of: Storage) -> bool:
+    """Can the step of `e` stand in a unit that it reads from? If so, the unit is of the kind that it needs to be."""
+    mine = visits[e]
+    before = [b for b in reads(e, of) if b in unit.steps]
+    alike = unit.kind in ("product", "contraction", "reduction", "entries") and kind == "entries"
+    if alike and e.shape == unit.head.shape and all(mine.entry(b) for b in before):
+        return True
+    if unit.kind not in ("rows", "entries", "reduction") or kind not in ("entries", "reduction"):
+        return False
+    rows = min([mine.rows, *(visits[s].rows for s in unit.steps), *(mine.leading(b) for b in before)])
+    rows = unit.rows if unit.kind == "rows" and rows >= unit.rows else 0 if unit.kind == "rows" else rows
+    steps = [*unit.steps, e]
+    if not rows or any(visits[s].rows < rows or visits[s].shape[:rows] != e.shape[:rows] for s in steps):
+        return False
+    if max(prod(map(typical, visits[s].shape[rows:])) for s in steps) > LONGEST_ROW:
+        return False
+    if any(visits[s].leading(b) < rows for s in steps for b in reads(s, of) if b in steps):
+        return False
+    unit.kind, unit.rows = "rows", rows
+    return True
+
+
+def _kept(of: Storage, where: dict[Expr, Unit], visits: dict[Expr, Visit]) -> frozenset[Expr]:
+    """What must lie in memory: results, what another unit reads, what its own reads elsewhere than at its entry."""
+    kept = set(of.roots)
+    for e in of.stored:
+        for b in reads(e, of):
+            if b in where and (where[b] is not where[e] or where[e].kind == "rows"):
+                kept.add(b)
+    return frozenset(kept)
+
+
+def hazards(phases: Phases) -> list[str]:
+    """Units that read what another one of their phase writes: there are none, or the phases are wrong."""
+    wrong = []
+    for number, units in enumerate(phases.levels, 1):
+        writer = {e: unit for unit in units for e in unit.steps}
+        for unit in units:
+            for e in unit.steps:
+                wrong += [f"phase {number}: {e.op} reads {b.op}, which another unit writes"
+                          for b in reads(e, phases.storage) if b in writer and writer[b] is not unit]
+    return wrong
+
+
+@dataclass(frozen=True)
+class PhaseSlot:
+    """A piece of memory and who lives there, one after the other, in different phases."""
+
+    tenants: tuple[Expr, ...]
+
+
+def lives(phases: Phases) -> dict[Expr, tuple[int, int]]:
+    """The phase that writes each array, and the last one that reads it, counted from 0; results are read after all."""
+    result: dict[Expr, tuple[int, int]] = {}
+    for number, units in enumerate(phases.levels):
+        for unit in units:
+            for e in unit.steps:
+                for b in reads(e, phases.storage):
+                    if b in result:
+                        result[b] = (result[b][0], number)
+                result[e] = (number, number)
+    for e in phases.storage.roots:
+        result[e] = (result[e][0], len(phases.levels))  # what comes after the phases reads it
+    return result
+
+
+def memory(phases: Phases, own: Sequence[Expr]) -> list[PhaseSlot]:
+    """Slots for the arrays that have no memory of their `own`: an array moves in after the phase that read the last
+    tenant, for within a phase nobody waits; one of the same kind and shape first, then any that is large enough."""
+    alive = lives(phases)
+    slots: list[list[Expr]] = []
+    for e in sorted((e for e in phases.kept if e not in own), key=lambda e: (alive[e][0], phases.storage.stored.index(e))):
+        free = [s for s in slots if alive[s[-1]][1] < alive[e][0]]
+        same = [s for s in free if s[0].shape == e.shape and s[0].kind == e.kind]
+        larger = [s for s in free if _bytes(s[0]) >= _bytes(e) and all(
+            isinstance(size, int) for tenant in (*s, e) for size in tenant.shape)]
+        found = same or sorted(larger, key=lambda s: _bytes(s[0]))
+        if found:
+            found[0].append(e)
+        else:
+            slots.append([e])
+    for slot in slots:
+        for old, new in zip(slot, slot[1:], strict=False):
+            assert alive[old][1] < alive[new][0], "an array takes a place that is still read"
+    return [PhaseSlot(tuple(slot)) for slot in slots]
+
+
+def _bytes(e: Expr) -> int:
+    return {"boolean": 1, "integer": 8}.get(e.kind, 8) * prod(map(typical, e.shape))
+
+
+def scalar_only(of: Storage) -> bool:
+    """Is every step computed entry by entry from numbers alone, as an update rule is?"""
+    return all(e.op in SCALAR for e in of.stored)

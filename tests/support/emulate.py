@@ -1,0 +1,64 @@
+"""Kernels on a CPU: the text of CUDA as C++, each CUDA thread a fiber (cuda_cpu.h), in one of three orders of threads."""
+
+import ctypes
+import itertools
+import re
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+HEADER = Path(__file__).with_name("cuda_cpu.h")
+FORWARD, BACKWARD, RANDOM = range(3)
+NUMBER = itertools.count()
+FOLDER = tempfile.TemporaryDirectory()
+
+
+def numbered(text):
+    """A text whose barriers have numbers, so that one can be left out, and how many there are of blocks and of warps."""
+    head, body = text[:text.index("struct Memory")], text[text.index("struct Memory"):]
+    counts = []
+    for call, other in (("barrier();", "__syncthreads_at"), ("__syncwarp();", "__syncwarp_at")):
+        first = sum(counts)
+        parts = re.split(rf"(?<!\w){re.escape(call)}", body)
+        counts.append(len(parts) - 1)
+        body = "".join(part + (f"{other}({first + k});" if k < counts[-1] else "") for k, part in enumerate(parts))
+    return head + body, counts
+
+
+@lru_cache
+def built(text, name):
+    """The kernel `name` of a text as a library, which takes its arguments as a table of pointers; and their kinds."""
+    declared = re.search(rf'extern "C" __global__ void[^;{{]*?\b{name}\(([^)]*)\)\s*{{', text).group(1)
+    arguments = [" ".join(re.sub(r"\bconst\b|__restrict__", "", part).split()) for part in declared.split(",")]
+    glue, kinds = [], []
+    for k, argument in enumerate(arguments):
+        kind, called = re.fullmatch(r"(.*?)(\w+)", argument).groups()
+        glue.append(f"static {kind.strip()} given_{k}_;")
+        kinds.append("*" in kind)
+    glue += [f"static void body_() {{ {name}({', '.join(f'given_{k}_' for k in range(len(arguments)))}); }}",
+             'extern "C" int run(int blocks_, int threads_, size_t shared_, int order_, unsigned seed_, void **table_) {']
+    for k, argument in enumerate(arguments):
+        kind = re.fullmatch(r"(.*?)(\w+)", argument).group(1).strip()
+        glue.append(f"  given_{k}_ = ({kind})table_[{k}];" if kinds[k] else f"  given_{k}_ = *({kind} *)table_[{k}];")
+    glue += ["  return launch_(blocks_, threads_, shared_, order_, seed_, body_);", "}"]
+    glue.append('extern "C" void skip(int k_) { skipped_ = k_; }')
+    place = Path(FOLDER.name) / f"{name}{next(NUMBER)}"  # a changed library under an old name crashes Python
+    place.with_suffix(".cpp").write_text(f'#include "{HEADER}"\n{text}\n' + "\n".join(glue) + "\n")
+    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", place.with_suffix(".so"),
+                    place.with_suffix(".cpp")], check=True)
+    return ctypes.CDLL(str(place.with_suffix(".so"))), kinds
+
+
+def launch(text, name, blocks, threads, shared, arguments, order=FORWARD, seed=1, skip=-1):
+    """Runs a kernel on NumPy arrays, in place; without the barrier numbered `skip`. Raises RuntimeError where threads wait
+    for ever."""
+    lib, kinds = built(text, name)
+    lib.skip(skip)
+    assert len(kinds) == len(arguments), f"{len(arguments)} arguments for {len(kinds)}"
+    held = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in arguments]
+    table = (ctypes.c_void_p * len(held))(*(a.ctypes.data for a in held))
+    if lib.run(blocks, threads, ctypes.c_size_t(shared), order, ctypes.c_uint(seed), table):
+        raise RuntimeError("threads wait for ever at a barrier that others never reach")
