@@ -32,7 +32,7 @@ class _Block(StepKernel):
 
     def layout(self) -> tuple[str, list[str]]:
         names = self.begun.sizes
-        lines = ["// Where the parameters lie in theta, as all else that the optimiser keeps; then all arrays, in bytes."]
+        lines = ["// Where the parameters lie in theta; then all arrays, in bytes."]
         at, each = "0", []
         for p in self.parameters:
             found = words(p, self.on.strides[p], names)

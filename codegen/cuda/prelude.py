@@ -80,8 +80,8 @@ template <int lanes, class T> static __device__ __forceinline__ T warp_min(T tot
 """
 
 TILES_TEXT = r"""
-// A tile of R x C entries of a product of M x N, in the registers of a lane: R and C divide M and N, and are as large as
-// leaves each of so many threads a tile.
+// A tile of R x C entries of a product of M x N, in the registers of a lane: R and C divide M and
+// N, and are as large as leaves each of so many threads a tile.
 static __host__ __device__ constexpr int part_of(int n, int most) {
   return most >= 4 && n % 4 == 0 ? 4 : most >= 2 && n % 2 == 0 ? 2 : 1;
 }
@@ -97,8 +97,9 @@ static __host__ __device__ constexpr int tile_columns(int M, int N, int threads)
 static __host__ __device__ constexpr int tiles(int M, int N, int threads) {
   return M / tile_rows(M, N, threads) * (N / tile_columns(M, N, threads));
 }
-// An operand of a product: lines `along` words apart, entries of the sum `across` words apart. Where the sum runs along
-// memory, the lines of a tile lie far apart, so that lanes side by side read lines side by side.
+// An operand of a product: lines `along` words apart, entries of the sum `across` words apart.
+// Where the sum runs along memory, the lines of a tile lie far apart, so that lanes side by side
+// read lines side by side.
 template <int lines, int length, int along, int across, bool whole> struct Operand {
   static constexpr bool fours = across == 1 && along % 4 == 0 && whole;
   static constexpr bool side = along == 1 && across % 4 == 0 && whole;

@@ -156,5 +156,12 @@ def test_what_has_no_kernel_runs_plain_and_the_plan_says_why(cupy):
 def test_the_text_is_for_readers(source):
     lines = source.text.split("\n")
     assert max(map(len, lines)) <= 104
-    assert any(line == "// A¹ = X W₁ᵀ + 1 b₁ᵀ" for line in lines)
+    assert any(line == "// X¹ = tanh(A¹)" for line in lines)
     assert "import symgrad" not in source.text and "from symgrad" not in source.text
+
+
+def test_what_draws_masks_runs_plain(cupy):
+    x, y = sg.data("x", 4, over=sg.dim("T")), sg.data("y", over=sg.dim("T"))
+    net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.Dropout(0.5), sg.nn.Linear(3, 1))
+    source = sg.generate(sg.losses.squared_error(net(x)[0], y), backend="cupy")
+    assert str(source.phases) == "runs as plain steps of the array library: its masks are drawn by the host"
