@@ -12,7 +12,7 @@ from functools import partial
 import sympy as sp
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, is_view, order
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.recurrences import Kept, LoopBody
 from symgrad.codegen.plan.storage import Storage, every_operation, last_reads
 from symgrad.codegen.python.inplace import InPlace, first_only
@@ -143,7 +143,7 @@ class _Writer:
         """Results are computed where they are to be, or copied there at the end of a step."""
         copies = []
         for e, target in targets:
-            if e in kept.keep and e not in self.names and e not in steady and not is_view(e):
+            if e in kept.keep and e not in self.names and e not in steady:
                 self.names[e] = target
             else:
                 copies.append((target, e))

@@ -145,7 +145,7 @@ def closed(rows: Rows, carries: Mapping[Node, Node], slices: Mapping[Node, Node]
 
 def is_computed(node: Node) -> bool:
     """Is it more than an operand seen differently?"""
-    return node.op not in ops.FREE and not (node.op is ops.ADD and len(node.operands) < 2)
+    return node.op not in ops.FREE | {ops.SLICE, ops.RESHAPE} and not (node.op is ops.ADD and len(node.operands) < 2)
 
 
 def invariant(roots: Sequence[Node], varying: Collection[Node]) -> list[Node]:

@@ -41,6 +41,9 @@ from symgrad.nn.module import Module as Module
 from symgrad.nn.normalising import Embedding as Embedding
 from symgrad.nn.normalising import GroupNorm as GroupNorm
 from symgrad.nn.normalising import LayerNorm as LayerNorm
+from symgrad.nn.recurrent import GRU as GRU
+from symgrad.nn.recurrent import LSTM as LSTM
+from symgrad.nn.recurrent import RNN as RNN
 from symgrad.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from symgrad.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 

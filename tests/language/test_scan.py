@@ -63,7 +63,8 @@ class Cells:
             return sg.outer(again(), Cells.p) @ again()
         if kind == "max":
             return sg.maximum(again(), 0.3 * Cells.p)
-        return sg.concatenate([again()[1:], again()[:1]])
+        wide = sg.concatenate([again(), again()])
+        return sg.sin(wide[1:4]) * wide[2:5] + wide[::2]
 
 
 @st.composite
