@@ -22,10 +22,28 @@ from symgrad.graphs.errors import (
     ShapeError,
     SymgradError,
 )
+from symgrad.language.activating import (
+    celu,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    logsigmoid,
+    mish,
+    relu6,
+    selu,
+    softmin,
+    softshrink,
+    softsign,
+    tanhshrink,
+)
 from symgrad.language.align import constant
+from symgrad.language.arranging import cosine_similarity, linspace, meshgrid, normalize, pixel_shuffle, pixel_unshuffle
 from symgrad.language.arrays import repeat
 from symgrad.language.attending import attention, embedding
-from symgrad.language.composed import flip, kron, norm, one_hot, pad, roll, split, std, take, tril, triu, var
+from symgrad.language.composed import flip, kron, norm, one_hot, roll, split, std, take, tril, triu, var
 from symgrad.language.contraction import (
     arange,
     diag,
@@ -41,8 +59,9 @@ from symgrad.language.contraction import (
     trace,
     zeros,
 )
-from symgrad.language.convolving import conv1d, conv2d, conv_transpose2d
+from symgrad.language.convolving import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d
 from symgrad.language.dropping import dropout, dropout2d
+from symgrad.language.enlarging import interpolate, upsample
 from symgrad.language.further import (
     arccos,
     arccosh,
@@ -66,7 +85,8 @@ from symgrad.language.further import (
 from symgrad.language.habits import PACKAGE, missing
 from symgrad.language.indexing import index_add
 from symgrad.language.linear_algebra import cholesky, cumsum, det, inv, logdet, prod, solve, solve_triangular, windows
-from symgrad.language.normalising import batch_norm, group_norm, layer_norm
+from symgrad.language.normalising import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from symgrad.language.padding import pad
 from symgrad.language.pointwise import (
     abs,
     arctan,
@@ -82,7 +102,6 @@ from symgrad.language.pointwise import (
     exp,
     expm1,
     floor,
-    gelu,
     leaky_relu,
     lgamma,
     log,
@@ -107,7 +126,16 @@ from symgrad.language.pointwise import (
     where,
     wright_omega,
 )
-from symgrad.language.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d, upsample
+from symgrad.language.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from symgrad.language.rearrange import (
     broadcast_to,
     concatenate,
@@ -218,23 +246,26 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError",
-    "Explanation", "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source",
-    "StationaryPoint", "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool2d", "arange",
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "attention",
-    "avg_pool2d", "batch_norm", "broadcast_to", "ceil", "cholesky", "classify", "clip", "concatenate", "constant",
-    "conv1d", "conv2d", "conv_transpose2d", "convexity", "cos", "cosh", "cumsum", "data", "derive", "det", "diag",
-    "diagonal", "digamma", "dim", "dims", "dot", "draw", "dropout", "dropout2d", "einsum", "elementwise", "elu",
-    "embedding", "empirical_risk", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "explain",
-    "expm1", "eye", "flip", "floor", "from_onnx", "from_sympy", "full", "function", "gelu", "generate", "gradient",
-    "graph", "group_norm", "heatmap", "hessian", "hvp", "index_add", "inv", "isfinite", "isinf", "isnan",
-    "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma", "log", "log10", "log1p",
-    "log2", "log_ndtr", "log_softmax", "logaddexp", "logdet", "logical_and", "logical_not", "logical_or",
-    "logsumexp", "losses", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimize", "minimum", "nn",
-    "norm", "one_hot", "ones", "optim", "outer", "pad", "parameter", "parse", "plot", "prod", "prox", "relu",
-    "repeat", "reshape", "roll", "round", "scan", "search", "sigmoid", "sign", "silu", "simplify", "sin", "sinc",
-    "sinh", "softmax", "softplus", "solve", "solve_stationary", "solve_triangular", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "take", "tan", "tanh", "tensordot", "trace",
-    "transpose", "tril", "triu", "trunc", "upsample", "var", "verify", "vjp", "where", "windows", "wright_omega",
-    "zeros",
+    "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation",
+    "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source",
+    "StationaryPoint", "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "argmax", "argmin", "attention", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "broadcast_to", "ceil",
+    "celu", "cholesky", "classify", "clip", "concatenate", "constant", "conv1d", "conv2d", "conv3d",
+    "conv_transpose1d", "conv_transpose2d", "convexity", "cos", "cosh", "cosine_similarity", "cumsum", "data",
+    "derive", "det", "diag", "diagonal", "digamma", "dim", "dims", "dot", "draw", "dropout", "dropout2d", "einsum",
+    "elementwise", "elu", "embedding", "empirical_risk", "equal", "erf", "erfc", "erfinv", "exp", "exp2",
+    "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_onnx", "from_sympy", "full", "function", "gelu",
+    "generate", "glu", "gradient", "graph", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heatmap", "hessian", "hvp", "index_add", "instance_norm", "interpolate", "inv", "isfinite", "isinf", "isnan",
+    "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma", "linspace", "log",
+    "log10", "log1p", "log2", "log_ndtr", "log_softmax", "logaddexp", "logdet", "logical_and", "logical_not",
+    "logical_or", "logsigmoid", "logsumexp", "losses", "matmul", "max", "max_pool1d", "max_pool2d", "max_pool3d",
+    "maximum", "mean", "meshgrid", "min", "minimize", "minimum", "mish", "nn", "norm", "normalize", "one_hot", "ones",
+    "optim", "outer", "pad", "parameter", "parse", "pixel_shuffle", "pixel_unshuffle", "plot", "prod", "prox", "relu",
+    "relu6", "repeat", "reshape", "rms_norm", "roll", "round", "scan", "search", "selu", "sigmoid", "sign", "silu",
+    "simplify", "sin", "sinc", "sinh", "softmax", "softmin", "softplus", "softshrink", "softsign", "solve",
+    "solve_stationary", "solve_triangular", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient",
+    "structure", "sum", "take", "tan", "tanh", "tanhshrink", "tensordot", "trace", "transpose", "tril", "triu",
+    "trunc", "upsample", "var", "verify", "vjp", "where", "windows", "wright_omega", "zeros",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import REAL
+from symgrad.language import activating
 from symgrad.language import pointwise as ew
 from symgrad.language.align import constant, describe
 from symgrad.language.rearrange import reshape, squeeze, stack
@@ -26,7 +27,7 @@ from symgrad.nn import Activation, Linear, Sequential
 Build = Callable[[Tensor, int], Any]
 ACTIVATIONS: dict[str, Callable[[Any], Tensor] | None] = {
     "identity": None, "logistic": ew.sigmoid, "sigmoid": ew.sigmoid, "tanh": ew.tanh, "relu": ew.relu, "elu": ew.elu,
-    "leaky_relu": ew.leaky_relu, "gelu": ew.gelu, "silu": ew.silu, "softplus": ew.softplus, "sin": ew.sin,
+    "leaky_relu": ew.leaky_relu, "gelu": activating.gelu, "silu": ew.silu, "softplus": ew.softplus, "sin": ew.sin,
 }  # the first five words are scikit-learn's, or close to them
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.graphs.algebra.primitives import pad as pad_node
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import INTEGER
 from symgrad.graphs.sizes import canonical, product
@@ -20,7 +19,7 @@ from symgrad.language.rearrange import concatenate, expand_dims, reshape
 from symgrad.language.reduction import max as largest
 from symgrad.language.reduction import mean
 from symgrad.language.reduction import sum as total
-from symgrad.language.tensor import Axis, Tensor, wrap
+from symgrad.language.tensor import Axis, Tensor
 
 
 def _triangle(operation: str, x: Any, k: int, lower: bool) -> Tensor:
@@ -136,41 +135,6 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
         indices = np.asarray(indices)
     return t[(*(slice(None),) * place, indices)]
-
-
-def pad(x: Any, width: Any, value: float = 0) -> Tensor:
-    """`x` with a border: `width` is a count, a pair (before, after), or one pair for each axis.
-
-    >>> sg.pad(sg.ones(2), (1, 2)).eval()
-    array([0., 1., 1., 0., 0.])
-    """
-    t = as_tensor(x, "pad")
-    pairs = _pairs(width, t)
-    shape = tuple(canonical(s + a + b) for s, (a, b) in zip(t.shape, pairs, strict=True))
-    lead = t.node.shape[: len(t.node.shape) - t.ndim]
-    starts = [0] * len(lead) + [a for a, _ in pairs]
-    node = pad_node(t.node, starts, [1] * len(starts), (*lead, *shape))
-    padded = wrap(node, t.over)
-    if value == 0:
-        return padded
-    border = pad_node((t * 0 + 1).node, starts, [1] * len(starts), (*lead, *shape))
-    return padded + value * (1 - wrap(border, t.over))
-
-
-def _pairs(width: Any, t: Tensor) -> list[tuple[int, int]]:
-    def one(w: Any) -> tuple[int, int]:
-        pair = (w, w) if isinstance(w, int) else tuple(w) if isinstance(w, (list, tuple)) else ()
-        if len(pair) != 2 or any(isinstance(p, bool) or not isinstance(p, int) or p < 0 for p in pair):
-            raise ShapeError(f"pad: a width is a count or a pair of counts, not {w!r}")
-        return pair
-
-    if not isinstance(width, (int, list, tuple)):
-        raise ShapeError(f"pad: the width is a count, a pair of counts or a pair for each axis, not {width!r}")
-    if isinstance(width, int) or (len(width) == 2 and all(isinstance(w, int) for w in width)):
-        return [one(width)] * t.ndim
-    if len(width) != t.ndim:
-        raise ShapeError(f"pad: {len(width)} widths for the {t.ndim} axes of {describe(t)}")
-    return [one(w) for w in width]
 
 
 @axis_named

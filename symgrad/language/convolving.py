@@ -19,9 +19,9 @@ from symgrad.graphs.algebra.primitives import pad as pad_node
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.sizes import Size, canonical
 from symgrad.language.align import as_int, as_tensor, describe
-from symgrad.language.composed import pad
 from symgrad.language.contraction import einsum
 from symgrad.language.linear_algebra import windows
+from symgrad.language.padding import pad
 from symgrad.language.rearrange import expand_dims, reshape
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
@@ -57,6 +57,26 @@ def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: 
     (6, 28, 28)
     """
     return convolved("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+           groups: int = 1) -> Tensor:
+    """`conv2d` of volumes (channels, depth, height, width), with a kernel of three widths.
+
+    >>> sg.conv3d(sg.data("x", (2, 5, 6, 7)), sg.parameter("K", (4, 2, 3, 3, 3)), padding=1).shape
+    (4, 5, 6, 7)
+    """
+    return convolved("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
+    """`conv_transpose2d` of sequences (channels, length).
+
+    >>> sg.conv_transpose1d(sg.data("x", (8, 7)), sg.parameter("K", (8, 4, 2)), stride=2).shape
+    (4, 14)
+    """
+    return unconvolved("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,

@@ -70,6 +70,57 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     return over_batch("batch_norm", input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
+def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
+    """`weight x / sqrt(mean(x^2) + eps)`, the mean along the last axes, which `normalized_shape` names.
+
+    Without `eps` it is that of numbers of 64 bits, 2^-52. Raises ShapeError for what does not fit. Source: Zhang and
+    Sennrich 2019; PyTorch's `rms_norm`.
+
+    >>> sg.rms_norm(sg.data("x", 2), 2).eval(x=[3.0, 4.0]).round(3)
+    array([0.849, 1.131])
+    """
+    return over_roots("rms_norm", input, normalized_shape, weight, eps)
+
+
+def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+                  use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Every channel of every sample less its mean, over the root of its variance plus `eps`, then scaled and shifted.
+
+    `input` is (batch, channels, ...), or (channels, ...) under `over=`; the others are (channels,). Without
+    `use_input_stats` mean and variance are `running_mean` and `running_var`. Raises ShapeError for what does not fit.
+    Source: Ulyanov, Vedaldi and Lempitsky 2016; PyTorch's `instance_norm`.
+
+    >>> x = sg.data("x", (2, 3), over=sg.dim("T"))
+    >>> sg.instance_norm(x, eps=0.0).eval(x=[[[1.0, 2.0, 3.0], [0.0, 0.0, 3.0]]]).round(3)
+    array([[[-1.225,  0.   ,  1.225],
+            [-0.707, -0.707,  1.414]]])
+    """
+    if not use_input_stats:
+        return over_batch("instance_norm", input, running_mean, running_var, weight, bias, False, momentum, eps)
+    return over_instances("instance_norm", input, weight, bias, eps)
+
+
+def over_roots(name: str, input: Any, normalized_shape: Any, weight: Any, eps: float | None) -> Tensor:
+    """`rms_norm`; `name` says in errors whose it is."""
+    x, shape = as_tensor(input, name), as_shape(normalized_shape, name)
+    if not shape or x.shape[-len(shape):] != shape:
+        raise ShapeError(f"{name}: the last axes of {describe(x)} must be the normalized_shape "
+                         f"{shape_text(shape)}" + ("" if shape else ", which names none"))
+    squares = mean(x**2, tuple(range(x.ndim - len(shape), x.ndim)), keepdims=True)
+    return scaled(name, centred(name, x, 0, squares, 2.0**-52 if eps is None else eps), weight, None, shape, shape)
+
+
+def over_instances(name: str, input: Any, weight: Any, bias: Any, eps: float) -> Tensor:
+    """`instance_norm`; `name` says in errors whose it is."""
+    x = as_tensor(input, name)
+    place = channel_axis(name, x)
+    if x.ndim == place + 1 or product(x.shape[place + 1:]) == 1:
+        raise ShapeError(f"{name}: {describe(x)} has one value a channel; their variance needs more than one")
+    normal = standardised(name, x, tuple(range(place + 1, x.ndim)), eps)
+    channels = x.shape[place]
+    return scaled(name, normal, weight, bias, (channels,), per_channel(channels, x, place))
+
+
 def over_axes(name: str, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Tensor:
     """`layer_norm`; `name` says in errors whose it is."""
     x, shape = as_tensor(input, name), as_shape(normalized_shape, name)
@@ -139,7 +190,8 @@ def centred(name: str, x: Tensor, mu: Any, variance: Any, eps: float) -> Tensor:
     """x-hat by a mean and a variance that are given. Raises ShapeError for an `eps` that is no number from 0 on."""
     if isinstance(eps, bool) or not isinstance(eps, (int, float)) or not 0 <= eps < float("inf"):
         raise ShapeError(f"{name}: eps is a number from 0 on, not {eps!r}")
-    return (x - mu) / sqrt(variance + eps if eps else variance)
+    deviations = x if isinstance(mu, int) else x - mu
+    return deviations / sqrt(variance + eps if eps else variance)
 
 
 def scaled(name: str, x: Tensor, weight: Any, bias: Any, shape: Shape, laid: Shape) -> Tensor:

@@ -14,7 +14,17 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from symgrad.language import arrays, composed, contraction, further, linear_algebra, pointwise, rearrange, reduction
+from symgrad.language import (
+    arrays,
+    composed,
+    contraction,
+    further,
+    linear_algebra,
+    padding,
+    pointwise,
+    rearrange,
+    reduction,
+)
 from symgrad.language.align import as_tensor
 
 ABSOLUTE: Callable[..., Any] = vars(pointwise)["abs"]  # under its own name mypy takes it for the builtin
@@ -64,9 +74,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 
 def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    if mode != "constant":
-        raise TypeError(f"np.pad with mode={mode!r} has no counterpart on symbolic tensors")
-    return composed.pad(array, pad_width, constant_values)
+    return padding.pad(array, pad_width, constant_values, mode)
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

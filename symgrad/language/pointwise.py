@@ -181,8 +181,6 @@ digamma = _unary("digamma", "The derivative of lgamma", "digamma(x) | polygamma(
 sigmoid = _unary("sigmoid", "The logistic function 1 / (1 + exp(-x))", "σ(x) | σ(x) ⊙ (1 - σ(x))")
 softplus = _unary("softplus", "log(1 + exp(x)), without overflow", "softplus(x) | σ(x)")
 relu = _unary("relu", "max(x, 0); derivative 0 at 0", "relu(x) | [x > 0]")
-gelu = _unary("gelu", "The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact: x (1 + erf(x / sqrt(2))) / 2",
-              "gelu(x) | 1/2 (√2/√π x ⊙ exp(-1/2 x^⊙2) + erf(1/√2 x) + 1)")
 silu = _unary("silu", "x sigmoid(x)", "silu(x) | σ(x) ⊙ (1 + x ⊙ (1 - σ(x)))")
 maximum = _binary("maximum", "The larger of two; ties share the derivative equally",
                   "max(x, 2) | [x > 2]")

@@ -1,4 +1,4 @@
-"""Pools and enlargements of images: reductions over windows, means over pieces, entries repeated.
+"""Pools of images: reductions over windows, means over pieces.
 
 Arguments, defaults and conventions are those of `torch.nn.functional`. A border counts as minus infinity for a maximum
 and as zero for a mean; an image is (channels, *lengths), with any axes in front, one sample of it under `over=`.
@@ -10,22 +10,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import sympy as sp
-
 from symgrad.graphs.errors import ShapeError
-from symgrad.graphs.sizes import Size, canonical
 from symgrad.language.align import as_int, as_size, constant, describe
-from symgrad.language.composed import pad, take
 from symgrad.language.contraction import arange, einsum, ones
 from symgrad.language.convolving import each, image, padded, tiled
+from symgrad.language.padding import pad
 from symgrad.language.pointwise import maximum, minimum, where
-from symgrad.language.rearrange import broadcast_to, expand_dims, reshape
+from symgrad.language.rearrange import reshape
 from symgrad.language.reduction import max as largest
 from symgrad.language.reduction import mean
 from symgrad.language.reduction import sum as total
 from symgrad.language.tensor import Tensor
-
-RANK = 2
 
 
 def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -39,7 +34,7 @@ def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     >>> sg.max_pool2d(x, 2).shape, sg.max_pool2d(x, 3, ceil_mode=True).shape
     ((6, 14, 14), (6, 10, 10))
     """
-    return largest_of_windows("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
+    return largest_of_windows("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
@@ -55,7 +50,7 @@ def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     array([[[0.25, 0.5 ],
             [0.5 , 1.  ]]])
     """
-    return mean_of_windows("avg_pool2d", input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+    return mean_of_windows("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
                            divisor_override)
 
 
@@ -69,66 +64,104 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
     >>> sg.adaptive_avg_pool2d(x, 1).shape, sg.adaptive_avg_pool2d(sg.data("y", (8, 7, 5)), (3, None)).shape
     ((8, 1, 1), (8, 3, 5))
     """
-    return mean_of_pieces("adaptive_avg_pool2d", input, output_size)
+    return mean_of_pieces("adaptive_avg_pool2d", 2, input, output_size)
 
 
-def upsample(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest") -> Tensor:
-    """The image enlarged to `size`, or `scale_factor` times, each entry the nearest one of the image.
+def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False) -> Tensor:
+    """`max_pool2d` of sequences (channels, length).
 
-    Entry i is that of floor(i n / size), or floor(i / scale_factor). Raises ShapeError unless one of the two is given.
-    Source: PyTorch's `upsample`.
-
-    >>> sg.upsample(sg.data("x", (1, 2)), scale_factor=2).eval(x=[[1.0, 2.0]])
-    array([[1., 1., 2., 2.]])
+    >>> sg.max_pool1d(sg.data("x", (2, 7)), 3).shape
+    (2, 2)
     """
-    return enlarged("upsample", input, size, scale_factor, mode)
+    return largest_of_windows("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def largest_of_windows(name: str, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+def max_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False) -> Tensor:
+    """`max_pool2d` of volumes (channels, depth, height, width).
+
+    >>> sg.max_pool3d(sg.data("x", (2, 4, 6, 8)), 2).shape
+    (2, 2, 3, 4)
+    """
+    return largest_of_windows("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True) -> Tensor:
+    """`avg_pool2d` of sequences (channels, length).
+
+    >>> sg.avg_pool1d(sg.data("x", (1, 4)), 2).eval(x=[[1.0, 3.0, 5.0, 7.0]])
+    array([[2., 6.]])
+    """
+    return mean_of_windows("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool3d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: Any = None) -> Tensor:
+    """`avg_pool2d` of volumes (channels, depth, height, width).
+
+    >>> sg.avg_pool3d(sg.data("x", (2, 4, 6, 8)), 2).shape
+    (2, 2, 3, 4)
+    """
+    return mean_of_windows("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                           divisor_override)
+
+
+def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
+    """`adaptive_avg_pool2d` of sequences (channels, length).
+
+    >>> sg.adaptive_avg_pool1d(sg.data("x", (1, 4)), 2).eval(x=[[1.0, 3.0, 5.0, 7.0]])
+    array([[2., 6.]])
+    """
+    return mean_of_pieces("adaptive_avg_pool1d", 1, input, output_size)
+
+
+def largest_of_windows(name: str, rank: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
                        ceil_mode: bool) -> Tensor:
     """`max_pool2d`; `name` says in errors whose it is."""
-    x = image(name, RANK, input)
-    kernel, steps, border = _windows(name, kernel_size, stride, padding)
-    gaps = each(name, RANK, dilation, "dilation", 1)
+    x = image(name, rank, input)
+    kernel, steps, border = _windows(name, rank, kernel_size, stride, padding)
+    gaps = each(name, rank, dilation, "dilation", 1)
     margins = _margins(x, kernel, steps, border, gaps, ceil_mode)
     around = padded(x, margins)
     if around is not x:  # what lies outside is never the largest
-        inside = pad(ones(x.shape[-RANK:]), margins)
+        inside = pad(ones(x.shape[-rank:]), margins)
         around = where(inside > 0, around, -math.inf)
-    return largest(tiled(name, around, kernel, steps, gaps, margins), axis=(-2, -1))
+    return largest(tiled(name, around, kernel, steps, gaps, margins), axis=tuple(range(-rank, 0)))
 
 
-def mean_of_windows(name: str, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
+def mean_of_windows(name: str, rank: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
                     count_include_pad: bool, divisor_override: Any) -> Tensor:
     """`avg_pool2d`; `name` says in errors whose it is."""
-    x = image(name, RANK, input)
-    kernel, steps, border = _windows(name, kernel_size, stride, padding)
-    margins = _margins(x, kernel, steps, border, [1] * RANK, ceil_mode)
-    sums = total(tiled(name, padded(x, margins), kernel, steps, [1] * RANK, margins), axis=(-2, -1))
+    x = image(name, rank, input)
+    kernel, steps, border = _windows(name, rank, kernel_size, stride, padding)
+    margins = _margins(x, kernel, steps, border, [1] * rank, ceil_mode)
+    sums = total(tiled(name, padded(x, margins), kernel, steps, [1] * rank, margins), axis=tuple(range(-rank, 0)))
     if divisor_override is not None:
         divisor = as_int(divisor_override, name, "divisor_override")
         if divisor == 0:
             raise ShapeError(f"{name}: divisor_override must not be 0")
         return sums / divisor
     over: Any = 1
-    for i in range(RANK):
+    for i in range(rank):
         edge = border[i] if count_include_pad else 0
         if margins[i] == (edge, edge):  # all entries count
             over = over * kernel[i]
             continue
-        n, starts = x.shape[i - RANK], arange(sums.shape[i - RANK]) * steps[i] - border[i]
+        n, starts = x.shape[i - rank], arange(sums.shape[i - rank]) * steps[i] - border[i]
         counts = minimum(starts + kernel[i], n + edge) - maximum(starts, -edge)
-        over = over * reshape(counts, (*counts.shape, *[1] * (RANK - 1 - i)))
+        over = over * reshape(counts, (*counts.shape, *[1] * (rank - 1 - i)))
     return sums / over
 
 
-def mean_of_pieces(name: str, input: Any, output_size: Any) -> Tensor:
+def mean_of_pieces(name: str, rank: int, input: Any, output_size: Any) -> Tensor:
     """`adaptive_avg_pool2d`; `name` says in errors whose it is."""
-    x = image(name, RANK, input)
-    wanted = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * RANK
-    if len(wanted) != RANK:
-        raise ShapeError(f"{name}: output_size is a number or {RANK} of them, not {output_size!r}")
-    lead = x.ndim - RANK
+    x = image(name, rank, input)
+    wanted = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * rank
+    if len(wanted) != rank:
+        raise ShapeError(f"{name}: output_size is a number or {rank} of them, not {output_size!r}")
+    lead = x.ndim - rank
     for i, size in enumerate(wanted):
         axis, n = lead + i, x.shape[lead + i]
         count = n if size is None else as_size(size, name)
@@ -141,7 +174,7 @@ def mean_of_pieces(name: str, input: Any, output_size: Any) -> Tensor:
         elif isinstance(n, int) and isinstance(count, int) and n % count == 0:
             x = mean(reshape(x, (*x.shape[:axis], count, n // count, *x.shape[axis + 1:])), axis=axis + 1)
         elif isinstance(n, int) and isinstance(count, int):
-            letters = "ab"[: RANK - i]
+            letters = "abc"[: rank - i]
             x = einsum(f"...{letters},o{letters[0]}->...o{letters[1:]}", x, constant(_shares(n, count)))
         else:
             raise ShapeError(f"{name}: {describe(x)}: a side of {n} in {count} pieces needs numbers for both, or one piece")
@@ -157,63 +190,10 @@ def _shares(n: int, count: int) -> list[list[float]]:
     return shares
 
 
-def enlarged(name: str, input: Any, size: Any, scale_factor: Any, mode: str) -> Tensor:
-    """`upsample`; `name` says in errors whose it is."""
-    if mode != "nearest":
-        raise ShapeError(f"{name}: mode {mode!r} is not known; 'nearest' is")
-    if (size is None) == (scale_factor is None):
-        raise ShapeError(f"{name}: give either size or scale_factor")
-    x = _sides(name, input)
-    lead, rank = _lead(x), x.ndim - _lead(x)
-    given = size if scale_factor is None else scale_factor
-    values = list(given) if isinstance(given, (tuple, list)) else [given] * rank
-    if len(values) != rank:
-        what = "size" if scale_factor is None else "scale_factor"
-        raise ShapeError(f"{name}: {what} is a number or {rank} of them, one for each side of {describe(x)}, not {given!r}")
-    for i, value in enumerate(values):
-        x = _stretched(name, x, lead + i, None if size is None else as_size(value, name), value)
-    return x
-
-
-def _sides(name: str, input: Any) -> Tensor:
-    x = image(name, 1, input) if getattr(input, "ndim", 0) == 2 else image(name, RANK, input)
-    return x
-
-
-def _lead(x: Tensor) -> int:
-    """The axes in front of the sides: channels, and of a batch of images the batch."""
-    return 1 if x.ndim < RANK + 2 else 2
-
-
-def _stretched(name: str, x: Tensor, axis: int, size: Size | None, factor: Any) -> Tensor:
-    """One side enlarged, by a whole number as a repetition, else by picking entries."""
-    n = x.shape[axis]
-    if size is None:
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
-            raise ShapeError(f"{name}: scale_factor must be a positive number, not {factor!r}")
-        whole = int(factor) if factor == int(factor) else None
-    else:
-        ratio = sp.cancel(sp.sympify(size) / n)
-        whole = int(ratio) if ratio.is_Integer else None
-    if whole == 1:
-        return x
-    if whole is not None:
-        shape = (*x.shape[: axis + 1], whole, *x.shape[axis + 1:])
-        more = broadcast_to(expand_dims(x, axis + 1), shape)
-        return reshape(more, (*x.shape[:axis], canonical(n * whole), *x.shape[axis + 1:]))
-    if not isinstance(n, int) or not (size is None or isinstance(size, int)):
-        raise ShapeError(f"{name}: a side of {n} to {size if size is not None else f'{factor} times it'} needs numbers")
-    count = math.floor(n * factor) if size is None else size
-    if not isinstance(count, int) or count < 1:
-        raise ShapeError(f"{name}: a side of {n} becomes {count}; it must be at least 1")
-    step = n / count if size is not None else 1 / factor
-    return take(x, [min(math.floor(i * step), n - 1) for i in range(count)], axis)
-
-
-def _windows(name: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:
-    kernel = each(name, RANK, kernel_size, "kernel_size", 1)
-    steps = kernel if stride is None else each(name, RANK, stride, "stride", 1)
-    border = each(name, RANK, padding, "padding", 0)
+def _windows(name: str, rank: int, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:
+    kernel = each(name, rank, kernel_size, "kernel_size", 1)
+    steps = kernel if stride is None else each(name, rank, stride, "stride", 1)
+    border = each(name, rank, padding, "padding", 0)
     for wide, edge in zip(kernel, border, strict=True):
         if 2 * edge > wide:
             raise ShapeError(f"{name}: a padding of {edge} is more than half of the kernel_size {wide}: a window would "
@@ -225,7 +205,7 @@ def _margins(x: Tensor, kernel: Sequence[int], steps: Sequence[int], border: Seq
              ceil_mode: bool) -> list[tuple[int, int]]:
     """Entries in front and behind; with `ceil_mode` as many more behind as the last window reaches over the edge."""
     margins = []
-    for n, wide, step, edge, gap in zip(x.shape[-RANK:], kernel, steps, border, gaps, strict=True):
+    for n, wide, step, edge, gap in zip(x.shape[-len(kernel):], kernel, steps, border, gaps, strict=True):
         if not ceil_mode or step == 1:
             margins.append((edge, edge))
             continue

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from symgrad.language import activating as more
 from symgrad.language import pointwise as ew
 from symgrad.language.reduction import log_softmax, softmax
 from symgrad.language.tensor import Tensor
@@ -67,13 +68,13 @@ def ELU(alpha: float = 1.0) -> Activation:
     return Activation("ELU", ew.elu, {"alpha": alpha})
 
 
-def GELU() -> Activation:
-    """x Phi(x), exact.
+def GELU(approximate: str = "none") -> Activation:
+    """x Phi(x), exact, or with `approximate="tanh"` as GPT-2 has it.
 
     >>> print(sg.nn.GELU()(sg.data("x", 3)))
     gelu(x)
     """
-    return Activation("GELU", ew.gelu)
+    return Activation("GELU", more.gelu, {} if approximate == "none" else {"approximate": approximate})
 
 
 def SiLU() -> Activation:
@@ -119,3 +120,129 @@ def LogSoftmax(dim: int = -1) -> Activation:
     x - logsumexp(x)
     """
     return Activation("LogSoftmax", log_softmax, {"axis": dim})
+
+
+def ReLU6() -> Activation:
+    """max(x, 0), at most 6.
+
+    >>> print(sg.nn.ReLU6()(sg.data("x", 3)))
+    {6 if x ≥ 6, relu(x) otherwise}
+    """
+    return Activation("ReLU6", more.relu6)
+
+
+def Hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
+    """x between two numbers.
+
+    >>> print(sg.nn.Hardtanh()(sg.data("x", 3)))
+    {1 if x ≥ 1, -1 if x ≤ -1, x otherwise}
+    """
+    return Activation("Hardtanh", more.hardtanh, {"min_val": min_val, "max_val": max_val})
+
+
+def Hardsigmoid() -> Activation:
+    """relu6(x + 3) / 6.
+
+    >>> print(sg.nn.Hardsigmoid()(sg.data("x", 3)))
+    1/6 {6 if x + 3 ≥ 6, relu(x + 3) otherwise}
+    """
+    return Activation("Hardsigmoid", more.hardsigmoid)
+
+
+def Hardswish() -> Activation:
+    """x relu6(x + 3) / 6.
+
+    >>> print(sg.nn.Hardswish()(sg.data("x", 3)))
+    1/6 x ⊙ {6 if x + 3 ≥ 6, relu(x + 3) otherwise}
+    """
+    return Activation("Hardswish", more.hardswish)
+
+
+def SELU() -> Activation:
+    """The scaled exponential linear unit.
+
+    >>> print(sg.nn.SELU()(sg.data("x", 3)))
+    1.0507009873554805 elu(x, 1.6732632423543772)
+    """
+    return Activation("SELU", more.selu)
+
+
+def CELU(alpha: float = 1.0) -> Activation:
+    """x where positive, else alpha (exp(x / alpha) - 1).
+
+    >>> print(sg.nn.CELU()(sg.data("x", 3)))
+    {x if x > 0, exp(x) - 1 otherwise}
+    """
+    return Activation("CELU", more.celu, {"alpha": alpha})
+
+
+def Mish() -> Activation:
+    """x tanh(softplus(x)).
+
+    >>> print(sg.nn.Mish()(sg.data("x", 3)))
+    x ⊙ tanh(softplus(x))
+    """
+    return Activation("Mish", more.mish)
+
+
+def Softsign() -> Activation:
+    """x / (1 + |x|).
+
+    >>> print(sg.nn.Softsign()(sg.data("x", 3)))
+    x/(1 + |x|)
+    """
+    return Activation("Softsign", more.softsign)
+
+
+def LogSigmoid() -> Activation:
+    """log sigmoid(x), accurate for every x.
+
+    >>> print(sg.nn.LogSigmoid()(sg.data("x", 3)))
+    -softplus(-x)
+    """
+    return Activation("LogSigmoid", more.logsigmoid)
+
+
+def Tanhshrink() -> Activation:
+    """x - tanh(x).
+
+    >>> print(sg.nn.Tanhshrink()(sg.data("x", 3)))
+    x - tanh(x)
+    """
+    return Activation("Tanhshrink", more.tanhshrink)
+
+
+def Softshrink(lambd: float = 0.5) -> Activation:
+    """x moved towards zero by `lambd`.
+
+    >>> print(sg.nn.Softshrink()(sg.data("x", 3)))
+    relu(x - 1/2) - relu(-x - 1/2)
+    """
+    return Activation("Softshrink", more.softshrink, {"lambd": lambd})
+
+
+def Hardshrink(lambd: float = 0.5) -> Activation:
+    """x where |x| > `lambd`, else 0.
+
+    >>> print(sg.nn.Hardshrink()(sg.data("x", 3)))
+    {0 if |x| ≤ 1/2, x otherwise}
+    """
+    return Activation("Hardshrink", more.hardshrink, {"lambd": lambd})
+
+
+def Softmin(dim: int = -1) -> Activation:
+    """softmax of -x along the axis `dim`.
+
+    >>> print(sg.nn.Softmin()(sg.data("x", 3)))
+    softmax(-x)
+    """
+    return Activation("Softmin", more.softmin, {"axis": dim})
+
+
+def GLU(dim: int = -1) -> Activation:
+    """The first half along the axis `dim` times the sigmoid of the second.
+
+    >>> sg.nn.GLU()(sg.data("x", 8)).shape
+    (4,)
+    """
+    return Activation("GLU", more.glu, {"axis": dim})

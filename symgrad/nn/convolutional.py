@@ -1,16 +1,13 @@
-"""Layers of images: convolutions with kernels of their own, pools, enlargements."""
+"""Convolutions with kernels of their own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from symgrad.graphs.errors import ShapeError
 from symgrad.language.align import as_int
 from symgrad.language.convolving import convolved, each, unconvolved
-from symgrad.language.pooling import enlarged, largest_of_windows, mean_of_pieces, mean_of_windows
 from symgrad.language.tensor import Tensor
-from symgrad.nn.module import Module
 from symgrad.nn.weighted import Parametric, written
 
 
@@ -80,6 +77,16 @@ class Conv2d(Convolution):
     """
 
 
+class Conv3d(Convolution):
+    """`K ⋆ x + b` of volumes (in_channels, depth, height, width): `sg.conv3d` with a kernel K of its own, as `Conv2d`.
+
+    >>> sg.nn.Conv3d(2, 4, 3, padding=1)(sg.data("x", (2, 5, 6, 7))).shape
+    (4, 5, 6, 7)
+    """
+
+    rank = 3
+
+
 class ConvTranspose2d(Convolution):
     """The transpose of a convolution, and b: `sg.conv_transpose2d` with a kernel K of its own.
 
@@ -110,91 +117,11 @@ class ConvTranspose2d(Convolution):
                            self.dilation)
 
 
-@dataclass(repr=False, eq=False)
-class MaxPool2d(Module):
-    """The largest entry of each window: `sg.max_pool2d`.
+class ConvTranspose1d(ConvTranspose2d):
+    """The transpose of a convolution of sequences (in_channels, length): `sg.conv_transpose1d` with a kernel of its own.
 
-    >>> sg.nn.MaxPool2d(2)(sg.data("x", (6, 28, 28))).shape
-    (6, 14, 14)
+    >>> sg.nn.ConvTranspose1d(8, 4, 2, stride=2)(sg.data("x", (8, 7))).shape
+    (4, 14)
     """
 
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
-
-    def __post_init__(self) -> None:
-        if self.return_indices:
-            raise TypeError(f"{self!r}: return_indices: a layer gives one tensor; sg.argmax gives places")
-
-    def __repr__(self) -> str:
-        return written("MaxPool2d", (self.kernel_size,), {
-            "stride": (self.stride, None), "padding": (self.padding, 0), "dilation": (self.dilation, 1),
-            "ceil_mode": (self.ceil_mode, False)})
-
-    def __call__(self, x: Any) -> Tensor:
-        return largest_of_windows(repr(self), x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-
-
-@dataclass(repr=False, eq=False)
-class AvgPool2d(Module):
-    """The mean of each window: `sg.avg_pool2d`.
-
-    >>> sg.nn.AvgPool2d(3, stride=2, padding=1)(sg.data("x", (6, 28, 28))).shape
-    (6, 14, 14)
-    """
-
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
-    divisor_override: Any = None
-
-    def __repr__(self) -> str:
-        return written("AvgPool2d", (self.kernel_size,), {
-            "stride": (self.stride, None), "padding": (self.padding, 0), "ceil_mode": (self.ceil_mode, False),
-            "count_include_pad": (self.count_include_pad, True), "divisor_override": (self.divisor_override, None)})
-
-    def __call__(self, x: Any) -> Tensor:
-        return mean_of_windows(repr(self), x, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-                               self.count_include_pad, self.divisor_override)
-
-
-@dataclass(repr=False, eq=False)
-class AdaptiveAvgPool2d(Module):
-    """The means of so many pieces of an image: `sg.adaptive_avg_pool2d`.
-
-    >>> sg.nn.AdaptiveAvgPool2d(1)(sg.data("x", (6, 7, 7))).shape
-    (6, 1, 1)
-    """
-
-    output_size: Any
-
-    def __repr__(self) -> str:
-        return f"AdaptiveAvgPool2d({self.output_size})"
-
-    def __call__(self, x: Any) -> Tensor:
-        return mean_of_pieces(repr(self), x, self.output_size)
-
-
-@dataclass(repr=False, eq=False)
-class Upsample(Module):
-    """The image enlarged, each entry the nearest one: `sg.upsample`.
-
-    >>> sg.nn.Upsample(scale_factor=2)(sg.data("x", (6, 7, 7))).shape
-    (6, 14, 14)
-    """
-
-    size: Any = None
-    scale_factor: Any = None
-    mode: str = "nearest"
-
-    def __repr__(self) -> str:
-        return written("Upsample", (), {"size": (self.size, None), "scale_factor": (self.scale_factor, None),
-                                        "mode": (self.mode, "nearest")})
-
-    def __call__(self, x: Any) -> Tensor:
-        return enlarged(repr(self), x, self.size, self.scale_factor, self.mode)
+    rank = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.language.activating import gelu
 from symgrad.language.align import as_tensor
-from symgrad.language.pointwise import gelu, relu
+from symgrad.language.pointwise import relu
 from symgrad.language.tensor import Tensor
 from symgrad.nn.attention import MultiheadAttention, no_dropout
 from symgrad.nn.linear import Linear

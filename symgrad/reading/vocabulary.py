@@ -23,14 +23,18 @@ from symgrad.graphs.facts import FACTS, POSITIVE_DEFINITE
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import canonical, dim
 from symgrad.language import (
+    activating,
     align,
+    arranging,
     attending,
     composed,
     contraction,
     convolving,
+    enlarging,
     further,
     linear_algebra,
     normalising,
+    padding,
     pointwise,
     pooling,
     rearrange,
@@ -47,17 +51,21 @@ ENTRIES = 10**7  # of a constant made from a shape
 
 ELEMENTWISE = """exp log log2 log10 exp2 log1p expm1 sqrt abs sign floor ceil trunc round sin cos tan tanh sinh cosh
 arctan arcsin arccos arctan2 arcsinh arccosh arctanh erf erfc erfinv sinc isnan isfinite isinf logaddexp
-log_ndtr wright_omega lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu square maximum minimum clip where equal
+log_ndtr wright_omega lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu
+relu6 hardtanh hardsigmoid hardswish selu celu mish softsign logsigmoid tanhshrink softshrink hardshrink square
+maximum minimum clip where equal
 logical_and logical_or logical_not""".split()
 CREATORS = "eye zeros ones arange full".split()
 OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron
 sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum windows empirical_risk
 reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split
 inv solve solve_triangular det logdet cholesky
-conv1d conv2d conv_transpose2d max_pool2d avg_pool2d adaptive_avg_pool2d upsample
-embedding dropout layer_norm group_norm batch_norm attention stop_gradient""".split()
-LOSSES = """squared_error mse mae huber cross_entropy binary_cross_entropy_with_logits nll kl_divergence
-hinge""".split()
+conv1d conv2d conv3d conv_transpose1d conv_transpose2d interpolate
+max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d avg_pool2d adaptive_avg_pool2d upsample
+linspace meshgrid pixel_shuffle pixel_unshuffle cosine_similarity normalize softmin glu
+embedding dropout layer_norm rms_norm instance_norm group_norm batch_norm attention stop_gradient""".split()
+LOSSES = """squared_error mse mae huber smooth_l1 cross_entropy binary_cross_entropy binary_cross_entropy_with_logits nll
+kl_divergence hinge poisson_nll gaussian_nll""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
 METHODS = """sum mean max min argmax argmin prod var std cumsum reshape ravel flatten transpose swapaxes
 squeeze dot trace diagonal take clip""".split()
@@ -79,8 +87,8 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (align, attending, composed, contraction, convolving, further, linear_algebra, normalising, pointwise, pooling,
-             rearrange, reduction, symbols)
+    homes = (activating, align, arranging, attending, composed, contraction, convolving, enlarging, further, linear_algebra,
+             normalising, padding, pointwise, pooling, rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes

@@ -329,6 +329,25 @@ NETWORKS = [
       for arguments in ({"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False})),
     Row("adaptive_avg_pool2d", lambda x: sg.adaptive_avg_pool2d(x, (2, 3)), lambda x: loops.adaptive_avg_pool(x, (2, 3)), "i54"),
     Row("upsample", lambda x: sg.upsample(x, scale_factor=2) ** 2, lambda x: loops.upsampled(x, scale=2) ** 2, "ijk", skip="empty"),
+    Row("conv3d", lambda x, K: sg.conv3d(x, K, padding=1), lambda x, K: loops.convolution(x, K, None, 1, 1), "1232 21222", skip="empty"),
+    Row("max_pool1d", lambda x: sg.max_pool1d(x, 2), lambda x: np.maximum(x[:, :4:2], x[:, 1:4:2]), "25", "apart"),
+    Row("rms_norm", lambda x, w: sg.rms_norm(x, x.shape[-1], w, 0.1), lambda x, w: x / np.sqrt((x**2).mean(-1, keepdims=True) + 0.1) * w,
+        "kj j", skip="empty"),
+    Row("instance_norm", lambda x: sg.instance_norm(x if x.over is not None else x[None])[() if x.over is not None else 0],
+        lambda x: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5), "jk", skip="empty ones"),
+    Row("cosine_similarity", lambda x, y: sg.cosine_similarity(x, y, axis=0),
+        lambda x, y: (x * y).sum(0) / np.sqrt((x * x).sum(0) * (y * y).sum(0)), "ij ij", skip="empty"),
+    Row("interpolate", lambda x: sg.interpolate(x, 5, mode="linear"), lambda x: np.stack([np.interp(
+        np.clip((np.arange(5) + 0.5) * 0.6 - 0.5, 0, 2), np.arange(3), row) for row in x]), "23", skip="empty"),
+    Row("linspace", lambda a, b: sg.linspace(a, b, 5), lambda a, b: np.linspace(a, b, 5), "- -", skip="empty"),
+    Row("meshgrid", lambda a, b: sg.meshgrid(a, b)[1] * sg.meshgrid(a, b)[0], lambda a, b: np.multiply(*np.meshgrid(a, b)), "i j"),
+    Row("pixel_shuffle", lambda x: sg.pixel_shuffle(x, 2) ** 2,
+        lambda x: x.reshape(1, 2, 2, *x.shape[1:]).transpose(0, 3, 1, 4, 2).reshape(1, 2 * x.shape[1], 2 * x.shape[2]) ** 2, "4ij", skip="empty"),
+    *(Row(f"pad {mode}", lambda x, mode=mode: sg.pad(x, ((1, 0), (1, 2)), mode=mode) ** 2,
+          lambda x, mode=mode: np.pad(x, ((1, 0), (1, 2)), mode=mode) ** 2, "ik", skip="empty ones") for mode in ("edge", "reflect", "symmetric", "wrap")),
+    *(Row(name, lambda x, name=name: getattr(sg, name)(x), value, "ij", "apart") for name, value in (
+        ("relu6", lambda x: np.clip(x, 0, 6)), ("selu", lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))),
+        ("mish", lambda x: x * np.tanh(np.log1p(np.exp(x)))), ("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6))),
     Row("upsample to a size", lambda x: sg.upsample(x, (5, 4)) ** 2, lambda x: loops.upsampled(x, (5, 4)) ** 2, "332"),
 ]
 NETWORKS += [
