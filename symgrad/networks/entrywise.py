@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
+from symgrad.language import activating
 from symgrad.language import further as fu
 from symgrad.language import pointwise as ew
 from symgrad.language.arrays import astype
@@ -200,9 +201,7 @@ def _selu(c: Call, x: Tensor) -> Tensor:
 
 
 def _gelu(c: Call, x: Tensor) -> Tensor:
-    if c["approximate"] == "tanh":
-        return x * (1 + ew.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
-    return ew.gelu(x)
+    return activating.gelu(x, c["approximate"] or "none")
 
 
 def _swish(c: Call, x: Tensor) -> Tensor:

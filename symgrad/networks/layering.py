@@ -17,9 +17,10 @@ from symgrad.language import pointwise as ew
 from symgrad.language import reduction as red
 from symgrad.language.align import constant
 from symgrad.language.arrays import moveaxis
-from symgrad.language.composed import pad, var
+from symgrad.language.composed import var
 from symgrad.language.contraction import arange, full
 from symgrad.language.convolving import convolved, padded, tiled, unconvolved
+from symgrad.language.padding import pad
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import Call, Reads, tensor

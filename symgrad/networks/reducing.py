@@ -12,7 +12,8 @@ from symgrad.language import linear_algebra as la
 from symgrad.language import pointwise as ew
 from symgrad.language import reduction as red
 from symgrad.language.arrays import astype
-from symgrad.language.composed import flip, norm, pad
+from symgrad.language.composed import flip, norm
+from symgrad.language.padding import pad
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import Call, Reads
 from symgrad.networks.entrywise import within

@@ -11,8 +11,9 @@ from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import canonical, product
 from symgrad.language import rearrange as re
 from symgrad.language.arrays import astype, tile
-from symgrad.language.composed import pad, tril, triu
+from symgrad.language.composed import tril, triu
 from symgrad.language.contraction import arange, eye, full
+from symgrad.language.padding import pad
 from symgrad.language.pointwise import equal, where
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import KNOWN_LIMIT, Call, Reads, kind_of, of_sizes
