@@ -89,7 +89,7 @@ def begin(job: Job) -> Setting:
 
 
 def loops(begun: Setting, roots: Sequence[Expr], wished: Mapping[Expr, str] = NOTHING,
-          named: Mapping[Expr, str] = NOTHING, over: Mapping[Expr, Expr] = NOTHING) -> Loops:
+          named: Mapping[Expr, str] = NOTHING, over: Mapping[Expr, Expr] = NOTHING, by_itself: bool = False) -> Loops:
     """The steps below `roots` in loops; roots are called as they are `named`, or else, without a formula, `wished`."""
     def invent(e: Expr) -> str:
         if e in named:
@@ -100,7 +100,8 @@ def loops(begun: Setting, roots: Sequence[Expr], wished: Mapping[Expr, str] = NO
 
     comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
     job = begun.job
-    plan = layout(job.name, roots, begun.given, begun.sizes, job.module.single, begun.scope, invent, comments, over)
+    plan = layout(job.name, roots, begun.given, begun.sizes, job.module.single, begun.scope, invent, comments, over,
+                  by_itself)
     used = begun.used()
     passed = {s: begun.sizes[s] for s in begun.sizes if s in used or any(s in _free(e) for e in plan.storage.stored)}
     return Loops(begun, plan, comments, passed)

@@ -15,11 +15,11 @@ import sympy as sp
 
 from symgrad.codegen.c.loops import Body, Context
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
-from symgrad.codegen.c.products import fits_blas
+from symgrad.codegen.c.products import fits_vector, in_place
 from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.indices import AffineForm, counters, strides
 from symgrad.codegen.plan.lives import Turn, alone, clashes
 from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
@@ -78,16 +78,17 @@ class Layout:
 
 def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
            scope: Identifiers, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
-           over: Mapping[Expr, Expr] | None = None) -> Layout:
+           over: Mapping[Expr, Expr] | None = None, by_itself: bool = False) -> Layout:
     """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
-    kept = storage(roots)
-    context = Context(kept, dict(names), sizes, single)
+    kept = storage(roots, set() if by_itself else in_place(roots, order(roots)))
+    context = Context(kept, dict(names), sizes, single, by_itself=by_itself)
     again = True
-    while again:  # operands that BLAS cannot read where they lie are copied first
+    while again:  # operands that gemv cannot read where they lie are copied first
         again = False
         for e in list(kept.stored):
             for arg in e.args if e.op is acts.MATMUL else ():
-                if arg not in kept and e.kind == "real" and not fits_blas(context, arg):
+                vector = min(len(x.shape) for x in e.args) == 1 and len(arg.shape) < 3
+                if arg not in kept and e.kind == "real" and vector and not fits_vector(context, arg):
                     kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
                     first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
                     kept.stored.insert(first, arg)

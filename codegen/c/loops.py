@@ -21,6 +21,7 @@ from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.weights import Weight, to_expr
 
+TILE = 16  # rows of a square: a line of the cache of float32
 COUNTERS = "ijklpqrs"  # of the first axes; then i8, i9, ...
 NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
 
@@ -35,6 +36,7 @@ class Context:
     single: bool
     by_value: Collection[Expr] = ()  # numbers that are arguments
     used: dict[str, None] = field(default_factory=dict)  # rows with functions of our own, or of libm
+    by_itself: bool = False  # for a file that stands alone: no kernel, only loops
 
 
 @dataclass
@@ -148,15 +150,18 @@ class Body:
 
 
 def nest(context: Context, extents: Shape, places: Sequence[AffineForm], statements: Sequence[str], depth: int = 1,
-         simd: bool = True, reduction: str = "", fixed: int = 0) -> list[str]:
-    """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already."""
+         simd: bool = True, reduction: str = "", fixed: int = 0, tiled: bool = False) -> list[str]:
+    """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already.
+
+    `tiled`: in any order. What is read along another axis than it is written is done in squares that stay in the cache.
+    """
     axes = [a for a in range(fixed, len(extents)) if extents[a] != 1]
     sizes = {a: extents[a] for a in axes}
     steps = [dict(enumerate(form.steps)) for form in places]
     i = 0
     while i + 1 < len(axes):
         outer, inner = axes[i], axes[i + 1]
-        if all(_equal(s[outer], s[inner] * sizes[inner]) for s in steps):
+        if all(equal(s[outer], s[inner] * sizes[inner]) for s in steps):
             sizes[inner] = sizes[outer] * sizes[inner]
             del axes[i]
             i = max(i - 1, 0)
@@ -166,12 +171,22 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
     texts = [index_c(form, names, context.sizes) for form in places]
     body = [placed(text, texts) for text in statements]
     lines: list[str] = []
+    across = _across(axes, sizes, steps) if tiled and simd else None
+    if across is not None:
+        axes = [*(a for a in axes if a not in (across, axes[-1])), across, axes[-1]]
     for k, axis in enumerate(axes):
         pad = "  " * (depth + k)
         if simd and k == len(axes) - 1:
             lines.append(f"{pad}#pragma omp simd{reduction}")
-        end = size_c(sizes[axis], context.sizes)
-        lines.append(f"{pad}for (int64_t {names[axis]} = 0; {names[axis]} < {end}; {names[axis]}++)"
+        name, end = names[axis], size_c(sizes[axis], context.sizes)
+        start = "0"
+        if across is not None and k == len(axes) - 2:
+            for each in axes[-2:]:
+                square, whole = f"{names[each]}_", size_c(sizes[each], context.sizes)
+                lines.append(f"{pad}for (int64_t {square} = 0; {square} < {whole}; {square} += {TILE})")
+        if across is not None and k >= len(axes) - 2:
+            start, end = f"{name}_", f"LESSER({name}_ + {TILE}, {end})"
+        lines.append(f"{pad}for (int64_t {name} = {start}; {name} < {end}; {name}++)"
                      + (" {" if k < len(axes) - 1 or len(body) > 1 else ""))
     pad = "  " * (depth + len(axes))
     braces = 0 if not axes else len(axes) if len(body) > 1 else len(axes) - 1
@@ -183,7 +198,20 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
     return lines
 
 
-def _equal(a: Size, b: Size) -> bool:
+def _across(axes: Sequence[int], sizes: dict[int, Size], steps: Sequence[dict[int, Size]]) -> int | None:
+    """The axis along which something lies side by side that the innermost loop visits with wide steps, if any."""
+    for form in steps:
+        wide = form[axes[-1]] if len(axes) > 1 else 0
+        if wide == 0 or (isinstance(wide, int) and abs(wide) < TILE):
+            continue
+        for axis in axes[:-1]:
+            if form[axis] in (1, -1) and all(not isinstance(sizes[a], int) or sizes[a] >= TILE for a in (axis, axes[-1])):
+                return axis
+    return None
+
+
+def equal(a: Size, b: Size) -> bool:
+    """Are two sizes always the same?"""
     return bool(a == b) or (not (isinstance(a, int) and isinstance(b, int)) and sp.expand(a - b) == 0)
 
 

@@ -83,7 +83,7 @@ def write_place(c: Context, e: Expr) -> list[str]:
         body = Body(c, rank)
         value = body.value(value_e, spread(counters(rank), value_e.shape, rank))
         lines += nest(c, tuple(sizes), [*body.places, flat(tuple(target), e.shape, rank)],
-                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"])
+                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"], tiled=how == "slice")
     return lines
 
 

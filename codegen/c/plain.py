@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symgrad.codegen.c.linear import CHOLESKY, FACTORED, LAPACK, SUBSTITUTED
-from symgrad.codegen.c.prelude import BLAS, GEMM, GEMV
+from symgrad.codegen.c.prelude import BLAS, GEMV
 
 
 def _piece(text: str, name: str) -> str:
@@ -29,8 +29,6 @@ def _body(text: str, name: str, lines: str, before: str = "", after: str = "") -
 
 
 PLAIN: Mapping[str, str] = MappingProxyType({  # in the order in which one calls another
-    "gemm": _body(BLAS, "gemm", GEMM),
-    "syrk": _body(BLAS, "syrk", "    gemm(t, !t, n, n, k, a, lda, a, lda, c);\n"),
     "gemv": _body(BLAS, "gemv", GEMV, "  const int64_t m = t ? columns : rows, n = t ? rows : columns;\n"),
     "columns": _piece(LAPACK, "columns"),
     "pivot": _body(LAPACK, "pivot", "    return ((const int64_t *)pivots)[i] - 1;\n"),

@@ -1,9 +1,10 @@
-"""What stands in front of generated C: types, vector forms of libm, and matrix products by whichever BLAS is there."""
+"""What stands in front of generated C: types, vector forms of libm, the kernel of products, and whichever BLAS is there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from symgrad.codegen.c.kernel import CONTRACT
 from symgrad.codegen.c.linear import LAPACK
 from symgrad.codegen.c.texts import LIBM, VECTOR, own_texts, with_used
 
@@ -16,19 +17,12 @@ HEAD = """\
 typedef {real} real;
 #define ROOM(count, type) (((count) * (int64_t)sizeof(type) + 63) / 64 * 64) /* bytes of an array in the workspace */
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
+#define LESSER(a, b) ((a) < (b) ? (a) : (b))
 #define CHECKED(call) do {{ const int failed = call; if (failed) return failed; }} while (0)
 #define NEST static __attribute__((noinline)) /* a loop nest that is needed more than once: compiled once */
 """
 
-# The loops where there is no library; a file that stands alone has nothing else.
-GEMM = """\
-    memset(c, 0, m * n * sizeof *c);
-    for (int64_t i = 0; i < m; i++)
-      for (int64_t p = 0; p < k; p++) {
-        const real x = ta ? a[p * lda + i] : a[i * lda + p];
-        for (int64_t j = 0; j < n; j++) c[i * n + j] += x * (tb ? b[j * ldb + p] : b[p * ldb + j]);
-      }
-"""
+# The loops where there is no library.
 GEMV = """\
     for (int64_t i = 0; i < m; i++) {
       real sum = 0;
@@ -37,54 +31,15 @@ GEMV = """\
     }
 """
 BLAS = """\
-/* Matrix products in row-major order: kind 1 is CBLAS with 64-bit sizes, 2 Fortran's BLAS, 0 plain loops. */
+/* Matrix times vector, in row-major order: kind 1 is CBLAS with 64-bit sizes, 2 Fortran's BLAS, 0 plain loops. */
 static int kind;
-static void *gemm_, *gemv_, *syrk_;
-void bind(int k, void *gemm, void *gemv, void *syrk) { kind = k; gemm_ = gemm; gemv_ = gemv; syrk_ = syrk; }
+static void *gemv_;
+void bind(int k, void *gemv) { kind = k; gemv_ = gemv; }
 
-typedef void (*cblas_gemm)(int, int, int, int64_t, int64_t, int64_t, real, const real *, int64_t, const real *, int64_t,
-                           real, real *, int64_t);
 typedef void (*cblas_gemv)(int, int, int64_t, int64_t, real, const real *, int64_t, const real *, int64_t, real, real *,
                            int64_t);
-typedef void (*blas_gemm)(const char *, const char *, const int *, const int *, const int *, const real *, const real *,
-                          const int *, const real *, const int *, const real *, real *, const int *);
 typedef void (*blas_gemv)(const char *, const int *, const int *, const real *, const real *, const int *, const real *,
                           const int *, const real *, real *, const int *);
-typedef void (*cblas_syrk)(int, int, int, int64_t, int64_t, real, const real *, int64_t, real, real *, int64_t);
-typedef void (*blas_syrk)(const char *, const char *, const int *, const int *, const real *, const real *, const int *,
-                          const real *, real *, const int *);
-
-/* c = a b, of m x k and k x n; `ta`: a lies transposed, in rows of lda. */
-NEST void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
-                 int64_t ldb, real *c) {
-  if (m == 0 || n == 0 || k == 0) {
-    memset(c, 0, m * n * sizeof *c);
-  } else if (kind == 1) {
-    ((cblas_gemm)gemm_)(101, ta ? 112 : 111, tb ? 112 : 111, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-  } else if (kind == 2) { /* column-major: c' = b' a' */
-    const int M = m, N = n, K = k, A = lda, B = ldb;
-    const real one = 1, zero = 0;
-    ((blas_gemm)gemm_)(tb ? "T" : "N", ta ? "T" : "N", &N, &M, &K, &one, b, &B, a, &A, &zero, c, &N);
-  } else {
-@gemm@  }
-}
-
-/* c = a a' of n x k, or (t) a' a of k x n: one triangle is computed, the other is its mirror image. */
-NEST void syrk(int t, int64_t n, int64_t k, const real *a, int64_t lda, real *c) {
-  if (kind == 0 || n == 0 || k == 0) {
-    gemm(t, !t, n, n, k, a, lda, a, lda, c);
-    return;
-  }
-  if (kind == 1) {
-    ((cblas_syrk)syrk_)(101, 121, t ? 112 : 111, n, k, 1, a, lda, 0, c, n);
-  } else {
-    const int N = n, K = k, A = lda;
-    const real one = 1, zero = 0;
-    ((blas_syrk)syrk_)("L", t ? "N" : "T", &N, &K, &one, a, &A, &zero, c, &N);
-  }
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < i; j++) c[i * n + j] = c[j * n + i];
-}
 
 /* y = a x, of rows x columns as a lies; `t`: y = a' x. */
 NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda, const real *x, int64_t step,
@@ -101,7 +56,7 @@ NEST void gemv(int t, int64_t rows, int64_t columns, const real *a, int64_t lda,
   } else {
 @gemv@  }
 }
-""".replace("@gemm@", GEMM).replace("@gemv@", GEMV)
+""".replace("@gemv@", GEMV)
 
 
 def prelude(single: bool, used: Iterable[str]) -> str:
@@ -119,6 +74,8 @@ def prelude(single: bool, used: Iterable[str]) -> str:
     if own := own_texts(used, single):
         parts.append("\n".join(own) + "\n")
     parts.append(BLAS)
+    if "contract" in used:
+        parts.append(CONTRACT)
     if "lapack" in used:
         parts.append(LAPACK)
     return "\n".join(parts)

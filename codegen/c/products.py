@@ -1,15 +1,27 @@
-"""Products as C: BLAS where it can read the operands where they lie, loops for the rest."""
+"""Products as C: matrices by the kernel of `kernel.py`, which reads operands where they lie, loops for the rest.
+
+What a product reads is a view of stored arrays, so each of its axes is one step through memory; an axis that a reshape
+made of several is several steps, and needs no copy. So windows are never copied, nor are heads of attention.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Container, Sequence
+from typing import NamedTuple
 
-from symgrad.codegen.c.loops import Body, Context, counter, index_c
-from symgrad.codegen.c.reduce import around, reduce_loops
+import sympy as sp
+
+from symgrad.codegen.c.kernel import MOST
+from symgrad.codegen.c.loops import Body, Context, equal
+from symgrad.codegen.c.nests import wrapped
+from symgrad.codegen.c.reduce import reduce_loops
 from symgrad.codegen.c.texts import size_c
+from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate, strides
+from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import REAL
+from symgrad.graphs.sizes import Shape, Size, canonical
 
 
 def write_dots(c: Context, e: Expr) -> list[str]:
@@ -48,17 +60,171 @@ def write_distances(c: Context, e: Expr) -> list[str]:
     return reduce_loops(c, e, (*e.shape[:-1], x.shape[-1], e.shape[-1]), [last], value)
 
 
-class Matrix:
-    """A view of a stored array as BLAS takes it: pointer, leading dimension, transposed or not."""
+def write_matmul(c: Context, e: Expr) -> list[str]:
+    """A product of matrices, or of stacks of them, by the kernel; matrix times vector by gemv; a dot product in a loop."""
+    a, b = e.args
+    if len(a.shape) == len(b.shape) == 1:
+        return reduce_loops(c, e, a.shape, [0], lambda body, index: f"{body.value(a, index)} * {body.value(b, index)}")
+    if e.kind != REAL or (c.by_itself and len(a.shape) > 1 < len(b.shape)):
+        return _plain_product(c, e)
+    if len(a.shape) == 1 or len(b.shape) == 1:
+        return _times_vector(c, e) if len(a.shape) + len(b.shape) == 3 else _plain_product(c, e)
+    left, right = walked(c.storage, a), walked(c.storage, b)
+    places = strides(e.shape)
+    stack: list[Axis] = []
+    for k, size in enumerate(e.shape[:-2]):
+        own = [(one.axes[k - len(e.shape)] or [(1, 0)])[0] if len(e.shape) - k <= len(one.axes) else (1, 0)
+               for one in (left, right)]
+        stack.append((size, *(0 if length == 1 and size != 1 else step for length, step in own), places[k]))
+    rows = [(size, x, 0, y) for size, x, y in _refined(left.axes[-2], [(e.shape[-2], places[-2])])]
+    columns = [(size, 0, x, y) for size, x, y in _refined(right.axes[-1], [(e.shape[-1], places[-1])])]
+    deep = [(size, x, y, 0) for size, x, y in _refined(left.axes[-1], right.axes[-2])]
+    symmetric = not stack and left.base is right.base and left.const == right.const and (
+        [(size, x) for size, x, *_ in rows], [(size, x) for size, x, *_ in deep]) == (
+        [(size, x) for size, _, x, _ in columns], [(size, x) for size, _, x, _ in deep])
+    c.used["contract"] = None
+    groups = [merged(group) for group in (stack, rows, columns, deep)]
+    axes = ", ".join("{" + ", ".join(size_c(x, c.sizes) for x in axis) + "}" for group in groups for axis in group)
+    counts = ", ".join(str(len(group)) for group in groups)
+    call = (f"contract({_from(c, left)}, {_from(c, right)}, {c.arrays[e]}, {counts}, {int(symmetric)},\0"
+            f"(const Axis[]){{{axes or '{1, 0, 0, 0}'}}});")
+    return wrapped(call.replace("{", "\1").replace(" ", "\0").replace(",\0", ", ").replace("\1", "{"), 6, "  ")
 
-    def __init__(self, c: Context, e: Expr, axes: tuple[int, int]) -> None:
-        rank = len(e.shape)
-        base, at = locate(e, counters(rank), rank, c.storage.__contains__)
-        form = at if isinstance(at, AffineForm) else flat(at, base.shape, rank)
-        self.base, self.form, self.rank = base, form, rank
-        rows, columns = axes
-        self.m, self.n = e.shape[rows], e.shape[columns]
-        down, across = form.steps[rows], form.steps[columns]
+
+Axis = tuple[Size, ...]  # its length, and the step in each array that it walks
+
+
+class Strided(NamedTuple):
+    """Where the entries of an operand lie: for each of its axes the lengths and steps of those that it was made of."""
+
+    base: Expr
+    const: Size
+    axes: list[list[Axis]]
+
+
+def walked(storage: Storage, e: Expr) -> Strided:
+    """How the kernel reads an operand where it lies."""
+    inner, groups = split(e, storage)
+    rank = len(inner.shape)
+    base, at = locate(inner, counters(rank), rank, storage.__contains__)
+    form = at if isinstance(at, AffineForm) else flat(at, base.shape, rank)
+    return Strided(base, form.const, [merged([(inner.shape[k], form.steps[k]) for k in group]) for group in groups])
+
+
+def split(e: Expr, stored: Storage | Container[Expr] = ()) -> tuple[Expr, tuple[tuple[int, ...], ...]]:
+    """The view that `e` is a reshape of, transposed or not, and which of its axes each axis of `e` is made of."""
+    if e not in stored:
+        if e.op is acts.TRANSPOSE:
+            inner, groups = split(e.args[0], stored)
+            return inner, tuple(groups[k] for k in e.attrs[0])
+        if e.op is acts.RESHAPE and (found := grouped(e.shape, e.args[0].shape)):
+            return e.args[0], found
+    return e, tuple((k,) for k in range(len(e.shape)))
+
+
+def grouped(shape: Shape, inner: Shape) -> tuple[tuple[int, ...], ...] | None:
+    """Which axes of `inner` each axis of `shape` is made of by a reshape that only joins neighbours; None for others."""
+    groups, k = [], 0
+    for size in shape:
+        found: list[int] = []
+        total: Size = 1
+        while k < len(inner) and not equal(total, size):
+            total = total * inner[k]
+            found.append(k)
+            k += 1
+        if not equal(total, size):
+            return None
+        groups.append(tuple(found))
+    return tuple(groups) if all(size == 1 for size in inner[k:]) else None
+
+
+def in_place(roots: Sequence[Expr], exprs: Sequence[Expr]) -> set[Expr]:
+    """The reshapes that need no copy of the view they are of: only products read them, by steps through its memory."""
+    readers: dict[Expr, list[Expr]] = {}
+    for e in exprs:
+        for arg in e.args:
+            readers.setdefault(arg, []).append(e)
+
+    def fits(e: Expr) -> bool:
+        return e not in roots and all(
+            fits(r) if r.op is acts.TRANSPOSE else r.op is acts.MATMUL and r.kind == REAL and _refinable(r)
+            for r in readers.get(e, ()))
+
+    return {e for e in exprs if e.op is acts.RESHAPE and grouped(e.shape, e.args[0].shape) and fits(e)}
+
+
+def _refinable(product: Expr) -> bool:
+    """Do both operands split what is summed in steps that agree, and are these few?"""
+    if any(len(arg.shape) < 2 or any(len(group) != 1 for group in split(arg)[1][:-2]) for arg in product.args):
+        return False
+    (one, left), (two, right) = map(split, product.args)
+    deep = [[(inner.shape[k], 0) for k in group] for inner, group in ((one, left[-1]), (two, right[-2]))]
+    try:
+        return max(len(_refined(*deep)), len(left[-2]), len(right[-1]), len(product.shape)) <= MOST
+    except ValueError:
+        return False
+
+
+def _refined(one: Sequence[Axis], two: Sequence[Axis]) -> list[Axis]:
+    """One axis split in two ways, split in both: lengths, and the steps in both. ValueError where the parts do not nest."""
+    left, right = [p for p in one if p[0] != 1], [p for p in two if p[0] != 1]
+    result: list[Axis] = []
+    while left or right:
+        (m, x), (n, y) = left.pop() if left else (1, 0), right.pop() if right else (1, 0)
+        if equal(m, n):
+            result.append((m, x, y))
+        elif (part := _quotient(m, n)) is not None:
+            result.append((n, x, y))
+            left.append((part, x * n))
+        elif (part := _quotient(n, m)) is not None:
+            result.append((m, x, y))
+            right.append((part, y * m))
+        else:
+            raise ValueError(f"{m} and {n}")
+    return result[::-1]
+
+
+def _quotient(a: Size, b: Size) -> Size | None:
+    """a / b, where that is a size."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b > 0 and a % b == 0 else None
+    ratio = sp.cancel(sp.sympify(a) / b)
+    return canonical(ratio) if ratio.is_integer and sp.denom(ratio) == 1 else None
+
+
+def merged(axes: Sequence[Axis]) -> list[Axis]:
+    """The same axes (a length, and the step in each array), with neighbours as one that every array walks as one."""
+    result: list[Axis] = []
+    for axis in axes:
+        if result and all(equal(outer, inner * axis[0]) for outer, inner in zip(result[-1][1:], axis[1:], strict=True)):
+            result[-1] = (result[-1][0] * axis[0], *axis[1:])
+        elif axis[0] != 1:
+            result.append(axis)
+    return result
+
+
+def _from(c: Context, walk: Strided) -> str:
+    """The pointer to the first entry."""
+    text = size_c(walk.const, c.sizes)
+    return c.arrays[walk.base] + ("" if text == "0" else f" + {text}")
+
+
+def fits_vector(c: Context, e: Expr) -> bool:
+    """Can gemv read this operand of a product where it lies?"""
+    rank = len(e.shape)
+    base, at = locate(e, counters(rank), rank, c.storage.__contains__)
+    form = at if isinstance(at, AffineForm) else flat(at, base.shape, rank)
+    return _positive(form.steps[0]) or e.shape[0] == 1 if rank == 1 else Matrix(c, e).fits
+
+
+class Matrix:
+    """A view of a stored array as gemv takes it: pointer, leading dimension, transposed or not."""
+
+    def __init__(self, c: Context, e: Expr) -> None:
+        self.base, at = locate(e, counters(2), 2, c.storage.__contains__)
+        self.form = at if isinstance(at, AffineForm) else flat(at, self.base.shape, 2)
+        self.m, self.n = e.shape
+        down, across = self.form.steps
         if self.n == 1 and self.m == 1:
             down, across = 1, 1
         elif self.n == 1 and down != 1:
@@ -71,69 +237,24 @@ class Matrix:
             self.lead = self.n if not self.transposed else self.m  # one row: any leading dimension that is long enough
         self.fits = (across == 1 or down == 1) and _positive(self.lead)
 
-    def pointer(self, c: Context, names: dict[int, str]) -> str:
-        text = index_c(self.form, names, c.sizes)
-        return c.arrays[self.base] + ("" if text == "0" else f" + {text}")
 
-
-def _positive(size: Any) -> bool:
+def _positive(size: Size) -> bool:
     return size > 0 if isinstance(size, int) else bool(size.is_positive)
 
 
-def fits_blas(c: Context, e: Expr) -> bool:
-    """Can BLAS read this operand of a product where it lies?"""
-    rank = len(e.shape)
-    if rank == 1:
-        base, at = locate(e, counters(1), 1, c.storage.__contains__)
-        form = at if isinstance(at, AffineForm) else flat(at, base.shape, 1)
-        return _positive(form.steps[0]) or e.shape[0] == 1
-    return Matrix(c, e, (rank - 2, rank - 1)).fits
-
-
-def write_matmul(c: Context, e: Expr) -> list[str]:
-    """A matrix product by gemm, a stack of them in loops, matrix times vector by gemv, a dot product in a loop."""
+def _times_vector(c: Context, e: Expr) -> list[str]:
+    """A matrix times a vector, or a vector times a matrix, by gemv."""
     a, b = e.args
-    out = c.arrays[e]
-    if len(a.shape) == len(b.shape) == 1:
-        return reduce_loops(c, e, a.shape, [0], lambda body, index: f"{body.value(a, index)} * {body.value(b, index)}")
-    if e.kind != REAL:
-        return _plain_product(c, e)
-    if len(a.shape) == 1 or len(b.shape) == 1:
-        matrix, vector = (b, a) if len(a.shape) == 1 else (a, b)
-        if len(matrix.shape) > 2:
-            return _plain_product(c, e)
-        m = Matrix(c, matrix, (0, 1))
-        base, at = locate(vector, counters(1), 1, c.storage.__contains__)
-        form = at if isinstance(at, AffineForm) else flat(at, base.shape, 1)
-        offset = index_c(form._replace(steps=(0,)), {}, c.sizes)
-        x = c.arrays[base] + ("" if offset == "0" else f" + {offset}")
-        rows, columns = (m.m, m.n) if not m.transposed else (m.n, m.m)
-        flip = m.transposed == (vector is b)
-        step = size_c(form.steps[0], c.sizes) if vector.shape[0] != 1 else "1"
-        return [f"  gemv({int(flip)}, {size_c(rows, c.sizes)}, {size_c(columns, c.sizes)}, {m.pointer(c, {})}, "
-                f"{size_c(m.lead, c.sizes)}, {x}, {step}, {out});"]
-    left = Matrix(c, a, (len(a.shape) - 2, len(a.shape) - 1))
-    right = Matrix(c, b, (len(b.shape) - 2, len(b.shape) - 1))
-    stack = e.shape[:-2]
-    names = {k: counter(k) for k in range(len(stack))}
-
-    def pointer(m: Matrix) -> str:
-        lead = m.rank - 2
-        shift = {k: names[len(stack) - lead + k] for k in range(lead)}
-        return m.pointer(c, shift)
-
-    place = flat(tuple(counters(len(e.shape))), e.shape, len(e.shape))
-    offset = index_c(AffineForm(0, (*place.steps[:-2], 0, 0)), names, c.sizes)
-    target = out if offset == "0" else f"{out} + {offset}"
-    m, n, k = e.shape[-2], e.shape[-1], a.shape[-1]
-    if not stack and left.base is right.base and left.transposed != right.transposed and m == n and (
-            left.form.const, left.lead, left.form.steps) == (right.form.const, right.lead, right.form.steps[::-1]):
-        return [f"  syrk({int(left.transposed)}, {size_c(m, c.sizes)}, {size_c(k, c.sizes)}, {pointer(left)}, "
-                f"{size_c(left.lead, c.sizes)}, {target});"]
-    sizes = ", ".join(size_c(x, c.sizes) for x in (m, n, k))
-    call = (f"gemm({int(left.transposed)}, {int(right.transposed)}, {sizes}, {pointer(left)}, "
-            f"{size_c(left.lead, c.sizes)}, {pointer(right)}, {size_c(right.lead, c.sizes)}, {target});")
-    return around(c, stack, [call]) if stack else [f"  {call}"]
+    matrix, vector = (b, a) if len(a.shape) == 1 else (a, b)
+    m = Matrix(c, matrix)
+    base, at = locate(vector, counters(1), 1, c.storage.__contains__)
+    form = at if isinstance(at, AffineForm) else flat(at, base.shape, 1)
+    rows, columns = (m.m, m.n) if not m.transposed else (m.n, m.m)
+    flip = m.transposed == (vector is b)
+    step = size_c(form.steps[0], c.sizes) if vector.shape[0] != 1 else "1"
+    whole, part = (_from(c, Strided(x, f.const, [])) for x, f in ((m.base, m.form), (base, form)))
+    return [f"  gemv({int(flip)}, {size_c(rows, c.sizes)}, {size_c(columns, c.sizes)}, {whole}, "
+            f"{size_c(m.lead, c.sizes)}, {part}, {step}, {c.arrays[e]});"]
 
 
 def _plain_product(c: Context, e: Expr) -> list[str]:

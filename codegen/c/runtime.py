@@ -23,9 +23,9 @@ import threading
 
 import numpy as np
 
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-pthread", "-shared", "-fPIC")
 LIBRARIES = (("-DVECTOR_LIBM", "-lmvec", "-lm"), ("-lm",))  # the first that links
-BLAS, LAPACK = ("gemm", "gemv", "syrk"), ("getrf", "getrs", "potrf")
+BLAS, LAPACK = ("gemv",), ("getrf", "getrs", "potrf")
 
 NO_COMPILER = "there is no C compiler (cc); install one, such as gcc, or name it by CC="
 
@@ -51,7 +51,17 @@ def compiled(text):
     library.bind(*_blas(precision))
     if "void bind_lapack(" in text:
         library.bind_lapack(*_routines(precision, LAPACK)[1])
+    if "void use_threads(" in text:
+        library.use_threads(_threads())
     return library
+
+
+def _threads():
+    """As many threads as the user asks for, as BLAS and OpenMP read it, else as many as there are processors for us."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit():
+            return max(int(os.environ[name]), 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _digest(content):
@@ -149,7 +159,7 @@ def _processor():
 
 
 def _blas(precision):
-    """(kind, gemm, gemv, syrk): 1 is CBLAS with 64-bit sizes, 2 is Fortran's with 32-bit ones, 0 is none."""
+    """(kind, gemv): 1 is CBLAS with 64-bit sizes, 2 is Fortran's with 32-bit ones, 0 is none."""
     kind, found = _routines(precision, BLAS)
     return kind, *found
 

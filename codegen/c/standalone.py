@@ -78,7 +78,7 @@ def standalone(jobs: Sequence[Job], title: str) -> CFile:
         begun = begin(job)
         solid = [root for root in dict.fromkeys(begun.roots) if root not in begun.given]
         wished = dict(zip(reversed(begun.roots), reversed(begun.result_names()), strict=True))
-        done = loops(begun, solid, wished)
+        done = loops(begun, solid, wished, by_itself=True)
         outside = [part.outside for part in done.layout.segments if part.outside is not None]
         if outside:
             act = outside[0]
@@ -147,7 +147,7 @@ class _Function:
             sizes = ", ".join(passed.values())
             if plan.pools:
                 inner.insert(0, _alone(room))
-                lines += [f"  char *const work = malloc({name}_room({sizes}) + 1);", "  if (!work) return 4;"]
+                lines += [f"  char *const work = calloc({name}_room({sizes}) + 1, 1);", "  if (!work) return 4;"]
             given = [plan.context.arrays[e] for e in plan.given(0) if e not in plan.context.by_value]
             if plan.table:
                 pointers = ", ".join(f"(void *){_pointer(a, self)}" for a in given)

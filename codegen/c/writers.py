@@ -35,7 +35,7 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
             body.known[e] = f"{name}_"
         else:
             lines.append(f"{name}[{body.place(flat(index, e.shape, rank))}] = {value};")
-    return nest(c, group[0].shape, body.places, lines)
+    return nest(c, group[0].shape, body.places, lines, tiled=True)
 
 
 def _shared(e: Expr) -> bool:
@@ -58,7 +58,7 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     body = Body(c, rank)
     value = body.value(arg, counters(rank))
     place = body.place(flat(counters(rank), arg.shape, rank))
-    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"])
+    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"], tiled=True)
 
 
 WRITERS: Mapping[acts.Act, StepWriter] = MappingProxyType({

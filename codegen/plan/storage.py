@@ -8,7 +8,7 @@ that reads a dying array only at the entry it writes may write in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import prod
@@ -46,8 +46,11 @@ def every_operation(roots: Sequence[Expr]) -> Storage:
     return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in acts.GIVEN], keep)
 
 
-def storage(roots: Sequence[Expr]) -> Storage:
-    """Which expressions below `roots` are stored by a backend that fuses scalar functions into loops."""
+def storage(roots: Sequence[Expr], in_place: Collection[Expr] = ()) -> Storage:
+    """Which expressions below `roots` are stored by a backend that fuses scalar functions into loops.
+
+    `in_place` are reshapes that are read where the view lies that they are of.
+    """
     result = Storage(tuple(roots))
     exprs = order(roots)
     keep = result.keep
@@ -59,7 +62,7 @@ def storage(roots: Sequence[Expr]) -> Storage:
         if e.op not in STEPS and (e.op not in SCALAR or count[e] > 1):
             keep.add(e)
     for e in reversed(exprs):
-        if e.op is acts.RESHAPE and e not in keep and _is_view(e.args[0]):
+        if e.op is acts.RESHAPE and e not in keep and e not in in_place and _is_view(e.args[0]):
             keep.add(e.args[0])  # a copy, so that it lies in one piece
         if e.attrs[:1] == ("distances",) and e.args[1].op is acts.TRANSPOSE:
             keep.add(e.args[1])  # loops run along its rows

@@ -13,7 +13,7 @@ that all operands share. Everything else is a rewrite (`rewrites/stable.py`).
 | elementwise   | operands        | (row of rows.py,)                             |
 | named         | tensor          | (display name,)                               |
 | stop          | tensor          | () : a constant for differentiation           |
-| tracked       | tensor, mode, state, next state | (): the state moves in training (`phases.py`) |
+| tracked       | tensor, mode, state, next state | (): the state moves in training (`graphs/phases.py`) |
 | max, min      | tensor          | (axes,) reduced                               |
 | argmax, argmin| tensor          | (axis,)                                       |
 | softmax       | tensor          | (axes,)                                       |
@@ -78,7 +78,7 @@ def stop(node: Node) -> Node:
 
 
 def tracked(node: Node, mode: Node, state: Node, after: Node) -> Node:
-    """The same value, which says that `state` becomes `after` where `mode` holds; `phases.py` reads it.
+    """The same value, which says that `state` becomes `after` where `mode` holds; `graphs/phases.py` reads it.
 
     Where it is known whether the mode holds, nothing is said.
     """

@@ -1,7 +1,7 @@
 """Walks over whole graphs by the rules of the table, and what they make of a recurrence, whose body is a graph itself.
 
 A walk is handed the table: it stands above the rules, and those of a recurrence walk over its body. Where is the sample
-axis (`samples.py`), and the same for many points at once (`stacked.py`).
+axis (`graphs/samples.py`), and the same for many points at once (`graphs/stacked.py`).
 """
 
 from __future__ import annotations

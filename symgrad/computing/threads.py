@@ -1,11 +1,12 @@
 """How many threads matrix products get, and whose turn it is where that is not the same for all.
 
-The threads of OpenBLAS spin between calls. Beside another busy process two of them made products of a hundred rows
-ten times slower and more, and alone they made them no faster. So calls with small products compute `Alone`, with one
-thread; larger ones find the threads as the user left them, `Together`. NumPy's BLAS computes for C too: there is one
-pool, and its number of threads belongs to the process. Who asks for one number may change the last digits of who
-computes with another at that time. So calls of one kind compute at once, and the other kind waits for its turn; a fit
-gives way between two steps. One seed gives the same bits, whatever other threads do.
+The threads of OpenBLAS spin between calls. Beside another busy process two of them made products of a hundred rows ten
+times slower and more, and alone they made them no faster. So calls with small products compute `Alone`, with one
+thread; larger ones find the threads as the user left them, `Together`. NumPy has one pool, and its number of threads
+belongs to the process (C has its own, `codegen/c/kernel.py`, whose bits depend on no number). Who asks for one
+number may change the last digits of who computes with another at that time. So calls of one kind compute at once, and
+the other kind waits for its turn; a fit gives way between two steps. One seed gives the same bits, whatever other
+threads do.
 
 An interrupt may come between any two lines. Each turn is a thing of its own, that is given back twice: to give back what
 is gone already does nothing. The tables know turns by weak references, so even a turn that got lost bars nobody.

@@ -1,8 +1,10 @@
 """What products become: half of a Gram matrix, factors outside sums, merged axes that are copied once or not at all."""
 
+import re
+
 import numpy as np
 import pytest
-from checker import near
+from checker import GRAM, near
 
 import symgrad as sg
 
@@ -43,7 +45,7 @@ def test_a_weighted_gram_matrix_is_one_of_half_the_work(loss, root):
     found = f(*ARRAYS.values())
     near(found, gradient_differences(loss, ARRAYS), 1e-7)
     compiled = sg.function(SYMBOLS, H, backend="c")
-    assert ("syrk(1" in compiled.source.split("f_0(")[1]) == (root is not None)
+    assert (re.search(GRAM, compiled.source) is not None) == (root is not None)
     near(compiled(*ARRAYS.values()), found, 1e-12)
 
 
@@ -118,7 +120,7 @@ def test_a_gram_matrix_is_one_array_with_its_own_transpose(gram, text):
     f = sg.function(symbols, G)
     assert text in f.source and f.source.count(" @ ") == 1
     compiled = sg.function(symbols, G, backend="c")
-    assert "syrk(" in compiled.source.split("f_0(")[1] and "gemm(" not in compiled.source.split("f_0(")[1]
+    assert len(re.findall(GRAM, compiled.source)) == compiled.source.split("f_0(")[1].count("contract(") == 1
     at = [ARRAYS[X], RNG.standard_normal((4, 5, 3)), ARRAYS[y], ARRAYS[w]]
     near(compiled(*at), f(*at), 1e-12)
     near(f(*at), f(*at).T, 0)

@@ -15,6 +15,8 @@ def run(outputs, at, **sizes):
     """The outputs (a tensor, list or dict) at `at`, arrays by symbol tensor, in float64."""
     return sg.function(list(at), outputs, dtype="float64", sizes=sizes or None)(*at.values())
 
+GRAM = r"contract\((\w+), \1, \w+, 0, 1, \d, \d, 1,"  # in C: a product with its own transpose, half of it computed
+
 
 def near(actual, expected, tolerance=1e-9, note=""):
     """Equal in shape, and in every entry up to `tolerance` of the largest one (or of 1)."""
