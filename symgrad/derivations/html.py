@@ -138,9 +138,9 @@ class Html:
                   f"{formula_of(text)}</div>" for number, text in block.rows)]
 
 
-def formula_of(latex: str) -> str:
-    """A formula in pieces that wrap: each begins with its operator."""
-    pieces = latex_lines(latex, PIECE)
+def formula_of(latex: str, width: float = PIECE) -> str:
+    """A formula in pieces of at most `width` em that wrap: each begins with its operator."""
+    pieces = latex_lines(latex, width)
     texts = [pieces[0], *(piece if piece.startswith("=") else f"{{}} {piece}" for piece in pieces[1:])]
     inner = "".join(f'<span class="sg-piece">{_large(text)}</span>' for text in texts)
     return f'<span class="sg-formula">{inner}</span>'

@@ -7,17 +7,21 @@ that cannot be made say why in `missing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from symgrad.calculus.derivatives import gradient, hessian, jacobian
+from symgrad.calculus.derivatives import hessian, read_gradient, read_jacobian
 from symgrad.calculus.structures import structure
-from symgrad.derivations.derivation import derive
+from symgrad.derivations.derivation import Derivation, derive
 from symgrad.derivations.explaining import explain
-from symgrad.formulas.spelling.letters import latex_size
+from symgrad.formulas.rendering import spelled
+from symgrad.formulas.spelling.letters import for_tex, latex_size
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import REAL
+from symgrad.language.printing import tree_of
+from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor
 from symgrad.page.faults import fault_of, said_here
 from symgrad.page.question import Question
@@ -44,8 +48,16 @@ def answer(question: Question) -> Reply:
     return list(growing(question))[-1][1]
 
 
-def growing(question: Question) -> Iterator[tuple[str, Reply]]:
-    """The answer after each part, with the name of that part."""
+class Subject(NamedTuple):
+    """What is answered: the question, its formula, and the derivation that several parts tell."""
+
+    question: Question
+    asked: AskedFormula
+    derivation: Callable[[], Derivation]
+
+
+def growing(question: Question, parts: Sequence[str] | None = None) -> Iterator[tuple[str, Reply]]:
+    """The answer after each part, with the name of that part; `parts` says which, all of them where it is None."""
     found = Reply(question)
     try:
         asked = asked_text(question.text, shapes_in(question.shapes), question.names)
@@ -54,9 +66,10 @@ def growing(question: Question) -> Iterator[tuple[str, Reply]]:
         yield "fault", replace(found, fault=fault_of(error, question.text))
         return
     yield "reading", found
-    for part, make in PARTS.items():
+    about = Subject(question, asked, cache(lambda: derive(asked.tensor, list(asked.wrt))))
+    for part in PARTS if parts is None else parts:
         try:
-            made = make(asked, question)
+            made = PARTS[part](about)
         except Exception as error:
             found = replace(found, missing={**found.missing, part: _why(error)})
             yield part, found
@@ -75,16 +88,17 @@ def _why(error: Exception) -> str:
     return f"This is a fault of symgrad, not of the formula: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def spelled(t: Tensor) -> CopiedFormula:
-    """A tensor in its spellings."""
-    return CopiedFormula(str(t), t.latex())
+def copied(t: Tensor) -> CopiedFormula:
+    """A tensor in its spellings, all from one reading."""
+    tree = tree_of(t)
+    return CopiedFormula(spelled(*tree, "unicode"), for_tex(spelled(*tree, "latex")))
 
 
 def _reading(asked: AskedFormula) -> Understood:
     chosen = {str(v.name) for v in asked.wrt}
     rows = tuple(NameRow(name, t.latex(), _shape(t), _typed(t), name in asked.guessed, name in chosen, t.dtype == REAL)
                  for name, t in asked.symbols.items())
-    return Understood(spelled(asked.tensor), _shape(asked.tensor), rows)
+    return Understood(copied(asked.tensor), _shape(asked.tensor), rows)
 
 
 def _shape(t: Tensor) -> str:
@@ -106,94 +120,99 @@ def _value_letter(asked: AskedFormula) -> str:
     return next((letter for letter in LETTERS[asked.tensor.ndim > 0] if letter not in taken), "f")
 
 
-def _derivatives(asked: AskedFormula, question: Question) -> dict[str, Any]:
+def _derivatives(about: Subject) -> dict[str, Any]:
     """The gradient of a number, the Jacobian of anything else, by each variable."""
-    value = _value_letter(asked)
+    value = _value_letter(about.asked)
     rows = []
-    for x in asked.wrt:
-        if asked.tensor.ndim:
-            rows.append(_row(rf"\frac{{\partial {value}}}{{\partial {x.latex()}}}", jacobian(asked.tensor, x), True))
+    for x in about.asked.wrt:
+        if about.asked.tensor.ndim:
+            label = rf"\frac{{\partial {value}}}{{\partial {x.latex()}}}"
+            rows.append(_row(label, read_jacobian(about.asked.tensor, x), True))
         else:
-            rows.append(_row(rf"\nabla_{{{x.latex()}}} {value}", gradient(asked.tensor, x), False))
+            rows.append(_row(rf"\nabla_{{{x.latex()}}} {value}", read_gradient(about.asked.tensor, x), False))
     if not rows:
         raise SymgradError("the formula has no name to differentiate by")
     return {"derivatives": tuple(rows)}
 
 
-def _hessians(asked: AskedFormula, question: Question) -> dict[str, Any]:
+def _hessians(about: Subject) -> dict[str, Any]:
     """The block of each pair of variables, with its structure."""
-    if asked.tensor.ndim:
+    if about.asked.tensor.ndim:
         return {}
-    variables = asked.wrt
+    variables = about.asked.wrt
     pairs = [(x, y) for i, x in enumerate(variables) for y in variables[i:]]
     if len(pairs) > PAIRS:
         raise SymgradError(f"a Hessian by {len(variables)} variables has {len(pairs)} blocks; choose one or two variables")
-    value = _value_letter(asked)
+    value = _value_letter(about.asked)
     rows = []
     for x, y in pairs:
         below = rf"\partial {x.latex()}^2" if x is y else rf"\partial {x.latex()}\, \partial {y.latex()}"
-        rows.append(_row(rf"\frac{{\partial^2 {value}}}{{{below}}}", hessian(asked.tensor, x, y), True))
+        rows.append(_row(rf"\frac{{\partial^2 {value}}}{{{below}}}", shown(hessian(about.asked.tensor, x, y)), True))
     return {"hessians": tuple(rows)}
 
 
 def _row(label: str, t: Tensor, matrix: bool) -> DerivedRow:
-    formula = spelled(t)
+    """A derivative as people read it, which is cut in the middle where it is a matrix."""
+    formula = copied(t)
     row = DerivedRow(label, formula, _shape(t))
-    if not matrix or t.ndim < 2 or t.over is not None:
+    if not matrix or t.ndim < 2 or t.over is not None or t.ndim % 2:
         return row
-    found = structure(t)
+    found = structure(t, t.ndim // 2)
     text = found.latex()
     return replace(row, kind=KINDS.get(found.kind, found.kind), structured=text if text != formula.latex else "")
 
 
-def _judgement(asked: AskedFormula, question: Question) -> dict[str, Any]:
-    if not question.claim:
+def _judgement(about: Subject) -> dict[str, Any]:
+    if not about.question.claim:
         return {}
     from symgrad.page.numbers import judged
 
-    return {"judgement": judged(asked, question)}
+    return {"judgement": judged(about.asked, about.question)}
 
 
-def _derivation(asked: AskedFormula, question: Question) -> dict[str, Any]:
-    if asked.tensor.ndim:
+def _derivation(about: Subject) -> dict[str, Any]:
+    if about.asked.tensor.ndim:
         return {}
-    found = derive(asked.tensor, list(asked.wrt))
+    found = about.derivation()
     return {"derivation": found.html(), "steps": len(found.steps)}
 
 
-def _explanation(asked: AskedFormula, question: Question) -> dict[str, Any]:
-    return {"explanation": explain(asked.tensor, list(asked.wrt)).html()}
+def _explanation(about: Subject) -> dict[str, Any]:
+    found = explain(about.asked.tensor, list(about.asked.wrt)) if about.asked.tensor.ndim else explain(about.derivation())
+    return {"words": found.answer, "explanation": replace(found, title="Step by step", answer=()).html()}
 
 
-def _programs(asked: AskedFormula, question: Question) -> dict[str, Any]:
+def _programs(about: Subject) -> dict[str, Any]:
     from symgrad.page.numbers import programs
 
-    return {"programs": programs(asked)}
+    return {"programs": programs(about.asked)}
 
 
-def _picture(asked: AskedFormula, question: Question) -> dict[str, Any]:
+def _picture(about: Subject) -> dict[str, Any]:
     from symgrad.drawing.drawing import draw
 
-    return {"picture": draw(asked.tensor if asked.tensor.ndim else derive(asked.tensor, list(asked.wrt))).svg}
+    return {"picture": draw(about.asked.tensor if about.asked.tensor.ndim else about.derivation()).svg}
 
 
-def _minimum(asked: AskedFormula, question: Question) -> dict[str, Any]:
-    if asked.tensor.ndim:
+def _minimum(about: Subject) -> dict[str, Any]:
+    if about.asked.tensor.ndim:
         return {}
     from symgrad.page.numbers import minimum
 
-    rows = minimum(asked)
-    return {"minimum": tuple(DerivedRow(rf"{x.latex()}^{{\star}}", spelled(t), _shape(t)) for x, t in rows)}
+    rows = minimum(about.asked)
+    return {"minimum": tuple(DerivedRow(rf"{x.latex()}^{{\star}}", copied(t), _shape(t)) for x, t in rows)}
 
 
-def _curvature(asked: AskedFormula, question: Question) -> dict[str, Any]:
-    if asked.tensor.ndim:
+def _curvature(about: Subject) -> dict[str, Any]:
+    if about.asked.tensor.ndim:
         return {}
     from symgrad.page.numbers import curvature
 
-    return {"curvature": curvature(asked)}
+    return {"curvature": curvature(about.asked)}
 
 
-PARTS: Mapping[str, Callable[[AskedFormula, Question], dict[str, Any]]] = {
-    "derivatives": _derivatives, "judgement": _judgement, "hessians": _hessians, "derivation": _derivation,
-    "explanation": _explanation, "programs": _programs, "picture": _picture, "minimum": _minimum, "curvature": _curvature}
+PARTS: Mapping[str, Callable[[Subject], dict[str, Any]]] = {
+    "derivatives": _derivatives, "judgement": _judgement, "hessians": _hessians, "minimum": _minimum,
+    "derivation": _derivation, "explanation": _explanation, "picture": _picture, "programs": _programs,
+    "curvature": _curvature}
+HALVES = (tuple(PARTS)[:6], tuple(PARTS)[6:])  # that take about as long as each other: two workers answer together

@@ -5,9 +5,10 @@ A page is sent in pieces, as its sections are found: the gradient is there while
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from symgrad.page.answering import HALVES
 from symgrad.page.document import closing, gallery_page, opening, refusal, unfinished
 from symgrad.page.guard import Guard, Hosts
-from symgrad.page.pool import Workers
+from symgrad.page.pool import Message, Workers
 from symgrad.page.question import Question, TooLong, question_of
 
 ASSETS = Path(__file__).with_name("assets")
@@ -42,16 +44,43 @@ class Remembered:
                 yield html
             return
         found: list[str] = []
-        async for message in self.pool.ask({"kind": "question", **vars(question)}):
-            if "end" not in message:
+        missing: list[str] = []
+        other: asyncio.Queue[Message] = asyncio.Queue()
+        helping = asyncio.create_task(self._half(question, HALVES[1], other.put_nowait))
+        try:
+            async with contextlib.aclosing(self.pool.ask(_task(question, HALVES[0]))) as messages:
+                async for message in messages:
+                    if message.get("part") == "fault":
+                        helping.cancel()
+                        other.put_nowait({"end": ""})
+                    if "end" in message:
+                        missing.append(message["end"])
+                    else:
+                        found.append(message["html"])
+                        yield found[-1]
+            while "end" not in (message := await other.get()):
                 found.append(message["html"])
                 yield found[-1]
-            elif message["end"]:
-                yield unfinished(message["end"])
-            elif sum(map(len, found)) < LARGEST:
-                self.kept[question] = tuple(found)
-                while len(self.kept) > KEPT:
-                    self.kept.popitem(last=False)
+            missing.append(message["end"])
+        finally:
+            helping.cancel()
+        if reasons := [each for each in dict.fromkeys(missing) if each]:
+            yield unfinished("; ".join(reasons))
+        elif sum(map(len, found)) < LARGEST:
+            self.kept[question] = tuple(found)
+            while len(self.kept) > KEPT:
+                self.kept.popitem(last=False)
+
+    async def _half(self, question: Question, parts: Sequence[str], put: Callable[[Message], None]) -> None:
+        """The messages of a worker that helps, for whoever takes them."""
+        async with contextlib.aclosing(self.pool.ask(_task(question, parts))) as messages:
+            async for message in messages:
+                if message.get("part") != "fault":
+                    put(message)
+
+
+def _task(question: Question, parts: Sequence[str]) -> Message:
+    return {"kind": "question", "parts": parts, **vars(question)}
 
 
 def application(host: str, port: int, pool: Workers) -> Any:

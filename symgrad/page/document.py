@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from symgrad.page.answering import answer, growing
 from symgrad.page.gallery import TOPICS
@@ -40,10 +40,11 @@ def asked_page(question: Question) -> str:
     return page_of(answer(question)) if question.text else opening(question) + closing(question)
 
 
-def pieces(question: Question) -> Iterator[tuple[str, str]]:
-    """The sections of an answer as they are found, each with the name of its part."""
-    for part, found in growing(question):
-        yield part, section(part, found)
+def pieces(question: Question, parts: Sequence[str] | None = None) -> Iterator[tuple[str, str]]:
+    """The sections of an answer as they are found, each with the name of its part; `parts` says which, None all."""
+    for part, found in growing(question, parts):
+        if part != "reading" or parts is None or "derivatives" in parts:
+            yield part, section(part, found)
 
 
 def unfinished(why: str) -> str:

@@ -9,7 +9,7 @@ COLUMN = re.compile(r"column (\d+): ")
 FLAGS = ((re.compile(r'[;,:]? ?--shape "([^"]*)"( or )?'), lambda m: f" {m[1]}" + (" or" if m[2] else "")),
          (re.compile(r"(?:declare|write) (it|them|one) with --shape"), lambda m: f"type {m[1]} under Shapes"),
          (re.compile(r"--shape"), lambda m: "a shape under Shapes"),
-         (re.compile(r"--wrt (\S+): "), lambda m: ""))
+         (re.compile(r"--wrt (\S+): |^solve_stationary: "), lambda m: ""))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from typing import Any
 import sympy as sp
 
 from symgrad.calculus.derivatives import gradient, hessian, jacobian
-from symgrad.computing.functions import function
+from symgrad.codegen.python.job import Job
+from symgrad.computing.backends import backend_of
 from symgrad.graphs.errors import SymgradError
+from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
 from symgrad.minimising.convexity import convexity
 from symgrad.minimising.stationary import solve_stationary
@@ -19,6 +21,7 @@ from symgrad.page.shown import Curvature, Judgement, Listings
 from symgrad.reading.asking import AskedFormula, asked_text, shapes_in
 from symgrad.training.source import derivative_source
 from symgrad.verifying.claims import joined, vocabulary
+from symgrad.verifying.verdict import array_text
 from symgrad.verifying.verification import judge
 
 OF: Mapping[str, Callable[..., Any]] = {"gradient": gradient, "jacobian": jacobian, "hessian": hessian}
@@ -38,12 +41,25 @@ def judged(asked: AskedFormula, question: Question) -> Judgement:
 def programs(asked: AskedFormula) -> Listings:
     """The derivatives as functions in NumPy and in C."""
     if asked.tensor.ndim:
-        found = [jacobian(asked.tensor, x) for x in asked.wrt]
-        text = function(list(asked.symbols.values()), found[0] if len(found) == 1 else found).source
-        return Listings(text, "", "C is written for the gradient of a number.")
-    numpy = derivative_source(asked.tensor, asked.wrt).text
-    alone = derivative_source(asked.tensor, asked.wrt, "c").c
-    return Listings(numpy, "", alone) if isinstance(alone, str) else Listings(numpy, alone.source("gradient.h"))
+        return Listings(_jacobians(asked, "numpy"), _jacobians(asked, "c"))
+    found = derivative_source(asked.tensor, asked.wrt, in_c=True)
+    if isinstance(found.c, str):
+        return Listings(found.text, "", found.c)
+    return Listings(found.text, found.c.source("gradient.h"))
+
+
+def _jacobians(asked: AskedFormula, backend: str) -> str:
+    """A function of all names that gives the Jacobians."""
+    row = backend_of(backend)
+    symbols = list(asked.symbols.values())
+    nodes = stable([jacobian(asked.tensor, x) for x in asked.wrt])
+    names = list(asked.symbols)
+    outputs = [(f"J_{x.name}", node) for x, node in zip(asked.wrt, nodes, strict=True)]
+    job = Job(row.module(), "jacobian", list(zip(names, (s.node for s in symbols), strict=True)), outputs,
+              form=0 if len(outputs) == 1 else list(range(len(outputs))))
+    if row.alone is None:
+        return row.text(job.module, [row.function(job)], None)
+    return row.alone([job], f"The Jacobian of {asked.tensor}.").source("jacobian.h")
 
 
 def in_sympy(question: Question) -> str:
@@ -100,6 +116,9 @@ def minimum(asked: AskedFormula) -> list[tuple[Tensor, Tensor]]:
 def curvature(asked: AskedFormula) -> Curvature:
     """Is the function convex in all its variables together?"""
     found = convexity(asked.tensor, list(asked.wrt))
-    return Curvature(found.verdict, tuple(found.reason.split("; ")))
-
-
+    rows = []
+    if found.witness is not None:
+        rows = [(name, array_text(value)) for name, value in found.witness.values.items()]
+        rows += [(f"direction of {name}", array_text(value)) for name, value in found.witness.direction.items()]
+        rows.append(("curvature", f"{found.witness.curvature:.4g}"))
+    return Curvature(found.verdict, tuple(found.reason.split("; ")), tuple(rows))

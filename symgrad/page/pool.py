@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -21,8 +21,8 @@ from typing import Any
 from symgrad.page.nursery import Nursery
 
 HEAVY = 0.6  # seconds
-MOST = 6  # heavy workers
-READY = 2  # workers that wait for a question
+MOST = 8  # heavy workers: two for a question
+READY = 3  # workers that wait for a question
 NICER = 15
 Message = dict[str, Any]
 
@@ -61,7 +61,7 @@ class Workers:
         """Make the first workers, beside everything else."""
         self._later(self._refill())
 
-    async def ask(self, task: Message, seconds: float | None = None) -> AsyncIterator[Message]:
+    async def ask(self, task: Message, seconds: float | None = None) -> AsyncGenerator[Message, None]:
         """The messages of a worker; the last has the key "end": empty, or why the rest is missing."""
         limit = self.seconds if seconds is None else seconds
         loop = asyncio.get_running_loop()

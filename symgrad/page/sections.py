@@ -10,7 +10,9 @@ from typing import Any
 
 from symgrad.derivations.html import STYLE, formula_of
 from symgrad.drawing.pictures import palette
+from symgrad.formulas.spelling.breaking import latex_lines
 from symgrad.formulas.spelling.mathml import mathml_of
+from symgrad.page.answering import PARTS
 from symgrad.page.shown import Reply
 from symgrad.reports.highlighting import highlighted
 from symgrad.reports.page import TEMPLATES as REPORT
@@ -19,8 +21,8 @@ from symgrad.reports.page import embedded
 HERE = Path(__file__).with_name("templates")
 WHERE = r",\quad \text{where } "  # between a formula and the names in it, as `latex` writes them
 END = "\n<!-- end -->\n"  # of a section: whoever reads a page in pieces sees that one is whole
-ORDER = ("fault", "reading", "derivatives", "judgement", "hessians", "derivation", "explanation", "programs", "picture",
-         "minimum", "curvature")
+ORDER = ("fault", "reading", *PARTS)
+WIDE, NARROW = 46.0, 17.0  # em: what a desk and a phone show in one line
 TITLES = {"reading": "Read as", "derivatives": "Gradient", "judgement": "Your own answer", "hessians": "Hessian",
           "derivation": "Derivation", "explanation": "In words", "programs": "Programs", "picture": "Picture",
           "minimum": "Minimum", "curvature": "Convexity"}
@@ -43,16 +45,23 @@ def filled(template: str, **context: Any) -> str:
 
 
 def formula_html(latex: str) -> str:
-    """A formula that wraps at its operators; the names that it uses follow, one a line.
+    """A formula that is broken at its operators only where it must be; the names that it uses follow, one a line.
 
     >>> formula_html("x").count("<math")
     1
     """
     first, _, rest = latex.partition(WHERE)
     if not rest:
-        return formula_of(first)
-    lines = "".join(f"<li>{formula_of(each)}</li>" for each in rest.split(r";\; "))
-    return f'{formula_of(first)}<div class="where"><span>where</span><ul>{lines}</ul></div>'
+        return _broken(first)
+    lines = "".join(f"<li>{_broken(each)}</li>" for each in rest.split(r";\; "))
+    return f'{_broken(first)}<div class="where"><span>where</span><ul>{lines}</ul></div>'
+
+
+def _broken(latex: str) -> str:
+    """A formula for a desk, and where it is too long for a phone, for that too: one of the two is shown."""
+    if len(latex_lines(latex, NARROW)) == 1:
+        return formula_of(latex)
+    return f'<div class="desk">{formula_of(latex, WIDE)}</div><div class="phone">{formula_of(latex, NARROW)}</div>'
 
 
 def section(part: str, found: Reply) -> str:

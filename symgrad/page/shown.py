@@ -79,6 +79,7 @@ class Curvature:
 
     verdict: str
     reasons: tuple[str, ...]
+    rows: tuple[tuple[str, str], ...] = ()  # of the witness that it is not: values, direction, curvature
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class Reply:
     hessians: tuple[DerivedRow, ...] = ()
     derivation: str | None = None  # HTML
     steps: int = 0
-    explanation: str | None = None  # HTML
+    words: tuple[str, ...] = ()  # the derivative in sentences
+    explanation: str | None = None  # HTML: the same step by step
     programs: Listings | None = None
     picture: str | None = None  # SVG
     minimum: tuple[DerivedRow, ...] = ()

@@ -59,7 +59,8 @@ def answered(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _questions(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    return pieces(Question(**task))
+    parts = task.pop("parts", None)
+    return pieces(Question(**task), parts)
 
 
 def _sympy(task: dict[str, Any]) -> Iterator[tuple[str, str]]:

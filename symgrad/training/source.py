@@ -22,7 +22,7 @@ from symgrad.codegen.plan.tables import Tabled
 from symgrad.codegen.program.frame import CONSTANTS
 from symgrad.codegen.program.network import Network, UpdateRule
 from symgrad.codegen.python.emit import marks_in
-from symgrad.codegen.python.job import Job
+from symgrad.codegen.python.job import EmittedModule, Job
 from symgrad.codegen.python.load import load
 from symgrad.computing.backends import backend_of
 from symgrad.computing.functions import dtype_name, given_sizes
@@ -196,25 +196,39 @@ def _lines(marks: Mapping[str, Sequence[Mark]], net: Network, rule: UpdateRule |
     return tuple(lines)
 
 
-def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", dtype: str = "float64") -> Source:
-    """A module with one function, `backward`: the loss and its gradients by `wrt`, symbols or tensors within it."""
+def derivative_source(loss: Any, wrt: Sequence[Tensor], backend: str = "numpy", dtype: str = "float64",
+                      in_c: bool = False) -> Source:
+    """A module with one function, `backward`: the loss and its gradients by `wrt`, symbols or tensors within it.
+
+    `in_c` asks for the same in C, beside it.
+    """
     row = backend_of(backend)
-    module = row.module(dtype_name(dtype))
     target, *variables = phased([closed(loss), *wrt], False)
     net = network(target, None, {}, wrt=[x.node for x in variables])
-    keys = [name.removeprefix("G_") for name, _ in net.gradients]
-    job = Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
-              form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,
-              comment=net.comment, doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}.")
+    job = _derivative_job(net, row.module(dtype_name(dtype)))
     done = row.function(job)
-    doc = f"The loss {net.loss[0]} and its gradients."
-    text = row.text(module, [done], doc)
+    title = f"The loss {net.loss[0]} and its gradients."
+    text = row.text(job.module, [done], title)
     marks = {"backward": marks_in(text, done.lines, done.marks)}
+    return Source(text, {"backward": done.plan}, job.module.data, backend, _lines(marks, net),
+                  _derivative_in_c(net, title, job.module.dtype) if in_c else "")
+
+
+def _derivative_job(net: Network, module: EmittedModule) -> Job:
+    keys = [name.removeprefix("G_") for name, _ in net.gradients]
+    return Job(module, "backward", [*net.parameters, *net.data], [net.loss, *net.gradients],
+               form=(0, {key: i for i, key in enumerate(keys, start=1)}), names=net.names,
+               comment=net.comment, doc=f"The loss {net.loss[0]} and its gradients by {', '.join(keys)}.")
+
+
+def _derivative_in_c(net: Network, title: str, dtype: str) -> CFile | str:
+    """The C of it, or why there is none."""
+    row = backend_of("c")
+    assert row.alone is not None
     try:
-        alone: CFile | str = "" if row.alone is None else row.alone([replace(job, module=row.module(module.dtype))], doc)
+        return row.alone([_derivative_job(net, row.module(dtype))], title)
     except BackendError as error:
-        alone = str(error)
-    return Source(text, {"backward": done.plan}, module.data, backend, _lines(marks, net), alone)
+        return str(error)
 
 
 def chosen_optimizer(optimizer: Any) -> Optimizer | Descent:

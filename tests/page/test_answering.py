@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from places import ROOT
 
-from symgrad.page.answering import answer, growing
+from symgrad.page.answering import HALVES, answer, growing
 from symgrad.page.document import asked_page, gallery_page
 from symgrad.page.gallery import EXAMPLES, TOPICS
 from symgrad.page.numbers import in_sympy
@@ -68,7 +68,8 @@ def test_an_answer_has_everything():
     assert [row.formula.unicode for row in found.derivatives] == ["2 Xᵀ (X w - y)"]
     assert [(row.formula.unicode, row.kind) for row in found.hessians] == [
         ("2 Xᵀ X", "a Gram matrix, so positive semidefinite")]
-    assert found.steps == 4 and "step-4" in found.derivation and "in words" in found.explanation
+    assert found.steps == 4 and "step-4" in found.derivation and "What the names mean" in found.explanation
+    assert found.words[0] == "L is the squared norm of the difference X times w minus y."
     assert "def backward(w, X, y):" in found.programs.numpy and "int backward(" in found.programs.c
     assert in_sympy(LEAST).endswith("2*X.T*(X*w - y)\n")
     assert found.picture.startswith("<svg")
@@ -135,8 +136,10 @@ def test_messages_speak_of_the_page_and_not_of_the_command_line():
 
 def test_parts_come_in_the_order_of_the_page():
     names = [part for part, _ in growing(LEAST)]
-    assert names == ["reading", "derivatives", "hessians", "derivation", "explanation", "programs", "picture", "minimum",
+    assert names == ["reading", "derivatives", "hessians", "minimum", "derivation", "explanation", "picture", "programs",
                      "curvature"]
+    halves = [part for half in HALVES for part, _ in growing(LEAST, half)]
+    assert [part for part in halves if part != "reading"] == names[1:]
 
 
 def test_a_fault_in_one_part_leaves_the_others(monkeypatch):
