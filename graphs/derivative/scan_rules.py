@@ -32,6 +32,7 @@ from symgrad.graphs.algebra.recurrence import (
     loop_of,
     substituted,
 )
+from symgrad.graphs.algebra.regrouping import regrouped
 from symgrad.graphs.algebra.scanning import stack_graph
 from symgrad.graphs.node import REAL, Node, depends, topological
 
@@ -76,11 +77,13 @@ def _adjoint(rows: Rows, back: CarryBack, members: Mapping[Node, Node], live: Co
     sources = [*flowing, *(s for s in wanted if s not in after)]
     found = back(rows, seeds, 0, sources, None, guarded) if seeds else {}
     found = {s: as_real(found[s]) for s in sources if s in found}
+    outside = [s for s in wanted if s not in after and s in found]
+    adjoint = [found.get(c, zeros(c.shape)) for c in flowing]
+    new = regrouped(rows, [*adjoint, *(found[s] for s in outside)], [*costs.values(), *read.values()])
     way = _Backward(rows, loop, {costs[c]: _first(members, body.carries.index(c), c) for c in flowing},
                     {read[node]: members[node] for node in read},
-                    [found.get(c, zeros(c.shape)) for c in flowing])
-    outside = [s for s in wanted if s not in after and s in found]
-    pulled = dict(zip(outside, way.stacked([found[s] for s in outside]), strict=True))
+                    [new[g] for g in adjoint])
+    pulled = dict(zip(outside, way.stacked([new[found[s]] for s in outside]), strict=True))
     results: list[Node | None] = []
     for symbol, operand in zip(body.symbols, loop.operands, strict=True):
         if symbol not in wanted or operand not in live:

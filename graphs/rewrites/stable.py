@@ -18,8 +18,10 @@ from weakref import WeakKeyDictionary, ref
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
 from symgrad.graphs.algebra.primitives import add, elementwise, input_node, reshape, softmax
+from symgrad.graphs.algebra.recurrence import loop_of, scan
 from symgrad.graphs.node import Node, Symbol, transform
 from symgrad.graphs.rewrites.differences import reciprocal_of
+from symgrad.graphs.rewrites.lifting import lifted
 from symgrad.graphs.rewrites.logarithms import log_of, logarithm
 from symgrad.graphs.rewrites.patterns import bare, exponential_sum, one_plus_exp, row_of, shifted, sum_of, terms
 from symgrad.graphs.rewrites.quotients import inlined, quotient
@@ -86,7 +88,16 @@ def _stable(node: Node) -> Node:
         return _sum(node)
     if node.op in (ops.SOFTMAX, ops.LOGSUMEXP):
         return shifted(node)
-    return node
+    return _recurrence(node) if node.op is ops.SCAN else node
+
+
+def _recurrence(node: Node) -> Node:
+    """A recurrence whose step is in stable form, and computes nothing that all steps can compute at once."""
+    loop, what = loop_of(node), node.attrs[1]
+    results = [] if isinstance(what, int) else [what]
+    stable = stabilise([*loop.body.after, *results], loop.body.symbols)
+    inner = loop._replace(body=loop.body._replace(after=tuple(stable[:len(loop.body.after)])))
+    return lifted(scan(inner, what if isinstance(what, int) else stable[-1]))
 
 
 def _product(node: Node) -> Node:

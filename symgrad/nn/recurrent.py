@@ -30,7 +30,8 @@ Weights = list[Tensor]
 class Recurrent(Parametric):
     """What RNN, LSTM and GRU have in common: layers, directions, initial states, shapes."""
 
-    gates, states = 1, ("h",)
+    gates = 1
+    states: tuple[str, ...] = ("h",)
 
     def __init__(self, input_size: Any, hidden_size: Any, num_layers: int, bias: bool, batch_first: bool, dropout: float,
                  bidirectional: bool, proj_size: int, name: str, init: Any) -> None:
@@ -67,7 +68,7 @@ class Recurrent(Parametric):
             for direction in self.directions:
                 end = f"l{k}{direction}{suffix}"
                 height = self.gates * self.hidden_size
-                wanted = [("weight_ih", (height, below)), ("weight_hh", (height, self.outputs_each))]
+                wanted: list[tuple[str, Shape]] = [("weight_ih", (height, below)), ("weight_hh", (height, self.outputs_each))]
                 wanted += [("bias_ih", (height,)), ("bias_hh", (height,))] if self.bias else []
                 wanted += [("weight_hr", (self.proj_size, self.hidden_size))] if self.proj_size else []
                 self._weights.append([owned_parameter(f"{each}_{end}", shape, self.init if len(shape) > 1 else None, owner)
