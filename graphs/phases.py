@@ -17,6 +17,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal, literal_value
 from symgrad.graphs.algebra.primitives import tracked
 from symgrad.graphs.node import Node, topological, transform
+from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
 
 MASK, MODE, STATE = "mask", "mode", "state"  # kinds of symbols
@@ -58,23 +59,38 @@ def literal_of(symbol: Node, training: bool) -> Node | None:
 def masks_of(roots: Iterable[Node]) -> list[Node]:
     """The masks of a graph, in the order in which they were written."""
     return sorted((n for n in topological(roots) if n.op is ops.INPUT and n.attrs[0].kind == MASK),
-                  key=lambda n: n.attrs[0].owner)
+                  key=_order)
 
 
 def moves_of(roots: Sequence[Node]) -> dict[Node, Node]:
-    """What each state becomes when the graphs are computed in training; who moves it twice, does so in order."""
-    found = sorted((n for n in topological(roots) if n.op is ops.TRACKED), key=_call)
+    """What each state becomes when the graphs are computed in training; what is moved twice, by calls in their order."""
+    calls: dict[Node, dict[Node, Node]] = {}
+    for node in topological(roots):
+        if node.op is ops.TRACKED:
+            _, call, state, after = node.operands
+            calls.setdefault(call, {}).setdefault(state, after)
     moved: dict[Node, Node] = {}
-    for node in found:
-        _, _, state, after = node.operands
-        (after,) = in_phase([after], True)
-        (moved[state],) = transform([after], rebuild, {s: n for s, n in moved.items() if s is state})
+    for call in sorted(calls, key=_order):
+        own = calls[call]
+        afters = transform(in_phase(list(own.values()), True), rebuild, dict(moved))
+        moved |= zip(own, afters, strict=True)
     return moved
 
 
-def _call(node: Node) -> tuple[int, str]:
-    symbol = node.operands[1].attrs[0]
-    return symbol.owner or 0, node.operands[2].attrs[0].name
+def counts_of(roots: Iterable[Node]) -> list[tuple[str, Size]]:
+    """How many values the statistics of each layer are taken of in training: who it is, and the number."""
+    found = sorted((n for n in topological(roots) if n.op is ops.INPUT and n.attrs[0].kind == MODE), key=_order)
+    return list(dict.fromkeys(node.attrs[0].init for node in found))
+
+
+def too_few(name: str) -> str:
+    """What is said of a batch of one value."""
+    return f"{name}: one value a channel has no variance; in training a batch needs two or more"
+
+
+def _order(symbol: Node) -> int:
+    owner: int = symbol.attrs[0].owner
+    return owner
 
 
 def _rule(node: Node, operands: tuple[Node, ...]) -> Node:

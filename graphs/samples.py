@@ -27,6 +27,12 @@ def sample_axes(roots: Sequence[Node], start: dict[Node, int] | None = None) -> 
     return walk_axes(PRIMITIVES, roots, start)
 
 
+def couples(roots: Sequence[Node]) -> bool:
+    """Do samples meet anywhere below `roots`, as in a mean over them?"""
+    axes = sample_axes(roots)
+    return any(node not in axes and any(o in axes for o in node.operands) for node in topological(roots))
+
+
 def sample_size(roots: Sequence[Node]) -> Size | None:
     """The size of the sample axis of a graph: that of its first symbol over one."""
     for node in topological(roots):

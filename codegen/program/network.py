@@ -10,6 +10,7 @@ import sympy as sp
 
 from symgrad.codegen.python.job import Comment
 from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
 
 Named = tuple[tuple[str, Node], ...]
 
@@ -58,6 +59,7 @@ class Network:
     frozen: int = 0  # so many parameters, the last ones, are not trained: they have no gradient
     masks: Named = ()  # what a step draws
     states: Named = ()  # what the last parameters become in a step: numbers that no gradient moves
+    counts: Mapping[Size, str] = field(default_factory=dict)  # of how many values which layer takes statistics in training
     still: Network | None = None  # the same outside of training, where that is another graph
 
     @property

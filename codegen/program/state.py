@@ -70,8 +70,8 @@ ${seed}            "params": Named(pieces),
             "loss": loss,
             "rooms": {},
 ${states}        })
-        self.read, self.written = tuple(pieces.values()), (loss, *slopes.values()${coming})
-${cuts}${more}        for name in KEPT:
+        self.read, self.written = tuple(pieces.values()), (loss, *slopes.values())
+${coming}${cuts}${more}        for name in KEPT:
             if name in given:
                 self[name] = given[name]
 
@@ -126,8 +126,10 @@ def state_text(net: Network, rule: UpdateRule, frame: Frame) -> str:
     states = "".join(f"            {literal(name)}: {value},\n" for name, value in values.items())
     count, lines = "theta.size", []
     if net.frozen:
-        still = ", ".join(literal(name) for name, _ in net.parameters[-net.frozen:])
-        lines.append(f"        self.count = theta.size - sum(params[name].size for name in [{still}])  # are trained")
+        still = ", ".join(literal(name) for name, _ in net.sloped[len(net.sloped) - net.frozen + len(net.states):])
+        listed = " + ".join([*([f"[{still}]"] if still else []), *(["list(MOVED)"] if still and net.states else []),
+                             *(["MOVED"] if net.states and not still else [])])
+        lines.append(f"        self.count = theta.size - sum(params[name].size for name in {listed})  # are trained")
         count = "self.count"
     if frame.pieces:
         vectors = ", ".join(f"self[{literal(name)}]" for name in ("theta", "g", *rule.states))
@@ -154,5 +156,5 @@ def _phases(net: Network, frame: Frame) -> dict[str, str]:
                  "begin": ", seed=0", "by": "; `seed` decides what its steps draw", "seeded": ', "seed": seed % 2**63'}
     moves = (f"        self.moving = [(pieces[name], {frame.library.np}.zeros_like(pieces[name])) for name in MOVED]\n"
              "        slopes = {name: slopes[name] for name in slopes if name not in MOVED}\n")
-    coming = ", *(new for _, new in self.moving)"
+    coming = "        self.written += tuple(new for _, new in self.moving)\n"
     return drawn | {"moves": moves if net.states else "", "coming": coming if net.states else ""}

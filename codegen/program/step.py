@@ -44,4 +44,4 @@ def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Fr
     numbers = [name for name, _ in rule.inputs if name not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], net.data, moved,
                     [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, net.frozen,
-                    net.masks, moves, net.divisible)
+                    net.masks, moves, net.divisible, net.counts)

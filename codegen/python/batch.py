@@ -13,7 +13,9 @@ from symgrad.codegen.python.job import Stepping
 from symgrad.codegen.python.setting import closure
 from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
+from symgrad.codegen.quoting import literal
 from symgrad.graphs.node import INTEGER, REAL
+from symgrad.graphs.phases import too_few
 from symgrad.graphs.sizes import Size, free_symbols
 
 INSIDE = " " * 8  # of the `try` of a step
@@ -54,9 +56,10 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
     given = job.inputs[: len(job.inputs) - len(step.masks)]
     known = bind_sizes([(name, node.shape) for name, node in given], job.sizes)
     drawn = free_symbols([size for _, node in step.masks for size in node.shape])
+    counted = free_symbols(step.counts)
     classes = [node.attrs[0].classes for node in nodes if node.attrs[0].classes is not None]
     shown = free_symbols([*(size for node in nodes for size in node.shape), *classes])
-    wanted = closure(dict.fromkeys([*shown, *drawn, *sizes]), known)
+    wanted = closure(dict.fromkeys([*shown, *drawn, *counted, *sizes]), known)
     texts: dict[sp.Symbol, str] = {}
     for symbol, bound in known.items():
         if symbol in wanted:
@@ -81,6 +84,10 @@ def batch_of(step: Stepping, taken: Collection[str], read: Callable[[int, str], 
             if (node, count) not in indexed and told(count):
                 wrong.append(f"np.maximum.reduce({name}{axes}) >= {size_text(count, texts).text}")
     lines += _condition(wrong)
+    for count, name in step.counts.items():
+        first, mark, second = too_few(name).partition("; ")
+        lines += [f"{INSIDE}if {size_text(count, texts).text} < 2:", f"{INSIDE}    raise ValueError(",
+                  f"{INSIDE}        {literal(first + mark)}", f"{INSIDE}        {literal(second)}", f"{INSIDE}    )"]
     if step.masks:
         masks = [scope.fresh(name) for name, _ in step.masks]
         call = ", ".join(["state", "t", *(texts[symbol] for symbol in drawn if symbol in texts)])

@@ -20,6 +20,7 @@ from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import literal
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node
+from symgrad.graphs.sizes import Size
 
 SMALL = 64  # entries up to which a constant array is written into the text
 Named = Sequence[tuple[str, Node]]
@@ -118,7 +119,8 @@ class Stepping:
     `gradients` fills the `results`, the loss and the gradients, from parameters and data; `update` changes `vectors`,
     theta, g and the states. `rates` are the lines for numbers that depend on `lr` and `t`; `numbers` are the names of
     all. Where some parameters are `frozen`, `state.count` says where they begin. `masks` are drawn beside the data;
-    `moves` are the lines that put what a formula moves where it belongs.
+    `moves` are the lines that put what a formula moves where it belongs; `counts` says which layer takes statistics of so
+    many values.
     """
 
     gradients: Job
@@ -132,6 +134,7 @@ class Stepping:
     masks: Named = ()
     moves: Sequence[str] = ()
     divisible: bool = False  # can minibatches be cut?
+    counts: Mapping[Size, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

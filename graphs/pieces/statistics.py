@@ -6,7 +6,7 @@ divided by its deviation, each gets its name, unless its author gave one or uses
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -38,10 +38,15 @@ def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node]
 
     `letters` are those that names use; nodes in `keep` stay as they are.
     """
-    root = _by_own_means(root, keep)
+    return statistics_named([root], letters, keep)[0]
+
+
+def statistics_named(roots: Sequence[Node], letters: Collection[str], keep: Collection[Node] = ()) -> list[Node]:
+    """`with_statistics` of the first of the roots; the others use what they share with it under its names."""
+    root, *others = _by_own_means(roots, keep)
     found = list(_normalisations(root))
     if not found:
-        return root
+        return [root, *others]
     order = topological([root])
     greek = any(n.op is ops.ELEMENTWISE and n.attrs[0] in SIGMOID for n in order)
     taken = {*letters, *(["σ"] if greek else [])}
@@ -60,12 +65,12 @@ def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node]
         made = rebuild(node, operands)
         return named(made, hats[node]) if node in hats else made
 
-    return transform([root], rule, memo)[0]
+    return transform([root, *others], rule, memo)
 
 
-def _by_own_means(root: Node, keep: Collection[Node]) -> Node:
-    """`root` with the name of a mean wherever that is taken of values: a variance takes its own."""
-    order = topological([root])
+def _by_own_means(roots: Sequence[Node], keep: Collection[Node]) -> list[Node]:
+    """`roots` with the name of a mean wherever that is taken of values: a variance takes its own."""
+    order = topological(roots[:1])
     names: dict[Node, str] = {}
     for node in order:
         if node.op is ops.NAMED and mean_of(node.operands[0]) is not None:
@@ -74,13 +79,13 @@ def _by_own_means(root: Node, keep: Collection[Node]) -> Node:
     means = {node: found for node in order if node.op is ops.ADD and len(node.operands) == 2
              and (found := _mean(node)) is not None and found in names} if names else {}
     if not means:
-        return root
+        return list(roots)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         part = means.get(node)
         return rebuild(node, operands) if part is None else _with_named(node, operands, part, names[part], over=True)
 
-    return transform([root], rule, {each: each for each in keep})[0]
+    return transform(roots, rule, {each: each for each in keep})
 
 
 def _with_named(node: Node, operands: tuple[Node, ...], part: Node, name: str, over: bool) -> Node:

@@ -29,8 +29,8 @@ from symgrad.formulas.names import describe_symbol, display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import BackendError, DataError, SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.phases import in_phase, is_hidden, masks_of
-from symgrad.graphs.sizes import dim, free_symbols
+from symgrad.graphs.phases import counts_of, in_phase, is_hidden, masks_of, too_few
+from symgrad.graphs.sizes import Size, dim, free_symbols
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable, written_symbols
@@ -52,9 +52,9 @@ class Function(Generic[Out]):
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None,
-                 masks: Sequence[tuple[str, Node]] = (), seed: int = 0) -> None:
-        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed  # what a pickle is made of
-        self.masks, self.seed, self.count = masks, seed, itertools.count(1)
+                 masks: Sequence[tuple[str, Node]] = (), seed: int = 0, counts: Sequence[tuple[str, Size]] = ()) -> None:
+        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed, counts  # of a pickle
+        self.masks, self.seed, self.count, self.counts = masks, seed, itertools.count(1), counts
         row = backend_of(backend).here()
         job = Job(row.module(dtype), "f", (*inputs, *masks), outputs, form=form, sizes=sizes, doc=doc, copy=copy)
         try:
@@ -90,6 +90,9 @@ class Function(Generic[Out]):
         if self.unbound:
             names = ", ".join(map(str, self.unbound))
             raise DataError(f"no input shows the size {names}: give it by hand, {SIZE_HINT.format(self.unbound[0])}")
+        for name, count in self.counts:
+            if evaluate_size(count, sizes) == 1:
+                raise DataError(too_few(name))
         if self.masks:
             checked = [*checked, *self._drawn(sizes)]
         if self.device.foreign:
@@ -188,7 +191,8 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     masks = [(names[node], node) for node in masks_of(nodes) if node not in given]
     wishes = _output_names(outputs, leaves, form)
     return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
-                    given_sizes(sizes), copy, None, masks, seed)
+                    given_sizes(sizes), copy, None, masks, seed,
+                    counts_of(t.node for t in leaves) if training else ())
 
 
 def _form(outputs: Any, leaves: list[Tensor]) -> Any:

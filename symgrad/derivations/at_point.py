@@ -27,6 +27,7 @@ from symgrad.graphs.pieces.boxes import Box, cotangent_leaf
 from symgrad.graphs.weights import Weight, to_expr
 from symgrad.language.tensor import wrap
 
+ROUNDED = 1e-12  # of the largest gradient
 BLURRED = 1e-2  # of what blurring moves, the most that rounding does
 DRAWN = 3  # ways of blurring
 
@@ -88,6 +89,11 @@ class AtPoint:
                 value = self.number(weight) * (value if has_samples(step.box) else np.sum(value, axis=0))
             result[step.box.node] = value
         return result
+
+    def remainder(self) -> float:
+        """What rounding may leave of a gradient that cancels: that of a bias in front of a batch norm is zero."""
+        sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in map(np.asarray, self.gradients.values())]
+        return ROUNDED * float(max(sizes, default=0.0))
 
     def evaluate(self, nodes: Sequence[Node], at: Mapping[Node, Any]) -> list[Any]:
         """The values of `nodes` at values of the inputs they need."""

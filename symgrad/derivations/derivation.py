@@ -28,7 +28,7 @@ from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.pieces.statistics import mean_of, with_statistics
-from symgrad.graphs.samples import sample_axes
+from symgrad.graphs.samples import couples, sample_axes
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.steps import recognised_by_steps
@@ -37,6 +37,7 @@ from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
 from symgrad.language.phases import in_training, phased
+from symgrad.language.reduction import empirical_risk
 from symgrad.language.replaying import shown
 from symgrad.language.tensor import Tensor, wrap
 
@@ -112,6 +113,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     """The derivative of a scalar `y` as numbered steps, forward and backward.
 
     `wrt` is a tensor, list or dict; None means all parameters, or all real data where there are none.
+    A loss per sample whose samples meet in a statistic, as in batch norm, is closed by its mean.
     Raises DifferentiationError for a `y` that is no scalar.
 
     >>> import symgrad as sg
@@ -128,6 +130,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         raise DifferentiationError(f"derive: {describe(target)} is not a scalar; "
                                    "close it with sg.sum or sg.mean, or ask sg.jacobian")
     target, *variables = phased([target, *_wanted(target, wrt)], True)
+    if target.over is not None and couples([target.node]):
+        target = empirical_risk(target)
     root = recognised_by_steps(shown(target).node, [x.node for x in variables if x.node.op not in ops.GIVEN])
     names = display_names([root, *(x.node for x in variables)], layer_names([target, *variables]))
     letters = letters_of([*names.values(), *_given_names(root)], ())

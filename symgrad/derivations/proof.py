@@ -62,7 +62,8 @@ def check(derivation: Transcript, seed: int = 0) -> Check:
                 each.append(one)
         summed = [together(each) for each in findings]
         proved = all(one.holds for one in summed)
-        seen = views.views(derivation, [(w.point, w.asked()) for w in worlds], proved)
+        seen = views.views(derivation, [(w.point, w.asked()) for w in worlds], proved,
+                           [w.remainder() for w in worlds])
     rows = [CheckedStep(step.number, step.name, step.formula, one.error, one.holds, one.reason)
             for step, one in zip(derivation.steps, summed, strict=True)]
     return Check(tuple(rows), {s.name: n for s, n in points[0].sizes.items()}, tuple(seen))

@@ -28,8 +28,12 @@ LARGEST = 400  # nodes, up to which a compiler does not keep anybody waiting
 Values = list[np.ndarray]
 
 
-def views(derivation: Transcript, points: Sequence[tuple[Point, Mapping[Node, Any]]], proved: bool) -> list[CheckedView]:
-    """The comparisons, at points with the gradients that the steps give there; `proved`: differences agree with these."""
+def views(derivation: Transcript, points: Sequence[tuple[Point, Mapping[Node, Any]]], proved: bool,
+          rounding: Sequence[float]) -> list[CheckedView]:
+    """The comparisons, at points with the gradients that the steps give there, and what rounding may leave of these.
+
+    `proved`: differences agree with them.
+    """
     asked = [x for x in derivation.wrt if any(x.node in steps for _, steps in points)]
     if not points or not asked:
         return []
@@ -46,7 +50,7 @@ def views(derivation: Transcript, points: Sequence[tuple[Point, Mapping[Node, An
             found[name] = _computed(backend, derivation.y, formulas, points)
     result = []
     for name, values in found.items():
-        error, reason = _apart(values, steps)
+        error, reason = _apart(values, steps, rounding)
         against = "the steps and differences" if proved else "the steps"
         if error > TOLERANCE and not proved:
             result.append(CheckedView(name, error, None, "the steps themselves are not proved"))
@@ -56,14 +60,14 @@ def views(derivation: Transcript, points: Sequence[tuple[Point, Mapping[Node, An
     return result
 
 
-def _apart(values: list[Values | str], steps: list[Values]) -> tuple[float, str]:
+def _apart(values: list[Values | str], steps: list[Values], rounding: Sequence[float]) -> tuple[float, str]:
     """The largest difference at the points where both have values; NaN and a reason where there are none."""
     errors, reason = [], "no finite values at the random points"
-    for here, wanted in zip(values, steps, strict=True):
+    for here, wanted, floor in zip(values, steps, rounding, strict=True):
         if isinstance(here, str):
             reason = here
             continue
-        one = [compared(a, b) if np.shape(a) == np.shape(b) else np.inf for a, b in zip(here, wanted, strict=True)]
+        one = [compared(a, b, floor) if np.shape(a) == np.shape(b) else np.inf for a, b in zip(here, wanted, strict=True)]
         errors += [e for e in one if not np.isnan(e)]
     return (max(errors), "") if errors else (float("nan"), reason)
 

@@ -149,8 +149,7 @@ def over_batch(name: str, input: Any, running_mean: Any, running_var: Any, weigh
     """`batch_norm`; `name` says in errors whose it is."""
     if not isinstance(training, bool):
         raise TypeError(f"{name}: training is True or False, not {training!r}")
-    if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-        raise ShapeError(f"{name}: momentum is a number from 0 to 1, not {momentum!r}")
+    checked_momentum(name, momentum)
     x = as_tensor(input, name)
     place = channel_axis(name, x)
     channels = x.shape[place]
@@ -161,18 +160,35 @@ def over_batch(name: str, input: Any, running_mean: Any, running_var: Any, weigh
             t = as_tensor(values, name)
             if t.shape != (channels,):
                 raise ShapeError(f"{name}: the {what} {describe(t)} must have the shape {shape_text((channels,))}")
-            given.append(t if laid == t.shape else reshape(t, laid))
+            given.append(laid_out(t, laid))
     if not training:
         if len(given) < 2:
             raise ShapeError(f"{name}: without training it needs a running_mean and a running_var")
         return scaled(name, centred(name, x, given[0], given[1], eps), weight, bias, (channels,), laid)
-    axes = tuple(axis for axis in range(x.ndim) if axis != place)
-    count = product([*(x.shape[axis] for axis in axes), *([] if x.over is None else [x.over])])
+    mu, variance, count = statistics(x, place)
     if count == 1:
         raise ShapeError(f"{name}: {describe(x)} has one value a channel; in training their variance needs more than one")
+    return scaled(name, centred(name, x, mu, variance, eps), weight, bias, (channels,), laid)
+
+
+def checked_momentum(name: str, momentum: Any) -> None:
+    """Raises ShapeError for a momentum that is no number from 0 to 1."""
+    if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+        raise ShapeError(f"{name}: momentum is a number from 0 to 1, not {momentum!r}")
+
+
+def statistics(x: Tensor, place: int) -> tuple[Tensor, Tensor, Size]:
+    """Mean and biased variance of each channel over all else, laid along the axes of `x`, and of how many values."""
+    axes = tuple(axis for axis in range(x.ndim) if axis != place)
     mu = _over_samples(x, axes)
     deviations = x - mu
-    return scaled(name, centred(name, x, mu, _over_samples(deviations**2, axes), eps), weight, bias, (channels,), laid)
+    count = product([*(x.shape[axis] for axis in axes), *([] if x.over is None else [x.over])])
+    return mu, _over_samples(deviations**2, axes), count
+
+
+def laid_out(t: Tensor, shape: Shape) -> Tensor:
+    """`t` in a shape with ones among its axes."""
+    return t if t.shape == shape else reshape(t, shape)
 
 
 def _over_samples(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -202,7 +218,7 @@ def scaled(name: str, x: Tensor, weight: Any, bias: Any, shape: Shape, laid: Sha
         t = as_tensor(factor, name)
         if t.shape != shape:
             raise ShapeError(f"{name}: the {what} {describe(t)} must have the shape {shape_text(shape)}")
-        t = t if laid == shape else reshape(t, laid)
+        t = laid_out(t, laid)
         x = t * x if what == "weight" else x + t
     return x
 

@@ -36,6 +36,8 @@ from symgrad.nn.activations import Softsign as Softsign
 from symgrad.nn.activations import Tanh as Tanh
 from symgrad.nn.activations import Tanhshrink as Tanhshrink
 from symgrad.nn.attention import MultiheadAttention as MultiheadAttention
+from symgrad.nn.batch import BatchNorm1d as BatchNorm1d
+from symgrad.nn.batch import BatchNorm2d as BatchNorm2d
 from symgrad.nn.containers import Flatten as Flatten
 from symgrad.nn.containers import Identity as Identity
 from symgrad.nn.containers import Sequential as Sequential

@@ -38,8 +38,18 @@ class Module:
         """All parameters, each once, in the order of the layers."""
         return list(dict.fromkeys([*self.own(), *(p for child in self.children() for p in child.parameters())]))
 
+    def own_buffers(self) -> list[Tensor]:
+        """What this layer itself keeps beside its parameters."""
+        return []
+
+    def buffers(self) -> list[Tensor]:
+        """What a model keeps beside the parameters, such as running statistics: no gradient moves it, training does."""
+        return list(dict.fromkeys([*self.own_buffers(), *(b for child in self.children() for b in child.buffers())]))
+
     def freeze(self) -> Module:
-        """Make the parameters constants for differentiation from the next call on; returns the layer."""
+        """Make the parameters constants for differentiation from the next call on; returns the layer.
+
+        Running statistics are no parameters: training moves them on, as PyTorch's does."""
         self.frozen = True
         for child in self.children():
             child.freeze()

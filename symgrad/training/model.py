@@ -32,6 +32,7 @@ from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import fitting
+from symgrad.training.counting import check_counts
 from symgrad.training.course import Standing
 from symgrad.training.dataset import Dataset, check_finite, split
 from symgrad.training.fitting import AnyOptimizer
@@ -168,6 +169,7 @@ class Model:
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
         batch_size = fitting.batch_of(optimizer, batch_size, train)
+        check_counts(self._net, train, batch_size)
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         read = device.read if device.foreign and isinstance(optimizer, Optimizer) else None
@@ -194,6 +196,7 @@ class Model:
         The batch is checked here, once; the function itself checks nothing. Threads that call it at once take turns.
         """
         dataset = self.checked(batch, "batch")
+        check_counts(self._net, dataset, None)
         arrays = dataset.moved(self._device.put).pick(self._data_names)
         optimizer = chosen_optimizer(optimizer)
         check_stepper(optimizer)

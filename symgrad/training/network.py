@@ -22,9 +22,9 @@ from symgrad.graphs.algebra.einsum import zeros
 from symgrad.graphs.algebra.primitives import as_real, input_node, named
 from symgrad.graphs.errors import DataError, ShapeError, SymgradError
 from symgrad.graphs.node import REAL, Node, Symbol, depends, in_order_of_use, topological
-from symgrad.graphs.phases import is_data, masks_of, moves_of
+from symgrad.graphs.phases import counts_of, is_data, masks_of, moves_of, too_few
 from symgrad.graphs.pieces.boxes import Box, boxes
-from symgrad.graphs.pieces.statistics import with_statistics
+from symgrad.graphs.pieces.statistics import statistics_named
 from symgrad.graphs.reverse import cotangents, delta_seed
 from symgrad.graphs.rewrites.picking import unpicked
 from symgrad.graphs.samples import sample_axes, sample_size
@@ -71,7 +71,11 @@ def network(loss: Any, predict: Any, sizes: Mapping[sp.Symbol, int], title: str 
     data = tuple((name, node) for node, name in both.items())
     masks = tuple((names[node], node) for node in masks_of([moving.node]))
     still = replace(still, data=data, parameters=net.parameters)
-    return replace(net, data=data, inputs=still.inputs, prediction=still.prediction, masks=masks, still=still)
+    counts = {count: name for name, count in reversed(counts_of([target.node]))}
+    if 1 in counts:
+        raise ShapeError(too_few(counts[1]))
+    return replace(net, data=data, inputs=still.inputs, prediction=still.prediction, masks=masks, counts=counts,
+                   still=still)
 
 
 def _network(tensors: Sequence[Tensor], sizes: Mapping[sp.Symbol, int], title: str, names: dict[Node, str],
@@ -86,7 +90,7 @@ def _network(tensors: Sequence[Tensor], sizes: Mapping[sp.Symbol, int], title: s
     roots = stable([*tensors, *(wrap(n, None) for n in moves.values())], keep=inner)
     roots, after = roots[:len(tensors)], roots[len(tensors):]
     letters = letters_of([*names.values(), *(str(n.attrs[0]) for n in topological(roots) if n.op is ops.NAMED)], ())
-    roots[0] = with_statistics(roots[0], letters, inner)
+    roots[0], *after = statistics_named([roots[0], *after], letters, inner)
     root = roots[0]
     variables = list(wrt) if wrt is not None else list(parameters) or _parameters(roots, names)
     given = [n for n in variables if n.op is ops.INPUT]

@@ -67,10 +67,11 @@ class Theta:
             self.views[name][...] = self.device.put(array)
 
     def check_names(self, names: Collection[str], whole: bool = True) -> None:
-        """Raises DataError where a name is unknown or, of the `whole`, one is missing."""
+        """Raises DataError where a name is unknown or, of the `whole`, one is missing; running statistics may stay."""
         own = [name for name, _ in self.named]
         unknown = [repr(name) for name in names if name not in own]
-        missing = [repr(name) for name in own if name not in names]
+        moved = [name for name, _ in self.programs.net.moved] if self.vector is not None else []
+        missing = [repr(name) for name in own if name not in names and name not in moved]
         if unknown or (missing and whole) or (missing and self.vector is None):
             wrong = f"unknown {', '.join(unknown)}" if unknown else f"no array for {', '.join(missing)}"
             raise DataError(f"parameters: {wrong}; those of the model are {', '.join(own)}")
