@@ -11,10 +11,10 @@ constants that are written before it when it is compiled for a batch.
 
 from __future__ import annotations
 
-from symgrad.codegen.cuda.layout import ByteCount, padded, words
+from symgrad.codegen.cuda.body import entries_of
+from symgrad.codegen.cuda.layout import ByteCount, length_of, padded, words
 from symgrad.codegen.cuda.prelude import BLOCK_TEXT
 from symgrad.codegen.cuda.step import KernelText, StepKernel
-from symgrad.codegen.cuda.units import entries_of
 from symgrad.codegen.cuda.words import THREADS
 from symgrad.codegen.plan.indices import strides
 from symgrad.codegen.python.job import Stepping
@@ -43,7 +43,8 @@ class _Block(StepKernel):
                 lines.append(f"constexpr int TRAINED = {at};")
         lines.append(f"constexpr int ENTRIES = {at};")
         vector = ByteCount(f"{self.item} * ENTRIES", f"{self.item} * ({' + '.join(each)})")
-        pieces = [*((name, vector) for name in self.vectors), *self.pieces()]
+        marks = length_of(4 * max(1, len(self.on.checked)), names)
+        pieces = [*((name, vector) for name in self.vectors), *self.pieces(), ("failed", marks)]
         at = "0"
         for name, length in pieces:
             lines.append(f"constexpr int {name}_at = {at};")
@@ -57,7 +58,8 @@ class _Block(StepKernel):
                 *(f"  on.{name} = (real *)(memory + {name}_at);" for name in self.vectors),
                 *(f"  on.{self.name(p)} = on.{theta} + {self.place[p]};" for p in self.parameters),
                 *(f"  on.{self.name(e)} = on.{g} + {self.place[p]};" for p, e in self.gradients.items()),
-                *self.pointers(), "  barrier();", *self._carried(True), *self.first_batch(), "  arrived();", "  barrier();"]
+                *self.pointers(), "  on.failed = (int *)(memory + failed_at);", "  barrier();",
+                *self._carried(True), *self.first_batch(), "  arrived();", "  barrier();"]
 
     def closed(self) -> list[str]:
         count = max(1, len(self.on.checked))

@@ -26,7 +26,8 @@ class Writing:
 
     context: Context
     strides: Mapping[Expr, Sequence[Size]]
-    threads: int
+    offsets: Mapping[Expr, Size] = field(default_factory=dict)  # where in memory arrays begin, if not at four words
+    tasks: bool = False  # are there many blocks, each with tasks of its own?
     checked: list[str] = field(default_factory=list)  # what is to be said of indices out of range
     count: int = 0
 
@@ -77,6 +78,14 @@ class Placed(Body):
     def filled(self, text: str, names: Mapping[int, str]) -> str:
         """A text with its places put in."""
         return placed(text, [index_c(form, dict(names), self.context.sizes) for form in self.places])
+
+
+def entries_of(shape: Shape) -> Size:
+    """The number of entries."""
+    count: Size = 1
+    for size in shape:
+        count = count * size
+    return count
 
 
 def named(names: Names, shape: Shape) -> dict[int, str]:

@@ -8,16 +8,16 @@ from math import prod
 
 from symgrad.codegen.c.reduce import LEAST, joined
 from symgrad.codegen.c.texts import TYPES, bare
-from symgrad.codegen.cuda.body import Names, Variables, Writing, split
+from symgrad.codegen.cuda.body import Names, Variables, Writing, entries_of, split
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.python.job import NOTHING
 from symgrad.graphs.node import REAL
-from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.sizes import Shape
 
 LETTERS = "ijklprs"
-FEW, LONG = 16, 32  # so few entries with so long sums are summed by a warp each
+FEW, MANY, LONG = 16, 1024, 32  # so few entries (many, where there are many blocks) with so long sums have a warp each
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,7 @@ def together(on: Writing, e: Expr, names: Names, lanes: str, part: str, live: st
     what = summed(on, e, known)
     sums = letters(len(what.lengths), len(names))
     pads = [name if size != 1 else None for name, size in zip(sums, what.lengths, strict=True)]
-    count: Size = 1
-    for size in what.lengths:
-        count = count * size
+    count = entries_of(what.lengths)
     add = joined(what.op, e.kind, "total", what.term(names, pads), on.context)
     single = [k for k, size in enumerate(what.lengths) if size != 1]
     name = sums[single[0]] if len(single) == 1 else "place"
@@ -133,7 +131,7 @@ def by_warps(e: Expr, on: Writing) -> bool:
     """Is a sum long, and are there few of them?"""
     if e.kind != REAL or (e.op in acts.REDUCTIONS and e.op is acts.PROD):
         return False
-    return prod(map(typical, e.shape)) <= FEW and prod(map(typical, summed(on, e).lengths)) >= LONG
+    return prod(map(typical, e.shape)) <= (MANY if on.tasks else FEW) and prod(map(typical, summed(on, e).lengths)) >= LONG
 
 
 def norm(on: Writing, e: Expr, names: Names) -> list[str]:

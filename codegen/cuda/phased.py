@@ -34,12 +34,13 @@ class PhasePart:
 
     lanes: str
     lines: tuple[str, ...]
+    tasks: bool = False  # are these tasks of whole blocks?
 
 
 class Phased:
     """A job in the making: names, places, units."""
 
-    def __init__(self, job: Job, steps: Strides, pairs: Callable[[Any], Mapping[Expr, Expr]]) -> None:
+    def __init__(self, job: Job, steps: Strides, pairs: Callable[[Any], Mapping[Expr, Expr]], tasks: bool = False) -> None:
         begun = arranged(setting(job, WORDS, CIdentifiers))
         self.begun, self.roots = begun, begun.roots
         self.single = job.module.single
@@ -52,7 +53,7 @@ class Phased:
         self.constants = [e for e in begun.given if e.op is acts.CONSTANT]
         where: dict[Expr, Sequence[Size]] = {e: steps(e, flat) for e in names}
         where.update({e: strides(e.shape) for e in self.constants})
-        self.on = Writing(Context(kept, names, begun.sizes, self.single), where, THREADS)
+        self.on = Writing(Context(kept, names, begun.sizes, self.single), where, tasks=tasks)
         self.comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
         self.kept = [e for level in self.phases.levels for unit in level for e in unit.steps if e in self.phases.kept]
 
@@ -95,18 +96,24 @@ class Phased:
             taken.append("int *const failed")
             passed.append("on.failed")
         name = "find_" + "_".join([arrays[e] for e in unit.steps if e in kept][:3])
+        number = "task" if lanes.tasks else "lane"
         told = [f"// {self.comments[e]}" for e in unit.steps if e in self.comments]
-        head = f"{DEVICE_FUNCTION} {name}({', '.join(['const int lane', *taken])}) {{"
-        return "\n".join([*told, head, body, "}"]), PhasePart(lanes.count, (f"{name}({', '.join(['lane', *passed])});",))
+        head = f"{DEVICE_FUNCTION} {name}({', '.join([f'const int {number}', *taken])}) {{"
+        part = PhasePart(lanes.count, (f"{name}({', '.join([number, *passed])});",), lanes.tasks)
+        return "\n".join([*told, head, body, "}"]), part
 
 
 def _phase(number: int, title: str, items: Sequence[PhasePart], stride: str) -> str:
-    """A phase: which part each lane belongs to. Parts are whole warps."""
-    total = " + ".join(item.lanes for item in items)
+    """A phase: which part each lane, or task, belongs to. Parts of lanes are whole warps."""
     lines = [f"// phase {number}: {title}",
-             f"{DEVICE_FUNCTION} phase_{number}(const int rank, const Memory &on, const int step, const int steps) {{",
-             f"  for (int task = rank; task < {total}; task += {stride}) {{", "    int lane = task;"]
-    for item in items[:-1]:
-        lines += [f"    if (lane < {item.lanes}) {{", *(f"      {line}" for line in item.lines), "      continue;", "    }",
-                  f"    lane -= {item.lanes};"]
-    return "\n".join([*lines, *(f"    {line}" for line in items[-1].lines), "  }", "}"])
+             f"{DEVICE_FUNCTION} phase_{number}(const int rank, const Memory &on, const int step, const int steps) {{"]
+    for word, head, some in (("task", "int all = blockIdx.x; all < {}; all += gridDim.x", [i for i in items if i.tasks]),
+                             ("lane", f"int all = rank; all < {{}}; all += {stride}", [i for i in items if not i.tasks])):
+        if not some:
+            continue
+        lines += [f"  for ({head.format(' + '.join(item.lanes for item in some))}) {{", f"    int {word} = all;"]
+        for item in some[:-1]:
+            lines += [f"    if ({word} < {item.lanes}) {{", *(f"      {line}" for line in item.lines), "      continue;",
+                      "    }", f"    {word} -= {item.lanes};"]
+        lines += [*(f"    {line}" for line in some[-1].lines), "  }"]
+    return "\n".join([*lines, "}"])

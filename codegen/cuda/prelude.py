@@ -3,10 +3,10 @@ on a CPU where `__CUDACC_RTC__` is not defined and somebody else says what a thr
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 from symgrad.codegen.c.texts import own_texts, with_used
+from symgrad.codegen.cuda.many_blocks import GRID_TEXT, TASKS_TEXT
 
 TYPES_TEXT = r"""
 typedef ${real} real;
@@ -165,39 +165,10 @@ static __device__ __forceinline__ void tile(real (&sums)[R][C], const real *A, c
 
 def prelude_text(single: bool, used: Iterable[str], vessel: str, products: bool) -> str:
     """The text before a kernel, with our own functions among the rows that are `used`."""
+    tiles = TASKS_TEXT if vessel is GRID_TEXT else TILES_TEXT
     parts = [TYPES_TEXT.replace("${real}", "float" if single else "double").strip("\n"), vessel.strip("\n"),
-             COMMON_TEXT.strip("\n"), *([TILES_TEXT.strip("\n")] if products else [])]
+             COMMON_TEXT.strip("\n"), *([tiles.strip("\n")] if products else [])]
     own = [text.replace("static inline ", "static __device__ __forceinline__ ")
            .replace("static real ", "static __device__ real ")
            for text in own_texts(with_used(used), single)]
     return "\n".join([*parts, *own])
-
-
-WIDE = 100  # columns of a text
-
-
-def folded(text: str) -> str:
-    """A text whose lines are not longer than people read: broken at commas first, or between words.
-
-    >>> print(folded("  call(" + ", ".join(["argument"] * 12) + ");"))
-      call(argument, argument, argument, argument, argument, argument, argument, argument, argument,
-          argument, argument, argument);
-    """
-    lines: list[str] = []
-    for line in text.split("\n"):
-        pad = line[: len(line) - len(line.lstrip())]
-        if len(line) <= WIDE or line.startswith("#") or '"' in line:
-            lines.append(line)
-        elif line.lstrip().startswith("//"):
-            lines += textwrap.wrap(line.lstrip()[2:], WIDE, initial_indent=f"{pad}//", subsequent_indent=f"{pad}//   ",
-                                   break_long_words=False, break_on_hyphens=False)
-        else:
-            while len(line) > WIDE and "//" not in line:
-                cut = max(line.rfind(mark, len(pad) + 20, WIDE) + len(mark) - 1 for mark in (", ", "; "))
-                cut = cut if cut > WIDE // 2 else line.rfind(" ", len(pad) + 8, WIDE)
-                if cut < 0:
-                    break
-                lines.append(line[:cut])
-                line = f"{pad}    {line[cut + 1:]}"
-            lines.append(line)
-    return "\n".join(lines)

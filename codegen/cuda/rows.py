@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import prod
 
 from symgrad.codegen.c.texts import TYPES
-from symgrad.codegen.cuda.body import Names, Writing, split
+from symgrad.codegen.cuda.body import Names, Writing, entries_of, split
 from symgrad.codegen.cuda.contractions import letters, term_lines, together
 from symgrad.codegen.cuda.entries import entry
 from symgrad.codegen.lowering import acts
@@ -18,14 +18,7 @@ from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.phases.units import Phases, Unit
 from symgrad.codegen.plan.storage import SCALAR, reads
-from symgrad.graphs.sizes import Shape, Size
-
-
-def _count(on: Writing, shape: Shape) -> str:
-    count: Size = 1
-    for size in shape:
-        count = count * size
-    return on.size(count)
+from symgrad.graphs.sizes import Shape
 
 
 def lanes_of(phases: Phases, unit: Unit) -> int:
@@ -106,7 +99,7 @@ class _Row:
             self.lines += ["if (live && part == 0) {", *(f"  {line}" for line in lines), "}"]
             return
         own = names[self.rows:]
-        count = _count(on, inner)
+        count = on.size(entries_of(inner))
         name = own[axes[0]] if len(axes) == 1 else "place"
         opened = [] if len(axes) == 1 else split(on, "place", own, inner)
         self.lines += [f"if (live) for (int {name} = part; {name} < {count}; {name} += {self.lanes}) {{",
@@ -118,7 +111,7 @@ def write_rows(on: Writing, phases: Phases, unit: Unit) -> tuple[str, list[str]]
     row = _Row(on, phases, unit)
     for e in unit.steps:
         row.step(e)
-    count = _count(on, row.shape)
+    count = on.size(entries_of(row.shape))
     head = [f"const int row = lane / {row.lanes}, part = lane % {row.lanes};  // {row.lanes} lanes for each row",
             f"const bool live = row < {count};", *split(on, "row", row.names, row.shape)]
     return f"warps({count} * {row.lanes})", [*head, *row.lines]

@@ -13,16 +13,18 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c.texts import TYPES
+from symgrad.codegen.cuda.body import entries_of
+from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
 from symgrad.codegen.cuda.phased import Phased, PhasePart, Strides
-from symgrad.codegen.cuda.prelude import folded, prelude_text
+from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.rule import rule_text
-from symgrad.codegen.cuda.units import entries_of
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.phases.plan import PhasePlan, phase_plan
 from symgrad.codegen.phases.units import memory
 from symgrad.codegen.plan.indices import strides
+from symgrad.codegen.plan.plan import products_of, total, work_of
 from symgrad.codegen.python.job import Stepping
 from symgrad.codegen.quoting import in_c_comment
 from symgrad.graphs.errors import BackendError
@@ -32,7 +34,7 @@ from symgrad.graphs.node import REAL, Node
 @dataclass(frozen=True)
 class Argument:
     """An argument of a kernel: its declaration; its role ("vector", "data", "constant", "order", "losses", "failed",
-    "rates", "steps", and what a vessel adds); and the name in Python of what has it."""
+    "rates", "steps", "memory", "word"); and the name in Python of what has it."""
 
     text: str
     role: str
@@ -49,6 +51,8 @@ class KernelText:
     lengths: tuple[str, ...]  # in bytes, as Python, of what lies in its memory
     checked: tuple[str, ...]  # what a mark in `failed` says
     plan: PhasePlan
+    flops: str  # the operations of a step, as Python
+    products: tuple[str, ...]  # those of each matrix product
     threads: int = THREADS
 
 
@@ -58,6 +62,7 @@ class StepKernel(Phased):
     vessel = ""
     stride = ""
     opening = ""  # of the prelude
+    tasks = False  # are there many blocks?
 
     def __init__(self, step: Stepping, steps: Strides) -> None:
         self.step = step
@@ -67,7 +72,7 @@ class StepKernel(Phased):
             self.parameters = [leaf(node) for _, node in step.gradients.inputs[:len(step.parameters)]]
             return dict(zip(self.parameters, begun.roots[1:], strict=False))
 
-        super().__init__(step.gradients, steps, pairs)
+        super().__init__(step.gradients, steps, pairs, self.tasks)
         leaf = self.begun.lowering.b.leaf
         self.gradients = pairs(self.begun)
         self.data = [leaf(node) for _, node in step.data]
@@ -98,7 +103,7 @@ class StepKernel(Phased):
         calls = [f"    {line}" for number in range(1, count + 1)
                  for line in (f"phase_{number}(rank, on, step, steps);", self.barrier)]
         swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
-        head = f'extern "C" __global__ void __launch_bounds__({THREADS})\ntrain({", ".join(a.text for a in arguments)}) {{'
+        head = f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)\ntrain({", ".join(a.text for a in arguments)}) {{'
         body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *calls, "    update(rank, on, step);",
                 f"    {self.barrier}", *swaps, "  }", *self.closed()]
         products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
@@ -108,11 +113,15 @@ class StepKernel(Phased):
         found = self.begun.used()
         used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in found}
         text = folded("\n\n".join(parts)) + "\n"
-        return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan)
+        exprs = order(self.roots)
+        work = [length_of(total(part), self.begun.sizes).python for part in (
+            [item for e in exprs for item in work_of(e)], *([product] for product in products_of(exprs)))]
+        return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan, work[0], tuple(work[1:]))
 
     # what a vessel says -----------------------------------------------------------------------------------------------
 
     barrier = "barrier();"
+    further: tuple[str, ...] = ()  # of the struct of pointers
 
     def layout(self) -> tuple[str, list[str]]:
         """Where everything lies, as constants of the text; and the lengths as Python."""
@@ -156,8 +165,7 @@ class StepKernel(Phased):
         for e in self.data:
             length = bytes_of(e, self.on.strides[e], names, self.single)
             found += [(self.name(e), length), *([(self.next[e], length)] if self.sampled(e) else [])]
-        return [*found, ("numbers", length_of(self.item * max(1, len(self.rule.numbers)), names)),
-                ("failed", length_of(4 * max(1, len(self.on.checked)), names))]
+        return [*found, ("numbers", length_of(self.item * max(1, len(self.rule.numbers)), names))]
 
     @property
     def item(self) -> int:
@@ -173,7 +181,7 @@ class StepKernel(Phased):
             lines.append(f"  on.{name} = ({kind} *)(memory + {name}_at), on.{self.all[e]} = {self.all[e]};")
             lines += [f"  on.{self.next[e]} = ({kind} *)(memory + {self.next[e]}_at);"] if self.sampled(e) else []
         lines += [f"  on.{self.name(e)} = {self.name(e)};" for e in self.constants]
-        return [*lines, "  on.numbers = (real *)(memory + numbers_at), on.failed = (int *)(memory + failed_at);",
+        return [*lines, "  on.numbers = (real *)(memory + numbers_at);",
                 "  on.losses = losses, on.rates = rates, on.order = order;"]
 
     def first_batch(self) -> list[str]:
@@ -236,7 +244,7 @@ class StepKernel(Phased):
             lines += [f"  {name} {', '.join(f'*{each}' for each in found)};"] if found else []
             lines += [f"  const {name} {', '.join(f'*{each}' for each in given)};"] if given else []
         return "\n".join([*lines, "  real *numbers, *losses;", "  const real *rates;", "  const int64_t *order;",
-                          "  int *failed;", "};"])
+                          "  int *failed;", *self.further, "};"])
 
     def _update(self) -> str:
         """The rule of the optimiser, entry by entry; where a mark is set, nothing moves any more."""

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symgrad.codegen.c.texts import TYPES, bare
-from symgrad.codegen.cuda.body import Names, Placed, Writing, split
+from symgrad.codegen.cuda.body import Names, Writing, entries_of, split
 from symgrad.codegen.cuda.contractions import by_warps, letters, term_lines, together
 from symgrad.codegen.cuda.entries import entry
+from symgrad.codegen.cuda.matrices import by_blocks, by_lanes, matrix_of
 from symgrad.codegen.cuda.rows import write_rows
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
 from symgrad.codegen.phases.units import Phases, Unit
-from symgrad.codegen.plan.indices import AffineForm, counters, locate, strides
+from symgrad.codegen.plan.indices import strides
 from symgrad.graphs.errors import BackendError
-from symgrad.graphs.node import REAL
-from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.sizes import Shape
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,12 @@ class Lanes:
 
     count: str
     lines: Sequence[str]
+    tasks: bool = False  # these are no lanes but tasks, each for all threads of a block
 
 
 def write_unit(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:
     """The text of a unit; `threads` are about so many as there are for it."""
     return WRITERS[unit.kind](on, phases, unit, threads)
-
-
-def entries_of(shape: Shape) -> Size:
-    """The number of entries."""
-    count: Size = 1
-    for size in shape:
-        count = count * size
-    return count
 
 
 def guarded(on: Writing, shape: Shape, names: Names, lines: Sequence[str]) -> Lanes:
@@ -103,54 +96,17 @@ def _sums(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:
 
 
 def _product(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:
-    """A product of matrices, or of stacks of them, in tiles of registers; and what follows at each entry."""
-    e = unit.head
-    operands = [_matrix(on, e, arg) for arg in e.args]
+    """A product of matrices, or of stacks of them; and what follows at each entry."""
+    operands = [matrix_of(on, unit.head, arg) for arg in unit.head.args]
     if any(found is None for found in operands):
         return _sums(on, phases, unit, threads)
-    (A, ai, ak, a_aligned), (B, bk, bj, b_aligned) = [found for found in operands if found is not None]
-    rank = len(e.shape)
-    M, N, K = on.size(e.shape[-2]), on.size(e.shape[-1]), on.size(e.args[0].shape[-1])
-    stack = e.shape[:-2]
-    count = on.size(entries_of(stack))
-    names = [*(name if size != 1 else None for name, size in zip(letters(rank), stack, strict=False)), "row", "column"]
-    lines = _finished(on, phases, unit, names)
-    body = [
-        f"constexpr int R = tile_rows({M}, {N}, {threads}), C = tile_columns({M}, {N}, {threads});",
-        f"constexpr int down = {M} / R, across = {N} / C;",
-        *(split(on, "lane / (down * across)", names, stack) if count != "1" else []),
-        "const int tile_row = lane / across % down, tile_column = lane % across;",
-        f"using One = Operand<R, {M}, {ai}, {ak}, {a_aligned}>;",
-        f"using Two = Operand<C, {N}, {bj}, {bk}, {b_aligned}>;",
-        "real sums[R][C] = {};",
-        f"tile<R, C, {K}, One, Two>(sums, {A} + tile_row * One::first, {B} + tile_column * Two::first);",
-        "#pragma unroll", "for (int r = 0; r < R; r++)", "  #pragma unroll", "  for (int c = 0; c < C; c++) {",
-        "    const int row = tile_row * One::start + r * One::apart, "
-        "column = tile_column * Two::start + c * Two::apart;",
-        "    const real total = sums[r][c];", *(f"    {line}" for line in lines), "  }"]
-    lanes = f"{count} * tiles({M}, {N}, {threads})" if count != "1" else f"tiles({M}, {N}, {threads})"
-    return Lanes(f"warps({lanes})", [f"if (lane < {lanes}) {{", *(f"  {line}" for line in body), "}"])
-
-
-def _matrix(on: Writing, e: Expr, arg: Expr) -> tuple[str, str, str, str] | None:
-    """Where an operand of a product lies: its first entry, the steps along rows and columns, whether four words of a row
-    lie side by side; None where this is no array, or its entries are no matrix."""
-    rank = len(arg.shape)
-    base, at = locate(arg, counters(rank), rank, on.context.storage.__contains__)
-    if base not in on.context.storage or base.kind != REAL:
-        return None
-    form = at if isinstance(at, AffineForm) else Placed(on, rank).located(base, at)
-    lead = rank - 2
-    stack = len(e.shape) - 2
-    texts = [on.context.arrays[base]]
-    fours = [form.const, *form.steps[:lead]]
-    if form.const != 0:
-        texts.append(on.size(form.const))
-    for k, step in enumerate(form.steps[:lead]):
-        if step != 0 and arg.shape[k] != 1:
-            texts.append(f"{letters(stack)[stack - lead + k]} * {on.size(step)}")
-    aligned = " && ".join(f"{on.size(s)} % 4 == 0" for s in fours if s != 0) or "true"
-    return " + ".join(texts), on.size(form.steps[lead]), on.size(form.steps[lead + 1]), f"({aligned})"
+    one, two = (found for found in operands if found is not None)
+    e, rank = unit.head, len(unit.head.shape)
+    stack = [name if size != 1 else None for name, size in zip(letters(rank - 2), e.shape, strict=False)]
+    lines = _finished(on, phases, unit, [*stack, "row", "column"])
+    if on.tasks:
+        return Lanes(*by_blocks(on, e, one, two, lines), True)
+    return Lanes(*by_lanes(on, e, one, two, lines, threads))
 
 
 def _lines(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:

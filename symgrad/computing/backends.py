@@ -16,7 +16,8 @@ from symgrad.codegen.c.emit import compiled_text, emit_compiled
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import step_in_c
-from symgrad.codegen.cuda.training import NAMES, step_in_cuda
+from symgrad.codegen.cuda.step_text import NAMES
+from symgrad.codegen.cuda.training import step_in_cuda
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
 from symgrad.codegen.program.module import TrainingText, evaluation_text, formulas, training_text
 from symgrad.codegen.program.network import Network, UpdateRule

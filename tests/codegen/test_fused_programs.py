@@ -124,6 +124,7 @@ def test_what_is_frozen_stays():
 
 def test_without_room_a_line_says_so_and_the_plain_step_runs(source, cupy, capsys, monkeypatch):
     monkeypatch.setattr(fake_cupy, "SHARED", [1000])
+    monkeypatch.setattr(fake_cupy, "TOGETHER", [0])
     program = source.load()
     state = program.begin(program.init(0))
     for _ in range(2):
@@ -131,13 +132,30 @@ def test_without_room_a_line_says_so_and_the_plain_step_runs(source, cupy, capsy
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert told.startswith("no fused step for {'T': 12}: a step keeps ")
-    assert told.endswith("bytes in shared memory, and a block here has 1000; the plain step runs instead\n")
+    assert told.endswith("bytes in shared memory, and a block here has 1000; the card launches no blocks that wait for each "
+                         "other; the plain step runs instead\n")
+    large = program.weights(10**9), program.weights(10**9)
+    assert large[0][0] > large[0][1] > program.GRID_WORK
+
+
+def test_what_is_too_large_for_a_block_takes_the_grid(source, cupy, monkeypatch):
+    ends = []
+    for room in (ROOM, 1000):
+        monkeypatch.setattr(fake_cupy, "SHARED", [room])
+        program = source.load()
+        state, order = program.begin(program.init(0)), cupy.asarray(np.arange(40) * 7 % 40)
+        losses = [loss for some in program.fused_steps(state, list(arrays(cupy).values()), order, 8, 0.02) for loss in some]
+        ends.append((losses, state))
+        assert program.KERNELS[8,][1] == (1 if room == ROOM else 3)
+    near(ends[0][0], ends[1][0], 1e-11)
+    for name in ("theta", "g", "m", "v"):
+        near(ends[0][1][name].get(), ends[1][1][name].get(), 1e-11)
 
 
 def test_levels(cupy):
     loss, _ = network(sg.nn.ReLU())
     fused, plain = (sg.generate(loss, backend="cupy", level=level) for level in ("fused", "plain"))
-    assert sg.generate(loss, backend="cupy").text == fused.text and "CUDA" not in plain.text and plain.phases is None
+    assert sg.generate(loss, backend="cupy").text == fused.text and "BLOCK" not in plain.text and plain.phases is None
     assert "vessel block: 5 phases and the update" in str(fused.phases) and "# vessel block" in fused.text
     with pytest.raises(sg.BackendError, match="the level 'fast' is not known; there are 'plain', 'fused'"):
         sg.generate(loss, backend="cupy", level="fast")
@@ -149,13 +167,13 @@ def test_what_has_no_kernel_runs_plain_and_the_plan_says_why(cupy):
     w, A = sg.parameter("w", 3), sg.data("A", (3, 3))
     source = sg.generate(sg.sum((sg.inv(A) @ w - 1) ** 2), optimizer=sg.optim.SGD(0.1), backend="cupy")
     assert str(source.phases) == "runs as plain steps of the array library: inverse has no kernel"
-    assert "CUDA" not in source.text
+    assert "BLOCK" not in source.text
     source.load()
 
 
 def test_the_text_is_for_readers(source):
     lines = source.text.split("\n")
-    assert max(map(len, lines)) <= 104
+    assert max(map(len, lines)) <= 100
     assert any(line == "// X¹ = tanh(A¹)" for line in lines)
     assert "import symgrad" not in source.text and "from symgrad" not in source.text
 

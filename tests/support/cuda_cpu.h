@@ -40,6 +40,7 @@ static int skipped_ = -1;  // of the numbered barriers, the one that is left out
 static inline void __syncthreads_at(int k) { if (k != skipped_) __syncthreads(); }
 static inline void __syncwarp_at(int k) { if (k != skipped_) __syncwarp(); }
 static inline void grid_sync_() { gate(now->grid); }
+static inline void grid_sync_at(int k) { if (k != skipped_) grid_sync_(); }
 template <class T> static T __shfl_xor_sync(unsigned, T v, int mask, int = 32) {
   const int lane = now->thread.x & 31;
   memcpy(&now->lanes[lane], &v, sizeof v); gate(now->warp);

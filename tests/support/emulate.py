@@ -17,12 +17,14 @@ FOLDER = tempfile.TemporaryDirectory()
 
 
 def numbered(text):
-    """A text whose barriers have numbers, so that one can be left out, and how many there are of blocks and of warps."""
+    """A text whose barriers have numbers, so that one can be left out, and how many there are: of the one block, of warps, of
+    the grid, within the tasks of a block."""
     head, body = text[:text.index("struct Memory")], text[text.index("struct Memory"):]
     counts = []
-    for call, other in (("barrier();", "__syncthreads_at"), ("__syncwarp();", "__syncwarp_at")):
+    for call, other in ((r"barrier\(\);", "__syncthreads_at"), (r"__syncwarp\(\);", "__syncwarp_at"),
+                        (r"barrier\(on.word\);", "grid_sync_at"), (r"__syncthreads\(\);", "__syncthreads_at")):
         first = sum(counts)
-        parts = re.split(rf"(?<!\w){re.escape(call)}", body)
+        parts = re.split(rf"(?<!\w){call}", body)
         counts.append(len(parts) - 1)
         body = "".join(part + (f"{other}({first + k});" if k < counts[-1] else "") for k, part in enumerate(parts))
     return head + body, counts
