@@ -103,7 +103,8 @@ class StepKernel(Phased):
         calls = [f"    {line}" for number in range(1, count + 1)
                  for line in (f"phase_{number}(rank, on, step, steps);", self.barrier)]
         swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
-        head = f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)\ntrain({", ".join(a.text for a in arguments)}) {{'
+        bounds = f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)'
+        head = f"{bounds}\ntrain({', '.join(a.text for a in arguments)}) {{"
         body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *calls, "    update(rank, on, step);",
                 f"    {self.barrier}", *swaps, "  }", *self.closed()]
         products = any(unit.kind == "product" for level in self.phases.levels for unit in level)

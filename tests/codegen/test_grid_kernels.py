@@ -19,8 +19,8 @@ ORDERS = (emulate.FORWARD, emulate.BACKWARD, emulate.RANDOM)
 def adam():
     """A hidden layer wider than a tile, more samples than tiles of one column of blocks."""
     net = sg.nn.Sequential(sg.nn.Linear(5, 20), sg.nn.GELU(), sg.nn.Linear(20, 3))
-    return Trial(sg.losses.cross_entropy(net(x), t), sg.optim.Adam(0.01), {n: np.tile(a.T, 3).T for n, a in DATA.items()}, 40, 2,
-                 vessel="grid")
+    return Trial(sg.losses.cross_entropy(net(x), t), sg.optim.Adam(0.01), {n: np.tile(a.T, 3).T for n, a in DATA.items()},
+                 40, 2, vessel="grid")
 
 
 def test_steps_are_those_of_numpy_in_every_order_of_the_threads(adam):
