@@ -135,7 +135,10 @@ def grouped(shape: Shape, inner: Shape) -> tuple[tuple[int, ...], ...] | None:
         if not equal(total, size):
             return None
         groups.append(tuple(found))
-    return tuple(groups) if all(size == 1 for size in inner[k:]) else None
+    rest = tuple(range(k, len(inner)))
+    if any(inner[k] != 1 for k in rest) or (rest and not groups):
+        return None
+    return (*groups[:-1], (*groups[-1], *rest)) if rest else tuple(groups)
 
 
 def in_place(roots: Sequence[Expr], exprs: Sequence[Expr]) -> set[Expr]:

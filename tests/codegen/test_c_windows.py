@@ -5,6 +5,8 @@ from math import prod
 import numpy as np
 import pytest
 from checker import near
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import symgrad as sg
 
@@ -70,3 +72,28 @@ def test_a_network_with_a_convolution_trains_in_c():
     models = [sg.Model(loss, backend=backend, dtype="float64", seed=1) for backend in ("numpy", "c")]
     curves = [m.fit(data, sg.optim.Adam(0.01), epochs=3, batch_size=5, progress=False).curves["loss"] for m in models]
     near(curves[1], curves[0], 1e-10)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(st.data())
+def test_convolutions_drawn_at_random_train_alike_in_c_and_in_numpy(data):
+    """Values, gradients and a product with the Hessian: any channels, kernels, strides, paddings, gaps and groups."""
+    draw = lambda values: data.draw(st.sampled_from(values))  # noqa: E731
+    groups, stride, gap = draw([1, 1, 2]), draw([1, 2, (2, 1)]), draw([1, 1, 2])
+    kernel, padding = (draw([1, 2, 3]), draw([1, 3])), draw([0, 1, (2, 1)])
+    channels, out = groups * draw([1, 2, 3]), groups * draw([1, 3])
+    n = draw([sg.dim("n"), 3])
+    x, K = sg.data("x", (n, channels, 7, 8)), sg.parameter("K", (out, channels // groups, *kernel))
+    y = sg.conv2d(x, K, sg.parameter("b", out), stride, padding, gap, groups)
+    inputs = [x, K, sg.parameter("b", out)]
+    if draw([True, False]):
+        L = sg.parameter("L", (out, 2, 2, draw([1, 3])))
+        inputs.append(L)
+        y = sg.conv_transpose2d(sg.tanh(y), L, stride=draw([1, 2]), padding=draw([0, 1]))
+    loss = sg.mean(sg.tanh(y) ** 2)
+    outputs = [loss, *sg.gradient(loss, inputs), sg.hvp(loss, K, sg.cos(K))]
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal([s if isinstance(s, int) else 3 for s in t.shape]) for t in inputs]
+    found, wanted = (sg.function(inputs, outputs, backend=backend)(*arrays) for backend in ("c", "numpy"))
+    for have, want in zip(found, wanted, strict=True):
+        near(have, want, 1e-12)
