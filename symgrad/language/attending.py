@@ -16,6 +16,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import canonical
 from symgrad.language.align import as_int, as_tensor, common_over, describe
 from symgrad.language.contraction import arange
+from symgrad.language.dropping import dropped
 from symgrad.language.pointwise import as_real, equal, greater_equal, logical_and, sqrt, where
 from symgrad.language.rearrange import expand_dims, stop_gradient, swapaxes
 from symgrad.language.reduction import max as largest
@@ -75,8 +76,12 @@ def padding_row(name: str, count: Any, padding_idx: Any) -> Any:
     return row if row >= 0 else canonical(count + row)
 
 
-def attended(name: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool, scale: Any) -> tuple[Tensor, Tensor]:
-    """The attention, and the weights A by which it takes the values; `name` says in errors whose it is."""
+def attended(name: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool, scale: Any,
+             dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+    """The attention, and the weights A by which it takes the values, with the probability `dropout` that one is dropped.
+
+    `name` says in errors whose it is.
+    """
     Q, K, V = as_tensor(q, name), as_tensor(k, name), as_tensor(v, name)
     for what, t in (("queries", Q), ("keys", K), ("values", V)):
         if t.ndim < 2 or t.dtype == BOOLEAN:
@@ -94,14 +99,14 @@ def attended(name: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool, scal
         scores = products * as_tensor(scale, name)
     allowed, added = _masks(name, scores, mask, is_causal)
     if mask is None:  # every query has a key: the first one, if it is causal
-        weights = softmax(scores if allowed is None else where(allowed, scores, -math.inf))
+        weights = dropped(name, softmax(scores if allowed is None else where(allowed, scores, -math.inf)), dropout)
         return weights @ V, weights
     takes = _any(_seen(scores, allowed, added))
     if added is not None:
         scores = scores + added
     if allowed is not None:
         scores = where(allowed, scores, -math.inf)
-    weights = where(takes, softmax(where(takes, scores, 0)), 0)
+    weights = dropped(name, where(takes, softmax(where(takes, scores, 0)), 0), dropout)
     return weights @ V, weights
 
 

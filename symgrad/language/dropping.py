@@ -63,10 +63,10 @@ def dropped_channels(name: str, input: Any, p: Any, training: bool = True) -> Te
     return _masked(name, x, p, training, (*x.shape[:axes], *[1] * (x.ndim - axes)))
 
 
-def probability(name: str, p: Any) -> float:
-    """A probability. Raises ShapeError for what is none."""
+def probability(name: str, p: Any, what: str = "p") -> float:
+    """A probability, which a user knows as `what`. Raises ShapeError for what is none."""
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
-        raise ShapeError(f"{name}: p is a probability, a number from 0 to 1, not {p!r}")
+        raise ShapeError(f"{name}: {what} is a probability, a number from 0 to 1, not {p!r}")
     return float(p)
 
 

@@ -11,6 +11,7 @@ from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape
 from symgrad.language.align import as_int, as_tensor, describe
 from symgrad.language.attending import attended
+from symgrad.language.dropping import probability
 from symgrad.language.pointwise import logical_and, logical_not, where
 from symgrad.language.rearrange import expand_dims, reshape, swapaxes
 from symgrad.language.reduction import mean
@@ -28,7 +29,8 @@ class MultiheadAttention(Parametric):
     (batch, length, embed_dim). Masks: `attn_mask` (queries, keys), or (batch num_heads, queries, keys);
     `key_padding_mask` (keys,) or (batch, keys). A boolean one is True where a key is left out, which is the other way
     round than in `sg.attention`, as in PyTorch; a real one is added. Weights are means over the heads, unless
-    `average_attn_weights=False`. Raises ShapeError for what does not fit. Source: Vaswani et al. 2017.
+    `average_attn_weights=False`. In training each of them is dropped with the probability `dropout`. Raises ShapeError for
+    what does not fit. Source: Vaswani et al. 2017.
 
     >>> layer = sg.nn.MultiheadAttention(8, 2)
     >>> x = sg.data("x", (5, 8), over=sg.dim("T"))
@@ -41,9 +43,9 @@ class MultiheadAttention(Parametric):
                  add_zero_attn: bool = False, kdim: Any = None, vdim: Any = None, batch_first: bool = False, *,
                  name: str = "", init: Any = None) -> None:
         self.embed_dim, self.num_heads, self.bias, self.batch_first = embed_dim, num_heads, bias, batch_first
+        self.dropout = probability(type(self).__name__, dropout, "dropout")
         if as_int(num_heads, repr(self), "num_heads") < 1 or as_int(embed_dim, repr(self), "embed_dim") % num_heads:
             raise ShapeError(f"{self!r}: embed_dim {embed_dim} does not divide into {num_heads} heads")
-        no_dropout(repr(self), dropout)
         for what, given in (("add_bias_kv", add_bias_kv), ("add_zero_attn", add_zero_attn)):
             if given:
                 raise TypeError(f"{self!r}: {what}=True is not known: keys and values are those that are given")
@@ -56,7 +58,7 @@ class MultiheadAttention(Parametric):
 
     def __repr__(self) -> str:
         return written("MultiheadAttention", (self.embed_dim, self.num_heads), {
-            "bias": (self.bias, True), "batch_first": (self.batch_first, False)})
+            "dropout": (self.dropout, 0.0), "bias": (self.bias, True), "batch_first": (self.batch_first, False)})
 
     def children(self) -> list[Module]:
         return [self.out_proj]
@@ -75,7 +77,7 @@ class MultiheadAttention(Parametric):
         turned = given[0].ndim == 3 and not self.batch_first
         Q, K, V = (self._heads(swapaxes(t, 0, 1) if turned else t, place) for place, t in enumerate(given))
         mask = self._mask((*Q.shape[:-1], K.shape[-2]), attn_mask, key_padding_mask)
-        taken, weights = attended(repr(self), Q, K, V, mask, is_causal, None)
+        taken, weights = attended(repr(self), Q, K, V, mask, is_causal, None, self.dropout)
         joined = swapaxes(taken, -2, -3)
         output = self.out_proj(reshape(joined, (*joined.shape[:-2], self.embed_dim)))
         output = swapaxes(output, 0, 1) if turned else output
@@ -121,10 +123,3 @@ class MultiheadAttention(Parametric):
             return seen[0] if len(seen) == 1 else logical_and(*seen)
         added = [where(t, -math.inf, 0.0) if t.dtype == BOOLEAN else t for t in found]
         return added[0] if len(added) == 1 else added[0] + added[1]
-
-
-def no_dropout(name: str, dropout: float) -> None:
-    """Raises TypeError for a dropout other than 0."""
-    if dropout != 0:
-        raise TypeError(f"{name}: dropout={dropout!r} is not known yet, and without it the network is another one; "
-                        "give dropout=0")

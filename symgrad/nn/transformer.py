@@ -7,9 +7,10 @@ from typing import Any
 
 from symgrad.language.activating import gelu
 from symgrad.language.align import as_tensor
+from symgrad.language.dropping import dropped, probability
 from symgrad.language.pointwise import relu
 from symgrad.language.tensor import Tensor
-from symgrad.nn.attention import MultiheadAttention, no_dropout
+from symgrad.nn.attention import MultiheadAttention
 from symgrad.nn.linear import Linear
 from symgrad.nn.module import Module
 from symgrad.nn.normalising import LayerNorm
@@ -28,12 +29,12 @@ class TransformerLayer(Module):
                  norm_first: bool = False, bias: bool = True) -> None:
         self.d_model, self.nhead, self.dim_feedforward = d_model, nhead, dim_feedforward
         self.activation, self.batch_first, self.norm_first, self.bias = activation, batch_first, norm_first, bias
-        no_dropout(repr(self), dropout)
+        self.dropout = probability(type(self).__name__, dropout, "dropout")
         known: dict[Any, Callable[[Any], Tensor]] = {"relu": relu, "gelu": gelu}
         if activation not in known and not callable(activation):
             raise TypeError(f"{self!r}: the activation is 'relu', 'gelu' or a function, not {activation!r}")
         self.function = known.get(activation, activation)
-        self.attending = [MultiheadAttention(d_model, nhead, bias=bias, batch_first=batch_first)
+        self.attending = [MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
                           for _ in range(self.attentions)]
         self.linear1 = Linear(d_model, dim_feedforward, bias)
         self.linear2 = Linear(dim_feedforward, d_model, bias)
@@ -41,8 +42,9 @@ class TransformerLayer(Module):
 
     def __repr__(self) -> str:
         return written(type(self).__name__, (self.d_model, self.nhead), {
-            "dim_feedforward": (self.dim_feedforward, 2048), "activation": (self.activation, "relu"),
-            "batch_first": (self.batch_first, False), "norm_first": (self.norm_first, False), "bias": (self.bias, True)})
+            "dim_feedforward": (self.dim_feedforward, 2048), "dropout": (self.dropout, 0.1),
+            "activation": (self.activation, "relu"), "batch_first": (self.batch_first, False),
+            "norm_first": (self.norm_first, False), "bias": (self.bias, True)})
 
     def children(self) -> list[Module]:
         return [*self.attending, self.linear1, self.linear2, *self.norms]
@@ -50,20 +52,22 @@ class TransformerLayer(Module):
     def around(self, x: Tensor, number: int, sublayer: Sublayer) -> Tensor:
         """x + sublayer(x), normalised behind, or x normalised before the sublayer with `norm_first`."""
         norm = self.norms[number]
-        return x + sublayer(norm(x)) if self.norm_first else norm(x + sublayer(x))
+        added = dropped(repr(self), sublayer(norm(x) if self.norm_first else x), self.dropout)
+        return x + added if self.norm_first else norm(x + added)
 
     def forward_network(self, x: Tensor) -> Tensor:
         """The network of two layers."""
-        return self.linear2(self.function(self.linear1(x)))
+        return self.linear2(dropped(repr(self), self.function(self.linear1(x)), self.dropout))
 
 
 class TransformerEncoderLayer(TransformerLayer):
     """Attention of a sequence to itself, then a network of two layers, each with a way around it and a layer norm.
 
-    Parameters, arguments and masks (True is left out) are PyTorch's; `dropout` must be 0. Raises TypeError for another
-    one, ShapeError for what does not fit. Source: Vaswani et al. 2017; `norm_first`: Xiong et al. 2020.
+    Parameters, arguments and masks (True is left out) are PyTorch's. In training, entries are dropped with the probability
+    `dropout` at PyTorch's places: weights of attention, the network's hidden values, and what is added to x. Raises
+    ShapeError for what does not fit. Source: Vaswani et al. 2017; `norm_first`: Xiong et al. 2020.
 
-    >>> layer = sg.nn.TransformerEncoderLayer(8, 2, 16, dropout=0)
+    >>> layer = sg.nn.TransformerEncoderLayer(8, 2, 16)
     >>> layer(sg.data("x", (5, 8), over=sg.dim("T"))).shape, len(layer.parameters())
     ((5, 8), 12)
     """
@@ -80,9 +84,9 @@ class TransformerEncoderLayer(TransformerLayer):
 class TransformerDecoderLayer(TransformerLayer):
     """Attention of a sequence to itself, attention to a memory, then a network of two layers; as the encoder's layer.
 
-    Raises TypeError for a dropout other than 0, ShapeError for what does not fit. Source: Vaswani et al. 2017.
+    Raises ShapeError for what does not fit. Source: Vaswani et al. 2017.
 
-    >>> layer = sg.nn.TransformerDecoderLayer(8, 2, 16, dropout=0)
+    >>> layer = sg.nn.TransformerDecoderLayer(8, 2, 16)
     >>> layer(sg.data("x", (5, 8)), sg.data("m", (3, 8))).shape, len(layer.parameters())
     ((5, 8), 18)
     """

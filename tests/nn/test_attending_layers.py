@@ -72,6 +72,31 @@ def test_batches_lie_where_pytorch_has_them_and_true_is_left_out(batch_first):
     near(run(layer(x, x, x, attn_mask=each)[0], {x: at[x], each: full, **own}), run(output, at))
 
 
+def masks(y):
+    """The shapes of what is dropped in a tensor, and the probabilities."""
+    nodes = (n["tensor"] for _, n in sg.graph(y).nodes(data=True))
+    return sorted((t.shape, t.node.attrs[0].init) for t in nodes if t.name and t.node.op == "input" and (
+        t.node.attrs[0].kind == "mask"))
+
+
+def test_dropout_is_at_the_places_of_pytorch_and_off_outside_of_training():
+    x, m = sg.data("x", (4, 6), over=T), sg.data("m", (3, 6), over=T)
+    attention = ((2, 4, 4), 0.3)
+    y, weights = sg.nn.MultiheadAttention(6, 2, 0.3)(x, x, x, is_causal=True)
+    assert masks(y) == masks(weights) == [attention]
+    assert masks(sg.nn.TransformerEncoderLayer(6, 2, 5)(x)) == [((2, 4, 4), 0.1), ((4, 5), 0.1), ((4, 6), 0.1), ((4, 6), 0.1)]
+    decoder = sg.nn.TransformerDecoderLayer(6, 2, 5, 0.3)
+    wanted = [((2, 4, 3), 0.3), attention, ((4, 5), 0.3), *[((4, 6), 0.3)] * 3]
+    assert masks(decoder(x, m)) == wanted
+    own = numbered(decoder)
+    at = {x: waves(2, 4, 6), m: waves(2, 3, 6, first=7.0), **own}
+    plain = run(decoder(x, m), at)
+    decoder.dropout = 0.0
+    for each in decoder.attending:
+        each.dropout = 0.0
+    near(run(decoder(x, m), at), plain)
+
+
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("activation", ["relu", sg.tanh])
 def test_encoder_and_decoder_layers(norm_first, activation):
@@ -157,9 +182,9 @@ def test_an_index_out_of_range_is_named_before_anything_is_computed(backend):
 
 @pytest.mark.parametrize("text, make", [
     ("MultiheadAttention(6, 4): embed_dim 6 does not divide into 4 heads", lambda: sg.nn.MultiheadAttention(6, 4)),
-    ("MultiheadAttention(6, 2): dropout=0.1 is not known yet", lambda: sg.nn.MultiheadAttention(6, 2, 0.1)),
-    ("TransformerEncoderLayer(6, 2): dropout=0.1 is not known yet, and without it the network is another one; give dropout=0",
-     lambda: sg.nn.TransformerEncoderLayer(6, 2)),
+    ("MultiheadAttention: dropout is a probability, a number from 0 to 1, not 2", lambda: sg.nn.MultiheadAttention(6, 2, 2)),
+    ("TransformerEncoderLayer: dropout is a probability, a number from 0 to 1, not '0.1'",
+     lambda: sg.nn.TransformerEncoderLayer(6, 2, dropout="0.1")),
     ("MultiheadAttention(6, 2): x of shape (4, 5) must be (length, 6), or (length, batch, 6), all three alike",
      lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 5))] * 3)),
     ("MultiheadAttention(6, 2): attn_mask M of shape (4, 3) must have the shape (4, 4)",

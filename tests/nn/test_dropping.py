@@ -114,3 +114,27 @@ def test_a_mask_of_a_pickled_tensor_is_the_same_mask():
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(sg.data("x", 3))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_dropped_weights_of_attention_are_those_of_a_formula_by_hand(backend):
+    q, k, v = (sg.data(name, (5, 4), over=T) for name in "qkv")
+    layer = sg.nn.MultiheadAttention(4, 1, dropout=0.4, bias=False)
+    output, weights = layer(q, k, v)
+    still, _ = sg.nn.MultiheadAttention(4, 1, bias=False)(q, k, v)
+    loss = sg.mean(sg.sum(sg.tanh(output) ** 2), over=T)
+    W_in, W_out = layer.parameters()
+    f = sg.function([q, k, v, W_in, W_out], [output, weights, loss, sg.gradient(loss, W_in)], backend, training=True)
+    rng = np.random.default_rng(5)
+    Q, K, V = (rng.standard_normal((3, 5, 4)) for _ in range(3))
+    A, B = rng.standard_normal((12, 4)), rng.standard_normal((4, 4))
+    out, taken, _, slope = again(f, Q, K, V, A, B)
+    scores = (Q @ A[:4].T) @ (K @ A[4:8].T).swapaxes(1, 2) / 2
+    soft = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    dropped = taken == 0
+    assert 0.2 < dropped.mean() < 0.6
+    assert np.allclose(taken[~dropped], soft[~dropped] / 0.6)
+    assert np.allclose(out, taken @ (V @ A[8:].T) @ B.T)
+    way, h = rng.standard_normal(A.shape), 1e-6
+    ends = [again(f, Q, K, V, A + s * h * way, B)[2] for s in (1, -1)]
+    assert np.isclose((ends[0] - ends[1]) / (2 * h), (slope * way).sum(), atol=1e-8)
