@@ -1,4 +1,4 @@
-"""Operators that hold graphs: a choice, and loops whose number of turns is known."""
+"""Operators that hold graphs: a choice, a recurrence, and loops whose number of turns is known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.language.arrays import moveaxis
+from symgrad.language.composed import flip
 from symgrad.language.pointwise import where
 from symgrad.language.rearrange import concatenate, reshape, stack
+from symgrad.language.scanning import scan
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import Call, Reads, tensor
 
@@ -51,27 +54,24 @@ def _loop(c: Call, count: Any, condition: Any, *carried: Any) -> Any:
 
 
 def _scan(c: Call, *values: Any) -> Any:
+    """One recurrence. What runs backwards is turned before, and what is collected backwards after."""
     if c.version < 9:
         c.refuse("Scan of version 8 has a batch axis of its own; later ones are read")
-    body, count = c["body"], c["num_scan_inputs"]
-    state, sequences = [*values[: len(values) - count]], [tensor(v) for v in values[len(values) - count:]]
+    count = c["num_scan_inputs"]
+    state, sequences = [tensor(v) for v in values[: len(values) - count]], []
     axes, back = c["scan_input_axes"] or [0] * count, c["scan_input_directions"] or [0] * count
-    lengths = {t.shape[axis] for t, axis in zip(sequences, axes, strict=True)}
-    length = lengths.pop()
-    if lengths or not isinstance(length, int) or length > MOST:
-        c.refuse(f"its sequences have {length} entries; one number of them, up to {MOST}, is written out")
-    rows: list[Any] = []
-    for i in range(length):
-        steps = [t[(*(slice(None),) * (axis % t.ndim), length - 1 - i if turned else i)]
-                 for t, axis, turned in zip(sequences, axes, back, strict=True)]
-        given = c.reader.graph(body, [*state, *steps])
-        state, rows = given[: len(state)], [*rows, given[len(state):]]
-    collected = []
-    for k in range(len(rows[0]) if rows else 0):
-        axis = (c["scan_output_axes"] or [0] * len(rows[0]))[k]
-        turned = (c["scan_output_directions"] or [0] * len(rows[0]))[k]
-        collected.append(stack([tensor(row[k]) for row in (rows[::-1] if turned else rows)], axis))
-    return (*state, *collected)
+    for value, axis, turned in zip(values[len(values) - count:], axes, back, strict=True):
+        t = moveaxis(tensor(value), axis, 0)
+        sequences.append(flip(t, 0) if turned else t)
+
+    def step(carry: list[Tensor], x: list[Tensor]) -> Any:
+        given = [tensor(value) for value in c.reader.graph(c["body"], [*carry, *x])]
+        return given[: len(state)], given[len(state):]
+
+    last, collected = scan(step, state, sequences)
+    places, turns = (c[name] or [0] * len(collected) for name in ("scan_output_axes", "scan_output_directions"))
+    return (*last, *(moveaxis(flip(t, 0) if turned else t, 0, axis)
+                     for t, axis, turned in zip(collected, places, turns, strict=True)))
 
 
 def _concat_sequence(c: Call, parts: list[Any]) -> Tensor:

@@ -265,6 +265,24 @@ cli.add_command(minimizing.minimize)
 
 
 @cli.command()
+@click.argument("network", metavar="FILE.onnx")
+@click.option("--against", metavar="OTHER.onnx", help="Where do these two differ first?")
+def audit(network: str, against: str | None) -> None:
+    """Tell what a network of an ONNX file computes.
+
+    Step by step: layers, shapes, parameters, formulas. With --against: are both the same, whatever their names are, and
+    if not, the first step at which they differ, as formulas.
+
+    Exit status 1 if the networks differ."""
+    from symgrad.networks.auditing import audit as audited
+
+    found = audited(network, against)
+    click.echo(str(found))
+    if not found:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve; by default this machine alone.")
 @click.option("--no-browser", is_flag=True, help="Open no browser.")
