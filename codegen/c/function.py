@@ -13,16 +13,17 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.c.loops import Body, Context
+from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, own_reads, scheduled
+from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
-from symgrad.codegen.c.products import fits_vector, in_place
+from symgrad.codegen.c.products import in_place
+from symgrad.codegen.c.recurrences import is_c, write_loop
 from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
-from symgrad.codegen.plan.indices import AffineForm, counters, strides
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.storage import SCALAR, Slot, Storage, entries, last_reads, reads, same_place, slots, storage
+from symgrad.codegen.plan.storage import Slot, Storage, entries, last_reads, reads, same_place, slots, storage
 from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 
@@ -82,17 +83,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
     kept = storage(roots, set() if by_itself else in_place(roots, order(roots)))
     context = Context(kept, dict(names), sizes, single, by_itself=by_itself)
-    again = True
-    while again:  # operands that gemv cannot read where they lie are copied first
-        again = False
-        for e in list(kept.stored):
-            for arg in e.args if e.op is acts.MATMUL else ():
-                vector = min(len(x.shape) for x in e.args) == 1 and len(arg.shape) < 3
-                if arg not in kept and e.kind == "real" and vector and not fits_vector(context, arg):
-                    kept.keep.add(arg)  # from now on other steps read the copy too: it stands before the first
-                    first = next(k for k, step in enumerate(kept.stored) if arg in reads(step, kept))
-                    kept.stored.insert(first, arg)
-                    again = True
+    copied_first(kept, context)
     if not over:
         scheduled(kept)
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
@@ -106,11 +97,11 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     for e in kept.stored:
         for b in reads(e, kept):
             readers.setdefault(b, []).append(e)
-    apart = [e for e in kept.stored if not _in_c(e)]
+    apart = [e for e in kept.stored if not in_c(e)]
     shared = {*roots, *apart, *(b for e in apart for b in reads(e, kept))}  # arrays that NumPy sees too
     found, home = slots(kept, shared, same_place)
     memory = cache(lambda e: _memory(e, home, taken))
-    loads = cache(lambda e: _loads(context, e))
+    loads = cache(lambda e: loads_of(context, e))
     segments: list[Segment] = []
     group: list[Expr] = []
     turns: list[Turn] = []
@@ -123,7 +114,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     def flush() -> None:
         if group:
             passing = {e for e in group if e in home and all(x in group for x in readers[e])}
-            read = [alone(e, kept, memory, same_place) if len(group) == 1 else _own_reads(e, loads(e)) for e in group]
+            read = [alone(e, kept, memory, same_place) if len(group) == 1 else own_reads(e, loads(e)) for e in group]
             turns.append(Turn(tuple(group), tuple(read), frozenset(group) - passing))
             add(group, write_scalar(context, group, passing), passing)
             group.clear()
@@ -134,14 +125,14 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
         current().touched.update(touched)
 
     for e in kept.stored:
-        if _in_loops(e):
-            if group and not _joins(group, e, memory, loads):
+        if in_loops(e):
+            if group and not joins_loop(group, e, memory, loads):
                 flush()
             group.append(e)
             continue
         flush()
         turns.append(Turn((e,), (alone(e, kept, memory, same_place),), frozenset([e])))
-        write = writer(e)
+        write = write_loop if e.op is acts.LOOP and in_c(e) else writer(e)
         if write is None:
             segments.append(Segment(outside=e, touched=dict.fromkeys([*reads(e, kept), e])))
             continue
@@ -154,26 +145,8 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken, table)
 
 
-def scheduled(kept: Storage) -> None:
-    """Steps in an order in which what is needed is computed shortly before: of its operands, the deepest first.
-
-    An unrolled recurrence then does cell after cell the same, in less memory, and not all products with data first.
-    """
-    needs = {e: [b for b in reads(e, kept) if b.op not in acts.GIVEN] for e in kept.stored}
-    depth: dict[Expr, int] = {}
-    for e in kept.stored:
-        depth[e] = 1 + max((depth[b] for b in needs[e]), default=0)
-    done: dict[Expr, None] = {}
-    for root in kept.stored:
-        stack = [root] if root in kept.roots else []
-        while stack:
-            e = stack[-1]
-            waiting = [b for b in needs[e] if b not in done]
-            if waiting:
-                stack.append(max(waiting, key=depth.__getitem__))
-                continue
-            done[stack.pop()] = None
-    kept.stored[:] = done
+def in_c(e: Expr) -> bool:
+    return in_loops(e) or writer(e) is not None or e.op is acts.LOOP and is_c(e)
 
 
 def _memory(e: Expr, home: Mapping[Expr, int], over: Mapping[Expr, Expr]) -> Any:
@@ -195,50 +168,6 @@ def may_overwrite(kept: Storage, root: Expr, old: Expr) -> bool:
         return False
     last, place = last_reads(kept).get(old, -1), kept.stored.index(root)
     return last < place or (last == place and same_place(root, old, kept))
-
-
-def _in_loops(e: Expr) -> bool:
-    return e.op in SCALAR or (e.op in acts.VIEWS and e.op is not acts.RESHAPE)
-
-
-def _in_c(e: Expr) -> bool:
-    return _in_loops(e) or writer(e) is not None
-
-
-def _joins(group: Sequence[Expr], e: Expr, memory: Callable[[Expr], Any],
-           loads: Callable[[Expr], list[tuple[Expr, AffineForm]]]) -> bool:
-    """May `e` be computed in the loop of `group`? What the loop writes it reads only at the entry of its turn, and only
-    as numbers of the same kind: entries of another size lie elsewhere."""
-    if e.shape != group[0].shape or e.op in acts.VIEWS or group[0].op in acts.VIEWS or len(group) > 8:
-        return False
-    kinds = {memory(x): x.kind for x in group}
-    if memory(e) in kinds:
-        return False
-    kinds[memory(e)] = e.kind
-    own = AffineForm(0, strides(e.shape))
-    return all((base.shape, base.kind, form) == (e.shape, kinds[memory(base)], own)
-               for x in (*group, e) for base, form in loads(x) if memory(base) in kinds)
-
-
-def _own_reads(e: Expr, loads: Sequence[tuple[Expr, AffineForm]]) -> dict[Expr, bool]:
-    """What a step in a loop reads, and whether only at the entry that it writes."""
-    own = AffineForm(0, strides(e.shape))
-    found: dict[Expr, bool] = {}
-    for base, form in loads:
-        found[base] = found.get(base, True) and base.shape == e.shape and form == own
-    return found
-
-
-def _loads(c: Context, e: Expr) -> list[tuple[Expr, AffineForm]]:
-    probe = Context(c.storage, _Anything(), c.sizes, c.single, c.by_value)
-    body = Body(probe, len(e.shape))
-    body.computed(e, counters(len(e.shape)))
-    return body.loads
-
-
-class _Anything(dict[Expr, str]):
-    def __missing__(self, e: Expr) -> str:
-        return "x"
 
 
 def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> list[str]:

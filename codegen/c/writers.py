@@ -65,13 +65,13 @@ WRITERS: Mapping[acts.Act, StepWriter] = MappingProxyType({
     **dict.fromkeys(acts.REDUCTIONS, write_reduction),
     **dict.fromkeys(acts.ARGUMENTS, write_argument),
     acts.CUMSUM: write_cumsum, acts.CONCAT: write_concat, acts.PLACE: write_place, acts.GATHER: write_gather,
-    acts.MATMUL: write_matmul, acts.RESHAPE: write_reshape,
+    acts.MATMUL: write_matmul, acts.RESHAPE: write_reshape, acts.ROOM: lambda c, e: [],
 })
 ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
     **dict.fromkeys(acts.GIVEN, "an argument of the function"),
     **dict.fromkeys({acts.NUMBER} | acts.FILLS | acts.SCALARS, "in a loop, entry by entry: `loops.Body`, `write_scalar`"),
     **dict.fromkeys(acts.VIEWS - {acts.RESHAPE}, "an index map of `plan/indices.py`; stored, a copy by `write_scalar`"),
-    acts.CALL: "by the name of the function: `CALLED`", acts.LOOP: "a loop in NumPy, for now",
+    acts.CALL: "by the name of the function: `CALLED`", acts.LOOP: "a loop over the steps: `recurrences.py`",
 })
 CALLED: Mapping[str, StepWriter] = MappingProxyType({
     **dict.fromkeys(("vdot", "dot", "vecdot", "einsum"), write_dots), "diag": write_diag,

@@ -23,7 +23,7 @@ TRANSPOSE, INDEX, RESHAPE = Act("transpose"), Act("index"), Act("reshape")
 BROADCAST, DIAGONAL, WINDOWS, PART = Act("broadcast"), Act("diagonal"), Act("windows"), Act("part")
 SUM, PROD, MAX, MIN = Act("sum"), Act("prod"), Act("max"), Act("min")
 ARGMAX, ARGMIN, CUMSUM = Act("argmax"), Act("argmin"), Act("cumsum")
-MATMUL, CALL, LOOP = Act("matmul"), Act("call"), Act("loop")
+MATMUL, CALL, LOOP, ROOM = Act("matmul"), Act("call"), Act("loop"), Act("room")
 GATHER, CONCAT, PLACE = Act("gather"), Act("concat"), Act("place")
 
 # What an operation does: every operation is in one of these.
@@ -36,8 +36,9 @@ ARGUMENTS = frozenset({ARGMAX, ARGMIN})
 RUNNING = frozenset({CUMSUM})
 WHOLE = frozenset({MATMUL, CALL, LOOP})  # what takes whole arrays
 MOVES = frozenset({GATHER, CONCAT, PLACE})
+ROOMS = frozenset({ROOM})  # memory to work in, of which nothing is read before it is written
 
-KINDS = (LEAVES, FILLS, SCALARS, VIEWS, REDUCTIONS, ARGUMENTS, RUNNING, WHOLE, MOVES)
+KINDS = (LEAVES, FILLS, SCALARS, VIEWS, REDUCTIONS, ARGUMENTS, RUNNING, WHOLE, MOVES, ROOMS)
 ACTS: Mapping[str, Act] = MappingProxyType({act: act for act in sorted(act for kind in KINDS for act in kind)})
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Arrays, Expr
+from symgrad.codegen.lowering.arrays import NUMBER, Arrays, Expr, order
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
 from symgrad.graphs.node import Node
@@ -40,6 +40,7 @@ class LoopBody:
     constants: tuple[Expr, ...]
     after: tuple[Expr, ...]
     kept: tuple[Kept, ...]
+    rooms: tuple[str, ...]  # the kinds of numbers for which there is room to work in, behind the operands
 
     @property
     def roots(self) -> tuple[Expr, ...]:
@@ -94,10 +95,22 @@ def _lowered(c: Lowered, loop: Loop, results: Sequence[Node]) -> dict[Node, Expr
                 kept.append((what, Kept(e, all_rows, start, shape, kind)))
                 start = start + product(shape)
         own, each_step, same = (tuple(leaves[s] for s in group) for group in (body.carries, body.slices, body.constants))
-        lowered = LoopBody(loop.length, loop.reverse, own, each_step, same, after, tuple(k for _, k in kept))
-        made = c.b.make(acts.LOOP, args, (lowered,), (start,), kind)
+        rooms = _rooms(c.b, [*own, *own, *after, *(k.what for _, k in kept if isinstance(k.what, Expr))])
+        lowered = LoopBody(loop.length, loop.reverse, own, each_step, same, after, tuple(k for _, k in kept),
+                           tuple(r.kind for r in rooms))
+        made = c.b.make(acts.LOOP, [*args, *rooms], (lowered,), (start,), kind)
         places.update({what: (made, k) for what, k in kept})
     return {node: _read(c.b, loop, node.attrs[1], places) for node in results}
+
+
+def _rooms(b: Arrays, exprs: Sequence[Expr]) -> list[Expr]:
+    """Room for all that a step may store, and for two of each carry, by kinds of numbers."""
+    sizes: dict[str, Size] = {}
+    inside = [e for e in order(exprs) if e.op is not acts.INPUT]
+    for e in [*inside, *(e for e in exprs if e.op is acts.INPUT)]:
+        if e.kind != NUMBER:
+            sizes[e.kind] = sizes.get(e.kind, 0) + product(e.shape)
+    return [b.make(acts.ROOM, (), (), (size,), kind) for kind, size in sizes.items()]
 
 
 def _read(b: Arrays, loop: Loop, what: int | Node, places: dict[int | Node, tuple[Expr, Kept]]) -> Expr:

@@ -239,7 +239,7 @@ def _distances(e: Expr) -> Work:
 
 
 WORK: Mapping[acts.Act, Callable[[Expr], Work]] = MappingProxyType({
-    **dict.fromkeys(acts.LEAVES | acts.FILLS | acts.VIEWS | {acts.CAST, acts.GATHER, acts.CONCAT}, _none),
+    **dict.fromkeys(acts.LEAVES | acts.FILLS | acts.VIEWS | acts.ROOMS | {acts.CAST, acts.GATHER, acts.CONCAT}, _none),
     **dict.fromkeys(acts.FOLDING, _read), acts.ROW: _each, acts.PRODUCT: _product,
     acts.LOOP: _loop, acts.ADD: lambda e: ((len(e.args) - 1, e.shape),),
     acts.MATMUL: lambda e: ((2, (*e.shape, *e.args[0].shape[-1:])),),

@@ -64,6 +64,8 @@ def storage(roots: Sequence[Expr], in_place: Collection[Expr] = ()) -> Storage:
     for e in reversed(exprs):
         if e.op is acts.RESHAPE and e not in keep and e not in in_place and _is_view(e.args[0]):
             keep.add(e.args[0])  # a copy, so that it lies in one piece
+        if e.op is acts.LOOP:  # a step reads what lies in one piece; of another loop's results each does
+            keep.update(a for a in e.args if a.op not in acts.GIVEN and a.op is not acts.PART)
         if e.attrs[:1] == ("distances",) and e.args[1].op is acts.TRANSPOSE:
             keep.add(e.args[1])  # loops run along its rows
         for arg in e.args:

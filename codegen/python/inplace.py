@@ -83,6 +83,8 @@ class InPlace:
         if e.op is acts.MATMUL:
             name = "dot" if max(len(a.shape) for a in e.args) <= 2 else "matmul"
             return [f"{self.np}.{name}({joined(args)}, out={out})"]
+        if e.op is acts.ROOM:
+            return []
         if e.op is acts.LOOP:
             return [loop_text(self.spelling, e, args, out).text]
         if e.op is acts.CONCAT:

@@ -60,6 +60,7 @@ class _Writer:
         self.spelling = spelling_of(module, sizes)
         self.np = self.spelling.np
         self.names: dict[Expr, str] = {}
+        self.taken: dict[str, Size] = {}  # of the rooms, by kind
         self.before: list[str] = []
         self.inside: list[str] = []
         self.behind: list[str] = []
@@ -69,6 +70,7 @@ class _Writer:
         body = self.body
         arguments = [f"c{i}" for i, _ in enumerate(body.carries)] + [f"x{i}" for i, _ in enumerate(body.slices)]
         arguments += [f"p{i}" for i, _ in enumerate(body.constants)]
+        arguments += [f"room_{kind}" for kind in body.rooms]
         head = f"({', '.join([*arguments, 'out', *self.sizes.values()])}):"
         targets = self._given()
         kept = every_operation(list(dict.fromkeys(r for r in body.roots if r not in self.names)))
@@ -105,8 +107,8 @@ class _Writer:
                 self.before.append(f"{name}_all[{first}] = {name}")
                 self.inside.append(f"{name}, {name}_new = {name}_all[{forth}{more}], {name}_all[{back}{more}]")
             else:
-                self.before.append(f"{name} = {self.np}.array({name})")
-                self.before.append(f"{name}_new = {self.np}.empty_like({name})")
+                self.before += [self._room(f"{name}_now", carry), self._room(f"{name}_new", carry),
+                                f"{self.np}.copyto({name}_now, {name})", f"{name} = {name}_now"]
                 self.swaps.append(f"{name}, {name}_new = {name}_new, {name}")
                 if kept is not None:
                     self._part(f"{name}_last", kept, self.behind)
@@ -130,6 +132,13 @@ class _Writer:
         start, stop = (size_text(s, self.sizes).text for s in (kept.start, kept.start + product(kept.shape)))
         shape = shape_text(kept.shape, self.sizes)
         (self.before if lines is None else lines).append(f"{name} = out[{start}:{stop}].reshape({shape})")
+
+    def _room(self, name: str, e: Expr) -> str:
+        """An array of our own, for the time of the loop."""
+        start = self.taken.get(e.kind, 0)
+        self.taken[e.kind] = stop = start + product(e.shape)
+        place = f"room_{e.kind}[{size_text(start, self.sizes).text}:{size_text(stop, self.sizes).text}]"
+        return f"{name} = {place}.reshape({shape_text(e.shape, self.sizes)})"
 
     def _steady(self, kept: Storage) -> set[Expr]:
         """What is the same in every step."""
@@ -163,8 +172,7 @@ class _Writer:
                     count += 1
                     self.names[e] = f"v{count}"
                     if e not in steady or e.op is not acts.FULL:
-                        self.before.append(f"v{count} = {self.np}.empty({shape_text(e.shape, self.sizes)}, "
-                                           f"{self.spelling.dtype_text(e.kind)})")
+                        self.before.append(self._room(f"v{count}", e))
                 elif heir is not None:
                     self.names[e] = self.names[heir]
                 else:

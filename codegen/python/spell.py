@@ -95,6 +95,10 @@ def _full(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{s.np}.full({shape}, {weight_text(value, s.sizes).text}, {s.dtype_text(e.kind)})")
 
 
+def _room(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
+    return Code(f"{s.np}.empty({size_text(e.shape[0], s.sizes).text}, {s.dtype_text(e.kind)})")
+
+
 def _arange(s: Spelling, e: Expr, args: Sequence[Code]) -> Code:
     return Code(f"{s.np}.arange({size_text(e.shape[0], s.sizes).text})")
 
@@ -280,6 +284,7 @@ RULES: Mapping[acts.Act, Any] = MappingProxyType({
     acts.ARGMIN: _reduce, acts.PROD: _reduce, acts.CUMSUM: _cumsum, acts.CAST: _cast, acts.TRANSPOSE: _transpose,
     acts.INDEX: _index, acts.RESHAPE: _reshape, acts.BROADCAST: _broadcast, acts.DIAGONAL: _diagonal, acts.CALL: _call,
     acts.WINDOWS: _windows, acts.GATHER: _gather, acts.CONCAT: _concat, acts.PART: _part, acts.LOOP: _loop,
+    acts.ROOM: _room,
 })
 ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
     acts.PLACE: "statements, no expression: `place_lines` below",

@@ -20,13 +20,13 @@ Factor = tuple[Node, tuple[Any, ...]]  # with a label for each axis
 
 
 def regrouped(rows: Rows, roots: Sequence[Node], sources: Collection[Node]) -> dict[Node, Node]:
-    """The nodes below `roots` with the parts of sums and products that do not depend on `sources` gathered, by the old ones."""
+    """What becomes of the nodes below `roots`: parts of sums and products that do not depend on `sources` are gathered."""
     moving, uses = depends(roots, sources), consumers(roots)
     for root in roots:
         uses[root] = [*uses[root], root]  # a result is used outside
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
-        new = {o: n for o, n in zip(node.operands, operands, strict=True)}
+        new = dict(zip(node.operands, operands, strict=True))
         found = None
         if node.op is ops.ADD and len(operands) > 1:
             found = _sum(node, new, moving, uses)
@@ -90,7 +90,8 @@ def _stands(term: Node, moving: Collection[Node], new: Mapping[Node, Node]) -> b
     return True
 
 
-def _product(node: Node, new: Mapping[Node, Node], moving: Collection[Node], uses: Mapping[Node, list[Node]]) -> Node | None:
+def _product(node: Node, new: Mapping[Node, Node], moving: Collection[Node],
+             uses: Mapping[Node, list[Node]]) -> Node | None:
     """A product with its steady factors that lie along the same axes as one."""
     inputs, out = node.attrs
     factors: list[Factor] = []

@@ -37,7 +37,7 @@ def lifted(node: Node) -> Node:
 
 @lru_cache(maxsize=64)
 def _lifted(loop: Loop) -> tuple[Loop, dict[Node, Node], dict[Node, Node]]:
-    """The loop; the nodes of its step, in its own symbols, by those in the old ones; these by the nodes before regrouping."""
+    """The loop; the nodes of its step, in its symbols, by those in the old ones; these by the nodes before regrouping."""
     body = loop.body
     new = regrouped(PRIMITIVES, body.after, body.carries)
     after = [new[node] for node in body.after]

@@ -68,7 +68,8 @@ class Recurrent(Parametric):
             for direction in self.directions:
                 end = f"l{k}{direction}{suffix}"
                 height = self.gates * self.hidden_size
-                wanted: list[tuple[str, Shape]] = [("weight_ih", (height, below)), ("weight_hh", (height, self.outputs_each))]
+                wanted: list[tuple[str, Shape]] = [("weight_ih", (height, below))]
+                wanted += [("weight_hh", (height, self.outputs_each))]
                 wanted += [("bias_ih", (height,)), ("bias_hh", (height,))] if self.bias else []
                 wanted += [("weight_hr", (self.proj_size, self.hidden_size))] if self.proj_size else []
                 self._weights.append([owned_parameter(f"{each}_{end}", shape, self.init if len(shape) > 1 else None, owner)
