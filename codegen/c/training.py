@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.emit import InPlaceCode, emit_compiled_inplace, prototypes
 from symgrad.codegen.c.function import c_kind
 from symgrad.codegen.c.names import RUNTIME
 from symgrad.codegen.c.prelude import prelude
-from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, batch_of
+from symgrad.codegen.python.batch import INSIDE, REFUSED, SUMMED, WORDS, batch_of
 from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.wrapping import wrap_line
@@ -28,36 +29,50 @@ except OSError as error:
 else:
 """
 
-LAST = """\
-if _c is not None:
-    step = compiled_step
-"""
+LAST = "if _c is not None:"  # and below it, what takes whose place
 
 
-def step_in_c(step: Stepping) -> Blocks | None:
-    """The training step by two functions in C; None where it cannot be C."""
+def steps_in_c(steps: Sequence[Stepping]) -> Blocks | None:
+    """The training steps by functions in C, two for each; None where they cannot be C."""
     try:
-        gradients, update = emit_compiled_inplace(step.gradients), emit_compiled_inplace(step.update)
+        update = emit_compiled_inplace(steps[0].update)
+        emitted = [emit_compiled_inplace(step.gradients) for step in steps]
     except BackendError:  # a size, or a function, that C does not know
         return None
-    if gradients is None or update is None:
+    gradients = [each for each in emitted if each is not None]
+    if update is None or len(gradients) < len(steps):
         return None
-    single = step.gradients.module.single
-    return Blocks((*c_blocks(single, gradients, update), compiled_step(step, gradients, update, single)), (LAST,), IMPORTS)
+    single = steps[0].gradients.module.single
+    texts = [compiled_step(step, each, update, single) for step, each in zip(steps, gradients, strict=True)]
+    last = "\n".join([LAST, *(f"    {step.name} = compiled_{step.name}" for step in steps), ""])
+    return Blocks((*c_blocks(single, [*gradients, update]), holding(steps[0]), *texts), (last,), IMPORTS)
 
 
-def c_blocks(single: bool, gradients: InPlaceCode, update: InPlaceCode) -> list[str]:
+def c_blocks(single: bool, functions: Sequence[InPlaceCode]) -> list[str]:
     """The runtime, the C text and its prototypes."""
     runtime = inspect.getsource(c_runtime)
     body = runtime[runtime.index("\nFLAGS"):runtime.index("\n\n\n_local")].strip()
-    used = dict.fromkeys((*gradients.used, *update.used))
-    code = "\n".join([prelude(single, used), "\n\n".join((*gradients.code, *update.code))])
-    lines = [f"    {line}" for line in prototypes([*gradients.code, *update.code])]
+    used = dict.fromkeys(name for each in functions for name in each.used)
+    texts = [text for each in functions for text in each.code]
+    code = "\n".join([prelude(single, used), "\n\n".join(texts)])
+    lines = [f"    {line}" for line in prototypes(texts)]
     return [body, "C = " + block("\n" + code) + "\n" + LOAD + "\n".join(lines)]
 
 
+def holding(step: Stepping) -> str:
+    """What looks up the addresses of the arrays of a state."""
+    kept = ", ".join(f"state[{literal(name)}]" for name in step.vectors)
+    return "\n".join([
+        "def hold(state):",
+        '    """The addresses of the arrays of a state, which keeps them; room for what is computed in between."""',
+        "    state.held = tuple(array.ctypes.data for array in (*state.read, *state.written))",
+        *wrap_line(f"state.moved = tuple(array.ctypes.data for array in ({kept}))", "    "),
+        "    state.work = {}"])
+
+
 def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, single: bool) -> str:
-    """`hold` and the step in C, on the arrays of a state, which keeps them."""
+    """A step in C, on the arrays of a state."""
+    slopes = step.gradients.name
     scope = Identifiers({*WORDS, *RUNTIME, *step.gradients.module.taken, *step.numbers})
     params, results = ([scope.fresh(name) for name in names] for names in (
         step.parameters, [name for name, _ in step.gradients.outputs]))
@@ -68,15 +83,9 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     sizes = [batch.sizes[symbol] for symbol, _ in gradients.sizes]
     given = ", ".join(sizes)
     key = f"({given})" if len(sizes) != 1 else given
-    kept = ", ".join(f"state[{literal(name)}]" for name in step.vectors)
+    key = key if step.name == "step" else f"({literal(step.name)}, {given})"
     lines = [
-        "def hold(state):",
-        '    """The addresses of the arrays of a state, which keeps them; room for what is computed in between."""',
-        "    state.held = tuple(array.ctypes.data for array in (*state.read, *state.written))",
-        *wrap_line(f"state.moved = tuple(array.ctypes.data for array in ({kept}))", "    "),
-        "    state.work = {}",
-        "", "",
-        "def compiled_step(state, batch, lr=LR):",
+        f"def compiled_{step.name}(state, batch, lr=LR):",
         '    """The same step by the functions in C."""',
         "    if type(state) is not State:",
         "        return of_dict(state, batch, lr)",
@@ -87,7 +96,7 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
         *wrap_line(f"{', '.join(vectors)} = state.moved", "    "),
         "    try:", *batch.lines,
         f"{INSIDE}if {key} not in state.work:",
-        f"{INSIDE}    block = np.empty(_c.gradients_room({given}) + 64, np.uint8)",
+        f"{INSIDE}    block = np.empty(_c.{slopes}_room({given}) + 64, np.uint8)",
         f"{INSIDE}    state.work[{key}] = (block.ctypes.data + 63) // 64 * 64, block",
         f"{INSIDE}work, block = state.work[{key}]",
     ]
@@ -96,8 +105,8 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     passed = [pointers[k] if kind == "in" else results[k] for kind, k in gradients.arrays]
     passed = [f"_table({', '.join(passed)})"] if gradients.table else passed
     passed += [f"{places[k]}.item()" for k in gradients.numbers]
-    lines += wrap_line(f"failed = _c.gradients_0({', '.join([*passed, 'work', *sizes])})", INSIDE)
-    lines += [f"{INSIDE}if failed:", f"{INSIDE}    _refuse(failed)", REFUSED, *step.moves, *step.rates]
+    lines += wrap_line(f"failed = _c.{slopes}_0({', '.join([*passed, 'work', *sizes])})", INSIDE)
+    lines += [f"{INSIDE}if failed:", f"{INSIDE}    _refuse(failed)", REFUSED, SUMMED, *step.moves, *step.rates]
     values = [*vectors, *step.numbers]
     passed = [vectors[k] if k < len(vectors) else values[k] for _, k in update.arrays]
     passed += [values[k] for k in update.numbers]

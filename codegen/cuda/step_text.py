@@ -140,6 +140,13 @@ ${sizes}
 
 def passes(state, arrays, order, size, lr):
     """The steps of an epoch: for each minibatch its number of samples and the loss before it."""
+    if state.ranks is not None:  # a sum goes around within each step
+        for first in range(0, len(order), size):
+            chosen = order[first : first + size]
+            samples = len(chosen)
+            chosen = chosen[state.ranks.part(samples)]
+            yield samples, ${shared}(state, [${chosen}${count}], lr)
+        return
     for losses in fused_steps(state, arrays, order, size, lr):
         for loss in losses:
             yield size, loss
@@ -160,6 +167,8 @@ LOOP = '''\
             arrays = [data[name] for name in DATA]
             for count, loss in passes(state, arrays, order, batch_size, lr):
                 total, seen = total + count * loss, seen + count
+            if ranks is not None:
+                ranks.look(state.found)
             loss = float(total) / seen
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")

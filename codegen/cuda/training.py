@@ -24,8 +24,12 @@ from symgrad.graphs.errors import BackendError
 MOST = 232448  # bytes of shared memory that a block may have on cards of this decade
 
 
-def step_in_cuda(step: Stepping) -> Blocks:
-    """The training step by a kernel that does whole steps; the plain one, with the reason, where there is none."""
+def step_in_cuda(ways: Sequence[Stepping]) -> Blocks:
+    """The training step by a kernel that does whole steps; the plain one, with the reason, where there is none.
+
+    Of several processes each runs the plain step of its part, within which a sum goes around.
+    """
+    step, shared = ways[0], "step_of_part" if len(ways) > 1 else "plain_step"
     try:
         if any("norm_of(" in line for line in step.rates):
             raise BackendError("the rule needs the length of a vector before each update")
@@ -44,7 +48,7 @@ def step_in_cuda(step: Stepping) -> Blocks:
         texts.append("\n".join([*told, f"{kernel.plan.vessel.upper()} = " + block("\n" + kernel.text)]))
     order = "cp.asarray(rng.permutation(len(data[SAMPLES[0]])))" if step.divisible else "None"
     return Blocks((*texts, _kernel_text(step, kernels), _numbers(step), _step(step, kernels[0]),
-                   _steps(step, kernels[0]) if step.divisible else WHOLE), (LAST,), plan=kernels[0].plan,
+                   _steps(step, kernels[0], shared) if step.divisible else WHOLE), (LAST,), plan=kernels[0].plan,
                   loop=filled(LOOP, order=order))
 
 
@@ -93,7 +97,7 @@ def _step(step: Stepping, kernel: KernelText) -> str:
         "def fused_step(state, batch, lr=LR):", '    """The same step by the kernel of whole steps, in one launch."""',
         "    if type(state) is not State:", "        return of_dict(state, batch, lr)", "    try:", *batch.lines,
         f"{INSIDE}made = fused_kernel(({', '.join(sizes)}{',' if len(sizes) == 1 else ''}))", REFUSED,
-        "    if made is None:", "        return plain_step(state, batch, lr)",
+        "    if made is None or state.ranks is not None:", "        return plain_step(state, batch, lr)",
         f"    order = state.arrays[\"rooms\"].setdefault((\"order\", {count}), cp.arange({count}))"]
     return "\n".join([*lines, *wrap_line(f"return launched(state, made, [{arrays}], order, 0, 1, lr)[0]", "    ")])
 
@@ -102,7 +106,7 @@ def _first(step: Stepping) -> int:
     return next(k for k, (_, node) in enumerate(step.data) if node.attrs[0].over is not None)
 
 
-def _steps(step: Stepping, kernel: KernelText) -> str:
+def _steps(step: Stepping, kernel: KernelText, shared: str) -> str:
     """Many steps: the sizes are read off a first batch, which is not copied."""
     own = "size order arrays count made chosen steps start found pace done losses k".split()
     taken = {*NAMES, *step.numbers, *own}
@@ -113,4 +117,5 @@ def _steps(step: Stepping, kernel: KernelText) -> str:
     sizes = [batch.sizes[symbol] for symbol in kernel.sizes]
     lines = [f"    batch = [{first}]", "    try:", *batch.lines, REFUSED,
              f"    sizes = ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"]
-    return filled(STEPS, sizes="\n".join(lines), chosen=chosen)
+    counted = "" if shared == "plain_step" else ", samples"
+    return filled(STEPS, sizes="\n".join(lines), chosen=chosen, shared=shared, count=counted)

@@ -6,11 +6,11 @@ and checks are NumPy's in every backend; a `Frame` says how arrays get from ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from symgrad.codegen.program.loop import DEVICE_LOOP, LOOP
+from symgrad.codegen.program.loop import DEVICE_LOOP, DEVICE_RANKS, LOOP
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.libraries import CUPY, NUMPY, Library
 from symgrad.codegen.python.workspace import filled
@@ -19,8 +19,8 @@ FRAME = """forward backward predict update init flat begin step fitted checked b
 PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES KINDS CLASSES LARGE Named
 of_epoch of_step norm_of State of_dict hold taken refused suit possible finite keep started read check whole
 fresh locked pack contents kept headers chance mask masks MOVED unpacked opened KEPT RULE NUMBERS INTEGERS
-BOOLEANS RATIO MutableMapping argparse contextlib fcntl glob hashlib io json math os secrets stat sys time
-zipfile Path large""".split()
+BOOLEANS RATIO MutableMapping argparse contextlib fcntl glob hashlib io json math os secrets signal stat sys time
+zipfile Path large Ranks RanksOnDevices gradients_of_part step_of_part""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
 NUMPY_LINE = "import numpy as np"
@@ -69,7 +69,7 @@ def flat(arrays):
 
 
 STEP = '''\
-${quiet}def step(state, batch, lr=LR):
+${quiet}def ${step}(state, batch, lr=LR):
     """One step of ${name} on a batch, in place; gives the loss before it${where}."""
     if type(state) is not State:
         return of_dict(state, batch, lr)
@@ -172,18 +172,23 @@ def finite(arrays, names, where=""):
 '''
 
 BATCHES = '''\
-def batches(data, size, rng):
-    """Minibatches in random order, each with its number of samples; the last may be smaller."""
+def batches(data, size, rng, ranks=None):
+    """Minibatches in random order, each with its number of samples; the last may be smaller.
+
+    Of ranks, each gets its part.
+    """
     count = len(data[SAMPLES[0]])
     order = ${order}
     for first in range(0, count, size):
         chosen = order[first : first + size]
-        yield len(chosen), [data[name]${chosen} for name in DATA]
+        samples = len(chosen)
+        chosen = chosen if ranks is None else chosen[ranks.part(samples)]
+        yield samples, [data[name]${chosen} for name in DATA]${more}
 '''
 
 WHOLE = '''\
-def batches(data, size, rng):
-    """There is no sample axis to cut: one step sees all the data."""
+def batches(data, size, rng, ranks=None):
+    """There is no sample axis to cut: one step sees all the data, and of ranks the first counts."""
     yield 1, [data[name] for name in DATA]
 '''
 
@@ -220,9 +225,10 @@ class Frame:
     value: str  # the loss as a step gives it
     where: str  # and where that lies
     loop: str  # over the minibatches of an epoch
+    ranks: str  # the processes that train together
     guard: str = ""  # imports of the library that say what is missing
     pieces: bool = True  # does an update take pieces of the vectors, which lie in a cache together?
-    step: Callable[[Stepping], Blocks | None] | None = None  # what writes a step that is not that of the frame
+    step: Callable[[Sequence[Stepping]], Blocks | None] | None = None  # what writes steps that are not those of the frame
     taken: tuple[str, ...] = ()  # names that it uses
 
     def import_lines(self, body: str) -> str:
@@ -241,6 +247,6 @@ class Frame:
         return filled(template, **{**words, **parts})
 
 
-HOST = Frame(NUMPY, "NumPy", '@np.errstate(all="ignore")\n', "state.written[0].item()", "", LOOP)
+HOST = Frame(NUMPY, "NumPy", '@np.errstate(all="ignore")\n', "state.written[0].item()", "", LOOP, "")
 DEVICE = Frame(CUPY, "CuPy with a GPU, where its speed has not been measured", "", "state.written[0].copy()",
-               ", on the device", DEVICE_LOOP, GPU, pieces=False)
+               ", on the device", DEVICE_LOOP, DEVICE_RANKS, GPU, pieces=False)

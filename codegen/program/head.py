@@ -20,7 +20,7 @@ from symgrad.codegen.quoting import docstring, literal
 from symgrad.graphs.node import INTEGER, REAL, Node
 
 Functions = Mapping[str, Emitted | InPlaceFunction]
-IMPORTS = "argparse contextlib glob hashlib io json math os secrets stat sys time zipfile".split()
+IMPORTS = "argparse contextlib glob hashlib io json math os secrets signal stat sys time zipfile".split()
 NUMBERS = {"NUMBERS": "DTYPE", "INTEGERS": "np.int64", "BOOLEANS": "np.bool_"}
 ALONE = ("Its matrix products are small: one thread is best, by OPENBLAS_NUM_THREADS=1 in the environment (for other "
          "libraries than NumPy's own OpenBLAS, MKL_NUM_THREADS=1 or OMP_NUM_THREADS=1).")

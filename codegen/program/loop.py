@@ -2,7 +2,7 @@
 
 LOOP = '''\
             total, seen, start = 0.0, 0, time.perf_counter()
-            for count, batch in batches(data, batch_size, rng):
+            for count, batch in batches(data, batch_size, rng, ranks):
                 loss = float(step(state, batch, lr))
                 if not math.isfinite(loss):
                     raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
@@ -12,35 +12,61 @@ LOOP = '''\
 
 DEVICE_LOOP = '''\
             total, seen, start = cp.zeros(()), 0, time.perf_counter()
-            for count, batch in batches(data, batch_size, rng):
+            for count, batch in batches(data, batch_size, rng, ranks):
                 total, seen = total + count * step(state, batch, lr), seen + count
+            if ranks is not None:
+                ranks.look(state.found)
             loss = total.item() / seen  # all that is read from the device in an epoch
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} in epoch {epoch}; lower lr={lr}")
             log(f"epoch {epoch:3d}   loss {loss:.6g}   {time.perf_counter() - start:.2f} s")
 '''
 
+DEVICE_RANKS = '''\
+class RanksOnDevices(Ranks):
+    """The same with a GPU each: the message goes by NCCL, and is looked at once an epoch."""
+
+    def __init__(self, comm):
+        super().__init__(comm)
+        from cupyx.distributed import init_process_group
+
+        self.nccl = init_process_group(self.size, self.rank, use_mpi=True)
+
+    def exchange(self, sent, found):
+        self.nccl.all_reduce(sent, found)
+'''
+
 TRAIN = '''\
 def train(data, epochs=10, batch_size=32, lr=LR, seed=0, params=None, log=print, checkpoint=None,
-          resume=None):
+          resume=None, comm=None):
     """The parameters after training on arrays by name, from `params` or anew; Ctrl-C ends it.
 
     After each epoch all that a training is goes to the file `checkpoint`; from such a file,
     `resume`, training goes on as if it had not ended; `epochs` counts those before, too.
+    Of the processes of `comm`, a communicator of mpi4py, each is given all data, takes its part
+    of each batch, and gets the parameters that one process would find; the first one writes.
     """
     data = checked(data, DATA)
+    ranks = None if comm is None or comm.Get_size() == 1 else ${Ranks}(comm)
+${ranks}    first = ranks is None or ranks.rank == 0
+    log = log if first else lambda text: None
     rng = np.random.default_rng((seed, 1))
     if resume is not None:
         state, done = resumed(resume, rng)
     else:
         params = ${init} if params is None else params
         state, done = begin(params${seed}), 0
+    if ranks is not None:
+        state.ranks = ranks.listening()
     try:
         for epoch in range(done + 1, epochs + 1):
-${loop}            if checkpoint is not None:
+${loop}            if checkpoint is not None and first:
                 keep(checkpoint, state, epoch, rng)
     except KeyboardInterrupt:
         log(f"stopped in epoch {epoch}; what was learnt is kept")
+    finally:
+        if ranks is not None:
+            ranks.rest()
     return dict(state["params"])
 
 

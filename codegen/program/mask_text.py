@@ -18,14 +18,22 @@ def masks_text(net: Network, frame: Frame) -> list[str]:
     if not net.masks:
         return []
     text = inspect.getsource(masks)
-    scope = Identifiers({"state", "t", "rng", "np", "cp", "mask", "chance", "DTYPE"})
+    scope = Identifiers({"state", "t", "rng", "rows", "np", "cp", "mask", "chance", "DTYPE"})
     sizes = free_symbols([size for _, node in net.masks for size in node.shape if size not in net.sizes])
     names = {symbol: scope.fresh(symbol.name) for symbol in sizes} | {s: str(n) for s, n in net.sizes.items()}
     listed = ", ".join(name for name, _ in net.masks)
     lines = [f"def masks({', '.join(['state', 't', *(names[s] for s in sizes)])}):",
              *wrap_line(f'"""The masks of step t: {listed}."""', "    "),
-             '    rng = chance(state["seed"], t)', "    return ["]
+             '    rng = chance(state["seed"], t)']
+    overs = {node.attrs[0].over for _, node in net.masks} - {None}
+    if net.divisible and overs:  # of one kind, then
+        (over,) = overs
+        lines += ["    rows = slice(None)",
+                  "    if state.ranks is not None:  # each draws the masks of the whole batch, and takes its own",
+                  f"        rows, {names[over]} = state.ranks.rows, state.ranks.count"]
+    lines.append("    return [")
     for _, node in net.masks:
         drawn = f"mask(rng, {number_text(node.attrs[0].init).text}, {shape_text(node.shape, names)}, DTYPE)"
+        drawn += "[rows]" if net.divisible and node.attrs[0].over is not None else ""
         lines.append(f"        {frame.library.put.format(drawn)},")
     return [text[text.index("\ndef chance"):], "\n".join([*lines, "    ]"])]

@@ -8,11 +8,13 @@ symbols can clash with nothing. The result imports the array module and the stan
 from __future__ import annotations
 
 import inspect
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.codegen.plan.plan import Mark
 from symgrad.codegen.plan.tables import Tabled
-from symgrad.codegen.program import files, loop
+from symgrad.codegen.program import files, loop, ranks
 from symgrad.codegen.program import frame as templates
 from symgrad.codegen.program.frame import FRAME, Frame
 from symgrad.codegen.program.head import Functions, head, lengths_of
@@ -27,8 +29,11 @@ from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
 from symgrad.codegen.python.job import Blocks, EmittedModule, Job, Named, Stepping
+from symgrad.codegen.quoting import literal
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import free_symbols
+
+PART, STEP_OF_PART = "gradients_of_part", "step_of_part"
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,18 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get,
                  doc=f"{rule.title}: {states} after one step, in place, for all parameters at once.")
     functions["gradients"], functions["update"] = emit_inplace(slopes), emit_inplace(update)
-    step = stepping(slopes, update, net, rule, frame)
-    blocks = frame.step(step) if frame.step is not None else None
+    steps = [stepping(slopes, update, net, rule, frame)]
+    if net.shares.loss is not None:
+        part = _job(module, net, PART, [*net.parameters, *net.data, *net.shares.count, *net.masks],
+                    [(net.loss[0], net.shares.loss), *net.shares.gradients],
+                    "The loss of a part of a batch, which counts as its samples among all do, and its gradients.")
+        part = replace(part, quick=True)
+        functions[PART] = emit_inplace(part)
+        steps.append(stepping(part, update, net, rule, frame, STEP_OF_PART, net.shares.count))
+    blocks = frame.step(steps) if frame.step is not None else None
     blocks = blocks or Blocks((), ())
     frame = replace(frame, loop=blocks.loop) if blocks.loop else frame
-    return TrainingText(_assembled(module, net, rule, frame, functions, step, blocks), functions, blocks.plan)
+    return TrainingText(_assembled(module, net, rule, frame, functions, steps, blocks), functions, blocks.plan)
 
 
 def formulas(module: EmittedModule, net: Network) -> list[Job]:
@@ -110,8 +122,8 @@ def _initials(module: EmittedModule, net: Network) -> list[str]:
             init_text(module, net.parameters, net.data, net.sizes, starts)]
 
 
-def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, functions: Functions, step: Stepping,
-               more: Blocks) -> str:
+def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame, functions: Functions,
+               steps: Sequence[Stepping], more: Blocks) -> str:
     initials = _initials(module, net)  # before the helpers are written: it may need constants
     body = [*module.helper_texts(),
             *("\n".join(f.lines) for f in functions.values() if isinstance(f, Emitted)),
@@ -119,7 +131,8 @@ def _assembled(module: EmittedModule, net: Network, rule: UpdateRule, frame: Fra
               for lines in (f.lines, f.workspace) if lines),
             frame.filled(workspace.SLOT), *initials, frame.filled(templates.FLAT), templates.VIEWS,
             *masks_text(net, frame), state_text(net, rule, frame), frame.filled(templates.BATCH), *_paces(rule, frame),
-            step_text(step, net, rule, frame, functions), *more.first, _checked(net, frame), _batches(net, frame),
+            *(step_text(step, net, rule, frame, functions) for step in steps), *more.first, *_ranks(frame),
+            _checked(net, frame), _batches(net, frame),
             _train(net, rule, frame), _files(), _check(net, frame), _main(net), *more.last]
     blocks = [block.strip("\n") for block in body]
     top = head(module, net, rule, frame, functions, "\n\n\n".join(blocks), more.imports)
@@ -151,11 +164,19 @@ def _files() -> str:
     return text[text.index("\nRATIO"):]
 
 
+def _ranks(frame: Frame) -> list[str]:
+    """The class of `ranks.py`, as it stands there, and what a GPU does otherwise."""
+    text = inspect.getsource(ranks)
+    return [text[text.index("\nclass "):], *([frame.ranks] if frame.ranks else [])]
+
+
 def _batches(net: Network, frame: Frame) -> str:
     if not net.divisible:
         return templates.WHOLE
+    counted = net.shares.loss is not None
     whole = any(node.attrs[0].over is None for _, node in net.data)
     return frame.filled(templates.BATCHES, chosen="[chosen] if name in SAMPLES else data[name]" if whole else "[chosen]",
+                  more=" + ([] if ranks is None else [samples])" if counted else "",
                   order=frame.library.put.format("rng.permutation(count)"))
 
 
@@ -171,8 +192,22 @@ def _train(net: Network, rule: UpdateRule, frame: Frame) -> str:
     paced = frame.loop.replace("step(state, batch, lr)", "step(state, batch, rate)")
     paced = paced.replace("batch_size, lr)", "batch_size, rate)")
     rate = "            rate = of_epoch(lr, epoch)\n"
-    return frame.filled(loop.TRAIN, loop=rate + paced if rule.by_epoch else frame.loop, seed=", seed" if net.masks else "",
+    text = rate + paced if rule.by_epoch else frame.loop
+    if net.shares.loss is not None:
+        text = text.replace("step(state", "advance(state")
+    return frame.filled(loop.TRAIN, loop=text, ranks=_asked(net, text), Ranks="RanksOnDevices" if frame.ranks else "Ranks",
+                            seed=", seed" if net.masks else "",
                             init="init(seed, [data[name] for name in DATA])" if free else "init(seed)")
+
+
+def _asked(net: Network, text: str) -> str:
+    """What is said and chosen, for the loop `text`, where there are several ranks."""
+    if net.shares.why:
+        lines = textwrap.wrap(net.shares.why, 80, drop_whitespace=False)
+        return "\n".join(["    if ranks is not None:", "        raise ValueError(",
+                          *(f"            {literal(line)}" for line in lines), "        )", ""])
+    chosen = f"    advance = step if ranks is None else {STEP_OF_PART}  # a part counts its own way\n"
+    return chosen if "advance(" in text else ""
 
 
 def _main(net: Network) -> str:

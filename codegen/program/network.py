@@ -41,6 +41,19 @@ class UpdateRule:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How processes share a batch: `why` they cannot; else the loss of a part where that is not the loss of a batch.
+
+    It then needs `count`, the number of samples of the whole batch (see `graphs/parts.py`).
+    """
+
+    why: str = ""
+    count: Named = ()
+    loss: Node | None = None
+    gradients: Named = ()
+
+
+@dataclass(frozen=True)
 class Network:
     """All that a training module is written from; texts come from above, since codegen knows no notation."""
 
@@ -61,6 +74,7 @@ class Network:
     states: Named = ()  # what the last parameters become in a step: numbers that no gradient moves
     counts: Mapping[Size, str] = field(default_factory=dict)  # of how many values which layer takes statistics in training
     still: Network | None = None  # the same outside of training, where that is another graph
+    shares: Shares = Shares()
 
     @property
     def asked(self) -> Network:

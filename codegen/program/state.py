@@ -59,7 +59,8 @@ ${doc}
     def __init__(self, given, theta=None):
         params = fitted(given["params"], PARAMETERS)
         theta = flat(params) if theta is None else theta  # one that holds the parameters already
-        g, loss = ${np}.zeros_like(theta), ${np}.zeros((), DTYPE)
+        found = ${np}.zeros(theta.size + 3, DTYPE)  # what ranks send: g, loss, weight, whether to stop
+        g, loss = found[:-3], found[-3:-2].reshape(())
         pieces, slopes = views(theta, params), views(g, params)
 ${moves}        super().__init__({
             "t": 0,
@@ -70,6 +71,7 @@ ${seed}            "params": Named(pieces),
             "loss": loss,
             "rooms": {},
 ${states}        })
+        self.found, self.ranks = found, None
         self.read, self.written = tuple(pieces.values()), (loss, *slopes.values())
 ${coming}${cuts}${more}        for name in KEPT:
             if name in given:

@@ -24,6 +24,9 @@ NUMBERS INTEGERS BOOLEANS""".split()
 REFUSED = """\
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise refused(state, batch, error) from None"""
+SUMMED = """\
+    if state.ranks is not None:
+        state.ranks.add(state)"""
 
 
 def kind_name(dtype: str) -> str:

@@ -135,6 +135,7 @@ class Stepping:
     moves: Sequence[str] = ()
     divisible: bool = False  # can minibatches be cut?
     counts: Mapping[Size, str] = field(default_factory=dict)
+    name: str = "step"
 
 
 @dataclass(frozen=True)

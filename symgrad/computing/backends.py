@@ -15,7 +15,7 @@ from typing import Any
 from symgrad.codegen.c.emit import compiled_text, emit_compiled
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
-from symgrad.codegen.c.training import step_in_c
+from symgrad.codegen.c.training import steps_in_c
 from symgrad.codegen.cuda.step_text import NAMES
 from symgrad.codegen.cuda.training import step_in_cuda
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
@@ -92,7 +92,7 @@ class Backend:
 
 
 NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device, emit_inplace)
-C = Backend("c", "NumPy and a C compiler", replace(HOST, step=step_in_c), emit_compiled, compiled_text, host_device,
+C = Backend("c", "NumPy and a C compiler", replace(HOST, step=steps_in_c), emit_compiled, compiled_text, host_device,
             alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
 PLAIN = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
 CUPY = replace(PLAIN, frame=replace(DEVICE, step=step_in_cuda, taken=NAMES))

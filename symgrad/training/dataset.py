@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -49,19 +50,23 @@ class Dataset:
         """The arrays of these names, in order."""
         return [self.arrays[name] for name in names]
 
-    def batches(self, names: Sequence[str], size: int | None, rng: np.random.Generator | None) -> Iterator[
-            tuple[int, list[np.ndarray]]]:
+    def batches(self, names: Sequence[str], size: int | None, rng: np.random.Generator | None,
+                part: Callable[[int], slice] | None = None) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Disjoint minibatches of `size` samples until none are left, in random order or (None) as they are.
 
-        Without a size, or where the samples cannot be divided, all of them at once.
+        Without a size, or where the samples cannot be divided, all of them at once. With a `part`, which says which of so
+        many samples are for this process, only these, and how many the whole batch has.
         """
         if size is None or not self.divisible:
-            yield self.count, self.pick(names)
+            mine = slice(None) if part is None or not self.divisible else part(self.count)
+            yield self.count, [self.arrays[n][mine] if n in self.sampled else self.arrays[n] for n in names]
             return
         order = self.put(np.arange(self.count) if rng is None else rng.permutation(self.count))
         for first in range(0, self.count, size):
             chosen = order[first:first + size]
-            yield len(chosen), [self.arrays[n][chosen] if n in self.sampled else self.arrays[n] for n in names]
+            count = len(chosen)
+            chosen = chosen if part is None else chosen[part(count)]
+            yield count, [self.arrays[n][chosen] if n in self.sampled else self.arrays[n] for n in names]
 
 
 def checked(data: Any, feed: Feed, known: Collection[str], what: str, finite: bool = True) -> Dataset:
@@ -148,6 +153,14 @@ def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dat
     size = min(max(round(fraction * data.count), 1), data.count - 1)
     order = rng.permutation(data.count)
     return data.part(order[size:]), data.part(order[:size])
+
+
+def held_out(everything: Dataset, validation: Any, seed: int, check: Callable[[Any], Dataset]) -> tuple[
+        Dataset, Dataset | None]:
+    """What is trained on, and what is not: a fraction of it, other data that are to be checked, or nothing."""
+    if isinstance(validation, Real) and not isinstance(validation, bool):
+        return split(everything, float(validation), np.random.default_rng((seed, 2)))
+    return everything, None if validation is None else check(validation)
 
 
 def _listed(names: Any) -> str:

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.pace import Plateau, Schedule
 from symgrad.training.dataset import Dataset
+from symgrad.training.group import ProcessGroup, alike
 from symgrad.training.history import History
 from symgrad.training.progress import Progress
 from symgrad.training.steps import FitSteps
@@ -26,6 +27,7 @@ from symgrad.training.steps import FitSteps
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
 
+T = TypeVar("T")
 OF_CALLBACK = "raised by the callback "  # how the note of such an error begins
 AnyOptimizer = Optimizer | Descent
 Callback = Callable[["Training"], Any]
@@ -69,6 +71,7 @@ class FitPlan:
     evaluate: Measure  # the loss and the metrics
     callbacks: Sequence[Callback]
     progress: bool
+    group: ProcessGroup | None = None  # the processes that fit together
     norms: bool = True  # are the norms of all gradients kept?
     title: str = "epoch"
 
@@ -118,25 +121,34 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
     training = Training(model, plan.epochs, History({name: [] for name in curves}), done=plan.steps.done)
     history = training.history
     bar = Progress(plan.epochs, _steps(data, plan), plan.progress, plan.title)
-    _each(plan.callbacks, "begin", training)
+    alike(plan.group, lambda: _each(plan.callbacks, "begin", training))
     good = Good(model.parameters)
     start = time.perf_counter()
     last = ""
+
+    def measured() -> dict[str, float]:
+        row = _epoch(model, data, plan, training.epoch, bar, good)
+        if validation is not None:
+            row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
+        row |= dict.fromkeys(plan.steps.curves, plan.steps.rate)
+        return {**row, "seconds": time.perf_counter() - start}
+
+    def told() -> str:
+        for callback in plan.callbacks:
+            _call(callback, callback, training)
+        return history.stopped or plan.steps.ended
+
+    if plan.group is not None:
+        plan.group.ranks.listening()
     try:
         for training.epoch in range(1, plan.epochs + 1):
-            row = _epoch(model, data, plan, training.epoch, bar, good)
-            if validation is not None:
-                row |= {f"val_{name}": value for name, value in plan.evaluate(validation).items()}
-            row |= dict.fromkeys(plan.steps.curves, plan.steps.rate)
-            row["seconds"] = time.perf_counter() - start
+            row = _on_all(plan, measured)[0]
             for name, curve in history.curves.items():
                 curve.append(row[name])
             for name, norm in _norms(plan).items():
                 history.norms.setdefault(name, []).append(norm)
             bar.epoch(training.epoch, history.last)
-            for callback in plan.callbacks:
-                _call(callback, callback, training)
-            history.stopped = history.stopped or plan.steps.ended
+            history.stopped = next(filter(None, _on_all(plan, told)), "")
             if history.stopped:
                 last = f"stopped after epoch {training.epoch}: {history.stopped}"
                 break
@@ -148,9 +160,17 @@ def run(model: Fits, data: Dataset, validation: Dataset | None, plan: FitPlan) -
     except BaseException:
         bar.close()
         raise
+    finally:
+        if plan.group is not None:
+            plan.group.ranks.rest()
     bar.close(last)
-    _each(plan.callbacks, "finish", training)
+    alike(plan.group, lambda: _each(plan.callbacks, "finish", training))
     return history
+
+
+def _on_all(plan: FitPlan, call: Callable[[], T]) -> list[T]:
+    """What `call` gives on each of several processes, which hear of errors together; of one, its own."""
+    return [call()] if plan.group is None else plan.group.agreed(call)
 
 
 def _steps(data: Dataset, plan: FitPlan) -> int:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from importlib import import_module
-from numbers import Real
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,30 +19,29 @@ import numpy as np
 
 from symgrad.codegen.program.network import Network
 from symgrad.computing.backends import backend_of
-from symgrad.computing.functions import Function, dtype_name, function
-from symgrad.computing.threads import Alone, Together, Way, threads_for, within
-from symgrad.descent.objective import LARGE
+from symgrad.computing.functions import dtype_name
+from symgrad.computing.threads import threads_for, within
 from symgrad.files import write_whole
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.phases import HELD
 from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import fitting
 from symgrad.training.counting import check_counts
 from symgrad.training.course import Standing
-from symgrad.training.dataset import Dataset, check_finite, split
+from symgrad.training.dataset import Dataset, check_finite, held_out
 from symgrad.training.fitting import AnyOptimizer
+from symgrad.training.group import Led, ProcessGroup, begun, group_of
 from symgrad.training.history import History
 from symgrad.training.inputs import Inputs
-from symgrad.training.metrics import Metrics, metric_tensors
+from symgrad.training.metrics import Measures, Metrics, metric_tensors
 from symgrad.training.network import closed, network
 from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
-from symgrad.training.steps import FitSteps, Stepper, check_stepper
+from symgrad.training.steps import FitSteps, Stepper, check_stepper, way_of
 from symgrad.training.summary import Summary, summary
 from symgrad.training.theta import Theta
 
@@ -83,7 +81,7 @@ class Model:
         self._inputs = Inputs(self._net, self.dtype)
         self._weights = Theta(self._programs, self._inputs, self._device, seed)
         self._course = Standing(self._weights, seed)
-        self._functions: dict[tuple[Tensor, ...], Function] = {}  # of metrics
+        self._measures = Measures(self._inputs, backend, self.dtype)
 
     # what it is ---------------------------------------------------------------------------------------
 
@@ -143,7 +141,7 @@ class Model:
 
     def fit(self, data: Mapping[str, Any], optimizer: AnyOptimizer | None = None, epochs: int = 10,
             batch_size: int | None = BATCH, validation: Any = None, metrics: Metrics = None, callbacks: Any = (),
-            progress: bool = True, shuffle: bool = True) -> History:
+            progress: bool = True, shuffle: bool = True, comm: Any = None) -> History:
         """Train on `data`, a dict from symbol names to arrays; gives the history.
 
         Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller; without a
@@ -153,18 +151,24 @@ class Model:
         epoch, or "accuracy". `callbacks`: see `sg.optim.EarlyStopping`; schedules of the learning rate, such as
         `sg.optim.CosineLR(50)`, stand there, too. Ctrl-C ends the fit and keeps what was learnt. `progress` shows a
         live table on a terminal and a line now and then elsewhere, each with the norm of the last gradient of its
-        epoch.
+        epoch. Of the processes of `comm`, a communicator of mpi4py, each calls this with all data, takes its part of
+        each batch, and ends with what one process would find.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
-        chosen, optimizer = self.chosen(metrics), chosen_optimizer(optimizer)
+        group = group_of(comm, self._programs.ranks)
+        return begun(group, lambda: self._begun(data, optimizer, epochs, batch_size, validation, self.chosen(metrics),
+                                                callbacks, progress, shuffle, group))()
+
+    def _begun(self, data: Mapping[str, Any], optimizer: AnyOptimizer | None, epochs: int, batch_size: int | None,
+               validation: Any, chosen: dict[str, Tensor], callbacks: Any, progress: bool, shuffle: bool,
+               group: ProcessGroup | None) -> tuple[dict[str, Any], Callable[[], History]]:
+        """What must be the same for all of a group, and the fit itself, once its arguments are checked."""
+        optimizer = chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
         optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
         everything = self.checked(data, "data", True, chosen)
-        train, held = everything, None
-        if isinstance(validation, Real) and not isinstance(validation, bool):
-            train, held = split(everything, float(validation), np.random.default_rng((self.seed, 2)))
-        elif validation is not None:
-            held = self.checked(validation, "validation", True, chosen)
+        train, held = held_out(everything, validation, self.seed,
+                               lambda other: self.checked(other, "validation", True, chosen))
         refit = any(getattr(callback, "refit", False) for callback in functions)
         if refit and (held is None or isinstance(validation, Mapping)):
             raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
@@ -174,21 +178,29 @@ class Model:
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         read = device.read if device.foreign and isinstance(optimizer, Optimizer) else None
         plan = fitting.FitPlan(
-            self._steps(optimizer, train), read, tuple(self._data_names), epochs,
+            self._steps(optimizer, train, group=group), read, tuple(self._data_names), epochs,
             batch_size, self._course.order if shuffle else None, tuple(chosen),
-            lambda part: self._metrics(part, chosen), lambda part: self._evaluated(part, chosen), functions,
-            progress)
-        run = within(self._way(optimizer, everything, batch_size), fitting.run)
-        history = run(self, train, held, plan)
-        self._course.epochs += len(history)
-        if refit and history.best_epoch and not history.interrupted:
-            self.parameters = start
-            again = fitting.again(plan, self._steps(optimizer, everything, plan.steps.rates), history.best_epoch)
-            whole = run(self, everything.moved(device.put), None, again)
-            history.interrupted, self._course.epochs = whole.interrupted, len(whole)
-            own, apart = everything, None
-        self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, own, chosen, apart)
-        return history
+            lambda part: self._measures(part, self._weights, chosen), lambda part: self._evaluated(part, chosen), functions,
+            progress and (group is None or group.first), group)
+        run = within(way_of(optimizer, self._programs, self._weights, everything, batch_size), fitting.run)
+
+        def go() -> History:
+            history = run(self, train, held, plan)
+            self._course.epochs += len(history)
+            kept = own, apart
+            if refit and history.best_epoch and not history.interrupted:
+                self.parameters = start
+                again = fitting.again(plan, self._steps(optimizer, everything, plan.steps.rates, group=group),
+                                      history.best_epoch)
+                whole = run(self, everything.moved(device.put), None, again)
+                history.interrupted, self._course.epochs = whole.interrupted, len(whole)
+                kept = everything, None
+            self.fitted = fitting.Fitted(optimizer, epochs, batch_size, history, kept[0], chosen, kept[1])
+            return history
+
+        return {"loss": self._net.loss[1].rank.hex(), "data": everything.arrays, "parameters": start,
+                "validation data": apart and apart.arrays, "order of samples": self._course.order.bit_generator.state,
+                "arguments": [repr(optimizer), epochs, batch_size, list(chosen)]}, go
 
     def stepper(self, batch: Mapping[str, Any], optimizer: AnyOptimizer | None = None) -> Callable[[], float]:
         """A function that does one training step on `batch` and gives the loss before it.
@@ -206,28 +218,22 @@ class Model:
             with turn:
                 return float(step(arrays))
 
-        return within(self._way(optimizer, dataset, None), one)
+        return within(way_of(optimizer, self._programs, self._weights, dataset), one)
 
-    def _steps(self, optimizer: AnyOptimizer, data: Dataset, rates: Sequence[float] = (), single: bool = False) -> FitSteps:
+    def _steps(self, optimizer: AnyOptimizer, data: Dataset, rates: Sequence[float] = (), single: bool = False,
+               group: ProcessGroup | None = None) -> FitSteps:
         """Steps that go on where the training stands, or begin it; at these rates where they are known already."""
         if isinstance(optimizer, Descent):
             from symgrad.training.descending import Descending  # and SciPy, which most fits do without
 
             self._course.begin_anew()
-            return Descending(optimizer, self._weights, data.sizes, single)
-        state = self._course.state(optimizer)
-        return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs, rates)
-
-    def _way(self, optimizer: AnyOptimizer, data: Dataset, batch_size: int | None) -> type[Way]:
-        """How steps on batches of that size compute their products."""
-        sizes = dict(data.sizes)
-        if batch_size is not None and data.divisible:
-            over = next(node.attrs[0].over for _, node in self._net.data if node.attrs[0].over is not None)
-            sizes[over] = min(batch_size, data.count)
-        if isinstance(optimizer, Descent):  # its own matrices have a row for each number of the parameters
-            large = self._weights.vector.size > LARGE
-            return Together if large or threads_for(self._programs.plan("forward"), sizes) is Together else Alone
-        return threads_for(self._programs.step_plan(optimizer), sizes)
+            steps: FitSteps = Descending(optimizer, self._weights, data.sizes, single)
+            return steps if group is None else Led(steps, group, self._weights.views.values)
+        state, shares = self._course.state(optimizer), None if group is None else self._programs.shares
+        if shares is not None and shares.why and data.divisible:
+            raise SymgradError(f"fit: {shares.why}")
+        return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs, rates,
+                       None if group is None else group.ranks, shares is not None and shares.loss is not None)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""
@@ -241,7 +247,8 @@ class Model:
     def gradients(self, data: Dataset) -> dict[str, np.ndarray]:
         """The gradients of the loss by all parameters, on data that are checked already, by the program of the last fit."""
         optimizer = Adam() if self.fitted is None else self.fitted.rule
-        backward = within(self._way(optimizer, data, None), self._programs.training(optimizer).backward)
+        way = way_of(optimizer, self._programs, self._weights, data)
+        backward = within(way, self._programs.training(optimizer).backward)
         _, found = backward(*self._weights.values, *data.moved(self._device.put).pick(self._data_names))
         return {name: self._device.get(array) for name, array in found.items()}
 
@@ -258,24 +265,7 @@ class Model:
     def _evaluated(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
         forward = within(threads_for(self._programs.plan("forward"), data.sizes), self._programs.answers.forward)
         loss = float(forward(*self._weights.values, *data.pick(self._data_names)))
-        return {"loss": loss, **self._metrics(data, metrics)}
-
-    def _metrics(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
-        """Metrics on all samples; one per sample is averaged."""
-        if not metrics:
-            return {}
-        tensors, names, views = tuple(metrics.values()), self._inputs.names, self._weights.views
-        inputs = dict.fromkeys(node for _, node in self._net.parameters)
-        for tensor in tensors:
-            inputs.update(dict.fromkeys(self._inputs.symbols(tensor)))
-        if tensors not in self._functions:
-            symbols = {names[node]: wrap(node, node.attrs[0].over) for node in inputs}
-            self._functions[tensors] = function(symbols, list(tensors), self.backend, self.dtype)
-        arrays = [views[names[n]] if n.attrs[0].kind in HELD else data.arrays[names[n]] for n in inputs]
-        found = self._functions[tensors]
-        values = within(threads_for(found.plan, data.sizes), found.run)(*arrays)
-        return {name: float(np.mean(self._device.get(value), dtype=np.float64))
-                for name, value in zip(metrics, values, strict=True)}
+        return {"loss": loss, **self._measures(data, self._weights, metrics)}
 
     # files and print --------------------------------------------------------------------------------
 

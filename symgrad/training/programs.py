@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 from symgrad.codegen.plan.plan import Plan
-from symgrad.codegen.program.network import Network
+from symgrad.codegen.program.network import Network, Shares
+from symgrad.codegen.program.ranks import Ranks
 from symgrad.codegen.python.load import load
 from symgrad.computing.backends import backend_of
 from symgrad.computing.devices import Device
-from symgrad.optim import Optimizer
+from symgrad.optim import Adam, Optimizer
+from symgrad.training.shares import shares_of
 from symgrad.training.source import Source, rule_of, written
 
 
@@ -40,6 +43,15 @@ class Programs:
         module, done = backend_of(self.backend).evaluation(self.net, self.dtype)
         data = {name: self.device.put(array) for name, array in module.data.items()}
         return load(done.text, data, "symgrad evaluation"), {name: f.plan for name, f in done.functions.items()}
+
+    @cached_property
+    def shares(self) -> Shares:
+        """How several processes share a batch."""
+        return shares_of(self.net)
+
+    def ranks(self, comm: Any) -> Ranks:
+        """What several processes ask for sums: those of a host, or GPUs."""
+        return self.training(Adam()).RanksOnDevices(comm) if self.device.foreign else Ranks(comm)
 
     def training(self, optimizer: Optimizer) -> ModuleType:
         """The module that trains with this optimiser."""

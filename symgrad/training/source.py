@@ -38,6 +38,7 @@ from symgrad.optim.passes import LR
 from symgrad.optim.scalars import line
 from symgrad.training.network import closed, network, prediction_of
 from symgrad.training.parameters import npz
+from symgrad.training.shares import shares_of
 
 NOT_PYTHON = (".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu")
 
@@ -175,7 +176,7 @@ def unwritten(optimizer: Optimizer | Descent) -> str:
 def written(net: Network, rule: UpdateRule, backend: str, dtype: str, level: str | None = None) -> Source:
     """The training module of `net` with this update rule; where it has no title, it says what it does."""
     title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
-    module, done = backend_of(backend, level).training(replace(net, title=title), rule, dtype)
+    module, done = backend_of(backend, level).training(replace(net, title=title, shares=shares_of(net)), rule, dtype)
     return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data, backend,
                   _lines(done.marks, net, rule), phases=done.phases)
 

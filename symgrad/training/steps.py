@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 
+from symgrad.codegen.program.ranks import Ranks
 from symgrad.computing.devices import Device, norm
+from symgrad.computing.threads import Alone, Together, Way, threads_for
+from symgrad.descent.objective import LARGE
 from symgrad.graphs.errors import SymgradError
 from symgrad.optim import Descent, Optimizer
 from symgrad.training.dataset import Dataset
+from symgrad.training.programs import Programs
+from symgrad.training.theta import Theta
 
 Pass = tuple[int, Any]  # samples of a step, and the loss before it, which may lie on a device
+
 
 class FitSteps(Protocol):
     """The steps of a fit, whoever does them."""
@@ -49,24 +56,27 @@ class FitSteps(Protocol):
 
 
 def by_batches(step: Callable[[Sequence[Any]], Any], data: Dataset, names: Sequence[str], size: int | None,
-               rng: np.random.Generator | None) -> Iterable[Pass]:
-    """The steps of an epoch one by one, as batches are cut."""
-    return ((count, step(batch)) for count, batch in data.batches(names, size, rng))
+               rng: np.random.Generator | None, part: Callable[[int], slice] | None = None) -> Iterable[Pass]:
+    """The steps of an epoch one by one, as batches are cut; see `Dataset.batches`."""
+    return ((count, step(batch)) for count, batch in data.batches(names, size, rng, part))
 
 
 class Stepper:
     """The steps of an update rule by the program `module`, on its `state`; `done` epochs were trained before.
 
-    Where the losses of another fit decided the rates of epochs, they may be `given`.
+    Where the losses of another fit decided the rates of epochs, they may be `given`. Of several processes, `ranks` sums
+    what each has found; a part that counts otherwise than a batch is `counted`, and has a step of its own.
     """
 
     def __init__(self, optimizer: Optimizer, module: ModuleType, state: Any, device: Device, done: int,
-                 given: Sequence[float] = ()) -> None:
+                 given: Sequence[float] = (), ranks: Ranks | None = None, counted: bool = False) -> None:
         self.optimizer, self.module, self.state, self.done = optimizer, module, state, done
         self.lr = optimizer.lr
         self.gradients: Mapping[str, np.ndarray] = {} if device.foreign else state["gradients"]
         self.ended = ""  # why there is no further step
         self.given, self.rates = given, list[float]()
+        state.ranks = self.ranks = ranks
+        self.counted = counted
 
     def begin(self, epoch: int) -> None:
         """An epoch of the fit begins: its learning rate, by the formulas of the program."""
@@ -80,12 +90,26 @@ class Stepper:
 
     def __call__(self, batch: Sequence[Any]) -> Any:
         """One step; gives the loss before it, on the device."""
-        return self.module.step(self.state, batch, self.lr)
+        if self.ranks is None:
+            return self.module.step(self.state, batch, self.lr)
+        sums = self.ranks.sums
+        try:
+            if self.counted:
+                return self.module.step_of_part(self.state, [*batch, self.ranks.count], self.lr)
+            return self.module.step(self.state, batch, self.lr)
+        except BaseException:
+            if self.ranks.sums == sums:  # the others wait for this one, and hear that it stops
+                self.ranks.stopped, self.state.found[...] = True, 0
+                with suppress(KeyboardInterrupt):
+                    self.ranks.add(self.state)
+            raise
 
     def each(self, data: Dataset, names: Sequence[str], size: int | None,
              rng: np.random.Generator | None) -> Iterable[Pass]:
         """The steps of an epoch; where the program does many in one launch, so many."""
         passes = vars(self.module).get("passes")
+        if self.ranks is not None:
+            return by_batches(self, data, names, size, rng, self.ranks.part)
         if passes is None or size is None or not data.divisible:
             return by_batches(self, data, names, size, rng)
         order = data.put(np.arange(data.count) if rng is None else rng.permutation(data.count))
@@ -114,3 +138,16 @@ def check_stepper(optimizer: Optimizer | Descent) -> None:
     for name in [each.name for each in optimizer.by_epoch] + [each.name for each in optimizer.by_losses]:
         raise SymgradError(f"stepper: {name} changes the learning rate from epoch to epoch, and single steps know no "
                            'epochs; a formula in the number of the step does it (per="step")')
+
+
+def way_of(optimizer: Optimizer | Descent, programs: Programs, weights: Theta, data: Dataset,
+           batch_size: int | None = None) -> type[Way]:
+    """How steps on batches of that size compute their products."""
+    sizes = dict(data.sizes)
+    if batch_size is not None and data.divisible:
+        over = next(node.attrs[0].over for _, node in programs.net.data if node.attrs[0].over is not None)
+        sizes[over] = min(batch_size, data.count)
+    if isinstance(optimizer, Descent):  # its own matrices have a row for each number of the parameters
+        large = weights.vector.size > LARGE
+        return Together if large or threads_for(programs.plan("forward"), sizes) is Together else Alone
+    return threads_for(programs.step_plan(optimizer), sizes)
