@@ -15,7 +15,8 @@ from types import MappingProxyType
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.storage import Storage, same_place
-from symgrad.codegen.python.spell import Spelling, helpers_of, joined, loop_text, place_lines
+from symgrad.codegen.python.placing_lines import place_lines
+from symgrad.codegen.python.spell import Spelling, helpers_of, joined, loop_text
 from symgrad.codegen.python.texts import ATOM, Code, quotient
 from symgrad.graphs.node import REAL
 

@@ -13,7 +13,8 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of, is_view, order, uses
 from symgrad.codegen.plan.plan import PlanStep, Work, work_of
 from symgrad.codegen.python.identifiers import Identifiers
-from symgrad.codegen.python.spell import Spelling, helpers_of, place_lines
+from symgrad.codegen.python.placing_lines import place_lines
+from symgrad.codegen.python.spell import Spelling, helpers_of
 from symgrad.codegen.python.texts import Code
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 

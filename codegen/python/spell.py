@@ -287,48 +287,9 @@ RULES: Mapping[acts.Act, Any] = MappingProxyType({
     acts.ROOM: _room,
 })
 ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
-    acts.PLACE: "statements, no expression: `place_lines` below",
+    acts.PLACE: "statements, no expression: `place_lines` of `placing_lines.py`",
     **dict.fromkeys(acts.GIVEN, "an argument or a constant of the module, written by its name"),
 })
-
-
-def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: bool) -> list[str]:
-    """The statements of a "place": zeros or a first sum, then parts put or added in.
-
-    `fresh`: the first sum is a new array of our own and may be changed.
-    """
-    has_base, parts = e.attrs
-    rest = list(args)
-    if has_base:
-        base = rest.pop(0)
-        lines = [f"{target} = {base.text if fresh else base.at(ATOM) + '.copy()'}"]
-    else:
-        lines = [f"{target} = {s.np}.zeros({shape_text(e.shape, s.sizes)}{s.dtype_argument(e.kind)})"]
-    for i, (how, where, direction, count) in enumerate(parts):
-        value, *indices = rest[:count]
-        del rest[:count]
-        sign = "+=" if direction > 0 else "-="
-        if not has_base and i == 0 and not (how == "scatter" and not where[1]):
-            sign, value = "=", value if direction > 0 else Code(f"-{value.at(TIMES)}")
-        if how == "slice":
-            lines.append(f"{target}[{slice_text(where, s.sizes)}] {sign} {value.text}")
-        elif how == "delta":
-            diagonal = s.library.diagonal.format(pattern=pattern_text(where), array=target, axes=where)
-            lines.append(f"{diagonal}[...] {sign} {value.text}")
-        else:
-            order, unique = where
-            place = target
-            if order != tuple(range(len(order))):
-                flipped = order == tuple(range(len(order)))[::-1]
-                place += ".T" if flipped else f".transpose({', '.join(map(str, order))})"
-            if unique:
-                lines.append(f"{place}[{joined(indices)}] {sign} {value.text}")
-            else:
-                inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
-                if sign == "-=" and not s.library.subtracts:
-                    sign, value = "+=", Code(f"-{value.at(UNARY)}")
-                lines.append(f"{s.np}.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
-    return lines
 
 
 def helpers_of(e: Expr, library: Library) -> list[str]:
