@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal, literal_value
 from symgrad.graphs.algebra.primitives import tracked
+from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
@@ -75,6 +76,14 @@ def moves_of(roots: Sequence[Node]) -> dict[Node, Node]:
         afters = transform(in_phase(list(own.values()), True), rebuild, dict(moved))
         moved |= zip(own, afters, strict=True)
     return moved
+
+
+def check_still(step: Sequence[Node]) -> None:
+    """Raises SymgradError for a step of a recurrence that moves what a model keeps: of how many steps would it be?"""
+    for node in topological(step):
+        if node.op is ops.TRACKED:
+            raise SymgradError(f"scan: {node.operands[1].attrs[0].init[0]} has running statistics, which would move in "
+                               "every step; normalise outside of the recurrence, or by sg.nn.LayerNorm")
 
 
 def counts_of(roots: Iterable[Node]) -> list[tuple[str, Size]]:

@@ -19,6 +19,7 @@ from symgrad.formulas.words.heads import HEADS
 from symgrad.formulas.words.speech import Speech
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, Symbol, in_order_of_use, topological
+from symgrad.graphs.phases import MASK
 from symgrad.graphs.pieces.boxes import LEAF
 from symgrad.graphs.sizes import Size
 from symgrad.language.align import as_tensor
@@ -85,6 +86,9 @@ def _described(node: Node) -> str:
         text += f" from 0 to {_size(symbol.classes - 1)}"
     if symbol.over is not None:
         text += f", one for each of the {_size(symbol.over)} samples"
+    if symbol.kind == MASK:
+        kept = "" if symbol.init == 1 else f", else {1 / (1 - symbol.init):.4g}"
+        return f"{text}, drawn anew in every step of a training: 0 with the probability {symbol.init:g}{kept}"
     return f"{text}; it is to be fitted" if symbol.kind == "parameter" else text
 
 

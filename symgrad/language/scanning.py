@@ -16,6 +16,7 @@ from symgrad.graphs.algebra.primitives import as_real, input_node
 from symgrad.graphs.algebra.recurrence import closed, invariant
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL, Node, Symbol, new_owner
+from symgrad.graphs.phases import check_still
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.table import PRIMITIVES
 from symgrad.language.align import as_size, as_tensor, common_over, describe
@@ -33,7 +34,8 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
     The derivative is a recurrence that runs the other way (`graphs/derivative/scan_rules.py`).
 
     Raises ShapeError where a carry changes its shape, dtype or sample axis or `xs` differ in length, SymgradError where
-    neither `xs` nor `length` says how many steps there are, TypeError where `f` gives something else than a pair.
+    neither `xs` nor `length` says how many steps there are, or where `f` moves running statistics, TypeError where `f`
+    gives something else than a pair.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")
@@ -62,6 +64,7 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
         begins = raised
     ys = [t for _, t in _leaves(result[1], "y", "the second result of f")]
     common_over("scan", [*(t for _, t in begins), *after, *ys])
+    check_still([t.node for t in (*after, *ys)])
     parts = _Parts(steps, bool(reverse))
     traced = (tuple(carries), tuple(slices), tuple(after), tuple(t for _, t in begins), tuple(t for _, t in stacks))
     last = [_result(parts, i, None, *traced) for i in range(len(begins))]

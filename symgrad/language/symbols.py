@@ -15,6 +15,7 @@ from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.facts import FACTS, SIMPLEX, SQUARE, implied
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
+from symgrad.graphs.phases import is_hidden
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.language.align import as_latex, as_name, as_shape, as_size
@@ -164,8 +165,8 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
 
 
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
-    """All symbols that occur: data, then parameters; each of them in `order` if that has all, else by first use."""
-    nodes = [node for node in topological([loss.node]) if node.op is ops.INPUT]
+    """All symbols that somebody gives: data, then parameters; each kind in `order` if that has all, else by first use."""
+    nodes = [node for node in topological([loss.node]) if node.op is ops.INPUT and not is_hidden(node)]
     found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(topological([loss.node]), nodes)]
     place = {tensor: i for i, tensor in enumerate(order)}
     kinds = {kind for kind in map(_fitted, found) if all(s in place for s in found if _fitted(s) == kind)}

@@ -24,6 +24,7 @@ from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import BOOLEAN, Node, topological
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.naming import layer_names
+from symgrad.language.phases import in_evaluation
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimisers.numbers import number_between, whole_number
 from symgrad.minimisers.starts import declared_start, other_starts
@@ -93,7 +94,7 @@ class Problem:
 def posed(loss: Any, wrt: Any, data: Any, start: Any, bounds: Any, constraints: Any, tol: Any, budget: Any, seed: Any,
           blocks: Any, population: Any = None) -> Problem:
     """The arguments of `sg.minimize` as a problem. Raises SymgradError and its kin for what does not fit."""
-    target = closed(loss)
+    target = in_evaluation(closed(loss))
     asked = [] if constraints is None or isinstance(constraints, Mapping) else _comparisons(constraints)
     names = display_names([t.node for t in (target, *asked)], layer_names([target, *asked]))
     variables = _variables(wrt, names)

@@ -17,6 +17,7 @@ from symgrad.graphs.proximal.kinks import NotConvex
 from symgrad.graphs.proximal.steps import Stuck, guarded, proximal_step
 from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.phases import in_evaluation
 from symgrad.language.recipes import as_written, recipe_of, stable
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.convexity import convexity
@@ -53,7 +54,7 @@ def read_prox(g: Any, x: Tensor, step: Any) -> Tensor:
 
 
 def _prox(g: Any, x: Tensor, step: Any, read: bool) -> Tensor:
-    target, size = as_tensor(g, "prox"), as_tensor(step, "prox")
+    target, size = in_evaluation(as_tensor(g, "prox")), as_tensor(step, "prox")
     if not isinstance(x, Tensor) or x.node.op is not ops.INPUT or x.dtype != REAL:
         shown = describe(x) if isinstance(x, Tensor) else type(x).__name__
         raise SymgradError(f"prox: x must be a real symbol (sg.parameter, sg.data), not {shown}")

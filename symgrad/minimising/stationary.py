@@ -16,6 +16,7 @@ from symgrad.graphs.pieces.terms import unscaled
 from symgrad.graphs.stationary.affine import Obstacle
 from symgrad.graphs.stationary.elimination import stationary_points
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.phases import in_evaluation
 from symgrad.language.recipes import stable, stand_in
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.minimising.regularity import generically_regular
@@ -85,8 +86,8 @@ def as_constraints(constraints: Any) -> Any:
 
 
 def closed(loss: Any, operation: str) -> Tensor:
-    """A loss as one number. Raises ShapeError."""
-    t = as_tensor(loss, operation)
+    """A loss as one number, outside of training. Raises ShapeError."""
+    t = in_evaluation(as_tensor(loss, operation))
     if t.ndim:
         raise ShapeError(f"{operation}: {describe(t)} is not a scalar; close it with sg.sum or sg.mean")
     if t.over is not None:

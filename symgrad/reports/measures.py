@@ -103,7 +103,7 @@ def gradient_norms(model: Model, data: Dataset, samples: int | None) -> tuple[in
     high = max(some, default=1.0)
     low = min([high / 100, *some]) / 2
     shares = {name: math.log(size / low) / math.log(high / low) if size in some else 0.0 for name, size in sizes.items()}
-    return part.count, [Norm(n, sizes[n], _norm(value), shares[n]) for n, value in model.parameters.items()]
+    return part.count, [Norm(n, sizes[n], _norm(value), shares[n]) for n, value in model.parameters.items() if n in sizes]
 
 
 def _norm(array: np.ndarray) -> float:

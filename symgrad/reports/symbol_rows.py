@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.graphs.node import Symbol
+from symgrad.graphs.phases import HELD
 from symgrad.language.tensor import Tensor
 from symgrad.training.summary import start
 
@@ -21,7 +22,7 @@ def symbol_rows(symbols: Sequence[Tensor]) -> list[tuple[str, ...]]:
         entries = count(tensor)
         facts = [f"classes 0..{_less_one(symbol.classes)}"] if symbol.classes is not None else []
         facts += [*symbol.facts, *([] if tensor.dtype == "real" or symbol.classes is not None else [tensor.dtype])]
-        if symbol.kind == "parameter":
+        if symbol.kind in HELD:
             facts.append(f"starts {start(tensor.node)}")
         rows.append((symbol.name, symbol.kind, " × ".join(map(str, tensor.shape)) or "scalar",
                      "" if tensor.over is None else str(tensor.over), "" if entries is None else str(entries),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.computing.functions import function
 from symgrad.descent.fixed import lbfgs_fixed, relaxed
 from symgrad.descent.iterate import Course, Iterate
 from symgrad.descent.least_squares import gauss_newton, levenberg_marquardt
@@ -44,6 +45,9 @@ class Descending:
     def __init__(self, optimizer: Descent, weights: Theta, sizes: Mapping[Any, int], before: bool = False) -> None:
         self.optimizer, self.weights, self.sizes, self.before = optimizer, weights, dict(sizes), before
         self.net = weights.programs.net
+        if self.net.masks:
+            raise SymgradError(f"{optimizer.name} looks for the minimum of one loss, and dropout makes another one in "
+                               "every step: train by Adam or another rule, or without dropout")
         self.trained = self.net.parameters[: len(self.net.parameters) - self.net.frozen]
         if not self.trained:
             raise SymgradError(f"{optimizer.name}: no parameter has a gradient other than zero, so nothing is trained")
@@ -80,6 +84,7 @@ class Descending:
                 if not self._on():
                     break
         self._write(self.here.x)
+        self._move(batch)
         if np.isfinite(loss) and not self.before:
             loss, self._norm = self.here.loss, self.here.norm
         return loss
@@ -102,6 +107,17 @@ class Descending:
             self.weights.views[name][...] = self.weights.device.put(self.weights.converted(piece))
         arrays = self.weights.arrays()
         self.written = self.f.joined([arrays[name].astype(float) for name, _ in self.trained])
+
+    def _move(self, batch: Sequence[Any]) -> None:
+        """Running statistics, moved once, as by any step on these samples."""
+        if not self.net.states:
+            return
+        arrays, given = self.weights.arrays(), (*self.net.parameters, *self.net.data)
+        moved = function({name: wrap(node, node.attrs[0].over) for name, node in given},
+                         [wrap(node) for _, node in self.net.states], sizes={s.name: n for s, n in self.sizes.items()})
+        values = [*(arrays[name] for name, _ in self.net.parameters), *map(self.weights.device.get, batch)]
+        for (name, _), new in zip(self.net.moved, moved(*values), strict=True):
+            self.weights.views[name][...] = self.weights.device.put(self.weights.converted(np.asarray(new)))
 
     def _objective(self, batch: Sequence[Any]) -> Objective:
         """The loss with its data, parameters that are not trained among them."""

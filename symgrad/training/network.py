@@ -126,10 +126,11 @@ def _network(tensors: Sequence[Tensor], sizes: Mapping[sp.Symbol, int], title: s
         needed = [n for n in topological(roots[1:]) if is_data(n)]
         inputs = tuple((names[n], n) for n in in_order_of_use(topological([roots[1]]), needed))
     name = display[root] if root in table else "L"
+    moved = {n: names[s] for s, n in zip(moves, after, strict=True)}
     net = Network(title, _formulas(found), tuple(rows),
                   tuple((names[n], n) for n in data), inputs, (name, root),
                   tuple((f"G_{own.get(p, 'v')}", g) for p, g in zip(variables, gradients, strict=True)), prediction,
-                  table, _commenter(found, leaves, lexicon([*roots, *grads.values()], display)), sizes,
+                  table, _commenter(found, leaves, lexicon([*roots, *after, *grads.values()], display), moved), sizes,
                   {**{node: ("loss" if node is root else "forward", node) for node in table},
                    **{u: ("backward", node) for node, u in grads.items() if node in own and u in leaves}},
                   sum(p not in grads for p in given) + len(moves),
@@ -219,14 +220,21 @@ def _gradient_leaves(root: Node, grads: Mapping[Node, Node], display: Mapping[No
     return leaves
 
 
-def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon) -> Any:
-    """The formula of a node over the whole batch, samples as rows; None for nodes without a name."""
+def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon,
+               moved: Mapping[Node, str]) -> Any:
+    """The formula of a node over the whole batch, samples as rows; None for nodes without a name.
+
+    What becomes of a number that a model keeps (`moved`) is written as an assignment, as updates are.
+    """
     own = {box.node: box for box in found if box.node.op is not ops.INPUT}
+    kept = {node: input_node(Symbol("data", name, owner=-1), node.shape, REAL) for node, name in moved.items()}
 
     @cache
     def comment(node: Node) -> str | None:
         if node in own:
             left = own[node].name if own[node].is_given else render(own[node].leaf, mode="batch")
+        elif node in moved:
+            return f"{render(kept[node], mode='batch')} ← {render(node, mode='batch', names=words)}"
         elif node in leaves:
             left = render(leaves[node], mode="batch")
         else:

@@ -279,3 +279,49 @@ def test_a_batch_of_one_is_refused_in_training_alone():
 def test_what_is_refused(call, message):
     with pytest.raises(sg.ShapeError, match=message):
         call()
+
+
+def test_a_recurrence_moves_no_statistics():
+    layer, xs, first = sg.nn.BatchNorm1d(3), sg.data("x", (5, 3), over=T), sg.data("h", 3, over=T)
+    with pytest.raises(sg.SymgradError, match=r"scan: BatchNorm1d\(3\) has running statistics, which would move in every step"):
+        sg.scan(lambda h, x: (sg.tanh(layer(h) + x),) * 2, first, xs)
+
+
+def test_optimisers_of_second_order_move_statistics_too_and_refuse_dropout():
+    loss, predict, start, _ = network()
+    model = sg.Model(loss, predict, dtype="float64")
+    model.fit({"x": X, "y": Y}, sg.optim.LBFGS(), epochs=3, progress=False)
+    hidden = X @ model.parameters["W1"].T + model.parameters["b1"]
+    mean = model.parameters["running_mean_2"]
+    assert mean.any() and not np.allclose(mean, hidden.mean(0))  # three steps of 0.1
+    x, w = sg.data("x", 3, over=T), sg.parameter("w", 3)
+    with pytest.raises(sg.SymgradError, match="Newton looks for the minimum of one loss, and dropout makes another one"):
+        sg.Model(sg.sum(w * sg.dropout(x)) ** 2).fit({"x": X}, sg.optim.Newton(), progress=False)
+
+
+def test_programs_say_how_statistics_move_and_compute_them_once():
+    loss, predict, _, _ = network()
+    text = sg.generate(loss, predict).text
+    assert "# running_mean_2 ← 0.9 running_mean_2 + 0.1/T A¹ᵀ 1" in text
+    step = text[text.index("def gradients("):text.index("def gradients_workspace")]
+    assert step.count("np.dot(x, W1.T") == 1 and step.count("np.tanh") == 1
+
+
+def test_a_network_of_two_norms_shares_what_its_statistics_need():
+    x = sg.data("x", 3, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(3, 4), sg.nn.BatchNorm1d(4), sg.nn.Tanh(), sg.nn.Linear(4, 5), sg.nn.BatchNorm1d(5))
+    text = sg.generate(sg.sum(net(x) ** 2)).text
+    step = text[text.index("def gradients("):text.index("def gradients_workspace")]
+    assert step.count("np.tanh") == 1 and step.count("np.sqrt") == 2
+
+
+def test_what_is_minimised_and_reported_is_the_network_outside_of_training(tmp_path):
+    w = sg.parameter("w", 3)
+    loss = sg.sum((sg.dropout(w, 0.5) - 1) ** 2)
+    assert np.allclose(sg.minimize(loss, w, {}).x["w"], 1) and str(sg.solve_stationary(loss, w)) == "1"
+    assert "m" not in sg.convexity(loss, w).reason.split() and sg.classify(loss, w, {"w": np.ones(3)}).kind == "minimum"
+    per_sample, predict, _, _ = network()
+    model = sg.Model(per_sample, predict)
+    model.fit({"x": X, "y": Y}, epochs=2, progress=False)
+    page = model.report(tmp_path / "page.html").read_text()
+    assert "running_mean_2" in page and ">mode<" not in page
