@@ -30,6 +30,8 @@ GATHER, SCATTER = Op("gather"), Op("scatter")
 INVERSE, SOLVE, LOGDET = Op("inverse"), Op("solve"), Op("logdet")
 COFACTOR, CHOLESKY = Op("cofactor"), Op("cholesky")
 MULTIPLY, CUMSUM, WINDOWS, OVERLAP = Op("multiply"), Op("cumsum"), Op("windows"), Op("overlap")
+ARGSORT, EIGVALS, EIGVECS = Op("argsort"), Op("eigvals"), Op("eigvecs")
+SVDVALS, SVD, QR = Op("svdvals"), Op("svd"), Op("qr")
 DISTANCES, SCAN = Op("distances"), Op("scan")
 
 # What an operation does: every operation is in one of these.
@@ -40,13 +42,16 @@ PRODUCTS = frozenset({EINSUM, VIEW})  # einsum's attributes: labels of the opera
 FUNCTIONS = frozenset({ELEMENTWISE, SOFTMAX})
 REDUCTIONS = frozenset({MAX, MIN, LOGSUMEXP})  # over axes, which are gone
 ARGUMENTS = frozenset({ARGMAX, ARGMIN})  # along an axis, which is gone
+ORDERS = frozenset({ARGSORT})  # along an axis, which stays
 MOVES = frozenset({SLICE, PAD, CONCAT, RESHAPE, GATHER, SCATTER})  # entries take other places
 RUNNING = frozenset({MULTIPLY, CUMSUM, WINDOWS, OVERLAP})  # along an axis
 MATRICES = frozenset({INVERSE, SOLVE, LOGDET, COFACTOR, CHOLESKY})  # of the last two axes
+SPECTRA = frozenset({EIGVALS, EIGVECS, SVDVALS, SVD, QR})  # factors of the last two axes (`algebra/spectra.py`)
 PAIRS = frozenset({DISTANCES})  # of rows with rows
 LOOPS = frozenset({SCAN})  # attributes: a graph for one step (`algebra/recurrence.py`)
 
-KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, MOVES, RUNNING, MATRICES, PAIRS, LOOPS)
+KINDS = (LEAVES, MARKS, SUMS, PRODUCTS, FUNCTIONS, REDUCTIONS, ARGUMENTS, ORDERS, MOVES, RUNNING, MATRICES, SPECTRA,
+         PAIRS, LOOPS)
 OPS: Mapping[str, Op] = MappingProxyType({op: op for op in sorted(op for kind in KINDS for op in kind)})
 
 
@@ -65,5 +70,5 @@ FREE = LEAVES | MARKS | {VIEW}  # nothing is computed
 LINEAR = MOVES | {ADD, VIEW, NAMED, CUMSUM, WINDOWS, OVERLAP}  # a pull-back reads no values (of a product it reads factors)
 PICKED = frozenset({NAMED, VIEW, SLICE, CONCAT, RESHAPE, GATHER, WINDOWS})  # entries of operands (a delta has zeros too)
 STRIDED = frozenset({SLICE, PAD})  # attributes: (start, step) of each axis
-FLAT = ARGUMENTS | {STOP}  # the derivative is zero, though there are operands
+FLAT = ARGUMENTS | ORDERS | {STOP}  # the derivative is zero, though there are operands
 INDEXED = frozenset({GATHER, SCATTER})  # operands behind the first are indices

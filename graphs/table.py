@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra import axes, entries, linear, recurrence, running, scanning, stacking
+from symgrad.graphs.algebra import axes, entries, linear, recurrence, running, scanning, spectra, stacking
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.derivative import demand, linear_rules, moves, rules, running_rules, scan_rules
+from symgrad.graphs.derivative import demand, linear_rules, moves, rules, running_rules, scan_rules, spectral_rules
 from symgrad.graphs.derivative.backward import carried_back
 from symgrad.graphs.derivative.demand import moved_entries as moved
 from symgrad.graphs.node import Node
@@ -131,6 +131,19 @@ ROWS = (
               lambda n, u, lead: scan_rules.scan_rule(PRIMITIVES, carried_back, n, u, lead), demand.everything,
               lambda n, axis: scanning.scan_axis(PRIMITIVES, n, axis),
               lambda n, new, size: scanning.stack_scan(PRIMITIVES, n, new, size)),
+    # factors of matrices, and orders
+    Primitive(ops.ARGSORT, spectra.argsort, lambda n, new: spectra.argsort(new[0], *n.attrs),
+              rules.flat_rule, demand.everything, axes.along_axis, stacking.stack_sorted),
+    Primitive(ops.EIGVALS, spectra.eigenvalues, lambda n, new: spectra.eigenvalues(*new),
+              spectral_rules.eigenvalues_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_factor),
+    Primitive(ops.EIGVECS, spectra.eigenvectors, lambda n, new: spectra.eigenvectors(new[0], *n.attrs),
+              spectral_rules.eigenvectors_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_factor),
+    Primitive(ops.SVDVALS, spectra.singular_values, lambda n, new: spectra.singular_values(*new),
+              spectral_rules.singular_values_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_factor),
+    Primitive(ops.SVD, spectra.singular_vectors, lambda n, new: spectra.singular_vectors(new[0], *n.attrs),
+              spectral_rules.singular_vectors_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_factor),
+    Primitive(ops.QR, spectra.qr, lambda n, new: spectra.qr(new[0], *n.attrs),
+              spectral_rules.qr_rule, demand.matrix_entries, axes.matrix_axis, stacking.stack_factor),
     # made when code is written
     Primitive(ops.DISTANCES, linear.distances, lambda n, new: linear.distances(*new),
               rules.no_rule, demand.everything, axes.distances_axis, stacking.stack_distances),

@@ -40,13 +40,16 @@ def solve(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
 
 def cholesky(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     """NumPy reads the lower triangle only; the node is that of the symmetric part."""
-    (a,) = operands
-    last = len(node.shape) - 1
-    (operand,) = node.operands
-    if SYMMETRIC not in facts_of(operand):
-        mirrored = b.transpose(a, (*range(last - 1), last, last - 1))
-        a = b.product([b.add([(a, ONE), (mirrored, ONE)], REAL)], [b.number(2)], ONE, REAL)
-    return b.call("cholesky", [a], (), node.shape, REAL)
+    return b.call("cholesky", [symmetric(b, operands[0], node)], (), node.shape, REAL)
+
+
+def symmetric(b: Arrays, a: Expr, node: Node) -> Expr:
+    """The symmetric part of a matrix, the operand of `node`; itself where it is declared to be symmetric."""
+    if SYMMETRIC in facts_of(node.operands[0]):
+        return a
+    last = len(a.shape) - 1
+    mirrored = b.transpose(a, (*range(last - 1), last, last - 1))
+    return b.product([b.add([(a, ONE), (mirrored, ONE)], REAL)], [b.number(2)], ONE, REAL)
 
 
 def multiply(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
@@ -82,7 +85,35 @@ def overlap(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     return b.call("overlap", operands, (axis, step, node.shape[axis]), node.shape, REAL)
 
 
+def argsort(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
+    """Along the last axis, and that moved back."""
+    (axis,), (x,) = node.attrs, operands
+    rest = [i for i in range(len(x.shape)) if i != axis]
+    moved = b.transpose(x, (*rest, axis))
+    e = b.call("argsort", [moved], (), moved.shape, INTEGER)
+    return b.transpose(e, [rest.index(i) if i != axis else len(rest) for i in range(len(x.shape))])
+
+
+def factor(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
+    """Eigenvalues and singular values by name; vectors, Q and R as parts of one array, so that both are one call."""
+    (a,) = operands
+    *stack, rows, columns = a.shape
+    if node.op is ops.SVDVALS:
+        return b.call("svdvals", [a], (), node.shape, REAL)
+    if node.op in (ops.EIGVALS, ops.EIGVECS):
+        a = symmetric(b, a, node)
+        return b.call("eigvalsh", [a], (), node.shape, REAL) if node.op is ops.EIGVALS else (
+            b.call("eigenvectors", [a], (int(node.attrs[0]),), node.shape, REAL))
+    below = columns if node.op is ops.QR else node.shape[-1]
+    whole = (*stack, rows + columns, below)
+    e = b.call("qr", [a], (), whole, REAL) if node.op is ops.QR else (
+        b.call("singular_vectors", [a], (int(node.attrs[1]),), whole, REAL))
+    part = ("slice", None, rows, 1, rows) if node.attrs[0] in ("u", "q") else ("slice", rows, None, 1, columns)
+    return b.index(e, [*[ALL] * len(stack), part, ALL])
+
+
 MATRICES: Mapping[ops.Op, Callable[[Arrays, Node, list[Expr]], Expr]] = MappingProxyType({
     ops.INVERSE: linear, ops.SOLVE: solve, ops.LOGDET: linear, ops.COFACTOR: linear, ops.CHOLESKY: cholesky,
     ops.MULTIPLY: multiply, ops.CUMSUM: cumsum, ops.WINDOWS: windows, ops.OVERLAP: overlap,
+    ops.ARGSORT: argsort, **dict.fromkeys(ops.SPECTRA, factor),
 })

@@ -297,7 +297,7 @@ def _logsumexp(c: Lowering, node: Node) -> Expr:
 
 
 def _matrix(c: Lowering, node: Node) -> Expr:
-    kind = None if node.op in (ops.MULTIPLY, ops.CUMSUM, ops.WINDOWS) and node.dtype != REAL else REAL
+    kind = None if node.op in (ops.MULTIPLY, ops.CUMSUM, ops.WINDOWS, ops.ARGSORT) and node.dtype != REAL else REAL
     return MATRICES[node.op](c.b, node, [c.exact(o, kind) for o in node.operands])
 
 

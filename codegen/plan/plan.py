@@ -168,7 +168,8 @@ def total(work: Iterable[tuple[int, Shape]]) -> Size:
     return sp.Add(whole, *(number * sp.Mul(*symbols) for symbols, number in parts.items()))
 
 
-MATRIX = {"inverse": 2, "solve": 1, "det": 1, "logdet": 1, "cholesky": 1, "cofactor": 12}
+MATRIX = {"inverse": 2, "solve": 1, "det": 1, "logdet": 1, "cholesky": 1, "cofactor": 12, "eigvalsh": 4, "eigenvectors": 9,
+          "svdvals": 4, "singular_vectors": 20, "qr": 4}
 
 
 def products_of(exprs: Iterable[Expr]) -> Work:
@@ -247,5 +248,6 @@ WORK: Mapping[acts.Act, Callable[[Expr], Work]] = MappingProxyType({
 })
 CALLED: Mapping[str, Callable[[Expr], Work]] = MappingProxyType({  # functions of whole arrays, by name
     **dict.fromkeys(("vdot", "vecdot", "einsum", "norm", "dot"), _contraction), **dict.fromkeys(MATRIX, _matrix),
-    **dict.fromkeys(("diag", "leave_out", "overlap", "overlaps"), _none), "powers": _each, "distances": _distances,
+    **dict.fromkeys(("diag", "leave_out", "overlap", "overlaps", "argsort"), _none), "powers": _each,
+    "distances": _distances,
 })

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from symgrad.codegen.python import spectra
 from symgrad.codegen.python.special import CUPY_HAZARD, CUPY_NAMES, SPECIAL, USES
 
 ERF = '''\
@@ -161,8 +162,9 @@ def _norm(x):
 
 HELPERS: Mapping[str, str] = MappingProxyType({
     "erf": ERF, "norm": NORM, "dot": DOT, "leave_out": LEAVE_OUT, "cofactor": COFACTOR, "overlap": OVERLAP,
-    "distances": DISTANCES, "powers": POWERS, **SPECIAL})
-NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), "norm": ("dot",), **USES})
+    "distances": DISTANCES, "powers": POWERS, **SPECIAL, **spectra.SPECTRA})
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), "norm": ("dot",), **USES,
+    **spectra.USES})
 
 DIAGONAL = '''\
 def _diagonal(x, axes):
@@ -182,5 +184,5 @@ def _powers(x, m):
 # CuPy has an error function; einsum gives no view to write to where cuTENSOR computes it; every call is a kernel.
 _CUPY = {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "norm": NORM_AT_ONCE, "hazard": CUPY_HAZARD}
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
-    name: text.replace("np.", "cp.") for name, text in _CUPY.items()
+    name: text.replace("np.", "cp.").replace("cp.linalg.LinAlg", "np.linalg.LinAlg") for name, text in _CUPY.items()
     if name not in ("erf", "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})

@@ -20,6 +20,8 @@ from symgrad.codegen.python.special import CUPY_NAMES
 CALLS: Mapping[str, str] = MappingProxyType({
     "inverse": "linalg.inv({})", "solve": "linalg.solve({})", "det": "linalg.det({})",
     "logdet": "linalg.slogdet({})[1]", "cholesky": "linalg.cholesky({})",
+    "eigvalsh": "linalg.eigvalsh({})", "svdvals": "linalg.svd({}, compute_uv=False)",
+    "argsort": 'argsort({}, kind="stable")',
 })
 
 

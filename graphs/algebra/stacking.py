@@ -8,10 +8,11 @@ over graphs with these rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra import entries, linear, running
+from symgrad.graphs.algebra import entries, linear, running, spectra
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import broadcast, contract, transpose
 from symgrad.graphs.node import Node
@@ -151,6 +152,22 @@ def stack_matrix(node: Node, new: Operands, size: Size) -> Node:
     if node.op is ops.COFACTOR:
         return linear.cofactor(new[0], node.attrs[0])
     return {ops.INVERSE: linear.inverse, ops.LOGDET: linear.logdet, ops.CHOLESKY: linear.cholesky}[node.op](new[0])
+
+
+def stack_sorted(node: Node, new: Operands, size: Size) -> Node:
+    """Along the same axis, one further back."""
+    return spectra.argsort(new[0], node.attrs[0] + 1)
+
+
+def stack_factor(node: Node, new: Operands, size: Size) -> Node:
+    """Matrix by matrix: the points are one more axis of the stack."""
+    return FACTORS[node.op](new[0], *node.attrs)
+
+
+FACTORS: Mapping[ops.Op, Callable[..., Node]] = MappingProxyType({
+    ops.EIGVALS: spectra.eigenvalues, ops.EIGVECS: spectra.eigenvectors, ops.SVDVALS: spectra.singular_values,
+    ops.SVD: spectra.singular_vectors, ops.QR: spectra.qr,
+})
 
 
 def stack_solve(node: Node, new: Operands, size: Size) -> Node:

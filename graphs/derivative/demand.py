@@ -38,7 +38,7 @@ TAME = frozenset({
     "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
     "isnan", "isfinite", "isinf",
 })  # finite, with finite derivatives, wherever their operands are finite
-UNTAMED = ops.MATRICES  # infinite where a matrix is singular
+UNTAMED = ops.MATRICES | ops.SPECTRA  # infinite where a matrix is singular
 CHOOSING = frozenset({"where", "maximum", "minimum", "relu", "clip", "leaky_relu", "elu", "abs", "taken"})
 TAKING = (ops.SLICE, ops.GATHER)
 Entries = Sequence[Node | None]  # a condition for each operand; None: all of it

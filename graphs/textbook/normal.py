@@ -71,7 +71,8 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
 
 def _may_cancel(roots: Sequence[Node]) -> bool:
     """Is there anything below that could stand against a factor: a quotient, a root, an exponential, ...?"""
-    return any(n.op is ops.ELEMENTWISE and n.attrs[0] not in WHOLE or n.op in ops.MATRICES for n in topological(roots))
+    return any(n.op is ops.ELEMENTWISE and n.attrs[0] not in WHOLE or n.op in ops.MATRICES | ops.SPECTRA for n in
+    topological(roots))
 
 
 def unnamed(node: Node) -> Node:

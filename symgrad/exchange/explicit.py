@@ -328,6 +328,14 @@ def _scan(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Siz
     return known[body.carries[what]] if isinstance(what, int) else result
 
 
+def _unsaid(what: str) -> Rule:
+    """What symbols do not tell. Raises DataError."""
+    def rule(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
+        raise DataError(f"to_sympy: {what}")
+
+    return rule
+
+
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.CONSTANT: _constant, ops.IOTA: _iota, ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum,
     ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.TRACKED: _same, ops.RESHAPE: _same,
@@ -340,6 +348,8 @@ RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.LOGDET: _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), ops.COFACTOR: _matrixwise(_cofactor),
     ops.CHOLESKY: _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
     ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap, ops.SCAN: _scan,
+    ops.ARGSORT: _unsaid("the order of entries is not known of symbols"),
+    **dict.fromkeys(ops.SPECTRA, _unsaid("eigenvalues and factors of matrices have no closed form in their entries")),
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
     ops.INPUT: "its entries are symbols: `to_sympy.py` makes them",

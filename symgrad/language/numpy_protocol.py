@@ -15,12 +15,15 @@ from functools import reduce
 from typing import Any
 
 from symgrad.language import (
+    arranging,
     arrays,
     composed,
     contraction,
+    factoring,
     further,
     linear_algebra,
     padding,
+    picking,
     pointwise,
     rearrange,
     reduction,
@@ -58,11 +61,10 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "logical_and": arrays.all_of, "logical_or": arrays.any_of,
 }
 INSTEAD = {  # of NumPy's functions without a counterpart: what people want from them
-    "linalg.pinv": "sg.solve(X.T @ X, X.T @ y) for least squares", "linalg.lstsq": "sg.solve(X.T @ X, X.T @ y)",
     "select": "sg.where, once for each condition", "piecewise": "sg.where, once for each condition",
-    "nan_to_num": "sg.where(condition, x, 0)", "cumprod": "sg.prod, or the exponential of np.cumsum of logarithms",
+    "nan_to_num": "sg.where(condition, x, 0)",
     "allclose": "t.eval(name=array), then np.allclose", "array_equal": "sg.equal(a, b) for entries",
-    "isclose": "t.eval(name=array), then np.isclose", "sort": "sg.max, sg.min", "argsort": "sg.argmax, sg.argmin",
+    "isclose": "t.eval(name=array), then np.isclose",
     "interp": "sg.where, once for each piece", "gradient": "sg.gradient(y, x) for derivatives, np.diff for differences",
     "put_along_axis": "sg.index_add(t, axis, index, values)", "add.at": "sg.index_add(t, axis, index, values)",
     "save": "np.save of t.eval(name=array)", "count_nonzero": "sg.sum(sg.where(condition, 1.0, 0.0))",
@@ -104,6 +106,12 @@ def cumsum(a: Any, axis: int | None = None) -> Any:
     return linear_algebra.cumsum(rearrange.reshape(t, (-1,)) if axis is None else t, -1 if axis is None else axis)
 
 
+def cumprod(a: Any, axis: int | None = None) -> Any:
+    """Running products along an axis; of all entries, flattened, where none is given."""
+    t = as_tensor(a, "cumprod")
+    return picking.cumprod(rearrange.reshape(t, (-1,)) if axis is None else t, -1 if axis is None else axis)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f"numpy.{name}": getattr(contraction, name) for name in (
         "einsum", "dot", "outer", "tensordot", "trace", "diagonal", "diag")},
@@ -119,7 +127,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numpy.full_like": _full_like,
     **{f"numpy.{name}": getattr(arrays, name) for name in (
         "repeat", "tile", "diff", "moveaxis", "vstack", "hstack", "column_stack", "inner", "vdot", "average", "astype")},
-    "numpy.prod": linear_algebra.prod, "numpy.cumsum": cumsum, "numpy.round": further.round, "numpy.sinc": further.sinc,
+    **{f"numpy.{name}": getattr(picking, name) for name in ("sort", "argsort", "median", "quantile", "take_along_axis")},
+    "numpy.percentile": lambda a, q, axis=None: picking.quantile(a, q / 100, axis), "numpy.cumprod": cumprod,
+    **{f"numpy.linalg.{name}": getattr(factoring, name) for name in ("eigh", "eigvalsh", "svd", "svdvals", "qr", "pinv")},
+    "numpy.meshgrid": arranging.meshgrid, "numpy.prod": linear_algebra.prod, "numpy.cumsum": cumsum,
+    "numpy.round": further.round, "numpy.sinc": further.sinc,
     "numpy.all": arrays.all_of, "numpy.any": arrays.any_of, "numpy.copy": lambda x: x,
     "numpy.real": lambda x: x, "numpy.ptp": lambda a, axis=None, keepdims=False: (
         reduction.max(a, axis, keepdims) - reduction.min(a, axis, keepdims)),

@@ -31,10 +31,12 @@ from symgrad.language import (
     contraction,
     convolving,
     enlarging,
+    factoring,
     further,
     linear_algebra,
     normalising,
     padding,
+    picking,
     pointwise,
     pooling,
     rearrange,
@@ -59,6 +61,7 @@ CREATORS = "eye zeros ones arange full".split()
 OTHERS = """einsum dot matmul outer tensordot trace diag diagonal tril triu kron
 sum mean max min argmax argmin prod var std norm logsumexp softmax log_softmax cumsum windows empirical_risk
 reshape transpose expand_dims squeeze broadcast_to concatenate stack take pad flip roll one_hot split
+sort argsort median quantile gather scatter_add take_along_axis cumprod eigvalsh svdvals pinv lstsq
 inv solve solve_triangular det logdet cholesky
 conv1d conv2d conv3d conv_transpose1d conv_transpose2d interpolate
 max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d avg_pool2d adaptive_avg_pool2d upsample
@@ -87,8 +90,9 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (activating, align, arranging, attending, composed, contraction, convolving, enlarging, further, linear_algebra,
-             normalising, padding, pointwise, pooling, rearrange, reduction, symbols)
+    homes = (activating, align, arranging, attending, composed, contraction, convolving, enlarging, factoring, further,
+        linear_algebra,
+             normalising, padding, picking, pointwise, pooling, rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes

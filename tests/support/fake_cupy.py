@@ -381,7 +381,24 @@ def cholesky(a):
 
 
 def svd(a, full_matrices=True, compute_uv=True):
-    return tuple(map(outer, np.linalg.svd(a._a, full_matrices, compute_uv)))
+    found = np.linalg.svd(a._a, full_matrices, compute_uv)
+    return tuple(map(outer, found)) if compute_uv else outer(found)
+
+
+def eigvalsh(a):
+    return outer(np.linalg.eigvalsh(a._a))
+
+
+def eigh(a):
+    return tuple(map(outer, np.linalg.eigh(a._a)))
+
+
+def qr(a):
+    return tuple(map(outer, np.linalg.qr(a._a)))
+
+
+def argsort(a, axis=-1, kind=None):
+    return ndarray(np.argsort(a._a, axis, kind))
 
 
 def as_strided(x, shape=None, strides=None):
@@ -450,8 +467,8 @@ def ascontiguousarray(a, dtype=None):
 
 FUNCTIONS = {f.__name__: f for f in (
     dot, matmul, vdot, einsum, copyto, concatenate, stack, where, sum, prod, max, min, argmax, argmin, zeros, ones, empty, full,
-    zeros_like, full_like, arange, eye, diag, indices, moveaxis, partition, nonzero, broadcast_to, array, asarray, asnumpy, ascontiguousarray)}
-LINALG = {f.__name__: f for f in (inv, solve, det, slogdet, cholesky, svd)}
+    zeros_like, full_like, arange, eye, diag, indices, moveaxis, partition, nonzero, broadcast_to, array, asarray, asnumpy, ascontiguousarray, argsort)}
+LINALG = {f.__name__: f for f in (inv, solve, det, slogdet, cholesky, svd, eigvalsh, eigh, qr)}
 TRICKS = {f.__name__: f for f in (as_strided, sliding_window_view)}
 
 

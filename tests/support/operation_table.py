@@ -270,6 +270,18 @@ def stacked_solve(a, b):
     return np.linalg.solve(np.broadcast_to(a, (*stack, *a.shape[-2:])), np.broadcast_to(b, (*stack, *b.shape[-2:])))
 
 
+def turned(vectors):
+    """Vectors in columns, whatever their sign."""
+    return vectors[..., :, None, :] * vectors[..., None, :, :]
+
+
+def scattered(x, places, values):
+    """`values` added at `places` along axis 1."""
+    result = x.copy()
+    np.add.at(result, (np.arange(len(x))[:, None], places), values)
+    return result
+
+
 def sliding(x, width, step, axis):
     view = np.lib.stride_tricks.sliding_window_view(x, width, axis)
     return view[(*[slice(None)] * (axis % x.ndim), slice(None, None, step))]
@@ -312,6 +324,34 @@ LINEAR = [
       for step in (1, 2, 3) for axis in (0, -1)),
     Row("windows of two axes", lambda a, b: sg.einsum("ijkl,kl->ij", sg.windows(sg.windows(a, 2, axis=0), 3, axis=1), b),
         lambda a, b: np.einsum("ijkl,kl->ij", np.lib.stride_tricks.sliding_window_view(a, (2, 3)), b), "45 23"),
+]
+LINEAR += [
+    Row("eigvalsh", lambda a: sg.eigvalsh(a), lambda a: np.linalg.eigvalsh((a + a.mT) / 2), "jj", "spd"),
+    Row("eigvalsh stack", lambda a: sg.eigvalsh(a), lambda a: np.linalg.eigvalsh((a + a.mT) / 2), "ijj", "regular", skip="empty"),
+    Row("eigh", lambda a: turned(sg.eigh(a)[1]), lambda a: turned(np.linalg.eigh((a + a.mT) / 2)[1]), "jj", "spd"),
+    Row("svdvals", lambda a: sg.svdvals(a), lambda a: np.linalg.svd(a)[1], "kj", skip="empty"),
+    Row("svdvals of a wide one", lambda a: sg.svd(a, compute_uv=False), lambda a: np.linalg.svd(a)[1], "234", skip="empty symbolic"),
+    Row("svd left", lambda a: turned(sg.svd(a)[0]), lambda a: turned(np.linalg.svd(a, full_matrices=False)[0]), "kj", skip="empty"),
+    Row("svd right", lambda a: turned(sg.svd(a)[2].mT), lambda a: turned(np.linalg.svd(a, full_matrices=False)[2].mT), "24", skip="empty"),
+    Row("qr Q", lambda a: sg.qr(a)[0], lambda a: np.linalg.qr(a)[0], "kj", skip="empty"),
+    Row("qr R", lambda a: sg.qr(a)[1], lambda a: np.linalg.qr(a)[1], "kj", skip="empty"),
+    Row("qr R of a wide one", lambda a: sg.qr(a)[1], lambda a: np.linalg.qr(a)[1], "24", skip="empty"),
+    Row("pinv", lambda a: sg.pinv(a), np.linalg.pinv, "kj", skip="empty"), Row("pinv wide", lambda a: sg.pinv(a), np.linalg.pinv, "24", skip="empty"),
+    Row("lstsq", lambda a, b: sg.lstsq(a, b), lambda a, b: np.linalg.pinv(a) @ b, "kj k", skip="empty"),
+    *(Row(f"cumprod {axis}", lambda x, axis=axis: sg.cumprod(x, axis), lambda x, axis=axis: np.cumprod(x, axis), "ij") for axis in (0, -1)),
+    Row("cumprod with zeros", lambda a: sg.cumprod(a * sg.constant([1.0, 0, 2, 0])), lambda a: np.cumprod(a * [1.0, 0, 2, 0], -1), "i4"),
+    *(Row(f"sort {axis}", lambda x, axis=axis: sg.sort(x, axis), lambda x, axis=axis: np.sort(x, axis), "ij", "apart") for axis in (None, 0, -1)),
+    Row("sort descending", lambda x: sg.sort(x, descending=True), lambda x: -np.sort(-x), "ij", "apart"),
+    *(Row(f"argsort {axis}", lambda x, axis=axis: sg.argsort(x, axis), lambda x, axis=axis: np.argsort(x, axis), "ij", "apart", smooth=False) for axis in (None, 0, -1)),
+    Row("topk", lambda x: sg.topk(x, 2, 0)[0], lambda x: -np.sort(-x, 0)[:2], "kj", "apart", skip="empty ones"),
+    Row("topk places", lambda x: sg.topk(x, 2, largest=False)[1], lambda x: np.argsort(x)[..., :2], "kj", "apart", skip="empty ones", smooth=False),
+    *(Row(f"median {axis}", lambda x, axis=axis: sg.median(x, axis), lambda x, axis=axis: np.median(x, axis), "ik", "apart", skip="empty") for axis in (None, 0, -1)),
+    *(Row(f"quantile {method}", lambda x, method=method: sg.quantile(x, 0.3, 0, method=method),
+          lambda x, method=method: np.quantile(x, 0.3, 0, method=method), "4j", "apart", skip="empty") for method in ("linear", "lower", "higher", "midpoint", "nearest")),
+    Row("quantiles", lambda x: sg.quantile(x, [0.0, 0.5, 0.9], keepdims=True), lambda x: np.quantile(x, [0.0, 0.5, 0.9], keepdims=True), "j", "apart", skip="empty"),
+    Row("gather", lambda x, i: sg.gather(x, 0, i), lambda x, i: np.take_along_axis(x, i, 0), "3j 2j", "any integer:3", skip="empty ones"),
+    Row("take_along_axis", lambda x, i: sg.take_along_axis(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1), "i4 1k", "any integer:3", skip="empty ones"),
+    Row("scatter_add", lambda x, i, y: sg.scatter_add(x, 1, i, y), scattered, "i3 i4 i4", "any integer:3 any", skip="empty ones"),
 ]
 NETWORKS = [
     Row("conv1d", lambda x, K, b: sg.conv1d(x, K, b, stride=2, padding=1), lambda x, K, b: loops.convolution(x, K, b, 2, 1),

@@ -6,7 +6,7 @@ Adding a primitive is one row here; the tests of the table of primitives fail un
 import numpy as np
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra import entries, linear, running
+from symgrad.graphs.algebra import entries, linear, running, spectra
 from symgrad.graphs.algebra import primitives as scalar
 from symgrad.graphs.algebra.einsum import broadcast, contract, transpose
 from symgrad.graphs.algebra.recurrence import closed
@@ -20,6 +20,7 @@ def leaf(name, *shape, kind=REAL):
 
 
 x, y, cube = leaf("x", 3, 4), leaf("y", 3, 4), leaf("cube", 2, 3, 4)
+tall, talls = leaf("tall", 5, 3), leaf("talls", 2, 5, 3)
 pieces = leaf("pieces", 2, 3, 2)
 spd, right, left = leaf("spd", 2, 3, 3), leaf("right", 2, 3, 4), leaf("left", 2, 5, 4)
 one, rows = leaf("one", 3, 3), leaf("rows", 2, 5, kind=INTEGER)
@@ -33,7 +34,7 @@ NUMBERS = np.arange(3.0)
 def arrays(rng):
     """Values of the symbols: no two entries alike, matrices that can be inverted."""
     given = {n.attrs[0].name: rng.permutation(np.prod(n.shape)).reshape(n.shape) / 7 - 0.93
-             for n in (x, y, cube, right, left, picked, ends, pieces)}
+             for n in (x, y, cube, right, left, picked, ends, pieces, tall, talls)}
     for n in (spd, one):
         a = rng.standard_normal(n.shape)
         given[n.attrs[0].name] = a @ np.swapaxes(a, -1, -2) + 2 * np.eye(3)
@@ -78,6 +79,11 @@ EXAMPLES = {
     ops.INVERSE: [linear.inverse(spd)], ops.SOLVE: [linear.solve(spd, right), linear.solve(one, x)],
     ops.LOGDET: [linear.logdet(spd)], ops.COFACTOR: [linear.cofactor(spd, 1)], ops.CHOLESKY: [linear.cholesky(spd)],
     ops.SCAN: [RECURRENCE.last(0), RECURRENCE.stack(RECURRENCE.body.after[0]), RECURRENCE.stack(RECURRENCE.body.carries[1])],
+    ops.ARGSORT: [spectra.argsort(cube, 1), spectra.argsort(x, 0)], ops.EIGVALS: [spectra.eigenvalues(spd)],
+    ops.EIGVECS: [spectra.eigenvectors(spd), spectra.eigenvectors(one, True)],
+    ops.SVDVALS: [spectra.singular_values(left), spectra.singular_values(x)],
+    ops.SVD: [spectra.singular_vectors(talls, "u"), spectra.singular_vectors(tall, "v", True), spectra.singular_vectors(x, "v")],
+    ops.QR: [spectra.qr(tall, "q"), spectra.qr(talls, "r")],
     ops.DISTANCES: [linear.distances(right, left)],
 }
 

@@ -90,6 +90,17 @@ ROWS = [
     ("adaptive_avg_pool1d", "sg.adaptive_avg_pool1d(x, 3)", "F.adaptive_avg_pool1d(x, 3)", ONE),
     ("rms_norm", "sg.rms_norm(x, 7, w, eps=0.01)", "F.rms_norm(x, (7,), w, eps=0.01)", {**ONE, "w": ((7,), "real")}),
     ("rms_norm of two axes", "sg.rms_norm(x, (5, 4))", "F.rms_norm(x, (5, 4))", IMAGE),
+    ("sort", "sg.sort(x, 0)", "torch.sort(x, 0).values", ONE), ("topk", "sg.topk(x, 3)[0]", "torch.topk(x, 3).values", ONE),
+    ("topk of the smallest", "sg.topk(x, 2, 0, largest=False)[0]", "torch.topk(x, 2, 0, largest=False).values", ONE),
+    ("cumprod", "sg.cumprod(x)", "torch.cumprod(x, -1)", ONE), ("quantile", "sg.quantile(x, 0.35, 0)", "torch.quantile(x, 0.35, 0)", ONE),
+    ("lower median", "sg.quantile(x, 0.5, 1, method='lower')", "torch.median(x, 1).values", {"x": ((3, 6), "real")}),
+    ("gather", "sg.gather(x, 0, i)", "torch.gather(x, 0, i)", {**ONE, "i": ((5, 4), 3)}),
+    ("scatter_add", "sg.scatter_add(x, 1, i, p)", "torch.scatter_add(x, 1, i, p)", {**ONE, "i": ((2, 5), 7), "p": ((2, 5), "real")}),
+    ("eigvalsh", "sg.eigvalsh(x @ x.T)", "torch.linalg.eigvalsh(x @ x.T)", ONE),
+    ("projection on an eigenvector", "sg.outer(sg.eigh(x @ x.T)[1][:, 1], sg.eigh(x @ x.T)[1][:, 1])",
+     "torch.outer(torch.linalg.eigh(x @ x.T)[1][:, 1], torch.linalg.eigh(x @ x.T)[1][:, 1])", ONE),
+    ("svdvals", "sg.svdvals(x)", "torch.linalg.svdvals(x)", ONE), ("pinv", "sg.pinv(x)", "torch.linalg.pinv(x)", ONE),
+    ("qr", "sg.qr(x.T)[1]", "torch.linalg.qr(x.T)[1]", ONE),
     ("instance_norm", "sg.instance_norm(x, weight=w, bias=b)", "F.instance_norm(x, weight=w, bias=b)", {"x": ((2, 3, 5), "real"), "w": ((3,), "real"), "b": ((3,), "real")}),
 ]
 

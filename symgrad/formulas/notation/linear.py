@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.notation.moves import affine, opened, picked
-from symgrad.formulas.spelling.tree import ONES, Tree, call, is_whole, num, product, sum_of, transpose
+from symgrad.formulas.spelling.tree import ONES, Tree, call, is_whole, name, num, product, sum_of, transpose
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
@@ -99,6 +99,12 @@ def _running_sums(node: Node, index: Index, x: Tree) -> Tree:
         "cumsum", x, *place)
 
 
+def _sorting(node: Node, index: Index, x: Tree) -> Tree:
+    """The places in ascending order, along an axis where there are several."""
+    carried = sum(i is not None for i in index)
+    return call("argsort", x, *([] if len(node.shape) - carried == 1 else [_keyword("axis", num(node.attrs[0] - carried))]))
+
+
 def _flipped(x: Tree, axis: int) -> Tree:
     back = Tree("range", (None, None, num(-1)))
     if x.head == "item" and x.args[1] == (*[Tree("colon")] * axis, back):
@@ -134,5 +140,9 @@ FORMS: Mapping[ops.Op, Callable[..., Tree]] = MappingProxyType({
     ops.LOGDET: lambda node, index, a: call("logdet", a),
     ops.CHOLESKY: lambda node, index, a: call("chol", a),
     ops.COFACTOR: _cofactor, ops.MULTIPLY: _product_along, ops.CUMSUM: _running_sums,
+    ops.EIGVALS: lambda node, index, a: call("eigvalsh", a), ops.EIGVECS: lambda node, index, a: call("eigvecs", a),
+    ops.SVDVALS: lambda node, index, a: call("svdvals", a),
+    ops.SVD: lambda node, index, a: call("svd", a, subs=[name(node.attrs[0].upper())]),
+    ops.QR: lambda node, index, a: call("qr", a, subs=[name(node.attrs[0].upper())]), ops.ARGSORT: _sorting,
     ops.WINDOWS: _along("windows"), ops.OVERLAP: _along("overlap"),
 })

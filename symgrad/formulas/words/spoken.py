@@ -24,6 +24,8 @@ FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and 
     "cof": "the matrix of cofactors", "cumsum": "the running sums", "tril": "the lower triangle",
     "triu": "the upper triangle", "onehot": "the one-hot vectors", "windows": "the sliding windows",
     "overlap": "the overlapping sum of the windows",
+    "eigvalsh": "the eigenvalues", "eigvecs": "the eigenvectors", "svdvals": "the singular values",
+    "svd": "the singular vectors", "qr": "the QR factor", "argsort": "the order",
     "concat": "the concatenation", "sum": "the sum of the entries",
     "mean": "the mean of the entries",
 })
