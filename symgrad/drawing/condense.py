@@ -170,6 +170,7 @@ def _leaves_joined(parts: Parts) -> Parts:
                                  latex=rf"{a.latex}, {b.latex}, \ldots, {z.latex}" if a.latex else "",
                                  tooltip=", ".join(box.label for box in group), folded=tuple(_links(group)))
     boxes = tuple(new.get(b.key, b) for b in parts.boxes if place.get(b.key, b.key) == b.key)
+    boxes = tuple(b if b.beside is None else replace(b, beside=place.get(b.beside, b.beside)) for b in boxes)
     seen: dict[tuple[str, str], Arrow] = {}
     for arrow in parts.arrows:
         tail = place.get(arrow.tail, arrow.tail)

@@ -48,7 +48,7 @@ def answer(question: Question) -> Reply:
     return list(growing(question))[-1][1]
 
 
-class Subject(NamedTuple):
+class About(NamedTuple):
     """What is answered: the question, its formula, and the derivation that several parts tell."""
 
     question: Question
@@ -66,7 +66,7 @@ def growing(question: Question, parts: Sequence[str] | None = None) -> Iterator[
         yield "fault", replace(found, fault=fault_of(error, question.text))
         return
     yield "reading", found
-    about = Subject(question, asked, cache(lambda: derive(asked.tensor, list(asked.wrt))))
+    about = About(question, asked, cache(lambda: derive(asked.tensor, list(asked.wrt))))
     for part in PARTS if parts is None else parts:
         try:
             made = PARTS[part](about)
@@ -120,7 +120,7 @@ def _value_letter(asked: AskedFormula) -> str:
     return next((letter for letter in LETTERS[asked.tensor.ndim > 0] if letter not in taken), "f")
 
 
-def _derivatives(about: Subject) -> dict[str, Any]:
+def _derivatives(about: About) -> dict[str, Any]:
     """The gradient of a number, the Jacobian of anything else, by each variable."""
     value = _value_letter(about.asked)
     rows = []
@@ -135,7 +135,7 @@ def _derivatives(about: Subject) -> dict[str, Any]:
     return {"derivatives": tuple(rows)}
 
 
-def _hessians(about: Subject) -> dict[str, Any]:
+def _hessians(about: About) -> dict[str, Any]:
     """The block of each pair of variables, with its structure."""
     if about.asked.tensor.ndim:
         return {}
@@ -162,7 +162,7 @@ def _row(label: str, t: Tensor, matrix: bool) -> DerivedRow:
     return replace(row, kind=KINDS.get(found.kind, found.kind), structured=text if text != formula.latex else "")
 
 
-def _judgement(about: Subject) -> dict[str, Any]:
+def _judgement(about: About) -> dict[str, Any]:
     if not about.question.claim:
         return {}
     from symgrad.page.numbers import judged
@@ -170,31 +170,31 @@ def _judgement(about: Subject) -> dict[str, Any]:
     return {"judgement": judged(about.asked, about.question)}
 
 
-def _derivation(about: Subject) -> dict[str, Any]:
+def _derivation(about: About) -> dict[str, Any]:
     if about.asked.tensor.ndim:
         return {}
     found = about.derivation()
     return {"derivation": found.html(), "steps": len(found.steps)}
 
 
-def _explanation(about: Subject) -> dict[str, Any]:
+def _explanation(about: About) -> dict[str, Any]:
     found = explain(about.asked.tensor, list(about.asked.wrt)) if about.asked.tensor.ndim else explain(about.derivation())
     return {"words": found.answer, "explanation": replace(found, title="Step by step", answer=()).html()}
 
 
-def _programs(about: Subject) -> dict[str, Any]:
+def _programs(about: About) -> dict[str, Any]:
     from symgrad.page.numbers import programs
 
     return {"programs": programs(about.asked)}
 
 
-def _picture(about: Subject) -> dict[str, Any]:
+def _picture(about: About) -> dict[str, Any]:
     from symgrad.drawing.drawing import draw
 
     return {"picture": draw(about.asked.tensor if about.asked.tensor.ndim else about.derivation()).svg}
 
 
-def _minimum(about: Subject) -> dict[str, Any]:
+def _minimum(about: About) -> dict[str, Any]:
     if about.asked.tensor.ndim:
         return {}
     from symgrad.page.numbers import minimum
@@ -203,7 +203,7 @@ def _minimum(about: Subject) -> dict[str, Any]:
     return {"minimum": tuple(DerivedRow(rf"{x.latex()}^{{\star}}", copied(t), _shape(t)) for x, t in rows)}
 
 
-def _curvature(about: Subject) -> dict[str, Any]:
+def _curvature(about: About) -> dict[str, Any]:
     if about.asked.tensor.ndim:
         return {}
     from symgrad.page.numbers import curvature
@@ -211,7 +211,7 @@ def _curvature(about: Subject) -> dict[str, Any]:
     return {"curvature": curvature(about.asked)}
 
 
-PARTS: Mapping[str, Callable[[Subject], dict[str, Any]]] = {
+PARTS: Mapping[str, Callable[[About], dict[str, Any]]] = {
     "derivatives": _derivatives, "judgement": _judgement, "hessians": _hessians, "minimum": _minimum,
     "derivation": _derivation, "explanation": _explanation, "picture": _picture, "programs": _programs,
     "curvature": _curvature}

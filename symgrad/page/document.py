@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlencode
 
 from symgrad.page.answering import answer, growing
 from symgrad.page.gallery import TOPICS
 from symgrad.page.question import Question
+from symgrad.page.recipe import LAYERS, LOSSES, OPTIMIZERS, NetworkPlan
 from symgrad.page.sections import END, filled, section, sections
+from symgrad.page.sets import present
 from symgrad.page.shown import Reply
 
 CLOSE = "</div>\n"
@@ -62,3 +65,32 @@ def refusal(status: int, title: str, why: str) -> str:
     """A page that says why there is none."""
     return (filled("head.html.j2", title=f"{title} · symgrad", here="", main="main")
             + filled("refusal.html.j2", status=status, title=title, why=why) + filled("foot.html.j2"))
+
+
+def network_opening(recipe: NetworkPlan, fault: str = "") -> str:
+    """The page on which a network is put together, up to what it computes."""
+    return (filled("head.html.j2", title="Network · symgrad", here="/network", main="main")
+            + filled("network.html.j2", r=recipe, sets=present(), layers=LAYERS, losses=LOSSES, optimizers=OPTIMIZERS)
+            + (filled("refused.html.j2", why=fault) if fault else ""))
+
+
+def training_opening(recipe: NetworkPlan) -> str:
+    """The page of a training, up to its pictures."""
+    title = f"Training on {'your table' if recipe.table.strip() else present().get(recipe.data, recipe.data).lower()}"
+    return (filled("head.html.j2", title=f"{title} · symgrad", here="/network", main="main")
+            + filled("train.html.j2", title=title))
+
+
+def training_end(number: int | None, recipe: NetworkPlan, fault: str) -> str:
+    """The end of it: the link to the report, or why there is none."""
+    fields = [(name, getattr(recipe, name)) for name in ("data", "loss", "optimizer", "rate", "epochs", "seed")]
+    for kind, units in recipe.layers:
+        fields += [("layer", kind), ("units", units or "")]
+    again = "?" + urlencode(fields)
+    return ((filled("refused.html.j2", why=fault) if fault else "") + filled("after.html.j2", number=number, again=again)
+            + CLOSE + filled("foot.html.j2"))
+
+
+def network_closing() -> str:
+    """The rest of a page of a network."""
+    return CLOSE + filled("foot.html.j2")

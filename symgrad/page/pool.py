@@ -71,14 +71,14 @@ class Workers:
         until, whole = worker.since + limit, False
         mark = loop.call_later(HEAVY, self._is_heavy, worker)
         try:
-            worker.pipe.send_bytes(json.dumps(task).encode())
+            worker.pipe.send_bytes(json.dumps({**task, "seconds": limit}).encode())
             while True:
                 message = await loop.run_in_executor(self.threads, worker.next, until)
                 if message is None:
                     yield {"end": f"the rest takes longer than {limit:g} seconds, which is what an answer may take"}
                     return
                 if "end" in message:
-                    whole = message["end"] == "" or message["end"] == "fault"
+                    whole = message["end"] != "memory"
                     yield {"end": _said(message)}
                     return
                 yield message
@@ -139,5 +139,6 @@ class Workers:
 
 
 def _said(message: Message) -> str:
-    return {"": "", "memory": "the rest takes more memory than an answer may have"}.get(
-        message["end"], f"a fault of symgrad, not of the formula: {message.get('said', '')}; please report it")
+    said = message.get("said", "")
+    return {"": "", "memory": "the rest takes more memory than an answer may have", "refused": said}.get(
+        message["end"], f"a fault of symgrad, not of the formula: {said}; please report it")

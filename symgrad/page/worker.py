@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
+from symgrad.graphs.errors import SymgradError
 from symgrad.page.document import pieces
+from symgrad.page.faults import said_here
+from symgrad.page.learning import described_network, trained_network
 from symgrad.page.numbers import in_sympy
 from symgrad.page.question import Question
+from symgrad.page.recipe import NetworkPlan
 
 GRACE = 3  # seconds after its time in which the parent kills a worker; then it ends itself
 DEPTH = 3000  # frames of Python
@@ -33,7 +37,7 @@ def work(pipe: Connection, seconds: float, memory: int) -> None:
         except (EOFError, OSError):
             return
         if hasattr(signal, "alarm"):
-            signal.alarm(int(seconds + GRACE))
+            signal.alarm(int(task.pop("seconds", seconds) + GRACE))
         try:
             for message in answered(task):
                 pipe.send_bytes(json.dumps(message).encode())
@@ -52,6 +56,9 @@ def answered(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     except MemoryError:
         yield {"end": "memory"}
         return
+    except SymgradError as error:
+        yield {"end": "refused", "said": said_here(error)}
+        return
     except Exception as error:  # a fault of symgrad: the page says so, and the worker goes on
         yield {"end": "fault", "said": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
         return
@@ -67,7 +74,14 @@ def _sympy(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sympy", in_sympy(Question(**task))
 
 
-KINDS: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str]]]] = {"question": _questions, "sympy": _sympy}
+def _recipe(task: dict[str, Any]) -> NetworkPlan:
+    layers = tuple((str(kind), int(units)) for kind, units in task.pop("layers"))
+    return NetworkPlan(layers=layers, **task)
+
+
+KINDS: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str]]]] = {
+    "question": _questions, "sympy": _sympy, "network": lambda task: described_network(_recipe(task)),
+    "training": lambda task: trained_network(_recipe(task))}
 
 
 def limit_memory(more: int) -> None:

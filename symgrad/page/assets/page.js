@@ -13,11 +13,14 @@ function asked() {
   return query.toString();
 }
 
-// A section takes the place of the one with its id; what is open there stays open.
+const order = ["reading", "derivatives", "judgement", "hessians", "minimum", "derivation", "explanation", "picture", "programs", "curvature", "unfinished"];
+
+// A section takes the place of the one with its id; what is open there stays open. A new one stands where it belongs.
 function place(html, first) {
   const held = document.createElement("template");
   held.innerHTML = html;
-  for (const fresh of held.content.children) {
+  if (!held.content.querySelector("#fault")) document.getElementById("fault")?.remove();
+  for (const fresh of [...held.content.children]) {
     const old = document.getElementById(fresh.id);
     const focus = document.activeElement && document.activeElement.id;
     if (old && answer.contains(old)) {
@@ -26,7 +29,8 @@ function place(html, first) {
         if (same && !each.id) same.open = each.open;
       });
       old.replaceWith(fresh);
-    } else answer.append(fresh);
+    } else if (fresh.id === "fault") answer.replaceChildren(fresh);
+    else answer.insertBefore(fresh, [...answer.children].find((each) => order.indexOf(each.id) > order.indexOf(fresh.id)) || null);
     if (focus && document.getElementById(focus) && fresh.querySelector("#" + CSS.escape(focus))) document.getElementById(focus).focus();
   }
   if (first) document.querySelectorAll(".start").forEach((each) => each.remove());
@@ -124,3 +128,12 @@ if (form && answer) {
     if (event.key === "/" && !event.target.closest("input, textarea, select")) { event.preventDefault(); form.elements.text.focus(); }
   });
 }
+
+// A file becomes the text of the form: nothing else reads it.
+document.addEventListener("change", async (event) => {
+  const into = event.target.dataset && event.target.dataset.into, file = into && event.target.files[0];
+  if (!file) return;
+  document.getElementById(into).value = await file.text();
+  const data = document.getElementById("data");
+  if (data) data.value = "csv";
+});
