@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.exchange.unsaid import of_sinc, unsaid
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.algebra.rows import ROWS, Row, expm1_, sigmoid_, sinc_derivative_
@@ -116,15 +117,8 @@ def _entry(name: str, row: Row, entries: list[Any]) -> Any:
     if name in LOGIC:
         return LOGIC[name](*map(_truth, entries))
     formula = row.formula.xreplace(dict(zip(row.symbols, map(as_number, entries), strict=True)))
-    formula = formula.replace(sinc_derivative_, _of_sinc)
+    formula = formula.replace(sinc_derivative_, of_sinc)
     return formula.replace(sigmoid_, lambda x: 1 / (1 + sp.exp(-x))).replace(expm1_, lambda x: sp.exp(x) - 1)
-
-
-def _of_sinc(order: Any, x: Any) -> Any:
-    """A derivative of sin(pi x)/(pi x), and its value at 0."""
-    z, n = sp.Dummy("z", real=True), int(order)
-    at_zero = sp.S.Zero if n % 2 else sp.Integer(-1) ** (n // 2) * sp.pi**n / (n + 1)
-    return sp.Piecewise((sp.diff(sp.sin(sp.pi * z) / (sp.pi * z), z, n).subs(z, x), sp.Ne(x, 0)), (at_zero, True))
 
 
 LOGIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -328,14 +322,6 @@ def _scan(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Siz
     return known[body.carries[what]] if isinstance(what, int) else result
 
 
-def _unsaid(what: str) -> Rule:
-    """What symbols do not tell. Raises DataError."""
-    def rule(node: Node, args: Sequence[SymbolicArray], shape: IntShape, sizes: Sizes) -> Any:
-        raise DataError(f"to_sympy: {what}")
-
-    return rule
-
-
 RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.CONSTANT: _constant, ops.IOTA: _iota, ops.ADD: _add, ops.EINSUM: _einsum, ops.VIEW: _einsum,
     ops.ELEMENTWISE: _elementwise, ops.NAMED: _same, ops.STOP: _same, ops.TRACKED: _same, ops.RESHAPE: _same,
@@ -348,8 +334,8 @@ RULES: Mapping[ops.Op, Rule] = MappingProxyType({
     ops.LOGDET: _matrixwise(lambda node, a: sp.log(sp.Abs(a.det()))), ops.COFACTOR: _matrixwise(_cofactor),
     ops.CHOLESKY: _matrixwise(lambda node, a: ((a + a.T) / 2).cholesky(hermitian=False)),
     ops.MULTIPLY: _multiply, ops.CUMSUM: _cumsum, ops.WINDOWS: _windows, ops.OVERLAP: _overlap, ops.SCAN: _scan,
-    ops.ARGSORT: _unsaid("the order of entries is not known of symbols"),
-    **dict.fromkeys(ops.SPECTRA, _unsaid("eigenvalues and factors of matrices have no closed form in their entries")),
+    ops.ARGSORT: unsaid("the order of entries is not known of symbols"),
+    **dict.fromkeys(ops.SPECTRA, unsaid("eigenvalues and factors of matrices have no closed form in their entries")),
 })
 ELSEWHERE: Mapping[ops.Op, str] = MappingProxyType({
     ops.INPUT: "its entries are symbols: `to_sympy.py` makes them",
