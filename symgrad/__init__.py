@@ -199,6 +199,7 @@ LATER = {
     "from_sympy": "exchange.from_sympy",
     "audit": "networks.auditing",
     "from_onnx": "networks.reading",
+    "from_torch": "networks.torch_reading",
     "to_onnx": "networks.writing",
     "Verdict": "verifying.verdict",
     "verify": "verifying.verification",
@@ -226,6 +227,7 @@ if TYPE_CHECKING:
     from symgrad.minimising.stationary import solve_stationary
     from symgrad.networks.auditing import audit
     from symgrad.networks.reading import from_onnx
+    from symgrad.networks.torch_reading import from_torch
     from symgrad.networks.writing import to_onnx
     from symgrad.reading.parser import parse
     from symgrad.searching.search import search
@@ -253,27 +255,26 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BackendError", "Convexity", "DataError", "Derivation", "DifferentiationError", "DivergenceError", "Explanation",
-    "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source",
-    "StationaryPoint", "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "argmax", "argmin", "argsort", "attention", "audit", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm",
-    "broadcast_to", "ceil", "celu", "cholesky", "classify", "clip", "concatenate", "constant", "conv1d", "conv2d",
-    "conv3d", "conv_transpose1d", "conv_transpose2d", "convexity", "cos", "cosh", "cosine_similarity", "cumprod",
-    "cumsum", "data", "derive", "det", "diag", "diagonal", "digamma", "dim", "dims", "dot", "draw", "dropout",
-    "dropout2d", "eigh", "eigvalsh", "einsum", "elementwise", "elu", "embedding", "empirical_risk", "equal", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expand_dims", "explain", "expm1", "eye", "flip", "floor", "from_onnx",
-    "from_sympy", "full", "function", "gather", "gelu", "generate", "glu", "gradient", "graph", "group_norm",
-    "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heatmap", "hessian", "hvp", "index_add", "instance_norm",
-    "interpolate", "inv", "isfinite", "isinf", "isnan", "jacobian", "jvp", "kron", "labels", "landscape",
-    "layer_norm", "leaky_relu", "lgamma", "linspace", "log", "log10", "log1p", "log2", "log_ndtr", "log_softmax",
-    "logaddexp", "logdet", "logical_and", "logical_not", "logical_or", "logsigmoid", "logsumexp", "losses", "lstsq",
-    "matmul", "max", "max_pool1d", "max_pool2d", "max_pool3d", "maximum", "mean", "median", "meshgrid", "min",
-    "minimize", "minimum", "mish", "nn", "norm", "normalize", "one_hot", "ones", "optim", "outer", "pad", "parameter",
-    "parse", "pinv", "pixel_shuffle", "pixel_unshuffle", "plot", "prod", "prox", "qr", "quantile", "relu", "relu6",
-    "repeat", "reshape", "rms_norm", "roll", "round", "scan", "scatter_add", "search", "selu", "sigmoid", "sign",
-    "silu", "simplify", "sin", "sinc", "sinh", "softmax", "softmin", "softplus", "softshrink", "softsign", "solve",
-    "solve_stationary", "solve_triangular", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "stop_gradient", "structure", "sum", "svd", "svdvals", "take", "take_along_axis", "tan", "tanh", "tanhshrink",
-    "tensordot", "to_onnx", "topk", "trace", "transpose", "tril", "triu", "trunc", "upsample", "var", "verify", "vjp",
-    "where", "windows", "wright_omega", "zeros",
+    "History", "Landscape", "Minimum", "Model", "NoClosedForm", "ParseError", "ShapeError", "Source", "StationaryPoint",
+    "Structure", "SymgradError", "Tensor", "Verdict", "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort",
+    "attention", "audit", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "broadcast_to", "ceil", "celu",
+    "cholesky", "classify", "clip", "concatenate", "constant", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "convexity", "cos", "cosh", "cosine_similarity", "cumprod", "cumsum", "data", "derive", "det",
+    "diag", "diagonal", "digamma", "dim", "dims", "dot", "draw", "dropout", "dropout2d", "eigh", "eigvalsh", "einsum",
+    "elementwise", "elu", "embedding", "empirical_risk", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
+    "explain", "expm1", "eye", "flip", "floor", "from_onnx", "from_sympy", "from_torch", "full", "function", "gather",
+    "gelu", "generate", "glu", "gradient", "graph", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heatmap", "hessian", "hvp", "index_add", "instance_norm", "interpolate", "inv", "isfinite", "isinf", "isnan",
+    "jacobian", "jvp", "kron", "labels", "landscape", "layer_norm", "leaky_relu", "lgamma", "linspace", "log", "log10",
+    "log1p", "log2", "log_ndtr", "log_softmax", "logaddexp", "logdet", "logical_and", "logical_not", "logical_or",
+    "logsigmoid", "logsumexp", "losses", "lstsq", "matmul", "max", "max_pool1d", "max_pool2d", "max_pool3d", "maximum",
+    "mean", "median", "meshgrid", "min", "minimize", "minimum", "mish", "nn", "norm", "normalize", "one_hot", "ones",
+    "optim", "outer", "pad", "parameter", "parse", "pinv", "pixel_shuffle", "pixel_unshuffle", "plot", "prod", "prox",
+    "qr", "quantile", "relu", "relu6", "repeat", "reshape", "rms_norm", "roll", "round", "scan", "scatter_add",
+    "search", "selu", "sigmoid", "sign", "silu", "simplify", "sin", "sinc", "sinh", "softmax", "softmin", "softplus",
+    "softshrink", "softsign", "solve", "solve_stationary", "solve_triangular", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "structure", "sum", "svd", "svdvals", "take", "take_along_axis", "tan",
+    "tanh", "tanhshrink", "tensordot", "to_onnx", "topk", "trace", "transpose", "tril", "triu", "trunc", "upsample",
+    "var", "verify", "vjp", "where", "windows", "wright_omega", "zeros",
 ]

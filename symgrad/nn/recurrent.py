@@ -75,6 +75,10 @@ class Recurrent(Parametric):
                 self._weights.append([owned_parameter(f"{each}_{end}", shape, self.init if len(shape) > 1 else None, owner)
                                       for each, shape in wanted])
 
+    def take(self, weights: list[Weights]) -> None:
+        """Use these tensors as parameters: for every layer and direction W_ih, W_hh, their biases, the projection."""
+        self.used, self._weights = True, weights
+
     def own(self) -> list[Tensor]:
         self._use()
         return [each for weights in self._weights for each in weights]

@@ -1,0 +1,130 @@
+"""PyTorch's layers in operations of symgrad: convolutions, pools, norms, attention, recurrences, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.node import INTEGER
+from symgrad.language import attending, enlarging
+from symgrad.language import contraction as co
+from symgrad.language import convolving as cv
+from symgrad.language import normalising as nm
+from symgrad.language import pointwise as ew
+from symgrad.language import reduction as red
+from symgrad.nn.recurrent import LSTM, RNN, Recurrent
+
+TorchRule = Callable[..., Any]
+
+
+def _conv(rank: int) -> TorchRule:
+    def rule(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+             groups: int = 1) -> Any:
+        return cv.convolved(f"conv{rank}d", rank, input, weight, bias, stride, padding, dilation, groups)
+
+    return rule
+
+
+def _transposed(rank: int) -> TorchRule:
+    def rule(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+             groups: int = 1, dilation: Any = 1) -> Any:
+        return cv.unconvolved(f"conv_transpose{rank}d", rank, input, weight, bias, stride, padding, output_padding, groups,
+                              dilation)
+
+    return rule
+
+
+def _pooled(function: Callable[..., Any]) -> TorchRule:
+    def rule(self: Any, kernel_size: Any, stride: Any = None, **more: Any) -> Any:
+        return function(self, kernel_size, stride or None, **more)
+
+    return rule
+
+
+def _layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+                **more: Any) -> Any:
+    return nm.layer_norm(input, tuple(normalized_shape), weight, bias, eps)
+
+
+def _group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, **more: Any) -> Any:
+    return nm.group_norm(input, num_groups, weight, bias, eps)
+
+
+def _batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool = False,
+                eps: float = 1e-5, use_input_stats: bool = False, **more: Any) -> Any:
+    return nm.batch_norm(input, running_mean, running_var, weight, bias, training, eps=eps)
+
+
+def _instance_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool = True,
+                   eps: float = 1e-5, **more: Any) -> Any:
+    if not use_input_stats:
+        return nm.batch_norm(input, running_mean, running_var, weight, bias, eps=eps)
+    return nm.group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Any:
+    axes = tuple(range(-len(normalized_shape), 0))
+    if eps is None:
+        raise SymgradError("eps=None is that of the precision, which formulas have not; give a number")
+    y = input / ew.sqrt(red.mean(input**2, axes, True) + eps)
+    return y if weight is None else y * weight
+
+
+def _attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+               scale: Any = None, enable_gqa: bool = False) -> Any:
+    if dropout_p or enable_gqa:
+        raise SymgradError("attention with dropout or shared heads (enable_gqa) is not read")
+    return attending.attention(query, key, value, attn_mask, is_causal, scale)
+
+
+def _recurrent(kind: Callable[..., Recurrent]) -> TorchRule:
+    """A whole layer of `sg.nn`, with the module's own parameters."""
+    def rule(input: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
+             bidirectional: bool, batch_first: bool) -> Any:
+        states = list(hx) if isinstance(hx, (list, tuple)) else [hx]
+        more: dict[str, Any] = {}
+        each = len(params) // (num_layers * (2 if bidirectional else 1))
+        if kind is LSTM and each == 3 + 2 * has_biases:
+            more["proj_size"] = params[each - 1].shape[0]
+        hidden = states[-1].shape[-1]
+        layer = kind(input.shape[-1], hidden, num_layers, bias=has_biases, batch_first=batch_first,
+                     bidirectional=bidirectional, **more)
+        layer.take([list(params[i:i + each]) for i in range(0, len(params), each)])
+        outputs, last = layer(input, tuple(states) if len(states) > 1 else states[0])
+        return [outputs, *(last if isinstance(last, tuple) else [last])]
+
+    return rule
+
+
+def _relu_rnn(input_size: Any, hidden_size: Any, num_layers: int, **named: Any) -> Recurrent:
+    return RNN(input_size, hidden_size, num_layers, "relu", **named)
+
+
+def _upsampled(mode: str) -> TorchRule:
+    def rule(input: Any = None, self: Any = None, output_size: Any = None, align_corners: Any = None,
+             scale_factors: Any = None, **more: Any) -> Any:
+        x = self if input is None else input
+        aligned: dict[str, Any] = {} if mode == "nearest" else {"align_corners": bool(align_corners)}
+        if output_size is not None:
+            return enlarging.interpolate(x, tuple(output_size), None, mode, **aligned)
+        return enlarging.interpolate(x, None, tuple(scale_factors), mode, **aligned)
+
+    return rule
+
+
+def _cross_entropy(self: Any, target: Any, weight: Any = None, reduction: int = 1, ignore_index: int = -100,
+                   label_smoothing: float = 0.0) -> Any:
+    if weight is not None or label_smoothing or target.dtype != INTEGER or self.ndim > 2:
+        raise SymgradError("cross entropy with weights, smoothing or probabilities is not read")
+    logs = red.log_softmax(self, -1)
+    picked = -(logs[co.arange(self.shape[0]), target] if self.ndim == 2 else logs[target])
+    return _reduced(picked, reduction)
+
+
+def _reduced(loss: Any, reduction: int) -> Any:
+    return loss if reduction == 0 else red.mean(loss) if reduction == 1 else red.sum(loss)
+
+
+def _mse(self: Any, target: Any, reduction: int = 1) -> Any:
+    return _reduced((self - target) ** 2, reduction)
