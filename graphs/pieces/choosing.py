@@ -13,6 +13,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, depends
 from symgrad.graphs.pieces.images import AROUND, is_pool, with_surroundings
+from symgrad.graphs.pieces.statistics import centred
 from symgrad.graphs.pieces.uses import MANY, added_up, is_multiple, is_partial, solid, squared, used
 from symgrad.graphs.samples import sample_axes
 
@@ -20,6 +21,7 @@ WIDEST = 14  # nodes written inside one box
 SQUASHING = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "silu", "gelu"})
 POINTWISE = ops.SUMS | ops.FUNCTIONS | {ops.EINSUM, ops.NAMED}
 LINEAR = AROUND | {ops.ADD, ops.VIEW, ops.EINSUM, ops.WINDOWS}  # what affine layers consist of
+LAID = AROUND | {ops.VIEW, ops.WINDOWS}  # what lays out an input
 RESIDUAL = 5  # nodes written inside a residual that is squared where it stands
 SCORES = 2  # nodes written inside a softmax
 
@@ -29,31 +31,33 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
     uses = consumers(roots)
     parameters = {n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"}
     weighted = depends(roots, parameters)
+    weights = parameters | {n for n in order if n.op is ops.SLICE and n.operands[0] in parameters}
     samples = sample_axes(roots)
-    affine = _affine_nodes(order, parameters, uses)
+    affine = _affine_nodes(order, weights, uses)
     summands = added_up(roots, order, uses)
     activations = _activations(order, affine, uses) - summands
-    count, residuals = used(roots, order, uses), squared(order)
+    count, residuals, fed = used(roots, order, uses), squared(order), _fed(order, affine, weights, uses)
     chosen: dict[Node, str] = {}
     width: dict[Node, int] = {}  # of what is written inside a box
     made: dict[Node, int] = {}  # how many computed boxes that refers to, up to MANY
     for node in order:
         width[node] = 1 + sum(width[o] for o in dict.fromkeys(node.operands))
-        made[node] = min(MANY, sum(made[o] for o in dict.fromkeys(node.operands)))
+        made[node] = min(MANY, sum(made[o] for o in dict.fromkeys(node.operands)) + _is_embedding(node))
         kind = _kind(node, parameters, affine, activations)
-        if kind == "affine" and _is_scaled(node, uses) and not _weighs(node, parameters):
+        if kind == "affine" and _is_scaled(node, uses) and not _weighs(node, weights):
             kind = None  # scores are Q Kᵀ/√d, at once
         if node in roots:
             kind = kind or "operation"
         elif any(user.op is ops.NAMED for user in uses[node]) and len(uses[node]) == 1 and node.op is not ops.INPUT:
             kind = None  # the name is the box
         elif kind is None and (node in keep or is_pool(node, uses) or solid(node) and (
-                count[node] >= MANY and not _plain_sum(node, chosen) and not _is_weight(node, uses) or _weights(node)
-                or any(map(_weights, uses[node])) and width[node] > SCORES
+                count[node] >= MANY and (node in fed or not _plain_sum(node, chosen)) and not _is_weight(node, uses)
+                or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES
                 or made[node] >= MANY and (node in residuals or any(map(_squashes, uses[node]))) and not _plain_sum(
                     node, chosen)
-                or made[node] and node in residuals and width[node] > RESIDUAL
-                or width[node] > WIDEST and node not in summands and not is_partial(node, uses))):
+                or made[node] and (node in fed or node in residuals and width[node] > RESIDUAL)
+                or width[node] > WIDEST and node not in summands and not is_partial(node, uses))
+                or _is_cut(node) and made[node] and len(uses[node]) > 1):
             kind = "operation"
         if kind is not None and node.op is not ops.INPUT and samples.get(node, 0) != 0 and node not in keep:
             kind = None  # a value whose sample axis is not in front is not one a user wrote
@@ -61,7 +65,7 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
             chosen[node] = kind
             width[node] = 1
             made[node] = int(node.op not in ops.GIVEN)
-    return {n: k if k != "affine" or n in weighted and _is_affine(n, chosen) and _is_layer(n, parameters) else "operation"
+    return {n: k if k != "affine" or n in weighted and _is_affine(n, chosen) and _is_layer(n, weights) else "operation"
             for n, k in chosen.items()}
 
 
@@ -71,11 +75,37 @@ def _is_affine(node: Node, chosen: Collection[Node]) -> bool:
     stack = [inner]
     while stack:
         each = stack.pop()
+        if each.op is ops.STOP:
+            continue
         if each.op not in LINEAR or each.op is ops.EINSUM and (
                 len(each.operands) > 2 or any(o not in chosen and o.op is ops.ADD for o in each.operands)):
             return False
         stack += [o for o in each.operands if o not in chosen and literal_value(o) is None]
     return True
+
+
+def _fed(order: Sequence[Node], affine: Collection[Node], parameters: Collection[Node],
+         uses: dict[Node, list[Node]]) -> set[Node]:
+    """What layers multiply by weights, pool or normalise, before it is laid out: their input is a step of its own."""
+    found: set[Node] = {_laid_out(node.operands[0]) for node in order if is_pool(node, uses)}
+    found |= {x for node in order for x in [centred(node)] if x is not None}
+    for node in affine:
+        stack = [node]
+        while stack:
+            each = stack.pop()
+            if each.op is ops.EINSUM:
+                found |= {_laid_out(operand) for operand in each.operands if operand not in parameters
+                          and len(each.operands) == 2}
+            elif each.op in (ops.ADD, ops.NAMED, *AROUND):
+                stack += each.operands
+    return found
+
+
+def _laid_out(node: Node) -> Node:
+    """What is rearranged, as an image is laid out as a vector, or in windows with a border."""
+    while node.op in LAID and node.operands or node.op is ops.EINSUM and len(node.operands) == 1:
+        node = node.operands[0]
+    return node
 
 
 def _is_layer(node: Node, parameters: Collection[Node]) -> bool:
@@ -225,6 +255,16 @@ def _is_weight(node: Node, uses: dict[Node, list[Node]]) -> bool:
         return False
     added = any(u.op is ops.EINSUM and len(u.operands) == 1 and len(u.shape) < len(node.shape) for u in uses[node])
     return added and all(u.op in (ops.EINSUM, ops.GATHER, ops.SLICE) for u in uses[node])
+
+
+def _is_embedding(node: Node) -> bool:
+    """Rows of a table of parameters: what a layer gives."""
+    return node.op is ops.GATHER and node.operands[0].op is ops.INPUT and node.operands[0].attrs[0].kind == "parameter"
+
+
+def _is_cut(node: Node) -> bool:
+    """Axes cut in parts, as channels in groups."""
+    return node.op is ops.RESHAPE and len(node.shape) > len(node.operands[0].shape)
 
 
 def _weights(node: Node) -> bool:

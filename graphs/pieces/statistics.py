@@ -144,6 +144,13 @@ def _mean(node: Node) -> Node | None:
     return None
 
 
+def centred(node: Node) -> Node | None:
+    """Of x - mean(x), the values x; None for other formulas."""
+    if node.op is not ops.ADD or len(node.operands) != 2 or _mean(node) is None:
+        return None
+    return next((x for x, by in zip(node.operands, node.attrs[0], strict=True) if by == ONE), None)
+
+
 def _standardised(centred: Node, roots: list[Node], uses: dict[Node, list[Node]]) -> Iterator[Node]:
     """The quotients of a centred value by its deviation that have no name."""
     deviations = [*roots, *(u for r in roots for u in uses[r] if u.op is ops.NAMED)]

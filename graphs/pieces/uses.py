@@ -20,8 +20,8 @@ def solid(node: Node) -> bool:
     """Worth a name: not a number, a count, a rearrangement, a reciprocal or a truth value."""
     if node.op in ARRANGED or node.dtype != REAL or is_row(node) or literal_value(node) is not None:
         return False
-    if node.op is ops.GATHER and node.operands[0].op is ops.INPUT:
-        return bool(node.operands[0].attrs[0].kind == "parameter")  # rows of data are data
+    if node.op is ops.GATHER and node.operands[0].op in ops.GIVEN:  # rows of data are data
+        return node.operands[0].op is ops.INPUT and bool(node.operands[0].attrs[0].kind == "parameter")
     return not (is_multiple(node) or node.op is ops.ELEMENTWISE and node.attrs[0] in ("real", "reciprocal"))
 
 

@@ -26,6 +26,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
+from symgrad.graphs.pieces.attention import with_attention
 from symgrad.graphs.pieces.boxes import Box, boxes
 from symgrad.graphs.pieces.statistics import mean_of, with_statistics
 from symgrad.graphs.samples import couples, sample_axes
@@ -137,7 +138,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     letters = letters_of([*names.values(), *_given_names(root)], ())
 
     def read(node: Node) -> Node:
-        return with_statistics(node, letters, [x.node for x in variables])
+        keep = [x.node for x in variables]
+        return with_statistics(with_attention(node, letters, keep), letters, keep)
 
     root = read(root)
     loss, weight, over = _split(root, target)
@@ -164,7 +166,8 @@ def as_derived(t: Tensor) -> Node:
     t = in_training(t)
     root = recognised_by_steps(shown(t).node)
     names = display_names([root], layer_names([t]))
-    return with_statistics(root, letters_of([*names.values(), *_given_names(root)], ()))
+    letters = letters_of([*names.values(), *_given_names(root)], ())
+    return with_statistics(with_attention(root, letters), letters)
 
 
 def _given_names(root: Node) -> list[str]:

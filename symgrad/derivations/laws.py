@@ -17,7 +17,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
-from symgrad.graphs.pieces.images import is_convolution
+from symgrad.graphs.pieces.images import is_convolution, is_transposed
 from symgrad.language.linear_algebra import det, inv, logdet
 from symgrad.language.reduction import logsumexp, softmax
 from symgrad.language.symbols import dim
@@ -35,6 +35,9 @@ ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b
 CONVOLUTION = {"unicode": ["a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = ∑_ij G_{a,ij}"],
                "latex": [r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x",
                          r"G_{b} = \textstyle\sum_{ij} G_{a,ij}"]}
+TRANSPOSED = {"unicode": ["a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", "G_b = ∑_ij G_{a,ij}"],
+              "latex": [r"a = K^{\top} \star x + b", r"G_{x} = K \star G_{a}", r"G_{K} = x \star G_{a}",
+                        r"G_{b} = \textstyle\sum_{ij} G_{a,ij}"]}
 ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
              "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
 # What is derived: a title, the shape of x, and y.
@@ -122,7 +125,7 @@ def _add(found: dict[str, Law], title: str, texts: Sequence[str]) -> None:
 def _layer(user: Box) -> tuple[str, dict[str, list[str]]]:
     """The law of a layer that is affine: its title and texts."""
     if is_convolution(user.local):
-        return "Convolution", CONVOLUTION
+        return ("Transposed convolution", TRANSPOSED) if is_transposed(user.local) else ("Convolution", CONVOLUTION)
     return ("Affine layer of rows", ROWS) if of_rows(user) else ("Affine layer", AFFINE)
 
 

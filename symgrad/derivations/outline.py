@@ -22,8 +22,9 @@ from symgrad.formulas.rendering import render
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, transpose
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, transform
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
+from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.normal import textbook
 
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
@@ -231,8 +232,14 @@ def _step_names(d: Transcript) -> dict[Node, str]:
     for box in d.graph[:-1]:
         if not box.is_given:
             inner = box.node.operands[0] if box.node.op is ops.NAMED else box.node
-            found |= {n: box.name for n in (inner, textbook(inner), box.node) if n.op not in ops.GIVEN}
+            (bare,) = transform([inner], _unnamed, {})  # the letters of an attention are names that nobody gave
+            ways = (bare, textbook(bare), inner, textbook(inner), box.node)
+            found |= {n: box.name for n in ways if n.op not in ops.GIVEN}
     return found
+
+
+def _unnamed(node: Node, operands: tuple[Node, ...]) -> Node:
+    return operands[0] if node.op is ops.NAMED else rebuild(node, operands)
 
 
 def _total(d: Transcript, style: str) -> str:

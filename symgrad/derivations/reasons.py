@@ -11,7 +11,7 @@ from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
-from symgrad.graphs.pieces.images import is_convolution, is_pooled
+from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
 from symgrad.graphs.pieces.statistics import Means, role
 from symgrad.graphs.weights import ONE
 
@@ -48,7 +48,7 @@ def reason(step: Stage, style: str) -> Sentence:
         return (f"through {row.replace('_', ' ')}: {times}",)
     if user.kind == "affine":
         if is_convolution(user.local) and (box.kind == "parameter" or not passes_on(user, box)):
-            return (_of_convolution(box),)
+            return (_of_convolution(box, user),)
         if passes_on(user, box):
             return ("the Jacobian of a shift is the identity",)
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
@@ -63,9 +63,11 @@ def reason(step: Stage, style: str) -> Sentence:
     return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
 
 
-def _of_convolution(box: Box) -> str:
+def _of_convolution(box: Box, user: Box) -> str:
     """Why a gradient goes back through a convolution as it does."""
     if box.kind != "parameter":
+        if is_transposed(user.local):
+            return "through the transposed convolution: back by the convolution"
         return "through the convolution: the kernel flipped"
     if len(box.leaf.shape) == 1:
         return "the bias is added at every place"
@@ -89,7 +91,9 @@ def _forward(box: Box, means: Means) -> str:
     if _is_residual(box.local):
         return "residual"
     if box.kind == "affine":
-        return "convolution" if is_convolution(box.local) else "affine layer"
+        if is_convolution(box.local):
+            return "transposed convolution" if is_transposed(box.local) else "convolution"
+        return "affine layer"
     if box.local.op is ops.SOFTMAX:
         return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
     if (row := row_of(box)) is not None:

@@ -17,7 +17,7 @@ from symgrad.graphs.sizes import Shape, Size, canonical, product
 from symgrad.language.align import as_int, as_shape, as_tensor, describe
 from symgrad.language.composed import var
 from symgrad.language.pointwise import sqrt
-from symgrad.language.rearrange import reshape
+from symgrad.language.rearrange import expand_dims, reshape
 from symgrad.language.reduction import mean
 from symgrad.language.tensor import Tensor
 
@@ -187,8 +187,12 @@ def statistics(x: Tensor, place: int) -> tuple[Tensor, Tensor, Size]:
 
 
 def laid_out(t: Tensor, shape: Shape) -> Tensor:
-    """`t` in a shape with ones among its axes."""
-    return t if t.shape == shape else reshape(t, shape)
+    """`t` in a shape with ones among its axes: axes are added, where they are, so that formulas show none."""
+    if t.shape == shape[:t.ndim] and set(shape[t.ndim:]) <= {1}:
+        return t if t.shape == shape else expand_dims(t, tuple(range(t.ndim, len(shape))))
+    if t.shape == tuple(n for n in shape if n != 1):
+        return expand_dims(t, tuple(i for i, n in enumerate(shape) if n == 1))
+    return reshape(t, shape)
 
 
 def _over_samples(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -233,7 +237,7 @@ def channel_axis(name: str, x: Tensor) -> int:
 
 
 def per_channel(channels: Size, x: Tensor, place: int) -> Shape:
-    """The shape of a number for each channel, laid along the axes of `x`."""
+    """The shape of a number for each channel, laid along the axes of `x`: channels first, axes of one entry behind."""
     return (channels, *[1] * (x.ndim - place - 1))
 
 

@@ -257,21 +257,21 @@ def reduced(m: Meaning, piece: Piece, value: Worth, letter: OpenSize, function: 
 
 
 def entries(m: Meaning, piece: Piece) -> Worth:
-    """[..]_ij: the tensor with these entries."""
+    """[..]_ij: the tensor with these entries; [..]_i of matrices with that index: the stack of them."""
     inner, names = piece.args
     letters = bound(m, names)
     if any(letter.sample for letter in letters.values()):
         letters = {text: OpenSize(text, piece.column) for text in letters}
     value = within(m, letters, inner.args[0])
     order = tuple(letters.values())
-    if value.ndim or set(value.letters) - set(order):
+    if value.ndim and set(value.letters) != set(order) or set(value.letters) - set(order):
         m.refuse(piece, "between [ and ]_ij stands one entry; its other axes need indices")
 
     def build() -> Any:
-        sizes = tuple(size_of(letter, m.source) for letter in order)
-        return m.functions["broadcast_to"](laid(value, order, 0), sizes)
+        sizes = (*(size_of(letter, m.source) for letter in order), *value.shape)
+        return m.functions["broadcast_to"](laid(value, order, value.ndim), sizes)
 
-    return Worth(order, build, (), value.samples)
+    return Worth((*order, *value.shape), build, (), value.samples)
 
 
 RULES = {"at": at, "item": item, "big": total, "entries": entries}

@@ -211,9 +211,8 @@ def test_the_loss_of_a_probability_is_derived_as_a_textbook_does():
 def test_attention_names_scores_weights_and_the_residual_in_the_order_of_writing():
     d = derived.derivation("attention")
     assert [s.formula for s in d.steps if s.kind == "forward"] == [
-        "a¹ = x W_Q", "a² = x W_K", "v₁ = 1/√2 a¹ a²ᵀ", "v₂ = softmax(v₁)", "a³ = x W_V", "v₃ = v₂ a³ - y",
-        "r = ‖v₃‖_F²"]
-    assert "∇_W_Q L = 1/T ∑_t xᵀ G_a¹" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
+        "Q = x W_Q", "K = x W_K", "S = 1/√2 Q Kᵀ", "A = softmax(S)", "V = x W_V", "v₁ = A V - y", "r = ‖v₁‖_F²"]
+    assert "∇_W_Q L = 1/T ∑_t xᵀ G_Q" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
 
 
 def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():
@@ -293,12 +292,13 @@ def test_many_layers_are_confirmed_and_a_wrong_step_is_found():
 
 
 def test_a_layer_of_a_product_says_its_reason():
-    """Gates: U (W x ⊙ σ(G x)); what U multiplies is no symbol, and has no columns of its own."""
+    """Gates: U (W x ⊙ σ(G x)) multiplies a value with a name; data that are multiplied have no columns of their own."""
     d, h, T = sg.dims("d h T")
     x, y = sg.data("x", d, over=T), sg.data("y", d, over=T)
     W, G, U = sg.parameter("W", (h, d)), sg.parameter("G", (h, d)), sg.parameter("U", (d, h))
-    found = sg.derive(sg.empirical_risk(sg.losses.squared_error(U @ ((W @ x) * sg.sigmoid(G @ x)), y)))
-    lines = [line.split() for line in str(found).splitlines()]
-    (line,) = [" ".join(line) for line in lines if line[1:3] == ["G_U", "="]]
-    assert "G_U = G_a³ (a¹ ⊙ x²)ᵀ through the affine layer" in line
-    assert found.check()
+    gates = U @ ((W @ x) * sg.sigmoid(G @ x))
+    for output, said in ((gates, "v₁ = a¹ ⊙ x²"), (gates, "G_U = G_a³ v₁ᵀ outer product: column j is v₁_j G_a³"),
+                         (W @ (x * y), "G_W = G_a¹ (x ⊙ y)ᵀ through the affine layer")):
+        found = sg.derive(sg.mean(sg.sum(output**2), over=T))
+        assert any(said in " ".join(line.split()) for line in str(found).splitlines())
+        assert found.check()

@@ -1,7 +1,7 @@
 """Formulas read back: the Unicode text of a formula, evaluated with NumPy.
 
 A reader of the notation that knows nothing of how it is written: sums, juxtaposition, ⊙, ᵀ, /, powers, diag, tr,
-sum, norms, 1 and I, and index notation with ∑, δ and [..]_ij. Columns are vectors. What it computes from
+sum, norms, 1 and I, and index notation with ∑, δ and [..]_ij, or stacks of matrices [..]_i. Columns are vectors. What it computes from
 the text must be what the graph computes.
 """
 
@@ -168,13 +168,13 @@ class Reader:
             depth += (self.tokens[end] == "[") - self.tokens[end].startswith("]")
             end += 1
         letters = letters_of(self.tokens[end - 1])
-        result = np.empty([self.sizes[letter] for letter in letters])
-        for place in np.ndindex(result.shape):
+        shape, found = [self.sizes[letter] for letter in letters], []
+        for place in np.ndindex(*shape):
             self.place = start
             self.at.update(zip(letters, place, strict=True))
-            result[place] = number(self.sum())
+            found.append(np.asarray(number(self.sum()), float))
         self.place = end
-        return result
+        return np.reshape(found, (*shape, *found[0].shape))  # numbers, or a stack of matrices
 
 
 def number(value):
@@ -216,7 +216,7 @@ def read(text, values, shape, sizes=None):
         if name in values and "_" in token:
             found.update(zip(letters_of(token), np.shape(values[name]), strict=False))
     if text.startswith("["):
-        found.update(zip(letters_of(tokens(text)[-1]), shape, strict=True))
+        found.update(zip(letters_of(tokens(text)[-1]), shape, strict=False))
     if len(shape) == 2 and shape[0] == shape[1]:
         found.setdefault("I", shape[0])
     reader = Reader(text, values, found)

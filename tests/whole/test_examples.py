@@ -54,7 +54,20 @@ PROMISES = {
 NETWORKS = {  # examples/networks
     "lenet": ["a¹ = K₁ ⋆_{p=1} x + b₁ ", "v₁ = maxpool_2(x¹) ", "G_v₁ = K₂ᵀ ⋆_{p=1} G_a² ", "G_K₂ = G_a² ⋆_{p=1} v₁ ",
               "G_x¹ = unpool_2(G_v₁, x¹ = v₁) ", "of 599 images that nobody has seen, more than 96 % are read: True"],
+    "mlp": ["G_x² = W₃ᵀ G_a³ ", "of 599 images that nobody has seen, more than 96 % are read: True"],
+    "resnet": ["x̂₁ = [(v₁_i - μ₁_i)/√(σ₁²_i + 1e-5)]_i ", "G_x¹ = K₂ᵀ ⋆_{p=1} G_a² + G_v₄ ",
+               "of 599 images that nobody has seen, more than 96 % are read: True"],
+    "unet": ["v₃ = [x²; upsample_2(x³)] ", "a⁵ = K₅ᵀ ⋆_{s=2} x⁴ + b₅ ", "G_x³ = sumpool_2(G_v₃[16:]) ",
+             "G_x⁴ = K₅ ⋆_{s=2} G_a⁵ ", "of the noise, less than a fifth is left: True"],
+    "gpt": ["S₁ = [1/(2 √2) Q₁_i K₁_iᵀ]_i ", "A₁ = softmax(M₁) ", "O₁ = [A₁_i V₁_i]_i ", "G_V₂ = [A₂_iᵀ G_{O₂,i}]_i ",
+            "after 60 steps the loss of text that it has not seen is 3.0"],
+    "vae": ["z = μ + ", "G_μ = G_z + μ ", "loss of images that it has not seen, below 26: True"],
+    "gan": ["r = softplus(-", "nine of ten points lie on the ring: True; in all directions: True"],
+    "graph": ["H = onehot(t)ᵀ diag(w) a¹[s] ", "G_a¹ = onehot(s)ᵀ diag(w) G_H[t] ", "more than 29 are told right: True"],
+    "diffusion": ["x^k = √ᾱ_k x⁰ + √(1 - ᾱ_k) ε ", "G_E = e_k G_v₁ᵀ ",
+                  "of points made of noise, more than nine of ten lie near the moons: True"],
 }
+ARGUMENTS = {"networks/gpt": ["60"]}  # fewer steps
 
 
 def test_no_example_is_forgotten():
@@ -64,7 +77,7 @@ def test_no_example_is_forgotten():
 
 @pytest.mark.parametrize("name", [*PROMISES, *(f"networks/{name}" for name in NETWORKS)])
 def test_lecture(name, tmp_path):
-    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], cwd=tmp_path, capture_output=True, text=True,
+    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", *ARGUMENTS.get(name, [])], cwd=tmp_path, capture_output=True, text=True,
                           encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"})
     assert done.returncode == 0 and done.stderr == ""
     for promise in PROMISES[name] if name in PROMISES else NETWORKS[name.partition("/")[2]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.convolutions import write_pool, write_transposed
 from symgrad.formulas.notation.enlarged import write_enlarged
+from symgrad.formulas.notation.heads import write_joined, write_split
 from symgrad.formulas.notation.linear import FORMS, write_any, write_solve
 from symgrad.formulas.notation.moves import (
     axis_text,
@@ -130,12 +131,15 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
 
 def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:
     """Comparisons with positions that have names: tril, triu, onehot. At an index they stay comparisons."""
-    if any(i is not None and not w.is_sample(i) for i in index):
+    if any(i is not None and not w.is_fixed(i) for i in index):
         return None
     places = [axis for axis, i in enumerate(index) if i is None]
     if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
-        test = node.operands[0]
-        along = [counts_along(o) for o in test.operands]
+        test, laid = node.operands[0], list(range(len(index)))
+        if test.op is ops.VIEW and len(test.operands) == 1 and set(test.attrs[0][0]) <= set(test.attrs[1]):
+            laid = [test.attrs[1].index(label) for label in test.attrs[0][0]]  # the same for all matrices of a stack
+            (test,) = test.operands
+        along = [None if (axis := counts_along(o)) is None else laid[axis] for o in test.operands]
         name = TRIANGLES.get((test.attrs[0], along == places)) if test.op is ops.ELEMENTWISE else None
         if name is not None and along in (places, places[::-1]):
             inside = node.operands[1]
@@ -248,11 +252,12 @@ def _rather(known: Callable[..., Tree | None], plain: Operator) -> Operator:
 
 
 OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
-    ops.ADD: write_add, ops.EINSUM: write_product, ops.VIEW: write_product, ops.ELEMENTWISE: write_elementwise,
+    ops.ADD: write_add, ops.EINSUM: write_product, ops.VIEW: _rather(write_split, write_product),
+    ops.ELEMENTWISE: write_elementwise,
     ops.MAX: _rather(write_pool, write_reduction), ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
     ops.ARGMAX: write_reduction, ops.ARGMIN: write_reduction, ops.SOFTMAX: write_softmax,
     ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: write_pad, ops.CONCAT: write_concat,
-    ops.RESHAPE: _rather(write_enlarged, write_reshape),
+    ops.RESHAPE: _rather(write_enlarged, _rather(write_joined, write_reshape)),
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.TRACKED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
     ops.OVERLAP: _rather(write_transposed, write_any), ops.SCAN: write_scan,

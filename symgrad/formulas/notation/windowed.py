@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
+from symgrad.graphs.pieces.images import sides_cut
 from symgrad.graphs.sizes import Size, canonical
 
 if TYPE_CHECKING:
@@ -67,10 +68,25 @@ def tiles_of(w: Writer, node: Node) -> Tiles | None:
         borders = _borders(w, below.image, node, axis)
         return Tiles(below.image, (*parts, (OFFSET, place)),
                      (*below.sides, Side(side, step, node.shape[-1], border=borders)))
+    if node.op is ops.RESHAPE:
+        return _side_by_side(node)
     if node.op is ops.SLICE:
         whole = tiles_of(w, node.operands[0])
         return None if whole is None else _spread(node, whole)
     return None
+
+
+def _side_by_side(node: Node) -> Tiles | None:
+    """Sides cut into pieces of one size, those of an image with axes in front: windows that lie side by side."""
+    (image,) = node.operands
+    if (cut := sides_cut(image.shape, node.shape)) is None:
+        return None
+    parts: list[object] = []
+    sides = []
+    for axis, width in enumerate(cut):
+        parts += [axis] if width is None else [(PLACE, len(sides)), (OFFSET, len(sides))]
+        sides += [] if width is None else [Side(axis, width, width)]
+    return Tiles(image, tuple(parts), tuple(sides))
 
 
 def _spread(node: Node, below: Tiles) -> Tiles | None:

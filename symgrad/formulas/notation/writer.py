@@ -23,7 +23,7 @@ from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.notation.loop_names import STEPS, Recurrences
 from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
-from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product
+from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product, walk
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.declared import Facts, symmetric
@@ -160,6 +160,9 @@ class Writer:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
         index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
         tree = self._write(inside, index, frozenset())
+        if contains(tree, "entries") and sum(i is None for i in index) > 2:
+            if (stack := self._stack(inside, index)) is not None:
+                return stack
         if contains(tree, "entries") and tree.head != "entries":
             mine = [i == self.axes.get(node) for i, at in enumerate(index) if at is None]
             letters = self.letters(len(mine), frozenset(), mine)
@@ -185,6 +188,20 @@ class Writer:
     def indexed(self, tree: Tree, index: Index) -> Tree:
         """A tree at an index."""
         return indexed(self, tree, index)
+
+    def _stack(self, node: Node, index: Index) -> Tree | None:
+        """A tensor as a stack of what is written without indices: [Q_i K_iᵀ]_i; None where it needs them."""
+        first = index.index(None)
+        (letter,) = self.letters(1, frozenset(), [first == self.axes.get(node)])
+        self.stacked.add(letter)
+        try:
+            inner = self._write(node, (*index[:first], letter, *index[first + 1:]), frozenset([letter]))
+        finally:
+            self.stacked.discard(letter)
+        parts = list(walk(inner))
+        needed = name("e", (letter,)) in parts or any(  # what needs more indices
+            part.head in ("entries", "dots", "count", "colon") for part in parts)
+        return None if needed or letter not in parts else Tree("entries", (inner, (letter,)))
 
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
         """`node` at `index`; `taken` are the letters in use around it."""
