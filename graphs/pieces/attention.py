@@ -21,7 +21,7 @@ Names = Mapping[Node, str]
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionParts:
     """The nodes of one attention: O = A V with A = softmax(S), S a multiple of Q Kᵀ."""
 
     taken: Node  # the product of weights and values
@@ -40,7 +40,7 @@ def with_attention(root: Node, letters: Collection[str], keep: Collection[Node] 
     labels = [letter for letter in "QKVSMAO" if letter not in letters]
     numbers = {each: f"_{i}" if len(found) > 1 else "" for i, each in enumerate(found, 1)}
 
-    def names(letter: str, pairs: Iterator[tuple[Attention, Node]]) -> dict[Node, str]:
+    def names(letter: str, pairs: Iterator[tuple[AttentionParts, Node]]) -> dict[Node, str]:
         return {node: f"{letter}{numbers[each]}" for each, node in pairs} if letter in labels else {}
 
     whole = names("M", ((a, a.masked) for a in found if a.masked is not a.scores and a.masked.op is not ops.NAMED))
@@ -64,7 +64,7 @@ def with_attention(root: Node, letters: Collection[str], keep: Collection[Node] 
     return transform([root], rule, {each: each for each in keep})[0]
 
 
-def _attentions(root: Node) -> Iterator[Attention]:
+def _attentions(root: Node) -> Iterator[AttentionParts]:
     """Every attention below `root`, in the order of computation."""
     uses = consumers([root])
     samples = sample_axes([root])
@@ -81,7 +81,7 @@ def _attentions(root: Node) -> Iterator[Attention]:
         scores, products = _scores(node.operands[0])
         if taken and products is not None:
             heads = len(products.shape) - (samples.get(products) is not None) > 2
-            yield Attention(taken[0], weights, node.operands[0], scores, products, heads)
+            yield AttentionParts(taken[0], weights, node.operands[0], scores, products, heads)
 
 
 def _weighs_rows(node: Node, weights: Node) -> bool:
@@ -114,7 +114,7 @@ def _scores(node: Node) -> tuple[Node, Node | None]:
             if len(shaped) == 1:  # times a scale
                 (node,) = shaped
                 continue
-            return scores, node if _matrices(*inputs, out) is not None else None
+            return scores, node if _matrices(inputs[0], inputs[1], out) is not None else None
         else:
             return scores, None
 
@@ -136,7 +136,7 @@ def _matrices(one: Sequence[int], other: Sequence[int],
 def _in_order(node: Node, names: list[str]) -> list[str]:
     """The names of the operands of Q Kᵀ: the rows of the scores are those of the queries."""
     inputs, out = node.attrs
-    found = _matrices(*inputs, out)
+    found = _matrices(inputs[0], inputs[1], out)
     assert found is not None
     _, rows, _, columns = found
     return names if list(out).index(rows) < list(out).index(columns) else names[::-1]
@@ -145,7 +145,7 @@ def _in_order(node: Node, names: list[str]) -> list[str]:
 def _product(node: Node, operands: tuple[Node, ...], names: Sequence[str], whole: str) -> Node:
     """A product of matrices with its operands under their names, and itself under `whole`: stacks in front, then rows."""
     inputs, out = node.attrs
-    found = _matrices(*inputs, out)
+    found = _matrices(inputs[0], inputs[1], out)
     assert found is not None
     stack, rows, summed, columns = found
     queries = list(out).index(rows) < list(out).index(columns)

@@ -81,11 +81,15 @@ def enlarged(name: str, input: Any, size: Any, scale_factor: Any, mode: str, ali
         wanted = [_count(name, x.shape[lead + i], factor) for i, factor in enumerate(values)]
     if mode == "area":
         return mean_of_pieces(name, rank, x, wanted)
-    for i, value in enumerate(values):
-        if mode in LINEAR:
+    if mode in LINEAR:
+        for i, value in enumerate(values):
             x = _mixed(name, x, lead + i, wanted[i], value, bool(align_corners))
-        else:
-            x = _stretched(name, x, lead + i, wanted[i], value, 0.5 if mode == "nearest-exact" else 0.0)
+        return x
+    whole = [_times(name, x.shape[lead + i], wanted[i], value) for i, value in enumerate(values)]
+    x = _repeated(x, {lead + i: times for i, times in enumerate(whole) if times is not None and times > 1})
+    for i, value in enumerate(values):
+        if not whole[i]:
+            x = _picked(name, x, lead + i, wanted[i], value, 0.5 if mode == "nearest-exact" else 0.0)
     return x
 
 
@@ -121,21 +125,28 @@ def _numbers(name: str, n: Size, size: Size | None, factor: Any) -> tuple[int, i
     return n, count, n / count if size is not None else 1 / factor
 
 
-def _stretched(name: str, x: Tensor, axis: int, size: Size | None, factor: Any, offset: float) -> Tensor:
-    """One side enlarged, by a whole number as a repetition, else by picking entries."""
-    n = x.shape[axis]
+def _times(name: str, n: Size, size: Size | None, factor: Any) -> int | None:
+    """How often every entry of a side is repeated; None where it is not a whole number of times."""
     if size is None:
-        whole = int(factor) if _factor(name, factor) == int(factor) else None
-    else:
-        ratio = sp.cancel(sp.sympify(size) / n)
-        whole = int(ratio) if ratio.is_Integer else None
-    if whole == 1:
+        return int(factor) if _factor(name, factor) == int(factor) else None
+    ratio = sp.cancel(sp.sympify(size) / n)
+    return int(ratio) if ratio.is_Integer else None
+
+
+def _repeated(x: Tensor, times: dict[int, int]) -> Tensor:
+    """Every entry along some axes as often as is said, all at once."""
+    if not times:
         return x
-    if whole:
-        shape = (*x.shape[: axis + 1], whole, *x.shape[axis + 1:])
-        more = broadcast_to(expand_dims(x, axis + 1), shape)
-        return reshape(more, (*x.shape[:axis], canonical(n * whole), *x.shape[axis + 1:]))
-    n, count, step = _numbers(name, n, size, factor)
+    places = [axis + sum(other < axis for other in times) + 1 for axis in times]
+    often = dict(zip(places, times.values(), strict=True))
+    more = expand_dims(x, tuple(places))
+    more = broadcast_to(more, [often.get(i, n) for i, n in enumerate(more.shape)])
+    return reshape(more, [canonical(n * times.get(axis, 1)) for axis, n in enumerate(x.shape)])
+
+
+def _picked(name: str, x: Tensor, axis: int, size: Size | None, factor: Any, offset: float) -> Tensor:
+    """One side enlarged by picking entries."""
+    n, count, step = _numbers(name, x.shape[axis], size, factor)
     return take(x, [min(math.floor((i + offset) * step), n - 1) for i in range(count)], axis)
 
 

@@ -192,67 +192,7 @@ def _shares(n: int, count: int) -> list[list[float]]:
     return shares
 
 
-def enlarged(name: str, input: Any, size: Any, scale_factor: Any, mode: str) -> Tensor:
-    """`upsample`; `name` says in errors whose it is."""
-    if mode != "nearest":
-        raise ShapeError(f"{name}: mode {mode!r} is not known; 'nearest' is")
-    if (size is None) == (scale_factor is None):
-        raise ShapeError(f"{name}: give either size or scale_factor")
-    x = _sides(name, input)
-    lead, rank = _lead(x), x.ndim - _lead(x)
-    given = size if scale_factor is None else scale_factor
-    values = list(given) if isinstance(given, (tuple, list)) else [given] * rank
-    if len(values) != rank:
-        what = "size" if scale_factor is None else "scale_factor"
-        raise ShapeError(f"{name}: {what} is a number or {rank} of them, one for each side of {describe(x)}, not {given!r}")
-    sizes = [None if size is None else as_size(value, name) for value in values]
-    whole = [_times(name, x.shape[lead + i], *pair) for i, pair in enumerate(zip(sizes, values, strict=True))]
-    fresh = {lead + i: times for i, times in enumerate(whole) if times is not None and times > 1}
-    if fresh:
-        places = [axis + sum(other < axis for other in fresh) + 1 for axis in fresh]
-        more = expand_dims(x, tuple(places))
-        stretched = [fresh[axis] for axis in fresh]
-        shape = [stretched[places.index(i)] if i in places else n for i, n in enumerate(more.shape)]
-        x = reshape(broadcast_to(more, shape), [canonical(n * fresh.get(axis, 1)) for axis, n in enumerate(x.shape)])
-    for i, times in enumerate(whole):
-        if times is None:
-            x = _nearest(name, x, lead + i, sizes[i], values[i])
-    return x
-
-
-def _sides(name: str, input: Any) -> Tensor:
-    x = image(name, 1, input) if getattr(input, "ndim", 0) == 2 else image(name, rank, input)
-    return x
-
-
-def _lead(x: Tensor) -> int:
-    """The axes in front of the sides: channels, and of a batch of images the batch."""
-    return 1 if x.ndim < rank + 2 else 2
-
-
-def _times(name: str, n: Size, size: Size | None, factor: Any) -> int | None:
-    """How often every entry of a side is repeated; None where it is not a whole number of times."""
-    if size is not None:
-        ratio = sp.cancel(sp.sympify(size) / n)
-        return int(ratio) if ratio.is_Integer else None
-    if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
-        raise ShapeError(f"{name}: scale_factor must be a positive number, not {factor!r}")
-    return int(factor) if factor == int(factor) else None
-
-
-def _nearest(name: str, x: Tensor, axis: int, size: Size | None, factor: Any) -> Tensor:
-    """One side enlarged by picking entries."""
-    n = x.shape[axis]
-    if not isinstance(n, int) or not (size is None or isinstance(size, int)):
-        raise ShapeError(f"{name}: a side of {n} to {size if size is not None else f'{factor} times it'} needs numbers")
-    count = math.floor(n * factor) if size is None else size
-    if not isinstance(count, int) or count < 1:
-        raise ShapeError(f"{name}: a side of {n} becomes {count}; it must be at least 1")
-    places = np.floor(np.arange(count) * (n / count if size is not None else 1 / factor))
-    return take(x, np.minimum(places, n - 1).astype(int), axis)
-
-
-def _windows(name: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:
+def _windows(name: str, rank: int, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], list[int], list[int]]:
     kernel = each(name, rank, kernel_size, "kernel_size", 1)
     steps = kernel if stride is None else each(name, rank, stride, "stride", 1)
     border = each(name, rank, padding, "padding", 0)

@@ -82,7 +82,7 @@ def _side_by_side(node: Node) -> Tiles | None:
     if (cut := sides_cut(image.shape, node.shape)) is None:
         return None
     parts: list[object] = []
-    sides = []
+    sides: list[Side] = []
     for axis, width in enumerate(cut):
         parts += [axis] if width is None else [(PLACE, len(sides)), (OFFSET, len(sides))]
         sides += [] if width is None else [Side(axis, width, width)]
