@@ -119,7 +119,8 @@ def emit_compiled(job: Job) -> Compiled:
     lines = [*begun.head(), *documented(begun, shown), *begun.size_lines({*begun.used(), *done.passed}), *glue.lines(),
              *return_lines(job.form, shown.results)]
     job.module.helpers.update(dict.fromkeys(glue.helpers))
-    return Compiled(job.name, tuple(lines), shown, begun.free, (), code, tuple(done.layout.context.used))
+    return Compiled(job.name, tuple(lines), shown, begun.free, code=code,
+                    used=tuple(done.layout.context.used))
 
 
 def emit_compiled_inplace(job: Job) -> InPlaceCode | None:

@@ -28,6 +28,7 @@ class Writing:
     strides: Mapping[Expr, Sequence[Size]]
     offsets: Mapping[Expr, Size] = field(default_factory=dict)  # where in memory arrays begin, if not at four words
     tasks: bool = False  # are there many blocks, each with tasks of its own?
+    wraps: bool = False  # is an index out of range taken modulo the length, and not marked?
     checked: list[str] = field(default_factory=list)  # what is to be said of indices out of range
     count: int = 0
 
@@ -78,6 +79,17 @@ class Placed(Body):
     def filled(self, text: str, names: Mapping[int, str]) -> str:
         """A text with its places put in."""
         return placed(text, [index_c(form, dict(names), self.context.sizes) for form in self.places])
+
+
+def checked_index(on: Writing, index: Expr, names: Names, size: Size) -> tuple[list[str], str]:
+    """Lines that read an index of an axis, and its name; one that is out of range sets its mark, and is 0 then."""
+    at, end, text = on.fresh(), on.size(size), on.operand(index, names)
+    lines = [f"int64_t {at} = {text};"]
+    if on.wraps:
+        return [*lines, f"{at} = ({at} % {end} + {end}) % {end};"], at
+    mark, said = len(on.checked), on.context.arrays.get(index, "an index")
+    on.checked.append(f"{said}: an index is out of range for an axis of length {end}")
+    return [*lines, f"if ({at} < 0) {at} += {end};", f"if ({at} < 0 || {at} >= {end}) failed[{mark}] = 1, {at} = 0;"], at
 
 
 def entries_of(shape: Shape) -> Size:

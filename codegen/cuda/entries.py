@@ -12,7 +12,7 @@ from typing import Any
 
 from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.c.writers import index_below
-from symgrad.codegen.cuda.body import Names, Placed, Variables, Writing, named
+from symgrad.codegen.cuda.body import Names, Placed, Variables, Writing, checked_index, named
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
 from symgrad.codegen.phases.accesses import counting, scattered
@@ -40,15 +40,6 @@ def _trailing(names: Names, e: Expr) -> list[str | None]:
     return list(names[len(names) - len(e.shape):])
 
 
-def _index(on: Writing, index: Expr, names: Names, size: str) -> tuple[list[str], str]:
-    """Lines that read an index and check it, and its name."""
-    at = on.fresh()
-    mark = len(on.checked)
-    on.checked.append(f"{on.context.arrays.get(index, 'an index')}: an index is out of range for an axis of length {size}")
-    return [f"int64_t {at} = {bare(on.operand(index, _trailing(names, index)))};", f"if ({at} < 0) {at} += {size};",
-            f"if ({at} < 0 || {at} >= {size}) failed[{mark}] = 1, {at} = 0;"], at
-
-
 def _gather(on: Writing, e: Expr, names: Names) -> EntryLines:
     picked, *indices = e.args
     shape = broadcast_shape(i.shape for i in indices)
@@ -58,7 +49,7 @@ def _gather(on: Writing, e: Expr, names: Names) -> EntryLines:
         if axis is not None and shape[axis] == picked.shape[k]:
             at.append(mine[axis])
             continue
-        more, name = _index(on, index, mine, on.size(picked.shape[k]))
+        more, name = checked_index(on, index, _trailing(mine, index), picked.shape[k])
         lines += more
         at.append(name)
     return lines, bare(on.operand(picked, [*at, *names[len(shape):]]))
@@ -121,7 +112,7 @@ def _arriving(on: Writing, e: Expr, order: Sequence[int], indices: Sequence[Expr
         if axis is not None and axis in along and shape[axis] == e.shape[order[k]]:
             conditions.append(f"{names[order[k]] or 0} == {at[axis] or 0}")
             continue
-        more, name = _index(on, index, at, on.size(e.shape[order[k]]))
+        more, name = checked_index(on, index, _trailing(at, index), e.shape[order[k]])
         lines += more
         conditions.append(f"{name} == {names[order[k]] or 0}")
     return lines, conditions, [*at, *(names[a] for a in order[len(indices):])]

@@ -14,7 +14,8 @@ BLOCK = """\
         room = card["MaxSharedMemoryPerBlockOptin"]
         missing.append(f"a step keeps {shared} bytes in shared memory, and a block here has {room}")
     else:
-        module = cp.RawModule(code=constants + BLOCK, options=("--std=c++17",))
+        text = f"namespace program {{\\n{constants}{BLOCK}}}\\n"
+        module = cp.RawModule(code=text, options=("--std=c++17",))
         kernel = module.get_function("train")
         kernel.max_dynamic_shared_size_bytes = shared
         return kernel, 1, shared, 0
@@ -26,7 +27,8 @@ GRID = """\
         missing.append("the card launches no blocks that wait for each other")
     else:
         options = {"options": ("--std=c++17",), "enable_cooperative_groups": True}
-        module = cp.RawModule(code=constants + GRID, **options)
+        text = f"namespace program {{\\n{constants}{GRID}}}\\n"
+        module = cp.RawModule(code=text, **options)
         parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that warps share out
         blocks = card["MultiProcessorCount"]
         return module.get_function("train"), blocks, parts, bytes_in(*grid_lengths(${names}))

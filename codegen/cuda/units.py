@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symgrad.codegen.c.texts import TYPES, bare
-from symgrad.codegen.cuda.body import Names, Writing, entries_of, split
+from symgrad.codegen.cuda.body import Names, Writing, checked_index, entries_of, split
 from symgrad.codegen.cuda.contractions import by_warps, letters, term_lines, together
 from symgrad.codegen.cuda.entries import entry
 from symgrad.codegen.cuda.matrices import by_blocks, by_lanes, matrix_of
@@ -165,12 +165,8 @@ def _places(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:
     inside: list[str] = []
     at = list(names)
     for k, index in enumerate(indices):
-        mark, name, size = len(on.checked), on.fresh(), on.size(e.shape[order[k]])
-        said = on.context.arrays.get(index, "an index")
-        on.checked.append(f"{said}: an index is out of range for an axis of length {size}")
-        text = bare(on.operand(index, pads[len(pads) - len(index.shape):]))
-        inside += [f"int64_t {name} = {text};", f"if ({name} < 0) {name} += {size};",
-                   f"if ({name} < 0 || {name} >= {size}) failed[{mark}] = 1, {name} = 0;"]
+        more, name = checked_index(on, index, pads[len(pads) - len(index.shape):], e.shape[order[k]])
+        inside += more
         at[order[k]] = name
     source = [*pads, *(names[a] for a in free)]
     add = bare(on.operand(value, source[len(source) - len(value.shape):]))

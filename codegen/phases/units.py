@@ -127,7 +127,7 @@ def _kept(of: Storage, where: dict[Expr, Unit], visits: dict[Expr, Visit]) -> fr
     kept = set(of.roots)
     for e in of.stored:
         for b in reads(e, of):
-            if b in where and (where[b] is not where[e] or where[e].kind == "rows"):
+            if b in where and (where[b] is not where[e] or where[e].kind == "rows" or e.op not in SCALAR):
                 kept.add(b)
     return frozenset(kept)
 

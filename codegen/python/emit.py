@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symgrad.codegen.plan.plan import Mark, Plan, PlanStep
+from symgrad.codegen.plan.tables import Tabled
 from symgrad.codegen.python.job import EmittedModule, Job, ResultForm
 from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT, WIDTH, Planner, aliased
@@ -36,6 +37,7 @@ class Emitted:
     plan: Plan
     free_sizes: tuple[sp.Symbol, ...]  # sizes that no input shows: keyword arguments of the function
     marks: tuple[Mark, ...] = ()  # which of the lines write which step
+    phases: Tabled | None = None  # how it runs, where its backend has something to say of it
 
 
 def emit_function(job: Job) -> Emitted:

@@ -16,6 +16,7 @@ from symgrad.codegen.c.emit import compiled_text, emit_compiled
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import steps_in_c
+from symgrad.codegen.cuda.function import emit_fused, fused_text
 from symgrad.codegen.cuda.step_text import NAMES
 from symgrad.codegen.cuda.training import step_in_cuda
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
@@ -95,7 +96,7 @@ NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device,
 C = Backend("c", "NumPy and a C compiler", replace(HOST, step=steps_in_c), emit_compiled, compiled_text, host_device,
             alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
 PLAIN = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
-CUPY = replace(PLAIN, frame=replace(DEVICE, step=step_in_cuda, taken=NAMES))
+CUPY = replace(PLAIN, frame=replace(DEVICE, step=step_in_cuda, taken=NAMES), function=emit_fused, text=fused_text)
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NUMPY, C, CUPY)})
 LEVELS: Mapping[str, Mapping[str, Backend]] = MappingProxyType({"cupy": MappingProxyType({"plain": PLAIN, "fused": CUPY})})
 

@@ -52,10 +52,11 @@ class Function(Generic[Out]):
 
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None,
-                 masks: Sequence[tuple[str, Node]] = (), seed: int = 0, counts: Sequence[tuple[str, Size]] = ()) -> None:
-        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed, counts  # of a pickle
+                 masks: Sequence[tuple[str, Node]] = (), seed: int = 0, counts: Sequence[tuple[str, Size]] = (),
+                 level: str | None = None) -> None:
+        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed, counts, level  # of a pickle
         self.masks, self.seed, self.count, self.counts = masks, seed, itertools.count(1), counts
-        row = backend_of(backend).here()
+        row = backend_of(backend, level).here()
         job = Job(row.module(dtype), "f", (*inputs, *masks), outputs, form=form, sizes=sizes, doc=doc, copy=copy)
         try:
             emitted = self._written(row, job)
@@ -66,6 +67,7 @@ class Function(Generic[Out]):
             job = replace(job, module=row.module(dtype))
             emitted = self._written(row, job)
         self.plan: Plan = emitted.plan
+        self.phases = emitted.phases  # how it runs on a GPU: what is computed at once, or why it is plain
         self.inputs: tuple[str, ...] = tuple(name for name, _ in inputs)
         self.backend, self.dtype = row.name, dtype
         self._row, self._job = row, job
@@ -145,16 +147,18 @@ class Function(Generic[Out]):
 
 @overload
 def function(inputs: Arguments, outputs: list[Tensor], backend: str = ..., dtype: Any = ...,
-             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ...) -> Function[list[Any]]: ...
+             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ..., seed: int = ...,
+             level: str | None = ...) -> Function[list[Any]]: ...
 @overload
 def function(inputs: Arguments, outputs: dict[str, Tensor], backend: str = ..., dtype: Any = ...,
-             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ...) -> Function[dict[str, Any]]: ...
+             sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ..., seed: int = ...,
+             level: str | None = ...) -> Function[dict[str, Any]]: ...
 @overload
 def function(inputs: Arguments, outputs: Any, backend: str = ..., dtype: Any = ..., sizes: Mapping[Any, int] | None = ...,
-             training: bool = ..., copy: bool = ...) -> Function[Any]: ...
+             training: bool = ..., copy: bool = ..., seed: int = ..., level: str | None = ...) -> Function[Any]: ...
 def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
              sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True,
-             seed: int = 0) -> Function[Any]:
+             seed: int = 0, level: str | None = None) -> Function[Any]:
     """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
 
     `inputs` are the symbols in the order of the arguments, or a dict from argument names to symbols. A
@@ -169,6 +173,8 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     `backend="cupy"` computes on a GPU: where one of the inputs is a CuPy array the outputs are CuPy arrays,
     scalars too, else NumPy's. Labels, indices and facts are checked as ever, by a copy of the inputs that have
     them; an index that is computed is not checked and wraps, and a matrix without an inverse gives infinities or NaN.
+    Its `level` is "fused": after some calls with the same sizes all is one launch of a kernel of its own (`phases` says
+    what is computed at once, or why it has none); or "plain", a call for each line of the formulas.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")
@@ -192,7 +198,7 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     wishes = _output_names(outputs, leaves, form)
     return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
                     given_sizes(sizes), copy, None, masks, seed,
-                    counts_of(t.node for t in leaves) if training else ())
+                    counts_of(t.node for t in leaves) if training else (), level)
 
 
 def _form(outputs: Any, leaves: list[Tensor]) -> Any:

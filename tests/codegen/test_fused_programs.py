@@ -23,6 +23,7 @@ def cupy(monkeypatch):
     for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(fake_cupy, "SHARED", [ROOM])
+    monkeypatch.setattr(fake_cupy, "TOGETHER", [1])
     monkeypatch.setattr(fake_cupy, "ORDER", [emulate.RANDOM])
     return fake_cupy.install(sys.modules)
 

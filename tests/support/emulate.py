@@ -35,12 +35,12 @@ def built(text, name):
     """The kernel `name` of a text as a library, which takes its arguments as a table of pointers; and their kinds."""
     declared = re.search(rf'extern "C" __global__ void[^;{{]*?\b{name}\(([^)]*)\)\s*{{', text).group(1)
     arguments = [" ".join(re.sub(r"\bconst\b|__restrict__", "", part).split()) for part in declared.split(",")]
-    glue, kinds = [], []
+    glue, kinds = ["typedef program::real real;"], []
     for k, argument in enumerate(arguments):
         kind, called = re.fullmatch(r"(.*?)(\w+)", argument).groups()
         glue.append(f"static {kind.strip()} given_{k}_;")
         kinds.append("*" in kind)
-    glue += [f"static void body_() {{ {name}({', '.join(f'given_{k}_' for k in range(len(arguments)))}); }}",
+    glue += [f"static void body_() {{ program::{name}({', '.join(f'given_{k}_' for k in range(len(arguments)))}); }}",
              'extern "C" int run(int blocks_, int threads_, size_t shared_, int order_, unsigned seed_, void **table_) {']
     for k, argument in enumerate(arguments):
         kind = re.fullmatch(r"(.*?)(\w+)", argument).group(1).strip()
@@ -49,7 +49,7 @@ def built(text, name):
     glue.append('extern "C" void skip(int k_) { skipped_ = k_; }')
     place = Path(FOLDER.name) / f"{name}{next(NUMBER)}"  # a changed library under an old name crashes Python
     place.with_suffix(".cpp").write_text(f'#include "{HEADER}"\n{text}\n' + "\n".join(glue) + "\n")
-    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", place.with_suffix(".so"),
+    subprocess.run(["g++", "-std=c++17", "-O0", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", place.with_suffix(".so"),
                     place.with_suffix(".cpp")], check=True)
     return ctypes.CDLL(str(place.with_suffix(".so"))), kinds
 

@@ -15,7 +15,7 @@ import numpy as np
 
 READS = [0]
 SHARED = [0]  # bytes of shared memory that a block may have: none, unless a test wants kernels (`emulate.py` runs them)
-TOGETHER = [1]  # may blocks wait for each other?
+TOGETHER = [0]  # may blocks wait for each other? Not unless a test wants it
 ORDER = [0]  # in which order the threads of a kernel run
 WORDS = "add subtract multiply divide negative power maximum minimum abs sign floor exp expm1 log log1p sqrt sin cos tan sinh cosh tanh " \
     "log2 log10 ceil rint isnan arcsin arccos arctan arcsinh arccosh arctanh arctan2 hypot isinf fmax logaddexp isfinite less less_equal greater greater_equal equal not_equal " \

@@ -64,7 +64,8 @@ class Trial:
         count = len(next(iter(self.data.values())))
         self.order = np.random.default_rng(1).permutation(count)[:self.size * self.steps]
         self.sizes = dict.fromkeys(self.kernel.sizes.values(), self.size)
-        self.text = "".join(f"constexpr int {name} = {n};\n" for name, n in self.sizes.items()) + self.kernel.text
+        constants = "".join(f"constexpr int {name} = {n};\n" for name, n in self.sizes.items())
+        self.text = f"namespace program {{\n{constants}{self.kernel.text}}}\n"
         self.shared = sum(-(-eval(length, {"max": max}, dict(self.sizes)) // 16) * 16 for length in self.kernel.lengths)
         try:
             self.params = self.program.init(3)

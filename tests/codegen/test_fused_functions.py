@@ -1,0 +1,106 @@
+"""Functions as one kernel: every operation, its gradients, Jacobians and Hessians, on the CPU against NumPy's program."""
+
+import sys
+
+import emulate
+import fake_cupy
+import numpy as np
+import nvrtc
+import pytest
+from checker import near
+from operation_table import ROWS
+from together import outputs_of
+
+import symgrad as sg
+
+LINEAR = ("inv", "solve", "det", "cholesky", "Gaussian")
+SETTINGS = ("samples", "concrete", "symbolic")
+TOGETHER = 70
+
+
+@pytest.fixture(autouse=True)
+def cupy(monkeypatch):
+    """The stand-in in the place of CuPy; kernels from the first call on."""
+    for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(fake_cupy, "ORDER", [emulate.BACKWARD])
+    monkeypatch.setattr(fake_cupy, "TOGETHER", [1])
+    return fake_cupy.install(sys.modules)
+
+
+def fused(inputs, outputs, **more):
+    f = sg.function(inputs, outputs, backend="cupy", **more)
+    assert f.phases.vessel == "grid", f.phases
+    f.module.PATIENCE[0] = 0
+    return f
+
+
+def groups():
+    """Rows in groups, each in one setting; those that a kernel computes."""
+    rows = [row for row in ROWS if not any(word in row.name for word in LINEAR)]
+    for k, start in enumerate(range(0, len(rows), TOGETHER)):
+        setting = SETTINGS[k % len(SETTINGS)]
+        yield pytest.param([row for row in rows[start:start + TOGETHER] if setting not in row.skip.split()], setting,
+                           id=f"{start} {setting}")
+
+
+@pytest.mark.parametrize("rows, setting", list(groups()))
+def test_operations_are_those_of_numpy(rows, setting):
+    outputs, at = outputs_of(rows, setting)
+    found = fused(list(at), outputs)(*at.values())
+    for a, b in zip(found, sg.function(list(at), outputs)(*at.values()), strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        near(a, b, 1e-9)
+
+
+def test_jacobians_and_hessians():
+    n = 4
+    A, b, W = sg.data("A", (n, n)), sg.data("b", n), sg.data("W", (3, n))
+    y = b @ A @ b + sg.sum(sg.tanh(W @ b) ** 2)
+    outputs = [y, sg.gradient(y, A), sg.jacobian(sg.tanh(W @ b), W), sg.hessian(y, b), sg.hvp(y, b, b), sg.softmax(W, axis=0)]
+    rng = np.random.default_rng(0)
+    at = [rng.standard_normal((n, n)), rng.standard_normal(n), rng.standard_normal((3, n))]
+    f = fused([A, b, W], outputs)
+    for have, want in zip(f(*at), sg.function([A, b, W], outputs)(*at), strict=True):
+        near(have, want, 1e-11)
+
+
+def test_a_compiler_for_cards_takes_the_text():
+    x = sg.data("x", (2, 6, 5))
+    scores = sg.softmax(x @ sg.transpose(x, (0, 2, 1)) / 5 ** 0.5, axis=2) @ x
+    f = fused([x], [scores, sg.gradient(sg.sum(scores ** 2), x)], dtype="float32")
+    text = f"namespace program {{\n{f.module.KERNEL}}}\n"
+    for arch in ("sm_80", "sm_90"):
+        size, registers, spills, warnings = nvrtc.compiled(text, arch)
+        assert size and registers <= 255 and not spills and not warnings
+    at = np.random.default_rng(0).standard_normal((2, 6, 5))
+    for have, want in zip(f(at), sg.function([x], [scores, sg.gradient(sg.sum(scores ** 2), x)])(at), strict=True):
+        near(have, want, 1e-4)
+
+
+def test_the_plain_function_computes_until_sizes_come_again(cupy):
+    n = sg.dim("n")
+    x, w = sg.data("x", n), sg.data("w", n)
+    f = sg.function([x, w], {"y": [x * w, sg.sum(x)], "x": x}, backend="cupy", dtype="float32")
+    f.module.PATIENCE[0] = 2
+    for k in range(4):
+        result = f(np.arange(3), cupy.asarray(np.ones(3)))
+        assert type(result["y"][0]) is cupy.ndarray and result["y"][1].shape == () and result["y"][1].item() == 3
+        assert isinstance(f.module.KERNELS[3,], int) == (k < 2)
+        result["x"][...] = 7.0  # it is no input's
+    with pytest.raises(sg.DataError, match="the size n is 3 at axis 0 of x and 4 at axis 0 of w"):
+        f(cupy.asarray(np.ones(3)), np.ones(4))
+
+
+def test_levels_and_reasons(cupy):
+    A, b = sg.data("A", (3, 3)), sg.data("b", 3)
+    f = sg.function([A, b], sg.solve(A, b), backend="cupy")
+    assert str(f.phases) == "runs as plain steps of the array library: solve has no kernel"
+    assert sg.function([A, b], A @ b, backend="cupy", level="plain").phases is None
+    assert "def plain_f(" in sg.function([A, b], A @ b, backend="cupy").source
+    with pytest.raises(sg.BackendError, match="the backend 'numpy' has no levels"):
+        sg.function([A, b], A @ b, level="plain")
+    n, m = sg.dims("n m")
+    X, Y = sg.data("X", (n, m)), sg.data("Y", (m, n))
+    large = sg.function([X, Y], X @ Y, backend="cupy")
+    assert large.module.largest_for(10, 10) == 2000 and large.module.largest_for(4096, 4096) > large.module.GRID_WORK
