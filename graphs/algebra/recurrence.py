@@ -1,13 +1,14 @@
 """A recurrence as one node: c_t = F(c_{t-1}, x_t, θ) for t = 1..n, and one thing that is read from it.
 
-| op   | operands                        | attributes                             | value                                 |
-|------|---------------------------------|----------------------------------------|---------------------------------------|
-| scan | c_0 each, x stacked each, θ each | (Recurrence, what, length, reverse)    | c_n, or what stacked over t = 1..n    |
+| op   | operands                        | attributes                                | value                              |
+|------|---------------------------------|-------------------------------------------|------------------------------------|
+| scan | c_0 each, x stacked each, θ each | (Recurrence, what, length, reverse, anew) | c_n, or what stacked over t = 1..n |
 
 F is a small closed graph over bound symbols, in the order of the operands: what it would take from outside is an operand
 too (`closed`). So the same recurrence written twice is one node, and no graph grows with its length. `what` is the place
 of a carry, of which the last value is meant, or a node over the bound symbols, of which all values are meant, stacked
-along a new axis 0. Nodes that share recurrence and operands are results of one loop.
+along a new axis 0. Nodes that share recurrence and operands are results of one loop. `anew`: a derivative computes each
+step again, from the carries before it, and keeps nothing else.
 
 A body may hold further recurrences. Its symbols bear a level above theirs, so that symbols of two bodies are never one.
 """
@@ -48,6 +49,7 @@ class Loop(NamedTuple):
     operands: tuple[Node, ...]
     length: Size
     reverse: bool
+    anew: bool = False
 
     def last(self, place: int) -> Node:
         """The carry after all steps."""
@@ -77,8 +79,8 @@ class Loop(NamedTuple):
 
 def loop_of(node: Node) -> Loop:
     """What a node of a recurrence shares with the other results of its loop."""
-    body, _, length, reverse = node.attrs
-    return Loop(body, node.operands, length, reverse)
+    body, _, *rest = node.attrs
+    return Loop(body, node.operands, *rest)
 
 
 def scan(loop: Loop, what: int | Node) -> Node:
@@ -86,7 +88,7 @@ def scan(loop: Loop, what: int | Node) -> Node:
 
     Without a step, carries are what they began as.
     """
-    body, operands, length, reverse = loop
+    body, operands, length, *rest = loop
     if isinstance(what, int):
         if length == 0:
             return operands[what]
@@ -100,7 +102,7 @@ def scan(loop: Loop, what: int | Node) -> Node:
         if what in body.constants:
             given = loop.given[what]
             return broadcast(given, range(1, len(shape)), shape)
-    return make(ops.SCAN, operands, (body, what, length, reverse), shape, dtype)
+    return make(ops.SCAN, operands, (body, what, length, *rest), shape, dtype)
 
 
 def bound(name: str, level: int, place: int, shape: Shape, dtype: str) -> Node:
@@ -127,7 +129,8 @@ def substituted(rows: Rows, roots: Sequence[Node], new: Mapping[Node, Node]) -> 
 
 
 def closed(rows: Rows, carries: Mapping[Node, Node], slices: Mapping[Node, Node], given: Mapping[Node, Node],
-           after: Sequence[Node], results: Sequence[Node], length: Size, reverse: bool) -> tuple[Loop, list[Node]]:
+           after: Sequence[Node], results: Sequence[Node], length: Size, reverse: bool,
+           anew: bool = False) -> tuple[Loop, list[Node]]:
     """The loop of a step that was written with free symbols, and what is read from it in terms of its bound ones.
 
     `carries` maps free symbols to first values, `slices` to stacks, `given` nodes that are the same in every step to
@@ -140,7 +143,7 @@ def closed(rows: Rows, carries: Mapping[Node, Node], slices: Mapping[Node, Node]
     made = substituted(rows, roots, new)
     own, each, same = (tuple(new[old] for old in group) for group in (carries, slices, given))
     body = Recurrence(own, each, same, tuple(made[:len(after)]))
-    return Loop(body, (*carries.values(), *slices.values(), *given.values()), length, reverse), made[len(after):]
+    return Loop(body, (*carries.values(), *slices.values(), *given.values()), length, reverse, anew), made[len(after):]
 
 
 def is_computed(node: Node) -> bool:

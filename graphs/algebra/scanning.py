@@ -110,7 +110,8 @@ def stack_scan(rows: Rows, node: Node, new: Operands, size: Size) -> Node:
     made = stack_graph(rows, [*body.after, *results], wide, size)
     after = [wider if carry in varied else old
              for carry, old, wider in zip(body.carries, body.after, made, strict=False)]
-    done, read = closed(rows, begins, stacks, given, after, made[len(after):], loop.length, loop.reverse)
+    done, read = closed(rows, begins, stacks, given, after, made[len(after):], loop.length, loop.reverse,
+                        loop.anew)
     if isinstance(what, int):
         last = done.last(what)
         return last if body.carries[what] in varied else broadcast(last, range(1, len(last.shape) + 1), (size, *last.shape))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.primitives import add
-from symgrad.graphs.algebra.recurrence import Rows
+from symgrad.graphs.algebra.recurrence import Loop, Rows, loop_of
 from symgrad.graphs.derivative.demand import Support, Suspects, either, selects, supports
 from symgrad.graphs.derivative.rules import pull_back
 from symgrad.graphs.derivative.scan_rules import pull_loop
@@ -61,9 +61,8 @@ def carried_back(rows: Rows, seeds: Sequence[tuple[Node, Node]], lead: int, wrt:
 
 def _loops(order: Sequence[Node]) -> dict[Node, list[Node]]:
     """For results of a recurrence: all results of that loop, in topological order."""
-    found: dict[object, list[Node]] = {}
+    found: dict[Loop, list[Node]] = {}
     for node in order:
         if node.op is ops.SCAN:
-            body, _, length, reverse = node.attrs
-            found.setdefault((body, node.operands, length, reverse), []).append(node)
+            found.setdefault(loop_of(node), []).append(node)
     return {node: group for group in found.values() for node in group}

@@ -78,10 +78,13 @@ def _adjoint(rows: Rows, back: CarryBack, members: Mapping[Node, Node], live: Co
     found = back(rows, seeds, 0, sources, None, guarded) if seeds else {}
     found = {s: as_real(found[s]) for s in sources if s in found}
     outside = [s for s in wanted if s not in after and s in found]
+    firsts = {costs[c]: _first(members, body.carries.index(c), c) for c in flowing}
+    if loop.anew:
+        pulled = _anew(rows, loop, firsts, {read[node]: members[node] for node in read}, flowing, outside, found)
+        return [pulled.get(s) if o in live else None for s, o in zip(body.symbols, loop.operands, strict=True)]
     adjoint = [found.get(c, zeros(c.shape)) for c in flowing]
     new = regrouped(rows, [*adjoint, *(found[s] for s in outside)], [*costs.values(), *read.values()])
-    way = _Backward(rows, loop, {costs[c]: _first(members, body.carries.index(c), c) for c in flowing},
-                    {read[node]: members[node] for node in read},
+    way = _Backward(rows, loop, firsts, {read[node]: members[node] for node in read},
                     [new[g] for g in adjoint])
     pulled = dict(zip(outside, way.stacked([new[found[s]] for s in outside]), strict=True))
     results: list[Node | None] = []
@@ -95,6 +98,24 @@ def _adjoint(rows: Rows, back: CarryBack, members: Mapping[Node, Node], live: Co
         else:
             results.append(pulled[symbol] if symbol in body.slices else summed(pulled[symbol]))
     return results
+
+
+def _anew(rows: Rows, loop: Loop, firsts: Mapping[Node, Node], results: Mapping[Node, Node], flowing: Sequence[Node],
+          outside: Sequence[Node], found: Mapping[Node, Node]) -> dict[Node, Node]:
+    """The cotangents where each step is computed again: all of it runs in the loop backward, sums over steps too."""
+    body, stacks = loop.body, loop.stacks
+    level = level_of([*body.after, *found.values()])
+    sums = {s: bound("total", level, i, s.shape, REAL) for i, s in enumerate(s for s in outside if s in body.constants)}
+    after = [*(found.get(c, zeros(c.shape)) for c in flowing), *(add([total, found[s]]) for s, total in sums.items())]
+    whole = [s for s in outside if s in stacks]
+    used = set(topological([*after, *(found[s] for s in whole)]))
+    slices = {s: stacks[s] if s in stacks else loop.stack(s) for s in (*body.carries, *body.slices) if s in used}
+    slices.update({u: stack for u, stack in results.items() if u in used})
+    begins = {**firsts, **{total: zeros(total.shape) for total in sums.values()}}
+    back, read = closed(rows, begins, slices, {s: o for s, o in loop.given.items() if s in used}, after,
+                        [found[s] for s in whole], loop.length, not loop.reverse, True)
+    pulled = {s: back.last(i) for i, s in enumerate((*flowing, *sums))}
+    return {**pulled, **{s: back.stack(r) for s, r in zip(whole, read, strict=True)}}
 
 
 def _flowing(loop: Loop, wanted: Sequence[Node]) -> list[Node]:

@@ -28,6 +28,8 @@ from symgrad.graphs.table import PRIMITIVES
 def lifted(node: Node) -> Node:
     """A result of a recurrence, in which the loop computes only what depends on its carries."""
     loop, what = loop_of(node), node.attrs[1]
+    if loop.anew:
+        return node
     inner, own, new = _lifted(loop)
     if isinstance(what, int):
         return scan(inner, what)

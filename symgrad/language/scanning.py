@@ -7,8 +7,12 @@ like any other expression when an operand is replaced.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
+
+import sympy as sp
 
 from symgrad.formulas.names import shape_text
 from symgrad.graphs.algebra.einsum import broadcast, literal_value, transpose
@@ -20,12 +24,15 @@ from symgrad.graphs.phases import check_still
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.table import PRIMITIVES
 from symgrad.language.align import as_size, as_tensor, common_over, describe
+from symgrad.language.contraction import arange
+from symgrad.language.pointwise import equal, floor, where
+from symgrad.language.rearrange import concatenate, reshape, stop_gradient
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
 
 
 def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Size | None = None,
-         reverse: bool = False) -> tuple[Any, Any]:
+         reverse: bool = False, checkpoint: bool | int = False, truncate: int | None = None) -> tuple[Any, Any]:
     """The recurrence `carry, y = f(carry, x)` over the steps of `xs`: gives `(last carry, ys)`.
 
     `init` is the first carry, `xs` has the steps as axis 0 of one sample, and so have `ys`, which stack what `f` gives.
@@ -33,9 +40,13 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
     of steps; without `xs` it must be given. With `reverse` the last step comes first; `ys` stay in the order of `xs`.
     The derivative is a recurrence that runs the other way (`graphs/derivative/scan_rules.py`).
 
+    `checkpoint=k` saves memory in derivatives: of what the steps compute only the carries of every k-th step are kept, the
+    rest is computed again, segment by segment; `True` means k = √n, and memory of that order. `truncate=k` is truncated
+    backpropagation through time: for derivatives the carry is a constant at every k-th step.
+
     Raises ShapeError where a carry changes its shape, dtype or sample axis or `xs` differ in length, SymgradError where
-    neither `xs` nor `length` says how many steps there are, or where `f` moves running statistics, TypeError where `f`
-    gives something else than a pair.
+    neither `xs` nor `length` says how many steps there are, k is no positive number, or `f` moves running statistics,
+    TypeError where `f` gives something else than a pair.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")
@@ -44,12 +55,76 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
     >>> last.shape, all.shape
     ((d,), (n, d))
     """
-    begins, stacks = _leaves(init, "init", "init"), _leaves(xs, "xs", "xs")
-    if not begins and not stacks:
-        raise SymgradError("scan: there is no carry and no slice, so nothing to compute")
-    steps = _steps(stacks, length)
     if not callable(f):
         raise TypeError(f"scan: f is called as f(carry, x) and gives (carry, y); it is {type(f).__name__}")
+    steps = _steps(_leaves(xs, "xs"), length)
+    if truncate is not None:
+        f, cut = _truncated(f, steps, bool(reverse), _every("truncate", truncate))
+        xs = (xs, cut)
+    if checkpoint is not False:
+        if checkpoint is True and not isinstance(steps, int):
+            raise SymgradError("scan: checkpoint=True keeps the carries of every √n-th step, but the number of steps, "
+                               f"{steps}, is not known; give a number, such as checkpoint=32")
+        k = math.isqrt(max(steps - 1, 0)) + 1 if checkpoint is True else _every("checkpoint", checkpoint)
+        return _in_segments(f, init, xs, steps, bool(reverse), k)
+    return _scanned(f, init, xs, steps, bool(reverse), False)
+
+
+def _truncated(f: Callable[[Any, Any], tuple[Any, Any]], steps: Size, reverse: bool,
+               k: int) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Tensor]:
+    """The step with a carry that is a constant for derivatives where a further slice holds, and that slice in all steps."""
+    place = arange(steps)[::-1] if reverse else arange(steps)
+
+    def step(carry: Any, now: tuple[Any, Tensor]) -> tuple[Any, Any]:
+        held = [where(now[1], stop_gradient(t), t) if t.dtype == REAL else t for _, t in _leaves(carry, "init")]
+        return f(_filled(carry, held), now[0])
+
+    return step, equal(place / k, floor(place / k))
+
+
+def _every(name: str, k: Any) -> int:
+    """A number of steps."""
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise SymgradError(f"scan: {name} must be a positive whole number of steps, not {k!r}")
+    return int(k)
+
+
+def _in_segments(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, steps: Size, reverse: bool,
+                 k: int) -> tuple[Any, Any]:
+    """The same in segments of k steps; derivatives keep the carries between them. What is left is one by itself."""
+    count = steps // k if isinstance(steps, int) else sp.floor(steps / k)
+    whole, left = count * k, steps - count * k
+
+    def part(which: slice) -> Any:
+        return _filled(xs, [t[which] for _, t in _leaves(xs, "xs")])
+
+    def joined(nest: Any, *shape: Size) -> Any:
+        return _filled(nest, [reshape(t, (*shape, *t.shape[2 if len(shape) == 1 else 1:])) for _, t in _leaves(nest, "xs")])
+
+    def segment(carry: Any, part: Any) -> tuple[Any, Any]:
+        return _scanned(f, carry, part, k, reverse, False)
+
+    parts = []
+    for rest in (True, False) if reverse else (False, True):
+        if rest and left != 0:
+            init, ys = _scanned(f, init, part(slice(whole, None)), left, reverse, False)
+            parts.append(ys)
+        elif not rest and count != 0:
+            init, ys = _scanned(segment, init, joined(part(slice(None, whole)), count, k), count, reverse, True)
+            parts.append(joined(ys, whole))
+    if not parts:
+        return _scanned(f, init, xs, steps, reverse, False)
+    leaves = [[t for _, t in _leaves(ys, "ys")] for ys in (parts[::-1] if reverse else parts)]
+    whole_ys = leaves[0] if len(leaves) == 1 else [concatenate(pair) for pair in zip(*leaves, strict=True)]
+    return init, _filled(parts[0], whole_ys)
+
+
+def _scanned(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, steps: Size, reverse: bool,
+             anew: bool) -> tuple[Any, Any]:
+    """The results of a recurrence as tensors; `anew`: derivatives compute its steps again."""
+    begins, stacks = _leaves(init, "init"), _leaves(xs, "xs")
+    if not begins and not stacks:
+        raise SymgradError("scan: there is no carry and no slice, so nothing to compute")
     over = common_over("scan", [t for _, t in (*begins, *stacks)])
     slices = [_symbol(f"x{i or ''}", t, t.shape[1:], t.over) for i, (_, t) in enumerate(stacks)]
     while True:
@@ -62,10 +137,10 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
         if all(a is b for (_, a), (_, b) in zip(raised, begins, strict=True)):
             break
         begins = raised
-    ys = [t for _, t in _leaves(result[1], "y", "the second result of f")]
+    ys = [t for _, t in _leaves(result[1], "y")]
     common_over("scan", [*(t for _, t in begins), *after, *ys])
     check_still([t.node for t in (*after, *ys)])
-    parts = _Parts(steps, bool(reverse))
+    parts = _Parts(steps, reverse, anew)
     traced = (tuple(carries), tuple(slices), tuple(after), tuple(t for _, t in begins), tuple(t for _, t in stacks))
     last = [_result(parts, i, None, *traced) for i in range(len(begins))]
     whole = [_result(parts, None, y, *traced) for y in ys]
@@ -73,10 +148,11 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
 
 
 class _Parts(NamedTuple):
-    """How often, and in which direction."""
+    """How often, in which direction, and whether derivatives compute the steps again."""
 
     length: Size
     reverse: bool
+    anew: bool
 
 
 @operation
@@ -89,7 +165,7 @@ def _result(parts: _Parts, place: int | None, y: Tensor | None, carries: Sequenc
     taken = invariant([*roots, *results], [c.node for c in (*carries, *slices)])
     loop, read = closed(PRIMITIVES, {c.node: _like(b, c) for c, b in zip(carries, begins, strict=True)},
                         {s.node: _steps_first(t) for s, t in zip(slices, stacks, strict=True)},
-                        dict(zip(taken, taken, strict=True)), roots, results, parts.length, parts.reverse)
+                        dict(zip(taken, taken, strict=True)), roots, results, *parts)
     if y is None:
         assert place is not None
         return wrap(loop.last(place), carries[place].over)
@@ -123,14 +199,14 @@ def _symbol(name: str, t: Tensor, shape: Shape, over: Size | None) -> Tensor:
 Leaf = tuple[str, Tensor]  # where it stands, such as carry['h'], and what it is
 
 
-def _leaves(nest: Any, name: str, what: str) -> list[Leaf]:
+def _leaves(nest: Any, name: str) -> list[Leaf]:
     """The tensors of a nest of lists, tuples and dicts, each with its place in it."""
     if nest is None:
         return []
     if isinstance(nest, dict):
-        return [leaf for key, part in nest.items() for leaf in _leaves(part, f"{name}[{key!r}]", what)]
+        return [leaf for key, part in nest.items() for leaf in _leaves(part, f"{name}[{key!r}]")]
     if isinstance(nest, (list, tuple)):
-        return [leaf for i, part in enumerate(nest) for leaf in _leaves(part, f"{name}[{i}]", what)]
+        return [leaf for i, part in enumerate(nest) for leaf in _leaves(part, f"{name}[{i}]")]
     return [(name, as_tensor(nest, f"scan, {name}"))]
 
 
@@ -185,7 +261,7 @@ def _matched(init: Any, new: Any, begins: Sequence[Leaf]) -> list[Tensor]:
             return {key: ordered(old[key], given[key]) for key in old}
         return list(map(ordered, old, given)) if isinstance(old, (list, tuple)) else given
 
-    return [t for _, t in _leaves(ordered(init, new), "carry", "carry")]
+    return [t for _, t in _leaves(ordered(init, new), "carry")]
 
 
 def _raised(begin: Leaf, new: Tensor, over: Size | None) -> Leaf:

@@ -281,8 +281,8 @@ def test_it_reads_as_a_textbook():
     last, _ = sg.scan(rnn, sg.zeros(3), X)
     assert str(last) == "h_n, where h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; t = (1, …, n)"
     slope = str(sg.gradient(sg.sum(last), w))
-    assert slope == ("yᵀ a, where y_t = g_{t + 1} ⊙ (1 - h_t^⊙2); g_t = wᵀ y_t; g_{n + 1} = 1; a_t = h_{t - 1}; "
-                     "h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; t = (1, …, n)")
+    assert slope == ("aᵀ y, where y_t = h_{t - 1}; h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; "
+                     "a_t = g_{t + 1} ⊙ (1 - h_t^⊙2); g_t = wᵀ a_t; g_{n + 1} = 1; t = (1, …, n)")
 
 
 def test_steps_written_out_in_sympy():
@@ -308,3 +308,77 @@ def test_a_model_learns_a_recurrence(backend):
     state = program.begin(program.init(0))
     losses = [program.step(state, [given.astype("float32"), data["y"].astype("float32")], 0.05) for _ in range(200)]
     assert losses[-1] < 0.05 * losses[0]
+
+
+LONG = sg.data("L", (7, 3))
+
+
+def long_loss(reverse, **options):
+    last, hs = sg.scan(rnn, sg.zeros(3), LONG, reverse=reverse, **options)
+    return sg.sum(sg.sin(last)) + sg.sum(hs * hs * sg.arange(7)[:, None])
+
+
+@BACKENDS
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("k", [True, 1, 2, 7, 9])
+def test_checkpoints_change_no_value_and_no_derivative(k, reverse, backend):
+    wrt = [w, LONG]
+    outputs = [[loss, *sg.gradient(loss, wrt), *sg.hvp(loss, wrt, wrt)]
+               for loss in (long_loss(reverse), long_loss(reverse, checkpoint=k))]
+    rng = np.random.default_rng(2)
+    at = [0.5 * rng.standard_normal((3, 3)), rng.standard_normal((7, 3))]
+    plain, kept = (sg.function([w, LONG], each, backend=backend)(*at) for each in outputs)
+    for one, other in zip(plain, kept, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)
+
+
+def test_checkpoints_save_memory():
+    """Of 900 steps of 3 numbers, 30 carries are kept and 30 steps computed again at a time."""
+    x = sg.data("x", (900, 3))
+
+    def most(checkpoint):
+        last, _ = sg.scan(lambda h, v: (sg.tanh(w @ sg.sin(sg.tanh(w @ h)) + v), None), sg.zeros(3), x, checkpoint=checkpoint)
+        f = sg.function([x, w], sg.gradient(sg.sum(last), w), sizes={})
+        return f.plan.peak
+
+    assert most(True) < most(False) / 4
+
+
+def test_a_symbolic_length_has_checkpoints_of_a_given_distance():
+    losses = [sg.sum(sg.scan(rnn, sg.zeros(3), X, checkpoint=k)[1] ** 3) for k in (False, 4)]
+    f = sg.function([X, w], [t for loss in losses for t in (loss, sg.gradient(loss, w))])
+    rng = np.random.default_rng(2)
+    for steps in (3, 4, 11):
+        found = f(rng.standard_normal((steps, 3)), 0.5 * rng.standard_normal((3, 3)))
+        np.testing.assert_allclose(found[2], found[0])
+        np.testing.assert_allclose(found[3], found[1])
+
+
+@BACKENDS
+@pytest.mark.parametrize("reverse", [False, True])
+def test_truncated_backpropagation_stops_at_every_k_th_step(reverse, backend):
+    loss = long_loss(reverse, truncate=3)
+    h, plain, steps = sg.zeros(3), 0, reversed(range(7)) if reverse else range(7)
+    for place, t in enumerate(steps):
+        h = sg.stop_gradient(h) if place % 3 == 0 else h
+        h, _ = rnn(h, LONG[t])
+        plain = plain + sg.sum(h * h) * t
+    plain = plain + sg.sum(sg.sin(h))
+    rng = np.random.default_rng(2)
+    at = [0.5 * rng.standard_normal((3, 3)), rng.standard_normal((7, 3))]
+    outputs = [t for each in (loss, plain, long_loss(reverse)) for t in (each, sg.gradient(each, w))]
+    a, ga, b, gb, c, gc = sg.function([w, LONG], outputs, backend=backend)(*at)
+    np.testing.assert_allclose([a, c], [b, b])
+    np.testing.assert_allclose(ga, gb)
+    assert np.abs(ga - gc).max() > 0.01
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"checkpoint": 0}, "checkpoint must be a positive whole number of steps, not 0"),
+    ({"truncate": 2.5}, "truncate must be a positive whole number of steps, not 2.5"),
+    ({"checkpoint": True}, "the number of steps, n, is not known"),
+])
+def test_steps_that_are_none_are_told(options, words):
+    with pytest.raises(sg.SymgradError) as found:
+        sg.scan(rnn, sg.zeros(3), X, **options)
+    assert words in str(found.value)
