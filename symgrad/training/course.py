@@ -47,6 +47,10 @@ class Standing:
             self.rule, self._file = optimizer.identity, {}
         return self._state
 
+    def passed(self, training: Any) -> None:
+        """An epoch of a fit is over."""
+        self.epochs = training.done + training.epoch
+
     def kept(self) -> dict[str, Any]:
         """What it takes to go on from here; nothing where no training has begun."""
         order = json.dumps(self.order.bit_generator.state)

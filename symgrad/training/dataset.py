@@ -21,6 +21,7 @@ from symgrad.graphs.errors import DataError
 from symgrad.graphs.node import Node
 
 Sizes = dict[sp.Symbol, int]
+PIECE = 1 << 22  # entries that are looked at together
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _check_samples(feed: Feed, values: Sequence[Any], what: str) -> None:
 
 def check_finite(name: str, array: np.ndarray, what: str, given: Any = None) -> None:
     """DataError for the first NaN or infinity: which input, where, how many; `given` is what it was converted from."""
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" or all(np.isfinite(part).all() for part in _pieces(array)):
         return
     bad = ~np.isfinite(array)
     if bad.any():
@@ -139,6 +140,12 @@ def check_finite(name: str, array: np.ndarray, what: str, given: Any = None) -> 
             raise DataError(f"{what}: {name} holds {kind} at {where}, too large for {array.dtype}{rest}; dtype=\"float64\" "
                             "takes it, and data of usual size train better")
         raise DataError(f"{what}: {name} holds {kind} at {where}{rest}; training needs finite numbers")
+
+
+def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """An array in parts along its first axis: of one that lies in a file, no more is read at once."""
+    rows = max(1, PIECE * len(array) // array.size) if array.ndim and array.size else 1
+    yield from [array] if not array.ndim else (array[i:i + rows] for i in range(0, len(array), rows))
 
 
 def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset]:

@@ -23,6 +23,7 @@ from symgrad.training.group import ProcessGroup, alike
 from symgrad.training.history import History
 from symgrad.training.progress import Progress
 from symgrad.training.steps import FitSteps
+from symgrad.training.streaming import BatchStream, means
 
 if TYPE_CHECKING:
     from symgrad.language.tensor import Tensor
@@ -203,29 +204,41 @@ def _call(callback: Callback, hook: Callable[[Training], Any], training: Trainin
 def _epoch(model: Fits, data: Dataset, plan: FitPlan, epoch: int, bar: Progress, good: Good) -> dict[str, float]:
     """One pass over the data. Parameters prove good with the first loss after them; others are taken back."""
     entered = model.parameters
-    total, seen, steps, norm = 0.0, 0, _steps(data, plan), 0.0
+    total, seen, steps, norm, number = 0.0, 0, _steps(data, plan), 0.0, 0
     pending: list[tuple[int, int, Any]] = []  # numbers of steps and of samples, losses
     plan.steps.begin(epoch)
+    flowing = data if isinstance(data, BatchStream) else None
+    measured: list[tuple[int, Mapping[str, float]]] = []  # of the batches of a stream, each after its step
+
+    def settle() -> None:
+        nonlocal total, seen, norm
+        losses = [loss for *_, loss in pending]
+        if plan.read is not None:
+            *losses, norm = plan.read([*losses, plan.steps.norm()])
+        for (at, size, _), loss in zip(pending, losses, strict=True):
+            if not math.isfinite(loss):
+                raise _diverged(model, good, f"the loss is {loss}", epoch, at)
+            if at == 1:
+                good.parameters, good.epoch = entered, epoch - 1
+            total, seen = total + size * loss, seen + size
+        pending.clear()
+
     for number, (count, loss) in enumerate(plan.steps.each(data, plan.names, plan.batch_size, plan.rng), start=1):
         pending.append((number, count, loss))
-        if plan.read is None or number == steps:
-            losses = [loss for *_, loss in pending]
-            if plan.read is not None:
-                *losses, norm = plan.read([*losses, plan.steps.norm()])
-            for (at, size, _), loss in zip(pending, losses, strict=True):
-                if not math.isfinite(loss):
-                    raise _diverged(model, good, f"the loss is {loss}", epoch, at)
-                if at == 1:
-                    good.parameters, good.epoch = entered, epoch - 1
-                total, seen = total + size * loss, seen + size
-            pending.clear()
+        if plan.read is None or number == steps and flowing is None:
+            settle()
+        if flowing is not None and plan.metrics:
+            measured.append((count, plan.measure(flowing.passing[0].moved(data.put))))
         bar.step(epoch, number)
         give_way()
+    if pending:
+        settle()
     broken = [name for name, array in model.parameters.items() if not np.isfinite(array).all()]
     if broken:
         raise _diverged(model, good, f"the parameter {broken[0]!r} is no longer finite", epoch, number)
     norm = float(plan.steps.norm()) if plan.read is None else norm
-    return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm, **plan.measure(data)}
+    return {"epoch": epoch, "loss": total / seen, "gradient_norm": norm,
+            **(means(measured) if flowing is not None else plan.measure(data))}
 
 
 def _diverged(model: Fits, good: Good, what: str, epoch: int, step: int) -> DivergenceError:
@@ -241,6 +254,13 @@ class Usual(int):
 
 def batch_of(optimizer: AnyOptimizer, size: int | None, data: Dataset) -> int | None:
     """The size of minibatches. An optimiser of second order takes all samples: a SymgradError where parts are asked for."""
+    if isinstance(data, BatchStream):
+        if isinstance(optimizer, Descent):
+            raise SymgradError(f"fit: {optimizer.name} needs all samples at once, and the data are batches that come one "
+                               "by one")
+        if size is not None and not isinstance(size, Usual):
+            raise SymgradError(f"fit: the data are batches as they come, and batch_size is {size}; leave it out")
+        return None
     if size is not None:
         whole("batch_size", size)
     if isinstance(optimizer, Descent):

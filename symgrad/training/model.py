@@ -42,6 +42,7 @@ from symgrad.training.parameters import Parameters, npz, read_npz
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
 from symgrad.training.steps import FitSteps, Stepper, check_stepper, way_of
+from symgrad.training.streaming import taken_up
 from symgrad.training.summary import Summary, summary
 from symgrad.training.theta import Theta
 
@@ -139,10 +140,10 @@ class Model:
 
     # fitting ----------------------------------------------------------------------------------------
 
-    def fit(self, data: Mapping[str, Any], optimizer: AnyOptimizer | None = None, epochs: int = 10,
+    def fit(self, data: Any, optimizer: AnyOptimizer | None = None, epochs: int = 10,
             batch_size: int | None = BATCH, validation: Any = None, metrics: Metrics = None, callbacks: Any = (),
             progress: bool = True, shuffle: bool = True, comm: Any = None) -> History:
-        """Train on `data`, a dict from symbol names to arrays; gives the history.
+        """Train on `data`, a dict from symbol names to arrays, or batches of such dicts one by one; gives the history.
 
         Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller; without a
         sample axis, or with `batch_size=None`, every step sees all data, as optimisers of second order always do
@@ -153,20 +154,25 @@ class Model:
         live table on a terminal and a line now and then elsewhere, each with the norm of the last gradient of its
         epoch. Of the processes of `comm`, a communicator of mpi4py, each calls this with all data, takes its part of
         each batch, and ends with what one process would find.
+
+        Batches one by one, each a step as it is, are an iterable, or a function that begins one for every epoch: what
+        does not fit into memory, or is made as it is needed. Metrics are then those of each batch after its step.
         Raises DataError for data that do not fit, DivergenceError when numbers are no longer finite.
         """
         group = group_of(comm, self._programs.ranks)
         return begun(group, lambda: self._begun(data, optimizer, epochs, batch_size, validation, self.chosen(metrics),
                                                 callbacks, progress, shuffle, group))()
 
-    def _begun(self, data: Mapping[str, Any], optimizer: AnyOptimizer | None, epochs: int, batch_size: int | None,
+    def _begun(self, data: Any, optimizer: AnyOptimizer | None, epochs: int, batch_size: int | None,
                validation: Any, chosen: dict[str, Tensor], callbacks: Any, progress: bool, shuffle: bool,
                group: ProcessGroup | None) -> tuple[dict[str, Any], Callable[[], History]]:
         """What must be the same for all of a group, and the fit itself, once its arguments are checked."""
         optimizer = chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
         optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
-        everything = self.checked(data, "data", True, chosen)
+        functions = [self._course.passed, *functions]  # first: a callback may save the model
+        everything = taken_up(data, epochs, validation, self._net, group,
+                              lambda each, what: self.checked(each, what, True, chosen))
         train, held = held_out(everything, validation, self.seed,
                                lambda other: self.checked(other, "validation", True, chosen))
         refit = any(getattr(callback, "refit", False) for callback in functions)
@@ -186,7 +192,6 @@ class Model:
 
         def go() -> History:
             history = run(self, train, held, plan)
-            self._course.epochs += len(history)
             kept = own, apart
             if refit and history.best_epoch and not history.interrupted:
                 self.parameters = start
