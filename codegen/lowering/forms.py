@@ -64,6 +64,8 @@ def _logical(b: Arrays, name: str, args: Sequence[Expr]) -> Expr:
 
 
 def _where(b: Arrays, condition: Expr, yes: Expr, no: Expr, kind: str) -> Expr:
+    if yes is no:  # one of them was a constant for derivatives only
+        return b.cast(yes, kind)
     if condition.kind != BOOLEAN:
         condition = b.row("not_equal", [condition, b.number(0)], BOOLEAN)
     if yes.kind == no.kind == NUMBER:  # two Python numbers would make NumPy choose float64

@@ -19,6 +19,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import DifferentiationError
 from symgrad.graphs.node import Node, Symbol, new_owner, topological, transform
@@ -205,7 +206,7 @@ def ambient(y: Tensor) -> Tensor:
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:
     """A tensor of which it is not known how it was written: its graph says it, but for what operations look through."""
-    if t.node.op in ops.GIVEN:
+    if t.node.op in ops.GIVEN or literal_value(t.node) is not None:
         return t
     below = topological([t.node])
     if (old.node not in below or is_absorbed(old)) and any(n in below for n in old.node.operands):

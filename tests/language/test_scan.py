@@ -382,3 +382,25 @@ def test_steps_that_are_none_are_told(options, words):
     with pytest.raises(sg.SymgradError) as found:
         sg.scan(rnn, sg.zeros(3), X, **options)
     assert words in str(found.value)
+
+
+def test_an_entry_of_all_carries_is_that_of_its_step():
+    """The first step is step 1, before it is h_0; entries are counted from 0."""
+    _, hs = sg.scan(rnn, sg.zeros(3), X)
+    assert [str(t).partition(",")[0] for t in (hs[0], hs[-1], hs)] == ["h_1", "h_n", "h"]
+    loss = sg.sum(hs[0] * hs[-1])
+    assert str(loss).startswith("h_1ᵀ h_n, where h_t = tanh(")
+    counted, _ = sg.scan(lambda c, now: (c + now[0] * now[1], None), sg.constant(0.0), (sg.arange(n), X[:, 0]))
+    assert "h_t = h_{t - 1} + X_{t,0} (t - 1)" in str(counted)
+
+
+def test_carries_and_stacks_are_variables_of_a_derivative():
+    last, hs = sg.scan(rnn, sg.zeros(3), X)
+    loss = sg.sum(last * last) + sg.sum(sg.sin(hs))
+    by_last, by_all = sg.gradient(loss, last), sg.gradient(loss, hs)
+    assert by_last == 2 * last and by_all == sg.cos(hs)
+
+
+def test_a_truncated_step_computes_no_choice():
+    last, _ = sg.scan(rnn, sg.zeros(3), X, truncate=3)
+    assert "where" not in sg.function([X, w], last).source

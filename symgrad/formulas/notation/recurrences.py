@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.notation.loop_names import VALUES, Told
 from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
+from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
 from symgrad.graphs.algebra.scanning import body_axes
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import PRIMITIVES
 
@@ -37,10 +38,11 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
         if what not in told.others:
             told.others[what] = met.fresh(w.bases, VALUES)
         letter = told.others[what]
-    steps = w.axes.get(node)
-    if steps == 1 and index[1] is not None:  # the sample axis is behind that of the steps
-        index = (index[1], index[0], *index[2:])
-    return w.indexed(name(letter), index)
+    at = index[0]
+    if at is None:
+        return w.indexed(name(letter), index)
+    place = at if at.head == "name" else sum_of([(1, at), (1, UNIT)])  # the first step is step 1, its entry is entry 0
+    return w.indexed(name(letter, [place]), index[1:])
 
 
 def recurrence_lines(w: Writer) -> Lines:
@@ -87,10 +89,12 @@ def _is_zero(node: Node) -> bool:
 
 
 def _at_step(w: Writer, stack: Node, step: Tree) -> Tree:
-    """One step of a stack."""
+    """One step of a stack: x_t, of which the first is x_1; of what counts entries, from 0, the one before."""
     w.stacked.add(step)
     axes = [None] * (len(stack.shape) - 1)
-    return w.at(stack, (step, *w.hidden(stack, axes, 1)), frozenset([step]))
+    counts = any(node.op is ops.IOTA for node in topological([stack], enter=lambda n: n.op is not ops.SCAN))
+    place = sum_of([(1, step), (-1, UNIT)]) if counts else step
+    return w.at(stack, (place, *w.hidden(stack, axes, 1)), frozenset([step]))
 
 
 def _whole(w: Writer, node: Node) -> Tree:
