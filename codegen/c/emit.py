@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import Layout, c_kind, c_texts, layout, room_text
-from symgrad.codegen.c.names import CIdentifiers
+from symgrad.codegen.c.names import CIdentifiers, c_identifier
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, order
+from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.binding import Bound
 from symgrad.codegen.plan.plan import Plan, PlanStep, Work, work_of
 from symgrad.codegen.plan.storage import largest, reads
@@ -35,6 +35,7 @@ from symgrad.codegen.python.spell import helpers_of
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, docstring, in_c_comment
+from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import free_symbols
 
@@ -54,7 +55,7 @@ class InPlaceCode:
     name: str
     code: tuple[str, ...]
     used: tuple[str, ...]
-    arrays: tuple[tuple[str, int], ...]  # what is handed over by pointers: ("in" or "out", its place)
+    arrays: tuple[tuple[str, Any], ...]  # handed over by pointers: ("in" or "out", its place), ("constant", its name)
     numbers: tuple[int, ...]  # the places of inputs that are handed over by value
     sizes: tuple[tuple[sp.Symbol, Bound], ...]  # in the order of its arguments, and which axis shows each
     arguments: Sequence[str]
@@ -123,34 +124,48 @@ def emit_compiled(job: Job) -> Compiled:
                     used=tuple(done.layout.context.used))
 
 
-def emit_compiled_inplace(job: Job) -> InPlaceCode | None:
+def emit_compiled_inplace(job: Job) -> InPlaceCode:
     """The C of a training step: results go into given arrays, or over an input.
 
-    None where a step needs NumPy, or a result cannot be where it should be.
+    Raises BackendError where a step needs NumPy, or a result cannot be where it should be.
     """
-    begun = begin(job)
+    begun = _apart(begin(job))
     roots, over = begun.roots, begun.overwritten()
     by_name = {a: e for e, a in begun.given.items()}
-    if len(set(roots)) < len(roots) or set(roots) & set(begun.given) or any(
-            e.op is acts.CONSTANT for root in roots for e in order([root])):
-        return None
+    kept = {e: name for e, name in begun.given.items() if e.op is acts.CONSTANT}  # by names that C may not take
+    begun = replace(begun, given={**begun.given, **{e: c_identifier(name) for e, name in kept.items()}})
     wishes = {root: wish for root, (wish, _) in zip(roots, job.outputs, strict=True)}
     results = {root: begun.scope.fresh(identifier(wish)) for root, wish in wishes.items() if wish not in over}
     covered = {root: by_name[over[wish]] for root, wish in wishes.items() if wish in over}
     done = loops(begun, roots, named=results, over=covered)
     plan = done.layout
-    if len(plan.segments) != 1 or plan.segments[0].outside is not None or len(plan.over) < len(covered):
-        return None
+    outside = next((part.outside for part in plan.segments if part.outside is not None), None)
+    if outside is not None:
+        raise BackendError(f"only NumPy computes {outside.attrs[0] if outside.op in acts.BY_NAME else outside.op}")
+    if len(plan.segments) != 1 or len(plan.over) < len(covered):
+        raise BackendError(f"{job.name} has a result that cannot be written where it should be")
     inside = {begun.lowering.b.leaf(node): k for k, (_, node) in enumerate(job.inputs)}
     taken = plan.over
-    arrays = [(("out", roots.index(e)) if e in roots and e not in taken else ("in", inside[taken.get(e, e)]))
-              for e in plan.given(0) if e not in plan.context.by_value]
+    arrays = [("constant", kept[e]) if e in kept else ("out", roots.index(e)) if e in roots and e not in taken
+              else ("in", inside[taken.get(e, e)]) for e in plan.given(0) if e not in plan.context.by_value]
     numbers = [inside[e] for e in plan.given(0) if e in plan.context.by_value]
     code = [*done.code()]
     code[-1] = _opened(code[-1], _labels_checked(plan, {begun.lowering.b.leaf(n): n for _, n in job.inputs}, done.passed))
     return InPlaceCode(job.name, tuple(code), tuple(plan.context.used), tuple(arrays), tuple(numbers),
                        tuple((symbol, begun.known[symbol]) for symbol in done.passed), begun.arguments,
                        done.plan(list(wishes.values())), plan.table)
+
+
+def _apart(begun: Setting) -> Setting:
+    """Results that are arrays of their own: what is an argument, or another result too, is copied."""
+    b, done = begun.lowering.b, set(begun.given)
+    roots = []
+    for root in begun.roots:
+        while root in done:
+            root = b.make(acts.RESHAPE, [root], (), root.shape, root.kind)
+        done.add(root)
+        roots.append(root)
+    return replace(begun, roots=roots)
 
 
 def _labels_checked(plan: Layout, nodes: Mapping[Expr, Node], sizes: Mapping[Any, str]) -> list[str]:

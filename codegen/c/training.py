@@ -32,16 +32,14 @@ else:
 LAST = "if _c is not None:"  # and below it, what takes whose place
 
 
-def steps_in_c(steps: Sequence[Stepping]) -> Blocks | None:
-    """The training steps by functions in C, two for each; None where they cannot be C."""
+def steps_in_c(steps: Sequence[Stepping]) -> Blocks:
+    """The training steps by functions in C, two for each; where they cannot be C, the line that says so."""
     try:
         update = emit_compiled_inplace(steps[0].update)
-        emitted = [emit_compiled_inplace(step.gradients) for step in steps]
-    except BackendError:  # a size, or a function, that C does not know
-        return None
-    gradients = [each for each in emitted if each is not None]
-    if update is None or len(gradients) < len(steps):
-        return None
+        gradients = [emit_compiled_inplace(step.gradients) for step in steps]
+    except BackendError as problem:  # a size, or a function, that C does not know
+        said = f"symgrad: backend 'c': {problem}; NumPy computes the training step"
+        return Blocks((), (f"print({literal(said)}, file=sys.stderr)",))
     single = steps[0].gradients.module.single
     texts = [compiled_step(step, each, update, single) for step, each in zip(steps, gradients, strict=True)]
     last = "\n".join([LAST, *(f"    {step.name} = compiled_{step.name}" for step in steps), ""])
@@ -102,7 +100,8 @@ def compiled_step(step: Stepping, gradients: InPlaceCode, update: InPlaceCode, s
     ]
     pointers = [*params, *(f"_address({array})" for array in batch.arrays)]
     places = [*(f"state.read[{k}]" for k in range(len(params))), *batch.arrays]
-    passed = [pointers[k] if kind == "in" else results[k] for kind, k in gradients.arrays]
+    passed = [{"in": lambda k: pointers[k], "out": results.__getitem__, "constant": "_address({})".format}[kind](k)
+              for kind, k in gradients.arrays]
     passed = [f"_table({', '.join(passed)})"] if gradients.table else passed
     passed += [f"{places[k]}.item()" for k in gradients.numbers]
     lines += wrap_line(f"failed = _c.{slopes}_0({', '.join([*passed, 'work', *sizes])})", INSIDE)

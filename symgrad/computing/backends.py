@@ -13,6 +13,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from symgrad.codegen.c.emit import compiled_text, emit_compiled
+from symgrad.codegen.c.names import RUNTIME
 from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import steps_in_c
@@ -93,8 +94,8 @@ class Backend:
 
 
 NUMPY = Backend("numpy", "NumPy", HOST, emit_function, module_text, host_device, emit_inplace)
-C = Backend("c", "NumPy and a C compiler", replace(HOST, step=steps_in_c), emit_compiled, compiled_text, host_device,
-            alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
+C = Backend("c", "NumPy and a C compiler", replace(HOST, step=steps_in_c, taken=RUNTIME), emit_compiled, compiled_text,
+            host_device, alone=standalone, missing=lambda: "" if compiler() else NO_COMPILER, instead="numpy")
 PLAIN = Backend("cupy", "CuPy and a GPU", DEVICE, emit_function, module_text, gpu_device)
 CUPY = replace(PLAIN, frame=replace(DEVICE, step=step_in_cuda, taken=NAMES), function=emit_fused, text=fused_text)
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NUMPY, C, CUPY)})

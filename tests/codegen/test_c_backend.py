@@ -301,3 +301,26 @@ def test_rounded_sizes_are_one_factor_of_a_place():
     a = np.random.default_rng(0).standard_normal((3, 5, 6))
     for found, wanted in zip(sg.function([x], outputs, backend="c")(a), sg.function([x], outputs)(a), strict=True):
         near(found, wanted, 1e-12)
+
+
+def test_constants_and_results_that_are_equal_or_given_are_in_a_step_of_c(capsys):
+    """Two biases that are added have one gradient; the gradient of <x, c> is x; a mask is a constant array."""
+    a, b, c, x = (sg.parameter("a", (3, 2)), sg.parameter("b", (3, 2)), sg.parameter("c", (3, 2)), sg.data("x", (3, 2)))
+    mask = sg.constant(np.asfortranarray([[True, False], [False, True], [True, True]]), "double")
+    loss = sg.sum(sg.where(mask, sg.tanh(a + b), 0.5 * (a + b))) + sg.sum(x * c) + sg.sum(sg.constant(np.eye(3, 2)) * a)
+    data = {"x": np.arange(6.0).reshape(3, 2)}
+    models = [sg.Model(loss, backend=backend, dtype="float64", seed=1) for backend in ("c", "numpy")]
+    curves = [m.fit(data, sg.optim.Adam(0.01), epochs=4, progress=False).curves["loss"] for m in models]
+    near(curves[0], curves[1], 1e-12)
+    assert capsys.readouterr().err == ""
+    text = sg.generate(loss, optimizer=sg.optim.Adam(0.01), backend="c").text
+    assert "step = compiled_step" in text
+
+
+def test_a_step_that_only_numpy_computes_says_so(capsys):
+    A = sg.parameter("A", (3, 3))
+    loss = sg.sum(sg.det(A + 3 * sg.eye(3)) * sg.gradient(sg.det(A), A) ** 2)
+    model = sg.Model(loss, backend="c", dtype="float64", seed=1)
+    model.fit({}, sg.optim.SGD(1e-3), epochs=2, progress=False)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["symgrad: backend 'c': only NumPy computes cofactor; NumPy computes the training step"]

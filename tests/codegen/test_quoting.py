@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import tokenize
 
 import numpy as np
@@ -131,3 +132,25 @@ def test_keys_of_outputs_are_any_texts(backend):
     keys = ["loss, train", "train) loss", "a]b", "", " ", "\0", "\n", 'quote "', "\\", "x" * 300, "\ud800", *map(str, range(9))]
     f = sg.function([x], {key: sg.sum(x) * (i + 1) for i, key in enumerate(keys)}, backend=backend)
     assert f([1, 1, 1]) == {key: 3.0 * (i + 1) for i, key in enumerate(keys)}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c", "cupy"])
+def test_every_name_of_a_program_is_taken_before_constants_get_theirs(backend):
+    T = sg.dim("T")
+    x, t = sg.data("x", 4, over=T), sg.labels("t", 3, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(4, 5), sg.nn.Dropout(0.5), sg.nn.BatchNorm1d(5), sg.nn.Linear(5, 3))
+    loss = sg.empirical_risk(sg.losses.cross_entropy(net(x), t))
+    text = sg.generate(loss, outputs=net(x), optimizer=sg.optim.Adam(0.1), backend=backend).text
+    names = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(each.asname or each.name).split(".")[0] for each in node.names}
+        else:
+            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for name in sorted(names):
+        a = sg.parameter("a", 3)
+        again = sg.sum(sg.constant([1.0, 2.0, 3.0], name) * a ** 2)
+        program = sg.generate(again, optimizer=sg.optim.SGD(0.1), backend=backend).text
+        assert len(re.findall(rf"^{name} = np\.array\(|^{name} = cp\.array\(", program, re.MULTILINE)) == 0, name
