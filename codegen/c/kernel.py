@@ -111,6 +111,7 @@ CONTRACT = TEAM + """\
 #define MOST 16          /* axes of one kind */
 #define WORTH (1 << 20)  /* multiplications that are worth waking a thread */
 typedef real lanes __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
+typedef real four __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
 typedef struct { int64_t size, a, b, c; } Axis; /* how long, and the step in each array */
 typedef struct {
@@ -164,6 +165,34 @@ static inline __attribute__((always_inline)) void tile(int wide, int64_t k, cons
     for (int j = 0; j < wide; j++) sum[i][j] = s[i][j];
 }
 
+/* The panel from columns that lie apart, few at a time, so that their lines stay in the cache: squares of four by four
+   where what is summed lies side by side. */
+static void pack(const real *b, const int64_t *from, const int64_t *beside, int64_t n, int64_t k, real *panel) {
+  int64_t done = 0;
+#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
+  int64_t run = 1;
+  while (run < k && beside[run] == beside[0] + run) run++;
+  if (run == k)
+    for (; done + 4 <= n; done += 4)
+      for (int64_t p = 0; p + 4 <= k; p += 4) {
+        four x[4];
+        for (int j = 0; j < 4; j++) x[j] = *(const four *)(b + beside[p] + from[done + j]);
+        const four r = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5), s = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+        const four t = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7), u = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+        real *to = panel + p * PANEL + done;
+        *(four *)to = __builtin_shufflevector(r, s, 0, 1, 4, 5);
+        *(four *)(to + PANEL) = __builtin_shufflevector(r, s, 2, 3, 6, 7);
+        *(four *)(to + 2 * PANEL) = __builtin_shufflevector(t, u, 0, 1, 4, 5);
+        *(four *)(to + 3 * PANEL) = __builtin_shufflevector(t, u, 2, 3, 6, 7);
+      }
+  for (int64_t p = k - k % 4; done && p < k; p++)
+    for (int64_t j = 0; j < done; j++) panel[p * PANEL + j] = b[beside[p] + from[j]];
+#endif
+  for (; done < n; done += 8)
+    for (int64_t p = 0; p < k; p++)
+      for (int64_t j = done; j < n && j < done + 8; j++) panel[p * PANEL + j] = b[beside[p] + from[j]];
+}
+
 /* A block of rows by a panel of columns. */
 static void block(const void *data, int64_t number) {
   const Product *q = data;
@@ -191,9 +220,7 @@ static void block(const void *data, int64_t number) {
     places(deep, q->deep, 1, p0, k, below);
     places(deep, q->deep, 2, p0, k, beside);
     for (int64_t p = 0; beside_b && p < k; p++) memcpy(panel + p * PANEL, b + beside[p] + from[0], sizeof *panel * n);
-    for (int64_t few = 0; !beside_b && few < n; few += 8) /* few columns at a time: their lines stay in the cache */
-      for (int64_t p = 0; p < k; p++)
-        for (int64_t j = few; j < n && j < few + 8; j++) panel[p * PANEL + j] = b[beside[p] + from[j]];
+    if (!beside_b) pack(b, from, beside, n, k, panel);
     for (int64_t p = 0; n < wide * LANES && p < k; p++)
       memset(panel + p * PANEL + n, 0, sizeof *panel * (wide * LANES - n));
     for (int64_t i = 0; i < m; i += ROWS) {

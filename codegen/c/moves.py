@@ -10,7 +10,7 @@ from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, place
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, broadcast_shape
+from symgrad.codegen.lowering.arrays import ALL, Expr, broadcast_shape
 from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate, spread, zero
 from symgrad.graphs.sizes import Shape, Size
 
@@ -61,11 +61,11 @@ def write_place(c: Context, e: Expr) -> list[str]:
         lines = nest(c, e.shape, [*body.places, flat(counters(rank), e.shape, rank)],
                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
     else:
-        lines = clear(c, e)
+        lines = [] if (whole := _partition(e.shape, parts)) else clear(c, e)
     for how, where, direction, count in parts:
         value_e, *indices = rest[:count]
         del rest[:count]
-        sign = "+=" if direction > 0 else "-="
+        sign = "=" if not has_base and whole else "+=" if direction > 0 else "-="
         if how == "scatter":
             lines += _scatter(c, e, where[0], sign, value_e, indices)
             continue
@@ -85,6 +85,28 @@ def write_place(c: Context, e: Expr) -> list[str]:
         lines += nest(c, tuple(sizes), [*body.places, flat(tuple(target), e.shape, rank)],
                       [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"], tiled=how == "slice")
     return lines
+
+
+def _partition(shape: Shape, parts: Sequence[tuple[Any, ...]]) -> bool:
+    """Are the parts slices along one axis that lie side by side and make up the whole, each added once?"""
+    ends: dict[int, int] = {}
+    axes = set()
+    for how, where, direction, _ in parts:
+        cut = [k for k, item in enumerate(where) if item != ALL] if how == "slice" else []
+        if len(cut) != 1 or direction < 0:
+            return False
+        _, start, _, step, size = where[cut[0]]
+        start = start or 0
+        if step != 1 or not isinstance(start, int) or not isinstance(size, int) or start < 0 or start in ends:
+            return False
+        ends[start] = start + size
+        axes.add(cut[0])
+    place = 0
+    while place in ends:
+        place = ends.pop(place)
+        if place == 0:
+            return False
+    return len(axes) == 1 and not ends and place == shape[axes.pop()]
 
 
 def _dynamic(c: Context, indices: Sequence[Expr], sizes: Sequence[Size], shape: Shape) -> tuple[list[str], list[str]]:
