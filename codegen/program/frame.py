@@ -46,6 +46,14 @@ def {family}_{kind}(rng, shape):
 
 INITIALS: Mapping[str, str] = MappingProxyType({
     **{f"{family}_{kind}": _drawn(family, kind) for family in _FANS for kind in _DRAWS},
+    "orthogonal": '''\
+def orthogonal(rng, shape):
+    """Orthonormal rows or columns, of a matrix or of windows flattened: Saxe et al. 2014."""
+    rows, columns = shape[0], math.prod(shape[1:])
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diagonal(r))
+    return np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape).astype(DTYPE)
+''',
     "normal": '''\
 def normal(rng, shape):
     """Standard normal numbers."""

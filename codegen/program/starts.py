@@ -31,6 +31,10 @@ def start(module: EmittedModule, name: str, node: Node) -> tuple[str, str]:
         kind = symbol.init
     elif isinstance(symbol.init, (int, float)):
         return "number", f"{xp}.full({{}}, {number_text(symbol.init).text}, DTYPE)"
+    elif isinstance(symbol.init, tuple):
+        first, second = (number_text(x).text for x in symbol.init[1:])
+        drawn = f"rng.{symbol.init[0]}({first}, {second}, {{}}).astype(DTYPE)"
+        return "drawn", module.library.put.format(drawn)
     else:
         leaf = constant(symbol.init, symbol.init.value.shape, REAL)
         if leaf not in module.constants:
@@ -63,7 +67,7 @@ def init_text(module: EmittedModule, parameters: Named, data: Named, sizes: Mapp
         place = next(i for i, (name, _) in enumerate(data) if name == bound.argument)
         length = f"batch[{place}].shape[{bound.axis}]"
         lines.append(f"    {names[size]} = {size_text(bound.value, {**names, bound.unknown: length}).text}")
-    if any(kind in frame.INITIALS for kind, _ in starts):
+    if any(kind == "drawn" or kind in frame.INITIALS for kind, _ in starts):
         lines.append("    rng = np.random.default_rng(seed)")
     lines.append("    return {")
     for (name, node), (_, text) in zip(parameters, starts, strict=True):

@@ -102,7 +102,7 @@ HingeEmbeddingLoss | sg.losses.hinge(prediction, target)
 Parameter | sg.parameter(name, shape)
 functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
 ModuleList | a Python list; sg.nn.Sequential calls one layer after the other
-init | sg.parameter(..., init="he_normal")
+init | sg.nn.initialise(layer, "torch"), or sg.nn.Linear(..., init="kaiming_normal")
 Dense | sg.nn.Linear(in_features, out_features)
 Layer | sg.nn.Module
 """)

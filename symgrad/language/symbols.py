@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from numbers import Integral, Real
 from typing import Any
@@ -21,7 +22,9 @@ from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.language.align import as_latex, as_name, as_shape, as_size
 from symgrad.language.tensor import Tensor, wrap
 
-INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
+INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal")
+SYNONYMS = {"xavier_uniform": "glorot_uniform", "xavier_normal": "glorot_normal", "kaiming_uniform": "he_uniform",
+            "kaiming_normal": "he_normal"}  # PyTorch's names
 
 
 def dim(name: str) -> sp.Symbol:
@@ -122,9 +125,10 @@ def labels(name: str, classes: Any, *sizes: Any, over: Any = None, shape: Any = 
 def parameter(name: str, shape: Any = (), init: Any = None, latex: str | None = None, **facts: bool) -> Tensor:
     """A free variable to optimise.
 
-    `init` is a number, an array of the parameter's shape, or one of "zeros" "ones" "normal"
-    "glorot_uniform" "glorot_normal" (Glorot and Bengio 2010, eq. 16) "he_uniform" "he_normal" (He et al.
-    2015, eq. 10); None means glorot_uniform for two or more axes and zeros otherwise. `latex` is how LaTeX sets the name.
+    `init` is a number, an array of the parameter's shape, ("uniform", low, high), ("normal", mean, deviation), or one of
+    "zeros" "ones" "normal" "glorot_uniform" "glorot_normal" (Glorot and Bengio 2010, eq. 16) "he_uniform" "he_normal" (He
+    et al. 2015, eq. 10) "orthogonal" (Saxe et al. 2014), of which PyTorch calls some xavier_ and kaiming_; None means
+    glorot_uniform for two or more axes and zeros otherwise. `latex` is how LaTeX sets the name.
 
     >>> sg.parameter("W", (2, 3), init="he_normal").shape
     (2, 3)
@@ -139,12 +143,22 @@ def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, latex: 
                    latex=latex)
 
 
+def restarted(symbol: Tensor, init: Any) -> Tensor:
+    """The same parameter, or state of a layer, that starts from other numbers."""
+    given: Symbol = symbol.node.attrs[0]
+    anew = replace(given, init=_init(given.name, symbol.shape, init))
+    return wrap(input_node(anew, symbol.node.shape, symbol.dtype), None)
+
+
 def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
     if init is None or isinstance(init, str):
+        init = SYNONYMS.get(init, init) if init is not None else None
         if init is not None and init not in INITS:
             raise SymgradError(f"parameter {name!r}: init {init!r} is not known; known are {', '.join(INITS)}, "
-                               "a number or an array")
+                               "a number, an array, ('uniform', low, high) or ('normal', mean, deviation)")
         return init
+    if isinstance(init, tuple) and init and isinstance(init[0], str):
+        return _distribution(name, init)
     if isinstance(init, (Real, Integral)) and not isinstance(init, bool):
         return float(init)
     import numpy as np
@@ -162,6 +176,17 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
     value = np.array(value)
     value.flags.writeable = False
     return Array(blake2b(f"{value.shape}".encode() + value.tobytes(), digest_size=16).hexdigest(), None, value)
+
+
+def _distribution(name: str, init: tuple[Any, ...]) -> tuple[str, float, float]:
+    """("uniform", low, high) or ("normal", mean, deviation), checked."""
+    kind, *numbers = init
+    good = kind in ("uniform", "normal") and len(numbers) == 2 and all(
+        isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) < float("inf") for x in numbers)
+    if not good or (numbers[0] > numbers[1] if kind == "uniform" else numbers[1] < 0):
+        raise SymgradError(f"parameter {name!r}: init {init!r} must be ('uniform', low, high) with two numbers in order, "
+                           "or ('normal', mean, deviation) with a deviation from 0 on")
+    return kind, float(numbers[0]), float(numbers[1])
 
 
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:

@@ -46,6 +46,9 @@ def declared_start(node: Node, shape: tuple[int, ...], rng: np.random.Generator)
         init = "glorot_uniform" if len(shape) > 1 else "zeros"
     if isinstance(init, (int, float)):
         return np.full(shape, float(init))
+    if isinstance(init, tuple):
+        kind, first, second = init
+        return rng.uniform(first, second, shape) if kind == "uniform" else rng.normal(first, second, shape)
     if not isinstance(init, str):
         return np.array(init.value, float)
     if init in ("zeros", "ones"):

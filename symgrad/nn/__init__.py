@@ -80,6 +80,8 @@ from symgrad.nn.pools import ZeroPad2d as ZeroPad2d
 from symgrad.nn.recurrent import GRU as GRU
 from symgrad.nn.recurrent import LSTM as LSTM
 from symgrad.nn.recurrent import RNN as RNN
+from symgrad.nn.starting import initialise as initialise
+from symgrad.nn.starting import load_state_dict as load_state_dict
 from symgrad.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from symgrad.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 

@@ -18,7 +18,14 @@ from symgrad.language.reduction import mean
 from symgrad.language.tensor import Tensor
 from symgrad.nn.linear import Linear
 from symgrad.nn.module import Module
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Parametric, as_torch, written
+
+
+class Projection(Linear):
+    """What joins the heads: with init="torch" its bias starts at zero."""
+
+    def starts(self) -> tuple[Any, Any]:
+        return super().starts()[0], None
 
 
 class MultiheadAttention(Parametric):
@@ -54,14 +61,20 @@ class MultiheadAttention(Parametric):
                 raise TypeError(f"{self!r}: {what}={size} is not known: keys and values have embed_dim features; map them "
                                 f"before, sg.nn.Linear({size}, {embed_dim})")
         super().__init__((3 * embed_dim, embed_dim), 3 * embed_dim, bias, f"_in{name}", init)
-        self.out_proj = Linear(embed_dim, embed_dim, bias, name=f"_out{name}", init=init)
+        self.out_proj = Projection(embed_dim, embed_dim, bias, name=f"_out{name}", init=init)
 
     def __repr__(self) -> str:
         return written("MultiheadAttention", (self.embed_dim, self.num_heads), {
             "dropout": (self.dropout, 0.0), "bias": (self.bias, True), "batch_first": (self.batch_first, False)})
 
+    def starts(self) -> tuple[Any, Any]:
+        return ("glorot_uniform" if as_torch(self.init) else self.init), None
+
     def children(self) -> list[Module]:
         return [self.out_proj]
+
+    def named_own(self) -> list[tuple[str, Tensor]]:
+        return list(zip(("in_proj_weight", "in_proj_bias"), self.own(), strict=False))
 
     def __call__(self, query: Any, key: Any = None, value: Any = None, key_padding_mask: Any = None,
                  need_weights: bool = True, attn_mask: Any = None, average_attn_weights: bool = True,

@@ -68,6 +68,9 @@ class Sequential(Module):
                 if not layer.used:
                     layer.rename(number)
 
+    def named_children(self) -> list[tuple[str, Module]]:
+        return [(str(i), layer) for i, layer in enumerate(self.layers) if isinstance(layer, Module)]
+
     def children(self) -> list[Module]:
         return [layer for layer in self.layers if isinstance(layer, Module)]
 

@@ -59,6 +59,9 @@ class Bilinear(Parametric):
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         super().__init__((out_features, in1_features, in2_features), out_features, bias, name, init)
 
+    def fan(self) -> Any:
+        return self.in1_features  # as PyTorch counts
+
     def __repr__(self) -> str:
         return written("Bilinear", (self.in1_features, self.in2_features, self.out_features), {"bias": (self.bias, True)})
 
@@ -84,7 +87,7 @@ class PReLU(Parametric):
     ((3,), (8, 6, 5, 5))
     """
 
-    letter = "a"
+    letter, drawn = "a", False
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, name: str = "") -> None:
         self.num_parameters = num_parameters

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.graphs import ops
 from symgrad.language.rearrange import stop_gradient
 from symgrad.language.tensor import Tensor
+
+
+def _is_parameter(t: Tensor) -> bool:
+    return t.node.op is ops.INPUT and t.node.attrs[0].kind == "parameter"
 
 
 class Module:
@@ -14,8 +19,6 @@ class Module:
     >>> class Scale(sg.nn.Module):
     ...     def __init__(self):
     ...         self.s = sg.parameter("s")
-    ...     def own(self):
-    ...         return [self.s]
     ...     def __call__(self, x):
     ...         return self.s * x
     ...
@@ -27,16 +30,46 @@ class Module:
     frozen: bool = False
 
     def own(self) -> list[Tensor]:
-        """The parameters of this layer itself."""
-        return []
+        """The parameters of this layer itself: those among its attributes."""
+        return [value for value in vars(self).values() if isinstance(value, Tensor) and _is_parameter(value)]
 
     def children(self) -> list[Module]:
-        """The layers inside this one."""
-        return []
+        """The layers inside this one: those among its attributes, and in lists that are."""
+        return list(dict.fromkeys(part for _, part in self._parts()))
+
+    def _parts(self) -> list[tuple[str, Module]]:
+        """Layers among the attributes, by name."""
+        found: list[tuple[str, Module]] = []
+        for name, value in vars(self).items():
+            several = value if isinstance(value, (list, tuple)) else ()
+            named = [(name, value), *((f"{name}.{i}", part) for i, part in enumerate(several))]
+            found += [(each, part) for each, part in named if isinstance(part, Module)]
+        return found
 
     def parameters(self) -> list[Tensor]:
         """All parameters, each once, in the order of the layers."""
         return list(dict.fromkeys([*self.own(), *(p for child in self.children() for p in child.parameters())]))
+
+    def named_own(self) -> list[tuple[str, Tensor]]:
+        """The parameters of this layer itself by PyTorch's names; of a layer of one's own, those of its attributes."""
+        names = {value.node: name for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return [(names.get(t.node, t.name or ""), t) for t in self.own()]
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """The layers inside this one by PyTorch's names: those of its attributes, numbered in a list."""
+        found = {part: name for name, part in reversed(self._parts())}
+        return [(found.get(child, str(i)), child) for i, child in enumerate(self.children())]
+
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
+        """All parameters with the names that PyTorch gives them, each once.
+
+        >>> net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.Tanh(), sg.nn.Linear(3, 2))
+        >>> [name for name, _ in net.named_parameters()]
+        ['0.weight', '0.bias', '2.weight', '2.bias']
+        """
+        named = [*self.named_own(), *((f"{name}.{inner}", t) for name, child in self.named_children()
+                                      for inner, t in child.named_parameters())]
+        return [(name, t) for i, (name, t) in enumerate(named) if all(t is not other for _, other in named[:i])]
 
     def own_buffers(self) -> list[Tensor]:
         """What this layer itself keeps beside its parameters."""
@@ -45,6 +78,13 @@ class Module:
     def buffers(self) -> list[Tensor]:
         """What a model keeps beside the parameters, such as running statistics: no gradient moves it, training does."""
         return list(dict.fromkeys([*self.own_buffers(), *(b for child in self.children() for b in child.buffers())]))
+
+    def named_buffers(self) -> list[tuple[str, Tensor]]:
+        """All buffers with the names that PyTorch gives them."""
+        own = [(name, t) for name, t in zip(("running_mean", "running_var", "num_batches_tracked"), self.own_buffers(),
+                                            strict=False)]
+        inside = [(f"{name}.{inner}", t) for name, child in self.named_children() for inner, t in child.named_buffers()]
+        return [*own, *inside]
 
     def freeze(self) -> Module:
         """Make the parameters constants for differentiation from the next call on; returns the layer.

@@ -11,13 +11,13 @@ from symgrad.language.normalising import over_axes, over_groups
 from symgrad.language.pointwise import equal, where
 from symgrad.language.rearrange import expand_dims
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Parametric, as_torch, written
 
 
 class Normalising(Parametric):
     """A layer with a scale γ, which starts at one, and a shift β, which starts at zero; perhaps neither."""
 
-    letter, bias_letter = "γ", "β"
+    letter, bias_letter, drawn = "γ", "β", False
 
     def __init__(self, shape: Any, affine: bool, bias: bool, name: str) -> None:
         self.affine = affine
@@ -104,6 +104,9 @@ class Embedding(Parametric):
         if padding_idx is not None:
             padding_row(repr(self), num_embeddings, padding_idx)
         super().__init__((num_embeddings, embedding_dim), (), False, name, init)
+
+    def starts(self) -> tuple[Any, Any]:
+        return ("normal" if as_torch(self.init) else self.init), None
 
     def __repr__(self) -> str:
         return written("Embedding", (self.num_embeddings, self.embedding_dim), {"padding_idx": (self.padding_idx, None)})

@@ -21,7 +21,7 @@ from symgrad.language.rearrange import concatenate, stack, swapaxes
 from symgrad.language.scanning import scan
 from symgrad.language.symbols import owned_parameter
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Parametric, as_torch, within_root, written
 
 State = list[Tensor]  # h, and of an LSTM c behind it
 Weights = list[Tensor]
@@ -72,16 +72,26 @@ class Recurrent(Parametric):
                 wanted += [("weight_hh", (height, self.outputs_each))]
                 wanted += [("bias_ih", (height,)), ("bias_hh", (height,))] if self.bias else []
                 wanted += [("weight_hr", (self.proj_size, self.hidden_size))] if self.proj_size else []
-                self._weights.append([owned_parameter(f"{each}_{end}", shape, self.init if len(shape) > 1 else None, owner)
+                self._weights.append([owned_parameter(f"{each}_{end}", shape, self._start(shape), owner)
                                       for each, shape in wanted])
 
     def take(self, weights: list[Weights]) -> None:
         """Use these tensors as parameters: for every layer and direction W_ih, W_hh, their biases, the projection."""
         self.used, self._weights = True, weights
 
+    def _start(self, shape: Shape) -> Any:
+        """What a parameter starts from; with init="torch" all within 1 / sqrt(hidden_size)."""
+        return within_root(repr(self), self.hidden_size) if as_torch(self.init) else self.init if len(shape) > 1 else None
+
     def own(self) -> list[Tensor]:
         self._use()
         return [each for weights in self._weights for each in weights]
+
+    def named_own(self) -> list[tuple[str, Tensor]]:
+        kinds = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else []),
+            *(["weight_hr"] if self.proj_size else [])]
+        ends = [f"l{k}{direction}" for k in range(self.num_layers) for direction in self.directions]
+        return list(zip([f"{kind}_{end}" for end in ends for kind in kinds], self.own(), strict=False))
 
     def __call__(self, x: Any, hx: Any = None) -> Any:
         t = as_tensor(x, repr(self))

@@ -46,6 +46,11 @@ class TransformerLayer(Module):
             "activation": (self.activation, "relu"), "batch_first": (self.batch_first, False),
             "norm_first": (self.norm_first, False), "bias": (self.bias, True)})
 
+    def named_children(self) -> list[tuple[str, Module]]:
+        names = [*("self_attn", "multihead_attn")[: self.attentions], "linear1", "linear2",
+                 *(f"norm{i + 1}" for i in range(self.attentions + 1))]
+        return list(zip(names, [*self.attending, self.linear1, self.linear2, *self.norms], strict=True))
+
     def children(self) -> list[Module]:
         return [*self.attending, self.linear1, self.linear2, *self.norms]
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import new_owner
+from symgrad.graphs.sizes import product
+from symgrad.language.align import as_shape
 from symgrad.language.symbols import owned_parameter
 from symgrad.language.tensor import Tensor
 from symgrad.nn.module import Module
+
+
+def as_torch(init: Any) -> bool:
+    """Does a layer start as PyTorch's does? By numbers drawn as there, of other seeds."""
+    return isinstance(init, str) and init == "torch"
+
+
+def within_root(name: str, fan: Any) -> tuple[str, float, float]:
+    """Uniform within 1 / sqrt(fan), which PyTorch also calls kaiming_uniform with a = sqrt(5)."""
+    if not isinstance(fan, int):
+        raise ShapeError(f"{name}: init='torch' needs sizes that are numbers, and {fan} is none")
+    bound = 1 / math.sqrt(fan) if fan else 0.0
+    return "uniform", -bound, bound
 
 
 class Parametric(Module):
     """A layer with weights and perhaps a bias, named by one letter each and the number of the layer."""
 
     letter, bias_letter = "W", "b"
+    drawn = True  # weights start from random numbers
 
     def __init__(self, shape: Any, outputs: Any, bias: bool, name: str, init: Any) -> None:
         self.shape, self.outputs = shape, outputs  # of the weights, and of the bias
@@ -24,8 +42,20 @@ class Parametric(Module):
     def rename(self, suffix: str) -> None:
         """Name the parameters `W<suffix>` and `b<suffix>`; they are new symbols then."""
         self.suffix, owner = suffix, new_owner()
-        self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, self.init, owner)
-        self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, None, owner) if self.bias else None
+        weights, bias = self.starts()
+        self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, weights, owner)
+        self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, bias, owner) if self.bias else None
+
+    def starts(self) -> tuple[Any, Any]:
+        """What weights and bias start from; with init="torch" as PyTorch's layer of the name."""
+        if not as_torch(self.init):
+            return self.init, None
+        drawn = within_root(repr(self), self.fan())
+        return drawn, drawn
+
+    def fan(self) -> Any:
+        """How many numbers an output is made of."""
+        return product(as_shape(self.shape, repr(self))[1:])
 
     @property
     def W(self) -> Tensor:
@@ -51,6 +81,9 @@ class Parametric(Module):
 
     def own(self) -> list[Tensor]:
         return [p for p in (self.W, self.b) if p is not None]
+
+    def named_own(self) -> list[tuple[str, Tensor]]:
+        return list(zip(("weight", "bias"), self.own(), strict=False))
 
     def held_both(self) -> tuple[Tensor, Tensor | None]:
         """Weights and bias as this layer uses them."""

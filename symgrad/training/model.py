@@ -27,8 +27,10 @@ from symgrad.graphs.node import Node, topological
 from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor
+from symgrad.nn.module import Module
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import fitting
+from symgrad.training.carrying import carried_in, carried_out
 from symgrad.training.counting import check_counts
 from symgrad.training.course import Standing
 from symgrad.training.dataset import Dataset, check_finite, held_out
@@ -97,6 +99,15 @@ class Model:
     @parameters.setter
     def parameters(self, arrays: Mapping[str, Any]) -> None:
         self._weights.set(arrays, whole=True)
+        self._course.begin_anew()
+
+    def state_dict(self, layer: Module) -> dict[str, np.ndarray]:
+        """The numbers of a layer of this model as PyTorch names them: for `load_state_dict` of its module."""
+        return carried_out(layer, self._weights.arrays(), {node: name for name, node in self._net.parameters})
+
+    def load_state_dict(self, layer: Module, state: Mapping[str, Any]) -> None:
+        """Take the numbers of a layer of this model from a state dict of PyTorch's. Raises DataError for other ones."""
+        self._weights.set(carried_in(layer, state, {node: name for name, node in self._net.parameters}), whole=False)
         self._course.begin_anew()
 
     @property

@@ -44,6 +44,8 @@ def start(node: Node) -> str:
     init = node.attrs[0].init
     if init is None:
         return "glorot_uniform" if len(node.shape) > 1 else "zeros"
+    if isinstance(init, tuple):
+        return f"{init[0]}({init[1]:g}, {init[2]:g})"
     return str(init) if isinstance(init, str) else f"{init:g}" if isinstance(init, (int, float)) else "given values"
 
 
