@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,28 +12,30 @@ from symgrad.graphs.node import Node
 from symgrad.nn.module import Module
 from symgrad.nn.starting import COUNTED, fitting
 
-Names = Mapping[Node, str]  # how a model calls its parameters
+Named = Sequence[tuple[str, Node]]  # how a model calls its parameters
 
 
-def carried_in(layer: Module, state: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def into(layer: Module, state: Mapping[str, Any], named: Named) -> dict[str, Any]:
     """The arrays of a state dict by the names of a model. Raises DataError for what does not fit."""
     found = fitting(layer, state)
-    _check(layer, [t.node for t, _ in found], names)
+    names = _names(layer, [t.node for t, _ in found], named)
     return {names[t.node]: array for t, array in found}
 
 
-def carried_out(layer: Module, arrays: Mapping[str, np.ndarray], names: Names) -> dict[str, np.ndarray]:
+def out_of(layer: Module, arrays: Mapping[str, np.ndarray], own: Named) -> dict[str, np.ndarray]:
     """The arrays of a model by the names of PyTorch. Raises DataError for a layer that is no part of the model."""
     named = [*layer.named_parameters(), *layer.named_buffers()]
-    _check(layer, [t.node for _, t in named], names)
+    names = _names(layer, [t.node for _, t in named], own)
     found = {name: np.array(arrays[names[t.node]]) for name, t in named}
     for name in [name for name in found if name.endswith("running_var")]:  # PyTorch counts with every batch norm
         found.setdefault(name.removesuffix("running_var") + COUNTED, np.array(0))
     return found
 
 
-def _check(layer: Module, nodes: list[Node], names: Names) -> None:
+def _names(layer: Module, nodes: list[Node], named: Named) -> dict[Node, str]:
+    names = {node: name for name, node in named}
     absent = [node.attrs[0].name for node in nodes if node not in names]
     if absent:
         raise DataError(f"state_dict: {', '.join(absent)} of {layer!r} are no parameters of this model, which has "
                         f"{', '.join(names.values())}")
+    return names

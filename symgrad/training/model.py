@@ -27,10 +27,8 @@ from symgrad.graphs.node import Node, topological
 from symgrad.language.align import as_tensor
 from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor
-from symgrad.nn.module import Module
 from symgrad.optim import Adam, Descent, Optimizer
-from symgrad.training import fitting
-from symgrad.training.carrying import carried_in, carried_out
+from symgrad.training import carrying, fitting
 from symgrad.training.counting import check_counts
 from symgrad.training.course import Standing
 from symgrad.training.dataset import Dataset, check_finite, held_out
@@ -61,7 +59,6 @@ class Model:
     NumPy's. There its `level` is "fused", whole steps in one launch where a step has such a kernel, or "plain".
     Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
 
-    >>> import symgrad as sg
     >>> T = sg.dim("T")
     >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
     >>> model = sg.Model(sg.losses.squared_error(w @ x, y), predict=w @ x, dtype="float64")
@@ -101,13 +98,13 @@ class Model:
         self._weights.set(arrays, whole=True)
         self._course.begin_anew()
 
-    def state_dict(self, layer: Module) -> dict[str, np.ndarray]:
+    def state_dict(self, layer: carrying.Module) -> dict[str, np.ndarray]:
         """The numbers of a layer of this model as PyTorch names them: for `load_state_dict` of its module."""
-        return carried_out(layer, self._weights.arrays(), {node: name for name, node in self._net.parameters})
+        return carrying.out_of(layer, self._weights.arrays(), self._net.parameters)
 
-    def load_state_dict(self, layer: Module, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, layer: carrying.Module, state: Mapping[str, Any]) -> None:
         """Take the numbers of a layer of this model from a state dict of PyTorch's. Raises DataError for other ones."""
-        self._weights.set(carried_in(layer, state, {node: name for name, node in self._net.parameters}), whole=False)
+        self._weights.set(carrying.into(layer, state, self._net.parameters), whole=False)
         self._course.begin_anew()
 
     @property
