@@ -6,9 +6,10 @@ arrays, so transposes, slices and reshapes of what lies in memory are read where
 convolution: two of their axes walk the same memory, and no copy of them is ever made.
 
 Within, it is the usual loop nest around one tile (Goto and van de Geijn 2008): a panel of `b`, DEEP entries deep, is
-packed side by side; a tile of ROWS x WIDE vectors of the result stays in registers while entries of `a` multiply rows of
-the panel. Entries of `a` are read at a place of the row plus a place of the depth (Matthews 2018 calls this a block
-scatter matrix; Dukhan 2019 an indirect convolution). Vectors are an extension of GCC's and Clang's.
+packed side by side where more than a few tiles read it; a tile of ROWS x WIDE vectors of the result stays in registers
+while entries of `a` multiply rows of the panel. Entries of `a` are read at a place of the row plus a place of the depth
+(Matthews 2018 calls this a block scatter matrix; Dukhan 2019 an indirect convolution). Vectors are an extension of
+GCC's and Clang's.
 
 An entry of the result is added up in one order, however many threads there are: one seed gives the same bits.
 """
@@ -147,17 +148,18 @@ static void places(const Axis *axes, int count, int which, int64_t from, int64_t
   }
 }
 
-/* sum[i][j] = sum over p of a[row[i] + deep[p]] times vector j of row p of the panel. */
+/* sum[i][j] = sum over p of a[row[i] + deep[p]] times vector j of what lies at b + line[p]. */
 static inline __attribute__((always_inline)) void tile(int wide, int64_t k, const real *a, const int64_t *row,
-                                                       const int64_t *deep, const real *b, lanes sum[ROWS][WIDE]) {
+                                                       const int64_t *deep, const real *b, const int64_t *line,
+                                                       lanes sum[ROWS][WIDE]) {
   const real *at[ROWS];
   lanes s[ROWS][WIDE];
   for (int i = 0; i < ROWS; i++) at[i] = a + row[i];
   for (int i = 0; i < ROWS; i++)
     for (int j = 0; j < wide; j++) s[i][j] = (lanes){0};
-  for (int64_t p = 0; p < k; p++, b += PANEL) {
+  for (int64_t p = 0; p < k; p++) {
     lanes x[WIDE];
-    for (int j = 0; j < wide; j++) x[j] = *(const lanes *)(b + j * LANES);
+    for (int j = 0; j < wide; j++) x[j] = *(const lanes *)(b + line[p] + j * LANES);
     for (int i = 0; i < ROWS; i++)
       for (int j = 0; j < wide; j++) s[i][j] += at[i][deep[p]] * x[j];
   }
@@ -219,17 +221,21 @@ static void block(const void *data, int64_t number) {
     const int64_t k = q->k - p0 < DEEP ? q->k - p0 : DEEP;
     places(deep, q->deep, 1, p0, k, below);
     places(deep, q->deep, 2, p0, k, beside);
-    for (int64_t p = 0; beside_b && p < k; p++) memcpy(panel + p * PANEL, b + beside[p] + from[0], sizeof *panel * n);
+    const int there = beside_b && n % LANES == 0 && m <= 12 * ROWS; /* rows that few tiles read are read where they lie */
+    for (int64_t p = 0; beside_b && !there && p < k; p++)
+      memcpy(panel + p * PANEL, b + beside[p] + from[0], sizeof *panel * n);
     if (!beside_b) pack(b, from, beside, n, k, panel);
     for (int64_t p = 0; n < wide * LANES && p < k; p++)
       memset(panel + p * PANEL + n, 0, sizeof *panel * (wide * LANES - n));
+    for (int64_t p = 0; !there && p < k; p++) beside[p] = p * PANEL;
+    const real *right = there ? b + from[0] : panel;
     for (int64_t i = 0; i < m; i += ROWS) {
       const int64_t last = m - i < ROWS ? m - i : ROWS;
       if (q->symmetric && j0 > i0 + i + last - 1) continue;
       switch (wide) {
-        case 1: tile(1, k, a, at_a + i, below, panel, sum); break;
-        case 2: tile(2, k, a, at_a + i, below, panel, sum); break;
-        default: tile(WIDE, k, a, at_a + i, below, panel, sum);
+        case 1: tile(1, k, a, at_a + i, below, right, beside, sum); break;
+        case 2: tile(2, k, a, at_a + i, below, right, beside, sum); break;
+        default: tile(WIDE, k, a, at_a + i, below, right, beside, sum);
       }
       for (int64_t r = 0; r < last; r++) {
         real *row = c + at_c[i + r];
@@ -252,6 +258,7 @@ NEST void contract(const real *a, const real *b, real *c, int stack, int rows, i
   const int64_t many = entries(axes, stack);
   Product q = {a, b, c, axes, stack, rows, columns, deep, symmetric, entries(row, rows), entries(column, columns),
                entries(sum, deep), BLOCK, 0, 0};
+  if (q.n > 2 * PANEL) q.block /= 4; /* many panels read the same rows: these stay in the cache of the second level */
   if (q.m * q.n * many == 0) return;
   if (q.k == 0) {
     int64_t start, at, to;

@@ -58,6 +58,7 @@ class _LoopText:
         body, n = self.body, size_c(self.body.length, self.c.sizes)
         copies = self._given()
         copied_first(self.kept, self.inner)
+        self._turned()
         scheduled(self.kept)
         steady = self._steady()
         targets = {}
@@ -146,6 +147,15 @@ class _LoopText:
         start = self.taken.get(e.kind, 0)
         self.taken[e.kind] = start + product(e.shape)
         self.before.append(f"{TYPES[e.kind]} *const {name} = {self.c.arrays[room]} + {size_c(start, self.c.sizes)};")
+
+    def _turned(self) -> None:
+        """What every step multiplies by from the right lies in rows: turned once, before the loop."""
+        fixed = {*self.body.constants}
+        for e in list(self.kept.stored):
+            right = e.args[1] if e.op is acts.MATMUL and len(e.args[1].shape) == 2 else e
+            if right.op is acts.TRANSPOSE and right.args[0] in fixed and right not in self.kept.keep:
+                self.kept.keep.add(right)
+                self.kept.stored.insert(0, right)
 
     def _steady(self) -> set[Expr]:
         """What is the same in every step."""
