@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 from multiprocessing.connection import Connection
+from select import select
 
 from symgrad.graphs.errors import SymgradError
 
@@ -62,11 +63,16 @@ class Nursery:
 
 
 def main(line: socket.socket, seconds: float, memory: int) -> None:
-    """Fork a worker for each request, until the server is gone."""
+    """Fork a worker for each request, until the server is gone; where nobody waits, get warmer."""
+    from symgrad.page import warm
     from symgrad.page.worker import work
 
+    warm.first()
+    rest = warm.steps()
     alive: set[int] = set()
     while True:
+        if not select([line], [], [], 0)[0] and next(rest, None):
+            continue
         kind, fds, _, _ = socket.recv_fds(line, 1, 1)
         _reap(alive)
         if kind == NEW and fds:
@@ -99,6 +105,4 @@ def _reap(alive: set[int]) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import symgrad.page.warm  # noqa: F401 - warms
-
     main(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]), int(sys.argv[3]))

@@ -24,6 +24,7 @@ HEAVY = 0.6  # seconds
 MOST = 8  # heavy workers: two for a question
 READY = 3  # workers that wait for a question
 NICER = 15
+RENEWED = 8.0  # seconds after the start
 Message = dict[str, Any]
 
 
@@ -58,7 +59,13 @@ class Workers:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Make the first workers, beside everything else."""
+        """Make the first workers, beside everything else; later ones come from a nursery that is warmer."""
+        self._later(self._refill())
+        asyncio.get_running_loop().call_later(RENEWED, self._renew)
+
+    def _renew(self) -> None:
+        while self.idle:
+            self._end(self.idle.popleft())
         self._later(self._refill())
 
     async def ask(self, task: Message, seconds: float | None = None) -> AsyncGenerator[Message, None]:
