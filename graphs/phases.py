@@ -70,10 +70,14 @@ def moves_of(roots: Sequence[Node]) -> dict[Node, Node]:
         if node.op is ops.TRACKED:
             _, call, state, after = node.operands
             calls.setdefault(call, {}).setdefault(state, after)
+    flat = list(dict.fromkeys(after for own in calls.values() for after in own.values()))
+    trained = dict(zip(flat, in_phase(flat, True), strict=True))
     moved: dict[Node, Node] = {}
     for call in sorted(calls, key=_order):
         own = calls[call]
-        afters = transform(in_phase(list(own.values()), True), rebuild, dict(moved))
+        afters = [trained[after] for after in own.values()]
+        if not moved.keys().isdisjoint(own):  # moved before
+            afters = transform(afters, rebuild, dict(moved))
         moved |= zip(own, afters, strict=True)
     return moved
 

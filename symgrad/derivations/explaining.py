@@ -14,7 +14,7 @@ from typing import Any
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
 from symgrad.derivations.pieces import in_markdown
-from symgrad.derivations.reasons import rule
+from symgrad.derivations.reasons import is_masked, rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.formulas.names import symbol_names
@@ -300,6 +300,8 @@ def _reason(step: Step) -> tuple[str, str]:
                                           f"multiplied by its derivative{f'; the derivative of {slope}' if slope else ''}")
         return row, (f"{acts.replace('the ', 'The ', 1)} acts on every entry by itself, so its Jacobian is diagonal and "
                      f"the product is entry by entry{f'; the derivative of {slope}' if slope else ''}")
+    if is_masked(user.local):
+        return f"mask of {w}", "What the mask has dropped gets nothing back, and the rest is scaled as on the way forward"
     if is_pooled(user.local):
         return f"pool {w}", ("Every window passes what it gets back to its largest entry, and nothing to the others"
                              if user.local.op is ops.MAX else "Every entry of a window has the same part in its mean")

@@ -10,6 +10,7 @@ from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
+from symgrad.graphs.phases import MASK
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
 from symgrad.graphs.pieces.statistics import Means, role
@@ -57,6 +58,8 @@ def reason(step: Stage, style: str) -> Sentence:
         j = step.world.column
         entry = spelled(tree_name(name_of(x, x.attrs[0].name), [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
+    if is_masked(user.local):
+        return ("what was dropped gets nothing",)
     if is_pooled(user.local):
         largest = user.local.op is ops.MAX
         return ("each goes where its window was largest" if largest else "each is spread evenly over its window",)
@@ -100,7 +103,20 @@ def _forward(box: Box, means: Means) -> str:
         return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
     if is_pooled(box.local):
         return "pooling: the largest of each window" if box.local.op is ops.MAX else "pooling: the mean of each window"
+    if is_masked(box.local):
+        return "dropout, by a random mask"
     return role(box.local, means) or ("scale and shift" if _is_scale_and_shift(box.local) else "definition")
+
+
+def is_masked(local: Node) -> bool:
+    """m ⊙ x with a mask of dropout."""
+    def is_mask(node: Node) -> bool:
+        while node.op is ops.VIEW and len(node.operands) == 1:
+            (node,) = node.operands
+        return node.op is ops.INPUT and node.attrs[0].kind == MASK
+
+    return local.op is ops.EINSUM and len(local.operands) == 2 and sum(map(is_mask, local.operands)) == 1 and (
+        set().union(*local.attrs[0]) == set(local.attrs[1]))
 
 
 def _is_scale_and_shift(local: Node) -> bool:

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 
+import fake_cupy
 import numpy as np
 import pytest
 
@@ -123,7 +124,11 @@ def test_the_derivation_shows_the_mask_and_holds():
     loss, _ = network()
     derivation = sg.derive(loss)
     text = str(derivation)
-    assert "a² = W₂ (m ⊙ x¹) + b₂" in text and "G_x¹ = m ⊙ (W₂ᵀ G_a²)" in text
+    assert "v₁ = m ⊙ x¹" in text and "G_x¹ = G_v₁ ⊙ m" in text
+    assert "dropout, by a random mask" in text and "what was dropped gets nothing" in text
+    words = str(sg.explain(loss))
+    assert "m is a vector of 8 numbers, one for each of the T samples, drawn anew in every step" in " ".join(words.split())
+    assert "What the mask has dropped gets nothing back" in " ".join(words.split())
     assert derivation.check()
     assert sg.verify(loss, loss) and sg.verify(2 * loss, loss).factor == 2
     assert "m ⊙ x¹" in sg.draw(derivation).alt
@@ -132,4 +137,27 @@ def test_the_derivation_shows_the_mask_and_holds():
 def test_a_program_for_a_gpu_has_the_same_masks():
     loss, predict = network()
     text = sg.generate(loss, predict, backend="cupy").text
-    assert "cp.asarray(mask(rng, 0.25, (T, 8), DTYPE))" in text
+    assert "mask(rng, 0.25, (T, 8), DTYPE)" in text and "cp.asarray(mask(" in text
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    """The stand-in in the place of CuPy."""
+    for name in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        monkeypatch.setitem(sys.modules, name, None)
+    return fake_cupy.install(sys.modules)
+
+
+def test_a_gpu_trains_with_the_same_masks_and_statistics(cupy, tmp_path):
+    x, y = sg.data("x", 3, over=T), sg.data("y", 2, over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(3, 8), sg.nn.BatchNorm1d(8, momentum=None), sg.nn.Tanh(), sg.nn.Dropout(0.3),
+                           sg.nn.Linear(8, 2))
+    host, device = (sg.Model(sg.losses.squared_error(net(x), y), net(x), backend, "float64") for backend in ("numpy", "cupy"))
+    curves = [model.fit(DATA, sg.optim.Adam(0.05), epochs=3, batch_size=10, progress=False)["loss"] for model in (host, device)]
+    assert np.allclose(*curves)
+    assert all(np.allclose(array, device.parameters[name]) for name, array in host.parameters.items())
+    assert np.allclose(host.predict(DATA), device.predict(DATA))
+    device.save(tmp_path / "model.npz")
+    more = [model.fit(DATA, sg.optim.Adam(0.05), epochs=2, batch_size=10, progress=False)["loss"]
+            for model in (device, sg.Model(device.loss, device.prediction, "cupy", "float64").load(tmp_path / "model.npz"))]
+    assert np.allclose(*more)
