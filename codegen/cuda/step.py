@@ -7,7 +7,7 @@ A vessel says where arrays lie, how the state gets there and back, and what a ba
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -72,7 +72,9 @@ class StepKernel(Phased):
             self.parameters = [leaf(node) for _, node in step.gradients.inputs[:len(step.parameters)]]
             return dict(zip(self.parameters, begun.roots[1:], strict=False))
 
-        super().__init__(step.gradients, steps, pairs, self.tasks)
+        trained = len(step.parameters) - step.frozen
+        job = replace(step.gradients, outputs=list(step.gradients.outputs)[:1 + trained])  # others have none to be moved by
+        super().__init__(job, steps, pairs, self.tasks)
         leaf = self.begun.lowering.b.leaf
         self.gradients = pairs(self.begun)
         self.data = [leaf(node) for _, node in step.data]

@@ -63,6 +63,7 @@ class Trial:
         self.program = sg.generate(self.loss, optimizer=self.rule, dtype=self.dtype).load()
         count = len(next(iter(self.data.values())))
         self.order = np.random.default_rng(1).permutation(count)[:self.size * self.steps]
+        self.cut = {name for name, node in self.step.data if node.attrs[0].over is not None and self.step.divisible}
         self.sizes = dict.fromkeys(self.kernel.sizes.values(), self.size)
         constants = "".join(f"constexpr int {name} = {n};\n" for name, n in self.sizes.items())
         self.text = f"namespace program {{\n{constants}{self.kernel.text}}}\n"
@@ -92,8 +93,10 @@ class Trial:
         given = {"order": self.order, "losses": run.losses, "failed": run.failed, "rates": self.rates(), "steps": np.int32(self.steps),
                  "memory": np.full(self.shared // 8 + 1, np.nan), "word": np.zeros(1, np.uint32)}
         arrays = data or self.data
-        arguments = [vectors[a.name] if a.role == "vector" else arrays[a.name] if a.role == "data" else given[a.role]
-                     for a in self.kernel.arguments]
+        module = self.step.gradients.module
+        constants = {name: module._value(node) for node, name in module.constants.items()}
+        named = {"vector": vectors, "data": arrays, "constant": constants}
+        arguments = [named[a.role][a.name] if a.role in named else given[a.role] for a in self.kernel.arguments]
         blocks, shared = (1, self.shared) if self.vessel == "block" else (3, 8 * 256 * 8)
         emulate.launch(text or self.text, "train", blocks, self.kernel.threads, shared, arguments, order, skip=skip)
         return run
@@ -101,8 +104,10 @@ class Trial:
     def numpy_run(self):
         """The same steps by NumPy's program."""
         state = self.program.begin(self.params)
-        losses = [self.program.step(state, [a[self.order[k * self.size:(k + 1) * self.size]] for a in self.data.values()])
-                  for k in range(self.steps)]
+        losses = []
+        for k in range(self.steps):
+            chosen = self.order[k * self.size:(k + 1) * self.size]
+            losses.append(self.program.step(state, [a[chosen] if name in self.cut else a for name, a in self.data.items()]))
         return Run(np.array(losses), {name: state[name] for name in self.step.vectors}, np.zeros(1))
 
     def agrees(self, tolerance):
