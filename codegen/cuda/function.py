@@ -141,7 +141,7 @@ def _function(job: Job, kernel: _Kernel) -> list[str]:
     for e, name in results.items():
         lines.append(f"{INDENT}{name} = cp.empty({shape_text(e.shape, begun.sizes)}, cp.{kinds[e.kind]})")
     inputs = [f"solid({a})" for a in begun.arguments]
-    given = ", ".join([*inputs, *(kernel.name(e) for e in kernel.constants), *results.values()])
+    given = ", ".join([*inputs, *(begun.given[e] for e in kernel.constants), *results.values()])
     lines += wrap_line(f"launched(made, ({given},))", INDENT)
     seen: set[Expr] = set()
     texts = []

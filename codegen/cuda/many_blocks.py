@@ -44,59 +44,66 @@ static __device__ __forceinline__ int ranked() {
 
 TASKS_TEXT = r"""
 static __host__ __device__ constexpr int pieces(int n, int of) { return (n + of - 1) / of; }
-// A matrix as an operand: lines `along` words apart, entries of the sum `across` words apart.
+// A matrix as an operand: `length` lines that are `along` words apart, entries of the sum `across`
+// words apart. `fours`: four entries of a sum lie side by side; `side`: four lines do.
 template <int length, int along, int across, bool whole> struct Matrix {
   static constexpr bool fours = across == 1 && along % 4 == 0 && whole;
   static constexpr bool side = along == 1 && across % 4 == 0 && length % 16 == 0 && whole;
   static constexpr int step = along, sum = across, lines = length;
-  static __device__ __forceinline__ const real *line(const real *A, int at) {
-    return A + (at < length ? at : length - 1) * along;
-  }
 };
 // The part of a tile of 16 x 16 entries that a warp sums up: two rows and four columns for each lane.
-template <int K, class One, class Two> static __device__ __forceinline__ void part_of_tile(
-    real *partial, const real *A, const real *B, int tile_row, int tile_column) {
-  constexpr int share = (K + 31) / 32 * 4, apart = Two::fours ? 4 : 1, first = Two::fours ? 1 : 4;
+// It is compiled once for all sizes.
+template <bool a_fours, bool b_fours, bool b_side> static __device__ __noinline__ void part_of_tile(
+    real *partial, const real *A, const real *B, int tile_row, int tile_column, int M, int N, int K,
+    int a_step, int a_sum, int b_step, int b_sum) {
+  constexpr int apart = b_fours ? 4 : 1, first = b_fours ? 1 : 4;
+  const int share = (K + 31) / 32 * 4;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, begin = warp * share;
   const int end = begin + share < K ? begin + share : K;
   real sums[2][4] = {};
   const real *a_[2], *b_[4];
   #pragma unroll
-  for (int r = 0; r < 2; r++) a_[r] = One::line(A, tile_row + lane / 4 + r * 8);
+  for (int r = 0; r < 2; r++) {
+    const int at = tile_row + lane / 4 + r * 8;
+    a_[r] = A + (at < M ? at : M - 1) * a_step;
+  }
   #pragma unroll
-  for (int c = 0; c < 4; c++) b_[c] = Two::line(B, tile_column + lane % 4 * first + c * apart);
+  for (int c = 0; c < 4; c++) {
+    const int at = tile_column + lane % 4 * first + c * apart;
+    b_[c] = B + (at < N ? at : N - 1) * b_step;
+  }
   int k = begin;
   #pragma unroll 2
   for (; k + 4 <= end; k += 4) {
     real a[2][4], b[4][4];
     #pragma unroll
     for (int r = 0; r < 2; r++) {
-      if constexpr (One::fours) {
+      if constexpr (a_fours) {
         const Four v = *(const Four *)(a_[r] + k);
         #pragma unroll
         for (int l = 0; l < 4; l++) a[r][l] = v.at[l];
       } else {
         #pragma unroll
-        for (int l = 0; l < 4; l++) a[r][l] = a_[r][(k + l) * One::sum];
+        for (int l = 0; l < 4; l++) a[r][l] = a_[r][(k + l) * a_sum];
       }
     }
-    if constexpr (Two::side) {
+    if constexpr (b_side) {
       #pragma unroll
       for (int l = 0; l < 4; l++) {
-        const Four v = *(const Four *)(b_[0] + (k + l) * Two::sum);
+        const Four v = *(const Four *)(b_[0] + (k + l) * b_sum);
         #pragma unroll
         for (int c = 0; c < 4; c++) b[c][l] = v.at[c];
       }
     } else {
       #pragma unroll
       for (int c = 0; c < 4; c++) {
-        if constexpr (Two::fours) {
+        if constexpr (b_fours) {
           const Four v = *(const Four *)(b_[c] + k);
           #pragma unroll
           for (int l = 0; l < 4; l++) b[c][l] = v.at[l];
         } else {
           #pragma unroll
-          for (int l = 0; l < 4; l++) b[c][l] = b_[c][(k + l) * Two::sum];
+          for (int l = 0; l < 4; l++) b[c][l] = b_[c][(k + l) * b_sum];
         }
       }
     }
@@ -111,7 +118,7 @@ template <int K, class One, class Two> static __device__ __forceinline__ void pa
     #pragma unroll
     for (int r = 0; r < 2; r++)
       #pragma unroll
-      for (int c = 0; c < 4; c++) sums[r][c] += a_[r][k * One::sum] * b_[c][k * Two::sum];
+      for (int c = 0; c < 4; c++) sums[r][c] += a_[r][k * a_sum] * b_[c][k * b_sum];
   #pragma unroll
   for (int r = 0; r < 2; r++)
     #pragma unroll

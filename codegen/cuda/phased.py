@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.codegen.c.loops import Context
-from symgrad.codegen.c.names import CIdentifiers
 from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.cuda.body import Writing
 from symgrad.codegen.cuda.layout import in_one_piece
 from symgrad.codegen.cuda.units import write_unit
-from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS, WORDS
+from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS, WORDS, CudaIdentifiers
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.phases.units import Unit, phases_of
@@ -41,7 +40,7 @@ class Phased:
     """A job in the making: names, places, units."""
 
     def __init__(self, job: Job, steps: Strides, pairs: Callable[[Any], Mapping[Expr, Expr]], tasks: bool = False) -> None:
-        begun = arranged(setting(job, WORDS, CIdentifiers))
+        begun = arranged(setting(job, WORDS, CudaIdentifiers))
         self.begun, self.roots = begun, begun.roots
         self.single = job.module.single
         kept = storage([root for root in dict.fromkeys(begun.roots) if root not in begun.given])
@@ -49,12 +48,14 @@ class Phased:
         flat = in_one_piece(kept, self.roots)
         for p, g in pairs(begun).items():  # what is laid out alike
             flat |= {p, g} if p in flat or g in flat else set()
-        names = {**begun.given, **self._names(kept.stored)}
         self.constants = [e for e in begun.given if e.op is acts.CONSTANT]
+        named = {e: begun.scope.fresh(begun.given[e]) for e in self.constants}  # the program calls them as it likes
+        names = {**begun.given, **named, **self._names(kept.stored)}
         where: dict[Expr, Sequence[Size]] = {e: steps(e, flat) for e in names}
         where.update({e: strides(e.shape) for e in self.constants})
         self.on = Writing(Context(kept, names, begun.sizes, self.single), where, tasks=tasks)
         self.comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
+        self.by_name = {names[e]: e for e in names if e in self.phases.kept or e in begun.given}
         self.kept = [e for level in self.phases.levels for unit in level for e in unit.steps if e in self.phases.kept]
 
     def _names(self, stored: Sequence[Expr]) -> dict[Expr, str]:
@@ -88,11 +89,11 @@ class Phased:
         lanes = write_unit(self.on, self.phases, unit, share)
         body = "\n".join(f"  {line}" for line in lanes.lines)
         written = {arrays[e] for e in unit.steps if e in kept}
-        used = [(arrays[e], e) for e in arrays if (e in kept or e in self.begun.given)
-                and re.search(rf"\b{arrays[e]}\b", body)]
+        found = dict.fromkeys(re.findall(r"[^\W\d]\w*", body))
+        used = [(name, self.by_name[name]) for name in found if name in self.by_name]
         taken = [f"{'' if name in written else 'const '}{TYPES[e.kind]} *const {name}" for name, e in used]
         passed = [f"on.{name}" for name, _ in used]
-        if re.search(r"\bfailed\b", body):
+        if "failed" in found:
             taken.append("int *const failed")
             passed.append("on.failed")
         name = "find_" + "_".join([arrays[e] for e in unit.steps if e in kept][:3])

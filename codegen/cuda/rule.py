@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symgrad.codegen.c.loops import Body, Context, index_c, placed
-from symgrad.codegen.c.names import CIdentifiers
 from symgrad.codegen.c.texts import bare
-from symgrad.codegen.cuda.words import WORDS
+from symgrad.codegen.cuda.words import WORDS, CudaIdentifiers
 from symgrad.codegen.phases.units import scalar_only
 from symgrad.codegen.plan.indices import counters
 from symgrad.codegen.plan.storage import storage
@@ -28,7 +27,7 @@ class RuleText:
 
 def rule_text(job: Job, used: dict[str, None]) -> RuleText:
     """The lines of a rule; its functions go to `used`. Raises BackendError for a rule that is not one of entries."""
-    begun = setting(job, WORDS, CIdentifiers)
+    begun = setting(job, WORDS, CudaIdentifiers)
     kept = storage(begun.roots)
     if not scalar_only(kept):
         raise BackendError(f"the rule of {job.name} does more than compute entries")

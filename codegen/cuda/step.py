@@ -136,7 +136,7 @@ class StepKernel(Phased):
                  for name, own in zip(self.vectors, self.step.vectors, strict=True)]
         found += [Argument(f"const {TYPES[e.kind]} *const {self.all[e]}", "data", name)
                   for e, (name, _) in zip(self.data, self.step.data, strict=True)]
-        found += [Argument(f"const {TYPES[e.kind]} *const {self.name(e)}", "constant", self.name(e))
+        found += [Argument(f"const {TYPES[e.kind]} *const {self.name(e)}", "constant", self.begun.given[e])
                   for e in self.constants]
         return [*found, Argument("const int64_t *const order", "order"), Argument("real *const losses", "losses"),
                 Argument("int *const failed", "failed"), Argument("const real *const rates", "rates"),

@@ -15,8 +15,11 @@ import numpy as np
 
 OWN = ("symgrad numpy", "symgrad c")
 CARD = "symgrad cupy"  # what runs on a GPU
-ORDER = (CARD, *OWN, "numpy by hand", "torch eager", "torch.compile", "jax.jit", "jax lax.scan")
-NEEDS = {"torch eager": "torch", "torch.compile": "torch", "jax.jit": "jax", "jax lax.scan": "jax", CARD: "cupy"}
+ON_CARD = ("symgrad plain", "symgrad 20 steps", "symgrad 500 steps", "torch reduce-overhead", "torch CUDA graph",
+           "jax scan 500")  # what has a meaning only there, or is worth its time only there
+ORDER = (CARD, *OWN, "numpy by hand", "torch eager", "torch.compile", "jax.jit", "jax lax.scan", *ON_CARD)
+NEEDS = {name: package for name in ORDER for package in ("torch", "jax") if name.startswith(package)} | {
+    name: "cupy" for name in (CARD, *ON_CARD) if name.startswith("symgrad")}
 DIGITS = {"float32": 1e-4, "float64": 1e-8}  # how far results may differ, measured against their largest entry
 
 

@@ -42,7 +42,8 @@ def training_case(step, steps=1):
     return Case(step, outcome, steps)
 
 
-def with_symgrad(data, backend):
+def model_of(data):
+    """The loss of the network, and its parameters by name."""
     import symgrad as sg
 
     T = sg.dim("T")
@@ -52,10 +53,35 @@ def with_symgrad(data, backend):
     for k in range(1, len(layers(data)) + 1):
         a = getattr(sg, data["act"])(a) if k > 1 else a
         a = parameters[f"W{k}"] @ a + parameters[f"b{k}"]
-    loss = sg.empirical_risk(sg.losses.cross_entropy(a, sg.labels("t", classes=classes, over=T)))
-    model = sg.Model(loss, backend=backend, dtype="float32")
+    return sg.empirical_risk(sg.losses.cross_entropy(a, sg.labels("t", classes=classes, over=T))), parameters
+
+
+def with_symgrad(data, backend, level=None):
+    import symgrad as sg
+
+    loss, parameters = model_of(data)
+    model = sg.Model(loss, backend=backend, dtype="float32", level=level)
     model.parameters = {name: data[name] for name in parameters}
     return training_case(model.stepper({"x": data["x"], "t": data["t"]}, sg.optim.Adam(LR)))
+
+
+def with_launches(data, steps):
+    """So many steps on the whole batch, in as few launches as the program makes of them; losses come back together."""
+    import cupy as cp
+
+    import symgrad as sg
+
+    loss, parameters = model_of(data)
+    module = sg.generate(loss, optimizer=sg.optim.Adam(LR), backend="cupy").load()
+    state = module.begin({name: cp.asarray(data[name]) for name in parameters})
+    arrays = [cp.asarray(data[name]) for name in module.DATA]
+    count = len(data["x"])
+    order = cp.asarray(np.tile(np.arange(count), steps))
+
+    def run():
+        return [loss for some in module.fused_steps(state, arrays, order, count, LR) for loss in some]
+
+    return training_case(run, steps)
 
 
 def by_hand(data):
@@ -127,8 +153,8 @@ def by_hand(data):
     return training_case(step)
 
 
-def with_torch(data, compiled):
-    """Adam is the fused one; torch.compile sees loss and backward."""
+def with_torch(data, compiled, mode=None, whole=False):
+    """Adam is the fused one; torch.compile sees loss and backward. `whole`: a step is captured as a CUDA graph and replayed."""
     import torch
     from torch.nn import functional as F
 
@@ -142,12 +168,12 @@ def with_torch(data, compiled):
     tensors = torch_tensors({"x": data["x"], "t": data["t"]}, ())
     x, t = tensors["x"], tensors["t"]
     net = torch.nn.Sequential(*parts[:-1]).to(x.device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
+    optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True, capturable=whole)
 
     def loss_of(x, t):
         return F.cross_entropy(net(x), t)
 
-    forward = torch.compile(loss_of) if compiled else loss_of
+    forward = torch.compile(loss_of, mode=mode) if compiled else loss_of
 
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -156,7 +182,39 @@ def with_torch(data, compiled):
         optimizer.step()
         return loss.item()
 
-    return training_case(step)
+    return training_case(captured(net, optimizer, lambda: forward(x, t)) if whole else step)
+
+
+def captured(net, optimizer, loss_of):
+    """A step as PyTorch's notes on CUDA graphs capture it: warmed up on a stream of its own, from the same start."""
+    import torch
+
+    start, stream = [p.detach().clone() for p in net.parameters()], torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of().backward()
+            optimizer.step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    optimizer.zero_grad(set_to_none=True)
+    with torch.cuda.graph(graph):
+        loss = loss_of()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        for p, own in zip(net.parameters(), start, strict=True):
+            p.copy_(own)
+        for moved in optimizer.state.values():
+            for value in moved.values():
+                value.zero_()
+
+    def step():
+        graph.replay()
+        return loss.item()
+
+    return step
 
 
 def with_jax(data, inside):
@@ -205,6 +263,10 @@ CANDIDATES = {
     **symgrad(with_symgrad), "numpy by hand": by_hand,
     "torch eager": partial(with_torch, compiled=False), "torch.compile": partial(with_torch, compiled=True),
     "jax.jit": partial(with_jax, inside=1), "jax lax.scan": partial(with_jax, inside=INSIDE),
+    "symgrad plain": partial(with_symgrad, backend="cupy", level="plain"),
+    "symgrad 20 steps": partial(with_launches, steps=INSIDE), "symgrad 500 steps": partial(with_launches, steps=500),
+    "torch reduce-overhead": partial(with_torch, compiled=True, mode="reduce-overhead"),
+    "torch CUDA graph": partial(with_torch, compiled=False, whole=True), "jax scan 500": partial(with_jax, inside=500),
 }
 
 

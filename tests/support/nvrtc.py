@@ -29,7 +29,7 @@ def compiled(text, arch="sm_90"):
     lib.nvrtcGetProgramLog(program, log)
     told = log.value.decode()
     if failed:
-        raise AssertionError(told)
+        raise AssertionError(told[:2000])
     lib.nvrtcGetCUBINSize(program, ctypes.byref(length))
     lib.nvrtcDestroyProgram(ctypes.byref(program))
     registers = max(map(int, re.findall(r"Used (\d+) registers", told)))

@@ -118,7 +118,7 @@ def test_tests_lie_where_the_rooms_are_and_do_not_import_each_other():
     rooms = {file.parts[1] for file in FILES if len(file.parts) > 2 and file.parts[0] == "symgrad"} | {"graphs", "codegen"}
     for file in files:
         if file.name != "conftest.py":
-            assert file.relative_to(TESTS).parts[0] in rooms | {"support", "whole"}, f"{file}: tests of which room?"
+            assert file.relative_to(TESTS).parts[0] in rooms | {"gpu", "support", "whole"}, f"{file}: tests of which room?"
         assert (file.parent.name == "support") == (not file.name.startswith("test_") and file.parent != TESTS), file
         taken = [name for _, name in imports(file.relative_to(ROOT)) if name.startswith("test_")]
         assert not taken, f"{file}: {taken} is read by two files: it belongs in tests/support"

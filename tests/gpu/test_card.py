@@ -1,0 +1,84 @@
+"""What only a card can show: the kernels on it, their bits from run to run, steps a launch. Skipped where there is none.
+
+    python -m pytest -q tests/gpu             on the card; then, where it is there, `compute-sanitizer` around the same
+    python tests/benchmarks/race.py --gpu     how fast, against PyTorch and JAX
+"""
+
+import numpy as np
+import pytest
+from checker import near
+from networks import DATA, RULES, network
+from operation_table import ROWS
+from together import outputs_of
+from trained import attention, images, regression, tokens
+
+import symgrad as sg
+
+
+def card():
+    try:
+        import cupy
+        return cupy.cuda.is_available()
+    except ImportError:
+        return False
+
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not card(), reason="needs an NVIDIA GPU and CuPy")]
+LINEAR = ("inv", "solve", "det", "cholesky", "Gaussian")
+
+
+def program(loss, rule, dtype="float32"):
+    return sg.generate(loss, optimizer=rule, backend="cupy", dtype=dtype).load()
+
+
+def run(module, data, size, steps=20, vessel=None):
+    """Losses and theta after some steps; `vessel`: no other one is taken."""
+    import cupy as cp
+
+    if vessel == "grid":
+        module.BLOCK_WORK = -1
+    state = module.begin(module.init(3))
+    arrays = [cp.asarray(np.ascontiguousarray(data[name], np.float32 if data[name].dtype.kind == "f" else np.int64))
+              for name in module.DATA]
+    order = cp.asarray(np.random.default_rng(0).integers(0, len(arrays[0]), steps * size))
+    losses = [loss for some in module.fused_steps(state, arrays, order, size, module.LR) for loss in some]
+    assert all(made is not None for made in module.KERNELS.values())
+    return losses, state["theta"].get()
+
+
+@pytest.mark.parametrize("vessel", ["block", "grid"])
+@pytest.mark.parametrize("made", [attention, images, regression, tokens])
+def test_steps_are_those_of_numpy_and_the_same_in_every_run(made, vessel):
+    loss, data = made()
+    rule = sg.optim.SGD(0.1, momentum=0.9)
+    first, second = (run(program(loss, rule), data, 8, vessel=vessel) for _ in range(2))
+    assert first[0] == second[0] and np.array_equal(first[1], second[1])
+    numpy = sg.generate(loss, optimizer=rule, dtype="float32").load()
+    state, order = numpy.begin(numpy.init(3)), np.random.default_rng(0).integers(0, len(next(iter(data.values()))), 160)
+    arrays = [np.asarray(data[name], np.float32 if data[name].dtype.kind == "f" else None) for name in numpy.DATA]
+    wanted = [numpy.step(state, [a[order[k * 8:k * 8 + 8]] for a in arrays]) for k in range(20)]
+    np.testing.assert_allclose(first[0], wanted, 1e-3, 1e-5)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_every_rule(rule):
+    models = [sg.Model(network(sg.nn.ReLU())[0], backend=backend, dtype="float64", seed=4) for backend in ("numpy", "cupy")]
+    curves = [model.fit(DATA, rule, epochs=4, batch_size=12, progress=False).curves["loss"] for model in models]
+    near(curves[1], curves[0], 1e-7)
+
+
+@pytest.mark.parametrize("start", range(0, len(ROWS), 60))
+def test_operations_as_kernels(start):
+    rows = [row for row in ROWS[start:start + 60] if "samples" not in row.skip and not any(w in row.name for w in LINEAR)]
+    outputs, at = outputs_of(rows, "samples")
+    f = sg.function(list(at), outputs, backend="cupy")
+    f.module.PATIENCE[0] = 0
+    for a, b in zip(f(*at.values()), sg.function(list(at), outputs)(*at.values()), strict=True):
+        near(a, b, 1e-9)
+    assert all(type(made) is tuple for made in f.module.KERNELS.values())
+
+
+def test_a_label_out_of_range_is_found_on_the_card():
+    loss, data = tokens()
+    with pytest.raises(ValueError, match=r"t: labels must lie in 0\.\.3"):
+        run(program(loss, sg.optim.SGD(0.1)), {**data, "t": np.full(24, 4)}, 8)
