@@ -101,6 +101,17 @@ class OnnxGraph:
         return self.helper.make_tensor_value_info(name, self.type_of(node.dtype), [
             size if isinstance(size, int) else str(size) for size in node.shape])
 
+    def keep_what_is_used(self, outputs: set[str]) -> None:
+        """Drop nodes and constants that no output needs: parts of what was written as a whole."""
+        used, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if used & set(node.output):
+                kept.append(node)
+                used |= set(node.input) | {name for attribute in node.attribute for inner in attribute.g.node
+                                           for name in _named_within(inner)}
+        self.nodes = kept[::-1]
+        self.initializers = [t for t in self.initializers if t.name in used]
+
     # sizes ----------------------------------------------------------------------------------------
 
     def size(self, size: Any) -> str:
@@ -231,6 +242,12 @@ class OnnxGraph:
         """An operator that works entry by entry, with broadcasting."""
         name = self.op(operator, [value.name for value in values], **attributes)
         return Made(name, broadcast(*(value.shape for value in values)), kind)
+
+
+def _named_within(node: Any) -> set[str]:
+    """What a node of a subgraph reads, and the subgraphs in it."""
+    inner = (each for attribute in node.attribute for each in attribute.g.node)
+    return set(node.input).union(*map(_named_within, inner))
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -23,6 +23,7 @@ from symgrad.networks.building import Made, OnnxGraph, broadcast
 from symgrad.networks.product_writing import Get, counts, full_value, written_product, written_view
 from symgrad.networks.row_writing import written_row
 from symgrad.networks.scan_writing import written_scan
+from symgrad.networks.window_writing import convolved_product, largest_of_windows
 
 BACKWARD_END = -(2**63) + 1  # before the front, for a slice that goes backwards
 NodeRule = Callable[[OnnxGraph, Node, Get], Made]
@@ -291,6 +292,9 @@ def written_node(g: OnnxGraph, node: Node, get: Get) -> Made:
     """The value of a node, of those of its operands. Raises SymgradError for what ONNX has no operators for."""
     if node.op is ops.SCAN:
         return written_scan(g, node, get, written_node)
+    by_windows = convolved_product(g, node, get) or largest_of_windows(g, node, get)
+    if by_windows is not None:
+        return by_windows
     return WRITTEN.get(node.op, _absent)(g, node, get)
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from symgrad.files import write_whole
 from symgrad.formulas.names import shape_text
-from symgrad.language.tensor import Tensor
+from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.graphs.node import transform
+from symgrad.graphs.samples import couples, sample_axes
+from symgrad.graphs.table import rebuild
+from symgrad.language.symbols import data, dim
+from symgrad.language.tensor import Tensor, wrap
+from symgrad.tensor_files import read_safetensors, safetensors_bytes
 
 
 class Missing(str):
@@ -69,6 +78,48 @@ class ReadNetwork:
         run = function({**self.inputs, **self.parameters}, self.outputs)
         found: dict[str, Any] = run(**given, **self.values)
         return found
+
+    def per_sample(self, over: Any = None) -> ReadNetwork:
+        """The same network as a textbook writes it, for one sample: the open first axis of the inputs is the sample axis.
+
+        `over` is that size, or its name; without it that of the first input. Formulas are those of one sample then, and
+        `sg.Model` trains on minibatches. Raises SymgradError where no input has such an axis, or an output mixes samples.
+
+        >>> import symgrad as sg
+        >>> x, W = sg.data("x", (sg.dim("N"), 3)), sg.parameter("W", (2, 3))
+        >>> print(ReadNetwork({"x": x}, {"y": x @ W.T}, {"W": W}, {"W": np.eye(2, 3)}).per_sample().outputs["y"])
+        W x
+        """
+        size = dim(over) if isinstance(over, str) else over
+        if size is None:
+            size = next((t.shape[0] for t in self.inputs.values() if t.ndim and not isinstance(t.shape[0], int)), None)
+        moved = {name: data(name, t.shape[1:], over=size, dtype=t.dtype) for name, t in self.inputs.items()
+                 if t.over is None and t.ndim and t.shape[0] == size and size is not None}
+        if not moved:
+            open_one = "an open first axis" if size is None else f"a first axis of {size} entries"
+            raise SymgradError(f"per_sample: no input has {open_one}; they are {_listed(self.inputs)}")
+        new = {self.inputs[name].node: t.node for name, t in moved.items()}
+        nodes = transform([t.node for t in self.outputs.values()], rebuild, new)
+        axes = sample_axes(nodes)
+        outputs = {}
+        for name, node in zip(self.outputs, nodes, strict=True):
+            if axes.get(node, 0) != 0 or couples([node]):
+                raise SymgradError(f"per_sample: the output {name!r} mixes what the samples are along {size}")
+            outputs[name] = wrap(node, size if node in axes else None)
+        return replace(self, inputs={**self.inputs, **moved}, outputs=outputs, steps=())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the numbers to a .safetensors file, under the names of the parameters."""
+        return write_whole(path, safetensors_bytes(self.values))
+
+    def load(self, path: str | os.PathLike[str]) -> ReadNetwork:
+        """The same network with the numbers of a .safetensors file. Raises DataError where they do not fit."""
+        arrays = read_safetensors(path)
+        wrong = [name for name in self.values if name not in arrays or arrays[name].shape != self.values[name].shape]
+        if wrong:
+            raise DataError(f"{os.fspath(path)!r} has no array of the shape of {', '.join(map(repr, wrong))}; it holds "
+                            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'nothing'}")
+        return replace(self, values={name: arrays[name] for name in self.values})
 
     def __repr__(self) -> str:
         count = sum(value.size for value in self.values.values())

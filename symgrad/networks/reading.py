@@ -7,6 +7,7 @@ defines by others is read by its definition.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ from symgrad.networks.operator_table import OPERATORS
 
 HALVES = ("float16", "bfloat16")
 DEEPEST = 40  # functions and subgraphs within each other
-TEMPORARY = ("val_", "scalar_tensor", "lifted", "Constant", "onnx::", "const_")  # how exporters call a number of the code
+TEMPORARY = re.compile(r"(^|/)(val_|scalar_tensor|lifted|onnx::|const_)|Constant|_cast(_\d+)?$")  # a number of the code
 
 
 class Absent:
@@ -140,9 +141,9 @@ class Reader:
             raise DataError(f"its initializer {graph.sparse_initializer[0].values.name!r} is sparse, which is not read")
         for entry in graph.initializer:
             array = array_of(entry, self.folder, f"the initializer {entry.name!r}")
-            if array.dtype.kind != "f" or entry.name in settings or (
-                    array.ndim == 0 and entry.name.split("/")[-1].startswith(TEMPORARY)):
-                values[entry.name] = array
+            if array.dtype.kind != "f" or entry.name in settings or not np.isfinite(array).all() or (
+                    array.ndim == 0 and TEMPORARY.search(entry.name)):
+                values[entry.name] = array  # an infinity is a mask's: nothing learns it
             else:
                 values[entry.name] = self.parameters[entry.name] = parameter(entry.name, array.shape)
                 self.values[entry.name] = array
@@ -210,7 +211,7 @@ class Reader:
             return self._defined(c, node, domain, given)
         found = self._apply(row, c, given)
         made = tuple(value for value in found if isinstance(value, Tensor))
-        if made:
+        if made and not all(any(t is value for value in given) for t in made):
             self.steps.append(ReadStep(node.op_type, node.name, tuple(node.input), tuple(node.output), c.attributes, made,
                                        tuple(given), lambda *others: self._apply(row, c, others)))
         return found

@@ -10,30 +10,33 @@ from typing import Any
 import numpy as np
 
 from symgrad.files import check_place, write_whole
+from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.phases import in_phase
 from symgrad.language.align import as_tensor
+from symgrad.language.naming import layer_names
 from symgrad.language.recipes import stable
 from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.networks.building import IR, OPSET, Made, OnnxGraph
 from symgrad.networks.graph_writing import whole_value, written_node
 from symgrad.networks.scan_writing import loops_of
+from symgrad.tensor_files import read_safetensors
 from symgrad.version import __version__
 
 DTYPES = ("float32", "float64")
 
 
-def to_onnx(outputs: Any, path: str | os.PathLike[str], values: Mapping[str, Any] | None = None,
-            dtype: str = "float32") -> Path:
+def to_onnx(outputs: Any, path: str | os.PathLike[str], values: Any = None, dtype: str = "float32") -> Path:
     """Write tensors to an ONNX file; gives its path.
 
     `outputs` is a tensor, a list, or a dict by whose keys the outputs are called; without a key an output has its name,
     or "output". The inputs of the file are the symbols that occur, by their names, with the sample axis first and open
-    sizes by their names; `values`, a dict of arrays by the names of symbols (`model.parameters`, `network.values`), are
-    numbers of the file instead. Gradients are tensors like others.
+    sizes by their names; `values` are numbers of the file instead: a dict of arrays by the names of symbols
+    (`model.parameters`, `network.values`), a .safetensors file of them, or an `sg.Model`. Layers whose names clash are
+    numbered as in the model's own. Gradients are tensors like others.
 
     Raises SymgradError for what ONNX has no operators for, two symbols of one name, and a place that cannot be written;
     DataError for values that do not fit; BackendError without the package `onnx`.
@@ -45,22 +48,25 @@ def to_onnx(outputs: Any, path: str | os.PathLike[str], values: Mapping[str, Any
     target = check_place(path)
     if dtype not in DTYPES:
         raise SymgradError(f"to_onnx: dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
-    return write_whole(target, onnx_model(outputs, values or {}, dtype).SerializeToString())
+    given = read_safetensors(values) if isinstance(values, (str, os.PathLike)) else {} if values is None else values
+    return write_whole(target, onnx_model(outputs, given, dtype).SerializeToString())
 
 
-def onnx_model(outputs: Any, values: Mapping[str, Any], dtype: str) -> Any:
+def onnx_model(outputs: Any, values: Any, dtype: str) -> Any:
     """The model that `to_onnx` writes."""
     g = OnnxGraph(dtype)
     named = _named(outputs)
     nodes = in_phase(stable(list(named.values())), False)  # masks are one, statistics those that are kept
     g.read |= loops_of(nodes)
     made: dict[Node, Made] = {}
-    inputs = _symbols(g, nodes, values, made, set(named))
+    names = display_names([*nodes, *(t.node for t in named.values())], layer_names(named.values()))
+    inputs = _symbols(g, nodes, names, _given(values, names, nodes), made, set(named))
     g.taken |= set(named)
     for node in topological(nodes):
         if node not in made:
             made[node] = written_node(g, node, made.__getitem__)
     _called(g, {name: whole_value(g, made[node], node).name for name, node in zip(named, nodes, strict=True)})
+    g.keep_what_is_used(set(named))
     graph = g.helper.make_graph(
         g.nodes, "symgrad", inputs, [g.info(name, node) for name, node in zip(named, nodes, strict=True)], g.initializers)
     model = g.helper.make_model(graph, opset_imports=[g.helper.make_opsetid("", OPSET)], ir_version=IR,
@@ -105,47 +111,54 @@ def _named(outputs: Any) -> dict[str, Tensor]:
     return found
 
 
-def _symbols(g: OnnxGraph, nodes: Sequence[Node], values: Mapping[str, Any], made: dict[Node, Made],
-             taken: set[str]) -> list[Any]:
+def _symbols(g: OnnxGraph, nodes: Sequence[Node], names: Mapping[Node, str], values: Mapping[Node, Any],
+             made: dict[Node, Made], taken: set[str]) -> list[Any]:
     """The inputs of the file; symbols with values become constants of it."""
-    found: dict[str, Node] = {}
-    for node in topological(nodes):
-        if node.op is ops.INPUT:
-            name = node.attrs[0].name
-            if found.setdefault(name, node) is not node:
-                raise SymgradError(f"to_onnx: two symbols are called {name!r}, and a file tells them apart by their names")
-            if name in taken:
-                raise SymgradError(f"to_onnx: an output is called {name!r} as a symbol is; give it another key")
-    order = _as_used(nodes, found)
-    unknown = [name for name in values if name not in found]
-    if unknown:
-        raise DataError(f"to_onnx: values for {', '.join(map(repr, unknown))}, which do not occur; the symbols are "
-                        f"{', '.join(order)}")
+    order = _as_used(nodes)
+    for node in order:
+        if names[node] in taken:
+            raise SymgradError(f"to_onnx: an output is called {names[node]!r} as a symbol is; give it another key")
     infos = []
-    for name in order:
-        node = found[name]
-        if name in values:
-            made[node] = g.array(_fitting(g, name, node, values[name]), name)
-            g.see(made[node].name, node.shape)
-            made[node] = Made(made[node].name, node.shape, node.dtype)
+    for node in order:
+        name = names[node]
+        if node in values:
+            written = g.array(_fitting(g, name, node, values[node]), name)
+            g.see(written.name, node.shape)
+            made[node] = Made(written.name, node.shape, node.dtype)
         else:
             g.taken.add(name)
             made[node] = Made(name, node.shape, node.dtype)
             infos.append(g.info(name, node))
-    for name in order:
-        if name not in values:
-            g.see(name, found[name].shape)
+    for node in order:
+        if node not in values:
+            g.see(names[node], node.shape)
     return infos
 
 
-def _as_used(nodes: Sequence[Node], found: Mapping[str, Node]) -> list[str]:
-    """Names of symbols: data first, then parameters, each in the order in which they are used."""
-    order: dict[str, None] = {}
-    for node in nodes:
-        for symbol in symbols_of(wrap(node)):
-            order[symbol.node.attrs[0].name] = None
-    data = [name for name in order if found[name].attrs[0].kind != "parameter"]
-    return [*data, *(name for name in order if name not in data)]
+def _given(values: Any, names: Mapping[Node, str], nodes: Sequence[Node]) -> dict[Node, Any]:
+    """Arrays by symbol, of a dict by name, or of a model, which knows its symbols. Raises DataError for other names."""
+    if hasattr(values, "network"):
+        own = {node: name for name, node in values.network.parameters}
+        arrays = values.parameters
+        return {node: arrays[own[node]] for node in _as_used(nodes) if node in own}
+    if not isinstance(values, Mapping):
+        raise DataError(f"to_onnx: values are a dict of arrays by name, a model or a .safetensors file, not "
+                        f"{type(values).__name__}")
+    found = {names[node]: node for node in _as_used(nodes)}
+    unknown = [name for name in values if name not in found]
+    numbered = any(name != node.attrs[0].name for name, node in found.items())
+    bare = [name for name, node in found.items() if node.attrs[0].kind == "parameter" and name not in values]
+    if unknown and (numbered or bare or len(unknown) == len(values)):
+        hint = "; give the model itself, which knows whose they are" if numbered else ""
+        raise DataError(f"to_onnx: values for {', '.join(map(repr, unknown))}, which do not occur; the symbols are "
+                        f"{', '.join(found)}{hint}")
+    return {found[name]: array for name, array in values.items() if name in found}
+
+
+def _as_used(nodes: Sequence[Node]) -> list[Node]:
+    """Symbols: data first, then parameters, each in the order in which they are used."""
+    order = list(dict.fromkeys(symbol.node for node in nodes for symbol in symbols_of(wrap(node))))
+    return sorted(order, key=lambda node: node.attrs[0].kind == "parameter")
 
 
 def _fitting(g: OnnxGraph, name: str, node: Node, value: Any) -> np.ndarray:

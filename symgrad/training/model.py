@@ -38,7 +38,7 @@ from symgrad.training.history import History
 from symgrad.training.inputs import Inputs
 from symgrad.training.metrics import Measures, Metrics, metric_tensors
 from symgrad.training.network import closed, network
-from symgrad.training.parameters import Parameters, npz, read_npz
+from symgrad.training.parameters import Parameters, packed, read_arrays
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
 from symgrad.training.steps import FitSteps, Stepper, check_stepper, way_of
@@ -283,13 +283,13 @@ class Model:
     # files and print --------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str], training: bool = True) -> Path:
-        """Write the parameters to an .npz file, arrays under their names; nothing is pickled.
+        """Write the parameters to an .npz file (or .safetensors, alone), arrays under their names; nothing is pickled.
 
         With `training`, the file also holds what a fit needs to go on as if it had not ended (what the optimiser keeps,
         the epochs, the order of the samples), which makes it up to a few times as large. A generated program with the
         same optimiser goes on from it, too.
         """
-        return write_whole(path, npz(self.parameters, self._course.kept() if training else {}))
+        return write_whole(path, packed(path, self.parameters, self._course.kept() if training else {}))
 
     def load(self, path: str | os.PathLike[str]) -> Model:
         """Read what `save` wrote; gives the model. With the same optimiser, the next fit goes on where that one ended.
@@ -300,7 +300,7 @@ class Model:
             self._weights.check_names(kinds)
             self._weights.check_shapes({name: shape for name, (_, shape) in kinds.items()})
 
-        arrays, kept = read_npz(path, [name for name, _ in self._net.parameters], fit)
+        arrays, kept = read_arrays(path, [name for name, _ in self._net.parameters], fit)
         try:
             for name, array in arrays.items():
                 check_finite(name, self._weights.converted(array), "parameters", array)

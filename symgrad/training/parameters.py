@@ -14,6 +14,7 @@ from symgrad.codegen.program import files
 from symgrad.computing.devices import host
 from symgrad.files import reason
 from symgrad.graphs.errors import DataError, SymgradError
+from symgrad.tensor_files import is_safetensors, read_safetensors, safetensors_bytes
 
 
 class Parameters(dict[str, np.ndarray]):
@@ -65,6 +66,24 @@ def npz(arrays: Mapping[str, np.ndarray], more: Mapping[str, Any] = MappingProxy
     content = io.BytesIO()
     files.pack(content, arrays, more)
     return content.getvalue()
+
+
+def packed(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], more: Mapping[str, Any]) -> bytes:
+    """The content of a file of parameters in the format that its name says: safetensors, which holds them alone, or npz."""
+    return safetensors_bytes(arrays) if is_safetensors(path) else npz(arrays, more)
+
+
+def read_arrays(path: str | os.PathLike[str], names: Collection[str], fit: Callable[[Mapping[str, Any]], None]) -> tuple[
+        dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What `read_npz` gives, of a file in either format. Raises DataError, which names the file."""
+    if not is_safetensors(path):
+        return read_npz(path, names, fit)
+    arrays = read_safetensors(path)
+    try:
+        fit({name: (array.dtype, array.shape) for name, array in arrays.items()})
+    except DataError as error:
+        raise DataError(f"{os.fspath(path)!r}: {error}") from None
+    return arrays, {}
 
 
 def read_npz(path: str | os.PathLike[str], names: Collection[str], fit: Callable[[Mapping[str, Any]], None]) -> tuple[

@@ -139,6 +139,58 @@ def test_functions_of_a_file_are_read():
     assert sg.from_onnx(made).outputs["y"] == x * x + x
 
 
+def test_for_one_sample_it_trains_on_minibatches(tmp_path):
+    network = sg.from_onnx(mlp()).per_sample()
+    logits, T = network.outputs["logits"], sg.dim("N")
+    assert network.inputs["x"].shape == (4,) and network.inputs["x"].over == T and logits.over == T
+    assert str(logits) == "fc2.weight tanh(fc1.weight x + fc1.bias) + fc2.bias"
+    np.testing.assert_allclose(outputs(network, x=X)["logits"], reference(mlp(), x=X)["logits"], rtol=1e-5)
+    y = sg.labels("y", classes=3, over=T)
+    loss = sg.empirical_risk(sg.losses.cross_entropy(logits, y))
+    assert sg.derive(loss).check(seed=0)
+    fitted = sg.Model(loss, logits)
+    fitted.parameters = network.values
+    batch = {"x": np.tile(X, (4, 1)), "y": np.arange(28) % 3}
+    before = fitted.evaluate(batch)["loss"]
+    fitted.fit(batch, sg.optim.Adam(0.05), epochs=10, batch_size=7, progress=False)
+    assert fitted.evaluate(batch)["loss"] < before
+    mixed = sg.from_onnx(model_of_softmax_over_samples())
+    with pytest.raises(sg.SymgradError, match="per_sample: the output 'y' mixes what the samples are along N"):
+        mixed.per_sample("N")
+    with pytest.raises(sg.SymgradError, match="per_sample: no input has an open first axis"):
+        sg.from_onnx(model([("Relu", "x", "y", {})], [("x", [2])], [("y", [2])])).per_sample()
+
+
+def model_of_softmax_over_samples():
+    return model([("Softmax", "x", "y", {"axis": 0})], [("x", ["N", 3])], [("y", ["N", 3])])
+
+
+def test_numbers_in_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    network = sg.from_onnx(mlp())
+    other = sg.from_onnx(mlp(seed=5))
+    path = other.save(tmp_path / "w.safetensors")
+    found = network.load(path)
+    assert all((found.values[name] == other.values[name]).all() for name in other.values)
+    loss = sg.sum(network.outputs["logits"] ** 2)
+    fitted = sg.Model(loss, network.outputs["logits"]).load(path)
+    assert all((fitted.parameters[name] == other.values[name]).all() for name in other.values)
+    fitted.save(tmp_path / "again.safetensors")
+    again = sg.from_onnx(sg.to_onnx(network.outputs, tmp_path / "n.onnx", tmp_path / "again.safetensors"))
+    assert all((again.values[name] == other.values[name]).all() for name in other.values)
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:-9])
+    for load in (network.load, fitted.load):
+        with pytest.raises(sg.DataError, match="cannot read '.*cut.safetensors': it is damaged or no safetensors"):
+            load(tmp_path / "cut.safetensors")
+        with pytest.raises(sg.DataError, match="there is no file"):
+            load(tmp_path / "none.safetensors")
+    sg.from_onnx(model_of_softmax_over_samples()).save(tmp_path / "empty.safetensors")
+    with pytest.raises(sg.DataError, match="has no array of the shape of 'fc1.weight'"):
+        network.load(tmp_path / "empty.safetensors")
+    with pytest.raises(sg.DataError, match="no array for 'fc1.weight'"):
+        fitted.load(tmp_path / "empty.safetensors")
+
+
 # files that are not as they should be -----------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """ONNX files written: onnxruntime computes from them what `sg.function` computes; they can be read again."""
 
+import runpy
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,10 @@ from expressions import PROGRAMS, SETTINGS, grown  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from onnx_models import mlp, saved  # noqa: E402
 from onnx_runs import ours, through_onnx, with_gradients  # noqa: E402
+from places import ROOT  # noqa: E402
 
 import symgrad as sg  # noqa: E402
+from symgrad.language.symbols import symbols_of  # noqa: E402
 
 T, N = sg.dims("T N")
 NO_OPERATOR = "to_onnx: ONNX has no operator for "
@@ -83,6 +87,8 @@ def test_values_are_numbers_of_the_file_and_the_sample_axis_is_open(tmp_path):
     assert made.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "T"
     assert {"W1", "b1", "W2", "b2"} <= {entry.name for entry in made.graph.initializer}
     assert [entry.name for entry in made.graph.output] == ["logits"]
+    wider = {**model.parameters, "more": np.ones(3)}
+    assert onnx.load(sg.to_onnx(logits, tmp_path / "wide.onnx", wider)).graph.input[0].name == "x"
     for count in (1, 7):
         X = np.random.default_rng(0).standard_normal((count, 4)).astype(np.float32)
         found = through_onnx({"logits": logits}, {"x": X}, tmp_path / "net.onnx", model.parameters)
@@ -126,7 +132,7 @@ def test_names_of_outputs(tmp_path):
 @pytest.mark.parametrize(("outputs", "values", "error", "message"), [
     ({"x": sg.sin(sg.data("x", 3))}, None, sg.SymgradError, "an output is called 'x' as a symbol is"),
     ({}, None, sg.SymgradError, "give at least one output"),
-    ({"y": sg.data("a", 3) + sg.parameter("a", 3)}, None, sg.SymgradError, "two symbols are called 'a'"),
+    ({"y": sg.data("a", 3) + sg.parameter("a", 3)}, None, sg.SymgradError, "two different symbols are called 'a'"),
     ({"y": sg.inv(sg.data("A", (3, 3)))}, None, sg.SymgradError, "ONNX has no operator for the inverse of a matrix"),
     ({"y": sg.lgamma(sg.data("x", 3))}, None, sg.SymgradError, "ONNX has no operator for lgamma"),
     ({"y": sg.sin(sg.data("x", 3))}, {"z": [1.0]}, sg.DataError, "values for 'z', which do not occur; the symbols are x"),
@@ -137,3 +143,39 @@ def test_what_cannot_be_written_is_one_message(outputs, values, error, message, 
     with pytest.raises(error, match=message):
         sg.to_onnx(outputs, tmp_path / "no.onnx", values)
     assert not (tmp_path / "no.onnx").exists()
+
+
+def operators(path):
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+def test_convolutions_and_pools_are_layers(tmp_path):
+    x = sg.data("x", (2, 9, 8), over=T)
+    net = sg.nn.Sequential(sg.nn.Conv2d(2, 3, 3, stride=2, padding=1, dilation=2), sg.nn.ReLU(), sg.nn.MaxPool2d(2, 1, 1))
+    sg.to_onnx({"y": net(x)}, tmp_path / "c.onnx")
+    assert [op for op in operators(tmp_path / "c.onnx") if op not in ("Unsqueeze", "Add")] == ["Conv", "Relu", "MaxPool"]
+    at = {x: np.random.default_rng(0).standard_normal((3, 2, 9, 8))} | {
+        p: np.random.default_rng(1).standard_normal(p.shape) for p in net.parameters()}
+    outputs = with_gradients(net(x), at)
+    alike(through_onnx(outputs, {t.name: a for t, a in at.items()}, tmp_path / "c.onnx"), ours(outputs, at))
+    sg.to_onnx({"y": sg.conv1d(sg.data("u", (2, 7)), sg.parameter("K", (3, 2, 3)))}, tmp_path / "c.onnx")
+    assert "Conv" in operators(tmp_path / "c.onnx")
+
+
+NETWORKS = sorted((ROOT / "examples" / "networks").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", [*NETWORKS, ROOT / "examples" / "digits.py"], ids=lambda file: file.stem)
+def test_the_example_networks(file, tmp_path):
+    pytest.importorskip("sklearn")
+    names = runpy.run_path(str(file), run_name="read")
+    predict, loss, data = (names.get(name) for name in ("predict", "loss", "data"))
+    if predict is None or loss is None or not isinstance(data, dict):
+        pytest.skip("it trains in a way of its own")
+    model = sg.Model(loss, predict)
+    rng = np.random.default_rng(0)
+    inputs = [symbol for symbol in symbols_of(predict) if symbol.node.attrs[0].kind in ("data", "labels")]
+    batch = {t.name: np.asarray(data[t.name])[:6 if t.over is not None else None] if t.name in data
+             else rng.standard_normal((6, *t.shape)) for t in inputs}
+    found = through_onnx({"predict": predict}, batch, tmp_path / "net.onnx", model)
+    np.testing.assert_allclose(found["predict"], model.predict(batch), rtol=2e-3, atol=2e-4)
