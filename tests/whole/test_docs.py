@@ -46,7 +46,10 @@ def test_a_page_prints_what_it_shows(name, request, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", [name for name in PAGES if "```python torch" in (DOCS / name).read_text(encoding="utf-8")])
 @pytest.mark.skipif(not TORCH, reason="PyTorch is not installed: pip install '.[peers]'")
-def test_the_side_of_pytorch_runs(name, request):
+def test_the_side_of_pytorch_runs(name, request, tmp_path, monkeypatch):
+    if "onnx" in (DOCS / name).read_text(encoding="utf-8"):
+        pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
     check(DOCS / name, request, torch=True)
 
 
