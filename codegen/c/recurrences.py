@@ -57,6 +57,7 @@ class _LoopText:
         """The block of C."""
         body, n = self.body, size_c(self.body.length, self.c.sizes)
         copies = self._given()
+        self._packed()
         copied_first(self.kept, self.inner)
         self._turned()
         scheduled(self.kept)
@@ -78,6 +79,16 @@ class _LoopText:
         turn = f"{t} = {n} - 1; {t} >= 0; {t}--" if body.reverse else f"{t} = 0; {t} < {n}; {t}++"
         return ["  {", *(f"    {x}" for x in self.before), f"    for (int64_t {turn}) {{",
                 *(f"      {x}" for x in self.inside + self.swaps), "    }", *(f"    {x}" for x in self.behind), "  }"]
+
+    def _packed(self) -> None:
+        """Matrices that are the same in every step, but lie across: they are turned once, before the loop."""
+        for e in list(self.kept.stored):
+            if e.op is not acts.MATMUL or min(len(a.shape) for a in e.args) < 2:
+                continue
+            right = e.args[1]
+            if right.op is acts.TRANSPOSE and right.args[0] in self.body.constants and right not in self.kept:
+                self.kept.keep.add(right)
+                self.kept.stored.insert(0, right)
 
     def _pointer(self, c: Context, e: Expr) -> str:
         """Where an array that lies in one piece begins."""

@@ -24,6 +24,7 @@ from symgrad.codegen.lowering.ranges import backwards, items
 from symgrad.codegen.lowering.rearranging import rearranged
 from symgrad.codegen.lowering.recurrences import lowered_scan
 from symgrad.codegen.lowering.roots import power_of_squares
+from symgrad.codegen.lowering.tiles import side_by_side
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.node import INTEGER, REAL, Node
@@ -157,6 +158,11 @@ def _add(c: Lowering, node: Node) -> Expr:
     if not placed:
         shared = pulled_out(b, rest, node.dtype) if all(c.only_in(o, node) for o in node.operands) else None
         return shared or b.add(rest, node.dtype)
+    if not rest and (joined := side_by_side([o for o, _ in placed])) is not None:
+        axis, order = joined
+        by = dict(placed)
+        inner = [b.filled(b.product([c.loose(o.operands[0])], [], by[o], REAL), o.operands[0].shape, REAL) for o in order]
+        return b.make(acts.CONCAT, inner, (axis,), node.shape, REAL)
     base = b.filled(b.add(rest, REAL), node.shape, REAL) if rest else None
     parts = [_delta(c, o, by) if o.op is ops.VIEW else _part(c, o, by) for o, by in placed]
     return _place(c, node.shape, REAL, base, parts)

@@ -126,9 +126,9 @@ def _scanned(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, steps
     if not begins and not stacks:
         raise SymgradError("scan: there is no carry and no slice, so nothing to compute")
     over = common_over("scan", [t for _, t in (*begins, *stacks)])
-    slices = [_symbol(f"x{i or ''}", t, t.shape[1:], t.over) for i, (_, t) in enumerate(stacks)]
+    slices = [_symbol(f"slice{i or ''}", t, t.shape[1:], t.over) for i, (_, t) in enumerate(stacks)]
     while True:
-        carries = [_symbol(f"c{i or ''}", t, t.shape, t.over) for i, (_, t) in enumerate(begins)]
+        carries = [_symbol(f"carry{i or ''}", t, t.shape, t.over) for i, (_, t) in enumerate(begins)]
         result = f(_filled(init, carries), _filled(xs, slices))
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"scan: f must give a pair (carry, y), not {_kind(result)}")

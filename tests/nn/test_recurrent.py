@@ -111,6 +111,13 @@ def test_samples_batches_and_single_sequences_are_alike(kind):
         np.testing.assert_allclose(last, [b for _, b in each], rtol=1e-12)
 
 
+def test_gates_read_as_in_the_papers():
+    out, _ = sg.nn.LSTM(3, 4)(sg.data("x", (n, 3)))
+    assert str(out) == (
+        "h, where y_t = weight_ih_l0 x_t + bias_ih_l0 + weight_hh_l0 h_{t - 1} + bias_hh_l0; h_t = tanh(c_t) ⊙ σ(y_t[12:]); "
+        "c_t = c_{t - 1} ⊙ σ(y_t[4:8]) + σ(y_t[:4]) ⊙ tanh(y_t[8:12]); h_0 = 0; c_0 = 0; t = (1, …, n)")
+
+
 def test_the_reset_gate_acts_behind_the_product():
     layer = sg.nn.GRU(1, 1)
     x, h = sg.data("x", (1, 1)), sg.data("h", (1, 1))

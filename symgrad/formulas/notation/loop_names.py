@@ -7,11 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.recurrence import Loop
-from symgrad.graphs.node import Node, topological
+from symgrad.graphs.algebra.recurrence import Loop, is_computed
+from symgrad.graphs.node import Node, consumers, topological
 
-STATES, BACK, VALUES = "hcsz", "g", "yaeoq"
+STATES, BACK, VALUES, SLOPES, BEFORE = "hcsz", "g", "yaeoq", "δεζη", "pq"
 STEPS = "tτ"
+WORTH = 4  # pieces of what is read several times from which on it has a name
 
 
 @dataclass
@@ -45,12 +46,28 @@ class Recurrences:
             self.step = next((x for x in STEPS if x not in bases), "τ")
             self.used.add(self.step)
         if loop not in self.loops:
-            letters = BACK if _is_adjoint(loop) else STATES
+            letters = BACK if is_adjoint(loop) else STATES
             self.loops[loop] = Told([self.fresh(bases, letters) for _ in loop.body.carries])
+            values = SLOPES if letters is BACK else VALUES
+            self.loops[loop].others.update((node, self.fresh(bases, values)) for node in _repeated(loop))
         return self.loops[loop]
 
 
-def _is_adjoint(loop: Loop) -> bool:
+def _repeated(loop: Loop) -> list[Node]:
+    """What a step would write again and again: computed once, read several times, and longer than a name."""
+    after = loop.body.after
+    order, uses = topological(after), consumers(after)
+    pieces: dict[Node, int] = {}
+    found = []
+    for node in order:
+        pieces[node] = min(1 + sum(pieces[o] for o in dict.fromkeys(node.operands)), 1000)
+        if len(uses[node]) > 1 and pieces[node] >= WORTH and is_computed(node) and node not in after:
+            pieces[node] = 1
+            found.append(node)
+    return found
+
+
+def is_adjoint(loop: Loop) -> bool:
     """Does it run over what a loop that runs the other way has computed?"""
     return any(n.op is ops.SCAN and n.attrs[3] is not loop.reverse and n.attrs[2] == loop.length
                for n in topological(list(loop.operands)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
-from symgrad.formulas.notation.loop_names import VALUES, Told
+from symgrad.formulas.notation.loop_names import BEFORE, SLOPES, VALUES, Told, is_adjoint
 from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
@@ -32,17 +32,18 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
     if isinstance(what, int):
         last = UNIT if loop.reverse else _size(loop.length)
         return w.indexed(name(told.carries[what], [last]), index)
+    at, carries = index[0], loop.body.carries
+    place = at if at is None or at.head == "name" else sum_of([(1, at), (1, UNIT)])  # step 1 is entry 0
+    if what in carries and place is not None:
+        before = sum_of([(1, place), (1 if loop.reverse else -1, UNIT)])
+        return w.indexed(name(told.carries[carries.index(what)], [before]), index[1:])
     if what in loop.body.after:
         letter = told.carries[loop.body.after.index(what)]
     else:
         if what not in told.others:
-            told.others[what] = met.fresh(w.bases, VALUES)
+            told.others[what] = met.fresh(w.bases, BEFORE if what in carries else SLOPES if is_adjoint(loop) else VALUES)
         letter = told.others[what]
-    at = index[0]
-    if at is None:
-        return w.indexed(name(letter), index)
-    place = at if at.head == "name" else sum_of([(1, at), (1, UNIT)])  # the first step is step 1, its entry is entry 0
-    return w.indexed(name(letter, [place]), index[1:])
+    return w.indexed(name(letter), index) if place is None else w.indexed(name(letter, [place]), index[1:])
 
 
 def recurrence_lines(w: Writer) -> Lines:
