@@ -114,6 +114,9 @@ class Function(Generic[Out]):
     def _drawn(self, sizes: Mapping[sp.Symbol, int]) -> list[np.ndarray]:
         """The masks of one call."""
         rng = chance(self.seed, next(self.count))
+        for size in {size for _, node in self.masks for size in node.shape}:
+            if evaluate_size(size, sizes) is None:
+                raise DataError(f"no input shows the size {size}: give it by hand, {SIZE_HINT.format(size)}")
         shapes = [tuple(evaluate_size(size, sizes) for size in node.shape) for _, node in self.masks]
         return [mask(rng, node.attrs[0].init, shape, np.dtype(self.dtype))
                 for (_, node), shape in zip(self.masks, shapes, strict=True)]

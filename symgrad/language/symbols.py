@@ -16,7 +16,7 @@ from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.facts import FACTS, SIMPLEX, SQUARE, implied
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Symbol, in_order_of_use, topological
-from symgrad.graphs.phases import is_hidden
+from symgrad.graphs.phases import HELD, is_hidden
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.sizes import dim as size_symbol
 from symgrad.language.align import as_latex, as_name, as_shape, as_size
@@ -190,7 +190,9 @@ def _distribution(name: str, init: tuple[Any, ...]) -> tuple[str, float, float]:
 
 
 def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
-    """All symbols that somebody gives: data, then parameters; each kind in `order` if that has all, else by first use."""
+    """All symbols that somebody gives: data, parameters, what a model keeps; each in `order` if that has all of its kind,
+    else by first use.
+    """
     nodes = [node for node in topological([loss.node]) if node.op is ops.INPUT and not is_hidden(node)]
     found = [wrap(node, node.attrs[0].over) for node in in_order_of_use(topological([loss.node]), nodes)]
     place = {tensor: i for i, tensor in enumerate(order)}
@@ -198,11 +200,13 @@ def symbols_of(loss: Tensor, order: Sequence[Tensor] = ()) -> list[Tensor]:
     return sorted(found, key=lambda s: (_fitted(s), place[s] if _fitted(s) in kinds else 0))
 
 
-def _fitted(symbol: Tensor) -> bool:
-    return symbol_kind(symbol) == "parameter"
+def _fitted(symbol: Tensor) -> int:
+    """Which kind it is, in the order of `symbols_of`."""
+    kind = symbol_kind(symbol)
+    return HELD.index(kind) + 1 if kind in HELD else 0
 
 
 def symbol_kind(symbol: Tensor) -> str:
-    """"data", "labels" or "parameter"."""
+    """"data", "labels", "parameter" or "state"."""
     kind: str = symbol.node.attrs[0].kind
     return kind

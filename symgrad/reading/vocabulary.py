@@ -30,6 +30,7 @@ from symgrad.language import (
     composed,
     contraction,
     convolving,
+    dropping,
     enlarging,
     factoring,
     further,
@@ -66,7 +67,7 @@ inv solve solve_triangular det logdet cholesky
 conv1d conv2d conv3d conv_transpose1d conv_transpose2d interpolate
 max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d avg_pool2d adaptive_avg_pool2d upsample
 linspace meshgrid pixel_shuffle pixel_unshuffle cosine_similarity normalize softmin glu
-embedding dropout layer_norm rms_norm instance_norm group_norm batch_norm attention stop_gradient""".split()
+embedding dropout dropout2d layer_norm rms_norm instance_norm group_norm batch_norm attention stop_gradient""".split()
 LOSSES = """squared_error mse mae huber smooth_l1 cross_entropy binary_cross_entropy binary_cross_entropy_with_logits nll
 kl_divergence hinge poisson_nll gaussian_nll""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
@@ -90,9 +91,8 @@ COMPARISONS: Mapping[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 @cache
 def public_functions() -> Functions:
     """The functions of section 2 by name. Collected at the first parse, when they are asked for."""
-    homes = (activating, align, arranging, attending, composed, contraction, convolving, enlarging, factoring, further,
-        linear_algebra,
-             normalising, padding, picking, pointwise, pooling, rearrange, reduction, symbols)
+    homes = (activating, align, arranging, attending, composed, contraction, convolving, dropping, enlarging, factoring,
+             further, linear_algebra, normalising, padding, picking, pointwise, pooling, rearrange, reduction, symbols)
     table = {name: getattr(losses, name) for name in LOSSES if hasattr(losses, name)}
     names = (*ELEMENTWISE, *CREATORS, *OTHERS, *FACTORIES)
     return table | {name: vars(home)[name] for name in names for home in homes

@@ -138,3 +138,12 @@ def test_dropped_weights_of_attention_are_those_of_a_formula_by_hand(backend):
     way, h = rng.standard_normal(A.shape), 1e-6
     ends = [again(f, Q, K, V, A + s * h * way, B)[2] for s in (1, -1)]
     assert np.isclose((ends[0] - ends[1]) / (2 * h), (slope * way).sum(), atol=1e-8)
+
+
+def test_texts_may_drop_and_sizes_must_be_known():
+    t = sg.parse("sum(dropout(w, 0.5) ** 2) + sum(dropout2d(V, p=0.25))", w="3", V="2 4 5")
+    assert t.eval(w=[1.0, 2.0, 3.0], V=np.ones((2, 4, 5))) == 14 + 40
+    y = sg.dropout(sg.ones(sg.dim("n")), 0.5)
+    assert sg.function([], y, sizes={"n": 4}, training=True)().shape == (4,)
+    with pytest.raises(sg.DataError, match=r"no input shows the size n: give it by hand, sg.function\(..., sizes="):
+        sg.function([], y, training=True)()
