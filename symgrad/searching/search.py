@@ -21,15 +21,16 @@ from symgrad.searching.space import Trials
 SMALL = 5  # generations at least that a population is chosen for
 
 
-def search(score: Callable[..., Any], space: Mapping[str, Any], method: str = "random", trials: int = 50, jobs: int = 1,
-           seed: int = 0, progress: bool = False, population: int | None = None) -> SearchResult:
+def search(score: Callable[..., Any], space: Mapping[str, Any], method: str = "random", trials: int = 50,
+           jobs: int | None = 1, seed: int = 0, progress: bool = False, population: int | None = None) -> SearchResult:
     """The choice with the smallest `score(**choice)`, of at most `trials` that are tried.
 
     `space` maps each name to a list of what it may be, or to a range: `("uniform", low, high)`, `("log", low, high)` (even
     in the logarithm) or `("int", low, high)`, both ends included. Methods: "random", "grid" (all of a list, as many values
     of a range as `trials` allow), "genetic", "ant_colony", and where all are numbers "particle_swarm" and "cma";
     `population` is the size of a generation. No choice is tried twice. `jobs` processes score the choices of a generation
-    (`joblib`; -1 for all processors); one seed gives one result, whatever their number is.
+    (`joblib`; -1 for all processors; within `joblib.parallel_config` the workers of its backend, by Dask or Ray on other
+    machines, and with None as many as it says); one seed gives one result, whatever their number is.
 
     `.best` is the choice, `.score` its score, `.table` a list of all trials as dicts, which prints as a table. A score of
     NaN counts as worst, with a warning. An interrupt (Ctrl-C) ends the search with what it has. Raises SymgradError for a
@@ -78,7 +79,7 @@ def _found(rows: Scores, choices: Choices, method: str, message: str) -> SearchR
 class _Sheet:
     """Scores of points, by `jobs` processes; every row is kept as soon as it is there."""
 
-    def __init__(self, score: Callable[..., Any], choices: Choices, jobs: int, shown: int) -> None:
+    def __init__(self, score: Callable[..., Any], choices: Choices, jobs: int | None, shown: int) -> None:
         self.score, self.choices, self.jobs, self.shown = score, choices, jobs, shown
         self.rows = Scores()
 
@@ -95,9 +96,12 @@ class _Sheet:
         if self.jobs == 1:
             return (scored(self.score, choice) for choice in asked)
         from joblib import Parallel, delayed
+        from joblib.parallel import get_active_backend
 
-        return _in_order(Parallel(n_jobs=self.jobs, return_as="generator")(
-            delayed(_outcome)(self.score, choice) for choice in asked))
+        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # else scores come together
+        outcomes = Parallel(n_jobs=self.jobs, return_as="generator" if streams else "list")(
+            delayed(_outcome)(self.score, choice) for choice in asked)
+        return _in_order(outcomes if streams else (each for each in outcomes))
 
     def _tell(self) -> None:
         if self.shown:
@@ -162,8 +166,9 @@ def _check(score: Any, choices: Choices, method: Any, trials: Any, jobs: Any, se
     if population is not None and not WALKS[method].sized:
         able = ", ".join(name for name, walk in WALKS.items() if walk.sized)
         raise SymgradError(f"search: {method} takes no population; {able} would")
-    if isinstance(jobs, bool) or not isinstance(jobs, (int, np.integer)) or jobs == 0:
-        raise SymgradError(f"search: jobs is a number of processes, or -1 for one on each processor, not {jobs!r}")
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, (int, np.integer)) or jobs == 0):
+        raise SymgradError("search: jobs is a number of processes, -1 for one on each processor, or None for as many as "
+                           f"joblib.parallel_config says, not {jobs!r}")
     if "score" in choices.kinds:
         raise SymgradError("search: the name 'score' is that of the column of scores; give that choice another one")
     if choices.lists and not WALKS[method].lists:

@@ -29,6 +29,7 @@ from symgrad.language.printing import mathml
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.training import carrying, fitting
+from symgrad.training.cost import StepCost, step_cost
 from symgrad.training.counting import check_counts
 from symgrad.training.course import Standing
 from symgrad.training.dataset import Dataset, check_finite, held_out
@@ -247,6 +248,16 @@ class Model:
             raise SymgradError(f"fit: {shares.why}")
         return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs, rates,
                        None if group is None else group.ranks, shares is not None and shares.loss is not None)
+
+    def cost(self, batch_size: int = 32, ranks: int = 1, optimizer: Optimizer | None = None) -> StepCost:
+        """What a step costs each of so many processes, read off the plan of the program: operations, bytes.
+
+        Raises SymgradError for an optimiser of second order, and for a loss that several processes cannot share.
+        """
+        chosen = chosen_optimizer(optimizer)
+        if isinstance(chosen, Descent):
+            raise SymgradError(f"cost: {chosen.name} has no steps that are planned; an optimiser by the gradient has")
+        return step_cost(self._programs, self._weights, chosen, batch_size, ranks)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""

@@ -61,6 +61,10 @@ class Programs:
         """The plan of a loss with all gradients, as a step computes them."""
         return self._trained(optimizer)[0].plans["backward"]
 
+    def plans(self, optimizer: Optimizer) -> Mapping[str, Plan]:
+        """The plans of all functions of the module that trains with this optimiser."""
+        return self._trained(optimizer)[0].plans
+
     def _trained(self, optimizer: Optimizer) -> tuple[Source, ModuleType]:
         if optimizer.identity not in self._training:
             source = written(self.net, rule_of(optimizer), self.backend, self.dtype, self.level)

@@ -224,3 +224,29 @@ def test_unit_cube_and_values_agree():
     points = space.points(unit)
     np.testing.assert_allclose(space.points(space.unit(points)), points, rtol=1e-12)
     assert (space.points(np.ones((1, space.size))) == space.high).all() and (space.points(np.zeros((1, space.size))) == space.low).all()
+
+
+def squares(x, kind):
+    return x * x + (kind == "b")
+
+
+BY = {"x": ("uniform", -1.0, 1.0), "kind": ["a", "b"]}
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing", "sequential"])
+@pytest.mark.parametrize("jobs", [2, None])
+def test_every_backend_of_joblib_gives_one_result(backend, jobs):
+    joblib = pytest.importorskip("joblib")
+    alone = sg.search(squares, BY, "genetic", trials=24, seed=3)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        found = sg.search(squares, BY, "genetic", trials=24, seed=3, jobs=jobs)
+    assert list(found.table) == list(alone.table) and found.best == alone.best
+
+
+def test_workers_of_dask_score():
+    joblib, distributed = pytest.importorskip("joblib"), pytest.importorskip("distributed")
+    alone = sg.search(squares, BY, trials=12, seed=3)
+    with (distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+          distributed.Client(cluster), joblib.parallel_config(backend="dask")):
+        found = sg.search(squares, BY, trials=12, seed=3, jobs=-1)
+    assert list(found.table) == list(alone.table)

@@ -234,7 +234,7 @@ def test_losses_that_diverge_do_so_on_all():
 
 
 MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]))
-SCRIPT = """
+SCRIPT = r"""
 import sys
 import numpy as np
 from mpi4py import MPI
@@ -260,9 +260,10 @@ try:
     sg.Model(MIXED).fit(arrays(), comm=comm)
 except sg.SymgradError as error:
     assert "cannot share a batch" in str(error)
-print("rank", comm.Get_rank(), "agrees", flush=True)
+print(f"rank {{comm.Get_rank()}} agrees\n", end="", flush=True)
 """
-WAITING = """
+WAITING = r"""
+import os
 import sys
 from mpi4py import MPI
 sys.path[:0] = [{tests!r}, {support!r}]
@@ -271,11 +272,11 @@ from test_ranks import LOSSES, arrays
 
 def told(training):
     if training.epoch == 3:
-        print("running", MPI.COMM_WORLD.Get_rank(), __import__("os").getpid(), flush=True)
+        print(f"running {{MPI.COMM_WORLD.Get_rank()}} {{os.getpid()}}\n", end="", flush=True)
 
 model = sg.Model(LOSSES["mean"], dtype="float64")
 history = model.fit(arrays(), epochs=10**7, progress=False, callbacks=[told], comm=MPI.COMM_WORLD)
-print("ended", history.interrupted, len(history), float(model.parameters["W"].sum()).hex(), flush=True)
+print(f"ended {{history.interrupted}} {{len(history)}} {{float(model.parameters['W'].sum()).hex()}}\n", end="", flush=True)
 """
 processes = pytest.mark.skipif(MPIEXEC is None, reason="needs pip install 'symgrad[mpi]' mpich")
 

@@ -1,0 +1,94 @@
+"""What a training step costs each of several processes: operations of its part of the batch, bytes of the one message.
+
+Both are read off the plan of the program: the operations of `gradients` at the size of a part, those of `update` at the
+number of parameters, and the vector that ranks sum. What a machine does in a second is in no plan: `seconds` takes it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symgrad.computing.feeding import evaluate_size
+from symgrad.graphs.errors import SymgradError
+from symgrad.graphs.sizes import dim, free_symbols
+from symgrad.optim import Optimizer
+from symgrad.training.fitting import whole
+from symgrad.training.programs import Programs
+from symgrad.training.theta import Theta
+
+BEHIND = 3  # numbers that stand behind the gradient in the message: the loss, a weight, whether to stop
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """The cost of one step on each of `ranks` processes; `samples` are those of the largest part of a batch.
+
+    `operations` are those of the loss and its gradients on that part, `update` those of the optimiser, which every rank
+    does for all parameters; `message` is the vector that is summed, in bytes.
+
+    >>> T = sg.dim("T")
+    >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
+    >>> model = sg.Model(sg.losses.squared_error(w @ x, y), dtype="float64")
+    >>> print(model.cost(batch_size=100, ranks=4))
+    4 ranks: 25 of 100 samples each, 301 operations, 20 of the update; a message of 40 bytes, 60 sent by each
+    """
+
+    ranks: int
+    batch: int
+    samples: int
+    operations: int
+    update: int
+    message: int
+
+    @property
+    def sent(self) -> float:
+        """The bytes that a rank sends at least: each of p parts of the message goes around twice, but for one stop."""
+        return 2 * (self.ranks - 1) / self.ranks * self.message
+
+    @property
+    def rounds(self) -> int:
+        """The messages that must wait for one another, at least."""
+        return 2 * math.ceil(math.log2(self.ranks))
+
+    def seconds(self, operations: float, updates: float | None = None, bytes: float = math.inf,
+                latency: float = 0.0) -> float:
+        """The time of a step where a rank does so many `operations` (of an update: `updates`) and sends so many `bytes` in
+        a second, and a message takes `latency` seconds to arrive."""
+        own = self.operations / operations + self.update / (operations if updates is None else updates)
+        return own + (self.sent / bytes + self.rounds * latency if self.ranks > 1 else 0.0)
+
+    def __str__(self) -> str:
+        ranks = "1 rank" if self.ranks == 1 else f"{self.ranks:,} ranks"
+        text = (f"{ranks}: {self.samples:,} of {self.batch:,} samples each, {self.operations:,} operations, "
+                f"{self.update:,} of the update")
+        sent = f"; a message of {self.message:,} bytes, {round(self.sent):,} sent by each"
+        return text if self.ranks == 1 else text + sent
+
+
+def step_cost(programs: Programs, weights: Theta, optimizer: Optimizer, batch_size: int, ranks: int) -> StepCost:
+    """The cost of a step by this optimiser. Raises SymgradError for a loss whose samples meet, where ranks are several."""
+    whole("batch_size", batch_size)
+    whole("ranks", ranks)
+    net, shares = programs.net, programs.shares
+    if ranks > 1 and (shares.why or not net.divisible):
+        raise SymgradError(f"cost: {shares.why or 'there is no sample axis that several ranks could share'}")
+    plans = programs.plans(optimizer)
+    samples = math.ceil(batch_size / ranks)
+    known: dict[Any, int] = {node.attrs[0].over: samples for _, node in net.data
+                             if isinstance(node.attrs[0].over, sp.Symbol)}
+    for name, view in weights.views.items():
+        node = dict(net.parameters)[name]
+        known |= {size: length for size, length in zip(node.shape, view.shape, strict=True) if isinstance(size, sp.Symbol)}
+    slopes = plans["gradients_of_part" if ranks > 1 and shares.loss is not None else "gradients"].flops
+    unknown = [str(size) for size in free_symbols([slopes]) if size not in known]
+    if unknown:
+        raise SymgradError(f"cost: no data have shown the size {', '.join(unknown)} yet; fit the model first, or give it a "
+                           "number")
+    count = sum(view.size for view in weights.values)
+    item = 4 if programs.dtype == "float32" else 8
+    return StepCost(ranks, batch_size, samples, int(evaluate_size(slopes, known) or 0),
+                    int(evaluate_size(plans["update"].flops, {dim("P"): count}) or 0), (count + BEHIND) * item)
