@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 import click
+from click.shell_completion import get_completion_class
 
 import symgrad
 from symgrad.computing.backends import BACKENDS
@@ -23,8 +24,19 @@ from symgrad.shell.arguments import FORMATS, SHAPE, WRT, Claim, asked, form_of, 
 from symgrad.shell.group import Commands
 
 
+def completed(context: click.Context, shell: str | None) -> None:
+    """Print the completion for a shell, which asks this program itself what fits."""
+    found = get_completion_class(shell) if shell else None
+    if found is not None:
+        click.echo(found(context.command, {}, "symgrad", "_SYMGRAD_COMPLETE").source())
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(symgrad.__version__, prog_name="symgrad")
+@click.option("--completion", type=click.Choice(["bash", "zsh", "fish"]), expose_value=False, is_eager=True,
+              callback=lambda context, option, shell: completed(context, shell),
+              help="Print what completes commands and options in this shell, and exit.")
 def cli() -> None:
     """Networks and losses as formulas: derive their gradients, draw them, generate code, train.
 

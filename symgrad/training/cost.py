@@ -15,7 +15,7 @@ import sympy as sp
 from symgrad.computing.feeding import evaluate_size
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.sizes import dim, free_symbols
-from symgrad.optim import Optimizer
+from symgrad.optim import Descent, Optimizer
 from symgrad.training.fitting import whole
 from symgrad.training.programs import Programs
 from symgrad.training.theta import Theta
@@ -69,8 +69,11 @@ class StepCost:
         return text if self.ranks == 1 else text + sent
 
 
-def step_cost(programs: Programs, weights: Theta, optimizer: Optimizer, batch_size: int, ranks: int) -> StepCost:
-    """The cost of a step by this optimiser. Raises SymgradError for a loss whose samples meet, where ranks are several."""
+def step_cost(programs: Programs, weights: Theta, optimizer: Optimizer | Descent, batch_size: int, ranks: int) -> StepCost:
+    """The cost of a step by this optimiser. Raises SymgradError for one of second order, which has no plan, and where
+    ranks are several for a loss whose samples meet."""
+    if isinstance(optimizer, Descent):
+        raise SymgradError(f"cost: {optimizer.name} has no steps that are planned; an optimiser by the gradient has")
     whole("batch_size", batch_size)
     whole("ranks", ranks)
     net, shares = programs.net, programs.shares

@@ -290,6 +290,14 @@ def check_callbacks(callbacks: Any) -> list[Any]:
     return found
 
 
+def refits(callbacks: Sequence[Callback], fraction: bool) -> bool:
+    """Is the model to be fitted again on all data? A SymgradError where no `fraction` of them was set apart."""
+    refit = any(getattr(callback, "refit", False) for callback in callbacks)
+    if refit and not fraction:
+        raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
+    return refit
+
+
 def paced(optimizer: AnyOptimizer, callbacks: Sequence[Any]) -> tuple[AnyOptimizer, list[Callback]]:
     """The optimiser with the schedules among its own and the callbacks, and what is to be called after each epoch."""
     schedules = [each for each in callbacks if isinstance(each, (Schedule, Plateau))]

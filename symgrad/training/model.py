@@ -78,6 +78,7 @@ class Model:
         self.fitted: fitting.Fitted | None = None  # the last fit, with its data
         self._device = backend_of(backend).device()
         self._net = network(self.loss, predict, {})
+        self._data_names = [name for name, _ in self._net.data]
         self._programs = Programs(self._net, backend, self.dtype, self._device, level)
         self._inputs = Inputs(self._net, self.dtype)
         self._weights = Theta(self._programs, self._inputs, self._device, seed)
@@ -118,10 +119,6 @@ class Model:
         """The shapes of the parameters by symbol; empty as long as data must show them."""
         views = self._weights.views
         return {node: views[name].shape for name, node in self._net.parameters if name in views}
-
-    @property
-    def _data_names(self) -> list[str]:
-        return [name for name, _ in self._net.data]
 
     # data -------------------------------------------------------------------------------------------
 
@@ -184,16 +181,14 @@ class Model:
                               lambda each, what: self.checked(each, what, True, chosen))
         train, held = held_out(everything, validation, self.seed,
                                lambda other: self.checked(other, "validation", True, chosen))
-        refit = any(getattr(callback, "refit", False) for callback in functions)
-        if refit and (held is None or isinstance(validation, Mapping)):
-            raise SymgradError("fit: EarlyStopping(refit=True) needs validation=, a fraction of the data")
+        refit = fitting.refits(functions, held is not None and not isinstance(validation, Mapping))
         batch_size = fitting.batch_of(optimizer, batch_size, train)
         check_counts(self._net, train, batch_size)
         start, device, own, apart = self.parameters, self._device, train, held
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
-        read = device.read if device.foreign and isinstance(optimizer, Optimizer) else None
         plan = fitting.FitPlan(
-            self._steps(optimizer, train, group=group), read, tuple(self._data_names), epochs,
+            self._steps(optimizer, train, group=group),
+            device.read if device.foreign and isinstance(optimizer, Optimizer) else None, tuple(self._data_names), epochs,
             batch_size, self._course.order if shuffle else None, tuple(chosen),
             lambda part: self._measures(part, self._weights, chosen), lambda part: self._evaluated(part, chosen), functions,
             progress and (group is None or group.first), group)
@@ -250,14 +245,8 @@ class Model:
                        None if group is None else group.ranks, shares is not None and shares.loss is not None)
 
     def cost(self, batch_size: int = 32, ranks: int = 1, optimizer: Optimizer | None = None) -> StepCost:
-        """What a step costs each of so many processes, read off the plan of the program: operations, bytes.
-
-        Raises SymgradError for an optimiser of second order, and for a loss that several processes cannot share.
-        """
-        chosen = chosen_optimizer(optimizer)
-        if isinstance(chosen, Descent):
-            raise SymgradError(f"cost: {chosen.name} has no steps that are planned; an optimiser by the gradient has")
-        return step_cost(self._programs, self._weights, chosen, batch_size, ranks)
+        """What a step costs each of so many processes, by the plan. Raises SymgradError for a loss they cannot share."""
+        return step_cost(self._programs, self._weights, chosen_optimizer(optimizer), batch_size, ranks)
 
     def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
         """The loss on `data`, and metrics as in `fit`."""

@@ -462,3 +462,12 @@ def test_a_format_that_the_command_does_not_write_is_refused(tmp_path, command, 
     result = CliRunner().invoke(cli, [command, *LEAST_SQUARES, "--wrt", "w", "-o", str(tmp_path / file)])
     assert result.exit_code == 2 and not (tmp_path / file).exists()
     assert f"{Path(file).suffix} is no format of this command; known: .md" in result.output
+
+
+@pytest.mark.parametrize(("shell", "word"), [("zsh", "compdef"), ("fish", "complete"), ("bash", "complete -o nosort")])
+def test_shells_complete_commands_and_options(shell, word, monkeypatch):
+    result = CliRunner().invoke(cli, ["--completion", shell])
+    assert result.exit_code == 0 and word in result.output and "_SYMGRAD_COMPLETE" in result.output
+    done = subprocess.run([sys.executable, "-m", "symgrad"], capture_output=True, text=True, env={
+        **os.environ, "_SYMGRAD_COMPLETE": "bash_complete", "COMP_WORDS": "symgrad gradient --f", "COMP_CWORD": "2"})
+    assert "plain,--format" in done.stdout.split(), done
