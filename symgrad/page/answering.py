@@ -68,6 +68,8 @@ def growing(question: Question, parts: Sequence[str] | None = None) -> Iterator[
     yield "reading", found
     about = About(question, asked, cache(lambda: derive(asked.tensor, list(asked.wrt))))
     for part in PARTS if parts is None else parts:
+        if not asked.wrt and part != "derivatives":  # a formula without names: there is nothing to derive
+            continue
         try:
             made = PARTS[part](about)
         except Exception as error:
@@ -157,6 +159,8 @@ def _row(label: str, t: Tensor, matrix: bool) -> DerivedRow:
     row = DerivedRow(label, formula, _shape(t))
     if not matrix or t.ndim < 2 or t.over is not None or t.ndim % 2:
         return row
+    if formula.unicode == "0":
+        return row
     found = structure(t, t.ndim // 2)
     text = found.latex()
     return replace(row, kind=KINDS.get(found.kind, found.kind), structured=text if text != formula.latex else "")
@@ -197,10 +201,11 @@ def _picture(about: About) -> dict[str, Any]:
 def _minimum(about: About) -> dict[str, Any]:
     if about.asked.tensor.ndim:
         return {}
-    from symgrad.page.numbers import minimum
+    from symgrad.page.numbers import extremum, minimum
 
     rows = minimum(about.asked)
-    return {"minimum": tuple(DerivedRow(rf"{x.latex()}^{{\star}}", copied(t), _shape(t)) for x, t in rows)}
+    found = tuple(DerivedRow(rf"{x.latex()}^{{\star}}", copied(t), _shape(t)) for x, t in rows)
+    return {"minimum": found, "extremum": extremum(about.asked)}
 
 
 def _curvature(about: About) -> dict[str, Any]:

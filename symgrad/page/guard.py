@@ -43,6 +43,8 @@ class Hosts:
 
     def __init__(self, host: str, port: int) -> None:
         self.port, self.names, self.any_address = port, {host.lower()}, False
+        if host.lower() == "localhost":
+            self.names |= {"127.0.0.1", "::1"}
         try:
             address = ipaddress.ip_address(host)
         except ValueError:

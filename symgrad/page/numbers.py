@@ -13,7 +13,7 @@ from symgrad.computing.backends import backend_of
 from symgrad.graphs.errors import SymgradError
 from symgrad.language.recipes import stable
 from symgrad.language.tensor import Tensor
-from symgrad.minimising.convexity import convexity
+from symgrad.minimising.convexity import certified, convexity
 from symgrad.minimising.stationary import solve_stationary
 from symgrad.page.faults import said_here
 from symgrad.page.question import Question
@@ -111,6 +111,14 @@ def minimum(asked: AskedFormula) -> list[tuple[Tensor, Tensor]]:
     """The zero of the gradient as formulas. Raises NoClosedForm."""
     variables = list(asked.wrt)
     return list(zip(variables, solve_stationary(asked.tensor, variables), strict=True))
+
+
+def extremum(asked: AskedFormula) -> str:
+    """What a zero of the gradient is, where rules alone know it."""
+    variables = list(asked.wrt)
+    if certified(asked.tensor, variables) is not None:
+        return "minimum"
+    return "maximum" if certified(-asked.tensor, variables) is not None else "stationary point"
 
 
 def curvature(asked: AskedFormula) -> Curvature:

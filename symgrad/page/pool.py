@@ -22,7 +22,9 @@ from symgrad.page.nursery import Nursery
 
 HEAVY = 0.6  # seconds
 MOST = 8  # heavy workers: two for a question
+LIGHT = 6  # workers that are not, or not yet, heavy
 READY = 3  # workers that wait for a question
+WAIT, LATER = 9.0, 3.0  # seconds that a question may wait for one, and by which that may make its answer end later
 NICER = 15
 RENEWED = 8.0  # seconds after the start
 Message = dict[str, Any]
@@ -55,7 +57,7 @@ class Workers:
         self.idle: deque[Worker] = deque()
         self.busy: list[Worker] = []
         self.threads = ThreadPoolExecutor(2 * MOST + READY + 4, "symgrad-pool")
-        self.making = asyncio.Lock()
+        self.making, self.light = asyncio.Lock(), asyncio.Semaphore(LIGHT)
         self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -71,11 +73,20 @@ class Workers:
     async def ask(self, task: Message, seconds: float | None = None) -> AsyncGenerator[Message, None]:
         """The messages of a worker; the last has the key "end": empty, or why the rest is missing."""
         limit = self.seconds if seconds is None else seconds
-        loop = asyncio.get_running_loop()
-        worker = await self._free()
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+        try:
+            await asyncio.wait_for(self.light.acquire(), WAIT)
+        except TimeoutError:
+            yield {"end": "too many questions were asked at once; ask again in a moment"}
+            return
+        try:
+            worker = await self._free()
+        except BaseException:
+            self.light.release()
+            raise
         self.busy.append(worker)
         worker.since = time.monotonic()
-        until, whole = worker.since + limit, False
+        until, whole = min(worker.since, begun + LATER) + limit, False
         mark = loop.call_later(HEAVY, self._is_heavy, worker)
         try:
             worker.pipe.send_bytes(json.dumps({**task, "seconds": limit}).encode())
@@ -94,6 +105,8 @@ class Workers:
         finally:
             mark.cancel()
             self.busy.remove(worker)
+            if not worker.heavy:
+                self.light.release()
             if whole and not worker.heavy:
                 self.idle.append(worker)
             else:
@@ -117,6 +130,7 @@ class Workers:
 
     def _is_heavy(self, worker: Worker) -> None:
         worker.heavy = True
+        self.light.release()
         try:
             os.setpriority(os.PRIO_PROCESS, worker.number, NICER)
         except OSError:

@@ -99,5 +99,6 @@ class Reply:
     programs: Listings | None = None
     picture: str | None = None  # SVG
     minimum: tuple[DerivedRow, ...] = ()
+    extremum: str = ""  # what it is: "minimum", "maximum", or where that is not known "stationary point"
     curvature: Curvature | None = None
     missing: Mapping[str, str] = field(default_factory=dict)

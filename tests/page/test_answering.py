@@ -134,6 +134,19 @@ def test_messages_speak_of_the_page_and_not_of_the_command_line():
         assert "--shape" not in page and "--wrt" not in page, text
 
 
+def test_what_stands_where_the_gradient_is_zero_is_named():
+    for text, shapes, wrt, name in (("‖X w - y‖²", "", "w", "minimum"), ("-sum(p ⊙ log(p))", "p=n: positive", "p", "maximum"),
+                                    ("x' A x", "A=n,n: symmetric", "x", "stationary point")):
+        found = answer(Question(text, shapes, wrt))
+        assert found.minimum and found.extremum == name
+        assert f"<h2>{name.capitalize()}</h2>" in asked_page(Question(text, shapes, wrt))
+
+
+def test_a_formula_without_names_is_read_and_no_more():
+    found = answer(Question("det(0 ⊙ e) + 2π"))
+    assert found.fault is None and found.missing == {"derivatives": "the formula has no name to differentiate by"}
+
+
 def test_parts_come_in_the_order_of_the_page():
     names = [part for part, _ in growing(LEAST)]
     assert names == ["reading", "derivatives", "hessians", "minimum", "derivation", "explanation", "picture", "programs",

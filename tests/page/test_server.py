@@ -159,3 +159,21 @@ def test_without_the_extra_a_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
     with pytest.raises(SymgradError, match=r'starlette is not installed; pip install "symgrad\[serve\]"'):
         serving.serve("127.0.0.1", 0, print, False)
+
+
+def test_many_questions_at_once_are_all_answered(client):
+    found = []
+
+    def ask(i):
+        answer = client.get("/", params={"text": f"‖A x - {i} b‖² + {i} x' x", "wrt": "x"})
+        found.append((answer.status_code, "</html>" in answer.text, "<math" in answer.text))
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(30)]
+    started = time.monotonic()
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert time.monotonic() - started < 30
+    assert [f[:2] for f in found] == [(200, True)] * 30
+    assert sum(f[2] for f in found) >= 15  # on two busy cores; whoever waits too long is told
