@@ -41,6 +41,9 @@ def elementwise(b: Arrays, name: str, args: Sequence[Expr], kind: str) -> Expr:
         return _where(b, args[0], args[1], args[2], kind)
     if name == "defined":
         return _where(b, args[0], args[1], b.number(Weight(math.nan)), kind)
+    if name == "zeroed":
+        finite = b.row("isfinite", [b.cast(args[0], REAL)], BOOLEAN)
+        return _where(b, finite, b.number(0), b.number(Weight(math.nan)), REAL)
     if name == "taken":
         return _taken(b, args[0], args[1], kind)
     args = [b.cast(a, kind) for a in args]

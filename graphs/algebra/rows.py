@@ -119,6 +119,7 @@ def _rows() -> list[Row]:
             (mask_(sp.And(x >= z, x <= X2)), mask_(sp.And(x < z, z <= X2)), mask_(sp.Or(x > X2, z > X2))), dtype="same"),
         Row("where", sp.Piecewise((z, sp.Ne(x, 0)), (X2, True)), 3,
             (zero, mask_(sp.Ne(x, 0)), mask_(sp.Eq(x, 0))), dtype="same"),
+        Row("zeroed", zero, partials=(zero,)),  # 0 x: NaN where x is not finite
         Row("defined", sp.Piecewise((z, sp.Ne(x, 0)), (sp.nan, True)), 2, (zero, one)),  # rewrites/logarithms.py
         Row("taken", sp.Piecewise((z, sp.Ne(x, 0)), (zero, True)), 2, (zero, one)),  # derivative/demand.py
     ]

@@ -19,7 +19,7 @@ from symgrad.graphs.weights import to_expr
 
 TOTAL = frozenset("""real exp expm1 sin cos sinh cosh sech tanh arctan arcsinh erf erfc log_ndtr hazard sigmoid
     softplus silu gelu log_cosh abs sign floor ceil round sinc sinc_derivative relu leaky_relu elu maximum minimum
-    clip where taken defined times_exp
+    clip where taken zeroed defined times_exp
     arctan2""".split()) | TESTS_OF_TRUTH  # functions of all reals
 BOTH_SIDES = ("lgamma", "digamma", "csch", "bose")  # with poles at and below zero
 

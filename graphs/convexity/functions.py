@@ -18,7 +18,7 @@ ALL = (-INF, INF)
 UP, DOWN = (Fraction(0), INF), (-INF, Fraction(0))
 ROWS_OF_SHAPES: Mapping[str, tuple[Stretch, Stretch, Stretch, Stretch]] = MappingProxyType({
     # convex, concave, rising, falling
-    "real": (ALL, ALL, ALL, None),
+    "real": (ALL, ALL, ALL, None), "zeroed": (ALL, ALL, ALL, ALL),
     "exp": (ALL, None, ALL, None), "expm1": (ALL, None, ALL, None), "softplus": (ALL, None, ALL, None),
     "hazard": (ALL, None, None, ALL), "relu": (ALL, None, ALL, None), "abs": (ALL, None, UP, DOWN),
     "cosh": (ALL, None, UP, DOWN), "log_cosh": (ALL, None, UP, DOWN), "log_ndtr": (None, ALL, ALL, None),

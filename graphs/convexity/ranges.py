@@ -58,7 +58,8 @@ KNOWN: Mapping[str, Interval] = MappingProxyType({
     "sin": SIGNED_UNIT, "cos": SIGNED_UNIT, "sign": SIGNED_UNIT, "cosh": Interval(Fraction(1), INF),
     "sech": Interval(Fraction(0), Fraction(1), True), "erfc": Interval(Fraction(0), Fraction(2), True, True),
     "log_cosh": NONNEGATIVES, "arccosh": NONNEGATIVES, "hazard": POSITIVES, "log_ndtr": negated(POSITIVES),
-    "log1mexp": negated(POSITIVES), "arcsin": Interval(-HALF_PI, HALF_PI), "arccos": Interval(Fraction(0), 2 * HALF_PI)})
+    "log1mexp": negated(POSITIVES), "zeroed": ZERO, "arcsin": Interval(-HALF_PI, HALF_PI),
+    "arccos": Interval(Fraction(0), 2 * HALF_PI)})
 TESTS_OF_TRUTH = frozenset(
     "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not isnan isfinite isinf".split())
 PICKS = (ops.NAMED, ops.STOP, ops.SLICE, ops.RESHAPE, ops.GATHER, ops.WINDOWS, ops.MAX, ops.MIN)

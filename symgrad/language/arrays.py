@@ -184,7 +184,8 @@ def average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         if place is None:
             raise ShapeError(f"average: the weights {describe(w)} must have the shape of {describe(t)}, or be a vector "
                              "along one axis")
-        w = rearrange.reshape(w, [size if a == place else 1 for a, size in enumerate(t.shape)]) * (t * 0 + 1)
+        w = rearrange.reshape(w, [size if a == place else 1 for a, size in enumerate(t.shape)])
+        w = rearrange.broadcast_to(w, t.shape)
     return reduction.sum(t * w, axis, keepdims) / reduction.sum(w, axis, keepdims)
 
 

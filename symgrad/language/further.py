@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad.graphs.node import REAL
 from symgrad.language.align import as_int, as_tensor
-from symgrad.language.pointwise import apply_row, exp, floor, log, where
+from symgrad.language.pointwise import apply_row, divide, exp, floor, log, where
 from symgrad.language.tensor import Tensor
 
 
@@ -117,6 +117,15 @@ def logaddexp(a: Any, b: Any) -> Tensor:
     array([6.93e-01, 1.00e+03])
     """
     return log(exp(a) + exp(b))
+
+
+def reciprocal(x: Any) -> Tensor:
+    """1 / x, entry by entry.
+
+    >>> print(sg.reciprocal(sg.data("x", 3)))
+    1/x
+    """
+    return divide(1, as_tensor(x, "reciprocal"))
 
 
 def sinc(x: Any) -> Tensor:

@@ -33,12 +33,13 @@ from symgrad.language.align import as_tensor
 ABSOLUTE: Callable[..., Any] = vars(pointwise)["abs"]  # under its own name mypy takes it for the builtin
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": pointwise.add, "subtract": pointwise.subtract, "multiply": pointwise.multiply,
-    "divide": pointwise.divide, "true_divide": pointwise.divide, "power": pointwise.power,
+    "divide": pointwise.divide, "true_divide": pointwise.divide, "reciprocal": further.reciprocal,
+    "power": pointwise.power,
     "float_power": pointwise.power, "negative": pointwise.negative, "positive": lambda x: x,
     "matmul": contraction.matmul, **dict.fromkeys(("absolute", "fabs"), ABSOLUTE),
     "bitwise_and": pointwise.logical_and, "bitwise_or": pointwise.logical_or, "invert": pointwise.logical_not,
     **{name: getattr(pointwise, name) for name in (
-        "exp", "log", "log1p", "expm1", "sqrt", "square", "reciprocal", "sign", "floor", "sin", "cos", "tan",
+        "exp", "log", "log1p", "expm1", "sqrt", "square", "sign", "floor", "sin", "cos", "tan",
         "arctan", "sinh", "cosh", "tanh", "maximum", "minimum", "equal",
         "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or",
         "logical_not")},

@@ -26,6 +26,7 @@ from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import BOOLEAN, REAL, Node
 from symgrad.graphs.weights import MINUS, ONE, Weight, inverse, to_expr
 from symgrad.language.align import Aligned, align, as_tensor, broadcast_all, describe
+from symgrad.language.finite import is_zero, may_be_infinite
 from symgrad.language.numpy_values import is_floating
 from symgrad.language.recipes import operation
 from symgrad.language.tensor import Tensor, wrap
@@ -75,7 +76,12 @@ def negative(a: Any) -> Tensor:
 @operation
 def multiply(a: Any, b: Any) -> Tensor:
     """a * b, entry by entry."""
-    return _product(align("multiply", _operands("multiply", a, b)))
+    factors = _operands("multiply", a, b)
+    both = align("multiply", factors)
+    for place, t in enumerate(factors):
+        if is_zero(t) and may_be_infinite(factors[1 - place]):
+            return wrap(elementwise_node("zeroed", [broadcast_all(both)[1 - place]]), both.over)
+    return _product(both)
 
 
 def _product(both: Aligned) -> Tensor:
@@ -91,7 +97,11 @@ def divide(a: Any, b: Any) -> Tensor:
     if value is not None and divisor.ndim == 0:
         dividend = as_real(as_tensor(a, "divide"))
         by = inverse(value) if value.number else Weight(float("inf"))  # NumPy's x / 0
+        if by.number == 0 and may_be_infinite(dividend):
+            return wrap(elementwise_node("zeroed", [dividend.node]), dividend.over)
         return wrap(scale(dividend.node, by), dividend.over)
+    if is_zero(above := as_tensor(a, "divide")) and may_be_infinite(divisor):  # 0/0 is no number
+        return multiply(above, divide(1, divisor))
     both = align("divide", [as_tensor(a, "divide"), divisor])
     return _product(both._replace(nodes=[both.nodes[0], elementwise_node("reciprocal", [divisor.node])]))
 
@@ -201,11 +211,6 @@ def square(x: Any) -> Tensor:
     x^⊙2
     """
     return power(as_tensor(x, "square"), 2)
-
-
-def reciprocal(x: Any) -> Tensor:
-    """1 / x, entry by entry."""
-    return divide(1, as_tensor(x, "reciprocal"))
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Tensor:

@@ -28,7 +28,7 @@ UNARY: tuple[tuple[str, Callable[[Any], Tensor], str], ...] = (
     ("Asin", fu.arcsin, "arcsin"), ("Asinh", fu.arcsinh, "arcsinh"), ("Atan", ew.arctan, "arctan"),
     ("Atanh", fu.arctanh, "arctanh"), ("Cos", ew.cos, "cos"), ("Cosh", ew.cosh, "cosh"),
     ("Erf", ew.erf, "erf"), ("Exp", ew.exp, "exp"), ("Floor", ew.floor, "floor"), ("Log", ew.log, "log"),
-    ("Not", ew.logical_not, "logical_not"), ("Reciprocal", ew.reciprocal, "reciprocal"), ("Relu", ew.relu, "relu"),
+    ("Not", ew.logical_not, "logical_not"), ("Reciprocal", fu.reciprocal, "reciprocal"), ("Relu", ew.relu, "relu"),
     ("Sigmoid", ew.sigmoid, "sigmoid"), ("Sign", ew.sign, "sign"), ("Sin", ew.sin, "sin"), ("Sinh", ew.sinh, "sinh"),
     ("Softplus", ew.softplus, "softplus"), ("Sqrt", ew.sqrt, "sqrt"), ("Tan", ew.tan, "tan"), ("Tanh", ew.tanh, "tanh"),
 )

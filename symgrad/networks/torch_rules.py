@@ -336,7 +336,7 @@ UNARY = {name: _one(function) for name, function in {
     "isnan": further.isnan, "isinf": further.isinf, "isfinite": further.isfinite, "lgamma": ew.lgamma,
     "digamma": ew.digamma, "log": ew.log, "log10": further.log10, "log1p": ew.log1p, "log2": further.log2,
     "log_sigmoid": act.logsigmoid, "logical_not": ew.logical_not, "bitwise_not": ew.logical_not, "mish": act.mish,
-    "neg": ew.negative, "reciprocal": ew.reciprocal, "relu": ew.relu, "relu6": act.relu6, "round": further.round,
+    "neg": ew.negative, "reciprocal": further.reciprocal, "relu": ew.relu, "relu6": act.relu6, "round": further.round,
     "hardsigmoid": act.hardsigmoid, "hardswish": act.hardswish, "rsqrt": lambda x: 1 / ew.sqrt(x), "selu": act.selu,
     "sigmoid": ew.sigmoid, "sign": ew.sign, "silu": ew.silu, "sin": ew.sin, "sinc": further.sinc, "sinh": ew.sinh,
     "sqrt": ew.sqrt, "square": ew.square, "tan": ew.tan, "tanh": ew.tanh, "trunc": further.trunc, "det": la.det,

@@ -53,7 +53,7 @@ PIECES = 1000  # the same for split, which makes a tensor of every piece
 ENTRIES = 10**7  # of a constant made from a shape
 
 ELEMENTWISE = """exp log log2 log10 exp2 log1p expm1 sqrt abs sign floor ceil trunc round sin cos tan tanh sinh cosh
-arctan arcsin arccos arctan2 arcsinh arccosh arctanh erf erfc erfinv sinc isnan isfinite isinf logaddexp
+arctan arcsin arccos arctan2 arcsinh arccosh arctanh erf erfc erfinv sinc isnan isfinite isinf logaddexp reciprocal
 log_ndtr wright_omega lgamma digamma sigmoid softplus relu leaky_relu elu gelu silu
 relu6 hardtanh hardsigmoid hardswish selu celu mish softsign logsigmoid tanhshrink softshrink hardshrink square
 maximum minimum clip where equal

@@ -151,8 +151,6 @@ def test_habits_are_answered(call, message):
     (lambda x: sg.sum(x, dim=0), "sum: write axis=, not dim="), (lambda x: x.mean(dim=0), "mean: write axis=, not dim="),
     (lambda x: sg.softmax(x, dim=-1), "softmax: write axis=, not dim="), (lambda x: x.max(keepdim=True), "max: write keepdims=, not keepdim="),
     (lambda x: sg.concatenate([x, x], dim=0), "concatenate: write axis=, not dim="),
-    (lambda x: np.linalg.pinv(x), "np.linalg.pinv has no counterpart on symbolic tensors: sg.solve(X.T @ X, X.T @ y) for least squares"),
-    (lambda x: np.sort(x), "np.sort has no counterpart on symbolic tensors: sg.max, sg.min"),
     (lambda x: np.nansum(x), "np.nansum has no counterpart on symbolic tensors: the nearest that is there is np."),
     (lambda x: x.astype(int), "astype: x of shape (2, 3) is real"), (lambda x: x.astype("complex"), "the kinds are real, integer and boolean"),
 ])

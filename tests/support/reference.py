@@ -95,6 +95,7 @@ ROWS = {
     "defined": lambda c, a: np.where(c != 0, a, np.nan), "taken": lambda c, a: np.where(c != 0, a, 0),
     "erfc": np.vectorize(math.erfc, otypes=[float]), "lgamma": np.vectorize(math.lgamma, otypes=[float]),
     "erfinv": np.vectorize(lambda x: float(mpmath.erfinv(x)), otypes=[float]),
+    "zeroed": lambda x: np.where(np.isfinite(x), 0.0, np.nan),
     "sinc_derivative": np.vectorize(lambda n, x: float(mpmath.pi**n * mpmath.quad(
         lambda t: t**n * mpmath.cos(mpmath.pi * t * x + n * mpmath.pi / 2), [0, 1])), otypes=[float]),
 }

@@ -83,6 +83,8 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
     if row == "clip" and any(value is not None and abs(value.number) == math.inf for value in bounds):
         low = bounds[1] is not None and abs(bounds[1].number) == math.inf  # no upper bound
         return call("max", first, args[1]) if low else call("min", first, args[2])
+    if row == "zeroed":
+        return product([ZERO], [first])
     if row == "reciprocal":
         return fraction(UNIT, first)
     if row == "sqrt":
