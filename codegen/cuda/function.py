@@ -44,7 +44,8 @@ class FusedFunction(Emitted):
 class _Kernel(Phased):
     """The kernel of a function in the making."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, precision: str) -> None:
+        self.precision = precision
         super().__init__(job, lambda e, flat: strides(e.shape), lambda begun: {}, True)
         self.on.wraps = True
         if not self.phases.storage.stored:
@@ -90,23 +91,26 @@ class _Kernel(Phased):
         head = (f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)\n'
                 f"compute({', '.join([*taken, 'char *const memory', 'unsigned *const word'])}) {{")
         products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
-        parts = [prelude_text(self.single, on.context.used, GRID_TEXT, products), "\n".join(layout), "\n".join(struct),
+        parts = [prelude_text(self.single, on.context.used, GRID_TEXT, products, self.precision),
+                 "\n".join(layout), "\n".join(struct),
                  *functions, "\n".join([head, *body, "}"])]
         return folded("\n\n".join(part for part in parts if part)) + "\n"
 
 
-def emit_fused(job: Job) -> FusedFunction:
+def emit_fused(job: Job, precision: str = "float32") -> FusedFunction:
     """A function that computes in one launch; the plain one, with the reason, where it has no kernel."""
     taken = set(job.module.taken)
     job.module.taken.update(NAMES)
     try:
-        kernel = _Kernel(job)
+        kernel = _Kernel(job, precision)
     except BackendError as error:
+        if precision != "float32":
+            raise BackendError(f"precision={precision!r} needs a kernel, and this function runs plain: {error}") from None
         job.module.taken.intersection_update(taken)
         plain = emit_function(job)
         return FusedFunction(plain.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plain_plan(str(error)))
     plain = emit_function(replace(job, name=f"{PLAIN}{job.name}"))
-    plan = phase_plan(kernel.phases, kernel.on.context.arrays, kernel.comments, "grid")
+    plan = phase_plan(kernel.phases, kernel.on.context.arrays, kernel.comments, "grid", precision, False)
     return FusedFunction(job.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plan,
                          tuple(_around(job, kernel, plan)))
 

@@ -19,9 +19,12 @@ from symgrad.codegen.python.job import Stepping
 from symgrad.graphs.sizes import Size
 
 
-def grid_kernel(step: Stepping) -> KernelText:
-    """The kernel of a training step. Raises BackendError, with the reason, for a step that has none."""
-    return _Grid(step, _row_major).text()
+def grid_kernel(step: Stepping, precision: str = "float32") -> KernelText:
+    """The kernel of a training step, whose products round their operands to `precision`; what is stored, and all sums, stay
+    float32. Raises BackendError, with the reason, for a step that has none."""
+    made = _Grid(step, _row_major)
+    made.precision = precision
+    return made.text()
 
 
 def _row_major(e: Expr, flat: Collection[Expr]) -> tuple[Size, ...]:

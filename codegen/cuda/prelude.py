@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symgrad.codegen.c.texts import own_texts, with_used
-from symgrad.codegen.cuda.many_blocks import GRID_TEXT, TASKS_TEXT
+from symgrad.codegen.cuda.many_blocks import GRID_TEXT, PRECISIONS, TASKS_TEXT
 
 TYPES_TEXT = r"""
 typedef ${real} real;
@@ -163,9 +163,9 @@ static __device__ __forceinline__ void tile(real (&sums)[R][C], const real *A, c
 """
 
 
-def prelude_text(single: bool, used: Iterable[str], vessel: str, products: bool) -> str:
+def prelude_text(single: bool, used: Iterable[str], vessel: str, products: bool, precision: str = "float32") -> str:
     """The text before a kernel, with our own functions among the rows that are `used`."""
-    tiles = TASKS_TEXT if vessel is GRID_TEXT else TILES_TEXT
+    tiles = TASKS_TEXT + PRECISIONS[precision].lstrip("\n") if vessel is GRID_TEXT else TILES_TEXT
     parts = [TYPES_TEXT.replace("${real}", "float" if single else "double").strip("\n"), vessel.strip("\n"),
              COMMON_TEXT.strip("\n"), *([tiles.strip("\n")] if products else [])]
     own = [text.replace("static inline ", "static __device__ __forceinline__ ")

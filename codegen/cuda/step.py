@@ -63,6 +63,7 @@ class StepKernel(Phased):
     stride = ""
     opening = ""  # of the prelude
     tasks = False  # are there many blocks?
+    precision = "float32"
 
     def __init__(self, step: Stepping, steps: Strides) -> None:
         self.step = step
@@ -110,9 +111,9 @@ class StepKernel(Phased):
         body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *calls, "    update(rank, on, step);",
                 f"    {self.barrier}", *swaps, "  }", *self.closed()]
         products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
-        parts = [prelude_text(self.single, on.context.used, self.opening, products), layout, self._memory(), *functions,
-                 self._update(), "\n".join([head, *body, "}"])]
-        plan = phase_plan(self.phases, on.context.arrays, self.comments, self.vessel)
+        parts = [prelude_text(self.single, on.context.used, self.opening, products, self.precision), layout,
+                 self._memory(), *functions, self._update(), "\n".join([head, *body, "}"])]
+        plan = phase_plan(self.phases, on.context.arrays, self.comments, self.vessel, self.precision)
         found = self.begun.used()
         used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in found}
         text = folded("\n\n".join(parts)) + "\n"

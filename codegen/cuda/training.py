@@ -24,7 +24,7 @@ from symgrad.graphs.errors import BackendError
 MOST = 232448  # bytes of shared memory that a block may have on cards of this decade
 
 
-def step_in_cuda(ways: Sequence[Stepping]) -> Blocks:
+def step_in_cuda(ways: Sequence[Stepping], precision: str = "float32") -> Blocks:
     """The training step by a kernel that does whole steps; the plain one, with the reason, where there is none.
 
     Of several processes each runs the plain step of its part, within which a sum goes around.
@@ -37,10 +37,12 @@ def step_in_cuda(ways: Sequence[Stepping]) -> Blocks:
             raise BackendError("its masks are drawn by the host")
         if step.moves:
             raise BackendError("formulas move numbers that are no parameters")
-        kernels = [block_kernel(step), grid_kernel(step)]
+        kernels = [grid_kernel(step, precision)] if precision != "float32" else [block_kernel(step), grid_kernel(step)]
     except BackendError as error:
+        if precision != "float32":
+            raise BackendError(f"precision={precision!r} needs a fused step, and this one runs plain: {error}") from None
         return Blocks((), (), plan=plain_plan(str(error)))
-    if _least(kernels[0]) > MOST:  # no batch is small enough for one block
+    if len(kernels) > 1 and _least(kernels[0]) > MOST:  # no batch is small enough for one block
         del kernels[0]
     texts = []
     for kernel in kernels:

@@ -35,6 +35,8 @@ class PhasePlan(Tabled):
     vessel: str
     units: tuple[PlannedUnit, ...] = ()
     reason: str = ""
+    precision: str = "float32"  # to which products round their operands
+    update: bool = True  # does it train?
 
     @property
     def phases(self) -> int:
@@ -63,13 +65,18 @@ class PhasePlan(Tabled):
         """What the table means, in a line."""
         if self.vessel == "plain":
             return f"runs as plain steps of the array library: {self.reason}"
-        return f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; one kernel for many steps"
+        rounded = "" if self.precision == "float32" else f"; products round their operands to {self.precision}"
+        if not self.update:
+            return f"vessel {self.vessel}: {self.phases} phases, a barrier between two; one kernel{rounded}"
+        return (f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; "
+                f"one kernel for many steps{rounded}")
 
     def __str__(self) -> str:
         return str(self.table) if self.units else self.note
 
 
-def phase_plan(phases: Phases, names: Mapping[Expr, str], comments: Mapping[Expr, str], vessel: str) -> PhasePlan:
+def phase_plan(phases: Phases, names: Mapping[Expr, str], comments: Mapping[Expr, str], vessel: str,
+               precision: str = "float32", update: bool = True) -> PhasePlan:
     """The phases of a function by the names and formulas of their steps."""
     def told(number: int, unit: Unit) -> PlannedUnit:
         return PlannedUnit(number, unit.kind, tuple(names[e] for e in unit.steps if e in phases.kept),
@@ -77,7 +84,8 @@ def phase_plan(phases: Phases, names: Mapping[Expr, str], comments: Mapping[Expr
                            WAITS[unit.kind])
 
     levels = enumerate(phases.levels, 1)
-    return PhasePlan(vessel, tuple(told(number, unit) for number, level in levels for unit in level))
+    units = tuple(told(number, unit) for number, level in levels for unit in level)
+    return PhasePlan(vessel, units, "", precision, update)
 
 
 def plain_plan(reason: str) -> PhasePlan:

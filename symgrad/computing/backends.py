@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ from symgrad.codegen.c.runtime import NO_COMPILER, compiler
 from symgrad.codegen.c.standalone import CFile, standalone
 from symgrad.codegen.c.training import steps_in_c
 from symgrad.codegen.cuda.function import emit_fused, fused_text
+from symgrad.codegen.cuda.many_blocks import PRECISIONS
 from symgrad.codegen.cuda.step_text import NAMES
 from symgrad.codegen.cuda.training import step_in_cuda
 from symgrad.codegen.program.frame import DEVICE, HOST, Frame
@@ -50,6 +52,7 @@ class Backend:
     alone: Callable[[Sequence[Job], str], CFile] | None = None  # functions in a language of their own
     missing: Callable[[], str] = lambda: ""
     instead: str = ""
+    precision: str = ""  # to which products round their operands, where they do
 
     @property
     def library(self) -> Library:
@@ -58,6 +61,8 @@ class Backend:
 
     def module(self, dtype: str = "float64") -> EmittedModule:
         """An empty module. Raises BackendError for a dtype that is not there."""
+        if self.precision and dtype != "float32":
+            raise BackendError(f"precision={self.precision!r} is for dtype='float32', not {dtype!r}")
         return new_module(self.library, dtype)
 
     def training(self, net: Network, rule: UpdateRule, dtype: str) -> tuple[EmittedModule, TrainingText]:
@@ -102,14 +107,24 @@ BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in (NU
 LEVELS: Mapping[str, Mapping[str, Backend]] = MappingProxyType({"cupy": MappingProxyType({"plain": PLAIN, "fused": CUPY})})
 
 
-def backend_of(name: str, level: str | None = None) -> Backend:
-    """The backend of this name, at a level where it has several; None is its best. Raises BackendError where there is none.
+def backend_of(name: str, level: str | None = None, precision: str | None = None) -> Backend:
+    """The backend of this name, at a level where it has several (None is its best), whose products round their operands to
+    `precision`. Raises BackendError where there is none.
 
     >>> backend_of("numpy").needs
     'NumPy'
     """
     if name not in BACKENDS:
         raise BackendError(f"the backend {name!r} is not known; there are {', '.join(map(repr, BACKENDS))}")
+    if precision is not None and precision not in PRECISIONS:
+        raise BackendError(f"the precision {precision!r} is not known; there are {', '.join(map(repr, PRECISIONS))}")
+    if precision not in (None, "float32"):
+        if name not in LEVELS or level == "plain":
+            raise BackendError(f"precision={precision!r} is for backend='cupy' with level='fused'; "
+                               "elsewhere products are exact")
+        needs = f"{CUPY.frame.needs}; its products round their operands to {precision}, sums and what is kept are float32"
+        frame = replace(CUPY.frame, step=partial(step_in_cuda, precision=precision), needs=needs)
+        return replace(CUPY, frame=frame, function=partial(emit_fused, precision=precision), precision=precision)
     if level is None:
         return BACKENDS[name]
     if name not in LEVELS:

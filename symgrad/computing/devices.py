@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.graphs.errors import BackendError
 
 INSTALL = "pip install 'symgrad[gpu-cuda12]' (or gpu-cuda13)"
+INSTEAD = "; backend='c' and backend='numpy' compute here"
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,17 @@ def gpu() -> Any:
         import cupy
     except ModuleNotFoundError as error:
         if error.name != "cupy":
-            raise BackendError(f"backend 'cupy': CuPy cannot be imported: {error}; {INSTALL}") from error
-        raise BackendError(f"backend 'cupy': CuPy is not installed: {INSTALL}; it needs an NVIDIA GPU") from None
+            raise BackendError(f"backend 'cupy': CuPy cannot be imported: {error}; {INSTALL}{INSTEAD}") from error
+        raise BackendError(f"backend 'cupy': CuPy is not installed: {INSTALL}; it needs an NVIDIA GPU{INSTEAD}") from None
     except ImportError as error:  # CuPy explains itself on many lines
-        raise BackendError(f"backend 'cupy': CuPy cannot be imported: {_line(error)}") from error
+        raise BackendError(f"backend 'cupy': CuPy cannot be imported: {_line(error)}{INSTEAD}") from error
     try:
         ready = cupy.cuda.is_available()
     except Exception as error:  # noqa: BLE001 - whatever a driver has to say
-        raise BackendError(f"backend 'cupy': the GPU cannot be used: {_line(error)}") from error
+        raise BackendError(f"backend 'cupy': the GPU cannot be used: {_line(error)}{INSTEAD}") from error
     if not ready:
-        raise BackendError("backend 'cupy': CuPy finds no NVIDIA GPU; it needs one with its driver, and the CuPy of "
-                           f"its CUDA version, {INSTALL}. sg.generate(..., backend='cupy') writes the program anywhere")
+        raise BackendError("backend 'cupy': CuPy finds no NVIDIA GPU; it needs one with its driver, and the CuPy of its CUDA "
+                           f"version, {INSTALL}. sg.generate(..., backend='cupy') writes the program anywhere{INSTEAD}")
     return cupy
 
 

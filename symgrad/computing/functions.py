@@ -53,10 +53,11 @@ class Function(Generic[Out]):
     def __init__(self, inputs: Sequence[tuple[str, Node]], outputs: Sequence[tuple[str, Node]], form: Any,
                  backend: str, dtype: str, sizes: Mapping[sp.Symbol, int], copy: bool, doc: str | None,
                  masks: Sequence[tuple[str, Node]] = (), seed: int = 0, counts: Sequence[tuple[str, Size]] = (),
-                 level: str | None = None) -> None:
-        self._asked = inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed, counts, level  # of a pickle
+                 level: str | None = None, precision: str | None = None) -> None:
+        self._asked = (inputs, outputs, form, backend, dtype, sizes, copy, doc, masks, seed, counts, level,
+                       precision)  # of a pickle
         self.masks, self.seed, self.count, self.counts = masks, seed, itertools.count(1), counts
-        row = backend_of(backend, level).here()
+        row = backend_of(backend, level, precision).here()
         job = Job(row.module(dtype), "f", (*inputs, *masks), outputs, form=form, sizes=sizes, doc=doc, copy=copy)
         try:
             emitted = self._written(row, job)
@@ -151,17 +152,18 @@ class Function(Generic[Out]):
 @overload
 def function(inputs: Arguments, outputs: list[Tensor], backend: str = ..., dtype: Any = ...,
              sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ..., seed: int = ...,
-             level: str | None = ...) -> Function[list[Any]]: ...
+             level: str | None = ..., precision: str | None = ...) -> Function[list[Any]]: ...
 @overload
 def function(inputs: Arguments, outputs: dict[str, Tensor], backend: str = ..., dtype: Any = ...,
              sizes: Mapping[Any, int] | None = ..., training: bool = ..., copy: bool = ..., seed: int = ...,
-             level: str | None = ...) -> Function[dict[str, Any]]: ...
+             level: str | None = ..., precision: str | None = ...) -> Function[dict[str, Any]]: ...
 @overload
 def function(inputs: Arguments, outputs: Any, backend: str = ..., dtype: Any = ..., sizes: Mapping[Any, int] | None = ...,
-             training: bool = ..., copy: bool = ..., seed: int = ..., level: str | None = ...) -> Function[Any]: ...
+             training: bool = ..., copy: bool = ..., seed: int = ..., level: str | None = ...,
+             precision: str | None = ...) -> Function[Any]: ...
 def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any = "float64",
              sizes: Mapping[Any, int] | None = None, training: bool = False, copy: bool = True,
-             seed: int = 0, level: str | None = None) -> Function[Any]:
+             seed: int = 0, level: str | None = None, precision: str | None = None) -> Function[Any]:
     """A function of arrays that computes `outputs`: a tensor, or lists and dicts of tensors, in that form.
 
     `inputs` are the symbols in the order of the arguments, or a dict from argument names to symbols. A
@@ -177,7 +179,8 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     scalars too, else NumPy's. Labels, indices and facts are checked as ever, by a copy of the inputs that have
     them; an index that is computed is not checked and wraps, and a matrix without an inverse gives infinities or NaN.
     Its `level` is "fused": after some calls with the same sizes all is one launch of a kernel of its own (`phases` says
-    what is computed at once, or why it has none); or "plain", a call for each line of the formulas.
+    what is computed at once, or why it has none); or "plain", a call for each line of the formulas. `precision`:
+    see `sg.generate`.
 
     >>> import symgrad as sg
     >>> n, d = sg.dims("n d")
@@ -201,7 +204,7 @@ def function(inputs: Arguments, outputs: Any, backend: str = "numpy", dtype: Any
     wishes = _output_names(outputs, leaves, form)
     return Function(arguments, list(zip(wishes, nodes, strict=True)), form, backend, dtype_name(dtype),
                     given_sizes(sizes), copy, None, masks, seed,
-                    counts_of(t.node for t in leaves) if training else (), level)
+                    counts_of(t.node for t in leaves) if training else (), level, precision)
 
 
 def _form(outputs: Any, leaves: list[Tensor]) -> Any:

@@ -57,7 +57,8 @@ class Model:
     their symbols declare, drawn in order by a generator with `seed`; symbolic sizes are those of the first data.
     `backend="cupy"` trains on a GPU (its speed has not been measured): the data of a fit are moved there once,
     minibatches are gathered there, and losses are read once for each epoch; parameters, predictions and files are
-    NumPy's. There its `level` is "fused", whole steps in one launch where a step has such a kernel, or "plain".
+    NumPy's. There its `level` is "fused", whole steps in one launch where a step has such a kernel, or "plain";
+    `precision` is that of its products, as in `sg.generate`.
     Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
 
     >>> T = sg.dim("T")
@@ -70,8 +71,8 @@ class Model:
     """
 
     def __init__(self, loss: Any, predict: Any = None, backend: str = "numpy", dtype: Any = "float32",
-                 seed: int = 0, level: str | None = None) -> None:
-        self.dtype = backend_of(backend, level).module(dtype_name(dtype)).dtype  # refuses what no backend can do
+                 seed: int = 0, level: str | None = None, precision: str | None = None) -> None:
+        self.dtype = backend_of(backend, level, precision).module(dtype_name(dtype)).dtype  # refuses what no backend can do
         self.backend, self.seed = backend, fitting.whole("seed", seed, 0)
         self.loss = closed(loss)
         self.prediction = None if predict is None else as_tensor(predict, "predict")
@@ -79,7 +80,7 @@ class Model:
         self._device = backend_of(backend).device()
         self._net = network(self.loss, predict, {})
         self._data_names = [name for name, _ in self._net.data]
-        self._programs = Programs(self._net, backend, self.dtype, self._device, level)
+        self._programs = Programs(self._net, backend, self.dtype, self._device, level, precision)
         self._inputs = Inputs(self._net, self.dtype)
         self._weights = Theta(self._programs, self._inputs, self._device, seed)
         self._course = Standing(self._weights, seed)

@@ -25,8 +25,10 @@ from symgrad.training.source import Source, rule_of, written
 class Programs:
     """The programs of one network for one backend and one kind of numbers."""
 
-    def __init__(self, net: Network, backend: str, dtype: str, device: Device, level: str | None = None) -> None:
-        self.net, self.backend, self.dtype, self.device, self.level = net, backend, dtype, device, level
+    def __init__(self, net: Network, backend: str, dtype: str, device: Device, level: str | None = None,
+                 precision: str | None = None) -> None:
+        self.net, self.backend, self.dtype, self.device = net, backend, dtype, device
+        self.level, self.precision = level, precision
         self._training: dict[str, tuple[Source, ModuleType]] = {}  # by identity: the learning rate is handed in
 
     @property
@@ -67,6 +69,6 @@ class Programs:
 
     def _trained(self, optimizer: Optimizer) -> tuple[Source, ModuleType]:
         if optimizer.identity not in self._training:
-            source = written(self.net, rule_of(optimizer), self.backend, self.dtype, self.level)
+            source = written(self.net, rule_of(optimizer), self.backend, self.dtype, self.level, self.precision)
             self._training[optimizer.identity] = source, source.load()
         return self._training[optimizer.identity]

@@ -123,7 +123,7 @@ class Source:
 
 def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | None = None, backend: str = "numpy",
              dtype: Any = "float32", *, predict: Any = None, sizes: Mapping[Any, int] | None = None,
-             title: str = "", level: str | None = None) -> Source:
+             title: str = "", level: str | None = None, precision: str | None = None) -> Source:
     """A standalone module that trains: `forward`, `backward`, `step`, `train`, `predict`, `main()` with `--help`.
 
     `loss` is a scalar; one per sample is closed by its mean. `outputs` (also `predict=`) is the tensor that
@@ -132,7 +132,8 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
     a loss without parameters, ShapeError for one that is no scalar, BackendError.
     `backend="cupy"` writes the program anywhere; where it runs without CuPy and a GPU, it says so on one line. Its
     `level` is "fused", whole steps in one launch (`phases` of the result says how, or why not), or "plain", a call for
-    each line of the formulas.
+    each line of the formulas. `precision="tf32"` or `"bfloat16"` lets a fused step use tensor cores: products round their
+    operands, sums, parameters and what the optimiser keeps stay float32; the head of the program says so.
 
     >>> import symgrad as sg
     >>> T = sg.dim("T")
@@ -143,7 +144,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
     """
     if outputs is not None and predict is not None:
         raise SymgradError("generate: give outputs or predict, not both: they mean the same")
-    backend_of(backend, level).module(dtype_name(dtype))  # refuses what no backend can do
+    backend_of(backend, level, precision).module(dtype_name(dtype))  # refuses what no backend can do
     target = closed(loss)
     wanted = outputs if outputs is not None else prediction_of(in_evaluation(target)) if predict is None else predict
     net = network(target, wanted, given_sizes(sizes), title)
@@ -153,7 +154,7 @@ def generate(loss: Any, outputs: Any = None, optimizer: Optimizer | Descent | No
         raise SymgradError(f"generate: {why}")
     assert isinstance(chosen, Optimizer)
     rule = rule_of(chosen)
-    source = written(replace(net, title=title), rule, backend, dtype_name(dtype), level)
+    source = written(replace(net, title=title), rule, backend, dtype_name(dtype), level, precision)
     try:
         titled = replace(net, title=title or f"The loss {net.loss[0]}, its gradients and what it predicts.")
         in_c: CFile | str = backend_of(backend).language(titled, dtype_name(dtype)) or ""
@@ -173,10 +174,12 @@ def unwritten(optimizer: Optimizer | Descent) -> str:
     return ""
 
 
-def written(net: Network, rule: UpdateRule, backend: str, dtype: str, level: str | None = None) -> Source:
+def written(net: Network, rule: UpdateRule, backend: str, dtype: str, level: str | None = None,
+            precision: str | None = None) -> Source:
     """The training module of `net` with this update rule; where it has no title, it says what it does."""
     title = net.title or f"The loss {net.loss[0]}, minimised by {rule.name}."
-    module, done = backend_of(backend, level).training(replace(net, title=title, shares=shares_of(net)), rule, dtype)
+    row = backend_of(backend, level, precision)
+    module, done = row.training(replace(net, title=title, shares=shares_of(net)), rule, dtype)
     return Source(done.text, {name: f.plan for name, f in done.functions.items()}, module.data, backend,
                   _lines(done.marks, net, rule), phases=done.phases)
 

@@ -104,3 +104,30 @@ def test_levels_and_reasons(cupy):
     X, Y = sg.data("X", (n, m)), sg.data("Y", (m, n))
     large = sg.function([X, Y], X @ Y, backend="cupy")
     assert large.module.largest_for(10, 10) == 2000 and large.module.largest_for(4096, 4096) > large.module.GRID_WORK
+
+
+@pytest.mark.parametrize("precision, least, most", [("float32", 0, 1e-6), ("tf32", 1e-4, 1e-3), ("bfloat16", 1e-3, 5e-3)])
+def test_products_round_their_operands_where_that_is_asked_for(precision, least, most):
+    A, B = sg.data("A", (19, 70)), sg.data("B", (70, 21))
+    f = fused([A, B], [A @ B, B.T @ A.T], dtype="float32", precision=precision)
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((19, 70)), rng.standard_normal((70, 21))
+    far = [np.linalg.norm(y - w) / np.linalg.norm(w) for y, w in zip(f(a, b), (a @ b, b.T @ a.T), strict=True)]
+    assert all(least <= error <= most for error in far), far
+    said = "; products round their operands to " + precision
+    assert str(f.phases).endswith(said) == (precision != "float32")
+    size, _, spills, warnings = nvrtc.compiled(f"namespace program {{\n{f.module.KERNEL}}}\n", "sm_80")
+    assert size and not spills and not warnings
+
+
+def test_a_precision_that_nobody_has_is_refused(cupy):
+    A = sg.data("A", (3, 3))
+    with pytest.raises(sg.BackendError, match="the precision 'half' is not known; there are 'float32', 'tf32', 'bfloat16'"):
+        sg.function([A], A @ A, backend="cupy", precision="half")
+    with pytest.raises(sg.BackendError, match="precision='tf32' is for dtype='float32', not 'float64'"):
+        sg.function([A], A @ A, backend="cupy", precision="tf32")
+    with pytest.raises(sg.BackendError, match="precision='tf32' needs a kernel, and this function runs plain: inverse has no ker"):
+        sg.function([A], sg.inv(A), backend="cupy", dtype="float32", precision="tf32")
+    for more in ({"backend": "numpy"}, {"backend": "cupy", "level": "plain"}):
+        with pytest.raises(sg.BackendError, match="precision='tf32' is for backend='cupy' with level='fused'; elsewhere"):
+            sg.function([A], A @ A, dtype="float32", precision="tf32", **more)

@@ -184,3 +184,16 @@ def test_what_draws_masks_runs_plain(cupy):
     net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.Dropout(0.5), sg.nn.Linear(3, 1))
     source = sg.generate(sg.losses.squared_error(net(x)[0], y), backend="cupy")
     assert str(source.phases) == "runs as plain steps of the array library: its masks are drawn by the host"
+
+
+def test_a_program_says_its_precision_in_its_head(cupy):
+    loss, predict = network(sg.nn.Tanh())
+    source = sg.generate(loss, predict, rule(), backend="cupy", precision="tf32")
+    head = " ".join(source.text.partition("import argparse")[0].split())
+    assert "its products round their operands to tf32, sums and what is kept are float32" in head
+    program, exact = source.load(), sg.generate(loss, predict, rule(), backend="numpy").load()
+    data = {name: np.asarray(a, np.float32 if a.dtype.kind == "f" else None) for name, a in DATA.items()}
+    found = program.train(arrays(cupy), 2, batch_size=BATCH, log=lambda text: None)
+    wanted = exact.train(data, 2, batch_size=BATCH, log=lambda text: None)
+    far = max(float(np.abs(found[name].get() - value).max()) for name, value in wanted.items())
+    assert 1e-7 < far < 1e-2 and "BLOCK = " not in source.text

@@ -60,6 +60,30 @@ static inline unsigned __ballot_sync(unsigned, int v) {
   for (int k = 0; k < 32; k++) { memcpy(&x, &now->lanes[k], 8); r |= (x != 0) << k; }
   gate(now->warp); return r;
 }
+// Tensor cores: 16 x K by K x 8, the fragments that PTX gives each lane, gathered from the warp.
+static inline unsigned in_tf32_(float x) { unsigned r; memcpy(&r, &x, 4); return (r + 0x1000u) & ~0x1fffu; }  // 10 bits, ties away
+static inline unsigned in_bfloat16_(float x) { unsigned r; memcpy(&r, &x, 4); return (r + 0x7fffu + (r >> 16 & 1)) >> 16; }  // to even
+static inline unsigned in_pair_(float x, float y) { return in_bfloat16_(x) | in_bfloat16_(y) << 16; }
+static inline float back_(unsigned x) { float r; memcpy(&r, &x, 4); return r; }
+template <int deep> static void multiply_(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  const int lane = now->thread.x % 32, g = lane / 4, t = lane % 4;
+  float A[16][16], B[16][8];
+  for (int k = 0; k < 6; k++) {
+    memcpy(&now->lanes[lane], k < 4 ? &a[k] : &b[k - 4], 4); gate(now->warp);
+    for (int l = 0; l < 32; l++) {
+      unsigned v; memcpy(&v, &now->lanes[l], 4);
+      for (int h = 0; h < deep / 8; h++) {
+        const float x = deep == 8 ? back_(v) : back_(v >> 16 * h << 16);
+        const int place = deep == 8 ? l % 4 : l % 4 * 2 + h;
+        if (k < 4) A[l / 4 + k % 2 * 8][place + k / 2 * (deep / 2)] = x; else B[place + (k - 4) * (deep / 2)][l / 4] = x;
+      }
+    }
+    gate(now->warp);
+  }
+  for (int c = 0; c < 4; c++) for (int k = 0; k < deep; k++) d[c] += A[g + c / 2 * 8][k] * B[k][2 * t + c % 2];
+}
+static void multiply_tf32_(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { multiply_<8>(d, a, b); }
+static void multiply_bfloat16_(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { multiply_<16>(d, a, b); }
 template <class T> static T atomicAdd(T *p, T v) { T o = *p; *p = o + v; return o; }
 static inline void __threadfence() {}
 #define rsqrtf(x) (1.0f / sqrtf(x))
