@@ -75,8 +75,9 @@ def gpu() -> Any:
     except Exception as error:  # noqa: BLE001 - whatever a driver has to say
         raise BackendError(f"backend 'cupy': the GPU cannot be used: {_line(error)}{INSTEAD}") from error
     if not ready:
-        raise BackendError("backend 'cupy': CuPy finds no NVIDIA GPU; it needs one with its driver, and the CuPy of its CUDA "
-                           f"version, {INSTALL}. sg.generate(..., backend='cupy') writes the program anywhere{INSTEAD}")
+        raise BackendError("backend 'cupy': CuPy finds no NVIDIA GPU; it needs one with its driver, and the CuPy of "
+                           f"its CUDA version, {INSTALL}. sg.generate(..., backend='cupy') writes the program anywhere"
+                           f"{INSTEAD}")
     return cupy
 
 
