@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-MODULES = ("tasks_training", "tasks_curvature", "tasks_network", "tasks_layers", "tasks_gradbench")
+MODULES = ("tasks_training", "tasks_curvature", "tasks_network", "tasks_layers", "tasks_recurrent", "tasks_gradbench")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "VECLIB_MAXIMUM_THREADS")
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # they may force the kernels of another processor
 PAUSE = 0.03  # seconds before a turn: threads of the one before stop spinning
