@@ -94,20 +94,24 @@ def _weighs_rows(node: Node, weights: Node) -> bool:
     return _matrices(own, other, out) is not None and own[-1] not in out
 
 
-def _scores(node: Node) -> tuple[Node, Node | None]:
-    """Of what a softmax takes, the scores without masks, and the products of queries and keys in them."""
+def _scores(node: Node, deepest: int = 3) -> tuple[Node, Node | None]:
+    """Of what a softmax takes, the scores without masks, and the products of queries and keys in them.
+
+    Of a sum one term is looked into, `deepest` times at most: what is added to scores are masks.
+    """
     scores = node
-    while True:
+    while deepest:
         if node.op is ops.NAMED:
             node = node.operands[0]
         elif node.op is ops.ELEMENTWISE and node.attrs[0] == "where":  # a mask takes out what it does not show
             node = scores = node.operands[1]
         elif node.op is ops.ADD:
-            parts = [o for o in node.operands if _scores(o)[1] is not None]
-            if len(parts) != 1:
-                return scores, None
-            scores = node if len(node.operands) == 1 else parts[0]
-            (node,) = parts
+            if len(node.operands) == 1:
+                (node,) = node.operands
+                continue
+            deepest -= 1
+            parts = [found for o in node.operands if (found := _scores(o, deepest))[1] is not None]
+            return parts[0] if len(parts) == 1 else (scores, None)
         elif node.op is ops.EINSUM and len(node.operands) == 2:
             inputs, out = node.attrs
             shaped = [o for o in node.operands if o.shape]
@@ -116,7 +120,8 @@ def _scores(node: Node) -> tuple[Node, Node | None]:
                 continue
             return scores, node if _matrices(inputs[0], inputs[1], out) is not None else None
         else:
-            return scores, None
+            break
+    return scores, None
 
 
 def _matrices(one: Sequence[int], other: Sequence[int],

@@ -52,7 +52,7 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
             kind = None  # the name is the box
         elif kind is None and (node in keep or is_pool(node, uses) or solid(node) and (
                 count[node] >= MANY and (node in fed or not _plain_sum(node, chosen)) and not _is_weight(node, uses)
-                or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES
+                or node.op is ops.SCAN or _weights(node) or any(map(_weights, uses[node])) and width[node] > SCORES
                 or made[node] >= MANY and (node in residuals or any(map(_squashes, uses[node]))) and not _plain_sum(
                     node, chosen)
                 or made[node] and (node in fed or node in residuals and width[node] > RESIDUAL)
