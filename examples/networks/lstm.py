@@ -1,8 +1,8 @@
 """A recurrent network with long short-term memory, after Hochreiter and Schmidhuber 1997: digits, read row by row
 
-An image is a sequence of eight rows; gates say what the memory c forgets and takes up at each and what of it is the state h,
-and an affine layer reads the last state. It reads 95.8 % of the 599 images that it has not seen; PyTorch 2.13.0 reads 95.7,
-95.0 and 96.8 % from three starts (15 epochs of Adam at 5e-3, batches of 32).
+An image is a sequence of eight rows; gates say what the memory c forgets and takes up at each and what of it is the
+state h, and an affine layer reads the last state. It reads 95.8 % of the 599 images that it has not seen; PyTorch
+2.13.0 reads 95.7, 95.0 and 96.8 % from three starts (15 epochs of Adam at 5e-3, batches of 32).
 """
 
 from sklearn.datasets import load_digits

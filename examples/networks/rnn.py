@@ -1,8 +1,9 @@
 """A recurrent network, after Elman 1990: digits, read row by row
 
-An image is a sequence of eight rows; the state of 32 numbers after the last one is what an affine layer reads. The network
-is one recurrence, `sg.scan`: its derivation does not grow with the length. It reads 95.7 % of the 599 images that it has not
-seen; PyTorch 2.13.0 reads 94.8, 93.8 and 94.2 % from three starts (15 epochs of Adam at 5e-3, batches of 32).
+An image is a sequence of eight rows; the state of 32 numbers after the last one is what an affine layer reads. The
+network is one recurrence, `sg.scan`: its derivation does not grow with the length. It reads 95.7 % of the 599 images
+that it has not seen; PyTorch 2.13.0 reads 94.8, 93.8 and 94.2 % from three starts (15 epochs of Adam at 5e-3, batches
+of 32).
 """
 
 from sklearn.datasets import load_digits

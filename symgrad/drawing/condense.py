@@ -18,11 +18,11 @@ from symgrad.drawing.pictures.palette import STYLES
 from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox
 
 FOLDED_FROM = 3                     # layers from which on each is one box
-MOST_BOXES, MOST_FOLDED = 48, 36    # of a picture that shows everything, and of one of a box per layer
+MOST_BOXES, MOST_FOLDED = 48, 48    # of a picture that shows everything, and of one of a box per layer
 MOST_LEAVES = 3                     # inputs of one folded box that are shown one by one
 LEAVES = ("data", "parameter", "shared", "constant")
 STRETCHES = 10                      # of a graph without layers
-MOST_LINES = 8                      # of a folded box
+MOST_LINES = 10                     # of a folded box
 
 
 @dataclass(frozen=True)

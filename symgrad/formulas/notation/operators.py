@@ -136,6 +136,9 @@ def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
     if any(i is not None and not w.is_fixed(i) for i in index):
         return None
     places = [axis for axis, i in enumerate(index) if i is None]
+    if len(places) == 2 and (along := [counts_along(o) for o in node.operands]) in (places, places[::-1]):
+        name = TRIANGLES.get((node.attrs[0], along == places))
+        return None if name is None else call(name, product([ONES], [transpose(ONES)]))
     if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
         test, laid = node.operands[0], list(range(len(index)))
         if test.op is ops.VIEW and len(test.operands) == 1 and set(test.attrs[0][0]) <= set(test.attrs[1]):

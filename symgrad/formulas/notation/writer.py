@@ -160,10 +160,11 @@ class Writer:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
         index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
         tree = self._write(inside, index, frozenset())
-        if contains(tree, "entries") and sum(i is None for i in index) > 2:
+        uneven = tree.head == "cases" and _counts(tree)
+        if (contains(tree, "entries") or uneven) and sum(i is None for i in index) > 2:
             if (stack := self._stack(inside, index)) is not None:
                 return stack
-        if contains(tree, "entries") and tree.head != "entries":
+        if contains(tree, "entries") and tree.head != "entries" or uneven:
             mine = [i == self.axes.get(node) for i, at in enumerate(index) if at is None]
             letters = self.letters(len(mine), frozenset(), mine)
             left = iter(letters)
@@ -200,7 +201,7 @@ class Writer:
             self.stacked.discard(letter)
         parts = list(walk(inner))
         needed = name("e", (letter,)) in parts or any(  # what needs more indices
-            part.head in ("entries", "dots", "count", "colon") for part in parts)
+            part.head in ("entries", "dots", "count", "colon") or part.head == "cases" and _counts(part) for part in parts)
         return None if needed or letter not in parts else Tree("entries", (inner, (letter,)))
 
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -309,6 +310,12 @@ class Writer:
     def is_sample(self, token: Tree | None) -> bool:
         """Is an index that of a sample?"""
         return token == HIDDEN or token in self._sample_letters
+
+
+def _counts(tree: Tree) -> bool:
+    """Do cases depend on places? Then each entry says which it is."""
+    tests = [part for _, test in tree.args[0] for part in walk(test)]
+    return any(part.head == "count" or part.head == "call" and part.args[0] in ("tril", "triu") for part in tests)
 
 
 def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
