@@ -9,7 +9,8 @@ from typing import Any
 import sympy as sp
 
 from symgrad.formulas.spelling.tree import UNIT, Tree, call, fraction, name, negative, num, power, product, sum_of
-from symgrad.graphs.weights import Number, Weight
+from symgrad.graphs.node import Node
+from symgrad.graphs.weights import Number, Weight, exact
 
 
 def weight_tree(by: Weight) -> tuple[int, Tree]:
@@ -80,3 +81,17 @@ def expression(e: Any) -> Tree:
             return fraction(UNIT, expression(1 / e))
         return power(expression(e.base), expression(e.exp), False)
     return call(type(e).__name__, *map(expression, e.args)) if e.args else name(str(e))
+
+
+def written_out(node: Node) -> Tree:
+    """A small constant array by its entries; a vector is a column."""
+    value = node.attrs[0].value
+    if not value.ndim:
+        return _entry(value.item())
+    rows = value if value.ndim == 2 else value[:, None]
+    return Tree("matrix", tuple(tuple(_entry(entry.item()) for entry in row) for row in rows))
+
+
+def _entry(value: Any) -> Tree:
+    value = exact(value)
+    return expression(sp.Rational(value)) if isinstance(value, Fraction) else num(value)

@@ -13,23 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import sympy as sp
-
 from symgrad.formulas.names import symbol_names
-from symgrad.formulas.notation.coefficients import expression
+from symgrad.formulas.notation.coefficients import written_out
 from symgrad.formulas.notation.loop_names import STEPS, Recurrences
 from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
-from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, num, product, walk
+from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, product, walk
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.declared import Facts, symmetric
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.sizes import Shape, free_symbols
-from symgrad.graphs.weights import exact
 
 Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"
@@ -337,17 +333,3 @@ def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
         base, subs, symmetric = tree.args
         return Tree("name", (base, (*subs, *shown), False))
     return Tree("at", (tree, tuple(shown)))
-
-
-def written_out(node: Node) -> Tree:
-    """A small constant array by its entries; a vector is a column."""
-    value = node.attrs[0].value
-    if not value.ndim:
-        return _entry(value.item())
-    rows = value if value.ndim == 2 else value[:, None]
-    return Tree("matrix", tuple(tuple(_entry(entry.item()) for entry in row) for row in rows))
-
-
-def _entry(value: Any) -> Tree:
-    value = exact(value)
-    return expression(sp.Rational(value)) if isinstance(value, Fraction) else num(value)
