@@ -76,7 +76,7 @@ class _Block(StepKernel):
                 width = self.on.size(shape[1])
                 place = f"lane / {width} * {self.on.size(self.on.strides[p][0])} + lane % {width}"
             still = self.step.frozen and p in self.parameters[-self.step.frozen:]
-            moved = vectors if not still else [self.vectors[0]] if inward else []
+            moved = vectors if not still else [self.vectors[0]] if inward or p in self.moved else []
             pairs = [(f"on.{v}[{at} + {place}]", f"{self.all_vectors[v]}[{flat}lane]") for v in moved]
             body = [f"    {here} = {there};" if inward else f"    {there} = {here};" for here, there in pairs]
             flat = f"{flat}{count} + "

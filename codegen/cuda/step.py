@@ -6,6 +6,7 @@ A vessel says where arrays lie, how the state gets there and back, and what a ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c.texts import TYPES
-from symgrad.codegen.cuda.body import entries_of
+from symgrad.codegen.cuda.body import entries_of, split
 from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
 from symgrad.codegen.cuda.phased import Phased, PhasePart, Strides
 from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.rule import rule_text
+from symgrad.codegen.cuda.units import names_of
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.phases.plan import PhasePlan, phase_plan
@@ -71,10 +73,13 @@ class StepKernel(Phased):
         def pairs(begun: Any) -> dict[Expr, Expr]:
             leaf = begun.lowering.b.leaf
             self.parameters = [leaf(node) for _, node in step.gradients.inputs[:len(step.parameters)]]
-            return dict(zip(self.parameters, begun.roots[1:], strict=False))
+            trained = len(self.parameters) - step.frozen
+            return dict(zip(self.parameters[:trained], begun.roots[1:1 + trained], strict=True))
 
         trained = len(step.parameters) - step.frozen
-        job = replace(step.gradients, outputs=list(step.gradients.outputs)[:1 + trained])  # others have none to be moved by
+        outputs = list(step.gradients.outputs)
+        outputs = [*outputs[:1 + trained], *outputs[len(outputs) - step.states:]]  # others have none to be moved by
+        job = replace(step.gradients, outputs=outputs)
         super().__init__(job, steps, pairs, self.tasks)
         leaf = self.begun.lowering.b.leaf
         self.gradients = pairs(self.begun)
@@ -87,7 +92,8 @@ class StepKernel(Phased):
         self.all, self.next = ({e: fresh(f"{word}_{self.name(e)}") for e in self.data} for word in ("all", "next"))
         self.place = {e: fresh(f"{self.name(e)}_in") for e in self.parameters}
         self.rule = rule_text(step.update, self.on.context.used)
-        self.slots = memory(self.phases, self.roots[1:])
+        self.moved = dict(zip(self.parameters[len(self.parameters) - step.states:], self.roots[1 + trained:], strict=True))
+        self.slots = memory(self.phases, list(self.gradients.values()))
 
     def _fits(self) -> None:
         """Can the results lie where a step wants them? Raises BackendError."""
@@ -237,6 +243,16 @@ class StepKernel(Phased):
             f"if (lane < {count}) {{", f"  const int {split}",
             f"  fetch<{item * each}>({to} + i * {apart} + {place}, on.{self.all[e]} + {source}j);", "}"))
 
+    def _moves(self) -> list[str]:
+        """What a formula moves, and no gradient."""
+        lines = []
+        for p, new in self.moved.items():
+            names = names_of(p.shape)
+            there, here = (re.sub(rf"^{self.name(e)}", f"on.{self.name(e)}", self.on.place(e, names)) for e in (p, new))
+            lines += [f"  for (int lane = rank; lane < {self.on.size(entries_of(p.shape))}; lane += {self.stride}) {{",
+                      *(f"    {line}" for line in split(self.on, "lane", names, p.shape)), f"    {there} = {here};", "  }"]
+        return lines
+
     def _memory(self) -> str:
         """The struct of all pointers."""
         lines = ["struct Memory {", f"  real {', '.join(f'*{name}' for name in self.vectors)};  // of the optimiser"]
@@ -261,6 +277,6 @@ class StepKernel(Phased):
             *(f"  const real {name} = on.numbers[{k}];" for k, name in enumerate(self.rule.numbers)),
             *(f"  real *const {own} = on.{v};" for own, v in zip(self.rule.vectors, self.vectors, strict=True)),
             f"  for (int lane = rank; lane < TRAINED; lane += {self.stride}) {{",
-            *(f"    {line}" for line in self.rule.lines), "  }",
+            *(f"    {line}" for line in self.rule.lines), "  }", *self._moves(),
             f"  if (rank == 0) on.losses[step] = on.{self.name(self.roots[0])}[0];",
             "  arrived();  // the next batch", "}"])

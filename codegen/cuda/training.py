@@ -35,8 +35,6 @@ def step_in_cuda(ways: Sequence[Stepping], precision: str = "float32") -> Blocks
             raise BackendError("the rule needs the length of a vector before each update")
         if step.masks:
             raise BackendError("its masks are drawn by the host")
-        if step.moves:
-            raise BackendError("formulas move numbers that are no parameters")
         kernels = [grid_kernel(step, precision)] if precision != "float32" else [block_kernel(step), grid_kernel(step)]
     except BackendError as error:
         if precision != "float32":

@@ -46,4 +46,4 @@ def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Fr
     numbers = [each for each, _ in rule.inputs if each not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], (*net.data, *more), moved,
                     [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, net.frozen,
-                    net.masks, moves, net.divisible, net.counts, name)
+                    net.masks, moves, net.divisible, len(net.states), net.counts, name)

@@ -134,6 +134,7 @@ class Stepping:
     masks: Named = ()
     moves: Sequence[str] = ()
     divisible: bool = False  # can minibatches be cut?
+    states: int = 0  # so many parameters, the last ones, become what the last outputs of `gradients` say
     counts: Mapping[Size, str] = field(default_factory=dict)
     name: str = "step"
 

@@ -10,7 +10,7 @@ import nvrtc
 import pytest
 from kernels import ROOM, Trial
 from networks import DATA, RULES, network
-from trained import attention, images, regression, tokens
+from trained import attention, images, normalised, regression, tokens
 
 import symgrad as sg
 
@@ -35,7 +35,7 @@ def test_every_rule(rule):
     Trial(small(), rule, DATA, 10, 3, "float64").agrees(1e-11)
 
 
-NETWORKS = [images, regression, tokens, attention]
+NETWORKS = [images, regression, tokens, attention, normalised]
 
 
 @pytest.mark.parametrize("made", NETWORKS)

@@ -8,7 +8,7 @@ import nvrtc
 import pytest
 from kernels import Trial
 from networks import DATA, t, x
-from trained import attention, images, tokens
+from trained import attention, images, normalised, tokens
 
 import symgrad as sg
 
@@ -27,7 +27,7 @@ def test_steps_are_those_of_numpy_in_every_order_of_the_threads(adam):
     adam.agrees(2e-6)
 
 
-@pytest.mark.parametrize("made", [attention, images, tokens])
+@pytest.mark.parametrize("made", [attention, images, tokens, normalised])
 def test_networks(made):
     loss, data = made()
     trial = Trial(loss, sg.optim.SGD(0.1, momentum=0.9), data, 7, 2, "float64", "grid")

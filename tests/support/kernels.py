@@ -23,7 +23,8 @@ ROOM = 232448  # bytes of shared memory that a block may have on cards of this d
 def stepping_of(loss, rule, dtype="float32"):
     """The step of a training as data, as a backend is handed it."""
     net, rule, module = network(closed(loss), None, {}, ""), rule_of(rule), backend_of("cupy").module(dtype)
-    slopes = Job(module, "gradients", [*net.parameters, *net.data], [net.loss, *net.gradients], names=net.names,
+    slopes = Job(module, "gradients", [*net.parameters, *net.data, *net.masks],
+                 [net.loss, *net.gradients, *net.states], names=net.names,
                  comment=net.comment, sizes=net.sizes, quick=True)
     update = Job(module, "update", rule.inputs, rule.outputs, over=rule.overwritten, comment=rule.comments.get, doc=rule.title)
     return stepping(slopes, update, net, rule, DEVICE)

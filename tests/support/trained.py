@@ -38,3 +38,10 @@ def attention():
     rng = np.random.default_rng(0)
     loss = sg.losses.cross_entropy(W @ sg.mean(weights @ (x @ v), axis=0), t)
     return loss, {"x": rng.standard_normal((24, 4, 6)), "t": rng.integers(0, 3, 24)}
+
+
+def normalised():
+    x, y = sg.data("x", 4, over=T), sg.data("y", over=T)
+    net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.BatchNorm1d(3), sg.nn.Tanh(), sg.nn.Linear(3, 1))
+    rng = np.random.default_rng(0)
+    return sg.losses.squared_error(net(x)[0], y), {"x": rng.standard_normal((24, 4)), "y": rng.standard_normal(24)}
