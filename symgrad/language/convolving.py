@@ -103,7 +103,7 @@ def convolved(name: str, rank: int, input: Any, weight: Any, bias: Any, stride: 
     if not _equal(K.shape[1], x.shape[-rank - 1], count):
         raise ShapeError(f"{name}: {describe(x)} has {x.shape[-rank - 1]} channels, the kernel {describe(K)} is for "
                          f"{canonical(K.shape[1] * count)}{_in_groups(count)}")
-    widths = _margins(name, rank, padding, K.shape[2:], steps, gaps)
+    widths = margins(name, rank, padding, K.shape[2:], steps, gaps)
     tiles = tiled(name, padded(x, widths), K.shape[2:], steps, gaps, widths)
     places, offsets = PLACES[:rank], OFFSETS[:rank]
     if count > 1:
@@ -244,7 +244,7 @@ def _in_groups(count: int) -> str:
     return f" in {count} groups" if count > 1 else ""
 
 
-def _margins(name: str, rank: int, padding: Any, widths: Sequence[Size], steps: Sequence[int],
+def margins(name: str, rank: int, padding: Any, widths: Sequence[Size], steps: Sequence[int],
              gaps: Sequence[int]) -> Pairs:
     """Zeros in front of and behind each axis."""
     if padding == "valid":

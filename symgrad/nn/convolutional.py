@@ -6,7 +6,8 @@ from typing import Any
 
 from symgrad.graphs.errors import ShapeError
 from symgrad.language.align import as_int
-from symgrad.language.convolving import convolved, each, unconvolved
+from symgrad.language.convolving import convolved, each, image, margins, unconvolved
+from symgrad.language.padding import pad
 from symgrad.language.tensor import Tensor
 from symgrad.nn.weighted import Parametric, written
 
@@ -23,8 +24,11 @@ class Convolution(Parametric):
                  init: Any = None) -> None:
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation, self.groups, self.bias = stride, padding, dilation, groups, bias
-        if padding_mode != "zeros":
-            raise ShapeError(f"{self!r}: padding_mode {padding_mode!r} is not known; 'zeros' is")
+        self.padding_mode = padding_mode
+        known = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+        if padding_mode not in known:
+            raise ShapeError(f"{self!r}: padding_mode {padding_mode!r} is not known; {', '.join(map(repr, known))} "
+                             f"{'are' if len(known) > 1 else 'is'}")
         for channels, what in ((in_channels, "in_channels"), (out_channels, "out_channels")):
             if as_int(channels, repr(self), what) < 1:
                 raise ShapeError(f"{self!r}: {what} must be at least 1, not {channels}")
@@ -42,11 +46,18 @@ class Convolution(Parametric):
     def __repr__(self) -> str:
         return written(type(self).__name__, (self.in_channels, self.out_channels, self.kernel_size), {
             "stride": (self.stride, 1), "padding": (self.padding, 0), "dilation": (self.dilation, 1),
-            "groups": (self.groups, 1), "bias": (self.bias, True)})
+            "groups": (self.groups, 1), "bias": (self.bias, True), "padding_mode": (self.padding_mode, "zeros")})
 
     def __call__(self, x: Any) -> Tensor:
         K, b = self.held_both()
-        return convolved(repr(self), self.rank, x, K, b, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            return convolved(repr(self), self.rank, x, K, b, self.stride, self.padding, self.dilation, self.groups)
+        t, name = image(repr(self), self.rank, x), repr(self)
+        steps, gaps = (each(name, self.rank, value, what, 1) for value, what in (
+            (self.stride, "stride"), (self.dilation, "dilation")))
+        widths = margins(name, self.rank, self.padding, K.shape[2:], steps, gaps)
+        bordered = pad(t, [(0, 0)] * (t.ndim - self.rank) + widths, mode=self.padding_mode)
+        return convolved(name, self.rank, bordered, K, b, self.stride, 0, self.dilation, self.groups)
 
 
 class Conv1d(Convolution):

@@ -73,7 +73,8 @@ def test_layers_print_as_they_are_written():
     (lambda: sg.nn.Conv2d(4, 6, 7, padding="valid")(image), "Conv2d(4, 6, 7, padding='valid'): a kernel of 7 does not fit into a side "
                                                             "of 5"),
     (lambda: sg.nn.Conv1d(4, 6, 3)(sg.data("x", 4)), "Conv1d(4, 6, 3): x of shape (4,) has 1 axis; one sample is (channels, length)"),
-    (lambda: sg.nn.Conv2d(4, 6, 3, padding_mode="reflect"), "Conv2d(4, 6, 3): padding_mode 'reflect' is not known; 'zeros' is"),
+    (lambda: sg.nn.Conv2d(4, 6, 3, padding_mode="mirror"), "padding_mode 'mirror' is not known; 'zeros', 'reflect', 'replicate', 'circular' are"),
+    (lambda: sg.nn.ConvTranspose2d(4, 6, 3, padding_mode="reflect"), "padding_mode 'reflect' is not known; 'zeros' is"),
     (lambda: sg.nn.Conv2d(4, 6, 0), "Conv2d(4, 6, 0): kernel_size must be at least 1, not 0"),
     (lambda: sg.nn.Conv2d(4, 0, 3), "Conv2d(4, 0, 3): out_channels must be at least 1, not 0"),
     (lambda: sg.nn.ConvTranspose2d(3, 6, 3)(image), "ConvTranspose2d(3, 6, 3): x of shape (4, 5, 5) has 4 channels"),
@@ -85,3 +86,12 @@ def test_what_does_not_fit_is_refused_with_the_layer(make, message):
     with pytest.raises(sg.ShapeError) as error:
         make()
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize("padding, widths", [(1, [(1, 1), (1, 1)]), ((2, 0), [(2, 2), (0, 0)]), ("same", [(1, 1), (1, 2)])])
+def test_borders_that_are_no_zeros(mode, padding, widths):
+    layer = sg.nn.Conv2d(2, 3, (3, 4), padding=padding, padding_mode=mode)
+    x = sg.data("x", (2, 6, 5), over=sg.dim("T"))
+    bordered = sg.pad(x, [(0, 0), *widths], mode=mode)
+    assert layer(x) is sg.conv2d(bordered, layer.K, layer.b) and repr(layer).endswith(f"padding_mode={mode!r})")
