@@ -63,9 +63,10 @@ class Remembered:
         found: list[str] = []
         missing: list[str] = []
         other: asyncio.Queue[Message] = asyncio.Queue()
-        helping = asyncio.create_task(self._half(question, HALVES[1], other.put_nowait))
+        alone = self.pool.crowded
+        helping = asyncio.create_task(self._half(question, () if alone else HALVES[1], other.put_nowait))
         try:
-            async with contextlib.aclosing(self.pool.ask(_task(question, HALVES[0]))) as messages:
+            async with contextlib.aclosing(self.pool.ask(_task(question, None if alone else HALVES[0]))) as messages:
                 async for message in messages:
                     if message.get("part") == "fault":
                         helping.cancel()
@@ -89,14 +90,17 @@ class Remembered:
                 self.kept.popitem(last=False)
 
     async def _half(self, question: Question, parts: Sequence[str], put: Callable[[Message], None]) -> None:
-        """The messages of a worker that helps, for whoever takes them."""
+        """The messages of a worker that helps, for whoever takes them; there is none where no parts are asked of it."""
+        if not parts:
+            put({"end": ""})
+            return
         async with contextlib.aclosing(self.pool.ask(_task(question, parts))) as messages:
             async for message in messages:
                 if message.get("part") != "fault":
                     put(message)
 
 
-def _task(question: Question, parts: Sequence[str]) -> Message:
+def _task(question: Question, parts: Sequence[str] | None) -> Message:
     return {"kind": "question", "parts": parts, **vars(question)}
 
 

@@ -1,6 +1,6 @@
 """Workers for questions: light ones never wait for heavy ones.
 
-A worker that has answered for longer than `HEAVY` counts as heavy: it gets less of the processor, and a fresh one takes its
+A worker that has computed for longer than `HEAVY` counts as heavy: it gets less of the processor, and a fresh one takes its
 place. At most `MOST` are heavy at a time; one more, and the oldest of them is ended. Whoever takes longer than an answer
 may is ended too. What it found until then is shown.
 """
@@ -20,11 +20,12 @@ from typing import Any
 
 from symgrad.page.nursery import Nursery
 
-HEAVY = 0.6  # seconds
+HEAVY, LONG = 0.5, 2.0  # seconds of computing, and of any kind
 MOST = 8  # heavy workers: two for a question
-LIGHT = 6  # workers that are not, or not yet, heavy
+LIGHT = 10  # workers that are not, or not yet, heavy
 READY = 3  # workers that wait for a question
-WAIT, LATER = 9.0, 3.0  # seconds that a question may wait for one, and by which that may make its answer end later
+WAIT = 0.8  # of the time of an answer, for which a question may wait for one
+LATER = 3.0  # seconds by which that may make its answer end later
 NICER = 15
 RENEWED = 8.0  # seconds after the start
 Message = dict[str, Any]
@@ -38,6 +39,8 @@ class Worker:
     pipe: Connection
     heavy: bool = False
     cut: str = ""  # why it was ended
+    spent: float | None = None  # seconds of the processor that it had used when it was asked
+    look: asyncio.TimerHandle | None = None  # when it is looked at again
     since: float = field(default_factory=time.monotonic)
 
     def next(self, until: float) -> Message | None:
@@ -70,12 +73,17 @@ class Workers:
             self._end(self.idle.popleft())
         self._later(self._refill())
 
+    @property
+    def crowded(self) -> bool:
+        """Are so many questions under way that one worker each must do?"""
+        return len(self.busy) >= READY
+
     async def ask(self, task: Message, seconds: float | None = None) -> AsyncGenerator[Message, None]:
         """The messages of a worker; the last has the key "end": empty, or why the rest is missing."""
         limit = self.seconds if seconds is None else seconds
         loop, begun = asyncio.get_running_loop(), time.monotonic()
         try:
-            await asyncio.wait_for(self.light.acquire(), WAIT)
+            await asyncio.wait_for(self.light.acquire(), WAIT * min(limit, self.seconds))
         except TimeoutError:
             yield {"end": "too many questions were asked at once; ask again in a moment"}
             return
@@ -87,7 +95,8 @@ class Workers:
         self.busy.append(worker)
         worker.since = time.monotonic()
         until, whole = min(worker.since, begun + LATER) + limit, False
-        mark = loop.call_later(HEAVY, self._is_heavy, worker)
+        worker.spent = spent(worker.number)
+        worker.look = loop.call_later(HEAVY, self._look, worker)
         try:
             worker.pipe.send_bytes(json.dumps({**task, "seconds": limit}).encode())
             while True:
@@ -103,7 +112,8 @@ class Workers:
         except (EOFError, OSError):
             yield {"end": worker.cut or "the rest takes more memory than an answer may have"}
         finally:
-            mark.cancel()
+            if worker.look is not None:
+                worker.look.cancel()
             self.busy.remove(worker)
             if not worker.heavy:
                 self.light.release()
@@ -128,7 +138,13 @@ class Workers:
         while len(self.idle) < READY:
             self.idle.append(await self._made())
 
-    def _is_heavy(self, worker: Worker) -> None:
+    def _look(self, worker: Worker) -> None:
+        """Is a worker heavy by now? What it computed counts, where that is known, and not what it waited for."""
+        now = spent(worker.number)
+        young = time.monotonic() - worker.since < LONG
+        if young and now is not None and worker.spent is not None and now - worker.spent < HEAVY:
+            worker.look = asyncio.get_running_loop().call_later(HEAVY / 2, self._look, worker)
+            return
         worker.heavy = True
         self.light.release()
         try:
@@ -157,6 +173,20 @@ class Workers:
             task.cancel()
         self.nursery.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def spent(number: int) -> float | None:
+    """The seconds that a process has computed; None where the system does not say.
+
+    >>> spent(0) is None
+    True
+    """
+    try:
+        with open(f"/proc/{number}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _said(message: Message) -> str:

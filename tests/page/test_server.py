@@ -129,20 +129,26 @@ def test_too_much_memory_ends_an_answer_and_not_the_server(client):
     assert client.get("/", params=PLAIN).status_code == 200
 
 
-def test_light_questions_do_not_wait_for_heavy_ones(client):
-    heavy = [threading.Thread(target=client.get, args=("/",), kwargs={"params": {"text": f"{i} {DEEP}", "wrt": "x"}})
-             for i in range(2, 12)]
-    for each in heavy:
-        each.start()
+def seconds_of_light_questions(client, start):
     times = []
     for i in range(6):
         started = time.monotonic()
-        answer = client.get("/", params={"text": f"‖A x - {i} b‖²", "wrt": "x"})
+        answer = client.get("/", params={"text": f"‖A x - {start + i} b‖²", "wrt": "x"})
         times.append(time.monotonic() - started)
         assert answer.status_code == 200 and "<math" in answer.text
+    return sorted(times)
+
+
+def test_light_questions_do_not_wait_for_heavy_ones(client):
+    alone = seconds_of_light_questions(client, 100)
+    heavy = [threading.Thread(target=client.get, args=("/",), kwargs={"params": {"text": f"{i} {DEEP}", "wrt": "x"}})
+             for i in range(2, 10)]
+    for each in heavy:
+        each.start()
+    times = seconds_of_light_questions(client, 200)
     for each in heavy:
         each.join()
-    assert sorted(times)[3] < 2.5, times  # on two busy cores; alone it is a tenth of a second
+    assert times[3] < 8 * alone[3] + 1, (alone, times)  # they share two cores, and wait for none
 
 
 def test_an_answer_is_kept(client):
@@ -161,19 +167,18 @@ def test_without_the_extra_a_message_says_how_to_get_it(monkeypatch):
         serving.serve("127.0.0.1", 0, print, False)
 
 
-def test_many_questions_at_once_are_all_answered(client):
+def test_many_questions_at_once_are_all_answered_or_told_to_wait(client):
     found = []
 
     def ask(i):
-        answer = client.get("/", params={"text": f"‖A x - {i} b‖² + {i} x' x", "wrt": "x"})
-        found.append((answer.status_code, "</html>" in answer.text, "<math" in answer.text))
+        started = time.monotonic()
+        page = client.get("/", params={"text": f"‖A x - {i} b‖² + {i} x' x", "wrt": "x"})
+        found.append((page.status_code, "</html>" in page.text, "<math" in page.text or "too many questions" in page.text,
+                      time.monotonic() - started < 15))
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(30)]
-    started = time.monotonic()
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(24)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    assert time.monotonic() - started < 30
-    assert [f[:2] for f in found] == [(200, True)] * 30
-    assert sum(f[2] for f in found) >= 15  # on two busy cores; whoever waits too long is told
+    assert found == [(200, True, True, True)] * 24
