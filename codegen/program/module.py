@@ -166,7 +166,7 @@ def _files() -> str:
 
 def _ranks(frame: Frame) -> list[str]:
     """The class of `ranks.py`, as it stands there, and what a GPU does otherwise."""
-    text = inspect.getsource(ranks)
+    text = inspect.getsource(ranks).replace("np.", f"{frame.library.np}.")
     return [text[text.index("\nclass "):], *([frame.ranks] if frame.ranks else [])]
 
 

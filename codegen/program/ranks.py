@@ -31,7 +31,7 @@ class Ranks:
         """Puts sums over all ranks in the place of what this one found: g, loss, weight, stop."""
         found = state.found
         if self.sent is None or len(self.sent) != len(found):
-            self.sent = np.empty_like(found)
+            self.sent = np.zeros_like(found)
         np.multiply(found, self.weight, out=self.sent)
         self.sent[-2] = self.weight
         self.sent[-1] = self.stopped

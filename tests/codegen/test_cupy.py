@@ -383,7 +383,8 @@ def sources():
 # methods of dicts, texts, files, NumPy's generators and arrays in the frame of a program
 OWN = """.clear .values .items .setdefault .append .join .split .partition .replace .exists .remove .open .write_array .load .savez
 .add_argument .ArgumentParser .parse_args .error .exit .ZipFile .perf_counter .default_rng .permutation .uniform .isfinite
-.sqrt .can_cast .argwhere .tolist .is_available""".split()
+.sqrt .can_cast .argwhere .tolist .is_available .Get_rank .Get_size .Allreduce .all_reduce .add .part .look .exchange
+.listening .rest .suppress .signal""".split()
 
 
 def calls(text):

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import fake_cupy
 import numpy as np
 import pytest
 from places import ROOT
@@ -57,10 +59,10 @@ def alike(found, history, parameters):
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_any_number_of_ranks_fits_as_one(name, backend):
-    one, *others = models(LOSSES[name], 1 + 7, backend)
+    one, *others = models(LOSSES[name], 1 + 4, backend)
     given = {"epochs": 4, "batch_size": 10, "validation": 0.2, "metrics": {"error": sg.sum((a - y) ** 2)}, "progress": False}
     history = one.fit(arrays(), RULES["adam"], **given)
-    for size in (2, 3, 7):
+    for size in (2, 4):
         for model in others:
             model.parameters = {name: value.copy() for name, value in models(LOSSES[name], 1)[0].parameters.items()}
             model._course.order.bit_generator.state = np.random.default_rng((0, 1)).bit_generator.state
@@ -140,6 +142,58 @@ def test_generated_programs_train_on_ranks(name, backend, tmp_path):
     assert [rank for rank, _ in said[3:]] == [0, 0, 0]  # the first one shows and writes
     assert [line.split("s")[0] for line in said[:3]] == [line.split("s")[0] for _, line in said[3:]]
     assert [path.name for path in tmp_path.iterdir()] == ["0.npz"]
+
+
+@pytest.mark.parametrize("level", ["plain", "fused"])
+@pytest.mark.parametrize("name", ["mean", "sum"])
+def test_on_gpus_the_message_goes_by_nccl(name, level, monkeypatch):
+    """CuPy is a stand-in here, and NCCL the sum of threads."""
+    for module in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        monkeypatch.setitem(sys.modules, module, None)
+    cupy = fake_cupy.install(sys.modules)
+    comms, sums = {}, []
+
+    def init_process_group(n_devices, rank, *, backend="nccl", host=None, port=None, use_mpi=False):
+        assert use_mpi and n_devices == 3
+
+        def all_reduce(sent, found):
+            host = found.get()
+            comms[rank].Allreduce(sent.get(), host)
+            found[...] = cupy.asarray(host)
+            sums.append(rank)
+
+        return SimpleNamespace(all_reduce=all_reduce)
+
+    monkeypatch.setitem(sys.modules, "cupyx.distributed", SimpleNamespace(init_process_group=init_process_group))
+    one = sg.Model(LOSSES[name], dtype="float64")
+    history = one.fit(arrays(), RULES["adam"], epochs=2, batch_size=20, progress=False)
+    others = [sg.Model(LOSSES[name], dtype="float64", backend="cupy", level=level) for _ in range(3)]
+    for model in others:
+        model.stepper(arrays(5), sg.optim.SGD(0.0))
+
+    def fit(comm):
+        comms[comm.rank] = comm
+        return others[comm.rank], others[comm.rank].fit(arrays(), RULES["adam"], epochs=2, batch_size=20, progress=False, comm=comm)
+
+    found, _ = on_ranks(3, fit)
+    assert [type(each) for each in found] == [tuple] * 3, found
+    for model, own in found:
+        np.testing.assert_allclose(own["loss"], history["loss"], rtol=1e-12)
+        for key, array in one.parameters.items():
+            np.testing.assert_allclose(model.parameters[key], array, rtol=1e-11, atol=1e-12)
+    assert len(sums) == 3 * 2 * 3
+
+    modules = [sg.generate(LOSSES[name], optimizer=RULES["adam"], backend="cupy", level=level, dtype="float64").load() for _ in range(3)]
+
+    def train(comm):
+        comms[comm.rank] = comm
+        return modules[comm.rank].train(arrays(), epochs=2, batch_size=20, log=lambda line: None, comm=comm)
+
+    found, _ = on_ranks(3, train)
+    wanted = sg.generate(LOSSES[name], optimizer=RULES["adam"], dtype="float64").load().train(arrays(), epochs=2, batch_size=20, log=lambda line: None)
+    for params in found:
+        for key, array in wanted.items():
+            np.testing.assert_allclose(params[key].get(), array, rtol=1e-11, atol=1e-12)
 
 
 # what is refused, what fails --------------------------------------------------------------------------------
