@@ -99,7 +99,7 @@ def factor(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     (a,) = operands
     *stack, rows, columns = a.shape
     if node.op is ops.SVDVALS:
-        return b.call("svdvals", [a], (), node.shape, REAL)
+        return b.call("svdvals", [a], (node.shape[-1],), node.shape, REAL)
     if node.op in (ops.EIGVALS, ops.EIGVECS):
         a = symmetric(b, a, node)
         return b.call("eigvalsh", [a], (), node.shape, REAL) if node.op is ops.EIGVALS else (
@@ -107,7 +107,7 @@ def factor(b: Arrays, node: Node, operands: list[Expr]) -> Expr:
     below = columns if node.op is ops.QR else node.shape[-1]
     whole = (*stack, rows + columns, below)
     e = b.call("qr", [a], (), whole, REAL) if node.op is ops.QR else (
-        b.call("singular_vectors", [a], (int(node.attrs[1]),), whole, REAL))
+        b.call("singular_vectors", [a], (below, int(node.attrs[1])), whole, REAL))
     part = ("slice", None, rows, 1, rows) if node.attrs[0] in ("u", "q") else ("slice", rows, None, 1, columns)
     return b.index(e, [*[ALL] * len(stack), part, ALL])
 

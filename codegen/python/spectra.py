@@ -23,9 +23,25 @@ def _eigenvectors(a, derived):
     return vectors
 '''
 
+TALL = '''\
+def _tall(a, count):
+    """Raises an error where sizes that were symbols make a matrix wider than its formula takes it to be."""
+    if min(a.shape[-2:]) != count:
+        raise np.linalg.LinAlgError(f"it is {a.shape[-2]} x {a.shape[-1]}, and its formula is of one with {count} columns "
+                                    "and at least as many rows")
+'''
+
+SVDVALS = '''\
+def _svdvals(a, count):
+    """The singular values."""
+    _tall(a, count)
+    return np.linalg.svd(a, compute_uv=False)
+'''
+
 SINGULAR_VECTORS = '''\
-def _singular_vectors(a, derived):
+def _singular_vectors(a, count, derived):
     """The left singular vectors as columns, and below them the right ones."""
+    _tall(a, count)
     u, s, vt = np.linalg.svd(a, full_matrices=False)
     if derived and s.shape[-1]:
         _distinct(s, "singular values")
@@ -37,9 +53,13 @@ def _singular_vectors(a, derived):
 QR = '''\
 def _qr(a):
     """Q, and below it R."""
+    _tall(a, a.shape[-1])
     return np.concatenate(np.linalg.qr(a), -2)
 '''
 
 SPECTRA: Mapping[str, str] = MappingProxyType({
-    "distinct": DISTINCT, "eigenvectors": EIGENVECTORS, "singular_vectors": SINGULAR_VECTORS, "qr": QR})
-USES: Mapping[str, tuple[str, ...]] = MappingProxyType({"eigenvectors": ("distinct",), "singular_vectors": ("distinct",)})
+    "distinct": DISTINCT, "eigenvectors": EIGENVECTORS, "singular_vectors": SINGULAR_VECTORS, "qr": QR,
+    "tall": TALL, "svdvals": SVDVALS})
+USES: Mapping[str, tuple[str, ...]] = MappingProxyType({"eigenvectors": ("distinct",), "singular_vectors": ("tall",
+    "distinct"),
+                                                       "svdvals": ("tall",), "qr": ("tall",)})

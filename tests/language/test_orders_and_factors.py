@@ -32,6 +32,16 @@ def test_a_matrix_of_lower_rank_is_refused():
             run(y, {M: np.ones((4, 2))})
 
 
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_sizes_that_make_a_matrix_wide_are_refused(backend):
+    B = sg.data("B", (sg.dim("n"), 3))
+    for y in (sg.svdvals(B), sg.svd(B)[0], sg.qr(B)[1]):
+        f = sg.function([B], y, backend=backend)
+        assert np.isfinite(f(rng.standard_normal((4, 3)))).all()
+        with pytest.raises(sg.DataError, match="it is 2 x 3, and its formula is of one with 3 columns and at least as many rows"):
+            f(np.ones((2, 3)))
+
+
 def test_of_a_matrix_that_is_not_symmetric_the_symmetric_part_counts():
     a = rng.standard_normal((3, 3))
     near(run(sg.eigvalsh(A), {A: a}), np.linalg.eigvalsh((a + a.T) / 2))
