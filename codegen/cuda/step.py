@@ -83,8 +83,9 @@ class StepKernel(Phased):
         super().__init__(job, steps, pairs, self.tasks)
         leaf = self.begun.lowering.b.leaf
         self.gradients = pairs(self.begun)
-        self.data = [leaf(node) for _, node in step.data]
-        self.nodes: dict[Expr, Node] = {leaf(node): node for _, node in step.data}
+        self.drawn = [leaf(node) for _, node in step.masks]  # by the host, for all steps of a launch
+        self.data = [*(leaf(node) for _, node in step.data), *self.drawn]
+        self.nodes: dict[Expr, Node] = {leaf(node): node for _, node in (*step.data, *step.masks)}
         self._fits()
         fresh = self.begun.scope.fresh
         self.vectors = [fresh(f"flat_{name}") for name in step.vectors]
@@ -142,7 +143,7 @@ class StepKernel(Phased):
         found = [Argument(f"real *const {self.all_vectors[name]}", "vector", own)
                  for name, own in zip(self.vectors, self.step.vectors, strict=True)]
         found += [Argument(f"const {TYPES[e.kind]} *const {self.all[e]}", "data", name)
-                  for e, (name, _) in zip(self.data, self.step.data, strict=True)]
+                  for e, (name, _) in zip(self.data, (*self.step.data, *self.step.masks), strict=True)]
         found += [Argument(f"const {TYPES[e.kind]} *const {self.name(e)}", "constant", self.begun.given[e])
                   for e in self.constants]
         return [*found, Argument("const int64_t *const order", "order"), Argument("real *const losses", "losses"),
@@ -160,7 +161,11 @@ class StepKernel(Phased):
     # what they have in common -----------------------------------------------------------------------------------------
 
     def sampled(self, e: Expr) -> bool:
-        """Do batches have parts of it?"""
+        """Has every step another part of it?"""
+        return e in self.drawn or self.cut(e)
+
+    def cut(self, e: Expr) -> bool:
+        """Has it a row for each sample, of which a batch has some?"""
         return self.nodes[e].attrs[0].over is not None and self.step.divisible
 
     def pieces(self) -> list[tuple[str, ByteCount]]:
@@ -209,7 +214,8 @@ class StepKernel(Phased):
         for e in self.data:
             name, classes = self.name(e), self.nodes[e].attrs[0].classes
             if self.sampled(e):
-                item = self._fetched(e, f"on.{self.next[e]}", f"(int64_t)(step + 1) * {self.on.size(e.shape[0])} + ")
+                rows = self.on.size(e.shape[0]) if self.cut(e) else "1"
+                item = self._fetched(e, f"on.{self.next[e]}", f"(int64_t)(step + 1) * {rows} + ")
                 items.append(PhasePart(item.lanes, ("if (step + 1 < steps)", *(f"  {line}" for line in item.lines))))
             if classes is not None:
                 mark, count, end = len(self.on.checked), self.on.size(entries_of(e.shape)), self.on.size(classes)
@@ -225,14 +231,14 @@ class StepKernel(Phased):
 
     def _fetched(self, e: Expr, to: str, first: str) -> PhasePart:
         """The copy of a batch, or of all: a lane copies up to 16 bytes of a sample."""
-        on, cut = self.on, self.sampled(e)
+        on, cut = self.on, self.cut(e)
         width = entries_of(e.shape[1:]) if cut else entries_of(e.shape)
         rows, item = on.size(e.shape[0]) if cut else "1", {"boolean": 1, "integer": 8}.get(e.kind, self.item)
         turned = len(e.shape) == 2 and tuple(on.strides[e]) != strides(e.shape)
         each = 4 if isinstance(width, int) and width % 4 == 0 and item == 4 and (cut or not turned) else 1
         whole, pieces = on.size(width), on.size(width // each if isinstance(width, int) else width)
         apart = on.size(on.strides[e][0]) if cut and len(e.shape) > 1 else whole
-        source = f"on.order[{first}i] * {whole} + " if cut else ""
+        source = f"({first}i) * {whole} + " if e in self.drawn else f"on.order[{first}i] * {whole} + " if cut else ""
         place = "j"
         if turned and not cut:
             place = f"j / {on.size(e.shape[1])} * {on.size(on.strides[e][0])} + j % {on.size(e.shape[1])}"

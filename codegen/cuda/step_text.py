@@ -18,7 +18,7 @@ BLOCK = """\
         module = cp.RawModule(code=text, options=("--std=c++17",))
         kernel = module.get_function("train")
         kernel.max_dynamic_shared_size_bytes = shared
-        return kernel, 1, shared, 0
+        return kernel, 1, shared, 0, sizes
 """
 GRID = """\
     if largest > GRID_WORK:
@@ -31,7 +31,8 @@ GRID = """\
         module = cp.RawModule(code=text, **options)
         parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that warps share out
         blocks = card["MultiProcessorCount"]
-        return module.get_function("train"), blocks, parts, bytes_in(*grid_lengths(${names}))
+        room = bytes_in(*grid_lengths(${names}))
+        return module.get_function("train"), blocks, parts, room, sizes
 """
 KERNEL = '''\
 SIZES = ${sizes}  # the constants for which kernels are compiled
@@ -50,7 +51,7 @@ ${lengths}
 
 
 def compiled_kernel(sizes):
-    """(kernel, blocks, shared bytes, global bytes). Raises RuntimeError with what is missing."""
+    """(kernel, blocks, shared bytes, global bytes, sizes). Raises RuntimeError, saying why not."""
     card, missing = cp.cuda.Device().attributes, []
     constants = "".join(f"constexpr int {name} = {size};\\n" for name, size in zip(SIZES, sizes))
     whole, largest = weights(*sizes)
@@ -78,9 +79,9 @@ def solid(array):
 
 def launched(state, made, arrays, order, first, steps, lr):
     """`steps` steps in one launch, on the samples of `order`; the losses before, on the device."""
-    kernel, blocks, shared, room = made
+    kernel, blocks, shared, room, sizes = made
     t, rooms = state.arrays["t"], state.arrays["rooms"]
-    failed = rooms.setdefault("failed", cp.zeros(${marks}, np.int32))
+${drawn}    failed = rooms.setdefault("failed", cp.zeros(${marks}, np.int32))
     losses = cp.empty(steps, DTYPE)
     rates = np.array([numbers(lr, t + k) for k in range(1, steps + 1)], DTYPE)
     vectors = [state.arrays[name] for name in ${vectors}]
@@ -129,7 +130,7 @@ ${sizes}
         return
     arrays, order, done = [solid(array) for array in arrays], solid(order), 0
     while done < count:
-        steps, start = min(PACE[0], count - done), time.perf_counter()
+        steps, start = min(PACE[0], count - done${most}), time.perf_counter()
         losses = launched(state, made, arrays, order, done * size, steps, lr)
         found = cp.asnumpy(losses).tolist()  # all that is read from the device in a launch
         if not all(map(math.isfinite, found)):

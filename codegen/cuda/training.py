@@ -6,7 +6,8 @@ kernel runs plain, and the plan says why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from symgrad.codegen.cuda.block import block_kernel
 from symgrad.codegen.cuda.folding import folded
@@ -14,12 +15,13 @@ from symgrad.codegen.cuda.grid import grid_kernel
 from symgrad.codegen.cuda.step import KernelText
 from symgrad.codegen.cuda.step_text import BLOCK, BYTES_IN, GRID, KERNEL, LAST, LOOP, NAMES, STEPS, WHOLE
 from symgrad.codegen.phases.plan import plain_plan
-from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, batch_of, kind_name
+from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, TakenBatch, batch_of, kind_name
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.workspace import filled
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import block, in_comment, literal
 from symgrad.graphs.errors import BackendError
+from symgrad.graphs.sizes import free_symbols
 
 MOST = 232448  # bytes of shared memory that a block may have on cards of this decade
 
@@ -33,8 +35,6 @@ def step_in_cuda(ways: Sequence[Stepping], precision: str = "float32") -> Blocks
     try:
         if any("norm_of(" in line for line in step.rates):
             raise BackendError("the rule needs the length of a vector before each update")
-        if step.masks:
-            raise BackendError("its masks are drawn by the host")
         kernels = [grid_kernel(step, precision)] if precision != "float32" else [block_kernel(step), grid_kernel(step)]
     except BackendError as error:
         if precision != "float32":
@@ -70,10 +70,15 @@ def _kernel_text(step: Stepping, kernels: Sequence[KernelText]) -> str:
     constants = "".join(f"{a.name}, " for a in kernels[0].arguments if a.role == "constant")
     checked = "\n" + "".join(f"    {literal(text)},\n" for text in kernels[0].checked)
     products = ", ".join(("0", *kernels[0].products))
+    places = {symbol: f"sizes[{k}]" for k, symbol in enumerate(kernels[0].sizes)}
+    shown = [places[s] for s in free_symbols([size for _, node in step.masks for size in node.shape]) if s in places]
+    drawn = "" if not step.masks else (
+        f"    drawn = [masks({', '.join(['state', 't + k', *shown])}) for k in range(1, steps + 1)]\n"
+        "    arrays = [*arrays, *(cp.stack(each) for each in zip(*drawn))]  # of all steps\n")
     return filled(KERNEL, sizes=_tuple(names), checked=f"({checked})", threads=str(kernels[0].threads),
                   names=", ".join(names), lengths="\n\n\n".join(lengths), marks=str(max(1, len(kernels[0].checked))),
                   vectors=_tuple(step.vectors), constants=constants, vessels=vessels, flops=kernels[0].flops,
-                  products=products)
+                  products=products, drawn=drawn)
 
 
 def _tuple(names: Sequence[str]) -> str:
@@ -89,7 +94,7 @@ def _numbers(step: Stepping) -> str:
 def _step(step: Stepping, kernel: KernelText) -> str:
     """One step by the kernel, on a batch that is checked as the plain step does."""
     scope = {*WORDS, *NAMES, *step.numbers}
-    batch = batch_of(step, scope, lambda k, dtype: f"taken(batch[{k}], {kind_name(dtype)})", False, list(kernel.sizes))
+    batch = _taken(step, scope, kernel)
     sizes = [batch.sizes[symbol] for symbol in kernel.sizes]
     count = f"len({batch.arrays[_first(step)]})" if step.divisible else "0"
     arrays = ", ".join(f"solid({name})" for name in batch.arrays)
@@ -102,6 +107,12 @@ def _step(step: Stepping, kernel: KernelText) -> str:
     return "\n".join([*lines, *wrap_line(f"return launched(state, made, [{arrays}], order, 0, 1, lr)[0]", "    ")])
 
 
+def _taken(step: Stepping, names: Collection[str], kernel: KernelText) -> TakenBatch:
+    """The lines of a batch, without its masks, which are drawn for all steps of a launch."""
+    return batch_of(replace(step, masks=()), names, lambda k, dtype: f"taken(batch[{k}], {kind_name(dtype)})", False,
+                    list(kernel.sizes))
+
+
 def _first(step: Stepping) -> int:
     return next(k for k, (_, node) in enumerate(step.data) if node.attrs[0].over is not None)
 
@@ -110,7 +121,7 @@ def _steps(step: Stepping, kernel: KernelText, shared: str) -> str:
     """Many steps: the sizes are read off a first batch, which is not copied."""
     own = "size order arrays count made chosen steps start found pace done losses k".split()
     taken = {*NAMES, *step.numbers, *own}
-    batch = batch_of(step, taken, lambda k, dtype: f"taken(batch[{k}], {kind_name(dtype)})", False, list(kernel.sizes))
+    batch = _taken(step, taken, kernel)
     over = [node.attrs[0].over is not None for _, node in step.data]
     first = ", ".join(f"arrays[{k}]{'[:size]' if cut else ''}" for k, cut in enumerate(over))
     chosen = ", ".join(f"arrays[{k}]{'[chosen]' if cut else ''}" for k, cut in enumerate(over))
@@ -118,4 +129,5 @@ def _steps(step: Stepping, kernel: KernelText, shared: str) -> str:
     lines = [f"    batch = [{first}]", "    try:", *batch.lines, REFUSED,
              f"    sizes = ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"]
     counted = "" if shared == "plain_step" else ", samples"
-    return filled(STEPS, sizes="\n".join(lines), chosen=chosen, shared=shared, count=counted)
+    return filled(STEPS, sizes="\n".join(lines), chosen=chosen, shared=shared, count=counted,
+                  most=", 256" if step.masks else "")  # all masks of a launch lie on the card

@@ -179,11 +179,16 @@ def test_the_text_is_for_readers(source):
     assert "import symgrad" not in source.text and "from symgrad" not in source.text
 
 
-def test_what_draws_masks_runs_plain(cupy):
-    x, y = sg.data("x", 4, over=sg.dim("T")), sg.data("y", over=sg.dim("T"))
-    net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.Dropout(0.5), sg.nn.Linear(3, 1))
-    source = sg.generate(sg.losses.squared_error(net(x)[0], y), backend="cupy")
-    assert str(source.phases) == "runs as plain steps of the array library: its masks are drawn by the host"
+def test_dropout_and_batch_statistics_are_those_of_numpy(cupy, capsys):
+    x, y = sg.data("x", 5, over=sg.dim("T")), sg.labels("t", 3, over=sg.dim("T"))
+    net = sg.nn.Sequential(sg.nn.Linear(5, 6), sg.nn.BatchNorm1d(6), sg.nn.Tanh(), sg.nn.Dropout(0.4), sg.nn.Linear(6, 3))
+    loss = sg.losses.cross_entropy(net(x), y)
+    models = [sg.Model(loss, backend=backend, dtype="float64", seed=2) for backend in ("numpy", "cupy")]
+    curves = [each.fit(DATA, sg.optim.SGD(0.1), epochs=2, batch_size=BATCH, progress=False).curves["loss"] for each in models]
+    near(curves[1], curves[0], 1e-11)
+    for name, value in models[0].parameters.items():
+        near(models[1].parameters[name], value, 1e-10)
+    assert capsys.readouterr().err == "" and sg.generate(loss, backend="cupy").phases.vessel == "block"
 
 
 def test_a_program_says_its_precision_in_its_head(cupy):
