@@ -72,6 +72,8 @@ def kind_of(e: Expr, of: Storage) -> str:
         return "sums"
     if e.op is acts.CALL and e.attrs[0] in CONTRACTIONS:
         return "contraction"
+    if e.op in (acts.LOOP, acts.ROOM):
+        raise BackendError("a recurrence has no kernel")
     raise BackendError(f"{e.attrs[0] if e.op is acts.CALL else e.op} has no kernel")
 
 

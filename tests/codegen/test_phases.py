@@ -68,6 +68,14 @@ def test_arrays_share_memory_after_the_phase_that_reads_them_last(made):
     assert len(slots) < len(found.kept) or len(found.levels) < 8
 
 
+def test_what_has_no_kernel_is_named():
+    x = sg.data("x", (7, 3), over=sg.dim("T"))
+    steps, _ = sg.nn.LSTM(3, 4)(x)
+    for loss, reason in ((sg.sum(steps**2), "a recurrence"), (sg.logdet(sg.data("A", (3, 3)) + sg.parameter("w")), "logdet")):
+        source = sg.generate(loss, optimizer=sg.optim.SGD(0.1), backend="cupy")
+        assert str(source.phases) == f"runs as plain steps of the array library: {reason} has no kernel"
+
+
 def test_names_of_other_alphabets_are_ascii_in_a_kernel():
     T = sg.dim("T")
     x, y, gamma = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("γ", 2)
