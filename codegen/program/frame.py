@@ -20,7 +20,7 @@ PIECE views slot gradients MISSING LENGTHS ARRAYS PARAMETERS DATA INPUTS SAMPLES
 of_epoch of_step norm_of State of_dict hold taken refused suit possible finite keep started read check whole
 fresh locked pack contents kept headers chance mask masks MOVED unpacked opened KEPT RULE NUMBERS INTEGERS
 BOOLEANS RATIO MutableMapping argparse contextlib fcntl glob hashlib io json math os secrets signal stat sys time
-zipfile Path large Ranks RanksOnDevices gradients_of_part step_of_part difference double drawn drawn_difference few
+zipfile Path large Ranks RanksOnDevices world gradients_of_part step_of_part difference double drawn drawn_difference few
 started_at gradients_workspace gradients_of_part_workspace update_workspace compiled_step compiled_step_of_part
 glorot_uniform glorot_normal he_uniform he_normal normal""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays

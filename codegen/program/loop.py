@@ -110,6 +110,13 @@ def read(path, names):
 '''
 
 MAIN = '''\
+def world():
+    """All processes that mpiexec has started."""
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
 def main(argv=None):
     """The command line; `--help` says what it can do."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0]${prog})
@@ -123,6 +130,7 @@ def main(argv=None):
     add("--output", metavar="FILE", default="model.npz", help="for the parameters (%(default)s)")
     add("--checkpoint", metavar="FILE", help="all of the training after each epoch (.npz)")
     add("--resume", metavar="FILE", help="such a file to go on from; its epochs count")
+    add("--ranks", action="store_true", help="train with the other processes of mpiexec (mpi4py)")
     add("--check", action="store_true", help="compare gradients with differences, train nothing")
 ${option}    args = parser.parse_args(argv)
     if args.epochs < 0 or args.batch_size < 1:
@@ -137,10 +145,13 @@ ${option}    args = parser.parse_args(argv)
         params = started(args.start) if args.start else None
         if args.check:
             sys.exit(0 if check(data, params, args.seed) else 1)
+        comm = world() if args.ranks else None
         params = train(data, args.epochs, args.batch_size, args.lr, args.seed, params,
-                       checkpoint=args.checkpoint, resume=args.resume)
+                       checkpoint=args.checkpoint, resume=args.resume, comm=comm)
+        if comm is not None and comm.Get_rank():
+            return  # the first one writes
         save(args.output, params)${action}
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (ImportError, OSError, ValueError, FloatingPointError) as error:
         sys.exit(f"{parser.prog}: {error}")
     print(f"parameters in {args.output}")
 '''

@@ -350,6 +350,24 @@ def test_processes_agree(tmp_path):
 
 
 @processes
+def test_a_program_trains_on_ranks_by_itself(tmp_path):
+    pytest.importorskip("mpi4py")
+    sg.generate(LOSSES["penalty"], optimizer=sg.optim.Adam(0.02), dtype="float64").save(tmp_path / "train.py")
+    np.savez(tmp_path / "data.npz", **arrays())
+    found = []
+    for words in ([], [MPIEXEC, "-n", "3"]):
+        more = ["--ranks", "--output", "shared.npz"] if words else ["--output", "alone.npz"]
+        done = subprocess.run([*words, sys.executable, "train.py", "data.npz", "--epochs", "3", *more], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 and len(done.stdout.splitlines()) == 4, done.stdout + done.stderr
+        found.append(dict(np.load(tmp_path / more[-1])))
+    for name, array in found[0].items():
+        np.testing.assert_allclose(found[1][name], array, rtol=1e-12, atol=1e-12)
+    alone = "import sys; sys.modules['mpi4py'] = None; import train; train.main(['data.npz', '--ranks'])"
+    done = subprocess.run([sys.executable, "-c", alone], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "mpi4py" in done.stderr and "Traceback" not in done.stderr
+
+
+@processes
 def test_ctrl_c_of_one_process_ends_all(tmp_path):
     pytest.importorskip("mpi4py")
     run = subprocess.Popen([MPIEXEC, "-n", "2", sys.executable, script(tmp_path, WAITING)], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
