@@ -55,10 +55,10 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
 
     `input` is (batch, channels, ...), or (channels, ...) under `over=`; the others are (channels,). With `training`, mean
     and biased variance are those of the batch: over all samples and all axes but that of the channels; else they are
-    `running_mean` and `running_var`. Which of them is said here, once: a fit and a prediction do not switch it. Running
-    statistics are not moved, for tensors do not change: `momentum` has no part in the value. Raises ShapeError for what
-    does not fit, and for a batch of one value a channel in training. Source: Ioffe and Szegedy 2015; PyTorch's
-    `batch_norm`.
+    `running_mean` and `running_var`. Which of them is said here, once: a fit and a prediction do not switch it, as
+    `sg.nn.BatchNorm1d` does. Running statistics are not moved, for tensors do not change: `momentum` has no part in the
+    value. Raises ShapeError for what does not fit, and for a batch of one value a channel in training. Source: Ioffe and
+    Szegedy 2015; PyTorch's `batch_norm`.
 
     >>> x, mu, v = sg.data("x", (2, 3)), sg.data("μ", 3), sg.data("v", 3)
     >>> sg.batch_norm(x, None, None, training=True, eps=0.0).eval(x=[[1.0, 2.0, 0.0], [3.0, 6.0, 4.0]])

@@ -43,7 +43,7 @@ from symgrad.training.parameters import Parameters, packed, read_arrays
 from symgrad.training.programs import Programs
 from symgrad.training.source import chosen_optimizer
 from symgrad.training.steps import FitSteps, Stepper, check_stepper, way_of
-from symgrad.training.streaming import taken_up
+from symgrad.training.streaming import each_of, evaluated, first_of, taken_up
 from symgrad.training.summary import Summary, summary
 from symgrad.training.theta import Theta
 
@@ -90,7 +90,7 @@ class Model:
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters by name. Assign a dict (of all of them), or one entry, to change them.
+        """Parameters and running statistics by name. Assign a dict (of all parameters), or one entry, to change them.
 
         Where all are assigned, the next fit begins anew; else it goes on with what the optimiser keeps.
         """
@@ -154,13 +154,13 @@ class Model:
 
         Every epoch takes disjoint random minibatches until the samples are used up, the last one smaller; without a
         sample axis, or with `batch_size=None`, every step sees all data, as optimisers of second order always do
-        (`sg.optim.LBFGS`, `Newton`, ...). `optimizer` is Adam() by default. `validation` is a dict of data, or a
-        fraction of the samples that is set apart by chance before. `metrics`: names of tensors to measure after each
-        epoch, or "accuracy". `callbacks`: see `sg.optim.EarlyStopping`; schedules of the learning rate, such as
+        (`sg.optim.LBFGS`, `Newton`, ...). `optimizer` is Adam() by default. `validation` is data, too, or a fraction
+        of the samples that is set apart by chance before. `metrics`: names of tensors to measure after each epoch, or
+        "accuracy". `callbacks`: see `sg.optim.EarlyStopping`; schedules of the learning rate, such as
         `sg.optim.CosineLR(50)`, stand there, too. Ctrl-C ends the fit and keeps what was learnt. `progress` shows a
-        live table on a terminal and a line now and then elsewhere, each with the norm of the last gradient of its
-        epoch. Of the processes of `comm`, a communicator of mpi4py, each calls this with all data, takes its part of
-        each batch, and ends with what one process would find.
+        live table on a terminal and a line now and then elsewhere, each with the norm of the last gradient of its epoch.
+        Of the processes of `comm`, a communicator of mpi4py, each calls this with all data, takes its part of each
+        batch, and ends with what one process would find.
 
         Batches one by one, each a step as it is, are an iterable, or a function that begins one for every epoch: what
         does not fit into memory, or is made as it is needed. Metrics are then those of each batch after its step.
@@ -178,20 +178,19 @@ class Model:
         fitting.whole("epochs", epochs)
         optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
         functions = [self._course.passed, *functions]  # first: a callback may save the model
-        everything = taken_up(data, epochs, validation, self._net, group,
-                              lambda each, what: self.checked(each, what, True, chosen))
-        train, held = held_out(everything, validation, self.seed,
-                               lambda other: self.checked(other, "validation", True, chosen))
-        refit = fitting.refits(functions, held is not None and not isinstance(validation, Mapping))
+        check = lambda each, what: self.checked(each, what, True, chosen)  # noqa: E731 - of this fit
+        everything = taken_up(data, epochs, validation, self._net, group, check)
+        train, held = held_out(everything, validation, self.seed, lambda other: each_of(other, check, "validation"))
+        refit = fitting.refits(functions, train is not everything)
         batch_size = fitting.batch_of(optimizer, batch_size, train)
         check_counts(self._net, train, batch_size)
-        start, device, own, apart = self.parameters, self._device, train, held
+        start, device, own, apart = self.parameters, self._device, first_of(train), held and first_of(held)
         train, held = train.moved(device.put), None if held is None else held.moved(device.put)
         plan = fitting.FitPlan(
             self._steps(optimizer, train, group=group),
             device.read if device.foreign and isinstance(optimizer, Optimizer) else None, tuple(self._data_names), epochs,
             batch_size, self._course.order if shuffle else None, tuple(chosen),
-            lambda part: self._measures(part, self._weights, chosen), lambda part: self._evaluated(part, chosen), functions,
+            lambda part: self._measures(part, self._weights, chosen), lambda part: self.measured(part, chosen), functions,
             progress and (group is None or group.first), group)
         run = within(way_of(optimizer, self._programs, self._weights, everything, batch_size), fitting.run)
 
@@ -249,14 +248,14 @@ class Model:
         """What a step costs each of so many processes, by the plan. Raises SymgradError for a loss they cannot share."""
         return step_cost(self._programs, self._weights, chosen_optimizer(optimizer), batch_size, ranks)
 
-    def evaluate(self, data: Mapping[str, Any], metrics: Metrics = None) -> dict[str, float]:
-        """The loss on `data`, and metrics as in `fit`."""
+    def evaluate(self, data: Any, metrics: Metrics = None) -> dict[str, float]:
+        """The loss on `data`, and metrics as in `fit`; of batches one by one their means over all samples."""
         chosen = self.chosen(metrics)
-        return self.measured(self.checked(data, "data", False, chosen), chosen)
+        return self.measured(each_of(data, lambda each, what: self.checked(each, what, False, chosen)), chosen)
 
     def measured(self, data: Dataset, metrics: Mapping[str, Tensor]) -> dict[str, float]:
         """The loss and metrics on data that are checked already."""
-        return self._evaluated(data.moved(self._device.put), metrics)
+        return evaluated(data, lambda each: self._evaluated(each.moved(self._device.put), metrics))
 
     def gradients(self, data: Dataset) -> dict[str, np.ndarray]:
         """The gradients of the loss by all parameters, on data that are checked already, by the program of the last fit."""

@@ -96,6 +96,27 @@ def begun_anew(source: Any) -> Iterable[Any]:
     return given
 
 
+def each_of(data: Any, check: Check, what: str = "data") -> Dataset:
+    """A dict of arrays or, where it is none, batches one by one that are only looked at."""
+    if isinstance(data, Mapping):
+        return check(data, what)
+    return stream(data, 1, lambda batch, which: check(batch, f"{what}, {which}" if what != "data" else which))
+
+
+def evaluated(data: Dataset, one: Callable[[Dataset], dict[str, float]]) -> dict[str, float]:
+    """What `one` finds of data; of batches one by one the mean over all samples."""
+    if not isinstance(data, BatchStream):
+        return one(data)
+    return means((count, one(data.passing[0].moved(data.put))) for count, _ in data.batches((), None, None))
+
+
+def first_of(data: Dataset) -> Dataset:
+    """Data that stay, for a report: of batches one by one the first."""
+    if not isinstance(data, BatchStream):
+        return data
+    return Dataset(data.arrays, data.sampled, data.count, data.sizes, len(data.sampled) > 0, data.put)
+
+
 def means(parts: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
     """Means over samples, of parts with so many."""
     total, sums = 0, dict[str, float]()

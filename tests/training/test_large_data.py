@@ -112,3 +112,23 @@ def test_a_training_that_was_saved_while_it_ran_goes_on_exactly(backend, tmp_pat
         assert rest["loss"] == history["loss"][epoch:] and rest["lr"] == history["lr"][epoch:]
         assert all(np.array_equal(a, again.parameters[name]) for name, a in whole.parameters.items())
         assert np.array_equal(again.predict(DATA), whole.predict(DATA))
+
+
+def test_what_is_measured_may_come_in_batches_too():
+    fitted = model()
+    history = fitted.fit(batches, epochs=2, progress=False, validation=lambda: batches(20), metrics={"m": fitted.loss})
+    whole = fitted.evaluate(DATA, {"m": fitted.loss})
+    for found in (fitted.evaluate(batches(), {"m": fitted.loss}), fitted.evaluate(list(batches(7)), {"m": fitted.loss}),
+                  {"loss": history["val_loss"][-1], "m": history["val_m"][-1]}):
+        assert found.keys() == whole.keys() and all(np.isclose(found[name], whole[name]) for name in whole)
+    assert np.isfinite(fitted.evaluate([{"x": X[:1], "y": Y[:1]}])["loss"])
+    with pytest.raises(sg.DataError, match="validation, batch 2: no array for 'y'"):
+        fitted.fit(DATA, epochs=1, progress=False, validation=[DATA, {"x": X}])
+    with pytest.raises(sg.SymgradError, match=r"EarlyStopping\(refit=True\) needs validation=, a fraction of the data"):
+        fitted.fit(DATA, progress=False, validation=[DATA], callbacks=[sg.optim.EarlyStopping(refit=True)])
+
+
+def test_a_report_of_a_fit_by_batches(tmp_path):
+    fitted = model()
+    fitted.fit(batches, epochs=2, progress=False, validation=list(batches()))
+    assert "running_mean" in fitted.report(tmp_path / "page.html").read_text()
