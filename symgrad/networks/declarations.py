@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from symgrad.graphs.errors import DataError
 from symgrad.language.symbols import dim
 from symgrad.networks.call import kind_of
-from symgrad.networks.onnx_files import onnx_package
 from symgrad.networks.operator_table import OPERATORS
 
-Values = MutableMapping[str, Any]
+Values = MutableMapping[Any, Any]  # values by name, and their types by (KIND, name)
+KIND = object()
 
 
 def with_attributes(node: Any, own: Mapping[str, Any], values: Values) -> Any:
@@ -68,22 +68,36 @@ def declared_type(entry: Any) -> tuple[str, list[Any] | None]:
     return kind_of(told.elem_type), sizes
 
 
-def types_of(model: Any) -> dict[str, tuple[str, list[Any] | None]]:
-    """Types and shapes of values by name, as far as they are declared or follow; sizes that no input has are None."""
-    onnx = onnx_package("from_onnx")
-    try:
-        graph = onnx.shape_inference.infer_shapes(model).graph
-    except Exception:  # a model that is not whole: what it declares itself must do
-        graph = model.graph
+def shapes_of(graph: Any) -> dict[str, tuple[str, list[Any] | None]]:
+    """Types and shapes that a file declares of values, by name; sizes that no input has are None."""
     named = {size for entry in graph.input for size in declared_type(entry)[1] or () if size is not None}
     found = {}
     for entry in (*graph.value_info, *graph.input, *graph.output):
         kind, shape = declared_type(entry)
         known = None if shape is None else [size if isinstance(size, int) or size in named else None for size in shape]
         found[entry.name] = kind, known
-    for entry in graph.initializer:
-        found[entry.name] = kind_of(entry.data_type), list(entry.dims)
     return found
+
+
+def kinds_of_results(schema: Any, attributes: Mapping[str, Any], kinds: Sequence[str], count: int) -> list[str]:
+    """The types of what an operator gives, from those of what it reads, as its definition says; "" where not known."""
+    if "to" in schema.attributes and isinstance(attributes.get("to"), int):
+        return [kind_of(attributes["to"])] * count
+    letters: dict[str, str] = {}
+    for place, kind in enumerate(kinds):
+        if kind and schema.inputs:
+            letters.setdefault(schema.inputs[min(place, len(schema.inputs) - 1)].type_str, kind)
+    only = {each.type_param_str: _named_kind(each.allowed_type_strs[0]) for each in schema.type_constraints
+            if len(each.allowed_type_strs) == 1}
+    outputs = [schema.outputs[min(place, len(schema.outputs) - 1)].type_str for place in range(count)] if (
+        schema.outputs) else [""] * count
+    return [letters.get(each) or only.get(each) or _named_kind(each) for each in outputs]
+
+
+def _named_kind(text: str) -> str:
+    """The type that ONNX writes tensor(float)."""
+    name = text.removeprefix("tensor(").removesuffix(")") if text.startswith("tensor(") else ""
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def settings_of(model: Any, graph: Any) -> set[str]:

@@ -19,6 +19,10 @@ def body_of(node: Any, domain: str, c: Call, given: Sequence[Any]) -> Any:
         schema = onnx.defs.get_schema(node.op_type, c.version, domain)
     except Exception:  # SchemaError: onnx does not know it either
         return None
+    try:
+        onnx.checker.check_node(node, _context(onnx, domain, c))
+    except onnx.checker.ValidationError:  # attributes of other types are not for those who build definitions
+        return None
     body = onnx.FunctionProto()
     if schema.has_function:
         versions = [v for v in schema.function_opset_versions if v <= max(c.version, schema.since_version)]
@@ -33,6 +37,12 @@ def body_of(node: Any, domain: str, c: Call, given: Sequence[Any]) -> Any:
         max(versions or [c.version]), node.SerializeToString(), types)
     body.ParseFromString(text)
     return body if body.node else None
+
+
+def _context(onnx: Any, domain: str, c: Call) -> Any:
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version, context.opset_imports = onnx.IR_VERSION, {**c.reader.versions, domain: c.version}
+    return context
 
 
 def _type(onnx: Any, value: Any, kind: str) -> Any:

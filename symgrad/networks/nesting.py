@@ -58,6 +58,8 @@ def _scan(c: Call, *values: Any) -> Any:
     if c.version < 9:
         c.refuse("Scan of version 8 has a batch axis of its own; later ones are read")
     count = c["num_scan_inputs"]
+    if not isinstance(count, int) or not 0 < count <= len(values):
+        c.refuse(f"num_scan_inputs is {count} of {len(values)} inputs")
     state, sequences = [tensor(v) for v in values[: len(values) - count]], []
     axes, back = c["scan_input_axes"] or [0] * count, c["scan_input_directions"] or [0] * count
     for value, axis, turned in zip(values[len(values) - count:], axes, back, strict=True):

@@ -24,7 +24,6 @@ def onnx_package(name: str) -> Any:
         import onnx.external_data_helper
         import onnx.numpy_helper
         import onnx.reference
-        import onnx.shape_inference
     except ImportError as error:
         raise BackendError(f"{name}: the package onnx is not installed; pip install 'symgrad[onnx]'") from error
     return onnx

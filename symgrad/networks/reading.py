@@ -20,12 +20,14 @@ from symgrad.language.symbols import data, dim, parameter
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import Call, NotReadable, Reads, tensor
 from symgrad.networks.declarations import (
+    KIND,
     Values,
     declared_type,
     dtype_of,
+    kinds_of_results,
     schema_of,
     settings_of,
-    types_of,
+    shapes_of,
     with_attributes,
 )
 from symgrad.networks.definitions import body_of
@@ -81,7 +83,7 @@ class Reader:
         self.model, self.folder, self.partial, self.fixed, self.halves = model, folder, partial, fixed, halves
         self.versions = {("" if e.domain == "ai.onnx" else e.domain): e.version for e in model.opset_import}
         self.functions = {(f.domain, f.name): f for f in model.functions}
-        self.types = types_of(model)
+        self.declared = shapes_of(model.graph)
         self.inputs: dict[str, Tensor] = {}
         self.parameters: dict[str, Tensor] = {}
         self.values: dict[str, np.ndarray] = {}
@@ -103,6 +105,7 @@ class Reader:
                 self.named[entry.name] = np.asarray(self.fixed[entry.name])
             elif entry.name not in given:
                 self.named[entry.name] = self.inputs[entry.name] = self._symbol(entry)
+                self.named[KIND, entry.name] = declared_type(entry)[0]
         self._initial(graph, self.named)
         self.run(graph.node, self.named)
         outputs = {}
@@ -167,9 +170,7 @@ class Reader:
             except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError, ArithmeticError) as error:
                 found = self._missing(node, f"its inputs and attributes do not fit together "
                                             f"({type(error).__name__}: {' '.join(str(error).split())})")
-            for name, value in zip(node.output, found, strict=False):
-                if name:
-                    values[name] = value
+            values.update((name, value) for name, value in zip(node.output, found, strict=False) if name)
         self.scope.pop()
 
     def _missing(self, node: Any, why: str) -> list[Any]:
@@ -181,7 +182,7 @@ class Reader:
 
     def _stand_in(self, name: str) -> Any:
         """An input in the place of a value that is missing, where its shape is known."""
-        kind, shape = self.types.get(name, ("", None))
+        kind, shape = self.declared.get(name, ("", None))
         if shape is None or None in shape or kind not in ("float32", "float64", "float16", "int64", "int32", "bool"):
             return Absent()
         self.inputs[name] = data(name, tuple(shape), dtype=dtype_of(kind, name))
@@ -242,14 +243,21 @@ class Reader:
             attributes[each.name] = attribute_of(each, self.folder, f"node {node.name!r}")
         kinds = tuple(self._kind(name, value) for name, value in zip(node.input, given, strict=False))
         results = max((i + 1 for i, name in enumerate(node.output) if name), default=0)
+        if schema is not None:
+            for name, kind in zip(node.output, kinds_of_results(schema, attributes, kinds, len(node.output)), strict=True):
+                self.scope[-1][KIND, name] = kind
+        outside = len(self.scope) == 1  # names within a function are its own
         return Call(node.op_type, node.name, version, attributes, results,
-                    lambda i: self.types.get(node.output[i], ("", None))[1] if i < len(node.output) else None,
+                    lambda i: self._declared_shape(node.output[i]) if outside and i < len(node.output) else None,
                     kinds, tuple(node.input), self)
+
+    def _declared_shape(self, name: str) -> list[Any] | None:
+        return self.declared.get(name, ("", None))[1]
 
     def _kind(self, name: str, value: Any) -> str:
         if isinstance(value, np.ndarray):
             return "int64" if value.dtype == object else value.dtype.name
-        return self.types.get(name, ("", None))[0]
+        return str(self.scope[-1].get((KIND, name), ""))
 
     # graphs and functions within ---------------------------------------------------------------------------
 
@@ -271,6 +279,9 @@ class Reader:
     def _function(self, body: Any, node: Any, given: Sequence[Any]) -> list[Any]:
         """A function of the file, or the definition of an operator, with these inputs."""
         inner: Values = dict(zip(body.input, [*given, *[None] * len(body.input)], strict=False))
+        around = self.scope[-1]
+        for formal, name, value in zip(body.input, node.input, given, strict=False):
+            inner[KIND, formal] = self._kind(name, value)
         own = {each.name: each for each in node.attribute}
         for default in body.attribute_proto:
             own.setdefault(default.name, default)
@@ -281,6 +292,8 @@ class Reader:
             self.run([with_attributes(each, own, inner) for each in body.node], inner)
         finally:
             self.versions = before
+        for own_name, name in zip(body.output, node.output, strict=False):
+            around[KIND, name] = inner.get((KIND, own_name), "")
         return [inner.get(name, Absent()) for name in body.output]
 
     def _defined(self, c: Call, node: Any, domain: str, given: Sequence[Any]) -> Sequence[Any]:

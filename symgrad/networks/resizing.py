@@ -13,7 +13,7 @@ from symgrad.language.contraction import einsum
 from symgrad.language.pointwise import where
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
-from symgrad.networks.call import Call, Reads, tensor
+from symgrad.networks.call import KNOWN_LIMIT, Call, Reads, tensor
 
 NEAREST: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda a: np.ceil(a - 0.5), "round_prefer_ceil": lambda a: np.floor(a + 0.5),
@@ -41,6 +41,8 @@ def _resize(c: Call, x: Tensor, *rest: Any) -> Tensor:
         n = x.shape[place]
         if factors[i] == 1 and lengths[i] == n and box is None:
             continue
+        if isinstance(lengths[i], int) and lengths[i] > KNOWN_LIMIT:
+            c.refuse(f"it makes {lengths[i]} entries along axis {place}")
         if not isinstance(n, int):
             c.refuse(f"it resizes a side of {n} entries, which must be a number")
         shares = _shares(c, mode, way, n, lengths[i], factors[i], None if box is None else box[:, i])

@@ -99,6 +99,8 @@ def _split(c: Call, x: Tensor, sizes: Any = None) -> tuple[Tensor, ...]:
         lengths = c.sizes(sizes if sizes is not None else np.asarray(c["split"]), "sizes of the pieces")
     else:
         count = c["num_outputs"] or c.results
+        if count != c.results:
+            c.refuse(f"num_outputs {count} for {c.results} outputs")
         if not isinstance(x.shape[place], int):
             c.refuse(f"an axis of {x.shape[place]} entries does not divide into {count} pieces for certain")
         each = -(-x.shape[place] // count)
@@ -238,6 +240,8 @@ def _pad(c: Call, x: Tensor, pads: Any = None, value: Any = None, axes: Any = No
             n = x.shape[place]
             if not isinstance(n, int) or n == 0:
                 c.refuse(f"mode {mode} along an axis of {n} entries")
+            if before + after + n > KNOWN_LIMIT:
+                c.refuse(f"it makes {before + after + n} entries of {n} along axis {place}")
             at = np.arange(-before, n + after)
             if mode == "wrap":
                 at = at % n

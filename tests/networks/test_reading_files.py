@@ -5,6 +5,7 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
+import onnx_cases  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
 from onnx_models import info, mlp, model, saved  # noqa: E402
 
@@ -258,3 +259,33 @@ def test_data_beside_a_file_stays_in_its_folder(tmp_path):
         with_data_beside(folder / "c.onnx", "weights.bin", length)
         with pytest.raises(sg.DataError, match="initializer 'fc1.weight' is damaged"):
             sg.from_onnx(folder / "c.onnx")
+
+
+def test_files_that_are_damaged_in_their_sense(tmp_path):
+    """Attributes, names, sizes and versions that are not what they should be: one message, or a network."""
+    cases = [(made, node.op_type) for _, made, *_ in onnx_cases.cases() for node in made.graph.node[:1]]
+    operators = sorted({operator for _, operator in cases})
+    draw = np.random.default_rng(0)
+    numbers = [0, -1, 1, 2, 7, 2**31, 2**62, -(2**63)]
+    seen = {"read": 0, "refused": 0}
+    for k in range(240):
+        made = onnx.ModelProto()
+        made.CopyFrom(cases[draw.integers(len(cases))][0])
+        node = made.graph.node[0]
+        for attribute in node.attribute[:1]:
+            attribute.i = int(draw.choice(numbers)) if attribute.type == attribute.INT else attribute.i
+            for i in range(len(attribute.ints)):
+                attribute.ints[i] = int(draw.choice(numbers))
+        if k % 3 == 0:
+            node.op_type = str(draw.choice(operators))
+        if k % 5 == 0:
+            made.opset_import[0].version = int(draw.choice([1, 7, 11, 18, 99]))
+        if k % 7 == 0 and node.input:
+            node.input[0] = made.graph.input[-1].name if made.graph.input else ""
+        try:
+            sg.from_onnx(made, partial=bool(k % 2))
+            seen["read"] += 1
+        except sg.SymgradError as error:
+            assert str(error).startswith("from_onnx: ")
+            seen["refused"] += 1
+    assert min(seen.values()) > 30
