@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import scale, zeros
+from symgrad.graphs.algebra.einsum import contract, scale, zeros
 from symgrad.graphs.algebra.primitives import add, named
 from symgrad.graphs.node import Node, consumers, topological, transform
 from symgrad.graphs.table import rebuild
@@ -221,6 +221,29 @@ def _deviation(node: Node, means: Means) -> tuple[int, ...]:
             if mu in means and means[mu][0] is x:
                 return means[mu][1]
     return ()
+
+
+def through_standardised(local: Node, hat: Node, gradient: Node, axes: tuple[int, ...]) -> Node | None:
+    """What goes back through x_hat = (x - mu) / s to x, by way of mu and s too, as papers print it.
+
+    (g - mean(g) - x_hat mean(g x_hat)) / s, with g the `gradient` of `hat`, and means over `axes`; `local` is the formula
+    of x_hat. None where a gradient has more axes, one for each sample.
+    """
+    if local.op is not ops.EINSUM or len(local.operands) != 2 or gradient.shape != hat.shape:
+        return None
+    inputs, out = local.attrs
+    divisors = [(o, names) for o, names in zip(local.operands, inputs, strict=True)
+                if o.op is ops.ELEMENTWISE and o.attrs[0] == "reciprocal"]
+    if len(divisors) != 1 or len(set(out)) < len(out):
+        return None
+    ((divisor, names),) = divisors
+    kept = tuple(x for a, x in enumerate(out) if a not in axes)
+    sizes = dict(zip(out, hat.shape, strict=True))
+    count = inverse(weight(prod((hat.shape[a] for a in axes), start=1)))
+    mean = contract([contract([gradient], [out], kept)], [kept], out, sizes)
+    along = contract([hat, contract([gradient, hat], [out, out], kept)], [out, kept], out)
+    inner = add([gradient, mean, along], [ONE, times(MINUS, count), times(MINUS, count)])
+    return contract([inner, divisor], [out, tuple(names)], out)
 
 
 def role(node: Node, means: Means) -> str:

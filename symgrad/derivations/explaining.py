@@ -238,7 +238,9 @@ def _sentences(step: Step, d: Derivation, given: dict[str, int]) -> list[str]:
         return [found]
     first = given.setdefault(key, step.number)
     told = [found, f"{reason}." if first == step.number else f"The reason is that of ({first})."]
-    if step.applied is not None:
+    if step.applied is not None and len(step.consumers) > 1:
+        told.append("With the gradients of mean and variance in their places, it is what papers print.")
+    elif step.applied is not None:
         put = gradient_name(step.consumers[0], "unicode")
         told.append(f"With the formula of {put} in its place, what both have in common cancels.")
     return told

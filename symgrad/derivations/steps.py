@@ -6,7 +6,7 @@ up: G_v = sum of (du/dv)' G_u. Steps hold small graphs; text is made from them w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from heapq import heappop, heappush
@@ -20,7 +20,7 @@ from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node, depends, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, is_function, local_cotangents, row_of
-from symgrad.graphs.pieces.statistics import without_deviations
+from symgrad.graphs.pieces.statistics import role, through_standardised, without_deviations
 from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.table import rebuild
@@ -119,17 +119,20 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
             uses = users[operand]
             by = [derived[u] for u in uses if u in derived]
             by += [defined[u] for u in uses if u in defined and (len(uses) == 1 or u is root)]
-            steps.append(_gradient_step(derived[operand], operand, uses, world, tuple(sorted(by)), inside))
+            steps.append(_gradient_step(derived[operand], operand, users, world, tuple(sorted(by)), inside))
         for operand in inner:
             heappush(ready, -order[operand])
     return steps
 
 
-def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by: tuple[int, ...], inside: str) -> Step:
+def _gradient_step(number: int, box: Box, uses: Mapping[Box, Sequence[Box]], world: World, by: tuple[int, ...],
+                   inside: str) -> Step:
+    users = uses[box]
     name = f"G_{{{box.name}}}"
     flows = [flow(user, box, world, False) for user in users]  # each has been read already
     applied = flows[0] if len(flows) == 1 and not world.means else _read(add(flows), world)
-    world.found[box] = sample = _cancelled(applied, users, world)
+    compact = _through_norm(box, uses, flows, world) if world.means else None
+    world.found[box] = sample = _cancelled(applied, users, world) if compact is None else compact
     if literal_value(sample) == ONE:
         world.units.add(box)  # what it is multiplied with stays alone
     batch = None
@@ -138,6 +141,28 @@ def _gradient_step(number: int, box: Box, users: Sequence[Box], world: World, by
         batch = _read(weighted(batch, world.weight or ONE), world)
     return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss,
                 applied if sample is not applied else None, by=by, inside=inside, world=world)
+
+
+def _through_norm(box: Box, uses: Mapping[Box, Sequence[Box]], flows: Sequence[Node], world: World) -> Node | None:
+    """The gradient of what is normalised, by that of x_hat alone; None where mean or variance have other uses."""
+    users = uses[box]
+    for hat in users:
+        if role(hat.local, world.means) != "standardised" or hat.leaf.shape != box.leaf.shape:
+            continue
+        inner = [o for o in hat.operands if o in users]
+        mean = next((o for o in inner if o.leaf in world.means and world.means[o.leaf][0] is box.leaf), None)
+        variance = next((o for o in inner if o is not mean), None)
+        if mean is None or variance is None or len(hat.operands) != 3 or set(variance.operands) != {box, mean} or (
+                role(variance.local, world.means) != "variance"):
+            continue
+        if not set(uses[mean]) <= {variance, hat} or set(uses[variance]) != {hat}:
+            continue
+        straight = through_standardised(hat.local, hat.leaf, cotangent_leaf(hat, world.samples), world.means[mean.leaf][1])
+        if straight is None:
+            continue
+        rest = [part for user, part in zip(users, flows, strict=True) if user not in (hat, mean, variance)]
+        return _read(add([straight, *rest]), world)
+    return None
 
 
 def _cancelled(node: Node, users: Sequence[Box], world: World) -> Node:

@@ -322,3 +322,17 @@ def test_a_residual_of_what_has_names_is_a_step():
     steps = [str(s) for s in sg.derive(sg.sum((gamma * x + beta - Y) ** 2)).steps]
     assert steps[3:] == ["(4) v₁ = x̂ diag(γ) + 1 βᵀ - Y", "(5) L = ‖v₁‖_F²", "(6) G_v₁ = 2 v₁", "(7) G_β = G_v₁ᵀ 1",
                          "(8) G_γ = (G_v₁ ⊙ x̂)ᵀ 1"]
+
+
+@pytest.mark.parametrize("axis", [-1, 0, (0, 1)])
+def test_what_is_normalised_has_the_known_gradient(axis):
+    """By that of x-hat alone, and proved by numbers; where the mean has another use it stays a sum over uses."""
+    n, d = sg.dims("n d")
+    x, w = sg.parameter("x", (n, d)), sg.data("w", (n, d))
+    mu = sg.mean(x, axis=axis, keepdims=True)
+    hat = (x - mu) / sg.sqrt(sg.var(x, axis=axis, keepdims=True) + 1e-5)
+    plain, more = sg.derive(sg.sum(w * hat)), sg.derive(sg.sum(w * hat) + sg.sum(mu**2))
+    (step,) = [s for s in plain.steps if s.name == "G_{x}"]
+    assert "G_μ" not in step.formula and "x̂" in step.formula and step.applied is not None
+    assert all(s.applied is None for s in more.steps if s.name == "G_{x}")
+    assert plain.check() and more.check()
