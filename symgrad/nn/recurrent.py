@@ -72,8 +72,16 @@ class Recurrent(Parametric):
                 wanted += [("weight_hh", (height, self.outputs_each))]
                 wanted += [("bias_ih", (height,)), ("bias_hh", (height,))] if self.bias else []
                 wanted += [("weight_hr", (self.proj_size, self.hidden_size))] if self.proj_size else []
-                self._weights.append([owned_parameter(f"{each}_{end}", shape, self._start(shape), owner)
-                                      for each, shape in wanted])
+                self._weights.append([owned_parameter(f"{each}_{end}", shape, self._start(shape), owner,
+                                                      self._latex(each, k, direction)) for each, shape in wanted])
+
+    def _latex(self, name: str, k: int, direction: str) -> str:
+        """How papers write a parameter: W_ih, of the k-th of several layers with k above, backward with an arrow."""
+        kind, _, which = name.partition("_")
+        letter = "W" if kind == "weight" else "b"
+        letter = rf"\overleftarrow{{{letter}}}" if direction else letter
+        above = f"^{{({k + 1})}}" if self.num_layers > 1 else ""
+        return rf"{letter}_{{\mathrm{{{which}}}}}{above}"
 
     def take(self, weights: list[Weights]) -> None:
         """Use these tensors as parameters: for every layer and direction W_ih, W_hh, their biases, the projection."""

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.recurrence import Loop, is_computed
+from symgrad.graphs.algebra.recurrence import Loop, is_computed, loop_of
 from symgrad.graphs.node import Node, consumers, topological
 
 STATES, BACK, VALUES, SLOPES, BEFORE = "hcsz", "g", "yaeoq", "δεζη", "pq"
@@ -68,6 +68,8 @@ def _repeated(loop: Loop) -> list[Node]:
 
 
 def is_adjoint(loop: Loop) -> bool:
-    """Does it run over what a loop that runs the other way has computed?"""
-    return any(n.op is ops.SCAN and n.attrs[3] is not loop.reverse and n.attrs[2] == loop.length
-               for n in topological(list(loop.operands)))
+    """Does it run over what a loop that runs the other way has computed, with nothing from outside that this has not?"""
+    given = set(loop.given.values())
+    others = {loop_of(n) for n in topological(list(loop.operands)) if n.op is ops.SCAN}
+    return any(each.reverse is not loop.reverse and each.length == loop.length and given <= set(each.given.values())
+               for each in others)
