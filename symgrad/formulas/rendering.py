@@ -33,17 +33,21 @@ Lines = list[tuple[Tree, Tree]]
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
            stop: AbstractSet[Node] = frozenset(), style: str = "unicode",
-           taken: AbstractSet[str] = frozenset()) -> str:
+           taken: AbstractSet[str] = frozenset(), told: set[str] | None = None) -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
     dots. Where many formulas of one graph are written, `names` is their common lexicon: then the time of
     each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
     samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
-    after "where". No index is one of the letters in `taken`.
+    after "where". No index is one of the letters in `taken`. Steps of loops that are `told` already are not told again.
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
-    _, main, definitions, more = presentation(node, mode, words, stop, ALONE)
+    writer, main, definitions, more = presentation(node, mode, words, stop, ALONE)
+    if told is not None and writer.met:
+        said = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
+        definitions = [row for row in definitions if said[row] not in told]
+        told.update(said.values())
     return spelled(main, definitions, more, style)
 
 
@@ -78,7 +82,7 @@ def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapp
 def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
              most: int | None = DEFINITIONS) -> tuple[Tree, Lines, bool]:
     """A formula with the definitions of the names that it uses, at most `most` of them."""
-    if not short and not writer.recurrences.loops:
+    if not short and not writer.met:
         return main, [], False
     named = {writer.names[each]: each for each in short}
     wanted: dict[Node, Tree] = {}
@@ -95,7 +99,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
                     break
                 wanted[each] = definition(writer, each)
                 queue.append(wanted[each])
-        if not queue and writer.recurrences.loops:
+        if not queue and writer.met:
             told = recurrence_lines(writer)
             queue += [right for line in told for right in line if line not in steps]
             steps = told

@@ -229,6 +229,8 @@ def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon
     own = {box.node: box for box in found if box.node.op is not ops.INPUT}
     kept = {node: input_node(Symbol("data", name, owner=-1), node.shape, REAL) for node, name in moved.items()}
 
+    told: set[str] = set()
+
     @cache
     def comment(node: Node) -> str | None:
         if node in own:
@@ -240,6 +242,6 @@ def _commenter(found: Sequence[Box], leaves: Mapping[Node, Node], words: Lexicon
         else:
             return None
         inside = node.operands[0] if node.op is ops.NAMED else node
-        return f"{left} = {render(inside, mode='batch', names=words)}"
+        return f"{left} = {render(inside, mode='batch', names=words, told=told)}"
 
     return comment

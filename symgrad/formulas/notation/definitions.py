@@ -18,7 +18,7 @@ _written: WeakKeyDictionary[Node, dict[tuple[Any, ...], Tree]] = WeakKeyDictiona
 
 def definition(writer: Writer, node: Node) -> Tree:
     """The formula of a node that has a name."""
-    if writer.axes or writer.stop or writer.recurrences.loops:  # a sample's formula depends on the whole graph
+    if writer.axes or writer.stop or writer.met:  # a sample's formula depends on the whole graph
         return writer.formula(node)
     known = _written.setdefault(node, {})
     key = (*writer.setting, _names_in(writer, node))

@@ -1,4 +1,4 @@
-"""The letters by which the formulas of a writer call loops: h_t a carry, g_t one of the way back, y_t what is read."""
+"""The letters by which formulas of one graph call its loops: h_t a carry, g_t one of the way back, y_t what is read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class Told:
     """What a formula says of one loop: the letters of its carries, those of what else is read, and the lines."""
 
     carries: list[str]
+    repeated: dict[Node, str] = field(default_factory=dict)  # what a step would write several times
     others: dict[Node, str] = field(default_factory=dict)
 
 
 @dataclass
 class Recurrences:
-    """The loops that the formulas of one writer have met, in that order."""
+    """The loops that the formulas of one lexicon have met, in that order: all of them call one loop alike."""
 
     loops: dict[Loop, Told] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -49,7 +50,7 @@ class Recurrences:
             letters = BACK if is_adjoint(loop) else STATES
             self.loops[loop] = Told([self.fresh(bases, letters) for _ in loop.body.carries])
             values = SLOPES if letters is BACK else VALUES
-            self.loops[loop].others.update((node, self.fresh(bases, values)) for node in _repeated(loop))
+            self.loops[loop].repeated.update((node, self.fresh(bases, values)) for node in _repeated(loop))
         return self.loops[loop]
 
 

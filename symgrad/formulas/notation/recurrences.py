@@ -29,6 +29,7 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
     met = w.recurrences
     loop, what = loop_of(node), node.attrs[1]
     told = met.told(w.bases, loop)
+    read = w.met.setdefault(loop, {})
     if isinstance(what, int):
         last = UNIT if loop.reverse else _size(loop.length)
         return w.indexed(name(told.carries[what], [last]), index)
@@ -39,7 +40,10 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
         return w.indexed(name(told.carries[carries.index(what)], [before]), index[1:])
     if what in loop.body.after:
         letter = told.carries[loop.body.after.index(what)]
+    elif what in told.repeated:
+        letter = told.repeated[what]
     else:
+        read[what] = None
         if what not in told.others:
             told.others[what] = met.fresh(w.bases, BEFORE if what in carries else SLOPES if is_adjoint(loop) else VALUES)
         letter = told.others[what]
@@ -51,10 +55,10 @@ def recurrence_lines(w: Writer) -> Lines:
     found: dict[Loop, Lines] = {}
     done: dict[Loop, int] = {}
     while True:
-        loop = next((x for x, told in w.recurrences.loops.items() if done.get(x) != len(told.others)), None)
+        loop = next((x for x, read in w.met.items() if done.get(x) != len(read)), None)
         if loop is None:
             break
-        done[loop] = len(w.recurrences.loops[loop].others)
+        done[loop] = len(w.met[loop])
         found[loop] = _lines(w, loop, w.recurrences.loops[loop])
     rows = [row for each in found.values() for row in each]
     return [row for i, row in enumerate(rows) if row not in rows[i + 1:]]  # t = 1, ..., n once for all
@@ -69,7 +73,8 @@ def _lines(w: Writer, loop: Loop, told: Told) -> Lines:
     for symbol, operand in loop.given.items():
         bound[symbol] = _whole(w, operand)
     axes = body_axes(PRIMITIVES, loop, w.axes) or {}
-    results = [(name(letter, [step]), node) for node, letter in told.others.items()]
+    others = {**told.repeated, **{node: told.others[node] for node in w.met[loop]}}
+    results = [(name(letter, [step]), node) for node, letter in others.items()]
     results += [(name(letter, [step]), node) for letter, node in zip(told.carries, body.after, strict=True)]
     rows: Lines = []
     known = {**bound, **{node: left for left, node in results if node not in bound}}

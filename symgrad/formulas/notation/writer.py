@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from symgrad.formulas.notation.loop_names import STEPS, Recurrences
 from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, product, walk
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.recurrence import Loop
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.declared import Facts, symmetric
 from symgrad.graphs.samples import sample_axes
@@ -42,6 +43,7 @@ class Lexicon:
     texts: Mapping[Node, str]
     axes: Mapping[Node, int]
     taken: AbstractSet[str] = frozenset()  # letters that have a meaning beside these names
+    recurrences: Recurrences = field(default_factory=Recurrences)  # how loops are called
 
     @cached_property
     def names(self) -> Mapping[Node, Name]:
@@ -72,7 +74,7 @@ class Lexicon:
 
     def extended(self, more: Mapping[Node, str]) -> Lexicon:
         """The same with further names."""
-        return Lexicon({**self.texts, **more}, self.axes, self.taken) if more else self
+        return Lexicon({**self.texts, **more}, self.axes, self.taken, self.recurrences) if more else self
 
 
 def name_of(node: Node, text: str) -> Name:
@@ -132,7 +134,8 @@ class Writer:
         self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
         self.bases = words.bases
-        self.recurrences = Recurrences()
+        self.recurrences = words.recurrences
+        self.met: dict[Loop, dict[Node, None]] = {}  # the loops that are written of, and what is read from them
         self.bound: Mapping[Node, Tree] = {}  # within a step of a recurrence: what its symbols stand for
         self._words = words
 
@@ -175,6 +178,7 @@ class Writer:
         inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
         inner._letters, inner._sample_letters = self._letters, self._sample_letters
         inner.bases, inner.recurrences, inner.stacked = self.bases, self.recurrences, self.stacked
+        inner.met = self.met
         return inner
 
     def hidden(self, node: Node, index: Sequence[Tree | None], before: int) -> list[Tree | None]:
