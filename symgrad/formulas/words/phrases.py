@@ -34,7 +34,8 @@ def listed(words: Sequence[str], nested: bool = False) -> str:
     if len(words) < 2:
         return "".join(words)
     nested = nested or any(" and " in each or "," in each for each in words[:-1])
-    return f"{', '.join(words[:-1])}{',' if nested else ''} and {words[-1]}"
+    first = ", ".join(each.removesuffix(",") for each in words[:-1])  # a part may end with a comma of its own
+    return f"{first}{',' if nested else ''} and {words[-1]}"
 
 
 def closed(before: Phrase, word: str) -> str:
