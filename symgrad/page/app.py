@@ -201,6 +201,7 @@ def application(host: str, port: int, pool: Workers) -> Any:
                             Route("/network/train", train, methods=["POST"]),
                             Route("/network/report/{number:int}", report)],
                     exception_handlers={HTTPException: _http_error, TooLong: _too_long}, lifespan=life)
+    app.state.workers = pool
     return Guard(app, Hosts(host, port))
 
 

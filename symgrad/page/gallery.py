@@ -34,7 +34,7 @@ TOPICS = (
         _example("Weighted least squares", "(X w - y)' D (X w - y)", "w", "D=n,n: positive_definite"),
         _example("Many right-hand sides", "‖X W - Y‖²", "W", "X=n,d W=d,k Y=n,k"),
         _example("Tikhonov with a prior", "‖A x - b‖² + λ ‖L (x - m)‖²", "x", "A=n,d x=d b=n L=k,d m=d λ=: positive"),
-        _example("Huber regression", "sum(huber(X w, y))", "w", "X=n,d w=d y=n"),
+        _example("Huber regression", "huber(X w, y)", "w", "X=n,d w=d y=n"),
     )),
     Topic("Classification", (
         _example("Logistic regression", "sum(log(1 + exp(-y ⊙ (X w))))", "w"),

@@ -20,7 +20,7 @@ from typing import Any
 
 from symgrad.page.nursery import Nursery
 
-HEAVY, LONG = 0.5, 2.0  # seconds of computing, and of any kind
+HEAVY, LONG = 0.3, 2.0  # seconds of computing, and of any kind
 MOST = 8  # heavy workers: two for a question
 LIGHT = 10  # workers that are not, or not yet, heavy
 READY = 3  # workers that wait for a question
@@ -38,6 +38,7 @@ class Worker:
     number: int
     pipe: Connection
     heavy: bool = False
+    counted: bool = False  # among those that are light
     cut: str = ""  # why it was ended
     spent: float | None = None  # seconds of the processor that it had used when it was asked
     look: asyncio.TimerHandle | None = None  # when it is looked at again
@@ -62,6 +63,7 @@ class Workers:
         self.threads = ThreadPoolExecutor(2 * MOST + READY + 4, "symgrad-pool")
         self.making, self.light = asyncio.Lock(), asyncio.Semaphore(LIGHT)
         self.tasks: set[asyncio.Task[None]] = set()
+        self.closed = self.refilling = False
 
     def start(self) -> None:
         """Make the first workers, beside everything else; later ones come from a nursery that is warmer."""
@@ -89,10 +91,15 @@ class Workers:
             return
         try:
             worker = await self._free()
+        except OSError as error:
+            self.light.release()
+            yield {"end": f"no process can be made that answers: {error}"}
+            return
         except BaseException:
             self.light.release()
             raise
         self.busy.append(worker)
+        worker.counted = True
         worker.since = time.monotonic()
         until, whole = min(worker.since, begun + LATER) + limit, False
         worker.spent = spent(worker.number)
@@ -115,9 +122,8 @@ class Workers:
             if worker.look is not None:
                 worker.look.cancel()
             self.busy.remove(worker)
-            if not worker.heavy:
-                self.light.release()
-            if whole and not worker.heavy:
+            self._make_way(worker)
+            if whole and not worker.heavy and len(self.idle) < 2 * READY:
                 self.idle.append(worker)
             else:
                 self._end(worker)
@@ -132,21 +138,39 @@ class Workers:
 
     async def _made(self) -> Worker:
         async with self.making:
-            return Worker(*await asyncio.get_running_loop().run_in_executor(self.threads, self.nursery.worker))
+            loop = asyncio.get_running_loop()
+            try:
+                return Worker(*await loop.run_in_executor(self.threads, self.nursery.worker))
+            except OSError:  # somebody ended the nursery, and its workers end with it: another one
+                for each in self.busy:
+                    each.cut = each.cut or "the process that makes workers ended, and this answer with it; ask again"
+                self.idle.clear()
+                self.nursery.close()
+                self.nursery = Nursery(self.seconds, self.memory)
+                return Worker(*await loop.run_in_executor(self.threads, self.nursery.worker))
 
     async def _refill(self) -> None:
-        while len(self.idle) < READY:
-            self.idle.append(await self._made())
+        if self.refilling:
+            return
+        self.refilling = True
+        try:
+            while len(self.idle) < READY and not self.closed:
+                self.idle.append(await self._made())
+        except OSError:  # told to whoever asks
+            pass
+        finally:
+            self.refilling = False
 
     def _look(self, worker: Worker) -> None:
         """Is a worker heavy by now? What it computed counts, where that is known, and not what it waited for."""
         now = spent(worker.number)
-        young = time.monotonic() - worker.since < LONG
-        if young and now is not None and worker.spent is not None and now - worker.spent < HEAVY:
+        light = now is not None and worker.spent is not None and now - worker.spent < HEAVY
+        if not light or time.monotonic() - worker.since > LONG:
+            self._make_way(worker)
+        if light:
             worker.look = asyncio.get_running_loop().call_later(HEAVY / 2, self._look, worker)
             return
         worker.heavy = True
-        self.light.release()
         try:
             os.setpriority(os.PRIO_PROCESS, worker.number, NICER)
         except OSError:
@@ -156,6 +180,13 @@ class Workers:
             oldest = min(heavy, key=lambda each: each.since)
             oldest.cut = "too many heavy questions were asked at once, and this one was asked first"
             self._end(oldest, close=False)
+
+    def _make_way(self, worker: Worker) -> None:
+        """Let another question begin."""
+        if not worker.counted:
+            return
+        worker.counted = False
+        self.light.release()
 
     def _end(self, worker: Worker, close: bool = True) -> None:
         self.nursery.end(worker.number)
@@ -169,6 +200,7 @@ class Workers:
 
     def close(self) -> None:
         """End all workers."""
+        self.closed = True
         for task in list(self.tasks):
             task.cancel()
         self.nursery.close()

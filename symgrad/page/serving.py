@@ -6,6 +6,7 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
+from threading import Thread
 
 from symgrad.graphs.errors import SymgradError
 
@@ -37,7 +38,7 @@ def serve(host: str, port: int, say: Callable[[str], None], browser: bool) -> No
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         say(address)
         if browser:
-            webbrowser.open(address)
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # one in the terminal comes back late
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn has ended by then, and hands the signal on
         pass

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ADDRESS = "http://127.0.0.1:8765"
 PLAIN = {"text": "sum((X @ w - y)**2)", "shapes": "X=n,d w=d y=n", "wrt": "w"}
-SECONDS = 4.0
+SECONDS = 6.0
 DEEP = "sum(" + "tanh(" * 60 + "x" + ")" * 60 + ")"  # its Hessian takes longer than an answer may
 
 
@@ -120,7 +120,7 @@ def test_a_slow_answer_shows_what_was_found_in_time(client):
     started = time.monotonic()
     page = client.get("/", params={"text": DEEP, "wrt": "x"}).text
     assert time.monotonic() - started < SECONDS + 3
-    assert 'id="reading"' in page and "the rest takes longer than 4 seconds" in page and page.rstrip().endswith("</html>")
+    assert 'id="reading"' in page and "the rest takes longer than 6 seconds" in page and page.rstrip().endswith("</html>")
 
 
 def test_too_much_memory_ends_an_answer_and_not_the_server(client):
@@ -141,6 +141,8 @@ def seconds_of_light_questions(client, start):
 
 def test_light_questions_do_not_wait_for_heavy_ones(client):
     alone = seconds_of_light_questions(client, 100)
+    if alone[3] > 0.6:
+        pytest.skip(f"other work leaves too little of this machine to tell: {alone[3]:.1f} s for a light question alone")
     heavy = [threading.Thread(target=client.get, args=("/",), kwargs={"params": {"text": f"{i} {DEEP}", "wrt": "x"}})
              for i in range(2, 10)]
     for each in heavy:
@@ -182,3 +184,21 @@ def test_many_questions_at_once_are_all_answered_or_told_to_wait(client):
     for each in threads:
         each.join()
     assert found == [(200, True, True, True)] * 24
+
+
+def test_when_the_nursery_dies_there_is_another_one(client):
+    workers = client.app.app.state.workers
+    nursery = workers.nursery
+    nursery.process.kill()
+    nursery.process.wait(5)
+    pages = [client.get("/", params={"text": f"‖A x - {i} c‖²", "wrt": "x"}).text for i in range(6)]
+    assert "<math" in pages[-1] and 'id="unfinished"' not in pages[-1]
+    assert all("<math" in page or "ended, and this answer with it" in page for page in pages)
+    assert workers.nursery is not nursery
+
+
+def test_workers_that_wait_are_few(client):
+    workers = client.app.app.state.workers
+    for i in range(12):
+        client.get("/", params={"text": f"‖A x - {i} d‖²", "wrt": "x"})
+    assert len(workers.idle) <= 8
