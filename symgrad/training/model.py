@@ -57,8 +57,8 @@ class Model:
     their symbols declare, drawn in order by a generator with `seed`; symbolic sizes are those of the first data.
     `backend="cupy"` trains on a GPU (its speed has not been measured): the data of a fit are moved there once,
     minibatches are gathered there, and losses are read once for each epoch; parameters, predictions and files are
-    NumPy's. There its `level` is "fused", whole steps in one launch where a step has such a kernel, or "plain"; `precision`:
-    see `sg.generate`. Raises SymgradError for a loss without parameters, ShapeError for one that is no scalar, BackendError.
+    NumPy's. There its `level` is "fused", whole steps in one launch where it has such a kernel, or "plain"; `precision`:
+    as in `sg.generate`. Raises SymgradError for a loss without parameters, ShapeError for no scalar, BackendError.
 
     >>> T = sg.dim("T")
     >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
