@@ -22,6 +22,7 @@ from symgrad.verifying.verification import verify
 
 WIDTH = 100
 LONG = 300  # characters of a formula that are shown
+NEARBY = 4  # steps within which a gate and a product are looked for
 
 
 @dataclass(frozen=True)
@@ -210,17 +211,28 @@ def _difference(first: ReadNetwork, a: Rewritten, second: ReadNetwork, b: Rewrit
         return Differing(step, other, (), None, f"Only {side} has {lone.operator} {lone.node!r}: {_value(lone.number)} = "
                                                 f"{lone.formula}")
     attributes = _attributes(a.steps[here], b.steps[there])
-    one, two = a.made[here][0], b.made[there][0]
-    parts = narrowed(one.node, two.node)
-    shown = parts.shown()
+    shown = narrowed(a.made[here][0].node, b.made[there][0].node).shown()
+    around = None if gate_moved(*shown) else _gate_nearby(a, b, here, there)
+    shown = shown if around is None else around
     formulas = (str(wrap(shown[0])), str(wrap(shown[1])))
     if gate_moved(*shown):
-        gate = "the reset gate" if "GRU" in (a.steps[here].operator, b.steps[there].operator) else "a gate"
+        gate = "the reset gate" if "GRU" in (a.steps[here].operator, b.steps[there].operator) else (
+            "a gate (of a GRU: the reset gate)")
         reason = (f"In one of them {gate} multiplies what the matrix product gives, in the other what the matrix product "
                   "takes: σ stands on the other side of the product.")
     else:
         reason = _verdict(shown)
     return Differing(step, other, attributes, formulas, reason)
+
+
+def _gate_nearby(a: Rewritten, b: Rewritten, here: int, there: int) -> tuple[Any, Any] | None:
+    """A product and a gate that were exchanged, where each is a step of its own: what they give together."""
+    for one in a.made[here:here + NEARBY]:
+        for two in b.made[there:there + NEARBY]:
+            if one[0].node.shape == two[0].node.shape and gate_moved(one[0].node, two[0].node):
+                found: tuple[Any, Any] = narrowed(one[0].node, two[0].node).shown()
+                return found if gate_moved(*found) else None
+    return None
 
 
 def _verdict(shown: tuple[Any, Any]) -> str:

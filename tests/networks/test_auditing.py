@@ -75,6 +75,31 @@ def test_the_reset_gate_on_the_other_side_is_found_and_named():
     assert here.startswith("[(∑_k h_ik R") and there.startswith("[∑_k h_ik σ(")
 
 
+def cell(after):
+    """A step of a GRU in single operators, as exporters without a recurrent layer write it."""
+    draw = np.random.default_rng(3)
+    shapes = {"Wz": (4, 3), "Wr": (4, 3), "Wn": (4, 3), "Uz": (3, 3), "Ur": (3, 3), "Un": (3, 3), "bz": 3, "br": 3, "bn": 3,
+              "cn": 3}
+    nodes = [("MatMul", "x Wz", "xz", {}), ("MatMul", "h Uz", "hz", {}), ("Add", "xz hz", "z0", {}),
+             ("Add", "z0 bz", "z1", {}), ("Sigmoid", "z1", "z", {}), ("MatMul", "x Wr", "xr", {}),
+             ("MatMul", "h Ur", "hr", {}), ("Add", "xr hr", "r0", {}), ("Add", "r0 br", "r1", {}),
+             ("Sigmoid", "r1", "r", {}), ("MatMul", "x Wn", "xn", {}), ("Add", "xn bn", "xb", {})]
+    nodes += [("MatMul", "h Un", "hn", {}), ("Add", "hn cn", "hb", {}), ("Mul", "r hb", "m", {})] if after else [
+        ("Mul", "r h", "rh", {}), ("MatMul", "rh Un", "ru", {}), ("Add", "ru cn", "m", {})]
+    nodes += [("Add", "xb m", "n0", {}), ("Tanh", "n0", "n", {}), ("Sub", "h n", "d", {}), ("Mul", "z d", "zd", {}),
+              ("Add", "n zd", "y", {})]
+    return model(nodes, [("x", ["N", 4]), ("h", ["N", 3])], [("y", ["N", 3])],
+                 {name: draw.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()})
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_gate_on_the_other_side_is_named_in_single_operators_too(after):
+    found = sg.audit(sg.from_onnx(cell(after)), sg.from_onnx(called(cell(not after), "o")))
+    assert not found and found.difference.step.number == 13
+    assert "the reset gate) multiplies what the matrix product gives" in found.difference.reason
+    assert sg.audit(sg.from_onnx(cell(after)), sg.from_onnx(called(cell(after), "o")))
+
+
 def test_another_epsilon_is_a_formula():
     found = sg.audit(sg.from_onnx(normed(1e-5)), sg.from_onnx(called(normed(1e-3), "b_")))
     assert not found and found.difference.step.operator == "BatchNormalization"
