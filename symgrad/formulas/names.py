@@ -78,11 +78,11 @@ def symbol_names(order: Iterable[Node], known: Mapping[Node, str] | None = None)
     for node in groups["named"]:
         give(node, node.attrs[0].name if node.op is ops.CONSTANT else node.attrs[0])
     values = groups["constant"]
-    for node in values:
-        give(node, "C" if len(values) == 1 else "C_1")
+    for place, node in enumerate(values, start=1):
+        give(node, "C" if len(values) == 1 else f"C_{place}")
     for node, text in late:
-        stem = _stem(text) if text == "C_1" else text
-        text = next(each for i in count(1) if (each := numbered(stem, i)) not in taken)
+        ways = (f"C_{i}" if node in values else numbered(text, i) for i in count(1))
+        text = next(each for each in ways if each not in taken)
         names[node] = text
         taken.add(text)
     return names
