@@ -217,7 +217,8 @@ def prove(row, sizes, second):
         compare(with_reals(spelled(sg.hessian(s, x, z))), theirs, point, memo, f"{row}: Hessian by {x.name} and {z.name}")
 
 
-SMOOTH = [row for row in ROWS if row.smooth]
+UNSAID = ("eig", "svd", "qr", "sort", "topk", "median", "quantile")  # symbols do not tell: no formula in their entries
+SMOOTH = [row for row in ROWS if row.smooth and not row.name.startswith(UNSAID)]
 
 
 @pytest.mark.parametrize("row", SMOOTH, ids=str)
