@@ -18,6 +18,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import INTEGER, REAL
 from symgrad.language.align import as_int, as_tensor, common_over, describe
+from symgrad.language.alignments import log_alignments
 from symgrad.language.contraction import arange
 from symgrad.language.pointwise import abs as absolute
 from symgrad.language.pointwise import equal, exp, log, logical_not, maximum, relu, softplus, where
@@ -229,6 +230,23 @@ def _pick(name: str, scores: Tensor, labels: Tensor) -> Tensor:
     rank = labels.ndim
     grid = [arange(n)[(slice(None), *(None,) * (rank - 1 - i))] for i, n in enumerate(labels.shape)]
     return scores[(*grid, labels)]
+
+
+def ctc(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
+        zero_infinity: bool = False) -> Tensor:
+    """-log of the probability of a text, over all ways to align it with the steps (Graves et al. 2006): PyTorch's ctc_loss.
+
+    `log_probs` (steps, classes), `targets` (S,), and two lengths, of one sample; or (steps, N, classes), (N, S) or all
+    labels in one vector, (N,), where "mean" divides by the lengths first. It is infinite where no alignment fits, 0 with
+    `zero_infinity`, and its derivative 0. The gradient is that by `log_probs`; PyTorch's is right behind a log_softmax.
+
+    >>> p = sg.log_softmax(sg.data("z", (4, 3)))
+    >>> sg.losses.ctc(p, [1, 2], 4, 2, reduction="sum").eval(z=np.zeros((4, 3))).round(4)
+    np.float64(1.6864)
+    """
+    logarithms, lengths = log_alignments("ctc", log_probs, targets, input_lengths, target_lengths, blank)
+    each = where(logarithms > -math.inf, -logarithms, 0.0) if zero_infinity else -logarithms
+    return _reduced("ctc", each / maximum(lengths, 1) if reduction == "mean" else each, reduction)
 
 
 def binary_cross_entropy(prediction: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:

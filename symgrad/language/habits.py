@@ -97,6 +97,7 @@ SmoothL1Loss | sg.losses.smooth_l1(prediction, target)
 BCEWithLogitsLoss | sg.losses.binary_cross_entropy_with_logits(logits, target)
 BCELoss | sg.losses.binary_cross_entropy(p, target)
 PoissonNLLLoss GaussianNLLLoss | sg.losses.poisson_nll(logits, target), and gaussian_nll
+CTCLoss | sg.losses.ctc(log_probs, targets, input_lengths, target_lengths)
 KLDivLoss | sg.losses.kl_divergence(p, q)
 HingeEmbeddingLoss | sg.losses.hinge(prediction, target)
 Parameter | sg.parameter(name, shape)

@@ -69,7 +69,7 @@ max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d avg_p
 linspace meshgrid pixel_shuffle pixel_unshuffle cosine_similarity normalize softmin glu
 embedding dropout dropout2d layer_norm rms_norm instance_norm group_norm batch_norm attention stop_gradient""".split()
 LOSSES = """squared_error mse mae huber smooth_l1 cross_entropy binary_cross_entropy binary_cross_entropy_with_logits nll
-kl_divergence hinge poisson_nll gaussian_nll""".split()
+kl_divergence hinge poisson_nll gaussian_nll ctc""".split()
 FACTORIES = "data constant".split()  # of symbols and numbers: for the parser, a text cannot call them
 METHODS = """sum mean max min argmax argmin prod var std cumsum reshape ravel flatten transpose swapaxes
 squeeze dot trace diagonal take clip""".split()
