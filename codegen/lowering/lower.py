@@ -158,10 +158,11 @@ def _add(c: Lowering, node: Node) -> Expr:
     if not placed:
         shared = pulled_out(b, rest, node.dtype) if all(c.only_in(o, node) for o in node.operands) else None
         return shared or b.add(rest, node.dtype)
-    if not rest and (joined := side_by_side([o for o, _ in placed])) is not None:
-        axis, order = joined
-        by = dict(placed)
-        inner = [b.filled(b.product([c.loose(o.operands[0])], [], by[o], REAL), o.operands[0].shape, REAL) for o in order]
+    if not rest and (tiles := side_by_side([o for o, _ in placed])) is not None:
+        axis, order = tiles
+        weight_of = dict(placed)
+        inner = [b.filled(b.product([c.loose(o.operands[0])], [], weight_of[o], REAL), o.operands[0].shape, REAL)
+                 for o in order]
         return b.make(acts.CONCAT, inner, (axis,), node.shape, REAL)
     base = b.filled(b.add(rest, REAL), node.shape, REAL) if rest else None
     parts = [_delta(c, o, by) if o.op is ops.VIEW else _part(c, o, by) for o, by in placed]

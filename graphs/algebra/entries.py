@@ -103,6 +103,24 @@ def flipped(node: Node, axis: int) -> Node:
     return slices(node, starts, [-1 if a == axis else 1 for a in at], node.shape)
 
 
+def _last_step(node: Node, spec: tuple[tuple[Size, int], ...], shape: Shape) -> Node | None:
+    """The last of all values of a carry is the carry that a recurrence ends with."""
+    stack = node.operands[0] if node.op is ops.VIEW and len(node.operands) == 1 else node
+    if stack.op is not ops.SCAN or isinstance(stack.attrs[1], int) or stack.attrs[1] not in stack.attrs[0].after:
+        return None
+    body, what, length, reverse, *rest = stack.attrs
+    (labels,), out = node.attrs if node is not stack else ((tuple(range(len(node.shape))),), tuple(range(len(node.shape))))
+    axis = out.index(labels[0])
+    if out.count(labels[0]) > 1 or shape[axis] != 1 or spec[axis][0] != (0 if reverse else length - 1):
+        return None
+    attrs = (body, body.after.index(what), length, reverse, *rest)
+    last = make(ops.SCAN, stack.operands, attrs, stack.shape[1:], stack.dtype)
+    sizes = {**dict(zip(out, node.shape, strict=True)), labels[0]: 1}
+    starts = [0 if a == axis else start for a, (start, _) in enumerate(spec)]
+    steps = [1 if a == axis else step for a, (_, step) in enumerate(spec)]
+    return slices(contract([last], [labels[1:]], out, sizes), starts, steps, shape)
+
+
 def _turned_sums(node: Node, spec: tuple[tuple[Size, int], ...], shape: Shape) -> Node | None:
     """Running sums that are flipped run the other way: cumsum(x[::-1])[::-1] is one, from the end, and so is its flip."""
     if node.op is not ops.CUMSUM:
@@ -126,9 +144,10 @@ def _affine(op: ops.Op, node: Node, starts: Sequence[Size], steps: Sequence[int]
         inner = node.attrs[0]
         begins = [first + step * start for (start, _), (first, step) in zip(spec, inner, strict=True)]
         return _affine(op, node.operands[0], begins, [a * b for (_, a), (_, b) in zip(spec, inner, strict=True)], shape)
-    turned = _turned_sums(node, spec, shape) if op is ops.SLICE else None
-    if turned is not None:
-        return turned
+    if op is ops.SLICE:
+        other = _turned_sums(node, spec, shape) or _last_step(node, spec, shape)
+        if other is not None:
+            return other
     view = under(node, touched)
     if view is None:
         return make(op, (node,), (spec,), shape, node.dtype)

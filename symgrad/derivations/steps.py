@@ -20,6 +20,7 @@ from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
 from symgrad.graphs.node import Node, depends, topological, transform
 from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, is_function, local_cotangents, row_of
+from symgrad.graphs.pieces.recurring import of_each_sample, recurs
 from symgrad.graphs.pieces.statistics import role, through_standardised, without_deviations
 from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
@@ -89,8 +90,10 @@ def forward(found: Sequence[Box], world: World, inside: str = "") -> list[Step]:
     """The forward steps: every box that is no symbol."""
     inner = [box for box in found if not box.is_given or box.kind == "output"]
     number = {box: i for i, box in enumerate(inner, start=1)}
-    return [Step(number[box], "forward", box.name, box.local, box, loss=world.loss, inside=inside, world=world,
-                 by=tuple(sorted(number[o] for o in box.operands if o in number))) for box in inner]
+    steps = [Step(number[box], "forward", box.name, box.local, box, loss=world.loss, inside=inside, world=world,
+                  by=tuple(sorted(number[o] for o in box.operands if o in number))) for box in inner]
+    world.line.extend(steps)
+    return steps
 
 
 def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside: str = "") -> list[Step]:
@@ -120,6 +123,7 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
             by = [derived[u] for u in uses if u in derived]
             by += [defined[u] for u in uses if u in defined and (len(uses) == 1 or u is root)]
             steps.append(_gradient_step(derived[operand], operand, users, world, tuple(sorted(by)), inside))
+            world.line.append(steps[-1])
         for operand in inner:
             heappush(ready, -order[operand])
     return steps
@@ -194,6 +198,10 @@ def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
     u = world.seed if user is world.root else cotangent_leaf(user, world.samples)
     if user in world.units:
         u = ones(u.shape)
+    if world.samples is not None and not summed and _sampled(user) and not _sampled(box) and recurs(user.local):
+        each = of_each_sample(flow(user, box, world, True))
+        if each is not None:
+            return each
     if world.samples is not None and not _sampled(box):  # one gradient for each sample, of a value that all share
         labels = tuple(range(len(u.shape)))
         sizes = dict(zip(labels, u.shape, strict=True))

@@ -7,7 +7,7 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 from __future__ import annotations
 
 from symgrad.derivations.transcript import Stage
-from symgrad.formulas.rendering import render
+from symgrad.formulas.rendering import Said, heard, render
 from symgrad.formulas.spelling.letters import latex_size
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
@@ -15,6 +15,7 @@ from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, Y, partial
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, row_of, steady
+from symgrad.graphs.pieces.recurring import recurs
 from symgrad.graphs.weights import ONE, Weight, to_expr
 
 
@@ -25,7 +26,21 @@ def show(node: Node, style: str, mode: str = "sample") -> str:
 
 def written(step: Stage, node: Node, style: str, mode: str) -> str:
     """A formula of a step; its indices have letters that mean nothing else in the derivation."""
-    return render(node, mode=mode, style=style, taken=step.world.taken)
+    return render(node, mode=mode, style=style, taken=step.world.taken, said=_said(step, mode))
+
+
+def _said(step: Stage, mode: str) -> Said:
+    """What earlier steps have said of recurrences, which is not said again: their names, and what these stand for."""
+    known, world = Said(), step.world
+    for each in world.line:
+        if each is step:
+            break
+        node = each.batch if mode == "batch" and each.batch is not None else each.node
+        if recurs(node):
+            if (mode, each.number) not in world.said:
+                world.said[mode, each.number] = heard(node, mode, world.taken, known)
+            known = world.said[mode, each.number]
+    return known
 
 
 def name_of(step: Stage, style: str, mode: str) -> str:

@@ -9,11 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from symgrad.calculus.derivatives import read_gradient
+from symgrad.formulas.notation.loop_names import STEPS
 from symgrad.formulas.notation.writer import free_letters
 from symgrad.formulas.shown import Shown
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import Box
+from symgrad.graphs.pieces.recurring import recurs
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.weights import Weight
@@ -35,11 +37,14 @@ class World:
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
     found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
+    line: list[Any] = field(default_factory=list)  # the steps in their order
+    said: dict[tuple[str, int], Any] = field(default_factory=dict)  # what is known of recurrences before each of them
 
     @property
     def sample(self) -> str:
         """The index of a sample."""
-        return free_letters(self.taken)[0][0]
+        steps = {STEPS[0]} if recurs(self.root.node) else set()  # no sample is called as a step of a recurrence is
+        return free_letters(self.taken | steps)[0][0]
 
     @property
     def column(self) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from symgrad.formulas.abbreviations import abbreviations
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.definitions import definition
+from symgrad.formulas.notation.loop_names import Recurrences
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.recurrences import recurrence_lines
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
@@ -31,24 +33,41 @@ ALONE = 100  # pieces of a formula that a caller has cut to size
 Lines = list[tuple[Tree, Tree]]
 
 
+@dataclass(frozen=True)
+class Said:
+    """What formulas in front have told of recurrences: how they call them, and the rows that define the names."""
+
+    recurrences: Recurrences = field(default_factory=Recurrences)
+    rows: tuple[tuple[Tree, Tree], ...] = ()
+
+
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
            stop: AbstractSet[Node] = frozenset(), style: str = "unicode",
-           taken: AbstractSet[str] = frozenset(), told: set[str] | None = None) -> str:
+           taken: AbstractSet[str] = frozenset(), told: set[str] | None = None, said: Said | None = None) -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
     dots. Where many formulas of one graph are written, `names` is their common lexicon: then the time of
     each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
     samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
-    after "where". No index is one of the letters in `taken`. Steps of loops that are `told` already are not told again.
+    after "where". No index is one of the letters in `taken`. Steps of loops that are `told` already are not told again,
+    nor what has been `said` in front.
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
+    words = words if said is None else replace(words, recurrences=said.recurrences.copy())
     writer, main, definitions, more = presentation(node, mode, words, stop, ALONE)
     if told is not None and writer.met:
-        said = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
-        definitions = [row for row in definitions if said[row] not in told]
-        told.update(said.values())
-    return spelled(main, definitions, more, style)
+        texts = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
+        definitions = [row for row in definitions if texts[row] not in told]
+        told.update(texts.values())
+    return spelled(main, [row for row in definitions if said is None or row not in said.rows], more, style)
+
+
+def heard(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> Said:
+    """What is known of recurrences behind the formula of `node`, before which that is known which has been said."""
+    words = replace(lexicon([node], None, taken), recurrences=said.recurrences.copy())
+    writer, _, definitions, _ = presentation(node, mode, words, most=ALONE)
+    return Said(writer.recurrences, (*said.rows, *definitions))
 
 
 def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] = frozenset(),

@@ -212,9 +212,10 @@ class LSTM(Recurrent):
                          init)
 
     def cell(self, a: Tensor, r: Tensor, state: State) -> State:
-        i, f, g, o = self._gates(a + r)
-        c = sigmoid(f) * state[1] + sigmoid(i) * tanh(g)
-        return [sigmoid(o) * tanh(c), c]
+        i, f, g, o = self._gates((a + r).named("a"))
+        i, f, g, o = (sigmoid(i).named("i"), sigmoid(f).named("f"), tanh(g).named("g"), sigmoid(o).named("o"))
+        c = f * state[1] + i * g
+        return [o * tanh(c), c]
 
 
 class GRU(Recurrent):
@@ -238,9 +239,10 @@ class GRU(Recurrent):
     def cell(self, a: Tensor, r: Tensor, state: State) -> State:
         (h,) = state
         size = 2 * self.hidden_size
-        gates = sigmoid(a[..., :size] + r[..., :size])
-        reset, update = gates[..., :self.hidden_size], gates[..., self.hidden_size:]
-        new = tanh(a[..., size:] + reset * r[..., size:])
+        one = self.hidden_size
+        reset = sigmoid(a[..., :one] + r[..., :one]).named("r")
+        update = sigmoid(a[..., one:size] + r[..., one:size]).named("z")
+        new = tanh(a[..., size:] + reset * r[..., size:]).named("n")
         return [(1 - update) * new + update * h]
 
 

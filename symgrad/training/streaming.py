@@ -15,7 +15,7 @@ from symgrad.graphs.errors import DataError, SymgradError
 from symgrad.training.counting import check_counts
 from symgrad.training.dataset import Dataset
 
-Check = Callable[[Any, str], Dataset]
+Checked = Callable[[Any, str], Dataset]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class BatchStream(Dataset):
     """Dicts of arrays, each one step; as a `Dataset` it is its first batch. `passing` is the batch of the last step."""
 
     source: Iterable[Any] | Callable[[], Iterable[Any]] = ()
-    check: Check | None = None
+    check: Checked | None = None
     opened: list[Iterator[Any]] = field(default_factory=list)  # the pass that was begun for its first batch
     passing: list[Dataset] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class BatchStream(Dataset):
         return replace(self, arrays={name: put(array) for name, array in self.arrays.items()}, put=put)
 
 
-def taken_up(data: Any, epochs: int, validation: Any, net: Network, group: Any, check: Check) -> Dataset:
+def taken_up(data: Any, epochs: int, validation: Any, net: Network, group: Any, check: Checked) -> Dataset:
     """What a fit trains on: a dict of arrays or, where it is none, batches that come one by one.
 
     Raises DataError, and SymgradError for what batches one by one do not allow.
@@ -69,7 +69,7 @@ def taken_up(data: Any, epochs: int, validation: Any, net: Network, group: Any, 
     return stream(data, epochs, counted)
 
 
-def stream(source: Any, epochs: int, check: Check) -> BatchStream:
+def stream(source: Any, epochs: int, check: Checked) -> BatchStream:
     """The batches of `source`, an iterable or a function that begins one for every epoch; the first one is looked at.
 
     Raises DataError where there is none, SymgradError for what gives no batches, or gives them for one epoch alone.
@@ -96,7 +96,7 @@ def begun_anew(source: Any) -> Iterable[Any]:
     return given
 
 
-def each_of(data: Any, check: Check, what: str = "data") -> Dataset:
+def each_of(data: Any, check: Checked, what: str = "data") -> Dataset:
     """A dict of arrays or, where it is none, batches one by one that are only looked at."""
     if isinstance(data, Mapping):
         return check(data, what)

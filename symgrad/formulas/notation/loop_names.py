@@ -32,6 +32,11 @@ class Recurrences:
     used: set[str] = field(default_factory=set)
     step: str = ""
 
+    def copy(self) -> Recurrences:
+        """The same, to go on from."""
+        loops = {loop: Told([*told.carries], {**told.repeated}, {**told.others}) for loop, told in self.loops.items()}
+        return Recurrences(loops, {*self.used}, self.step)
+
     def fresh(self, bases: AbstractSet[str], letters: str) -> str:
         """A letter that means nothing yet."""
         taken = {*bases, *self.used}
@@ -40,6 +45,10 @@ class Recurrences:
         found = found or next(x for x in numbered if x not in taken)
         self.used.add(found)
         return found
+
+    def _own(self, wish: str) -> str:
+        self.used.add(wish)
+        return wish
 
     def told(self, bases: AbstractSet[str], loop: Loop) -> Told:
         """The names of a loop."""
@@ -50,6 +59,9 @@ class Recurrences:
             letters = BACK if is_adjoint(loop) else STATES
             self.loops[loop] = Told([self.fresh(bases, letters) for _ in loop.body.carries])
             values = SLOPES if letters is BACK else VALUES
+            for node in topological(loop.body.after):
+                if node.op is ops.NAMED and node.attrs[0] not in {*bases, *self.used}:
+                    self.loops[loop].repeated[node] = self._own(node.attrs[0])
             self.loops[loop].repeated.update((node, self.fresh(bases, values)) for node in _repeated(loop))
         return self.loops[loop]
 

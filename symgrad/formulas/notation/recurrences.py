@@ -7,6 +7,7 @@ formula. Loops that run from the end have their carries at t + 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
@@ -14,11 +15,13 @@ from symgrad.formulas.notation.loop_names import BEFORE, SLOPES, VALUES, Told, i
 from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
-from symgrad.graphs.algebra.scanning import body_axes
-from symgrad.graphs.node import Node, topological
+from symgrad.graphs.algebra.scanning import body_axes, walk_axes
+from symgrad.graphs.node import Node, Symbol, topological, transform
 from symgrad.graphs.sizes import Size
-from symgrad.graphs.table import PRIMITIVES
+from symgrad.graphs.table import PRIMITIVES, rebuild
+from symgrad.graphs.textbook.normal import textbook
 
 if TYPE_CHECKING:
     from symgrad.formulas.notation.writer import Index, Writer
@@ -72,21 +75,35 @@ def _lines(w: Writer, loop: Loop, told: Told) -> Lines:
         bound[symbol] = _at_step(w, stack, step)
     for symbol, operand in loop.given.items():
         bound[symbol] = _whole(w, operand)
-    axes = body_axes(PRIMITIVES, loop, w.axes) or {}
     others = {**told.repeated, **{node: told.others[node] for node in w.met[loop]}}
     results = [(name(letter, [step]), node) for node, letter in others.items()]
     results += [(name(letter, [step]), node) for letter, node in zip(told.carries, body.after, strict=True)]
     rows: Lines = []
     known = {**bound, **{node: left for left, node in results if node not in bound}}
+    axes = body_axes(PRIMITIVES, loop, w.axes) or {}
+    leaves = {node: input_node(Symbol("bound", f"known{i}"), node.shape, node.dtype) for i, node in enumerate(known)}
+    by_leaf = {leaf: known[node] for node, leaf in leaves.items()}
+    start = {leaf: axes[node] for node, leaf in leaves.items() if node in axes}
     for left, node in results:
-        inner = w.within(axes)
-        inner.bound = known
-        rows.append((left, known[node] if node in bound else inner.formula(node)))
+        written, found, names = node, axes, known
+        if is_adjoint(loop) and node not in bound:
+            written, names = _as_read(node, leaves), by_leaf
+            found = walk_axes(PRIMITIVES, [written], start)
+        inner = w.within(found)
+        inner.bound = names
+        rows.append((left, known[node] if node in bound else inner.formula(written)))
     first = sum_of([(1, _size(loop.length)), (1, UNIT)]) if loop.reverse else num(0)
     for letter, begin in zip(told.carries, loop.begins.values(), strict=True):
         rows.append((name(letter, [first]), num(0) if _is_zero(begin) else _whole(w, begin)))
     rows.append((step, Tree("tuple", (UNIT, DOTS, _size(loop.length)))))
     return rows
+
+
+def _as_read(node: Node, leaves: Mapping[Node, Node]) -> Node:
+    """What a step computes in a derivative, as a textbook prints it over leaves for all that has a name."""
+    inside = node.operands[0] if node.op is ops.NAMED else node
+    others = {each: leaf for each, leaf in leaves.items() if each is not node and each is not inside}
+    return textbook(transform([inside], rebuild, others)[0])
 
 
 def _is_zero(node: Node) -> bool:
