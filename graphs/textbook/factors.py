@@ -14,6 +14,7 @@ from typing import Any
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
 from symgrad.graphs.node import Node
+from symgrad.graphs.samples import sample_axes
 from symgrad.graphs.textbook.bases import Key, Labels, Powers, powers
 from symgrad.graphs.textbook.powers import MOST, is_sum, pairs_of, powers_of, scaled_product, written
 from symgrad.graphs.weights import Weight
@@ -131,6 +132,8 @@ def _aligned(terms: Sequence[Factors], factor: Node, labels: Labels, rank: int) 
         deltas = [(x, y) for x, y in joint.items() if _is_axis(x, rank)]  # the sum's own axis: a delta to the common one
         if deltas and len(labels) == 1:
             return None  # q - mean(q), not (I - 1/n 1 1ᵀ) q
+        if deltas and common.index(deltas[0][1]) == sample_axes([factor]).get(factor):
+            return None  # g_t - mean(g): no matrix has two axes of samples in a formula of one
         rest = [(o, tuple(joint.get(x, x) if not _is_axis(x, rank) else x for x in names)) for o, names in rest]
         rest += [(contract([], [], (0, 0), {0: factor.shape[common.index(y)]}), (x, y)) for x, y in deltas]
         rests.append(rest)

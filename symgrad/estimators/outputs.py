@@ -97,7 +97,8 @@ def regressing(build: Build, features: int, targets: np.ndarray) -> tuple[Tensor
 def _built(build: Build, x: Tensor, outputs: int, kinds: list[tuple[int, ...]], wanted: str) -> Tensor:
     """The tensor that `build` gives, which may be layers that are still to be called."""
     if not callable(build):
-        raise SettingError(f"build must be a function (x, outputs) that gives the network, not {build!r}")
+        raise SettingError(f"build must be a function (x, outputs) that gives the network, not {build!r}; "
+                           "sizes of hidden layers go by name: hidden_layer_sizes=(16,)")
     z = build(x, outputs)
     z = z(x) if callable(z) and not isinstance(z, Tensor) else z
     if not isinstance(z, Tensor):

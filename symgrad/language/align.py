@@ -24,6 +24,7 @@ from symgrad.graphs.algebra.primitives import constant as constant_node
 from symgrad.graphs.errors import ShapeError, SymgradError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Array, Node
 from symgrad.graphs.sizes import Shape, Size, canonical, free_symbols
+from symgrad.language.habits import no_tensor
 from symgrad.language.numpy_values import is_truth_value
 from symgrad.language.printing import short
 from symgrad.language.tensor import Tensor, wrap
@@ -59,7 +60,7 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
             return _array(_asarray(value), None)
         except ValueError:
             raise TypeError(f"{operation}: the rows of {value!r} differ in length, so it is no array") from None
-    raise TypeError(f"{operation}: expected a tensor, number or array, got {type(value).__name__}")
+    no_tensor(operation, value)
 
 
 def constant(value: Any, name: str | None = None) -> Tensor:

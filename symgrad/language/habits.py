@@ -84,6 +84,18 @@ mse_loss | sg.losses.mse(prediction, target)
 functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
 Adam AdamW SGD RMSprop | sg.optim.Adam(lr), and the others alike
 train fit save | sg.Model(loss), its fit(data) and save(path)
+report | sg.Model(loss).report("page.html")
+load_onnx read_onnx import_onnx from_file | sg.from_onnx(path)
+export_onnx save_onnx write_onnx | sg.to_onnx(outputs, path, values)
+onnx | sg.from_onnx(path), sg.to_onnx(outputs, path, values), sg.audit(network)
+torch load_torch from_pytorch | sg.from_torch(module, *example_inputs)
+NetClassifier MLPClassifier Classifier | sg.estimators.NetClassifier(hidden_layer_sizes=(16,))
+NetRegressor MLPRegressor Regressor | sg.estimators.NetRegressor(hidden_layer_sizes=(16,))
+fori_loop while_loop for_loop | sg.scan(step, init, xs, length)
+Linear Conv2d LSTM GRU RNN Sequential | layers are in sg.nn: sg.nn.Linear(...), and the others alike
+BatchNorm1d BatchNorm2d LayerNorm Dropout Embedding | layers are in sg.nn: sg.nn.Dropout(...), and the others alike
+load_state_dict initialise | sg.nn.load_state_dict(net, state), sg.nn.initialise(net)
+serve | symgrad serve, in a shell
 latex | t.latex()
 pprint | print(t.pretty())
 """)
@@ -109,6 +121,12 @@ Layer | sg.nn.Module
 """)
 
 
+OTHERS = MappingProxyType({  # what is no tensor, but has some, by the name of its class
+    "Model": "its tensors are model.loss and model.prediction",
+    "ReadNetwork": "its tensors are those of network.outputs, a dict by name",
+})
+
+
 def axis_named(function: Callable[P, R]) -> Callable[P, R]:
     """A function of axes, which says how its arguments are called here where PyTorch's names come."""
     @wraps(function)
@@ -119,6 +137,13 @@ def axis_named(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return called
+
+
+def no_tensor(operation: str, value: Any) -> NoReturn:
+    """The error for what is no tensor, number or array, with where its tensors are."""
+    hint = OTHERS.get(type(value).__name__, "call it on its input, net(x), for a tensor" if callable(value) else "")
+    found = f"got {type(value).__name__}" + (f"; {hint}" if hint else "")
+    raise TypeError(f"{operation}: expected a tensor, number or array, {found}")
 
 
 def missing(where: str, name: str, known: Mapping[str, str]) -> NoReturn:

@@ -71,10 +71,11 @@ class ReadNetwork:
     steps: tuple[ReadStep, ...] = ()
 
     def __call__(self, *arrays: Any, **named: Any) -> dict[str, Any]:
-        """The outputs for arrays of the inputs, with the network's own numbers."""
+        """The outputs for arrays of the inputs, in their order, by name or in a dict, with the network's own numbers."""
         from symgrad.computing.functions import function  # a file is read without a backend
 
-        given = dict(zip(self.inputs, arrays, strict=False)) | named
+        whole = len(arrays) == 1 and isinstance(arrays[0], Mapping)
+        given = (dict(arrays[0]) if whole else dict(zip(self.inputs, arrays, strict=False))) | named
         run = function({**self.inputs, **self.parameters}, self.outputs)
         found: dict[str, Any] = run(**given, **self.values)
         return found

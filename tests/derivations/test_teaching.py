@@ -336,3 +336,17 @@ def test_what_is_normalised_has_the_known_gradient(axis):
     assert "G_μ" not in step.formula and "x̂" in step.formula and step.applied is not None
     assert all(s.applied is None for s in more.steps if s.name == "G_{x}")
     assert plain.check() and more.check()
+
+
+def test_what_is_normalised_over_the_samples_goes_back_by_samples():
+    """Means stay means: a matrix with two axes of samples has no place in the formula of one sample."""
+    T = sg.dim("T")
+    x, y, W, b = sg.data("x", 6, over=T), sg.data("y", 8, over=T), sg.parameter("W", (8, 6)), sg.parameter("b", 8)
+    a = W @ x + b
+    mean = sg.mean(a, over=T)
+    assert str(sg.gradient(sg.mean(sg.sum(y * (a - mean)), over=T), W)) == "1/T ∑_t (y_t - 1/T ∑_s y_s) x_tᵀ"
+    hat = (a - mean) / sg.sqrt(sg.mean((a - mean) ** 2, over=T) + 1e-5)
+    derived = sg.derive(sg.mean(sg.sum((hat - y) ** 2), over=T))
+    (step,) = [s for s in derived.steps if s.name == "G_{a^1}"]
+    assert str(step) == "(9) G_a¹ = (G_x̂ - 1/T x̂ ⊙ (∑_t G_{x̂,t} ⊙ x̂_t) - 1/T ∑_t G_{x̂,t})/√(1e-5 + σ²)"
+    assert derived.check()

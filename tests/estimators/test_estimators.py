@@ -200,7 +200,7 @@ def test_it_explains_itself(irises, tmp_path):
     ({"seed": "zero"}, "seed must be a whole number from 0"),
     ({"validation": 1}, "validation is the fraction of the samples"),
     ({"validation": True}, "validation is the fraction of the samples"),
-    ({"build": 3}, "build must be a function"),
+    ({"build": (16,)}, "build must be a function .* hidden layers go by name: hidden_layer_sizes="),
     ({"build": lambda x, k: 3}, "must give a tensor or a layer, not 3"),
     ({"build": lambda x, k: sg.nn.Linear(4, k + 1)(x)}, r"build\(x, outputs=3\) gave .*a logit for each of 3 classes.*shape \(3,\)"),
     ({"build": lambda x, k: sg.parameter("b", k)}, "for one sample x"),

@@ -158,3 +158,15 @@ def test_what_is_called_otherwise_is_named(call, message):
     with pytest.raises(TypeError) as error:
         call(sg.data("x", (2, 3)))
     assert message in str(error.value)
+
+
+def test_what_has_tensors_but_is_none_says_where_they_are():
+    x, layer = sg.data("x", 3), sg.nn.Linear(3, 2)
+    with pytest.raises(TypeError, match=r"^derive: expected a tensor, number or array, got Linear; call it on its input, net\(x\)"):
+        sg.derive(layer)
+    with pytest.raises(TypeError, match=r"got Model; its tensors are model\.loss and model\.prediction$"):
+        sg.draw(sg.Model(sg.sum(layer(x) ** 2)))
+    with pytest.raises(AttributeError, match=r"'load_onnx': sg\.from_onnx\(path\)$"):
+        sg.load_onnx  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'LSTM': layers are in sg\.nn"):
+        sg.LSTM  # noqa: B018

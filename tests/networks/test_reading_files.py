@@ -146,6 +146,7 @@ def test_for_one_sample_it_trains_on_minibatches(tmp_path):
     assert network.inputs["x"].shape == (4,) and network.inputs["x"].over == T and logits.over == T
     assert str(logits) == "fc2.weight tanh(fc1.weight x + fc1.bias) + fc2.bias"
     np.testing.assert_allclose(outputs(network, x=X)["logits"], reference(mlp(), x=X)["logits"], rtol=1e-5)
+    np.testing.assert_array_equal(network({"x": X})["logits"], network(X)["logits"])
     y = sg.labels("y", classes=3, over=T)
     loss = sg.empirical_risk(sg.losses.cross_entropy(logits, y))
     assert sg.derive(loss).check(seed=0)
