@@ -85,7 +85,7 @@ def _mul(c: Call, a: Tensor, b: Tensor) -> Tensor:
 
 
 def _div(c: Call, a: Tensor, b: Tensor) -> Tensor:
-    if _whole(c, a, b):
+    if _whole(c, a, b) or any("int" in kind for kind in c.kinds):  # a constant is a number, whatever its type was
         c.refuse("it divides integers of run time, which gives whole numbers that formulas here have not")
     return ew.divide(a, _laid(c, a, b))
 

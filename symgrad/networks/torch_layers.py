@@ -56,6 +56,11 @@ def _batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_v
     return nm.batch_norm(input, running_mean, running_var, weight, bias, training, eps=eps)
 
 
+def _fixed_batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float = 1e-5,
+                      **more: Any) -> Any:
+    return [nm.batch_norm(input, running_mean, running_var, weight, bias, eps=eps), None, None]
+
+
 def _instance_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool = True,
                    eps: float = 1e-5, **more: Any) -> Any:
     if not use_input_stats:
@@ -63,10 +68,8 @@ def _instance_norm(input: Any, weight: Any, bias: Any, running_mean: Any, runnin
     return nm.group_norm(input, input.shape[1], weight, bias, eps)
 
 
-def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Any:
+def _rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float = 1e-5) -> Any:
     axes = tuple(range(-len(normalized_shape), 0))
-    if eps is None:
-        raise SymgradError("eps=None is that of the precision, which formulas have not; give a number")
     y = input / ew.sqrt(red.mean(input**2, axes, True) + eps)
     return y if weight is None else y * weight
 
@@ -97,6 +100,37 @@ def _recurrent(kind: Callable[..., Recurrent]) -> TorchRule:
     return rule
 
 
+def _gates(input: Any, state: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, count: int) -> tuple[list[Any], list[Any]]:
+    """What a cell has of its input and of its state, each in `count` parts along the last axis."""
+    parts = []
+    for x, weight, bias in ((input, w_ih, b_ih), (state, w_hh, b_hh)):
+        whole = x @ weight.T if bias is None else x @ weight.T + bias
+        size = weight.shape[0] // count
+        parts.append([whole[..., i * size:(i + 1) * size] for i in range(count)])
+    return parts[0], parts[1]
+
+
+def _lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+    state, cell = hx
+    i, f, g, o = (a + b for a, b in zip(*_gates(input, state, w_ih, w_hh, b_ih, b_hh, 4), strict=True))
+    cell = ew.sigmoid(f) * cell + ew.sigmoid(i) * ew.tanh(g)
+    return [ew.sigmoid(o) * ew.tanh(cell), cell]
+
+
+def _gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+    (r, z, n), (hr, hz, hn) = _gates(input, hx, w_ih, w_hh, b_ih, b_hh, 3)
+    update = ew.sigmoid(z + hz)
+    return (1 - update) * ew.tanh(n + ew.sigmoid(r + hr) * hn) + update * hx
+
+
+def _rnn_cell(function: Callable[[Any], Any]) -> TorchRule:
+    def rule(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+        (mine,), (state,) = _gates(input, hx, w_ih, w_hh, b_ih, b_hh, 1)
+        return function(mine + state)
+
+    return rule
+
+
 def _relu_rnn(input_size: Any, hidden_size: Any, num_layers: int, **named: Any) -> Recurrent:
     return RNN(input_size, hidden_size, num_layers, "relu", **named)
 
@@ -118,8 +152,13 @@ def _cross_entropy(self: Any, target: Any, weight: Any = None, reduction: int = 
     if weight is not None or label_smoothing or target.dtype != INTEGER or self.ndim > 2:
         raise SymgradError("cross entropy with weights, smoothing or probabilities is not read")
     logs = red.log_softmax(self, -1)
-    picked = -(logs[co.arange(self.shape[0]), target] if self.ndim == 2 else logs[target])
-    return _reduced(picked, reduction)
+    counted = None if ignore_index == -100 else ew.not_equal(target, ignore_index)  # -100 is no label
+    place = target if counted is None else ew.where(counted, target, 0)
+    picked = -(logs[co.arange(self.shape[0]), place] if self.ndim == 2 else logs[place])
+    if counted is None:
+        return _reduced(picked, reduction)
+    kept = ew.where(counted, picked, 0.0)
+    return red.sum(kept) / red.sum(ew.where(counted, 1.0, 0.0)) if reduction == 1 else _reduced(kept, reduction)
 
 
 def _reduced(loss: Any, reduction: int) -> Any:

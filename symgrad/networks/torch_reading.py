@@ -6,6 +6,7 @@ linear map, an attention of several heads) are one step.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import warnings
 from collections.abc import Mapping, Sequence
@@ -55,8 +56,8 @@ def _exported(module: Any, inputs: tuple[Any, ...]) -> Any:
         raise BackendError("from_torch: the package torch is not installed; pip install 'symgrad[torch]'") from error
     was_training = {each: each.training for each in module.modules()}
     fast = torch.backends.mha.get_fastpath_enabled()
-    opened = tuple({0: torch.export.Dim.AUTO} if isinstance(t, torch.Tensor) and t.ndim and t.shape[0] > 1 else None
-                   for t in inputs)
+    opened = _as_called(module, tuple({0: torch.export.Dim.AUTO} if isinstance(t, torch.Tensor) and t.ndim and
+                                      t.shape[0] > 1 else None for t in inputs))
     problem: Exception | None = None
     try:
         module.eval()
@@ -65,7 +66,8 @@ def _exported(module: Any, inputs: tuple[Any, ...]) -> Any:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    return torch.export.export(module, inputs, dynamic_shapes=shapes)
+                    program = torch.export.export(module, inputs, dynamic_shapes=shapes)
+                    return program.run_decompositions({}) if _writes_through_views(program) else program
             except Exception as error:  # torch.export raises whatever it meets; the second try is the plain one
                 problem = error
     finally:
@@ -74,6 +76,31 @@ def _exported(module: Any, inputs: tuple[Any, ...]) -> Any:
             each.training = mode
     first = " ".join(str(problem).strip().splitlines()[:1])
     raise SymgradError(f"from_torch: torch.export cannot export {type(module).__name__}: {type(problem).__name__}: {first}")
+
+
+def _as_called(module: Any, each: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is said of each input, as `forward` takes them: what it takes as `*inputs` is one tuple."""
+    kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return each
+    place = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*each[:place], each[place:]) if len(each) > place else each
+
+
+def _writes_through_views(program: Any) -> bool:
+    """Is something written in place where another name sees it, too: into a view, or where there are views of it?"""
+    for node in program.graph.nodes:
+        if node.op == "call_function" and getattr(getattr(node.target, "_schema", None), "is_mutable", False):
+            into = node.args[0]
+            if _views(into) or any(_views(user) for user in into.users if user is not node):
+                return True
+    return False
+
+
+def _views(node: Any) -> bool:
+    """Does a node see the numbers of another, and write none?"""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and not schema.is_mutable and any(each.alias_info is not None for each in schema.returns)
 
 
 class _Reading:
@@ -195,18 +222,21 @@ class _Reading:
         rule = RULES.get(name.removesuffix("_") if name not in RULES else name)
         if rule is None:
             raise SymgradError(f"from_torch: {where}: the operator is not known")
+        known = {told.name for told in node.target._schema.arguments}
         for given, told in zip(arguments, node.target._schema.arguments, strict=False):
             named.setdefault(told.name, given)
         for told in node.target._schema.arguments:
             if told.has_default_value() and told.name not in named and told.default_value is not None:
                 named[told.name] = told.default_value
+        if "eps" in known and named.get("eps") is None:  # that of the precision
+            named["eps"] = _rounding(node)
         for without in ("device", "pin_memory", "layout", "memory_format", "non_blocking", "copy", "dtype_layout"):
             named.pop(without, None)
         try:
             return rule(**named)
         except SymgradError as error:
             raise type(error)(f"from_torch: {where}: {error}") from None
-        except (TypeError, ValueError, IndexError, AttributeError) as error:
+        except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             raise SymgradError(f"from_torch: {where}: its arguments are not read ({error})") from None
 
     def _value(self, value: Any, values: Mapping[Any, Any] | None = None) -> Any:
@@ -216,6 +246,13 @@ class _Reading:
         if hasattr(value, "all_input_nodes"):
             return known[value]
         return self._size(value) if hasattr(value, "node") and hasattr(value.node, "expr") else value
+
+
+def _rounding(node: Any) -> float:
+    """The distance from 1 to the next number, in the precision of what a node gives."""
+    import torch
+
+    return float(torch.finfo(node.meta["val"].dtype).eps)
 
 
 def _name(node: Any) -> str:

@@ -18,7 +18,6 @@ from symgrad.language import activating as act
 from symgrad.language import arrays, attending, composed, further
 from symgrad.language import contraction as co
 from symgrad.language import linear_algebra as la
-from symgrad.language import padding as pd
 from symgrad.language import pointwise as ew
 from symgrad.language import rearrange as re
 from symgrad.language import reduction as red
@@ -116,7 +115,8 @@ def _bits(logical: TorchRule) -> TorchRule:
 
 
 def _softplus(self: Any, beta: Any = 1, threshold: Any = 20, **more: Any) -> Any:
-    return ew.softplus(self) if beta == 1 else ew.softplus(beta * self) / beta
+    y = ew.softplus(self) if beta == 1 else ew.softplus(beta * self) / beta
+    return y if threshold >= 20 else ew.where(beta * self > threshold, self, y)  # from 20 on only rounding differs
 
 
 def _elu(self: Any, alpha: Any = 1, scale: Any = 1, input_scale: Any = 1, **more: Any) -> Any:
@@ -197,6 +197,10 @@ def _vector_norm(self: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False
     order = ord if p is None else p
     if order in (1, 2, math.inf):
         return composed.norm(self, order, _dims(dim), keepdim)
+    if order == -math.inf:
+        return red.min(ew.abs(self), _dims(dim), keepdim)
+    if order == 0:
+        return red.sum(ew.where(ew.not_equal(self, 0), 1.0, 0.0), _dims(dim), keepdim)
     return red.sum(ew.abs(self) ** order, _dims(dim), keepdim) ** (1 / order)
 
 
@@ -298,17 +302,6 @@ def _embedding(weight: Any, indices: Any, **more: Any) -> Any:
     return attending.embedding(indices, weight)
 
 
-def _pad(self: Any, pad: Any, mode: str = "constant", value: Any = None, **more: Any) -> Any:
-    widths = [(0, 0)] * self.ndim
-    for i in range(len(pad) // 2):
-        widths[self.ndim - 1 - i] = (pad[2 * i], pad[2 * i + 1])
-    if any(min(pair) < 0 for pair in widths):
-        cut = tuple(slice(max(-a, 0), canonical(n + b) if b < 0 else None)
-                    for (a, b), n in zip(widths, self.shape, strict=True))
-        self, widths = self[cut], [(max(a, 0), max(b, 0)) for a, b in widths]
-    return pd.pad(self, widths, 0 if value is None else value, {"replicate": "edge", "circular": "wrap"}.get(mode, mode))
-
-
 def _filled(value: Any) -> TorchRule:
     return lambda size, **more: co.full(tuple(size), value)
 
@@ -336,7 +329,7 @@ UNARY = {name: _one(function) for name, function in {
     "isnan": further.isnan, "isinf": further.isinf, "isfinite": further.isfinite, "lgamma": ew.lgamma,
     "digamma": ew.digamma, "log": ew.log, "log10": further.log10, "log1p": ew.log1p, "log2": further.log2,
     "log_sigmoid": act.logsigmoid, "logical_not": ew.logical_not, "bitwise_not": ew.logical_not, "mish": act.mish,
-    "neg": ew.negative, "reciprocal": further.reciprocal, "relu": ew.relu, "relu6": act.relu6, "round": further.round,
+    "neg": ew.negative, "reciprocal": further.reciprocal, "relu": ew.relu, "relu6": act.relu6,
     "hardsigmoid": act.hardsigmoid, "hardswish": act.hardswish, "rsqrt": lambda x: 1 / ew.sqrt(x), "selu": act.selu,
     "sigmoid": ew.sigmoid, "sign": ew.sign, "silu": ew.silu, "sin": ew.sin, "sinc": further.sinc, "sinh": ew.sinh,
     "sqrt": ew.sqrt, "square": ew.square, "tan": ew.tan, "tanh": ew.tanh, "trunc": further.trunc, "det": la.det,

@@ -13,6 +13,7 @@ from symgrad.language import pointwise as ew
 from symgrad.language import rearrange as re
 from symgrad.language import reduction as red
 from symgrad.networks import torch_layers as y
+from symgrad.networks import torch_moving as m
 from symgrad.networks import torch_rules as r
 from symgrad.nn.recurrent import GRU, LSTM, RNN
 
@@ -33,6 +34,7 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "tril": lambda self, diagonal=0: composed.tril(self, diagonal),
     "triu": lambda self, diagonal=0: composed.triu(self, diagonal),
     # functions
+    "round": lambda self, decimals=0: r.further.round(self, decimals),
     "softplus": r._softplus, "elu": r._elu, "gelu": r._gelu, "threshold": r._threshold, "prelu": r._prelu,
     "celu": lambda self, alpha=1.0: act.celu(self, alpha),
     "leaky_relu": lambda self, negative_slope=0.01: ew.leaky_relu(self, negative_slope),
@@ -58,9 +60,10 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "chunk": r._chunk, "unbind": r._unbind, "select": r._select, "slice": r._slice, "narrow": r._narrow,
     "index": r._index, "index_select": r._index_select, "gather": r._gather, "embedding": r._embedding,
     "flip": lambda self, dims: composed.flip(self, tuple(dims)),
-    "roll": lambda self, shifts, dims=(): composed.roll(self, shifts[0], dims[0] if dims else None),
-    "pad": r._pad, "constant_pad_nd": r._pad, "movedim": lambda self, source, destination: r.arrays.moveaxis(
-        self, source, destination), "pixel_shuffle": lambda self, upscale_factor: arranging.pixel_shuffle(
+    "roll": m.rolled, "pad": m.padded, "constant_pad_nd": m.padded, "copy": m.put, "fill": m.put_value,
+    "select_scatter": m.put_entry, "slice_scatter": m.put_slice, "swapaxes": lambda self, axis0, axis1: r._transpose(
+        self, axis0, axis1), "movedim": lambda self, source, destination: r.arrays.moveaxis(self, source, destination),
+    "pixel_shuffle": lambda self, upscale_factor: arranging.pixel_shuffle(
         self, upscale_factor), "pixel_unshuffle": lambda self, downscale_factor: arranging.pixel_unshuffle(
         self, downscale_factor), "zeros": r._filled(0), "ones": r._filled(1), "zeros_like": r._filled_like(0),
     "ones_like": r._filled_like(1), "full": r._full, "full_like": lambda self, fill_value, **more: co.full(
@@ -78,6 +81,8 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "layer_norm": y._layer_norm, "group_norm": y._group_norm, "batch_norm": y._batch_norm,
     "instance_norm": y._instance_norm, "rms_norm": y._rms_norm, "dropout": r._kept, "feature_dropout": r._kept,
     "alpha_dropout": r._kept, "scaled_dot_product_attention": y._attention, "lstm": y._recurrent(LSTM),
+    "lstm_cell": y._lstm_cell, "gru_cell": y._gru_cell, "rnn_tanh_cell": y._rnn_cell(ew.tanh),
+    "rnn_relu_cell": y._rnn_cell(ew.relu), "_native_batch_norm_legit_no_training": y._fixed_batch_norm,
     "gru": y._recurrent(GRU), "rnn_tanh": y._recurrent(RNN), "rnn_relu": y._recurrent(y._relu_rnn),
     "upsample_nearest1d": y._upsampled("nearest"), "upsample_nearest2d": y._upsampled("nearest"),
     "upsample_bilinear2d": y._upsampled("bilinear"), "upsample_linear1d": y._upsampled("linear"),

@@ -131,6 +131,13 @@ def test_numbers_of_half_precision_are_read_when_asked_for():
     assert sg.from_onnx(made, halves=True).outputs["y"] == sg.relu(sg.data("x", 2))
 
 
+def test_integers_are_not_divided_into_fractions():
+    made = model([("Div", "x three", "y", {})], [("x", ["N"])], [("y", ["N"])], {"three": np.array(3)})
+    made.graph.input[0].type.tensor_type.elem_type = made.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    with pytest.raises(sg.SymgradError, match="operator Div, node 'n0': it divides integers of run time"):
+        sg.from_onnx(made)
+
+
 def test_functions_of_a_file_are_read():
     body = [helper.make_node("Mul", ["a", "a"], ["b"]), helper.make_node("Add", ["b", "a"], ["c"])]
     function = helper.make_function("mine", "Twist", ["a"], ["c"], body, [helper.make_opsetid("", 21)])

@@ -68,6 +68,26 @@ class Attending(nn.Module):
         return self.attention(x, x, x)[0]
 
 
+class Cells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru = nn.LSTMCell(4, 3), nn.GRUCell(3, 3, bias=False)
+        self.rnn, self.relu = nn.RNNCell(3, 3), nn.RNNCell(3, 3, nonlinearity="relu")
+
+    def forward(self, x):
+        h, c = self.lstm(x)
+        return self.relu(self.rnn(self.gru(h, c), c))
+
+
+def written_in_place(x, w):
+    h = x * 1
+    h.view(-1).mul_(3)
+    h[:, 0] = 0.5
+    h[:, 1:3] += w[:2]
+    h[:, -1] = w[0]
+    return h.add_(1) + h
+
+
 def several(x):
     return {"mean": x.mean(1), "parts": (x.amax(-1), x.std(dim=-1))}
 
@@ -91,6 +111,14 @@ MODULES = {
     "activations": (nn.Sequential(nn.ELU(0.7), nn.Softplus(), nn.LeakyReLU(0.2), nn.Hardswish(), nn.Mish(), nn.Hardtanh(),
                                   nn.PReLU(), nn.Softsign(), nn.LogSigmoid(), nn.CELU(0.5), nn.SELU(), nn.ReLU6(),
                                   nn.Hardsigmoid(), nn.Softshrink(0.1), nn.GELU("tanh")), (3, 4)),
+    "thresholds": (nn.Sequential(nn.Softplus(2, 0.5), nn.RMSNorm(4)), (3, 4)),
+    "cells": (Cells(), (2, 4)),
+    "rolls": (Written(lambda x: x.roll((1, 2), (0, 1)) + x.roll(1) + x.round(decimals=1)), (3, 4)),
+    "norms of any order": (Written(lambda x: torch.stack([torch.linalg.vector_norm(x, p, dim=1) for p in (
+        0, 1, 2, 3, float("inf"), float("-inf"))])), (3, 4)),
+    "written in place": (Written(written_in_place, (4,)), (3, 4)),
+    "written into parts": (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.ReLU(inplace=True)),
+                           (2, 2, 4, 4)),
     "softmaxes": (nn.Sequential(nn.Softmax(-1), nn.LogSoftmax(1), nn.GLU(-1)), (2, 3, 4)),
     "dropout": (nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2), nn.Dropout(0.1)), (3, 4)),
     "shapes": (Written(lambda x: torch.cat([x.view(x.shape[0], -1, 2).permute(0, 2, 1), x[:, 1:3, None].expand(-1, -1, 3)], 1)
@@ -150,6 +178,18 @@ def test_values_and_gradients_are_the_modules(name):
             each.running_mean.normal_()
             each.running_var.uniform_(0.5, 2)
     agree(module, [torch.randn(*shape).double()])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_labels_that_are_not_counted(reduction):
+    torch.manual_seed(0)
+    loss = Written(lambda x, y: F.cross_entropy(x, y, ignore_index=1, reduction=reduction))
+    agree(loss, [torch.randn(4, 3).double(), torch.tensor([0, 1, 2, 1])])
+
+
+def test_the_first_axis_of_several_inputs_stays_open():
+    network = sg.from_torch(Written(lambda x, y: x @ y), torch.randn(3, 2, 4), torch.randn(3, 4, 5))
+    assert [t.shape for t in network.inputs.values()] == [(sg.dim("N"), 2, 4), (sg.dim("N"), 4, 5)]
 
 
 def test_a_language_model_with_tied_weights():
