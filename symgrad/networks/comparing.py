@@ -49,7 +49,9 @@ def matched_parameters(first: ReadNetwork, second: ReadNetwork) -> tuple[dict[st
 
     for name, p in list(rest.items()):
         if name in free and free[name].shape == p.shape:
-            take(name, name)
+            value, other = second.values.get(name), first.values.get(name)
+            square = value is not None and other is not None and value.ndim == 2 and value.shape == other.shape[::-1]
+            take(name, name, square and not np.array_equal(value, other) and np.array_equal(value.T, other))
     for name in list(rest):
         value = second.values.get(name)
         for partner in list(free):

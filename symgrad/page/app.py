@@ -66,7 +66,8 @@ class Remembered:
         alone = self.pool.crowded
         helping = asyncio.create_task(self._half(question, () if alone else HALVES[1], other.put_nowait))
         try:
-            async with contextlib.aclosing(self.pool.ask(_task(question, None if alone else HALVES[0]))) as messages:
+            whole, brief = _task(question, None if alone else HALVES[0]), _task(question, HALVES[0][:1])
+            async with contextlib.aclosing(self.pool.ask(whole, brief=brief)) as messages:
                 async for message in messages:
                     if message.get("part") == "fault":
                         helping.cancel()

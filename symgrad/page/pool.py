@@ -2,7 +2,8 @@
 
 A worker that has computed for longer than `HEAVY` counts as heavy: it gets less of the processor, and a fresh one takes its
 place. At most `MOST` are heavy at a time; one more, and the oldest of them is ended. Whoever takes longer than an answer
-may is ended too. What it found until then is shown.
+may is ended too. What it found until then is shown. Where so many ask at once that a question has waited, the part of it
+that is worth most is answered, so that all have that.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ MOST = 8  # heavy workers: two for a question
 LIGHT = 10  # workers that are not, or not yet, heavy
 READY = 3  # workers that wait for a question
 WAIT = 0.8  # of the time of an answer, for which a question may wait for one
+PATIENT = 1.5  # seconds that a question may have waited and is answered whole
 LATER = 3.0  # seconds by which that may make its answer end later
 NICER = 15
 RENEWED = 8.0  # seconds after the start
+SHORTENED = "many questions were asked at once, and this is the first part of an answer; ask again for the rest"
 Message = dict[str, Any]
 
 
@@ -80,12 +83,16 @@ class Workers:
         """Are so many questions under way that one worker each must do?"""
         return len(self.busy) >= READY
 
-    async def ask(self, task: Message, seconds: float | None = None) -> AsyncGenerator[Message, None]:
-        """The messages of a worker; the last has the key "end": empty, or why the rest is missing."""
+    async def ask(self, task: Message, seconds: float | None = None,
+                  brief: Message | None = None) -> AsyncGenerator[Message, None]:
+        """The messages of a worker; the last has the key "end": empty, or why the rest is missing.
+
+        `brief` is what is asked of it where the task had to wait.
+        """
         limit = self.seconds if seconds is None else seconds
         loop, begun = asyncio.get_running_loop(), time.monotonic()
         try:
-            await asyncio.wait_for(self.light.acquire(), WAIT * min(limit, self.seconds))
+            await asyncio.wait_for(self.light.acquire(), (WAIT if brief is None else 1) * min(limit, self.seconds))
         except TimeoutError:
             yield {"end": "too many questions were asked at once; ask again in a moment"}
             return
@@ -98,6 +105,9 @@ class Workers:
         except BaseException:
             self.light.release()
             raise
+        shortened = brief is not None and time.monotonic() - begun > PATIENT
+        if brief is not None and shortened:
+            task = brief
         self.busy.append(worker)
         worker.counted = True
         worker.since = time.monotonic()
@@ -113,7 +123,7 @@ class Workers:
                     return
                 if "end" in message:
                     whole = message["end"] != "memory"
-                    yield {"end": _said(message)}
+                    yield {"end": _said(message) or (SHORTENED if shortened else "")}
                     return
                 yield message
         except (EOFError, OSError):

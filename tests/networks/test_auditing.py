@@ -139,6 +139,17 @@ def test_what_is_written_in_other_ways_is_equal():
     assert found, str(found)
 
 
+def test_a_square_weight_that_is_stored_transposed():
+    weight, bias = rng.standard_normal((4, 4)).astype(np.float32), rng.standard_normal(4).astype(np.float32)
+    ends = [("x", ["N", 4])], [("y", ["N", 4])]
+    product = model([("MatMul", "x W", "a", {}), ("Add", "a b", "y", {})], *ends, {"W": weight, "b": bias})
+    other = model([("Gemm", "x W b", "y", {"transB": 1})], *ends, {"W": np.ascontiguousarray(weight.T), "b": bias})
+    assert sg.audit(sg.from_onnx(product), against=sg.from_onnx(other)).equal
+    wrong = model([("MatMul", "x W", "a", {}), ("Add", "a b", "y", {})], *ends, {"W": np.ascontiguousarray(weight.T), "b": bias})
+    found = str(sg.audit(sg.from_onnx(product), against=sg.from_onnx(wrong)))
+    assert "differ first at step 1" in found and "here:  x W" in found and "there: x Wᵀ" in found
+
+
 def test_another_activation_is_the_first_step_that_differs():
     made = mlp()
     made.graph.node[1].op_type = "Sigmoid"

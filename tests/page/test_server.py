@@ -186,6 +186,17 @@ def test_many_questions_at_once_are_all_answered_or_told_to_wait(client):
     assert found == [(200, True, True, True)] * 24
 
 
+def test_a_question_that_had_to_wait_has_its_gradient_and_the_rest_when_it_is_asked_again(client, monkeypatch):
+    asked = {"text": "‖A x - 7 b‖² + 8 x' x", "wrt": "x"}
+    with monkeypatch.context() as patched:
+        patched.setattr("symgrad.page.pool.PATIENT", -1.0)
+        page = client.get("/", params=asked).text
+    assert "<h2>Gradient" in page and "<math" in page and "<h2>Derivation" not in page
+    assert "this is the first part of an answer; ask again for the rest" in page
+    page = client.get("/", params=asked).text
+    assert "<h2>Derivation" in page and 'id="unfinished"' not in page
+
+
 def test_when_the_nursery_dies_there_is_another_one(client):
     workers = client.app.app.state.workers
     nursery = workers.nursery
