@@ -116,6 +116,10 @@ Parameter | sg.parameter(name, shape)
 functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
 ModuleList | a Python list; sg.nn.Sequential calls one layer after the other
 init | sg.nn.initialise(layer, "torch"), or sg.nn.Linear(..., init="kaiming_normal")
+Transformer TransformerEncoder TransformerDecoder | sg.nn.TransformerEncoderLayer(...), one after the other in sg.nn.Sequential
+RNNCell LSTMCell GRUCell | sg.nn.LSTM(...), and the others alike; a step of one's own: sg.scan(step, init, xs)
+BatchNorm3d | sg.nn.BatchNorm1d and BatchNorm2d
+Dropout1d Dropout3d | sg.nn.Dropout and Dropout2d
 Dense | sg.nn.Linear(in_features, out_features)
 Layer | sg.nn.Module
 """)

@@ -12,7 +12,7 @@ import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from symgrad.formulas.names import shape_text
 from symgrad.formulas.spelling.glyphs import GREEK, LETTERS
@@ -40,6 +40,16 @@ MOST = 7  # names whose shapes are guessed
 NOT_NAMES = frozenset("I π pi 𝟏 ∇ ∂ True False None T axis keepdims if otherwise where".split())
 
 
+class Known(NamedTuple):
+    """A formula, what is declared of its names, and whether it must be a number."""
+
+    source: OneLine
+    symbols: Mapping[str, Any]
+    sizes: Mapping[str, Any]
+    tree: Piece
+    scalar: bool
+
+
 def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False) -> dict[str, str]:
     """Shapes, as `sg.parse` takes them, for the names of a text that are not in `declared`.
 
@@ -58,32 +68,24 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     whole = {*NOT_NAMES, *words.MODULES, *keyword.kwlist} - {"lambda"}
     tokens = apart(source, tokens, callables, lambda word: word in whole or spelled.knows(word),
                    is_tex(text) or is_python(source.text))
-    names = _names(tokens, {*symbols, *sizes}, callables)
-    numbers = [name for name in names if name in NUMBERS]
-    names = [name for name in names if name not in NUMBERS]
+    found_names = _names(tokens, {*symbols, *sizes}, callables)
+    numbers = [name for name in found_names if name in NUMBERS]
+    names = [name for name in found_names if name not in NUMBERS]
     if not names or any(map(keyword.iskeyword, names)):  # what is no formula is refused by who reads it
         return {}
     if len(names) > MOST:
         raise ParseError(f"{len(names)} names have no shape: {', '.join(names)}; declare them with --shape")
     tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers], symbols), callables, OPENINGS).read(tokens)
-    ways: dict[int, list[dict[str, str]]] = {}
-    fault: SymgradError | None = None
-    custom, turned = [_custom(name) for name in names], _turned(tokens)
-    for ranks in sorted(itertools.product((0, 1, 2), repeat=len(names)), key=lambda each: _cost(each, custom)):
-        cost = _cost(ranks, custom)
-        if 0 in (rank for rank, usual, name in zip(ranks, custom, names, strict=True) if usual == 2 or name in turned):
-            continue  # a capital is no number, nor is what has a transpose
-        if ways and cost > min(ways):
+    known, turned = Known(source, symbols, sizes, tree, scalar), _turned(tokens)
+    ways, faults = _ways(known, names, numbers, turned)
+    for letters in _chosen(numbers) if not ways and any(isinstance(each, NoSize) for each in faults) else ():
+        every = [name for name in found_names if name in names or name in letters]
+        rest = [name for name in numbers if name not in letters]
+        if len(every) <= MOST and (more := _ways(known, every, rest, turned | set(letters))[0]):
+            ways, names = more, every  # x - m: a vector; but m of sum(x)/m is a number that nobody knows
             break
-        attempt = _Attempt(source, symbols, sizes, dict(zip(names, ranks, strict=True)), numbers)
-        try:
-            shapes = attempt.shapes(tree, scalar)
-            ways.setdefault(cost, []).append(shapes)
-        except Ambiguous:  # other shapes would hide it
-            raise
-        except (SymgradError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-            if not fault and isinstance(error, SymgradError):
-                fault = error
+    fault = faults[0] if faults else None
+    custom = [_custom(name) for name in names]
     if not ways:
         if isinstance(fault, NoNumber):  # its shapes are no question
             raise fault
@@ -101,10 +103,43 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     return found[0]
 
 
+def _chosen(letters: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Some of the letters, few before many."""
+    return itertools.chain.from_iterable(itertools.combinations(letters, k) for k in range(1, len(letters) + 1))
+
+
+def _ways(known: Known, names: Sequence[str], numbers: Sequence[str], turned: set[str],
+          ) -> tuple[dict[int, list[dict[str, str]]], list[SymgradError]]:
+    """The shapes nearest to the custom with which a formula can be read, by what they cost, and the faults of others."""
+    ways: dict[int, list[dict[str, str]]] = {}
+    faults: list[SymgradError] = []
+    custom = [_custom(name) for name in names]
+    for ranks in sorted(itertools.product((0, 1, 2), repeat=len(names)), key=lambda each: _cost(each, custom)):
+        cost = _cost(ranks, custom)
+        if 0 in (rank for rank, usual, name in zip(ranks, custom, names, strict=True) if usual == 2 or name in turned):
+            continue  # a capital is no number, nor is what has a transpose
+        if ways and cost > min(ways):
+            break
+        attempt = _Attempt(known.source, known.symbols, known.sizes, dict(zip(names, ranks, strict=True)), numbers)
+        try:
+            shapes = attempt.shapes(known.tree, known.scalar)
+            ways.setdefault(cost, []).append(shapes)
+        except Ambiguous:  # other shapes would hide it
+            raise
+        except (SymgradError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            if isinstance(error, SymgradError):
+                faults.append(error)
+    return ways, faults
+
+
 def _example(names: Sequence[str], ranks: Sequence[int]) -> str:
     """Shapes with so many axes, each of a size of its own."""
     free = itertools.chain(SIZES, (f"n{i}" for i in itertools.count(1)))
     return " ".join(f"{name}={','.join(next(free) for _ in range(rank))}" for name, rank in zip(names, ranks, strict=True))
+
+
+class NoSize(ParseError):
+    """A letter that is a size by custom, and is the size of nothing."""
 
 
 class NoNumber(ParseError):
@@ -227,5 +262,5 @@ class _Attempt:
             raise ParseError("a vector of one entry is no guess")
         used = {str(size) for shape in found.values() for size in shape}
         if not set(self.numbers) <= used | {str(s) for t in self.m.symbols.values() if hasattr(t, "over") for s in t.shape}:
-            raise ParseError(f"{', '.join(self.numbers)}: a size that no name has; declare it with --shape")
+            raise NoSize(f"{', '.join(self.numbers)}: a size that no name has; declare it with --shape")
         return {name: ",".join(map(str, shape)) for name, shape in found.items()}

@@ -170,3 +170,5 @@ def test_what_has_tensors_but_is_none_says_where_they_are():
         sg.load_onnx  # noqa: B018
     with pytest.raises(AttributeError, match=r"'LSTM': layers are in sg\.nn"):
         sg.LSTM  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'LSTMCell': sg\.nn\.LSTM\(\.\.\.\)"):
+        sg.nn.LSTMCell  # noqa: B018

@@ -18,6 +18,8 @@ from symgrad.reading.guessing import guessed_shapes
     ("-log(sigmoid(w @ x + b))", {"w": "n", "x": "n", "b": ""}), ("c * sum(x)", {"c": "", "x": "n"}),
     ("sum(Y * log_softmax(X @ W, axis=1))", {"Y": "n,d", "X": "n,k", "W": "k,d"}),
     ("sum_i x_i y_i", {"x": "n", "y": "n"}), ("sum_{i=1}^n (y_i - w' x_i)^2", {"y": "n", "w": "d", "x": "n,d"}),
+    ("exp(-‖x - m‖²/(2 s²))", {"x": "n", "m": "n", "s": ""}),
+    ("n log s + 1/(2 s^2) sum((x - m)^2)", {"s": "", "x": "n", "m": "n"}), ("(x - m)' S^-1 (x - m)", {"x": "n", "m": "n", "S": "n,n"}),
     ("sum((R - U @ V.T)**2)", {"R": "n,d", "U": "n,k", "V": "d,k"}),
 ])
 def test_shapes_of_numbers(text, shapes):
