@@ -116,7 +116,7 @@ Parameter | sg.parameter(name, shape)
 functional | sg.relu, sg.softmax, sg.losses.cross_entropy, ...
 ModuleList | a Python list; sg.nn.Sequential calls one layer after the other
 init | sg.nn.initialise(layer, "torch"), or sg.nn.Linear(..., init="kaiming_normal")
-Transformer TransformerEncoder TransformerDecoder | sg.nn.TransformerEncoderLayer(...), one after the other in sg.nn.Sequential
+Transformer TransformerEncoder TransformerDecoder | sg.nn.TransformerEncoderLayer(...), one after another
 RNNCell LSTMCell GRUCell | sg.nn.LSTM(...), and the others alike; a step of one's own: sg.scan(step, init, xs)
 BatchNorm3d | sg.nn.BatchNorm1d and BatchNorm2d
 Dropout1d Dropout3d | sg.nn.Dropout and Dropout2d
