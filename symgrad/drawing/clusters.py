@@ -108,6 +108,8 @@ class Homes:
     def _layer_of(self, value: Box) -> str | None:
         if value in self._parts:
             return self._parts[value]
+        if any(node.op is ops.SCAN for node in topological([value.local])):
+            return None
         solid = [o for o in value.operands if o.kind not in LEAVES]
         if value.kind in ("affine", "activation"):
             inside = value.kind == "activation" and len(solid) == 1

@@ -107,7 +107,8 @@ def _runs(parts: Parts) -> list[list[Cluster]]:
     groups: list[list[Cluster]] = []
     for cluster in parts.clusters:
         last = groups[-1][-1] if groups else None
-        if last is not None and (last.key, cluster.key) in follows and _functions(last) == _functions(cluster):
+        follow = last is not None and (last.key, cluster.key) in follows and not cluster.key.startswith("cell ")
+        if last is not None and follow and _functions(last) == _functions(cluster):
             groups[-1].append(cluster)
         else:
             groups.append([cluster])
@@ -133,6 +134,8 @@ def _one(key: str, group: Sequence[Cluster], members: Sequence[DrawnBox]) -> Dra
         ends = [[b for b in shown if b.cluster == c.key and b.latex] for c in (group[0], group[-1])]
         first, last = ends[::-1] if back else ends      # backward, the last layer comes first
         lines = [*((b.label, b.latex) for b in first), ("⋮", r"\quad \vdots"), *((b.label, b.latex) for b in last)]
+    if group[0].label and not back:
+        lines = [(group[0].label, group[0].latex)]
     if len(lines) > MOST_LINES:
         half = MOST_LINES // 2
         lines = [*lines[:half], ("⋮", r"\quad \vdots"), *lines[-half:]]
@@ -143,7 +146,8 @@ def _one(key: str, group: Sequence[Cluster], members: Sequence[DrawnBox]) -> Dra
     tooltip = "\n".join([title, *(b.label for b in shown[:40]), *(["…"] if len(shown) > 40 else [])])
     links = _links(shown)
     return DrawnBox(key, label, "layer_gradients" if back else "layer", tooltip, latex=latex,
-                    beside=group[0].key if back else None, link=links[0] if links else "", noun=title,
+                    beside=group[0].key if back else None, link=links[0] if links else "",
+                    noun=f"the loop {title}" if title.startswith("for ") else title,
                     folded=tuple(links[1:]))
 
 

@@ -13,6 +13,7 @@ from symgrad.calculus.derivatives import gradient_of, jacobian
 from symgrad.derivations.derivation import Derivation, as_derived, derive
 from symgrad.derivations.steps import Step, flow
 from symgrad.derivations.text import formula, gradient_name, show
+from symgrad.drawing.cells import OpenedLoops
 from symgrad.drawing.clusters import Homes
 from symgrad.drawing.condense import Parts, condensed
 from symgrad.drawing.outputs import flat, sizes_text
@@ -124,13 +125,14 @@ def _as_derivation(tensors: Sequence[Tensor]) -> Derivation | None:
 def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
     homes = Homes(d.graph)
     numbers = {step.box: step.number for step in d.steps if step.kind == "forward"}
-    boxes, arrows = _forward(d.graph, homes, formulas, numbers)
+    cells = OpenedLoops(d.graph, homes, formulas)
+    boxes, arrows = _forward(d.graph, homes, cells, formulas, numbers)
     more, back = _backward(d, homes, formulas)
     notes = []
     if d.weight is not None and d.over is not None:
         notes.append(f"{show(d.graph[-1].leaf, 'unicode')} is the loss of one sample; "
                      f"the last step averages over {sizes_text((d.over,), 'unicode')}")
-    return Parts((*boxes, *more), (*arrows, *back), tuple(homes.clusters)), notes
+    return Parts((*boxes, *more), (*arrows, *back), (*homes.clusters, *cells.clusters)), notes
 
 
 def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
@@ -152,8 +154,9 @@ def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]
             derived |= {node} if derivative is not None else set()
     found = joint_boxes(outputs, names, order=written_order(tensors, list(outputs)))
     homes = Homes(found)
-    boxes, arrows = _forward(found, homes, formulas, {}, derived)
-    return Parts(tuple(boxes), tuple(arrows), tuple(homes.clusters)), []
+    cells = OpenedLoops(found, homes, formulas)
+    boxes, arrows = _forward(found, homes, cells, formulas, {}, derived)
+    return Parts(tuple(boxes), tuple(arrows), (*homes.clusters, *cells.clusters)), []
 
 
 def _derivative_name(t: Tensor, names: dict[Node, str]) -> str | None:
@@ -175,7 +178,7 @@ def _name(x: Tensor, names: dict[Node, str]) -> str:
     return names.get(x.node) or x.name or short(x)
 
 
-def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[Box, int],
+def _forward(found: Sequence[Box], homes: Homes, cells: OpenedLoops, formulas: bool, numbers: dict[Box, int],
              derived: set[Node] | frozenset[Node] = frozenset()) -> tuple[list[DrawnBox], list[Arrow]]:
     drawn, arrows = [], []
     outputs = [v for v in found if v.kind == "output" and v.node not in derived]
@@ -190,10 +193,13 @@ def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[B
                                       show(value.leaf, "latex"), noun=value.kind, shape=shape))
             continue
         label, tex = name, show(value.leaf, "latex")
-        whole = f"{name} = {show(value.local, 'unicode')}"
+        opened = cells.opened(value)
+        drawn += cells.taken()
+        local = value.local if opened is None else opened
+        whole = f"{name} = {show(local, 'unicode')}"
         if formulas:
             label = whole
-            tex = f"{tex} = {show(value.local, 'latex')}"
+            tex = f"{tex} = {show(local, 'latex')}"
         number = numbers.get(value)
         noun = NOUNS[value.kind] if value.kind != "output" or numbers or len(outputs) == 1 and not shape else "output"
         if value.kind == "affine" and is_convolution(value.local):
@@ -204,8 +210,8 @@ def _forward(found: Sequence[Box], homes: Homes, formulas: bool, numbers: dict[B
         drawn.append(DrawnBox(homes.key(value), label, kind, tip, homes.cluster(value), tex,
                               link=f"step-{number}" if number else "", noun="derivative" if back else noun, shape=shape))
         arrows += [Arrow(homes.key(operand, value), homes.key(value), _shape(operand), derivative=back,
-                         latex=_shape(operand, "latex")) for operand in value.operands]
-    return drawn, arrows
+                         latex=_shape(operand, "latex")) for operand in value.operands if opened is None]
+    return drawn, [*arrows, *cells.arrows]
 
 
 def _shape(value: Box, style: str = "unicode") -> str:

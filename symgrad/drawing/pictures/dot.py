@@ -96,7 +96,8 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
         graph.edge(name(tail), name(head), style="invis")
     for number, (arrow, course) in enumerate(zip(picture.arrows, steer.courses)):
         start, end = (names[key] for key in course.written)
-        style = {"dir": "back", "style": "dashed", "color": look.BACKWARD[0]} if arrow.backward else {}
+        style = {"dir": "back", "style": "dashed"} if arrow.mirrored else {}
+        style |= {"color": look.BACKWARD[0]} if arrow.backward else {}
         style |= {"style": "dashed", "color": look.BACKWARD[0]} if arrow.derivative else {}
         style |= {"weight": str(course.weight)} if course.weight != 1 else {}
         label = {"label": graphviz.escape(text(arrow.label, look.LABEL_SIZE))} if arrow.label else {}
@@ -106,7 +107,7 @@ def _build(picture: Picture, text: Callable[[str, float], str], font: str, label
             graph.edge(start, end, id=f"arrow{number}", **label, **style)
             continue
         first, second = {"headclip": "false"}, {"tailclip": "false"}
-        (second if arrow.backward else first).update({"arrowtail" if arrow.backward else "arrowhead": "none"})
+        (second if arrow.mirrored else first).update({"arrowtail" if arrow.mirrored else "arrowhead": "none"})
         graph.edge(start, _door(number), id=f"arrow{number}", **label, **style, **first)
         graph.edge(_door(number), end, id=f"arrow{number}b", **style, **second)
     return graph

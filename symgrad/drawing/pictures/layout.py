@@ -99,7 +99,7 @@ def _placed(picture: Picture, found: dict[str, Any]) -> Placement:
         curve = _joined([_points(part, "_draw_", "b") for part in parts])
         point = [p for part in parts for draw in ("_hdraw_", "_tdraw_") for p in _points(part, draw, "P")]
         label = next((part["lp"] for part in parts if "lp" in part), None)
-        arrows.append(PlacedArrow(arrow, tuple(place(*p) for p in (curve[::-1] if arrow.backward else curve)),
+        arrows.append(PlacedArrow(arrow, tuple(place(*p) for p in (curve[::-1] if arrow.mirrored else curve)),
                                   tuple(place(*p) for p in point), at(label) if label else None))
     return Placement(boxes, arrows, clusters)
 

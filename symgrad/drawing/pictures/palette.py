@@ -49,7 +49,7 @@ LEGEND = {                              # what a sample of each kind says, in th
     "data": "data", "parameter": "parameter", "shared": "shared parameter, at each use", "constant": "constant",
     "operation": "value", "layer": "folded layer", "loss": "loss", "output": "output", "gradient": "gradient",
     "layer_gradients": "folded gradients", "parameter_gradient": "gradient asked for", "derivative": "derivative",
-    "forward": "forward", "backward": "backward", "into": "into a derivative",
+    "forward": "forward", "returns": "to the next step", "backward": "backward", "into": "into a derivative",
 }
 CLUSTER = Style("box", ("#f8fafc", "#cbd5e1"), ("#162033", "#334155"), rounded=True)
 INK = ("#0f172a", "#e2e8f0")            # texts in boxes; here and below: on white paper, in dark mode

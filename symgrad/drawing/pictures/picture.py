@@ -53,7 +53,8 @@ class Arrow:
 
     `latex`, if given, is set in place of the text. A `backward` arrow is dashed red and mirrors the forward half; one
     into a `derivative` of what is drawn is dashed red too, and runs forward. `weight` straightens it: None lets the
-    picture choose.
+    picture choose. One that `returns` is dashed: it leads what a step of a loop ends with to the beginning of the next,
+    against the way of the computation.
     """
 
     tail: str
@@ -63,15 +64,23 @@ class Arrow:
     weight: int | None = None
     derivative: bool = False
     latex: str = ""
+    returns: bool = False
+
+    @property
+    def mirrored(self) -> bool:
+        """Is it laid out from its head to its tail?"""
+        return self.backward or self.returns
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A titled area around boxes, inside `parent` if given."""
+    """A titled area around boxes, inside `parent` if given; folded to one box, it says `label` (`latex`), if given."""
 
     key: str
     title: str
     parent: str | None = None
+    label: str = ""
+    latex: str = ""
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ def legend(picture: Picture, left: float, top: float, width: float) -> tuple[Ent
     if not picture.legend or len(picture.boxes) < 2:
         return ()
     kinds = {_sample(box) for box in picture.boxes}
-    kinds |= {"backward" if a.backward else "into" if a.derivative else "forward" for a in picture.arrows}
+    kinds |= {"backward" if a.backward else "into" if a.derivative else "returns" if a.returns else "forward"
+              for a in picture.arrows}
     wanted = [(kind, text) for kind, text in LEGEND.items() if kind in kinds]
     wanted += [("", note) for note in picture.notes]
     entries, x, y = [], left, top + SWATCH[1] / 2

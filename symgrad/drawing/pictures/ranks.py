@@ -45,7 +45,7 @@ def steering(picture: Picture) -> Steering:
     boxes = {box.key: box for box in picture.boxes}
     parents = {cluster.key: cluster.parent for cluster in picture.clusters}
     inside = {key: frozenset(enclosing(parents, box.cluster)) for key, box in boxes.items()}
-    written = [(a.head, a.tail) if a.backward else (a.tail, a.head) for a in picture.arrows]
+    written = [(a.head, a.tail) if a.mirrored else (a.tail, a.head) for a in picture.arrows]
     uses = Counter(tail for tail, _ in written)
     into: dict[str, list[str]] = {key: [] for key in boxes}
     for tail, head in written:
@@ -63,7 +63,7 @@ def steering(picture: Picture) -> Steering:
             not into[other] and inside[other] <= inside[head] for other in into[head])
         # Straight is first the forward chain, then the backward one. Operands and the turn at the loss bend.
         operand = not into[tail] and inside[head] <= inside[tail]
-        turn = arrow.backward and not to_gradient
+        turn = arrow.mirrored and not to_gradient
         chain = BACKWARD_WEIGHT if arrow.backward else FORWARD_WEIGHT
         usual = OPERAND_WEIGHT if loose or operand or turn else chain
         courses.append(ArrowCourse((tail, head), cluster if enters else None, leaves and not enters, loose,

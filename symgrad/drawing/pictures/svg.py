@@ -51,7 +51,7 @@ def svg(scene: Scene, title: str = "", words: str = "", plain: bool = False) -> 
     labels = {box.key: " ".join(box.label.split()) for box, _ in scene.boxes}
     for placed in scene.arrows:
         arrow = placed.arrow
-        kind = "backward" if arrow.backward or arrow.derivative else "forward"
+        kind = "backward" if arrow.backward or arrow.derivative else "returns" if arrow.returns else "forward"
         ends = f"{labels[arrow.tail]}  →  {labels[arrow.head]}"
         body.append(group(f"sg-arrow sg-{kind}", ends, _arrow(placed, outlines)))
     for box, frame in scene.boxes:
@@ -93,10 +93,10 @@ def _prefix(scene: Scene) -> str:
 def _sheet() -> str:
     """The style sheet: colours as custom properties, those of dark mode, what shows on hover."""
     colours = {"paper": look.PAPER, "ink": look.INK, "title": look.TITLE, "muted": look.MUTED,
-               "forward": look.FORWARD, "backward": look.BACKWARD}
+               "forward": look.FORWARD, "backward": look.BACKWARD, "returns": look.FORWARD}
     rules = [".sg-paper{fill:var(--sg-paper)}", ".sg-label{fill:var(--sg-ink)}", ".sg-title{fill:var(--sg-title)}",
              ".sg-size{fill:var(--sg-muted)}"]
-    for name in ("forward", "backward"):
+    for name in ("forward", "backward", "returns"):
         rules += [f".sg-{name} .sg-line{{stroke:var(--sg-{name})}}", f".sg-{name} .sg-point{{fill:var(--sg-{name})}}"]
     for kind, style in {"cluster": look.CLUSTER, **look.STYLES}.items():
         colours |= {f"{kind}-fill": (style.light[0], style.dark[0]), f"{kind}-line": (style.light[1], style.dark[1])}
@@ -159,7 +159,7 @@ def _formula(typeset: TypesetFormula, frame: Rectangle, outlines: dict[str, str]
 def _arrow(placed: PlacedArrow, outlines: dict[str, str]) -> str:
     arrow = placed.arrow
     curve = f"M{_pairs(placed.curve[:1])}C{_pairs(placed.curve[1:])}"
-    text = _line(curve, placed.point, arrow.backward or arrow.derivative)
+    text = _line(curve, placed.point, arrow.backward or arrow.derivative, arrow.returns)
     if not arrow.label or placed.label is None:
         return text
     place = Rectangle(*placed.label, 0, 0)
@@ -169,9 +169,9 @@ def _arrow(placed: PlacedArrow, outlines: dict[str, str]) -> str:
     return text + _text(arrow.label, place, look.LABEL_SIZE, look.MUTED[0], "sg-size")
 
 
-def _line(curve: str, point: Iterable[Position], backward: bool) -> str:
+def _line(curve: str, point: Iterable[Position], backward: bool, returns: bool = False) -> str:
     colour = (look.BACKWARD if backward else look.FORWARD)[0]
-    dash = f' stroke-dasharray="{DASH}"' if backward else ""
+    dash = f' stroke-dasharray="{DASH}"' if backward or returns else ""
     return (f'<path class="sg-line" d="{curve}" fill="none" stroke="{colour}" stroke-width="{LINE_WIDTH}"{dash}/>'
             f'<polygon class="sg-point" points="{_pairs(point)}" fill="{colour}"/>')
 
@@ -183,10 +183,11 @@ def _entry(entry: Entry) -> str:
     if not entry.kind:
         return text
     kind = {"output": "loss", "into": "backward"}.get(entry.kind, entry.kind)
-    if kind in ("forward", "backward"):
+    if kind in ("forward", "backward", "returns"):
         left, right = f.x - f.width / 2, f.x + f.width / 2
         point = ((right - 7, f.y - 2.8), (right, f.y), (right - 7, f.y + 2.8))
-        sample = _line(f"M{_pairs([(left, f.y)])}L{_pairs([(right - 6, f.y)])}", point, kind == "backward")
+        line = f"M{_pairs([(left, f.y)])}L{_pairs([(right - 6, f.y)])}"
+        sample = _line(line, point, kind == "backward", kind == "returns")
     else:
         sample = _shape(look.STYLES[kind], f)
     return f'<g class="sg-{kind}">{sample}{text}</g>'

@@ -22,7 +22,7 @@ def told(picture: Picture, most: int = MOST) -> str:
     'x (3) gives the loss r = ‖x‖².'
     """
     derived = {a.head for a in picture.arrows if a.derivative}
-    forward = [b for b in picture.boxes if b.kind not in LEAVES and not STYLES[b.kind].backward]
+    forward = [b for b in picture.boxes if b.kind not in LEAVES and not STYLES[b.kind].backward and b.noun != "carry"]
     backward = [b for b in picture.boxes if STYLES[b.kind].backward and b.key not in derived and b.noun != "part"]
     later = [b for b in picture.boxes if b.key in derived]
     sentences = [_title(picture), *_forward(picture, forward[:most])]
@@ -58,7 +58,7 @@ def _forward(picture: Picture, forward: Sequence[DrawnBox]) -> list[str]:
     boxes = {box.key: box for box in picture.boxes}
     into: dict[str, list[Arrow]] = {key: [] for key in boxes}
     for arrow in picture.arrows:
-        if not arrow.backward:
+        if not arrow.mirrored:
             into[arrow.head].append(arrow)
     sentences: list[str] = []
     seen: set[str] = set()

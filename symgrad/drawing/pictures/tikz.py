@@ -53,7 +53,7 @@ def _kinds(scene: Scene) -> dict[str, look.Style]:
 
 def _colours(scene: Scene) -> Iterator[str]:
     named = {"ink": look.INK[0], "muted": look.MUTED[0], "title": look.TITLE[0], "forward": look.FORWARD[0],
-             "backward": look.BACKWARD[0]}
+             "backward": look.BACKWARD[0], "returns": look.FORWARD[0]}
     for kind, style in _kinds(scene).items():
         named |= {f"{kind}-fill": style.light[0], f"{kind}-line": style.light[1]}
     for name, colour in named.items():
@@ -63,6 +63,7 @@ def _colours(scene: Scene) -> Iterator[str]:
 def _styles(scene: Scene) -> Iterator[str]:
     yield r"every node/.style={text=sg-ink}"
     yield r"sg forward/.style={draw=sg-forward}, sg backward/.style={draw=sg-backward, dashed}"
+    yield r"sg returns/.style={draw=sg-returns, dashed}"
     yield r"sg size/.style={text=sg-muted, font=\small}, sg title/.style={text=sg-title, font=\small\sffamily}"
     yield r"sg note/.style={text=sg-muted, font=\footnotesize\sffamily}"
     for kind, style in _kinds(scene).items():
@@ -101,15 +102,15 @@ def _label(box: DrawnBox) -> str:
 
 def _arrow(placed: PlacedArrow) -> list[str]:
     arrow = placed.arrow
-    lines = _line(placed.curve, placed.point, arrow.backward or arrow.derivative)
+    kind = "backward" if arrow.backward or arrow.derivative else "returns" if arrow.returns else "forward"
+    lines = _line(placed.curve, placed.point, kind)
     if arrow.label and placed.label is not None:
         label = f"${for_tex(arrow.latex)}$" if arrow.latex else _text(arrow.label)
         lines.append(f"\\node[sg size] at {_at(placed.label)} {{{label}}};")
     return lines
 
 
-def _line(curve: tuple[Position, ...], point: tuple[Position, ...], backward: bool) -> list[str]:
-    kind = "backward" if backward else "forward"
+def _line(curve: tuple[Position, ...], point: tuple[Position, ...], kind: str) -> list[str]:
     parts = [_at(curve[0])]
     for a, b, c in zip(curve[1::3], curve[2::3], curve[3::3]):
         parts.append(f".. controls {_at(a)} and {_at(b)} .. {_at(c)}")
@@ -122,10 +123,10 @@ def _entry(entry: Entry) -> list[str]:
     place, f = entry.place, entry.sample
     lines = [f"\\node[sg note, anchor=west] at {_at((place.x - place.width / 2, place.y))} {{{_text(entry.text)}}};"]
     kind = {"output": "loss", "into": "backward"}.get(entry.kind, entry.kind)
-    if kind in ("forward", "backward"):
+    if kind in ("forward", "backward", "returns"):
         left, right = f.x - f.width / 2, f.x + f.width / 2
         point = ((right - 7, f.y - 2.8), (right, f.y), (right - 7, f.y + 2.8))
-        return [*_line(_level(left, right - 6, f.y), point, kind == "backward"), *lines]
+        return [*_line(_level(left, right - 6, f.y), point, kind), *lines]
     return [*(_box(f"sg {kind}", look.STYLES[kind], f, "") if kind else []), *lines]
 
 
