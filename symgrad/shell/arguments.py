@@ -88,6 +88,8 @@ def quotes_for(error: click.UsageError) -> str:
         known = "".join(f"{name}={sizes} " for name, sizes in (given.get("shapes") or {}).items())
         return f"several shapes stand in quotes: --shape \"{known}{stray[1]}\""
     names = stray[1].split()
+    if "against" in given:
+        return f"two networks are compared by --against {names[-1]}"
     if all(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(given.get("target"))) for name in names):
         return f"names to differentiate by are --wrt {','.join(names)}"
     return f"a formula with blanks stands in quotes: \"{given.get('target') or '...'} {stray[1]}\""

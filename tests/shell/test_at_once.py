@@ -84,6 +84,7 @@ def test_drawings_guess(tmp_path):
     (("derive", "sum_i x_i - u_i"), "∑_i reaches to the next + or -: put what it sums in parentheses"),
     (("gradient", "x'*A*x"), "beside ' the sign * may be the matrix product of MATLAB"),
     (("derive", FORMULA, "w"), "Got unexpected extra argument (w); names to differentiate by are --wrt w"),
+    (("audit", "a.onnx", "b.onnx"), "two networks are compared by --against b.onnx"),
     (("derive", "sum", "X", "w"), "a formula with blanks stands in quotes: \"sum X w\""),
     (("derive", "sum(X w)", "--shape", "X=n,d", "w=d"), "several shapes stand in quotes: --shape \"X=n,d w=d\""),
     (("gradient", "sum(X w)", "X=n,d"), "several shapes stand in quotes: --shape \"X=n,d\""),
