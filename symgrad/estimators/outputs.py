@@ -44,7 +44,7 @@ def layered(sizes: Any, activation: Any) -> Build:
     for width in widths:
         if isinstance(width, bool) or not isinstance(width, Integral) or width < 1:
             raise SettingError(f"hidden_layer_sizes are whole numbers from 1, such as (100,) or (64, 32), not {sizes!r}")
-    if not callable(activation) and activation not in ACTIVATIONS:
+    if not callable(activation) and not (isinstance(activation, str) and activation in ACTIVATIONS):
         raise SettingError(f"activation must be one of {', '.join(map(repr, ACTIVATIONS))}, or a function of a tensor, "
                            f"not {activation!r}")
     function = activation if callable(activation) else ACTIVATIONS[activation]
@@ -85,9 +85,11 @@ def regressing(build: Build, features: int, targets: np.ndarray) -> tuple[Tensor
     over = dim("T")
     shape = targets.shape[1:]
     y, outputs = data("y", shape, over=over), int(np.prod(shape))
-    mean, spread = targets.mean(axis=0), targets.std(axis=0)
-    small = spread <= 1e-12 * np.abs(targets).max(axis=0)  # rounding alone: the target is a constant
-    m, s = constant(mean).named("m"), constant(np.where(small, 1.0, spread)).named("s")
+    largest = np.abs(targets).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)  # squares of targets themselves may be too large for numbers, or 0
+    mean, spread = unit * (targets / unit).mean(axis=0), unit * (targets / unit).std(axis=0)
+    small = spread <= 1e-12 * largest  # rounding alone: the target is a constant
+    m, s = constant(mean).named("m"), constant(np.where(small, np.minimum(unit, 1.0), spread)).named("s")
     kinds = [shape] + ([(1,), ()] if outputs == 1 else [])
     z = _built(build, data("x", features, over=over), outputs, kinds, f"{outputs} number{'s' if outputs > 1 else ''}")
     z = z if z.shape == shape else reshape(z, shape) if shape else squeeze(z)

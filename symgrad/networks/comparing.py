@@ -49,9 +49,7 @@ def matched_parameters(first: ReadNetwork, second: ReadNetwork) -> tuple[dict[st
 
     for name, p in list(rest.items()):
         if name in free and free[name].shape == p.shape:
-            value, other = second.values.get(name), first.values.get(name)
-            square = value is not None and other is not None and value.ndim == 2 and value.shape == other.shape[::-1]
-            take(name, name, square and not np.array_equal(value, other) and np.array_equal(value.T, other))
+            take(name, name, _turned(second.values.get(name), first.values.get(name)))
     for name in list(rest):
         value = second.values.get(name)
         for partner in list(free):
@@ -73,6 +71,13 @@ def matched_parameters(first: ReadNetwork, second: ReadNetwork) -> tuple[dict[st
         if alike:
             take(name, alike[0], True)
     return found, turned
+
+
+def _turned(value: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Are these the numbers of one matrix, that of `other` transposed?"""
+    if value is None or other is None or value.ndim != 2:
+        return False
+    return np.array_equal(value.T, other) and not np.array_equal(value, other)
 
 
 def as_it_is(network: ReadNetwork) -> Rewritten:

@@ -230,3 +230,17 @@ def test_without_scikit_learn_the_message_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None\nimport symgrad as sg\ntry: sg.estimators\nexcept sg.BackendError as error: print(error)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "needs scikit-learn" in done.stdout and "pip install 'symgrad[sklearn]'" in done.stdout
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e150, 1e300])
+def test_targets_of_any_size_are_fitted_alike(unit):
+    X = np.random.default_rng(0).standard_normal((40, 2))
+    net = sg.estimators.NetRegressor(epochs=5)
+    expected = net.fit(X, X[:, 0]).predict(X)
+    np.testing.assert_allclose(net.fit(X, unit * X[:, 0]).predict(X) / unit, expected, rtol=1e-6)
+    assert np.abs(net.fit(X, np.full(40, 1e-200)).predict(X)).max() < 1e-198
+
+
+def test_an_activation_that_is_a_list():
+    with pytest.raises(ValueError, match=r"activation must be one of 'identity', .* not \['relu'\]"):
+        sg.estimators.NetRegressor(activation=["relu"]).fit([[1.0], [2.0]], [1.0, 2.0])
