@@ -81,11 +81,12 @@ class _Writer:
         for e in kept.stored:
             (self.before if e in steady else self.inside).extend(self._lines(writer, e, e in steady))
         self.inside += [f"{self.np}.copyto({target}, {writer.text(e).text})" for target, e in copies]
-        self.before += [f"{writer.one_name(size)} = {self.np}.ones({size_text(size, self.sizes).text}, "
-                        f"{self.spelling.dtype_text('real')})" for size in writer.ones]
+        ones = [f"{writer.one_name(size)} = {self.np}.ones({size_text(size, self.sizes).text}, "
+                f"{self.spelling.dtype_text('real')})" for size in writer.ones]
         steps = size_text(body.length, self.sizes).text
         turn = f"range({steps} - 1, -1, -1)" if body.reverse else f"range({steps})"
-        lines = [*docstring(["One step after another, in arrays that are made once."], INDENT), *self._put(self.before, 1),
+        lines = [*docstring(["One step after another, in arrays that are made once."], INDENT),
+                 *self._put(ones + self.before, 1),
                  f"{INDENT}for t in {turn}:", *self._put(self.inside + self.swaps, 2), *self._put(self.behind, 1),
                  f"{INDENT}return out"]
         return head, lines, list(writer.helpers)
