@@ -25,6 +25,7 @@ class Homes:
 
     def __init__(self, found: Sequence[Box]) -> None:
         self.found = found
+        self._names = _told_apart(found)
         self._users: dict[Box, list[Box]] = {value: [] for value in found}
         for value in found:
             for operand in value.operands:
@@ -44,8 +45,8 @@ class Homes:
     def key(self, value: Box, user: Box | None = None) -> str:
         """The key of a value, or of the copy that `user` uses."""
         if user is None or value not in self.spread or user is self._users[value][0]:
-            return f"v {value.name}"
-        return f"v {value.name} in {user.name}"
+            return f"v {self._names[value]}"
+        return f"v {self._names[value]} in {self._names[user]}"
 
     def places(self, value: Box) -> list[tuple[str, str | None]]:
         """All keys of a leaf, with their clusters."""
@@ -143,6 +144,16 @@ class Homes:
             told = ", ".join([first, *functions] if key.startswith("layer") else functions)
             titles.append(Cluster(key, f"{key}: {told}" if told else key))
         return titles
+
+
+def _told_apart(found: Sequence[Box]) -> dict[Box, str]:
+    """The names of values; constants that have the same are numbered."""
+    count: dict[str, int] = {}
+    names = {}
+    for value in found:
+        number = count[value.name] = count.get(value.name, 0) + 1
+        names[value] = value.name if number == 1 else f"{value.name} ({number})"
+    return names
 
 
 def _multiplies(user: Box, one: Box, other: Box) -> bool:

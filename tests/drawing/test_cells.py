@@ -141,3 +141,10 @@ def test_the_way_back_is_dashed_in_every_format(suffix):
 def test_the_alternative_text_tells_of_a_step():
     alt = sg.draw(plain()[0]).alt
     assert "= W h_{t - 1} + U x_t + b" in alt and "stands alone" not in alt
+
+
+def test_constants_without_names_are_boxes_of_their_own_in_a_loop_too():
+    z = sg.data("z", (5, 3))
+    found = picture(sg.losses.ctc(sg.log_softmax(z), [1, 2], 5, 2))
+    keys = [b.key for b in found.boxes]
+    assert len(found.clusters) == 1 and len(keys) == len(set(keys))
