@@ -42,7 +42,7 @@ def _behind(axes: Sequence[int]) -> tuple[int, ...]:
 def stack_mark(node: Node, new: Operands, size: Size) -> Node:
     """The same value, marked."""
     if node.op is ops.TRACKED:  # for many points at once nothing is kept
-        return new[0]
+        return repeated(node.operands[0], new[0], size)
     return scalar.stop(*new) if node.op is ops.STOP else scalar.named(new[0], node.attrs[0])
 
 

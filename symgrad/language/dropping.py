@@ -27,11 +27,11 @@ def dropout(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
     number from 0 to 1. Source: Srivastava et al. 2014; PyTorch's `dropout`.
 
     >>> x = sg.data("x", 3)
-    >>> y = sg.dropout(x, 0.2)
+    >>> y = sg.dropout(x, 0.5)
     >>> print(y, y.eval(x=[1.0, 2.0, 3.0]))
     m ⊙ x [1. 2. 3.]
     >>> sg.function([x], y, training=True)([1.0, 2.0, 3.0])
-    array([1.25, 2.5 , 0.  ])
+    array([2., 4., 0.])
     """
     return dropped("dropout", input, p, training)
 

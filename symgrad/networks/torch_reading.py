@@ -26,6 +26,7 @@ from symgrad.networks.torch_table import RULES
 PLAIN = MappingProxyType({function.__name__: function for function in (
     operator.mul, operator.add, operator.sub, operator.floordiv, operator.truediv, operator.neg, operator.pow)})
 WHOLE = ("MultiheadAttention",)  # layers of torch.nn with layers in them that are one step all the same
+CALLS, GIVEN_NODES = ("call_function",), ("placeholder",)  # how torch.fx calls its kinds of nodes
 
 
 def from_torch(module: Any, *example_inputs: Any) -> ReadNetwork:
@@ -90,7 +91,7 @@ def _as_called(module: Any, each: tuple[Any, ...]) -> tuple[Any, ...]:
 def _writes_through_views(program: Any) -> bool:
     """Is something written in place where another name sees it, too: into a view, or where there are views of it?"""
     for node in program.graph.nodes:
-        if node.op == "call_function" and getattr(getattr(node.target, "_schema", None), "is_mutable", False):
+        if node.op in CALLS and getattr(getattr(node.target, "_schema", None), "is_mutable", False):
             into = node.args[0]
             if _views(into) or any(_views(user) for user in into.users if user is not node):
                 return True
@@ -118,10 +119,10 @@ class _Reading:
         nodes = list(self.program.graph.nodes)
         signature = self.program.graph_signature
         for node in nodes:
-            if node.op == "placeholder":
+            if node.op in GIVEN_NODES:
                 self.values[node] = self._placeholder(node, signature)
         steps = []
-        for group in _groups([node for node in nodes if node.op == "call_function"], self.module):
+        for group in _groups([node for node in nodes if node.op in CALLS], self.module):
             steps += self._step(group)
         return ReadNetwork(self.inputs, self._outputs(nodes[-1]), self.parameters, self.numbers, (), tuple(steps))
 

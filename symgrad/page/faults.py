@@ -25,6 +25,7 @@ class Fault:
 def fault_of(error: BaseException, text: str) -> Fault:
     """What to say of an error.
 
+    >>> from symgrad.graphs.errors import SymgradError
     >>> fault_of(SymgradError("column 2: no\\n    a+\\n     ^"), "a+")
     Fault(message='column 2: no', line='a+', mark=' ^', more='')
     """

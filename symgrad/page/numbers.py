@@ -93,7 +93,8 @@ def sympy_text(e: sp.Basic) -> str:
     X.T
     """
     matrices = sorted(e.atoms(sp.MatrixSymbol), key=str)
-    plain = sorted((s for s in e.free_symbols if isinstance(s, sp.Symbol)), key=str)
+    sizes = [size for m in matrices for size in m.shape]
+    plain = sorted({s for part in (e, *sizes) for s in part.free_symbols if isinstance(s, sp.Symbol)}, key=str)
     lines = [f"{s} = {_declared(s)}" for s in plain]
     lines += [f'{m} = MatrixSymbol("{m}", {", ".join(map(str, m.shape))})' for m in matrices]
     text = str(e)

@@ -373,9 +373,11 @@ def test_shapes(spec, shape):
     ("a", True, "in the shape of 'a': an axis size must be an int or a symbol, not True"),
     ("a", None, "in the shape of 'a': an axis size must be an int or a symbol (sg.dim), not None"),
     ("a", "9" * 30, "in the shape of 'a': a size of 2**63 or more is too large"),
-    ("a", "x:1000000000", "in the shape of 'a': a dtype is real, integer or boolean, not '1000000000'"),
+    ("a", "x:1000000000", "in the shape of 'a': a dtype is real, integer or boolean, not '1000000000'; facts are "
+                       "symmetric, positive_definite, positive, nonnegative, orthogonal, diagonal, lower_triangular, simplex"),
     ("a", "if", "in the shape of 'a': a size cannot be called 'if'"),
-    ("a", "n: complex", "in the shape of 'a': a dtype is real, integer or boolean, not 'complex'"),
+    ("a", "n: complex", "in the shape of 'a': a dtype is real, integer or boolean, not 'complex'; facts are symmetric, "
+                         "positive_definite, positive, nonnegative, orthogonal, diagonal, lower_triangular, simplex"),
     ("2a", "n", "a symbol cannot be called '2a'"),
     ("lambda", "n", "a symbol cannot be called 'lambda'"),
     ("__class__", "n", "a symbol cannot be called '__class__'"),

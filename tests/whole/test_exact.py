@@ -19,7 +19,7 @@ from sympy.polys.rings import ring
 import symgrad as sg
 
 SIZES = {"i": 2, "j": 3, "k": 2, "l": 2}
-KINKED = (sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.floor, sp.DiracDelta)
+KINKED = (sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.DiracDelta)
 INDEXED = {"i": 2, "j": 3, "k": 4, "l": 2}  # as the table has them: its indices fit these
 FLAT = {"i": 2, "j": 3, "k": 1, "l": 2}  # for three axes
 REDUCED = [({"i": 1, "j": 3, "k": 2}, False), ({"i": 2, "j": 1, "k": 2}, True)]  # for reductions of three axes
@@ -90,8 +90,8 @@ def decided(e, parts, point):
         return parts[values.index(best)]
     assert abs(values[0]) > 1e-9, f"the point lies on a kink of {e}"
     sign = int(sp.sign(values[0]))
-    if isinstance(e, sp.floor):
-        return sp.floor(values[0])
+    if isinstance(e, (sp.floor, sp.ceiling)):
+        return e.func(values[0])
     return {sp.Abs: sign * parts[0], sp.sign: sp.Integer(sign), sp.Heaviside: sp.Rational(sign + 1, 2),
             sp.DiracDelta: sp.S.Zero}[e.func]
 
