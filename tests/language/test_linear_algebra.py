@@ -50,7 +50,7 @@ def test_it_prints_as_textbooks_do(tensor, text):
 
 def test_normal_forms():
     assert sg.inv(sg.inv(A)) is A and sg.inv(A.T) == sg.inv(A).T and sg.inv(2 * A) == sg.inv(A) / 2
-    assert sg.det(A.T) == sg.det(A) and sg.logdet(sg.inv(A)) == -sg.logdet(A) and sg.logdet(sg.eye(n)) == sg.logdet(A) * 0
+    assert sg.det(A.T) == sg.det(A) and sg.logdet(sg.inv(A)) == -sg.logdet(A) and str(sg.logdet(sg.eye(n))) == "0"
     assert sg.solve(A, sg.eye(n)) == sg.inv(A) and sg.solve(sg.eye(n), v) is v
     assert sg.solve(sg.inv(A), v) == A @ v and sg.solve(sg.inv(A).T, B) == A.T @ B
     assert sg.solve(3 * A, 6 * v) == 2 * sg.solve(A, v) and sg.cholesky(sg.eye(n)) is sg.eye(n)

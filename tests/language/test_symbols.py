@@ -74,7 +74,7 @@ def test_parameters():
                  "glorot_normal", "he_uniform", "he_normal"):
         assert sg.parameter("w", 3, init=init).shape == (3,)
     assert sg.parameter("w", n, init=np.ones(4)).shape == (n,), "a symbolic size may take any length"
-    refused(lambda: sg.parameter("w", 3, init="xavier"), "parameter 'w'", "'xavier'", "glorot_uniform", "a number or an array")
+    refused(lambda: sg.parameter("w", 3, init="xavier"), "parameter 'w'", "'xavier'", "glorot_uniform", "a number, an array")
     refused(lambda: sg.parameter("w", 3, init=np.ones(4)), "parameter 'w'", "(3,)", "(4,)", error=sg.ShapeError)
     refused(lambda: sg.parameter("w", (2, 3), init=np.ones((3, 2))), "(2, 3)", "(3, 2)", error=sg.ShapeError)
     for wrong in (1j, [1, "a"], [[1], [2, 3]], sg.data("x", 3), object()):

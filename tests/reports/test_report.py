@@ -202,7 +202,8 @@ def test_every_step_has_a_line_unless_it_is_a_constant(name, loss):
     computed = {(line.kind, line.node) for line in source.lines}
     for step in sg.derive(loss).steps:
         if step.kind != "mean" and step.box.kind != "output" and (step.kind, step.box.node) not in computed:
-            assert step.kind == "backward" and re.fullmatch(r"G_\S+ = -?1", step.formula), f"{name}: {step}"
+            inside = step.box.name in ("S", "M", "A") and name == "attention"  # parts of one softmax are one line
+            assert inside or step.kind == "backward" and re.fullmatch(r"G_\S+ = -?1", step.formula), f"{name}: {step}"
     for line in source.lines:
         assert 1 <= line.first <= line.last <= source.text.count("\n")
 
