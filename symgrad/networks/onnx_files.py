@@ -31,18 +31,17 @@ def onnx_package(name: str) -> Any:
 
 def load_model(path: Any) -> tuple[Any, Path | None, str]:
     """The model of a file, the folder of its external data, and its name in messages. Raises DataError."""
-    onnx = onnx_package("from_onnx")
-    if isinstance(path, onnx.ModelProto):
-        return path, None, path.graph.name or "the model"
     shown = repr(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else "the model"
-    if isinstance(path, bytes):
-        content, folder = path, None
-    elif isinstance(path, (str, os.PathLike)):
+    content, folder = path, None
+    if isinstance(path, (str, os.PathLike)):
         try:
             content, folder = Path(path).read_bytes(), Path(path).resolve().parent
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read {shown}: {reason(error)}") from None
-    else:
+    onnx = onnx_package("from_onnx")
+    if isinstance(path, onnx.ModelProto):
+        return path, None, path.graph.name or "the model"
+    if not isinstance(content, bytes):
         raise DataError(f"from_onnx: give the path of an ONNX file, not {type(path).__name__}")
     model = onnx.ModelProto()
     try:

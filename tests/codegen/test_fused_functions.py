@@ -12,8 +12,10 @@ from operation_table import ROWS
 from together import outputs_of
 
 import symgrad as sg
+from symgrad.graphs.node import topological
 
-LINEAR = ("inv", "solve", "det", "cholesky", "Gaussian")
+LINEAR = ("inv", "solve", "det", "cholesky", "Gaussian", "svd", "eig", "qr", "pinv", "lstsq", "sort", "topk", "median",
+          "quantile")
 SETTINGS = ("samples", "concrete", "symbolic")
 TOGETHER = 70
 
@@ -46,7 +48,9 @@ def groups():
 
 @pytest.mark.parametrize("rows, setting", list(groups()))
 def test_operations_are_those_of_numpy(rows, setting):
-    outputs, at = outputs_of(rows, setting)
+    outputs, at = outputs_of(rows, setting)  # what has an axis of length 0 runs plain
+    outputs = [t for t in outputs if not any(0 in node.shape for node in topological([t.node]))]
+    at = {t: a for t, a in at.items() if 0 not in t.shape}
     found = fused(list(at), outputs)(*at.values())
     for a, b in zip(found, sg.function(list(at), outputs)(*at.values()), strict=True):
         assert np.asarray(a).dtype == np.asarray(b).dtype

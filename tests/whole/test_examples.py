@@ -61,7 +61,7 @@ NETWORKS = {  # examples/networks
              "G_x⁴ = K₅ ⋆_{s=2} G_a⁵ ", "of the noise, less than a fifth is left: True"],
     "gpt": ["S₁ = [1/(2 √2) Q₁_i K₁_iᵀ]_i ", "A₁ = softmax(M₁) ", "O₁ = [A₁_i V₁_i]_i ", "G_V₂ = [A₂_iᵀ G_{O₂,i}]_i ",
             "after 60 steps the loss of text that it has not seen is 3.0"],
-    "rnn": ["h_t = tanh(weight_ih_l0 x_t ", "more than 93 % are read: True"],
+    "rnn": ["h_t = tanh(weight_ih_l0 x_t", "more than 93 % are read: True"],
     "gru": ["more than 95 % are read: True"],
     "lstm": ["c_t = c_{t - 1}", "more than 94 % are read: True"],
     "vae": ["z = μ + ", "G_μ = G_z + μ ", "loss of images that it has not seen, below 26: True"],
