@@ -92,7 +92,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     expected = {
         f"{target}/{file.relative_to(ROOT / room)}"
         for room, target in ROOMS.items()
-        for pattern in ("*.py", "py.typed", "fonts/*", "templates/*")
+        for pattern in ("*.py", "py.typed", "fonts/*", "templates/*", "assets/*")
         for file in (ROOT / room).rglob(pattern)
         if "__pycache__" not in file.parts
     }
