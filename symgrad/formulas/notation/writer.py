@@ -236,7 +236,8 @@ class Writer:
 
     def _atom(self, node: Node, index: Index) -> Tree:
         if node not in self.names:
-            return indexed(self, written_out(node), index)
+            plain = name(node.attrs[0].name) if node.op is ops.INPUT else written_out(node)  # bound in a loop around
+            return indexed(self, plain, index)
         matrix = len(index) - sum(i is not None for i in index) == 2
         turned = matrix and (symmetric(node, self._facts) if node.op in ops.BEARERS else self._is_symmetric(node))
         return indexed(self, name(self.names[node], symmetric=turned), index)
