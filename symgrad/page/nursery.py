@@ -35,6 +35,11 @@ class Nursery:
             pass_fds=[other.fileno()], env={**os.environ, **ALONE}, stdin=subprocess.DEVNULL, start_new_session=True)
         other.close()
 
+    @property
+    def alive(self) -> bool:
+        """Can it still make workers, and end them?"""
+        return self.process.poll() is None
+
     def worker(self) -> tuple[int, Connection]:
         """A new worker: its number, and the pipe to it. Raises OSError where the nursery is gone."""
         here, there = socket.socketpair()

@@ -140,9 +140,9 @@ class Workers:
             self._later(self._refill())
 
     async def _free(self) -> Worker:
-        """A worker that waits, or a new one."""
+        """A worker that waits, or a new one. Workers whose nursery is gone are not asked: nobody could end them."""
         self._later(self._refill())
-        if self.idle:
+        if self.idle and self.nursery.alive:
             return self.idle.popleft()
         return await self._made()
 

@@ -23,7 +23,7 @@ from symgrad.language.symbols import symbols_of
 from symgrad.minimising.squares import sum_of_squares
 from symgrad.reading.guessing import guessed_shapes
 from symgrad.reading.parser import parse_with_symbols
-from symgrad.reading.vocabulary import parse_shapes
+from symgrad.reading.vocabulary import parse_shapes, public_functions
 from symgrad.shell import terminal
 from symgrad.shell.target import from_file, is_file_name
 
@@ -160,6 +160,9 @@ def minimum_of(asked: Task) -> tuple[sg.Tensor, sg.Minimum, Mapping[str, np.ndar
         raise SymgradError(f"{asked.formula!r} is an equation, and what is minimised is a number: how far it is from "
                            f"holding, sum(({left.strip()} - ({right.strip()}))**2)")
     loss = _read(asked.formula, declared, shapes)
+    touching = split_words(asked.formula, {str(s.name) for s in symbols_of(loss)}, asked.data)
+    if touching:
+        terminal.say(f"{', '.join(touching)}: names that touch, a product with data; read as {loss}\n")
     used = {str(s.name): s for s in sorted(symbols_of(loss), key=lambda s: asked.formula.find(str(s.name)))}
     for name in (*asked.start, *asked.wrt):
         if name not in used:
@@ -209,6 +212,17 @@ def _read(formula: str, declared: Mapping[str, Any], shapes: Mapping[str, str]) 
         assert fault is not None
         raise fault
     return loss
+
+
+def split_words(formula: str, names: Collection[str], data: Collection[str]) -> list[str]:
+    """Words of a formula that are none of its names and were read as names that touch, one of them data.
+
+    >>> split_words("sum((y - mt - rate*t - exp(-t))^2)", {"y", "m", "t", "rate"}, {"y", "t"})
+    ['mt']
+    """
+    words = dict.fromkeys(re.findall(r"(?<![\w.\\])[^\W\d]\w*\b(?!\s*[(.])", formula))
+    known = {*names, *public_functions()}
+    return [word for word in words if word not in known and any(name in word for name in data)]
 
 
 def tell(found: sg.Minimum) -> None:

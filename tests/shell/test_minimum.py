@@ -1,5 +1,7 @@
 """`symgrad minimize`: a formula fitted to a file, and every way to get it wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -147,7 +149,14 @@ def test_letters_of_sizes_are_numbers_to_be_found(here, law):
     assert done.exit_code == 0 and " 1.95 " in done.output and "loss 0.015 " in done.output, done.output
 
 
-def test_letters_that_touch_a_column_are_no_new_number(here):
+@pytest.mark.parametrize("formula, names, said", [
+    ("sum((y - mt - c)^2)", "m c", "mt: names that touch, a product with data; read as ‖y - m t - c‖²"),
+    ("sum((y - at - bt^2)^2)", "a b", "at, bt: names that touch"), ("sum((y - m*t - c)^2)", "m c", ""),
+    ("sum((y - rate*t - start)^2)", "rate start", ""),  # words of a program stay whole
+    ("sum((y - a*exp(-t))^2)", "a", "")])
+def test_letters_that_touch_a_column_are_a_product_with_it_and_no_new_number(here, formula, names, said):
     (here / "line.csv").write_text("t,y\n1,2\n2,4.1\n3,5.9\n")
-    done = run("sum((y - mt - c)^2)", "--data", "line.csv")
-    assert done.exit_code == 2 and "Error: " in done.output, done.output
+    done = run(formula, "--data", "line.csv")
+    assert done.exit_code == 0, done.output
+    assert said in done.output if said else "touch" not in done.output, done.output
+    assert re.findall(r"^([a-z]+) {2,}-?\d", done.output, re.M) == names.split(), done.output
