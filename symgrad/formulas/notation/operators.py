@@ -137,6 +137,8 @@ def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
         return None
     places = [axis for axis, i in enumerate(index) if i is None]
     if len(places) == 2 and (along := [counts_along(o) for o in node.operands]) in (places, places[::-1]):
+        if node.attrs[0] == "equal":  # a rectangle of equal positions is told by its entries
+            return EYE if node.shape[0] == node.shape[-1] else None
         name = TRIANGLES.get((node.attrs[0], along == places))
         return None if name is None else call(name, product([ONES], [transpose(ONES)]))
     if node.attrs[0] == "where" and len(places) == 2 and literal_value(node.operands[2]) == Weight(0):
@@ -146,9 +148,13 @@ def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
             (test,) = test.operands
         along = [None if (axis := counts_along(o)) is None else laid[axis] for o in test.operands]
         name = TRIANGLES.get((test.attrs[0], along == places)) if test.op is ops.ELEMENTWISE else None
-        if name is not None and along in (places, places[::-1]):
+        square = test.op is ops.ELEMENTWISE and test.attrs[0] == "equal" and len({node.shape[i] for i in places}) == 1
+        if (name is not None or square) and along in (places, places[::-1]):
             inside = node.operands[1]
             tree = w.at(inside, index, taken)
+            if name is None:  # the diagonal of a matrix
+                value = literal_value(inside)
+                return hadamard([tree, EYE], 2) if value is None else product([number(value)], [EYE])
             return call(name, product([tree], [ONES, transpose(ONES)]) if is_uniform(inside) else tree)
     if node.attrs[0] == "equal" and places and places[-1] == len(index) - 1:
         for one, other in (node.operands, node.operands[::-1]):

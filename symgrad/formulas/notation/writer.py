@@ -159,7 +159,7 @@ class Writer:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
         index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
         tree = self._write(inside, index, frozenset())
-        uneven = tree.head == "cases" and _counts(tree)
+        uneven = _counts(tree) or sum(i is None for i in index) > 1 and any(map(_counts, walk(tree)))
         if (contains(tree, "entries") or uneven) and sum(i is None for i in index) > 2:
             if (stack := self._stack(inside, index)) is not None:
                 return stack
@@ -201,7 +201,7 @@ class Writer:
             self.stacked.discard(letter)
         parts = list(walk(inner))
         needed = name("e", (letter,)) in parts or any(  # what needs more indices
-            part.head in ("entries", "dots", "count", "colon") or part.head == "cases" and _counts(part) for part in parts)
+            part.head in ("entries", "dots", "count", "colon") or _counts(part) for part in parts)
         return None if needed or letter not in parts else Tree("entries", (inner, (letter,)))
 
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -314,9 +314,16 @@ class Writer:
 
 
 def _counts(tree: Tree) -> bool:
-    """Do cases depend on places? Then each entry says which it is."""
-    tests = [part for _, test in tree.args[0] for part in walk(test)]
-    return any(part.head == "count" or part.head == "call" and part.args[0] in ("tril", "triu") for part in tests)
+    """Does a case or a condition depend on places? Then each entry says which it is."""
+    if tree.head == "bracket":
+        return contains(tree, "count") or tree.args[0].head in ("logic", "not") and _places(tree.args[0])
+    return tree.head == "cases" and any(_places(test) for _, test in tree.args[0])
+
+
+def _places(test: Tree) -> bool:
+    """Is a condition one on places: on what counts, a triangle or the diagonal?"""
+    return any(part.head in ("count", "eye") or part.head == "call" and part.args[0] in ("tril", "triu")
+               for part in walk(test))
 
 
 def indexed(writer: Writer, tree: Tree, index: Index) -> Tree:
