@@ -45,11 +45,11 @@ class Powers:
 
         Images and their windows keep theirs: a channel is one, if it is the only one.
         """
-        image = len(self.out) > 3 or len(base.shape) > 3
-        kept = tuple(x for x, size in zip(labels, base.shape, strict=True) if size != 1 or image)
-        if len(kept) < len(labels) and len(set(labels)) == len(labels):
+        if 1 in base.shape and len(self.out) < 4 and len(base.shape) < 4 and len(set(labels)) == len(labels):
+            kept = tuple(x for x, size in zip(labels, base.shape, strict=True) if size != 1)
             base, labels = contract([base], [labels], kept), kept
-        self.bases[base, labels] = self.bases.get((base, labels), Fraction(0)) + power
+        before = self.bases.get((base, labels))
+        self.bases[base, labels] = power if before is None else before + power
         self.sizes.update(zip(labels, base.shape, strict=True))
 
 
@@ -156,7 +156,7 @@ def _without_ties(found: dict[Key, Fraction]) -> None:
     """The largest is one entry, if none is there twice: by how many share it is not divided."""
     for key, e in list(found.items()):
         count = key[0]
-        if e < 0 and count.op is ops.EINSUM and len(count.operands) == 1:
+        if count.op is ops.EINSUM and len(count.operands) == 1 and e < 0:
             (test,) = count.operands
             if test.op is ops.ELEMENTWISE and test.attrs[0] == "real":
                 (test,) = test.operands
@@ -173,7 +173,7 @@ def _is_lone_extreme(node: Node) -> bool:
 def _named_ratios(found: dict[Key, Fraction]) -> None:
     """sinh(u)/cosh(u) is tanh(u)."""
     for (below, labels), e in list(found.items()):
-        if e < 0 and below.op is ops.ELEMENTWISE and below.attrs[0] in RATIOS:
+        if below.op is ops.ELEMENTWISE and below.attrs[0] in RATIOS and e < 0:
             above, name = RATIOS[below.attrs[0]]
             u = below.operands[0]
             top = elementwise(above, [u]), labels

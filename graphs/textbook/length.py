@@ -12,7 +12,7 @@ from typing import Any
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value, scale
 from symgrad.graphs.algebra.primitives import named
-from symgrad.graphs.node import Node, order, topological
+from symgrad.graphs.node import BOOLEAN, Node, order, topological
 from symgrad.graphs.rewrites.declared import Facts
 from symgrad.graphs.weights import ONE, Weight, inverse, times
 
@@ -29,6 +29,8 @@ class Length:
         self.facts = Facts(declared)
         self.known: dict[Node, float] = {}
         self.words: dict[Node, str] = {}
+        self.degrees: dict[Node, float] = {}
+        self.conditions: dict[Node, bool] = {}
         self.forms: dict[tuple[str, Node], tuple[Node, int]] = {}  # of sums and products, with the tries that each took
         self.hasty: dict[tuple[str, Node], Node] = {}  # the same where no try was left
         self.names: dict[Node, tuple[Node, Weight]] = {}  # what has a name, without its weight, and that
@@ -41,13 +43,25 @@ class Length:
             if each not in self.known:
                 self.known[each] = min(self._of(each), LONGEST)
                 self.words[each] = self._word(each)
+                self.degrees[each] = self._degree(each)
         return self.known[node]
 
-    def give_name(self, node: Node, text: str) -> None:
-        """From now on, `node` and its multiples are written by name."""
+    def conditional(self, node: Node) -> bool:
+        """May a condition stand in the terms below `node`? That of relu(x)/x is x > 0."""
+        for each in topological([node], enter=lambda n: n not in self.conditions):
+            if each not in self.conditions:
+                here = each.dtype == BOOLEAN or each.op is ops.ELEMENTWISE and each.attrs[0] == "relu"
+                self.conditions[each] = here or any(self.conditions[o] for o in each.operands)
+        return self.conditions[node]
+
+    def give_name(self, node: Node, text: str) -> bool:
+        """From now on, `node` and its multiples are written by name. Is that new?"""
         bare, by = (node.operands[0], node.attrs[0][0]) if node.op is ops.ADD and len(node.operands) == 1 else (node, ONE)
-        if bare.op not in (ops.NAMED, ops.VIEW):
-            self.names[bare] = named(node, text), inverse(by)
+        if bare.op in (ops.NAMED, ops.VIEW):
+            return False
+        before = self.names.get(bare)
+        self.names[bare] = now = named(node, text), inverse(by)
+        return now != before
 
     def renamed(self, node: Node) -> Node:
         """A node under its name, if it or a multiple of it has one."""
@@ -84,14 +98,22 @@ class Length:
         size, up = self(term), 1 if rising else -1
         labels = term.attrs[0] if term.op in (ops.EINSUM, ops.VIEW) else ()
         product = len(term.shape) < 2 and term.op is ops.EINSUM and len(set(term.operands)) > 1
-        return (literal_value(term) is None, not product, self.words[term] or LAST, up * size, up * _degree(term), labels,
-                order(term))
+        return (literal_value(term) is None, not product, self.words[term] or LAST, up * size, up * self.degrees[term],
+                labels, order(term))
 
     def _word(self, node: Node) -> str:
         """The first name in a node, by the alphabet."""
         if node.op is ops.INPUT:
             return str(node.attrs[0].name)
         return min((self.words[o] for o in node.operands if self.words[o]), default="")
+
+    def _degree(self, node: Node) -> float:
+        """The highest power in a product."""
+        if node.op is ops.EINSUM:
+            return max((max(self.degrees[o], node.operands.count(o)) for o in node.operands), default=0)
+        power = node.op is ops.ELEMENTWISE and node.attrs[0] == "power"
+        value = literal_value(node.operands[1]) if power else None
+        return 1 if value is None else float(value.number)
 
     def _of(self, node: Node) -> float:
         value = literal_value(node)
@@ -133,15 +155,6 @@ class Length:
             seen.add((operand, labels))
             whole += self.known[operand] + _brackets(operand)
         return whole + _diagonals(node) + _summed(node)
-
-
-def _degree(node: Node) -> float:
-    """The highest power in a product."""
-    if node.op is ops.EINSUM:
-        return max((max(_degree(o), node.operands.count(o)) for o in node.operands), default=0)
-    if node.op is ops.ELEMENTWISE and node.attrs[0] == "power" and (value := literal_value(node.operands[1])) is not None:
-        return float(value.number)
-    return 1
 
 
 def _summed(node: Node) -> float:

@@ -53,12 +53,21 @@ def textbooks(roots: Sequence[Node], keep: Collection[Node] = (), declared: bool
     if _may_cancel(now):  # first, before sums are written in another way
         now = transform(now, lambda node, operands: scaled_product(rebuild(node, operands)), dict(fixed))
 
+    final: set[Node] = set()  # what has its form, by the names that are known
+
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
-        if node.op is not ops.NAMED:
-            return length.renamed(formed(rebuild(node, operands), length))
-        inner = unnamed(operands[0])
-        length.give_name(inner, node.attrs[0])
-        return named(inner, node.attrs[0])
+        if node.op is ops.NAMED:
+            inner = unnamed(operands[0])
+            if length.give_name(inner, node.attrs[0]):
+                final.clear()
+            return named(inner, node.attrs[0])
+        made = rebuild(node, operands)
+        if made in final:
+            return made
+        found = length.renamed(formed(made, length))
+        if found is made:
+            final.add(made)
+        return found
 
     for _ in range(ROUNDS):  # what a round has made may hold a product or sum that is new
         before = now
@@ -89,7 +98,9 @@ def formed(node: Node, length: Length) -> Node:
     if node.op in MOVES:
         return moved_form(node)
     made = product_in_sum_form(scaled_stack(scaled_product(node)), length)
-    return turned(triangular(guarded(chosen_product(made, length))), length)
+    if length.conditional(made):
+        made = triangular(guarded(chosen_product(made, length)))
+    return turned(made, length)
 
 
 def _whole_sum(node: Node, length: Length) -> Node:
@@ -97,6 +108,8 @@ def _whole_sum(node: Node, length: Length) -> Node:
     stack = stacked(node)
     if stack is not node:
         return stack
+    if not length.conditional(node):
+        return sum_form(node, length)
     flat = joined(pairs_of(node))
     cases = gathered(flat)
     if cases is flat:

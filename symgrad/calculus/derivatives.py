@@ -20,7 +20,6 @@ from symgrad.graphs.reverse import delta_seed, push_forward, reverse
 from symgrad.graphs.samples import sample_axes
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.recipes import ambient
-from symgrad.language.replaying import ReadTogether
 from symgrad.language.results import TensorDict, TensorList
 from symgrad.language.tensor import Tensor
 
@@ -133,8 +132,6 @@ def _gradient(y: Any, wrt: Any, way: Lens, function: Callable[..., Any], reading
             found |= {x: derived(asked[x], entries(asked[x], g, 0), x.over) for x, g in zip(some, parts, strict=True)}
     else:
         found = {x: _jacobian(target, x, question, "gradient") for x, question in asked.items()}
-    if reading is not None and len(variables) > 1:
-        reading = ReadTogether(reading, variables)
     made = finished([found[x] for x in variables], function, [(target, x) for x in variables], way, reading)
     return in_form(dict(zip(variables, made, strict=True)).__getitem__, wrt)
 

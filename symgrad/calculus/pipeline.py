@@ -36,6 +36,7 @@ from symgrad.graphs.textbook.names import names_in, renamed
 from symgrad.graphs.textbook.normal import textbooks
 from symgrad.graphs.textbook.recognised import recognised
 from symgrad.language.recipes import as_written, put_back, put_in, recipe_of, stable, stand_in
+from symgrad.language.replaying import ReadOnce
 from symgrad.language.tensor import Tensor
 
 
@@ -145,6 +146,8 @@ def finished(raw: Sequence[Raw], function: Callable[..., Any], args: Sequence[tu
     """
     nodes = [as_real(node) for node in way.short(raw, [r.node for r in raw], False)]
     results = []
+    if reading is not None:
+        reading = ReadOnce(reading, [given[1] for given in args] if len(args) > 1 else ())
     for r, node, short, given in zip(raw, nodes, way.short(raw, nodes, True), args, strict=True):
         recipe = recipe_of(function, given)._replace(settled=r.settled, reading=reading)
         free, short = as_written(node, r.over, recipe), as_real(short)

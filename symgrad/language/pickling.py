@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from symgrad.graphs.node import Node, revived, rows_of
 from symgrad.language.recipes import as_written
-from symgrad.language.replaying import ReadTogether
+from symgrad.language.replaying import ReadOnce
 from symgrad.language.tensor import Recipe, Tensor, wrap
 
 
@@ -103,7 +103,7 @@ def _packed(t: Tensor, place: dict[int, Place]) -> tuple[Any, ...] | None:
     made = t.recipe
     assert made is not None
     args, kwargs, operands = (_each(lambda each: place[id(each)], value) for value in made[1:4])
-    read = made.reading.read if isinstance(made.reading, ReadTogether) else made.reading
+    read = made.reading.read if isinstance(made.reading, ReadOnce) else made.reading
     reading = None if read is None else _name(read)
     return (_name(made.function), args, kwargs, operands, made.ambient and place[id(made.ambient)], made.settled, reading)
 
@@ -125,6 +125,7 @@ def _made_again(rows: list[tuple[Any, ...]], tensors: list[tuple[int, Any, Any]]
         else:
             name, *rest, reading = packed
             args, kwargs, operands, ambient, settled = _filled(tuple(rest), made)
-            recipe = Recipe(name.function(), args, kwargs, operands, ambient, settled, reading and reading.function())
+            read = reading and ReadOnce(reading.function())
+            recipe = Recipe(name.function(), args, kwargs, operands, ambient, settled, read)
             made.append(as_written(nodes[place], over, recipe))
     return made[-1]

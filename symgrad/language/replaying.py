@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.language.tensor import Tensor
@@ -32,26 +32,39 @@ def history(tensor: Tensor, enter: Callable[[Tensor], bool] = lambda t: True) ->
 
 
 @dataclass(eq=False, slots=True)
-class ReadTogether:
-    """The derivatives of one call as people read them: the first that is asked for alone, all of them for the second.
+class ReadOnce:
+    """The derivatives of one call as people read them, each read once however often it is shown.
 
-    Each is what it is alone; what they share is read once.
+    The first that is asked for is read alone, all of them for the second: each is what it is alone; what they share is
+    read once.
     """
 
-    read: Callable[..., Any]  # of y and a variable, or a list of such
-    variables: Sequence[Tensor]
-    asked: Tensor | None = None  # the y of which one derivative has been read
-    known: Sequence[Tensor] | None = None  # all derivatives of that
+    read: Callable[..., Any]  # of y, a variable or a list of such, and what else there is
+    variables: Sequence[Tensor] = ()  # where there are several
+    known: list[tuple[tuple[Any, ...], Tensor]] = field(default_factory=list)  # arguments of one y, and what was read
 
-    def __call__(self, y: Tensor, wrt: Tensor) -> Tensor:
-        place = next((i for i, x in enumerate(self.variables) if x is wrt), None)
-        if place is None or self.asked is not y:
-            self.asked, self.known = y, None
-            found: Tensor = self.read(y, wrt)
-            return found
-        if self.known is None:
-            self.known = self.read(y, list(self.variables))
-        return self.known[place]
+    def __call__(self, *args: Any) -> Tensor:
+        if self.known and self.known[0][0][0] is not args[0]:
+            self.known.clear()  # another y
+        for asked, found in self.known:
+            if _same(asked, args):
+                return found
+        y, *rest = args
+        if self.known and len(rest) == 1 and any(rest[0] is x for x in self.variables):
+            together = self.read(y, list(self.variables))
+            self.known = [((y, x), found) for x, found in zip(self.variables, together, strict=True)]
+            return self(*args)
+        self.known.append((args, self.read(*args)))
+        return self.known[-1][1]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Are these the same objects, in the same lists?"""
+    if isinstance(one, (list, tuple)):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return type(one) is type(other) and list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    return one is other
 
 
 def shown(t: Tensor) -> Tensor:
