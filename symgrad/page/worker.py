@@ -19,18 +19,26 @@ from symgrad.page.learning import described_network, trained_network
 from symgrad.page.numbers import in_sympy
 from symgrad.page.question import Question
 from symgrad.page.recipe import NetworkPlan
+from symgrad.page.warm import FIRST
 
 GRACE = 3  # seconds after its time in which the parent kills a worker; then it ends itself
 DEPTH = 3000  # frames of Python
 
 
 def work(pipe: Connection, seconds: float, memory: int) -> None:
-    """Answer until the pipe closes. `memory` is in bytes, beyond what the process has at its start."""
+    """Answer until the pipe closes. `memory` is in bytes, beyond what the process has at its start.
+
+    Until it is asked, a worker answers for itself: what it shares with the process it was forked from is copied when it
+    is first used, and that is a fifth of an answer.
+    """
+    getting_warm = (part for part, _ in pieces(FIRST))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.setrecursionlimit(DEPTH)
     limit_memory(memory)
+    while not pipe.poll(0) and next(getting_warm, None):
+        pass
     while True:
         try:
             task = json.loads(pipe.recv_bytes())

@@ -9,6 +9,7 @@ makes them. Equations below each other are a table whose columns meet at the sig
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import escape
 
 TIDY = [(re.compile(pattern), new) for pattern, new in (
@@ -31,6 +32,19 @@ def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
     >>> mathml_of("x")[-74:]
     '<annotation encoding="application/x-tex">x</annotation></semantics></math>'
     """
+    text = _tidied(latex, block)
+    start, end = text.index(">") + 1, text.rindex("</math>")
+    inner = text[start:end]
+    if not (inner.startswith("<mrow>") and inner.count("<mrow>") == inner.count("</mrow>")):
+        inner = f"<mrow>{inner}</mrow>"
+    opened = text[:start - 1] + (' displaystyle="true">' if large else ">")
+    note = f'<annotation encoding="application/x-tex">{escape(latex, quote=False)}</annotation>'
+    return f"{opened}<semantics>{inner}{note}</semantics></math>"
+
+
+@lru_cache(maxsize=1024)
+def _tidied(latex: str, block: bool) -> str:
+    """The elements, remembered: a derivation shows its names and its formulas several times."""
     from latex2mathml.converter import convert
 
     text = str(convert(ALIGNED.sub(_as_array, latex), display="block" if block else "inline"))
@@ -41,15 +55,7 @@ def mathml_of(latex: str, block: bool = False, large: bool = False) -> str:
             text = text.replace(f'<mtd columnalign="{side}">', f'<mtd columnalign="{side}" style="{style}">')
     for pattern, new in TIDY:
         text = pattern.sub(new, text)
-    start, end = text.index(">") + 1, text.rindex("</math>")
-    inner = text[start:end]
-    if not (inner.startswith("<mrow>") and inner.count("<mrow>") == inner.count("</mrow>")):
-        inner = f"<mrow>{inner}</mrow>"
-    if large:
-        text = text[:start - 1] + ' displaystyle="true">' + text[start:]
-        start = text.index(">") + 1
-    note = f'<annotation encoding="application/x-tex">{escape(latex, quote=False)}</annotation>'
-    return f"{text[:start]}<semantics>{inner}{note}</semantics></math>"
+    return text
 
 
 def _as_array(match: re.Match[str]) -> str:
