@@ -140,10 +140,8 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     flush()
     assert not (wrong := clashes(turns, memory, roots)), wrong
     blocks = [block for segment in segments for block in segment.blocks]
-    # A recurrence is short as it is; of long functions with several, nests that were shared gave wrong numbers.
-    nests = [] if any(e.op is acts.LOOP for e in kept.stored) else share(
-        blocks, context.arrays, list(sizes.values()), memory, lambda wish: scope.fresh(f"{function}_{wish}"),
-        context.by_value)
+    nests = share(blocks, context.arrays, list(sizes.values()), memory, lambda wish: scope.fresh(f"{function}_{wish}"),
+                  context.by_value)
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken, table)
 
 

@@ -130,7 +130,7 @@ static int64_t entries(const Axis *axes, int count) {
 }
 
 /* The places in one array of `many` entries, from one on; the last axis is the fastest. `which` is 1 for a, 2, 3. */
-static void places(const Axis *axes, int count, int which, int64_t from, int64_t many, int64_t *at) {
+NEST void places(const Axis *axes, int count, int which, int64_t from, int64_t many, int64_t *at) {
   int64_t index[MOST], place = 0;
   for (int i = count - 1; i >= 0; i--) {
     index[i] = from % axes[i].size;
@@ -169,7 +169,7 @@ static inline __attribute__((always_inline)) void tile(int wide, int64_t k, cons
 
 /* The panel from columns that lie apart, few at a time, so that their lines stay in the cache: squares of four by four
    where what is summed lies side by side. */
-static void pack(const real *b, const int64_t *from, const int64_t *beside, int64_t n, int64_t k, real *panel) {
+NEST void pack(const real *b, const int64_t *from, const int64_t *beside, int64_t n, int64_t k, real *panel) {
   int64_t done = 0;
 #if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
   int64_t run = 1;

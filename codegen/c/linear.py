@@ -74,7 +74,7 @@ typedef void (*potrf64)(const char *, const int64_t *, real *, const int64_t *, 
 typedef void (*potrf32)(const char *, const int *, real *, const int *, int *);
 
 /* x in columns, of m x n, from a matrix anywhere. */
-static void columns(int64_t m, int64_t n, const real *a, int64_t down, int64_t across, real *x) {
+NEST void columns(int64_t m, int64_t n, const real *a, int64_t down, int64_t across, real *x) {
   for (int64_t j = 0; j < n; j++)
     for (int64_t i = 0; i < m; i++) x[j * m + i] = a[i * down + j * across];
 }
@@ -85,7 +85,7 @@ static int64_t pivot(const void *pivots, int64_t i) {
 }
 
 /* a = p l u in its place, a in columns: 0, or the number of the first column without a pivot. */
-static int64_t factored(int64_t n, real *a, void *pivots) {
+NEST int64_t factored(int64_t n, real *a, void *pivots) {
   int64_t info = 0;
   if (kind == 1) {
     ((getrf64)getrf_)(&n, &n, a, &n, pivots, &info);
@@ -99,7 +99,7 @@ static int64_t factored(int64_t n, real *a, void *pivots) {
 }
 
 /* b becomes the x with a x = b, of n x k, both in columns; a is factored. */
-static void substituted(int64_t n, int64_t k, const real *a, const void *pivots, real *b) {
+NEST void substituted(int64_t n, int64_t k, const real *a, const void *pivots, real *b) {
   if (kind == 1) {
     int64_t info;
     ((getrs64)getrs_)("N", &n, &k, a, &n, pivots, b, &n, &info);

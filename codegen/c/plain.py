@@ -17,7 +17,7 @@ def _piece(text: str, name: str) -> str:
     """A function of a text, with its comment."""
     found = re.search(rf"^/\* (?:(?!^/\*).)*?\b{name}\((?:.|\n)*?\n}}\n", text, re.MULTILINE | re.DOTALL)
     assert found is not None, name
-    return found[0].replace("NEST ", "static ")
+    return found[0]
 
 
 def _body(text: str, name: str, lines: str, before: str = "", after: str = "") -> str:

@@ -19,7 +19,17 @@ typedef {real} real;
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
 #define LESSER(a, b) ((a) < (b) ? (a) : (b))
 #define CHECKED(call) do {{ const int failed = call; if (failed) return failed; }} while (0)
-#define NEST static __attribute__((noinline)) /* a loop nest that is needed more than once: compiled once */
+
+/* A loop nest that is needed more than once is compiled once. Callers know nothing of what is in it: GCC 12 takes a loop
+   that counts from another array for one that reads through NULL, calls its function pure, and drops the calls. */
+#ifdef __has_attribute
+#if __has_attribute(noipa)
+#define NEST static __attribute__((noipa))
+#endif
+#endif
+#ifndef NEST
+#define NEST static __attribute__((noinline))
+#endif
 """
 
 # The loops where there is no library.

@@ -1,6 +1,9 @@
 """Loop nests in C: each distinct one once, called with other arrays; `restrict` only where it is true; slots of mixed kinds."""
 
+import ctypes
 import re
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +13,8 @@ from checker import near
 import symgrad as sg
 from symgrad.codegen.c.function import room
 from symgrad.codegen.c.nests import LoopBlock, share
+from symgrad.codegen.c.prelude import HEAD
+from symgrad.codegen.c.runtime import FLAGS
 from symgrad.codegen.lowering.arrays import Arrays
 from symgrad.codegen.plan.storage import Slot
 
@@ -123,3 +128,56 @@ def test_equal_nests_are_found_whatever_the_order_of_their_operands():
     arrays = np.random.default_rng(0).standard_normal((8, 5))
     for have, want in zip(f(*arrays), g(*arrays), strict=True):
         near(have, want, 1e-12)
+
+
+COUNTED_FROM_ANOTHER = """
+NEST void product(const real *restrict a, const real *restrict b, const real *restrict c, const real *restrict d,
+    real *restrict y, real *restrict z, int64_t T) {
+  for (int64_t j = 0; j < 2 * T; j++) {
+    #pragma omp simd
+    for (int64_t k = 0; k < 2; k++) {
+      const real y_ = a[j * 2 + k] * b[j * 4 + k + (10 * T + 2)];
+      y[j * 2 + k] = y_;
+      const real z_ = a[j * 2 + k] * (-2 * (c[j * 2 + k + 14 * T] * c[j * 2 + k + 18 * T] * b[j * 2 + k + 6 * T])
+          - d[j * 2 + k] * b[j * 4 + k + (10 * T + 2)]);
+      z[j * 2 + k] = z_;
+    }
+  }
+}
+void f(const real *a, const real *b, const real *c, const real *d, real *work, int64_t T) {
+  product(a, b, c, d, work, work + 4 * T, T);
+  product(a, b, c, d, work + 8 * T, work + 12 * T, T);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc")
+@pytest.mark.parametrize("optimise", ["-O1", "-O2", "-O3"])
+def test_no_call_of_a_nest_is_dropped(optimise, tmp_path):
+    """GCC 12 turns one counter of this nest into a difference of two addresses, and drops the calls of a plain `static`."""
+    (tmp_path / "f.c").write_text(HEAD.format(real="double") + COUNTED_FROM_ANOTHER)
+    subprocess.run(["cc", optimise, *FLAGS[1:], tmp_path / "f.c", "-o", tmp_path / "f.so"], check=True)
+    T, rng = 3, np.random.default_rng(0)
+    a, b, c, d = (rng.standard_normal(size) for size in (4 * T, 18 * T, 22 * T, 4 * T))
+    work = np.full(16 * T, np.nan)
+    ctypes.CDLL(str(tmp_path / "f.so")).f(*(ctypes.c_void_p(x.ctypes.data) for x in (a, b, c, d, work)), ctypes.c_int64(T))
+    four = b[10 * T:].reshape(2 * T, 4)[:, 2:].ravel()
+    y = a * four
+    z = a * (-2 * c[14 * T:18 * T] * c[18 * T:] * b[6 * T:10 * T] - d * four)
+    near(work, np.concatenate([y, z, y, z]), 1e-14)
+
+
+def test_long_recurrences_share_nests_and_are_right():
+    """The product of a Hessian with a vector, of two gated cells over a symbolic length."""
+    cell, T = sg.nn.GRU(1, 2), sg.dim("T")
+    x = sg.data("x", (3, 1), over=T)
+    out, last = cell(x)
+    loss = sg.mean(sg.sum(sg.sin(out)) + sg.sum(sg.cos(last)), over=T)
+    wrt = [*cell.parameters(), x]
+    along = [sg.data(f"v{i}", w.shape, over=w.over) for i, w in enumerate(wrt)]
+    f, g = (sg.function([*wrt, *along], sg.hvp(loss, wrt, along), backend=b) for b in ("c", "numpy"))
+    assert "Needed " in code_of(f)
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal(((2,) if w.over is not None else ()) + tuple(w.shape)) for w in [*wrt, *along]]
+    for have, want in zip(f(*arrays), g(*arrays), strict=True):
+        near(have, want, 1e-9)
