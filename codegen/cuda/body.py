@@ -26,7 +26,7 @@ class Writing:
 
     context: Context
     strides: Mapping[Expr, Sequence[Size]]
-    offsets: Mapping[Expr, Size] = field(default_factory=dict)  # where in memory arrays begin, if not at four words
+    offsets: Mapping[Expr, tuple[Size, ...]] = field(default_factory=dict)  # sums of multiples of which arrays begin at
     tasks: bool = False  # are there many blocks, each with tasks of its own?
     wraps: bool = False  # is an index out of range taken modulo the length, and not marked?
     checked: list[str] = field(default_factory=list)  # what is to be said of indices out of range

@@ -12,7 +12,7 @@ from typing import Any
 from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.function_text import CALL, PLAIN, RUNTIME
-from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
+from symgrad.codegen.cuda.layout import length_of
 from symgrad.codegen.cuda.many_blocks import GRID_TEXT
 from symgrad.codegen.cuda.phased import Phased
 from symgrad.codegen.cuda.prelude import prelude_text
@@ -58,40 +58,33 @@ class _Kernel(Phased):
         self.inputs = [leaf(node) for _, node in job.inputs]
         self.results = [e for e in self.phases.storage.stored if e in self.roots]
         self.slots = memory(self.phases, self.results)
-        self.count = 0
+        self.barriers = 0
         self.text = self._text()
 
     def _text(self) -> str:
-        on, names = self.on, self.begun.sizes
-        functions, self.count = self.functions([], "strided()")
-        pieces = []
-        for slot in self.slots:
-            length, *others = [bytes_of(e, on.strides[e], names, self.single) for e in slot.tenants]
-            for other in others:
-                length = length if other == length else ByteCount(f"most({length.c}, {other.c})",
-                                                                  f"max({length.python}, {other.python})")
-            pieces.append(length)
-        self.lengths = [length.python for length in pieces]
+        on = self.on
+        functions, calls = self.staged([], "strided()", "rank, on, 0, 1", "barrier(on.word);")
+        calls = calls[:-1] if calls[-1] != "}" else calls  # none after the last phase
+        self.barriers = sum("barrier(" in line for line in calls)
+        rooms = self.rooms()
+        self.lengths = [room.length.python for room in rooms]
         layout, at = [], "0"
-        for k, length in enumerate(pieces):
+        for k, room in enumerate(rooms):
             layout.append(f"constexpr int slot{k}_at = {at};")
-            at = f"slot{k}_at + aligned({length.c})"
+            at = f"slot{k}_at + aligned({room.length.c})"
         taken = [f"const {TYPES[e.kind]} *const {self.name(e)}" for e in (*self.inputs, *self.constants)]
         taken += [f"{TYPES[e.kind]} *const {self.name(e)}" for e in self.results]
-        home = {e: f"slot{k}_at" for k, slot in enumerate(self.slots) for e in slot.tenants}
         given = (*self.inputs, *self.constants)
         struct = ["struct Memory {", *(f"  const {TYPES[e.kind]} *{self.name(e)};" for e in given),
-                  *(f"  {TYPES[e.kind]} *{self.name(e)};" for e in self.kept), "  unsigned *word;  // of the barrier", "};"]
+                  *(f"  {TYPES[e.kind]} *{self.name(e)};" for e in self.kept),
+                  *(f"  {kind} *{name};" for kind, name in self.within()), "  unsigned *word;  // of the barrier", "};"]
         body = ["  const int rank = ranked();", "  Memory on;",
                 *(f"  on.{self.name(e)} = {self.name(e)};" for e in (*given, *self.results)),
-                *(f"  on.{self.name(e)} = ({TYPES[e.kind]} *)(memory + {home[e]});" for e in self.kept if e in home),
-                "  on.word = word;"]
-        for number in range(1, self.count + 1):
-            body += ["  barrier(on.word);"] * (number > 1) + [f"  phase_{number}(rank, on, 0, 1);"]
+                *(f"  on.{name} = ({kind} *)(memory + slot{k}_at);" for k, room in enumerate(rooms)
+                  for kind, name in room.tenants), "  on.word = word;", *(f"  {line}" for line in calls)]
         head = (f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)\n'
                 f"compute({', '.join([*taken, 'char *const memory', 'unsigned *const word'])}) {{")
-        products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
-        parts = [prelude_text(self.single, on.context.used, GRID_TEXT, products, self.precision),
+        parts = [prelude_text(self.single, on.context.used, GRID_TEXT, self.products(), self.precision),
                  "\n".join(layout), "\n".join(struct),
                  *functions, "\n".join([head, *body, "}"])]
         return folded("\n\n".join(part for part in parts if part)) + "\n"
@@ -110,7 +103,7 @@ def emit_fused(job: Job, precision: str = "float32") -> FusedFunction:
         plain = emit_function(job)
         return FusedFunction(plain.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plain_plan(str(error)))
     plain = emit_function(replace(job, name=f"{PLAIN}{job.name}"))
-    plan = phase_plan(kernel.phases, kernel.on.context.arrays, kernel.comments, "grid", precision, False)
+    plan = phase_plan(kernel.told, "grid", precision, False)
     return FusedFunction(job.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plan,
                          tuple(_around(job, kernel, plan)))
 
@@ -130,7 +123,7 @@ def _around(job: Job, kernel: _Kernel, plan: PhasePlan) -> list[str]:
     listed = ", ".join(map(literal, sizes.values())) + ("," if len(sizes) == 1 else "")
     runtime = filled(RUNTIME, sizes=f"({listed})", names=", ".join(sizes.values()), products=", ".join(("0", *products)),
                      lengths=", ".join(("0", *kernel.lengths)), single="float32" if kernel.single else "float64",
-                     word="cp.zeros(1, np.uint32)" if kernel.count > 1 else "cp.empty(1, np.uint32)")
+                     word="cp.zeros(1, np.uint32)" if kernel.barriers else "cp.empty(1, np.uint32)")
     head = [*begun.head(), *begun.size_lines(begun.used())]
     return [text, runtime, "\n".join([*head, f"{INDENT}sizes = ({tuple_of})", *lines])]
 

@@ -42,11 +42,11 @@ class _Grid(StepKernel):
         super().__init__(step, _row_major)
         at: Size = 0
         self.begins: dict[Expr, Size] = {}  # within theta
-        offsets: dict[Expr, Size] = {}
+        offsets: dict[Expr, tuple[Size, ...]] = {}
         for p in self.parameters:
-            self.begins[p] = offsets[p] = at
+            self.begins[p], offsets[p] = at, (at,)
             if p in self.gradients:
-                offsets[self.gradients[p]] = at
+                offsets[self.gradients[p]] = (at,)
             at = at + entries_of(p.shape)
         self.on.offsets = offsets
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.codegen.c.texts import size_c
+from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
+from symgrad.codegen.phases.units import Phases
 from symgrad.codegen.plan.indices import STEPS, strides
-from symgrad.codegen.plan.storage import Storage
 from symgrad.codegen.python.texts import size_text
 from symgrad.graphs.node import BOOLEAN, INTEGER
 from symgrad.graphs.sizes import Size
@@ -44,23 +44,54 @@ def words(e: Expr, steps: Sequence[Size], names: Mapping[Any, str]) -> ByteCount
     return ByteCount(f"({found.c} + 3) / 4 * 4", f"-(-({found.python}) // 4) * 4")
 
 
+def item_bytes(kind: str, single: bool) -> int:
+    """The bytes of a number."""
+    return {BOOLEAN: 1, INTEGER: 8}.get(kind, 4 if single else 8)
+
+
 def bytes_of(e: Expr, steps: Sequence[Size], names: Mapping[Any, str], single: bool) -> ByteCount:
     """The bytes that an array takes."""
-    item = {BOOLEAN: 1, INTEGER: 8}.get(e.kind, 4 if single else 8)
+    item = item_bytes(e.kind, single)
     found = words(e, steps, names)
     return ByteCount(f"{item} * ({found.c})", f"{item} * ({found.python})")
 
 
-def in_one_piece(of: Storage, roots: Sequence[Expr]) -> set[Expr]:
-    """The arrays that must lie row after row: those that are seen in another shape, and copies in another shape."""
-    found = set()
+@dataclass(frozen=True)
+class MemoryRoom:
+    """A piece of memory: the arrays that lie there in turn, by type and name, and its length in bytes."""
+
+    tenants: tuple[tuple[str, str], ...]
+    length: ByteCount
+
+
+def room_for(tenants: Sequence[Expr], called: Mapping[Expr, str], steps: Mapping[Expr, Sequence[Size]],
+             names: Mapping[Any, str], single: bool) -> MemoryRoom:
+    """A room that is as long as the longest of its tenants."""
+    length, *others = [bytes_of(e, steps[e], names, single) for e in tenants]
+    for other in others:
+        if other != length:
+            length = ByteCount(f"most({length.c}, {other.c})", f"max({length.python}, {other.python})")
+    return MemoryRoom(tuple((TYPES[e.kind], called[e]) for e in tenants), length)
+
+
+def in_one_piece(phases: Phases, roots: Sequence[Expr]) -> set[Expr]:
+    """The arrays that must lie row after row: those that are seen in another shape, and copies in another shape; also by
+    the steps of recurrences."""
+    of, found = phases.storage, set[Expr]()
+
+    def base_of(e: Expr) -> Expr:
+        while e not in of and e.op in STEPS:
+            (e,) = e.args
+        return e
+
     for e in order(roots):
         if e.op is acts.RESHAPE:
-            found.add(e)
-            (base,) = e.args
-            while base not in of and base.op in STEPS:
-                (base,) = base.args
-            found.add(base)
+            found |= {e, base_of(e.args[0])}
+        elif e in phases.loops:
+            loop = phases.loops[e]
+            inner = in_one_piece(loop.fixed, loop.body.roots) | in_one_piece(loop.step, loop.body.roots)
+            leaves = (*loop.body.carries, *loop.body.slices, *loop.body.constants)
+            found |= {base_of(arg) for leaf, arg in zip(leaves, e.args, strict=False) if leaf in inner}
     return found
 
 

@@ -32,7 +32,7 @@ def matrix_of(on: Writing, e: Expr, arg: Expr) -> OperandText | None:
     form = at if isinstance(at, AffineForm) else Placed(on, rank).located(base, at)
     lead, stack = rank - 2, len(e.shape) - 2
     texts = [on.context.arrays[base]]
-    fours = [on.offsets.get(base, 0), form.const, *form.steps[:lead]]
+    fours = [*on.offsets.get(base, ()), form.const, *form.steps[:lead]]
     if form.const != 0:
         texts.append(on.size(form.const))
     for k, step in enumerate(form.steps[:lead]):

@@ -7,6 +7,7 @@ A vessel says where arrays lie, how the state gets there and back, and what a ba
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,19 +18,21 @@ from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.cuda.body import entries_of, split
 from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
-from symgrad.codegen.cuda.phased import Phased, PhasePart, Strides
+from symgrad.codegen.cuda.phased import Phased
 from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.rule import rule_text
+from symgrad.codegen.cuda.stages import PhasePart, Strides
 from symgrad.codegen.cuda.units import names_of
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
-from symgrad.codegen.lowering.arrays import Expr, order
+from symgrad.codegen.lowering import acts
+from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.phases.plan import PhasePlan, phase_plan
 from symgrad.codegen.phases.units import memory
 from symgrad.codegen.plan.indices import strides
 from symgrad.codegen.plan.plan import products_of, total, work_of
 from symgrad.codegen.python.job import Stepping
+from symgrad.codegen.python.setting import Setting
 from symgrad.codegen.quoting import in_c_comment
-from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import REAL, Node
 
 
@@ -58,7 +61,7 @@ class KernelText:
     threads: int = THREADS
 
 
-class StepKernel(Phased):
+class StepKernel(Phased, ABC):
     """A step in the making; vessels are below."""
 
     vessel = ""
@@ -86,7 +89,6 @@ class StepKernel(Phased):
         self.drawn = [leaf(node) for _, node in step.masks]  # by the host, for all steps of a launch
         self.data = [*(leaf(node) for _, node in step.data), *self.drawn]
         self.nodes: dict[Expr, Node] = {leaf(node): node for _, node in (*step.data, *step.masks)}
-        self._fits()
         fresh = self.begun.scope.fresh
         self.vectors = [fresh(f"flat_{name}") for name in step.vectors]
         self.all_vectors = {v: fresh(f"all_{name}") for v, name in zip(self.vectors, step.vectors, strict=True)}
@@ -96,31 +98,30 @@ class StepKernel(Phased):
         self.moved = dict(zip(self.parameters[len(self.parameters) - step.states:], self.roots[1 + trained:], strict=True))
         self.slots = memory(self.phases, list(self.gradients.values()))
 
-    def _fits(self) -> None:
-        """Can the results lie where a step wants them? Raises BackendError."""
-        roots = self.roots
-        if len(set(roots)) < len(roots) or set(roots) - set(self.phases.storage.stored):
-            raise BackendError("two gradients are one array, or one is no array of its own")
-        if any(e.kind != REAL for e in roots):
-            raise BackendError("a gradient is no real array")
+    def with_results(self, begun: Setting) -> Setting:
+        """Loss and gradients, each a real array of its own: where two are one, or one is given, there is a copy."""
+        roots: list[Expr] = []
+        for e in begun.roots:
+            kept = e.kind == REAL and e not in begun.given and e not in roots
+            op = acts.BROADCAST if e.kind == REAL else acts.CAST
+            roots.append(e if kept else Arrays().make(op, [e], (), e.shape, REAL))
+        return replace(begun, roots=roots)
 
     def text(self) -> KernelText:
         """The whole."""
         on = self.on
-        functions, count = self.functions(self._meanwhile(), self.stride)
+        functions, calls = self.staged(self._meanwhile(), self.stride, "rank, on, step, steps", self.barrier)
         arguments = self.arguments()
         layout, lengths = self.layout()
-        calls = [f"    {line}" for number in range(1, count + 1)
-                 for line in (f"phase_{number}(rank, on, step, steps);", self.barrier)]
         swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
         bounds = f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)'
         head = f"{bounds}\ntrain({', '.join(a.text for a in arguments)}) {{"
-        body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *calls, "    update(rank, on, step);",
+        body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *(f"    {line}" for line in calls),
+                "    update(rank, on, step);",
                 f"    {self.barrier}", *swaps, "  }", *self.closed()]
-        products = any(unit.kind == "product" for level in self.phases.levels for unit in level)
-        parts = [prelude_text(self.single, on.context.used, self.opening, products, self.precision), layout,
+        parts = [prelude_text(self.single, on.context.used, self.opening, self.products(), self.precision), layout,
                  self._memory(), *functions, self._update(), "\n".join([head, *body, "}"])]
-        plan = phase_plan(self.phases, on.context.arrays, self.comments, self.vessel, self.precision)
+        plan = phase_plan(self.told, self.vessel, self.precision)
         found = self.begun.used()
         used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in found}
         text = folded("\n\n".join(parts)) + "\n"
@@ -134,9 +135,9 @@ class StepKernel(Phased):
     barrier = "barrier();"
     further: tuple[str, ...] = ()  # of the struct of pointers
 
+    @abstractmethod
     def layout(self) -> tuple[str, list[str]]:
         """Where everything lies, as constants of the text; and the lengths as Python."""
-        raise NotImplementedError
 
     def arguments(self) -> list[Argument]:
         """The arguments of the kernel."""
@@ -150,13 +151,13 @@ class StepKernel(Phased):
                 Argument("int *const failed", "failed"), Argument("const real *const rates", "rates"),
                 Argument("const int steps", "steps")]
 
+    @abstractmethod
     def opened(self) -> list[str]:
         """The kernel up to its loop: pointers, the state, the first batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def closed(self) -> list[str]:
         """The kernel after its loop."""
-        raise NotImplementedError
 
     # what they have in common -----------------------------------------------------------------------------------------
 
@@ -171,12 +172,7 @@ class StepKernel(Phased):
     def pieces(self) -> list[tuple[str, ByteCount]]:
         """What lies in memory beside the state, by name, with its length in bytes."""
         names, found = self.begun.sizes, list[tuple[str, ByteCount]]()
-        for k, slot in enumerate(self.slots):
-            length, *others = [bytes_of(e, self.on.strides[e], names, self.single) for e in slot.tenants]
-            for other in others:
-                if other != length:
-                    length = ByteCount(f"most({length.c}, {other.c})", f"max({length.python}, {other.python})")
-            found.append((f"slot{k}", length))
+        found += [(f"slot{k}", room.length) for k, room in enumerate(self.rooms())]
         for e in self.data:
             length = bytes_of(e, self.on.strides[e], names, self.single)
             found += [(self.name(e), length), *([(self.next[e], length)] if self.sampled(e) else [])]
@@ -189,8 +185,8 @@ class StepKernel(Phased):
 
     def pointers(self) -> list[str]:
         """Lines that set the pointers to what `pieces` says, within `memory`, and to what is handed over."""
-        home = {e: f"slot{k}_at" for k, slot in enumerate(self.slots) for e in slot.tenants}
-        lines = [f"  on.{self.name(e)} = ({TYPES[e.kind]} *)(memory + {home[e]});" for e in self.kept if e in home]
+        lines = [f"  on.{name} = ({kind} *)(memory + slot{k}_at);" for k, room in enumerate(self.rooms())
+                 for kind, name in room.tenants]
         for e in self.data:
             name, kind = self.name(e), TYPES[e.kind]
             lines.append(f"  on.{name} = ({kind} *)(memory + {name}_at), on.{self.all[e]} = {self.all[e]};")
@@ -266,6 +262,7 @@ class StepKernel(Phased):
             data = [e for e in self.data if e.kind == kind]
             found = [self.name(e) for e in (*self.parameters, *data, *self.kept) if e.kind == kind]
             found += [self.next[e] for e in data if self.sampled(e)]
+            found += [own for each, own in self.within() if each == name]
             given = [*(self.all[e] for e in data), *(self.name(e) for e in self.constants if e.kind == kind)]
             lines += [f"  {name} {', '.join(f'*{each}' for each in found)};"] if found else []
             lines += [f"  const {name} {', '.join(f'*{each}' for each in given)};"] if given else []

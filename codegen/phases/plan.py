@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.phases.units import Phases, Unit
+from symgrad.codegen.phases.units import Unit
 from symgrad.codegen.plan.tables import Table, Tabled
 from symgrad.graphs.sizes import Shape
 
-WAITS = {"product": "nobody", "contraction": "nobody", "reduction": "nobody", "entries": "nobody", "rows": "a warp",
-         "lines": "nobody", "sums": "nobody"}
+WAITS = {"recurrence": "all, in every step", "rows": "a warp",
+         **dict.fromkeys(("product", "contraction", "reduction", "entries", "lines", "sums"), "nobody")}
 
 
 @dataclass(frozen=True)
 class PlannedUnit:
-    """A unit as it is told: its phase, its kind, what it finds, by which formulas, and who waits inside."""
+    """A unit as it is told: its phase, its kind, what it finds, by which formulas, and who waits inside.
 
-    phase: int
+    Phases 4.1, 4.2, ... run for every step of a recurrence that begins in phase 4.
+    """
+
+    phase: str
     kind: str
     finds: tuple[str, ...]
     formulas: tuple[str, ...]
@@ -41,12 +44,12 @@ class PhasePlan(Tabled):
     @property
     def phases(self) -> int:
         """How many phases there are; a barrier follows each."""
-        return max((unit.phase for unit in self.units), default=0)
+        return len({unit.phase for unit in self.units})
 
     @cached_property
     def table(self) -> Table:
         """The units as rows."""
-        rows = [(str(u.phase), u.kind, " ".join(u.finds), "; ".join(u.formulas) or "-", u.shape, u.waits)
+        rows = [(u.phase, u.kind, " ".join(u.finds), "; ".join(u.formulas) or "-", u.shape, u.waits)
                 for u in self.units]
         header = ("phase", "unit", "finds", "computes", "shape", "waits inside")
         return Table(header, rows, code=("computes",), note=self.note)
@@ -55,9 +58,9 @@ class PhasePlan(Tabled):
     def brief(self) -> list[str]:
         """A line for each phase, for the text of a program."""
         lines = [self.note]
-        for number in range(1, self.phases + 1):
+        for number in dict.fromkeys(u.phase for u in self.units):
             units = [f"{' '.join(u.finds)} ({u.kind})" for u in self.units if u.phase == number]
-            lines.append(f"{number:3d}  {', '.join(units)}")
+            lines.append(f"{number:>3}  {', '.join(units)}")
         return lines
 
     @property
@@ -66,6 +69,9 @@ class PhasePlan(Tabled):
         if self.vessel == "plain":
             return f"runs as plain steps of the array library: {self.reason}"
         rounded = "" if self.precision == "float32" else f"; products round their operands to {self.precision}"
+        repeated = [u.phase for u in self.units if u.kind == "recurrence"]
+        within = " and ".join(dict.fromkeys(repeated))
+        rounded += f"; those within {within} for every step of a recurrence" if repeated else ""
         if not self.update:
             return f"vessel {self.vessel}: {self.phases} phases, a barrier between two; one kernel{rounded}"
         return (f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; "
@@ -75,17 +81,23 @@ class PhasePlan(Tabled):
         return str(self.table) if self.units else self.note
 
 
-def phase_plan(phases: Phases, names: Mapping[Expr, str], comments: Mapping[Expr, str], vessel: str,
-               precision: str = "float32", update: bool = True) -> PhasePlan:
-    """The phases of a function by the names and formulas of their steps."""
-    def told(number: int, unit: Unit) -> PlannedUnit:
-        return PlannedUnit(number, unit.kind, tuple(names[e] for e in unit.steps if e in phases.kept),
-                           tuple(comments[e] for e in unit.steps if e in comments), _shape(unit.head.shape),
-                           WAITS[unit.kind])
+def planned(phase: str, unit: Unit, names: Mapping[Expr, str], comments: Mapping[Expr, str],
+            kept: Collection[Expr]) -> PlannedUnit:
+    """A unit by the names and formulas of its steps."""
+    shape = unit.head.shape if unit.kind != "recurrence" else (unit.head.attrs[0].length,)
+    return PlannedUnit(phase, unit.kind, tuple(names[e] for e in unit.steps if e in kept),
+                       tuple(_short(comments[e]) for e in unit.steps if e in comments),
+                       _shape(shape) + (" steps" if unit.kind == "recurrence" else ""), WAITS[unit.kind])
 
-    levels = enumerate(phases.levels, 1)
-    units = tuple(told(number, unit) for number, level in levels for unit in level)
-    return PhasePlan(vessel, units, "", precision, update)
+
+def _short(formula: str) -> str:
+    """A formula without what is said of its letters, where that makes a line too long."""
+    return formula if len(formula) <= 120 else formula.partition(", where ")[0]
+
+
+def phase_plan(units: Sequence[PlannedUnit], vessel: str, precision: str = "float32", update: bool = True) -> PhasePlan:
+    """The phases of a function as a table."""
+    return PhasePlan(vessel, tuple(units), "", precision, update)
 
 
 def plain_plan(reason: str) -> PhasePlan:

@@ -10,19 +10,22 @@ One rule decides: a step must wait for another only as far as that wrote what it
 A *unit* is what is computed with no more than a warp that waits: a product with the functions of its entries, a
 reduction, entries, rows, sums at places, the optimiser. A *phase* is a level of the dependency graph of units: all its
 units run at once, and a barrier follows. A step joins a unit where it comes no later than its other operands let it.
+
+A recurrence is a unit, too: one that has phases of its own, which run for every step, with barriers between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
+from symgrad.codegen.lowering.recurrences import Kept, LoopBody
 from symgrad.codegen.phases.accesses import Visit, entrywise, visit
-from symgrad.codegen.plan.storage import SCALAR, Storage, reads
+from symgrad.codegen.plan.storage import SCALAR, Storage, reads, storage
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import REAL
 
@@ -53,6 +56,34 @@ class Phases:
     levels: tuple[tuple[Unit, ...], ...]
     kept: frozenset[Expr]  # the steps that lie in memory; all others are only ever in registers
     visits: dict[Expr, Visit] = field(repr=False)
+    loops: Mapping[Expr, LoopPhases] = field(repr=False, default_factory=dict)
+
+    def units(self) -> Iterator[Unit]:
+        """All units, those of recurrences among them."""
+        for level in self.levels:
+            yield from level
+        for loop in self.loops.values():
+            yield from loop.fixed.units()
+            yield from loop.step.units()
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a step of a recurrence leaves behind: the carry after it (its place), or what is kept, here one of `rows`."""
+
+    value: Expr
+    carry: int | None
+    kept: Kept | None
+
+
+@dataclass(frozen=True)
+class LoopPhases:
+    """A recurrence: the phases of what is the same in every step, which run once, and those of a step."""
+
+    body: LoopBody
+    fixed: Phases
+    step: Phases
+    filled: tuple[LeftBehind, ...]
 
 
 def kind_of(e: Expr, of: Storage) -> str:
@@ -72,8 +103,8 @@ def kind_of(e: Expr, of: Storage) -> str:
         return "sums"
     if e.op is acts.CALL and e.attrs[0] in CONTRACTIONS:
         return "contraction"
-    if e.op in (acts.LOOP, acts.ROOM):
-        raise BackendError("a recurrence has no kernel")
+    if e.op is acts.LOOP:
+        return "recurrence"
     raise BackendError(f"{e.attrs[0] if e.op is acts.CALL else e.op} has no kernel")
 
 
@@ -83,6 +114,8 @@ def phases_of(of: Storage) -> Phases:
     units: list[Unit] = []
     visits: dict[Expr, Visit] = {}
     for e in of.stored:
+        if e.op is acts.ROOM:  # a step has its arrays where the phases say
+            continue
         kind, visits[e] = kind_of(e, of), visit(e, of)
         needed = dict.fromkeys(where[b].level for b in reads(e, of) if b in where)
         top = max(needed, default=0)
@@ -96,10 +129,42 @@ def phases_of(of: Storage) -> Phases:
     levels: list[list[Unit]] = [[] for _ in range(max((u.level for u in units), default=0))]
     for unit in units:
         levels[unit.level - 1].append(unit)
-    done = Phases(of, tuple(map(tuple, levels)), _kept(of, where, visits), visits)
+    loops = {e: loop_phases(e) for e in of.stored if e.op is acts.LOOP}
+    done = Phases(of, tuple(map(tuple, levels)), _kept(of, where, visits), visits, loops)
     wrong = hazards(done)
     assert not wrong, wrong
     return done
+
+
+def loop_phases(e: Expr) -> LoopPhases:
+    """The phases of a recurrence. Each of its results is an array of its own, which every step computes."""
+    body: LoopBody = e.attrs[0]
+    moving: set[Expr] = {*body.carries, *body.slices}
+    for part in order(body.roots):
+        if any(a in moving for a in part.args):
+            moving.add(part)
+    filled: list[LeftBehind] = []
+
+    def fill(value: Expr, carry: int | None, kept: Kept | None) -> None:
+        if value.op in acts.LEAVES or value not in moving or any(value is other.value for other in filled):
+            value = Arrays().make(acts.BROADCAST, [value], (), value.shape, value.kind)  # a copy
+            moving.add(value)
+        filled.append(LeftBehind(value, carry, kept))
+
+    rows = {k.what: k for k in body.kept if isinstance(k.what, int)}
+    for i, after in enumerate(body.after):
+        fill(after, i, rows.get(i))
+    for kept in body.kept:
+        if isinstance(kept.what, Expr):
+            fill(kept.what, None, kept)
+        elif not kept.rows:  # every step leaves it there, the last one for good
+            fill(body.after[kept.what], None, kept)
+    whole = storage([each.value for each in filled])
+    steps = [x for x in whole.stored if x in moving]
+    fixed = [x for x in whole.stored if x not in moving]
+    read = dict.fromkeys(b for x in steps for b in reads(x, whole) if b in fixed and b.op is not acts.ROOM)
+    return LoopPhases(body, phases_of(Storage(tuple(read), fixed, whole.keep)),
+                      phases_of(Storage(whole.roots, steps, whole.keep)), tuple(filled))
 
 
 def _joins(e: Expr, kind: str, unit: Unit, visits: dict[Expr, Visit], of: Storage) -> bool:

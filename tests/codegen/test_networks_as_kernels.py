@@ -10,8 +10,7 @@ from places import ROOT
 
 import symgrad as sg
 
-RECURRENT = ("gru", "lstm", "rnn")  # they run plain, and say so: a recurrence has no kernel
-NETWORKS = sorted(path.stem for path in (ROOT / "examples" / "networks").glob("*.py") if path.stem not in RECURRENT)
+NETWORKS = sorted(path.stem for path in (ROOT / "examples" / "networks").glob("*.py"))
 SAMPLES = 4
 
 

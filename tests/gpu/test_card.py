@@ -10,7 +10,7 @@ from checker import near
 from networks import DATA, RULES, network
 from operation_table import ROWS
 from together import outputs_of
-from trained import attention, images, regression, tokens
+from trained import attention, images, recurrent, regression, tokens
 
 import symgrad as sg
 
@@ -47,7 +47,7 @@ def run(module, data, size, steps=20, vessel=None):
 
 
 @pytest.mark.parametrize("vessel", ["block", "grid"])
-@pytest.mark.parametrize("made", [attention, images, regression, tokens])
+@pytest.mark.parametrize("made", [attention, images, recurrent, regression, tokens])
 def test_steps_are_those_of_numpy_and_the_same_in_every_run(made, vessel):
     loss, data = made()
     rule = sg.optim.SGD(0.1, momentum=0.9)

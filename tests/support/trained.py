@@ -40,6 +40,14 @@ def attention():
     return loss, {"x": rng.standard_normal((24, 4, 6)), "t": rng.integers(0, 3, 24)}
 
 
+def recurrent():
+    x, t = sg.data("x", (5, 4), over=T), sg.labels("t", 3, over=T)
+    steps, (last, _) = sg.nn.LSTM(4, 6)(x)
+    loss = sg.losses.cross_entropy(sg.nn.Linear(6, 3)(last[0]), t) + 0.1 * sg.sum(steps**2)
+    rng = np.random.default_rng(0)
+    return sg.empirical_risk(loss), {"x": rng.standard_normal((24, 5, 4)), "t": rng.integers(0, 3, 24)}
+
+
 def normalised():
     x, y = sg.data("x", 4, over=T), sg.data("y", over=T)
     net = sg.nn.Sequential(sg.nn.Linear(4, 3), sg.nn.BatchNorm1d(3), sg.nn.Tanh(), sg.nn.Linear(3, 1))
