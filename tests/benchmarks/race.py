@@ -6,6 +6,8 @@ round; who is not at work waits on a pipe. Before, all must agree on the result.
 rounds, 95 % bootstrap intervals, and the ratio peer / symgrad: above 1, symgrad is faster. Rounds are resampled as
 a whole, because the candidates of one round share the mood of the machine (Efron 1979; paired). Peers that are not
 installed are named: `pip install 'symgrad[peers]'`. Trust the ratios of one table, not seconds across tables.
+On a machine that has other work, `--cpu-time` counts seconds of the processor, of one thread each. MiB is what a process
+holds at most during a call, above what it held before the candidate was built.
 With `--gpu` the same on an NVIDIA card: data lie there, a call ends when the card has done its work, no TF32 anywhere. One
 step a call and loops on the card are candidates of their own: "symgrad 20 steps" stands beside "jax lax.scan".
 """
@@ -25,7 +27,8 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-MODULES = ("tasks_training", "tasks_curvature", "tasks_network", "tasks_layers", "tasks_recurrent", "tasks_gradbench")
+MODULES = ("tasks_training", "tasks_curvature", "tasks_network", "tasks_layers", "tasks_recurrent", "tasks_images",
+           "tasks_text", "tasks_gradbench")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "VECLIB_MAXIMUM_THREADS")
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # they may force the kernels of another processor
 PAUSE = 0.03  # seconds before a turn: threads of the one before stop spinning
@@ -47,7 +50,7 @@ def cores():
     return len(pairs)
 
 
-def environment(threads, tiny=False, gpu=False):
+def environment(threads, tiny=False, gpu=False, cpu_time=False):
     """The environment of every candidate."""
     env = {key: value for key, value in os.environ.items() if key not in FORCED}
     env.update(dict.fromkeys(THREADS, str(threads)))
@@ -61,6 +64,8 @@ def environment(threads, tiny=False, gpu=False):
         env.update(JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="")
     if tiny:
         env["RACE_TINY"] = "1"
+    if cpu_time:
+        env["RACE_CLOCK"] = "cpu"
     return env
 
 
@@ -105,15 +110,16 @@ class Runner:
 
 
 def prepare(name, task, wanted, folder, options):
-    """The runners that are ready and agree, and for each candidate a line: how long it built, or why it is not there."""
+    """The runners that are ready and agree; how long each candidate built, or why it is not there; its MiB; kernels."""
     from contest import missing
 
-    runners, notes, reference, kernels = [], {}, None, []
+    runners, notes, memory, reference, kernels = [], {}, {}, None, []
     for candidate in wanted:
         if package := missing(candidate):
             notes[candidate] = f"skipped: {package} is not installed"
             continue
-        runner = Runner(name, candidate, folder, environment(options.threads, options.tiny, options.gpu), options.threads)
+        env = environment(options.threads, options.tiny, options.gpu, options.cpu_time)
+        runner = Runner(name, candidate, folder, env, options.threads)
         said = runner.read(options.compile_limit if candidate == "torch.compile" else PATIENCE)
         if "failed" in said:
             notes[candidate] = f"skipped: {said['failed'][:90]}"
@@ -125,12 +131,13 @@ def prepare(name, task, wanted, folder, options):
         reference = outcome if reference is None else reference
         wrong = task.differences(outcome, reference)
         notes[candidate] = f"DISAGREES: {wrong[0]}" if wrong else f"{said['built']:.2f}"
+        memory[candidate] = said["memory"]
         kernels += [k for k in said["kernels"] if k not in kernels]
         if wrong:
             runner.stop()
         else:
             runners.append(runner)
-    return runners, notes, kernels
+    return runners, notes, memory, kernels
 
 
 def compete(runners, options):
@@ -164,16 +171,17 @@ def duration(value, low, high):
     return f"{value / scale:.3g} {unit}", f"{low / scale:.3g} .. {high / scale:.3g}"
 
 
-def rows(task, seconds, notes):
-    """Rows of the table: candidate, ready after, median, interval, and the ratio to each candidate of symgrad."""
+def rows(seconds, notes, memory):
+    """Rows of the table: candidate, ready after, MiB, median, interval, and the ratio to each candidate of symgrad."""
     own = [name for name in seconds if name.startswith("symgrad")]
     for name, note in notes.items():
         if name not in seconds:
-            yield [name, note, "", "", "", ""]
+            yield [name, note, *[""] * 5]
             continue
         cells = [f"{r:.2f} ({low:.2f} .. {high:.2f})" for r, low, high in
                  (interval(seconds[name], seconds[o], function=ratio) for o in own)]
-        yield [name, note, *duration(*interval(seconds[name])), *cells, *[""] * (2 - len(own))]
+        held = memory.get(name)
+        yield [name, note, "" if held is None else f"{held:.0f}", *duration(*interval(seconds[name])), *cells, *[""] * (2 - len(own))]
 
 
 def machine(gpu=False):
@@ -191,7 +199,7 @@ def machine(gpu=False):
     return f"{', '.join([*cards, model])}, {cores()} cores{load}; Python {platform.python_version()} on {platform.system()}"
 
 
-def table(name, task, found, notes, kernels, options):
+def table(name, task, found, notes, memory, kernels, options):
     """Print what one task gave."""
     from contest import CARD, OWN
     from rich import box
@@ -201,13 +209,13 @@ def table(name, task, found, notes, kernels, options):
     console = Console(width=None if sys.stdout.isatty() else 140)
     shown = Table(title=f"{name}: {task.about} ({task.dtype})", box=box.SIMPLE, title_justify="left")
     own = [CARD] if options.gpu else OWN
-    for title in ("candidate", "ready, s", "median", "95 %", *(f"/ {name}" for name in own)):
+    for title in ("candidate", "ready, s", "MiB", "median", "95 %", *(f"/ {name}" for name in own)):
         shown.add_column(title, justify="left" if title == "candidate" else "right", overflow="fold")
-    for cells in rows(task, found, notes):
-        shown.add_row(*cells[:4 + len(own)])
+    for cells in rows(found, notes, memory):
+        shown.add_row(*cells[:5 + len(own)])
     console.print(shown)
     many = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
-    console.print(f"{many} each; {', '.join(kernels)}", style="dim", highlight=False)
+    console.print(f"{many} each{', time of the processor' if options.cpu_time else ''}; {', '.join(kernels)}", style="dim", highlight=False)
 
 
 def parsed(words, known):
@@ -215,13 +223,17 @@ def parsed(words, known):
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks by name or by the start of it; all by default")
     parser.add_argument("--rounds", type=int, default=21, help="how often each candidate is woken (21)")
     parser.add_argument("--turn", type=float, default=0.2, help="seconds of a turn (0.2)")
-    parser.add_argument("--threads", type=int, default=cores(), help="threads of each candidate (physical cores)")
+    parser.add_argument("--threads", type=int, help="threads of each candidate (physical cores; with --cpu-time 1)")
+    parser.add_argument("--cpu-time", action="store_true", help="seconds of the processor, of one thread each")
     parser.add_argument("--only", default="", help="candidates, by comma")
     parser.add_argument("--gpu", action="store_true", help="on an NVIDIA card, with CuPy")
     parser.add_argument("--compile-limit", type=float, default=60, help="seconds that torch.compile may take (60)")
     parser.add_argument("--tiny", action="store_true", help="small sizes, to see that all works")
     parser.add_argument("--json", type=Path, help="write the seconds of all rounds here")
     options = parser.parse_args(words)
+    options.threads = options.threads or (1 if options.cpu_time else cores())
+    if options.cpu_time and options.threads > 1:
+        parser.error("--cpu-time adds the seconds of all threads up, and says how fast one is: leave --threads out")
     chosen = [name for name in known if not options.tasks or any(name.startswith(t) for t in options.tasks)]
     if not chosen:
         parser.error(f"no task is called {' or '.join(options.tasks)}; there are {', '.join(known)}")
@@ -242,15 +254,15 @@ def main(words=None):
         wanted = [c for c in ORDER if c in task.candidates and c not in others
                   and (not options.only or c in options.only.split(","))]
         with tempfile.TemporaryDirectory() as folder:
-            runners, notes, kernels = prepare(name, task, wanted, folder, options)
+            runners, notes, memory, kernels = prepare(name, task, wanted, folder, options)
             try:
                 seconds = compete(runners, options) if runners else {}
             finally:
                 for runner in runners:
                     runner.stop()
-        table(name, task, seconds, notes, kernels, options)
+        table(name, task, seconds, notes, memory, kernels, options)
         agreed = agreed and not any(note.startswith("DISAGREES") for note in notes.values())
-        written[name] = {"notes": notes, "seconds": {c: list(map(float, s)) for c, s in seconds.items()}}
+        written[name] = {"notes": notes, "memory": memory, "seconds": {c: list(map(float, s)) for c, s in seconds.items()}}
         if options.json:
             options.json.write_text(json.dumps({"machine": machine(options.gpu), "threads": options.threads, "tasks": written},
                                                indent=1))

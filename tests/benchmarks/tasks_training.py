@@ -7,10 +7,9 @@ so the loss has a positive minimum, and however many steps are timed, no gradien
 from functools import partial
 
 import numpy as np
-from contest import Case, Task, jax_arrays, symgrad, torch_tensors
+from contest import Task, symgrad, torch_tensors
+from stepping import BETA1, BETA2, EPS, LR, training_case, with_jax
 
-LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
-FIRST = 5  # steps whose losses are compared
 INSIDE = 20  # steps in one lax.scan
 
 
@@ -29,17 +28,6 @@ def network(rng, widths, batch, act):
 def layers(data):
     """[(W, b), ...]"""
     return [(data[f"W{k}"], data[f"b{k}"]) for k in range(1, (len(data) - 3) // 2 + 1)]
-
-
-def training_case(step, steps=1):
-    """`step()` gives the loss, or those of several steps."""
-    def outcome():
-        losses = []
-        while len(losses) < FIRST:
-            losses += np.atleast_1d(step()).tolist()
-        return {"losses": losses[:FIRST]}
-
-    return Case(step, outcome, steps)
 
 
 def model_of(data):
@@ -217,56 +205,25 @@ def captured(net, optimizer, loss_of):
     return step
 
 
-def with_jax(data, inside):
-    """`inside` steps in one call, by lax.scan where there are several; the state is donated."""
+def in_jax(p, x, t, data):
     import jax
     import jax.numpy as jnp
 
-    act = getattr(jax.nn, data["act"])
-    arrays = jax_arrays(data)
-    x, t = arrays.pop("x"), arrays.pop("t")
-
-    def loss_of(p, x, t):
-        a = x
-        for k in range(1, len(p) // 2 + 1):
-            a = act(a) if k > 1 else a
-            a = a @ p[f"W{k}"].T + p[f"b{k}"]
-        return jnp.mean(jax.nn.logsumexp(a, axis=1) - a[jnp.arange(len(t)), t])
-
-    def one(state, x, t):
-        p, m, v, time = state
-        loss, g = jax.value_and_grad(loss_of)(p, x, t)
-        time = time + 1
-        m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
-        v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
-        c1, c2 = 1 - BETA1**time, 1 - BETA2**time
-        p = jax.tree.map(lambda p, m, v: p - LR * (m / c1) / (jnp.sqrt(v / c2) + EPS), p, m, v)
-        return (p, m, v, time), loss
-
-    def many(state, x, t):
-        return jax.lax.scan(lambda s, _: one(s, x, t), state, None, length=inside)
-
-    run = jax.jit(one if inside == 1 else many, donate_argnums=0)
-    zeros = [{name: jnp.zeros_like(a) for name, a in arrays.items()} for _ in range(2)]
-    state = (arrays, *zeros, jnp.float32(0))
-
-    def step():
-        nonlocal state
-        state, loss = run(state, x, t)
-        jax.block_until_ready(state)
-        return float(loss) if inside == 1 else np.asarray(loss)
-
-    return training_case(step, inside)
+    a = x
+    for k in range(1, len(p) // 2 + 1):
+        a = getattr(jax.nn, data["act"])(a) if k > 1 else a
+        a = a @ p[f"W{k}"].T + p[f"b{k}"]
+    return jnp.mean(jax.nn.logsumexp(a, axis=1) - a[jnp.arange(len(t)), t])
 
 
 CANDIDATES = {
     **symgrad(with_symgrad), "numpy by hand": by_hand,
     "torch eager": partial(with_torch, compiled=False), "torch.compile": partial(with_torch, compiled=True),
-    "jax.jit": partial(with_jax, inside=1), "jax lax.scan": partial(with_jax, inside=INSIDE),
+    "jax.jit": partial(with_jax, in_jax, inside=1), "jax lax.scan": partial(with_jax, in_jax, inside=INSIDE),
     "symgrad plain": partial(with_symgrad, backend="cupy", level="plain"),
     "symgrad 20 steps": partial(with_launches, steps=INSIDE), "symgrad 500 steps": partial(with_launches, steps=500),
     "torch reduce-overhead": partial(with_torch, compiled=True, mode="reduce-overhead"),
-    "torch CUDA graph": partial(with_torch, compiled=False, whole=True), "jax scan 500": partial(with_jax, inside=500),
+    "torch CUDA graph": partial(with_torch, compiled=False, whole=True), "jax scan 500": partial(with_jax, in_jax, inside=500),
 }
 
 
