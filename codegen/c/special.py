@@ -5,7 +5,7 @@ What runs in loops has no branches, so that compilers use vectors; digamma and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 TAIL = """\
@@ -85,38 +85,45 @@ static real polygamma(int n, double x) { /* the derivative of order n + 1 of log
 
 DIGAMMA = "static inline real digamma(real x) { return polygamma(0, x); }"
 
-ERFINV = """\
-static inline real erfinv(real x) { /* the inverse of the error function: Wichura (1988) */
+ERFINV_NEAR = (  # numerator and denominator, highest power first: Wichura (1988), near 0
+    (2509.0809287301227, 5226.495278852854), (33430.57558358813, 28729.085735721943),
+    (67265.7709270087, 39307.89580009271), (45921.95393154987, 21213.794301586597),
+    (13731.69376550946, 5394.196021424751), (1971.5909503065513, 687.1870074920579),
+    (133.14166789178438, 42.31333070160091), (3.3871328727963665, 1.0),
+)
+ERFINV_TAIL = (  # in the tails
+    (0.0007745450142783414, 1.0507500716444169e-09), (0.022723844989269184, 0.0005475938084995345),
+    (0.2417807251774506, 0.015198666563616457), (1.2704582524523684, 0.14810397642748008),
+    (3.6478483247632045, 0.6897673349851), (5.769497221460691, 1.6763848301838038),
+    (4.630337846156546, 2.053191626637759), (1.4234371107496835, 1.0),
+)
+ERFINV_FAR = (  # and far out
+    (2.0103343992922881e-07, 2.0442631033899397e-15), (2.7115555687434876e-05, 1.421511758316446e-07),
+    (0.0012426609473880784, 1.8463183175100548e-05), (0.026532189526576124, 0.0007868691311456133),
+    (0.29656057182850487, 0.014875361290850615), (1.7848265399172913, 0.1369298809227358),
+    (5.463784911164114, 0.599832206555888), (6.657904643501103, 1.0),
+)
+
+
+def _quotient(x: str, rows: Sequence[tuple[float, float]]) -> str:
+    """Two polynomials in x by Horner's rule, side by side: p, and q behind it."""
+    (p, q), *rest = rows
+    lines = [f"  real p{x} = (real){p}, q{x} = (real){q};"]
+    lines += [f"  p{x} = p{x} * {x} + (real){p}, q{x} = q{x} * {x} + (real){q};" for p, q in rest]
+    return "\n".join(lines)
+
+
+ERFINV = f"""\
+static inline real erfinv(real x) {{ /* the inverse of the error function: Wichura (1988) */
   const real a = fabs@(x), c = a < (real)0.85 ? a : (real)0.85, r = (real)0.180625 - c * c / 4;
-  real pr = (real)2509.0809287301227, qr = (real)5226.495278852854;
-  pr = pr * r + (real)33430.57558358813, qr = qr * r + (real)28729.085735721943;
-  pr = pr * r + (real)67265.7709270087, qr = qr * r + (real)39307.89580009271;
-  pr = pr * r + (real)45921.95393154987, qr = qr * r + (real)21213.794301586597;
-  pr = pr * r + (real)13731.69376550946, qr = qr * r + (real)5394.196021424751;
-  pr = pr * r + (real)1971.5909503065513, qr = qr * r + (real)687.1870074920579;
-  pr = pr * r + (real)133.14166789178438, qr = qr * r + (real)42.31333070160091;
-  pr = pr * r + (real)3.3871328727963665, qr = qr * r + (real)1.0;
+{_quotient("r", ERFINV_NEAR)}
   const real s = sqrt@(-log@((1 - (a > (real)0.85 ? a : (real)0.85)) / 2)), t = (s < 5 ? s : 5) - (real)1.6;
-  real pt = (real)0.0007745450142783414, qt = (real)1.0507500716444169e-09;
-  pt = pt * t + (real)0.022723844989269184, qt = qt * t + (real)0.0005475938084995345;
-  pt = pt * t + (real)0.2417807251774506, qt = qt * t + (real)0.015198666563616457;
-  pt = pt * t + (real)1.2704582524523684, qt = qt * t + (real)0.14810397642748008;
-  pt = pt * t + (real)3.6478483247632045, qt = qt * t + (real)0.6897673349851;
-  pt = pt * t + (real)5.769497221460691, qt = qt * t + (real)1.6763848301838038;
-  pt = pt * t + (real)4.630337846156546, qt = qt * t + (real)2.053191626637759;
-  pt = pt * t + (real)1.4234371107496835, qt = qt * t + (real)1.0;
+{_quotient("t", ERFINV_TAIL)}
   const real u = (s < 5 ? 5 : s > 27 ? 27 : s) - 5;
-  real pu = (real)2.0103343992922881e-07, qu = (real)2.0442631033899397e-15;
-  pu = pu * u + (real)2.7115555687434876e-05, qu = qu * u + (real)1.421511758316446e-07;
-  pu = pu * u + (real)0.0012426609473880784, qu = qu * u + (real)1.8463183175100548e-05;
-  pu = pu * u + (real)0.026532189526576124, qu = qu * u + (real)0.0007868691311456133;
-  pu = pu * u + (real)0.29656057182850487, qu = qu * u + (real)0.014875361290850615;
-  pu = pu * u + (real)1.7848265399172913, qu = qu * u + (real)0.1369298809227358;
-  pu = pu * u + (real)5.463784911164114, qu = qu * u + (real)0.599832206555888;
-  pu = pu * u + (real)6.657904643501103, qu = qu * u + (real)1.0;
+{_quotient("u", ERFINV_FAR)}
   const real tail = a < 1 ? (s > 5 ? pu / qu : pt / qt) : a == 1 ? INFINITY : a * 0 + NAN;
   return (real)0.70710678118654752 * (a <= (real)0.85 ? pr / qr * (x / 2) : copysign@(tail, x));
-}"""
+}}"""
 
 SINC_DERIVATIVE = """\
 static real sinc_derivative(int n, double x) { /* of order n, of sin(pi x) / (pi x): near 0 a series, else by recurrence */

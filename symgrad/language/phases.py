@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from symgrad.graphs.node import Node
 from symgrad.graphs.phases import in_phase, is_hidden, is_open, literal_of
-from symgrad.language.replaying import again, history
+from symgrad.language.replaying import history, written_again
 from symgrad.language.tensor import Tensor, wrap
 
 
@@ -27,20 +27,7 @@ def phased(tensors: Sequence[Tensor], training: bool) -> list[Tensor]:
     """The tensors in training or outside of it, all in one graph; those without random operations as they are."""
     if not any(t.node.owned for t in tensors) or not is_open(_nodes(tensors)):
         return list(tensors)
-    done: dict[int, Tensor] = {}
-    stack = [(t, False) for t in tensors]
-    while stack:
-        t, expanded = stack.pop()
-        if id(t) in done:
-            continue
-        if t.recipe is None:
-            done[id(t)] = _leaf(t, training)
-        elif expanded:
-            done[id(t)] = again(t, done)
-        else:
-            stack.append((t, True))
-            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
-    return [done[id(t)] for t in tensors]
+    return written_again(tensors, lambda t: _leaf(t, training) if t.recipe is None else None)
 
 
 def _nodes(tensors: Iterable[Tensor]) -> list[Node]:

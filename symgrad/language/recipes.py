@@ -27,7 +27,7 @@ from symgrad.graphs.rewrites.stable import stabilise
 from symgrad.graphs.table import rebuild
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.numpy_values import is_array
-from symgrad.language.replaying import again, history
+from symgrad.language.replaying import history, written_again
 from symgrad.language.tensor import Recipe, Tensor, new_tensor, wrap
 
 _written: WeakValueDictionary[tuple[Any, ...], Tensor] = WeakValueDictionary()  # one object for one way of writing
@@ -161,22 +161,12 @@ def replay(y: Tensor, old: Tensor, new: Tensor) -> Tensor:
 
     Raises DifferentiationError where part of `y` has no recipe and may hold `old`.
     """
-    done: dict[int, Tensor] = {}  # by identity: equal tensors may be written differently
-    stack = [(y, False)]
-    while stack:
-        t, expanded = stack.pop()
-        if id(t) in done:
-            continue
+    def given(t: Tensor) -> Tensor | None:
         if t == old:
-            done[id(t)] = new
-        elif t.recipe is None:
-            done[id(t)] = _leaf(t, old)
-        elif expanded:
-            done[id(t)] = again(t, done)
-        else:
-            stack.append((t, True))
-            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
-    return done[id(y)]
+            return new
+        return _leaf(t, old) if t.recipe is None else None
+
+    return written_again([y], given)[0]
 
 
 def ambient(y: Tensor) -> Tensor:
@@ -186,22 +176,7 @@ def ambient(y: Tensor) -> Tensor:
     """
     if not any(t.recipe is not None and t.recipe.ambient is not None for t in history(y)):
         return y
-    done: dict[int, Tensor] = {}
-    stack = [(y, False)]
-    while stack:
-        t, expanded = stack.pop()
-        if id(t) in done:
-            continue
-        if t.recipe is None:
-            done[id(t)] = t
-        elif t.recipe.ambient is not None:
-            done[id(t)] = t.recipe.ambient
-        elif expanded:
-            done[id(t)] = again(t, done)
-        else:
-            stack.append((t, True))
-            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
-    return done[id(y)]
+    return written_again([y], lambda t: t if t.recipe is None else t.recipe.ambient)[0]
 
 
 def _leaf(t: Tensor, old: Tensor) -> Tensor:

@@ -67,31 +67,46 @@ def _same(one: Any, other: Any) -> bool:
     return one is other
 
 
-def shown(t: Tensor) -> Tensor:
-    """`t` as people read it: every derivative in it the formula of a textbook, not the one that programs compute."""
-    if not any(each.recipe is not None and each.recipe.reading is not None for each in history(t)):
-        return t
-    done: dict[int, Tensor] = {}
-    stack = [(t, False)]
-    while stack:
-        each, expanded = stack.pop()
-        if id(each) in done:
-            continue
-        if each.recipe is None:
-            done[id(each)] = each
-        elif not expanded:
-            stack.append((each, True))
-            stack.extend((o, False) for o in each.recipe.operands if id(o) not in done)
-        elif each.recipe.reading is not None:
-            done[id(each)] = each.recipe.reading(*replaced(each.recipe.args, done))
-        else:
-            done[id(each)] = again(each, done)
-    return done[id(t)]
-
-
 def again(t: Tensor, done: dict[int, Tensor]) -> Tensor:
     """`t`, written again with other operands where they are others."""
     assert t.recipe is not None
     made = t.recipe
     moved = any(done[id(each)] is not each for each in made.operands)
     return made.function(*replaced(made.args, done), **replaced(made.kwargs, done)) if moved else t
+
+
+def shown(t: Tensor) -> Tensor:
+    """`t` as people read it: every derivative in it the formula of a textbook, not the one that programs compute."""
+    if not any(each.recipe is not None and each.recipe.reading is not None for each in history(t)):
+        return t
+    return written_again([t], lambda each: each if each.recipe is None else None, read)[0]
+
+
+def read(t: Tensor, done: dict[int, Tensor]) -> Tensor:
+    """`t` as people read it, of operands that are written so."""
+    assert t.recipe is not None
+    return again(t, done) if t.recipe.reading is None else t.recipe.reading(*replaced(t.recipe.args, done))
+
+
+def written_again(tensors: Sequence[Tensor], given: Callable[[Tensor], Tensor | None],
+                  make: Callable[[Tensor, dict[int, Tensor]], Tensor] = again) -> list[Tensor]:
+    """The tensors as they were written, with what is `given` for some of those that they were written with.
+
+    `make(t, done)` writes `t` of operands that are done, by identity: equal tensors may be written differently. What has
+    no recipe must be given.
+    """
+    done: dict[int, Tensor] = {}
+    stack = [(t, False) for t in tensors]
+    while stack:
+        t, expanded = stack.pop()
+        if id(t) in done:
+            continue
+        if expanded:
+            done[id(t)] = make(t, done)
+        elif (found := given(t)) is not None:
+            done[id(t)] = found
+        else:
+            assert t.recipe is not None
+            stack.append((t, True))
+            stack.extend((each, False) for each in t.recipe.operands if id(each) not in done)
+    return [done[id(t)] for t in tensors]
