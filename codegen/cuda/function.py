@@ -14,6 +14,7 @@ from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.function_text import CALL, PLAIN, RUNTIME
 from symgrad.codegen.cuda.layout import length_of
 from symgrad.codegen.cuda.many_blocks import GRID_TEXT
+from symgrad.codegen.cuda.phase_text import phase_calls, phase_functions
 from symgrad.codegen.cuda.phased import Phased
 from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.words import THREADS
@@ -63,7 +64,8 @@ class _Kernel(Phased):
 
     def _text(self) -> str:
         on = self.on
-        functions, calls = self.staged([], "strided()", "rank, on, 0, 1", "barrier(on.word);")
+        found = self.staged([])
+        functions, calls = phase_functions(found, "strided()"), phase_calls(found, "rank, on, 0, 1", "barrier(on.word);")
         calls = calls[:-1] if calls[-1] != "}" else calls  # none after the last phase
         self.barriers = sum("barrier(" in line for line in calls)
         rooms = self.rooms()

@@ -22,7 +22,7 @@ from symgrad.graphs.sizes import Size
 def grid_kernel(step: Stepping, precision: str = "float32") -> KernelText:
     """The kernel of a training step, whose products round their operands to `precision`; what is stored, and all sums, stay
     float32. Raises BackendError, with the reason, for a step that has none."""
-    made = _Grid(step, _row_major)
+    made = GridKernel(step, _row_major)
     made.precision = precision
     return made.text()
 
@@ -31,12 +31,12 @@ def _row_major(e: Expr, flat: Collection[Expr]) -> tuple[Size, ...]:
     return strides(e.shape)
 
 
-class _Grid(StepKernel):
+class GridKernel(StepKernel):
     """A kernel of many blocks in the making."""
 
     vessel, stride, opening, tasks = "grid", "strided()", GRID_TEXT, True
     barrier = "barrier(on.word);"
-    further = ("  unsigned *word;  // of the barrier",)
+    further: tuple[str, ...] = ("  unsigned *word;  // of the barrier",)
 
     def __init__(self, step: Stepping, steps: object) -> None:
         super().__init__(step, _row_major)
@@ -65,13 +65,17 @@ class _Grid(StepKernel):
     def arguments(self) -> list[Argument]:
         return [*super().arguments(), Argument("char *const memory", "memory"), Argument("unsigned *const word", "word")]
 
-    def opened(self) -> list[str]:
+    def placed(self) -> list[str]:
+        """Where everything lies."""
         theta, g = (self.all_vectors[v] for v in self.vectors[:2])
-        return ["  const int rank = ranked();", "  Memory on;",
-                *(f"  on.{v} = {self.all_vectors[v]};" for v in self.vectors),
+        return ["  Memory on;", *(f"  on.{v} = {self.all_vectors[v]};" for v in self.vectors),
                 *(f"  on.{self.name(p)} = {theta} + {self.place[p]};" for p in self.parameters),
                 *(f"  on.{self.name(e)} = {g} + {self.place[p]};" for p, e in self.gradients.items()),
-                *self.pointers(), "  on.failed = failed, on.word = word;", *self.first_batch(), f"  {self.barrier}"]
+                *self.pointers(), "  on.failed = failed;"]
+
+    def opened(self) -> list[str]:
+        return ["  const int rank = ranked();", *self.placed(), "  on.word = word;", *self.first_batch(),
+                f"  {self.barrier}"]
 
     def closed(self) -> list[str]:
         return []

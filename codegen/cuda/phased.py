@@ -10,13 +10,21 @@ from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.cuda.body import Writing
 from symgrad.codegen.cuda.layout import MemoryRoom, in_one_piece, room_for
-from symgrad.codegen.cuda.phase_text import phase_calls, phase_functions
-from symgrad.codegen.cuda.stages import KernelParts, PhasePart, Strides, UnitTexts, levels_of, stages
+from symgrad.codegen.cuda.stages import (
+    KernelParts,
+    PhasePart,
+    PhaseStage,
+    RepeatedStages,
+    Strides,
+    UnitTexts,
+    levels_of,
+    stages,
+)
 from symgrad.codegen.cuda.words import WORDS, CudaIdentifiers
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.phases.plan import PlannedUnit
-from symgrad.codegen.phases.units import PhaseSlot, phases_of
+from symgrad.codegen.phases.units import Phases, PhaseSlot, phases_of
 from symgrad.codegen.plan.indices import strides
 from symgrad.codegen.plan.storage import storage
 from symgrad.codegen.python.job import Job
@@ -34,7 +42,7 @@ class Phased:
         self.begun, self.roots = begun, begun.roots
         self.single = job.module.single
         kept = storage([root for root in dict.fromkeys(begun.roots) if root not in begun.given])
-        self.phases = phases_of(kept)
+        self.phases = self.with_library(phases_of(kept))
         flat = in_one_piece(self.phases, self.roots)
         for p, g in pairs(begun).items():  # what is laid out alike
             flat |= {p, g} if p in flat or g in flat else set()
@@ -47,6 +55,10 @@ class Phased:
         self.comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
         self.kept = [e for level in self.phases.levels for unit in level for e in unit.steps if e in self.phases.kept]
         self.shared = KernelParts(begun.scope, steps)
+
+    def with_library(self, phases: Phases) -> Phases:
+        """The phases with what a library computes; here, nothing."""
+        return phases
 
     def with_results(self, begun: Setting) -> Setting:
         """The setting with results as the kernel wants them."""
@@ -65,13 +77,11 @@ class Phased:
         """What an array is called in the text."""
         return self.on.context.arrays[e]
 
-    def staged(self, beside: Sequence[PhasePart], stride: str, given: str, barrier: str) -> tuple[list[str], list[str]]:
-        """The functions of all units and phases, `beside` what happens in the first; and the lines that call the phases,
-        each with what is `given`, a barrier behind each."""
+    def staged(self, beside: Sequence[PhasePart]) -> list[PhaseStage | RepeatedStages]:
+        """All phases in order, `beside` what happens in the first."""
         kept = [e for e in self.on.context.arrays if e in self.phases.kept or e in self.begun.given]
         places = {self.name(e): (TYPES[e.kind], f"on.{self.name(e)}") for e in kept}
-        found = stages(levels_of(UnitTexts(self.on, places, self.comments, self.shared), self.phases), beside)
-        return phase_functions(found, stride), phase_calls(found, given, barrier)
+        return stages(levels_of(UnitTexts(self.on, places, self.comments, self.shared), self.phases), beside)
 
     @property
     def told(self) -> Sequence[PlannedUnit]:

@@ -99,12 +99,12 @@ class UnitTexts:
         return "\n".join([*told, head, body, "}"]), part
 
     def parts(self, phases: Phases, units: Sequence[Unit], number: str) -> list[tuple[str, PhasePart]]:
-        """The functions of a phase. Recurrences are told and left out."""
+        """The functions of a phase. Recurrences, and what a library computes, are told and left out."""
         arrays, found = self.on.context.arrays, []
         share = max(32, THREADS // max(1, sum(unit.kind == "product" for unit in units)))
         for unit in units:
             self.shared.told.append(planned(number, unit, arrays, self.comments, phases.kept))
-            if unit.kind == "recurrence":
+            if unit.kind in ("recurrence", "library"):
                 continue
             written = [arrays[e] for e in unit.steps if e in phases.kept]
             told = [f"// {self.comments[e]}" for e in unit.steps if e in self.comments]

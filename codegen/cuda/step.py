@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +18,11 @@ from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.cuda.body import entries_of, split
 from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
+from symgrad.codegen.cuda.phase_text import phase_calls, phase_functions
 from symgrad.codegen.cuda.phased import Phased
 from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.rule import rule_text
-from symgrad.codegen.cuda.stages import PhasePart, Strides
+from symgrad.codegen.cuda.stages import PhasePart, PhaseStage, RepeatedStages, Strides
 from symgrad.codegen.cuda.units import names_of
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
 from symgrad.codegen.lowering import acts
@@ -47,6 +48,14 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class GraphText:
+    """What is launched for a step, kernels by name and products by number; and the products, as Python."""
+
+    launches: tuple[str | int, ...]
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class KernelText:
     """A kernel that trains: its text, its arguments in order, the sizes it is compiled for, and its phases."""
 
@@ -58,6 +67,7 @@ class KernelText:
     plan: PhasePlan
     flops: str  # the operations of a step, as Python
     products: tuple[str, ...]  # those of each matrix product
+    graph: GraphText | None = None
     threads: int = THREADS
 
 
@@ -69,6 +79,7 @@ class StepKernel(Phased, ABC):
     opening = ""  # of the prelude
     tasks = False  # are there many blocks?
     precision = "float32"
+    ahead = True  # does the next batch come while this one is computed?
 
     def __init__(self, step: Stepping, steps: Strides) -> None:
         self.step = step
@@ -110,25 +121,35 @@ class StepKernel(Phased, ABC):
     def text(self) -> KernelText:
         """The whole."""
         on = self.on
-        functions, calls = self.staged(self._meanwhile(), self.stride, "rank, on, step, steps", self.barrier)
-        arguments = self.arguments()
+        found = self.staged(self.beside())
+        functions, arguments = phase_functions(found, self.stride), self.arguments()
         layout, lengths = self.layout()
-        swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
-        bounds = f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)'
-        head = f"{bounds}\ntrain({', '.join(a.text for a in arguments)}) {{"
-        body = [*self.opened(), "  for (int step = 0; step < steps; step++) {", *(f"    {line}" for line in calls),
-                "    update(rank, on, step);",
-                f"    {self.barrier}", *swaps, "  }", *self.closed()]
+        kernels = self.kernels(found, arguments)
         parts = [prelude_text(self.single, on.context.used, self.opening, self.products(), self.precision), layout,
-                 self._memory(), *functions, self._update(), "\n".join([head, *body, "}"])]
+                 self._memory(), *functions, self._update(), kernels]
         plan = phase_plan(self.told, self.vessel, self.precision)
-        found = self.begun.used()
-        used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in found}
+        asked = self.begun.used()
+        used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in asked}
         text = folded("\n\n".join(parts)) + "\n"
         exprs = order(self.roots)
         work = [length_of(total(part), self.begun.sizes).python for part in (
             [item for e in exprs for item in work_of(e)], *([product] for product in products_of(exprs)))]
-        return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan, work[0], tuple(work[1:]))
+        return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan, work[0], tuple(work[1:]),
+                          self.graph())
+
+    def kernels(self, found: Sequence[PhaseStage | RepeatedStages], arguments: Sequence[Argument]) -> str:
+        """One kernel that does all steps."""
+        calls = phase_calls(found, "rank, on, step, steps", self.barrier)
+        swaps = [f"    swap(on.{self.name(e)}, on.{self.next[e]});" for e in self.data if self.sampled(e)]
+        return "\n".join([
+            f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)',
+            f"train({', '.join(a.text for a in arguments)}) {{",
+            *self.opened(), "  for (int step = 0; step < steps; step++) {", *(f"    {line}" for line in calls),
+            "    update(rank, on, step);", f"    {self.barrier}", *swaps, "  }", *self.closed(), "}"])
+
+    def graph(self) -> GraphText | None:
+        """What a graph needs beside its kernels; here, nothing is one."""
+        return None
 
     # what a vessel says -----------------------------------------------------------------------------------------------
 
@@ -169,13 +190,17 @@ class StepKernel(Phased, ABC):
         """Has it a row for each sample, of which a batch has some?"""
         return self.nodes[e].attrs[0].over is not None and self.step.divisible
 
+    def held(self, e: Expr) -> bool:
+        """Has data a place in the memory of the kernel?"""
+        return True
+
     def pieces(self) -> list[tuple[str, ByteCount]]:
         """What lies in memory beside the state, by name, with its length in bytes."""
         names, found = self.begun.sizes, list[tuple[str, ByteCount]]()
         found += [(f"slot{k}", room.length) for k, room in enumerate(self.rooms())]
-        for e in self.data:
+        for e in filter(self.held, self.data):
             length = bytes_of(e, self.on.strides[e], names, self.single)
-            found += [(self.name(e), length), *([(self.next[e], length)] if self.sampled(e) else [])]
+            found += [(self.name(e), length), *([(self.next[e], length)] if self.ahead and self.sampled(e) else [])]
         return [*found, ("numbers", length_of(self.item * max(1, len(self.rule.numbers)), names))]
 
     @property
@@ -189,8 +214,10 @@ class StepKernel(Phased, ABC):
                  for kind, name in room.tenants]
         for e in self.data:
             name, kind = self.name(e), TYPES[e.kind]
-            lines.append(f"  on.{name} = ({kind} *)(memory + {name}_at), on.{self.all[e]} = {self.all[e]};")
-            lines += [f"  on.{self.next[e]} = ({kind} *)(memory + {self.next[e]}_at);"] if self.sampled(e) else []
+            place = f"(memory + {name}_at)" if self.held(e) else self.all[e]
+            lines.append(f"  on.{name} = ({kind} *){place}, on.{self.all[e]} = {self.all[e]};")
+            if self.ahead and self.sampled(e):
+                lines.append(f"  on.{self.next[e]} = ({kind} *)(memory + {self.next[e]}_at);")
         lines += [f"  on.{self.name(e)} = {self.name(e)};" for e in self.constants]
         return [*lines, "  on.numbers = (real *)(memory + numbers_at);",
                 "  on.losses = losses, on.rates = rates, on.order = order;"]
@@ -204,26 +231,38 @@ class StepKernel(Phased, ABC):
                       *(f"    {line}" for line in item.lines)]
         return lines
 
-    def _meanwhile(self) -> list[PhasePart]:
+    def beside(self) -> list[PhasePart]:
         """What happens beside the first phase: the next batch, the numbers of the update; labels are looked at."""
+        ahead = [PhasePart(item.lanes, ("if (step + 1 < steps)", *(f"  {line}" for line in item.lines)))
+                 for item in self.batch({e: self.next[e] for e in self.data}, "step + 1")]
+        return [*ahead, *self.looked_at(), *self.rates()]
+
+    def batch(self, to: Mapping[Expr, str], step: str) -> list[PhasePart]:
+        """The copies of a batch, that of a step."""
+        found = []
+        for e in filter(self.sampled, self.data):
+            rows = self.on.size(e.shape[0]) if self.cut(e) else "1"
+            found.append(self._fetched(e, f"on.{to[e]}", f"(int64_t)({step}) * {rows} + "))
+        return found
+
+    def looked_at(self) -> list[PhasePart]:
+        """Labels that are out of range set their mark."""
         items = []
         for e in self.data:
             name, classes = self.name(e), self.nodes[e].attrs[0].classes
-            if self.sampled(e):
-                rows = self.on.size(e.shape[0]) if self.cut(e) else "1"
-                item = self._fetched(e, f"on.{self.next[e]}", f"(int64_t)(step + 1) * {rows} + ")
-                items.append(PhasePart(item.lanes, ("if (step + 1 < steps)", *(f"  {line}" for line in item.lines))))
             if classes is not None:
                 mark, count, end = len(self.on.checked), self.on.size(entries_of(e.shape)), self.on.size(classes)
                 self.on.checked.append(f"{name}: labels must lie in 0..{classes - 1}" if isinstance(classes, int)
                                        else f"{name}: a label is not in its range")
                 items.append(PhasePart(f"warps({count})", (
                     f"if (lane < {count} && (uint64_t)on.{name}[lane] >= (uint64_t){end}) on.failed[{mark}] = 1;",)))
-        many = len(self.rule.numbers)
-        if many:
-            line = f"if (lane < {many}) on.numbers[lane] = on.rates[(int64_t)step * {many} + lane];"
-            items.append(PhasePart("32", (line,)))
         return items
+
+    def rates(self) -> list[PhasePart]:
+        """The numbers of this step, where the update reads them."""
+        many = len(self.rule.numbers)
+        line = f"if (lane < {many}) on.numbers[lane] = on.rates[(int64_t)step * {many} + lane];"
+        return [PhasePart("32", (line,))] if many else []
 
     def _fetched(self, e: Expr, to: str, first: str) -> PhasePart:
         """The copy of a batch, or of all: a lane copies up to 16 bytes of a sample."""
@@ -261,7 +300,7 @@ class StepKernel(Phased, ABC):
         for kind, name in TYPES.items():
             data = [e for e in self.data if e.kind == kind]
             found = [self.name(e) for e in (*self.parameters, *data, *self.kept) if e.kind == kind]
-            found += [self.next[e] for e in data if self.sampled(e)]
+            found += [self.next[e] for e in data if self.ahead and self.sampled(e)]
             found += [own for each, own in self.within() if each == name]
             given = [*(self.all[e] for e in data), *(self.name(e) for e in self.constants if e.kind == kind)]
             lines += [f"  {name} {', '.join(f'*{each}' for each in found)};"] if found else []

@@ -4,36 +4,59 @@ from __future__ import annotations
 
 NAMES = tuple("""KERNELS BLOCK GRID BLOCK_WORK GRID_WORK bytes_in block_lengths grid_lengths weights SIZES CHECKED_INDICES
 THREADS PACE numbers fused_kernel compiled_kernel fused_step fused_steps plain_step passes solid launched
-indices_of""".split())
+indices_of vessel_for""".split())
 
-BLOCK = """\
-    shared = bytes_in(*block_lengths(${names}))
-    if whole > BLOCK_WORK:
-        missing.append(f"one block is too slow for {whole} operations")
-    elif shared > card["MaxSharedMemoryPerBlockOptin"]:
-        room = card["MaxSharedMemoryPerBlockOptin"]
-        missing.append(f"a step keeps {shared} bytes in shared memory, and a block here has {room}")
-    else:
+CHOSEN = {"block": """\
+    shared = bytes_in(*block_lengths(*sizes))
+    if whole <= BLOCK_WORK and shared <= room:
+        return "block", f"a step of {whole} operations and {shared} bytes fits one block"
+    why.append(f"one block is too slow for {whole} operations" if whole > BLOCK_WORK
+               else f"a step keeps {shared} bytes in shared memory, and a block here has {room}")
+""", "grid": """\
+    if largest <= GRID_WORK and together:
+        return "grid", "; ".join([*why, f"the largest product has {largest} operations"])
+    why.append(f"a product of {largest} operations is better left to cuBLASLt"
+               if largest > GRID_WORK else "the card launches no blocks that wait for each other")
+""", "graph": """\
+    return "graph", "; ".join(why)
+"""}
+CHOICE = '''\
+${lengths}
+
+
+def weights(${names}):
+    """The operations of a step, and those of its largest matrix product."""
+    return ${flops}, max(${products})
+
+
+def vessel_for(sizes, room, together=True):
+    """The vessel for these sizes, and why. `room`: the bytes of shared memory of a block;
+    `together`: may blocks wait for each other?
+    """
+    whole, largest = weights(*sizes)
+    why = []
+${choices}
+'''
+MADE = {"block": """\
+    if vessel == "block":
         text = f"namespace program {{\\n{constants}{BLOCK}}}\\n"
-        module = cp.RawModule(code=text, options=("--std=c++17",))
-        kernel = module.get_function("train")
-        kernel.max_dynamic_shared_size_bytes = shared
+        kernel = cp.RawModule(code=text, options=("--std=c++17",)).get_function("train")
+        kernel.max_dynamic_shared_size_bytes = shared = bytes_in(*block_lengths(*sizes))
         return kernel, 1, shared, 0, sizes
-"""
-GRID = """\
-    if largest > GRID_WORK:
-        missing.append(f"a product of {largest} operations is better left to cuBLAS")
-    elif not card["CooperativeLaunch"]:
-        missing.append("the card launches no blocks that wait for each other")
-    else:
+""", "grid": """\
+    if vessel == "grid":
         options = {"options": ("--std=c++17",), "enable_cooperative_groups": True}
         text = f"namespace program {{\\n{constants}{GRID}}}\\n"
-        module = cp.RawModule(code=text, **options)
-        parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that warps share out
-        blocks = card["MultiProcessorCount"]
-        room = bytes_in(*grid_lengths(${names}))
-        return module.get_function("train"), blocks, parts, room, sizes
-"""
+        kernel = cp.RawModule(code=text, **options).get_function("train")
+        return kernel, card["MultiProcessorCount"], parts, bytes_in(*grid_lengths(*sizes)), sizes
+""", "graph": """\
+    if vessel == "graph":
+        text = f"namespace program {{\\n{constants}{GRAPH}}}\\n"
+        try:
+            return StepGraph(text, sizes), 2 * card["MultiProcessorCount"], parts, 0, sizes
+        except (OSError, RuntimeError) as error:
+            raise RuntimeError(f"{why}; {error}") from None
+"""}
 KERNEL = '''\
 SIZES = ${sizes}  # the constants for which kernels are compiled
 CHECKED_INDICES = ${checked}
@@ -42,20 +65,15 @@ KERNELS = {}  # those that are compiled, by their sizes; None: the plain step ru
 PACE = [64]  # steps of a launch: so many that it takes about 40 ms, and Ctrl-C is heard
 
 
-def weights(${names}):
-    """The operations of a step, and those of its largest matrix product."""
-    return ${flops}, max(${products})
-
-
-${lengths}
-
+${choice}
 
 def compiled_kernel(sizes):
     """(kernel, blocks, shared bytes, global bytes, sizes). Raises RuntimeError, saying why not."""
-    card, missing = cp.cuda.Device().attributes, []
+    card = cp.cuda.Device().attributes
+    vessel, why = vessel_for(sizes, card["MaxSharedMemoryPerBlockOptin"], card["CooperativeLaunch"])
     constants = "".join(f"constexpr int {name} = {size};\\n" for name, size in zip(SIZES, sizes))
-    whole, largest = weights(*sizes)
-${vessels}    raise RuntimeError("; ".join(missing))
+    parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that the warps of a block share out
+${made}    raise RuntimeError(why)
 
 
 def fused_kernel(sizes):
@@ -82,8 +100,8 @@ def launched(state, made, arrays, order, first, steps, lr):
     kernel, blocks, shared, room, sizes = made
     t, rooms = state.arrays["t"], state.arrays["rooms"]
 ${drawn}    failed = rooms.setdefault("failed", cp.zeros(${marks}, np.int32))
-    losses = cp.empty(steps, DTYPE)
     rates = np.array([numbers(lr, t + k) for k in range(1, steps + 1)], DTYPE)
+${graph}    losses = cp.empty(steps, DTYPE)
     vectors = [state.arrays[name] for name in ${vectors}]
     more = (${constants}order[first:], losses, failed, cp.asarray(rates.reshape(-1)), np.int32(steps))
     if room:
@@ -105,8 +123,9 @@ def indices_of(state):
             raise ValueError("; ".join(told))
 '''
 
-BYTES_IN = '''\
-BLOCK_WORK, GRID_WORK = 4_000_000, 300_000_000  # operations up to which to choose it; unmeasured
+LIBRARY_WORK = 300_000_000
+BYTES_IN = f'''\
+BLOCK_WORK, GRID_WORK = 4_000_000, {LIBRARY_WORK:_}  # operations up to which to choose it; unmeasured
 
 
 def bytes_in(*lengths):

@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 from symgrad.codegen.cuda.block import block_kernel
 from symgrad.codegen.cuda.folding import folded
+from symgrad.codegen.cuda.graph import graph_kernels
+from symgrad.codegen.cuda.graph_text import GRAPH_NAMES, LAUNCHED, LIBRARY, RUNTIME_OF_GRAPH, TYPES_OF
 from symgrad.codegen.cuda.grid import grid_kernel
 from symgrad.codegen.cuda.step import KernelText
-from symgrad.codegen.cuda.step_text import BLOCK, BYTES_IN, GRID, KERNEL, LAST, LOOP, NAMES, STEPS, WHOLE
-from symgrad.codegen.phases.plan import plain_plan
+from symgrad.codegen.cuda.step_text import (
+    BYTES_IN,
+    CHOICE,
+    CHOSEN,
+    KERNEL,
+    LAST,
+    LIBRARY_WORK,
+    LOOP,
+    MADE,
+    NAMES,
+    STEPS,
+    WHOLE,
+)
+from symgrad.codegen.phases.plan import PhasePlan, VesselChoice, plain_plan
 from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, TakenBatch, batch_of, kind_name
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.workspace import filled
@@ -23,6 +38,7 @@ from symgrad.codegen.quoting import block, in_comment, literal
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.sizes import free_symbols
 
+LARGEST_BATCH = 1 << 16  # samples of a batch that somebody may have
 MOST = 232448  # bytes of shared memory that a block may have on cards of this decade
 
 
@@ -42,14 +58,43 @@ def step_in_cuda(ways: Sequence[Stepping], precision: str = "float32") -> Blocks
         return Blocks((), (), plan=plain_plan(str(error)))
     if len(kernels) > 1 and _least(kernels[0]) > MOST:  # no batch is small enough for one block
         del kernels[0]
+    if (last := _graph(step, precision)) is not None:
+        kernels.append(last)
     texts = []
     for kernel in kernels:
         told = [f"# {in_comment(line)}" for line in folded("\n".join(kernel.plan.brief)).split("\n")]
         texts.append("\n".join([*told, f"{kernel.plan.vessel.upper()} = " + block("\n" + kernel.text)]))
     order = "cp.asarray(rng.permutation(len(data[SAMPLES[0]])))" if step.divisible else "None"
-    return Blocks((*texts, _kernel_text(step, kernels), _numbers(step), _step(step, kernels[0]),
-                   _steps(step, kernels[0], shared) if step.divisible else WHOLE), (LAST,), plan=kernels[0].plan,
-                  loop=filled(LOOP, order=order))
+    choice = _choice(kernels)
+    return Blocks((*texts, *(_graph_texts(step, last, precision) if last is not None else ()),
+                   _kernel_text(step, kernels, choice), _numbers(step), _step(step, kernels[0]),
+                   _steps(step, kernels[0], shared) if step.divisible else WHOLE), (LAST,),
+                  ("ctypes",) if last is not None else (), plan=_plan(kernels, choice), loop=filled(LOOP, order=order))
+
+
+def _graph(step: Stepping, precision: str) -> KernelText | None:
+    """The kernels of a graph, where some batch has a product that is better left to a library."""
+    try:
+        kernel = graph_kernels(step, precision)
+    except BackendError:
+        return None
+    sizes = dict.fromkeys(kernel.sizes.values(), LARGEST_BATCH)
+    largest = max((int(eval(work, {}, dict(sizes))) for work in kernel.products), default=0)
+    return kernel if kernel.graph is not None and kernel.graph.products and largest > LIBRARY_WORK else None
+
+
+def _plan(kernels: Sequence[KernelText], choice: str) -> PhasePlan:
+    """The plan of the first vessel, which says what is chosen at other sizes."""
+    def choose(sizes: Sequence[int], room: int, together: bool) -> tuple[str, str]:
+        scope: dict[str, Any] = {}
+        exec(choice, scope)
+        vessel, why = scope["vessel_for"](sizes, room, together)
+        return str(vessel), str(why)
+
+    names = tuple(kernels[0].sizes.values())
+    plans = {kernel.plan.vessel: kernel.plan for kernel in kernels}
+    plan = replace(kernels[0].plan, choice=VesselChoice(plans, names, choose))
+    return plan if names else plan.at()
 
 
 def _least(kernel: KernelText) -> int:
@@ -58,27 +103,52 @@ def _least(kernel: KernelText) -> int:
     return sum(int(eval(length, {"max": max}, dict(sizes))) for length in kernel.lengths)
 
 
-def _kernel_text(step: Stepping, kernels: Sequence[KernelText]) -> str:
+def _choice(kernels: Sequence[KernelText]) -> str:
+    """The functions that choose a vessel."""
     names = list(kernels[0].sizes.values())
-    lengths, vessels = [BYTES_IN], ""
+    lengths, choices = [BYTES_IN], ""
     for kernel in kernels:
         vessel = kernel.plan.vessel
         inner = "".join(f"        {length},\n" for length in kernel.lengths)
         lengths.append(f'def {vessel}_lengths({", ".join(names)}):\n    """The bytes of each array of a step."""\n'
                        f"    return (\n{inner}    )")
-        vessels += filled(BLOCK if vessel == "block" else GRID, names="*sizes")
+        choices += CHOSEN[vessel]
+    if kernels[-1].graph is None:
+        choices += '    return "plain", "; ".join(why)\n'
+    products = ", ".join(("0", *kernels[0].products))
+    return filled(CHOICE, names=", ".join(names), lengths="\n\n\n".join(lengths), choices=choices.rstrip("\n"),
+                  flops=kernels[0].flops, products=products)
+
+
+def _kernel_text(step: Stepping, kernels: Sequence[KernelText], choice: str) -> str:
     constants = "".join(f"{a.name}, " for a in kernels[0].arguments if a.role == "constant")
     checked = "\n" + "".join(f"    {literal(text)},\n" for text in kernels[0].checked)
-    products = ", ".join(("0", *kernels[0].products))
     places = {symbol: f"sizes[{k}]" for k, symbol in enumerate(kernels[0].sizes)}
     shown = [places[s] for s in free_symbols([size for _, node in step.masks for size in node.shape]) if s in places]
     drawn = "" if not step.masks else (
         f"    drawn = [masks({', '.join(['state', 't + k', *shown])}) for k in range(1, steps + 1)]\n"
         "    arrays = [*arrays, *(cp.stack(each) for each in zip(*drawn))]  # of all steps\n")
-    return filled(KERNEL, sizes=_tuple(names), checked=f"({checked})", threads=str(kernels[0].threads),
-                  names=", ".join(names), lengths="\n\n\n".join(lengths), marks=str(max(1, len(kernels[0].checked))),
-                  vectors=_tuple(step.vectors), constants=constants, vessels=vessels, flops=kernels[0].flops,
-                  products=products, drawn=drawn)
+    return filled(KERNEL, sizes=_tuple(list(kernels[0].sizes.values())), checked=f"({checked})",
+                  threads=str(kernels[0].threads), marks=str(max(1, len(kernels[0].checked))),
+                  vectors=_tuple(step.vectors), constants=constants, drawn=drawn, choice=choice,
+                  made="".join(MADE[kernel.plan.vessel] for kernel in kernels),
+                  graph=LAUNCHED if kernels[-1].graph is not None else "")
+
+
+def _graph_texts(step: Stepping, kernel: KernelText, precision: str) -> tuple[str, str]:
+    """cuBLASLt, and the graph of a step."""
+    assert kernel.graph is not None
+    compute, real, meaning = TYPES_OF[step.gradients.module.dtype, precision]
+    constants = "".join(f"{a.name}, " for a in kernel.arguments if a.role == "constant")
+    roles = [f"{a.role} {a.name}" if a.role in ("data", "constant") else a.name if a.role == "vector" else a.role
+             for a in kernel.arguments]
+    listed = [literal(name) if isinstance(name, str) else str(name) for name in kernel.graph.launches]
+    launches = "\n".join(wrap_line(f"LAUNCHES = ({', '.join(listed)},)", ""))
+    arrays = "\n".join(wrap_line(f"KERNEL_ARRAYS = {_tuple(roles)}", ""))
+    products = ",\n".join("\n".join(wrap_line(product, " " * 8)) for product in kernel.graph.products)
+    return (filled(LIBRARY, compute=compute, real=real, meaning=meaning),
+            filled(RUNTIME_OF_GRAPH, launches=launches, names=", ".join(kernel.sizes.values()), products=products,
+                   vectors=_tuple(step.vectors), data=str(len(step.data)), constants=constants, arrays=arrays))
 
 
 def _tuple(names: Sequence[str]) -> str:
@@ -93,7 +163,7 @@ def _numbers(step: Stepping) -> str:
 
 def _step(step: Stepping, kernel: KernelText) -> str:
     """One step by the kernel, on a batch that is checked as the plain step does."""
-    scope = {*WORDS, *NAMES, *step.numbers}
+    scope = {*WORDS, *NAMES, *GRAPH_NAMES, *step.numbers}
     batch = _taken(step, scope, kernel)
     sizes = [batch.sizes[symbol] for symbol in kernel.sizes]
     count = f"len({batch.arrays[_first(step)]})" if step.divisible else "0"
@@ -120,7 +190,7 @@ def _first(step: Stepping) -> int:
 def _steps(step: Stepping, kernel: KernelText, shared: str) -> str:
     """Many steps: the sizes are read off a first batch, which is not copied."""
     own = "size order arrays count made chosen steps start found pace done losses k".split()
-    taken = {*NAMES, *step.numbers, *own}
+    taken = {*NAMES, *GRAPH_NAMES, *step.numbers, *own}
     batch = _taken(step, taken, kernel)
     over = [node.attrs[0].over is not None for _, node in step.data]
     first = ", ".join(f"arrays[{k}]{'[:size]' if cut else ''}" for k, cut in enumerate(over))

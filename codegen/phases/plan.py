@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.phases.units import Unit
 from symgrad.codegen.plan.tables import Table, Tabled
+from symgrad.graphs.errors import BackendError
 from symgrad.graphs.sizes import Shape
 
 WAITS = {"recurrence": "all, in every step", "rows": "a warp",
-         **dict.fromkeys(("product", "contraction", "reduction", "entries", "lines", "sums"), "nobody")}
+         **dict.fromkeys(("product", "library", "contraction", "reduction", "entries", "lines", "sums"), "nobody")}
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,42 @@ class PlannedUnit:
     waits: str
 
 
+@dataclass(frozen=True)
+class VesselChoice:
+    """The plans by vessel, and what chooses one: by sizes of these names, the bytes of shared memory that a block has, and
+    whether blocks may wait for each other; it gives the vessel and the reason."""
+
+    plans: Mapping[str, PhasePlan]
+    names: tuple[str, ...]
+    choose: Callable[[Sequence[int], int, bool], tuple[str, str]]
+
+
 @dataclass(frozen=True, repr=False)
 class PhasePlan(Tabled):
-    """How a step runs on a GPU. `vessel`: "block" (one kernel of one block), or "plain" with the `reason` why no other."""
+    """How a step runs on a GPU. `vessel`: "block" (one kernel of one block), "grid" (one of many), "graph" (a kernel for
+    each phase, products by a library), or "plain"; `reason`: why that one."""
 
     vessel: str
     units: tuple[PlannedUnit, ...] = ()
     reason: str = ""
     precision: str = "float32"  # to which products round their operands
     update: bool = True  # does it train?
+    choice: VesselChoice | None = field(default=None, compare=False)
+
+    def at(self, room: int = 232448, together: bool = True, **sizes: int) -> PhasePlan:
+        """The plan for these sizes, `at(T=512)`, with the reason, on a card with `room` bytes of shared memory a block.
+
+        Raises BackendError where a size is missing, or is none of this step.
+        """
+        if self.choice is None:
+            return self
+        names = self.choice.names
+        if set(sizes) != set(names):
+            given = ", ".join(sizes) or "none"
+            raise BackendError(f"this plan depends on {', '.join(names) or 'no size'}; given are {given}")
+        vessel, reason = self.choice.choose([sizes[name] for name in names], room, together)
+        plan = self.choice.plans.get(vessel, self)
+        return replace(plan, vessel=vessel, reason=reason)
 
     @property
     def phases(self) -> int:
@@ -69,9 +97,17 @@ class PhasePlan(Tabled):
         if self.vessel == "plain":
             return f"runs as plain steps of the array library: {self.reason}"
         rounded = "" if self.precision == "float32" else f"; products round their operands to {self.precision}"
+        rounded += f"; chosen because {self.reason}" if self.reason else ""
         repeated = [u.phase for u in self.units if u.kind == "recurrence"]
         within = " and ".join(dict.fromkeys(repeated))
         rounded += f"; those within {within} for every step of a recurrence" if repeated else ""
+        if self.choice is not None and self.choice.names:
+            others = " or ".join(vessel for vessel in self.choice.plans if vessel != self.vessel)
+            rounded += f"\nother sizes may take {others}: at({'=..., '.join(self.choice.names)}=...) says which, and why"
+        if self.vessel == "graph":
+            by_library = sum(unit.kind == "library" for unit in self.units)
+            return (f"vessel graph: {self.phases} phases and the update, {by_library} products by cuBLASLt; "
+                    f"captured once and launched for every step{rounded}")
         if not self.update:
             return f"vessel {self.vessel}: {self.phases} phases, a barrier between two; one kernel{rounded}"
         return (f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; "

@@ -94,7 +94,8 @@ phase  unit         finds                      computes                         
 7      product      G_weight_hh_l0             G_weight_hh_l0 = [∑_ks δ_ksi h_{k - 1,s,j}]_ij  4 x 4      nobody
 7      product      G_weight_ih_l0             G_weight_ih_l0 = [∑_ks δ_ksi X_skj]_ij          4 x 3      nobody
 7      reduction    G_bias_ih_l0 G_bias_hh_l0  G_bias_ih_l0 = [∑_js δ_jsi]_i                   4          nobody
-vessel block: 10 phases and the update, a barrier after each; one kernel for many steps; those within 4 and 6 for every step of a recurrence"""
+vessel block: 10 phases and the update, a barrier after each; one kernel for many steps; those within 4 and 6 for every step of a recurrence
+other sizes may take grid: at(T=...) says which, and why"""
 
 
 def test_the_phases_of_a_step_of_a_recurrence_are_numbered_within_its_own():

@@ -31,23 +31,23 @@ def numbered(text):
 
 
 @lru_cache
-def built(text, name):
-    """The kernel `name` of a text as a library, which takes its arguments as a table of pointers; and their kinds."""
-    declared = re.search(rf'extern "C" __global__ void[^;{{]*?\b{name}\(([^)]*)\)\s*{{', text).group(1)
-    arguments = [" ".join(re.sub(r"\bconst\b|__restrict__", "", part).split()) for part in declared.split(",")]
-    glue, kinds = ["typedef program::real real;"], []
-    for k, argument in enumerate(arguments):
-        kind, called = re.fullmatch(r"(.*?)(\w+)", argument).groups()
-        glue.append(f"static {kind.strip()} given_{k}_;")
-        kinds.append("*" in kind)
-    glue += [f"static void body_() {{ program::{name}({', '.join(f'given_{k}_' for k in range(len(arguments)))}); }}",
-             'extern "C" int run(int blocks_, int threads_, size_t shared_, int order_, unsigned seed_, void **table_) {']
-    for k, argument in enumerate(arguments):
-        kind = re.fullmatch(r"(.*?)(\w+)", argument).group(1).strip()
-        glue.append(f"  given_{k}_ = ({kind})table_[{k}];" if kinds[k] else f"  given_{k}_ = *({kind} *)table_[{k}];")
-    glue += ["  return launch_(blocks_, threads_, shared_, order_, seed_, body_);", "}"]
+def built(text):
+    """The kernels of a text as a library: each takes its arguments as a table of pointers; and the kinds of these, by name."""
+    glue, kinds = ["typedef program::real real;"], {}
+    for name, declared in re.findall(r'extern "C" __global__ void[^;{]*?\b(\w+)\(([^()]*)\)\s*{', text):
+        arguments = [" ".join(re.sub(r"\bconst\b|__restrict__", "", part).split()) for part in declared.split(",")]
+        pairs = [re.fullmatch(r"(.*?)(\w+)", argument).groups() for argument in arguments]
+        kinds[name] = ["*" in kind for kind, _ in pairs]
+        given = [f"{name}_given_{k}_" for k in range(len(pairs))]
+        glue += [f"static {kind.strip()} {own};" for own, (kind, _) in zip(given, pairs, strict=True)]
+        glue += [f"static void {name}_body_() {{ program::{name}({', '.join(given)}); }}",
+                 f'extern "C" int run_{name}(int blocks_, int threads_, size_t shared_, int order_, unsigned seed_, void **table_) {{']
+        for k, (own, (kind, _)) in enumerate(zip(given, pairs, strict=True)):
+            kind = kind.strip()
+            glue.append(f"  {own} = ({kind})table_[{k}];" if "*" in kind else f"  {own} = *({kind} *)table_[{k}];")
+        glue += [f"  return launch_(blocks_, threads_, shared_, order_, seed_, {name}_body_);", "}"]
     glue.append('extern "C" void skip(int k_) { skipped_ = k_; }')
-    place = Path(FOLDER.name) / f"{name}{next(NUMBER)}"  # a changed library under an old name crashes Python
+    place = Path(FOLDER.name) / f"kernels{next(NUMBER)}"  # a changed library under an old name crashes Python
     place.with_suffix(".cpp").write_text(f'#include "{HEADER}"\n{text}\n' + "\n".join(glue) + "\n")
     subprocess.run(["g++", "-std=c++17", "-O0", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", place.with_suffix(".so"),
                     place.with_suffix(".cpp")], check=True)
@@ -57,10 +57,11 @@ def built(text, name):
 def launch(text, name, blocks, threads, shared, arguments, order=FORWARD, seed=1, skip=-1):
     """Runs a kernel on NumPy arrays, in place; without the barrier numbered `skip`. Raises RuntimeError where threads wait
     for ever."""
-    lib, kinds = built(text, name)
+    lib, kinds = built(text)
     lib.skip(skip)
+    kinds = kinds[name]
     assert len(kinds) == len(arguments), f"{len(arguments)} arguments for {len(kinds)}"
     held = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in arguments]
     table = (ctypes.c_void_p * len(held))(*(a.ctypes.data for a in held))
-    if lib.run(blocks, threads, ctypes.c_size_t(shared), order, ctypes.c_uint(seed), table):
+    if getattr(lib, f"run_{name}")(blocks, threads, ctypes.c_size_t(shared), order, ctypes.c_uint(seed), table):
         raise RuntimeError("threads wait for ever at a barrier that others never reach")

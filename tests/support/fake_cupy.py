@@ -434,6 +434,74 @@ class Device:
         self.attributes = {"MaxSharedMemoryPerBlockOptin": SHARED[0], "CooperativeLaunch": TOGETHER[0], "MultiProcessorCount": 3}
 
 
+CUBLAS = [0]  # is there a cuBLAS? Not unless a test has a stand-in for it
+CAPTURED = []  # what is being captured, in a list; empty where nothing is
+LAUNCHED = []  # what was launched: kernels by name, what a library told of itself
+
+
+def capturing():
+    """Is a graph being captured?"""
+    return bool(CAPTURED)
+
+
+def run(action, told):
+    """Does what was launched, or keeps it for the graph that is captured."""
+    if CAPTURED:
+        CAPTURED[0].append((action, told))
+    else:
+        LAUNCHED.append(told)
+        action()
+
+
+class Graph:
+    """What was captured."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def launch(self, stream=None):
+        assert stream is None or stream.ptr
+        for action, told in self.parts:
+            LAUNCHED.append(told)
+            action()
+
+
+class Stream:
+    """A stream; what is launched is done at once."""
+
+    def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
+        self.ptr = 0 if null else 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def begin_capture(self, mode=None):
+        assert self.ptr and not CAPTURED, "the default stream cannot be captured"
+        CAPTURED.append([])
+
+    def end_capture(self):
+        return Graph(CAPTURED.pop())
+
+    def record(self, event=None):
+        return object()
+
+    def wait_event(self, event):
+        assert event is not None
+
+
+def get_cublas_handle():
+    if not CUBLAS[0]:
+        raise OSError("libcublas.so.12: cannot open shared object file")
+    return 1
+
+
+def get_current_stream(device_id=-1):
+    return Stream(null=True)
+
+
 class RawModule:
     """A text of CUDA; its kernels take arrays and NumPy's numbers."""
 
@@ -458,7 +526,7 @@ class Kernel:
         for a in args:
             assert isinstance(a, np.generic) or a._a.flags.c_contiguous, "a kernel reads what lies in one piece"
         arrays = [a if isinstance(a, np.generic) else a._a for a in args]
-        emulate.launch(self.module.code, self.name, grid[0], block[0], shared_mem, arrays, ORDER[0])
+        run(lambda: emulate.launch(self.module.code, self.name, grid[0], block[0], shared_mem, arrays, ORDER[0]), self.name)
 
 
 def ascontiguousarray(a, dtype=None):
@@ -480,7 +548,10 @@ def install(modules, available=True):
         "cupy", **FUNCTIONS, **{word: ufunc(getattr(np, word)) for word in WORDS}, ndarray=ndarray, ndindex=np.ndindex,
         linalg=namespace("cupy.linalg", **LINALG),
         lib=namespace("cupy.lib", stride_tricks=namespace("cupy.lib.stride_tricks", **TRICKS)),
-        cuda=namespace("cupy.cuda", is_available=lambda: available, Device=Device), RawModule=RawModule,
+        cuda=namespace(
+            "cupy.cuda", is_available=lambda: available, Device=Device, Stream=Stream, get_current_stream=get_current_stream,
+            device=namespace("cupy.cuda.device", get_cublas_handle=get_cublas_handle),
+            runtime=namespace("cupy.cuda.runtime", runtimeGetVersion=lambda: 12090)), RawModule=RawModule,
         **{dtype: getattr(np, dtype) for dtype in ("float32", "float64", "int32", "int64", "bool_", "uint8")})
     modules.update({"cupy": cupy, "cupyx": namespace("cupyx", scipy=scipy),
                     "cupyx.scipy": scipy, "cupyx.scipy.special": special})

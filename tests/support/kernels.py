@@ -9,6 +9,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad.codegen.cuda.block import block_kernel
+from symgrad.codegen.cuda.graph import graph_kernels
 from symgrad.codegen.cuda.grid import grid_kernel
 from symgrad.codegen.program.frame import DEVICE
 from symgrad.codegen.program.step import stepping
@@ -58,7 +59,7 @@ class Trial:
 
     def __post_init__(self):
         self.step = stepping_of(self.loss, self.rule, self.dtype)
-        self.kernel = {"block": block_kernel, "grid": grid_kernel}[self.vessel](self.step)
+        self.kernel = {"block": block_kernel, "grid": grid_kernel, "graph": graph_kernels}[self.vessel](self.step)
         self.data = {name: np.ascontiguousarray(self.data[name], self.dtype if self.data[name].dtype.kind == "f" else None)
                      for name, _ in self.step.data}
         self.program = sg.generate(self.loss, optimizer=self.rule, dtype=self.dtype).load()
