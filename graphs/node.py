@@ -71,6 +71,7 @@ class Symbol:
     classes: Any = None
     owner: int | None = None  # layers and random operations are owners (`new_owner`): their symbols never tie
     latex: str | None = None  # how LaTeX writes it, where its name does not say; no part of the canonical order
+    layer: str | None = None  # the layer that owns it, as it is written: for errors, and no part of the order either
 
 
 @dataclass(frozen=True, slots=True)

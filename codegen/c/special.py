@@ -79,7 +79,7 @@ static real polygamma(int n, double x) { /* the derivative of order n + 1 of log
   double value = n ? total + tail + one / n / pow(t, n) : log(t) - (total + tail);
   if (n && n % 2 == 0) value = -value;
   const double pi = 3.14159265358979324, r = pi * (x - rint(x));
-  if (mirrored) value = n ? pi * pi / (sin(r) * sin(r)) - value : value - pi / tan(r);
+  if (mirrored) value = n ? pi * pi / (sin(r) * sin(r)) - value : r == 0 ? NAN : value - pi / tan(r);
   return (real)value;
 }"""
 

@@ -72,9 +72,9 @@ def solve_linear(size: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     return sp.together((LENGTH - expanded.coeff(symbol, 0)) / slope)
 
 
-def index_inputs(roots: Sequence[Node]) -> list[tuple[Node, Size]]:
-    """The inputs that are indices as they are, each with the length of the axis that it indexes."""
-    found: dict[tuple[Node, Size], None] = {}
+def index_inputs(roots: Sequence[Node]) -> dict[tuple[Node, Size], str | None]:
+    """The inputs that are indices as they are, each with the length of the axis that it indexes, and the layer whose."""
+    found: dict[tuple[Node, Size], str | None] = {}
     for node in topological(roots):
         if node.op not in ops.INDEXED:
             continue
@@ -83,5 +83,12 @@ def index_inputs(roots: Sequence[Node]) -> list[tuple[Node, Size]]:
             while index.op in (ops.VIEW, ops.NAMED, ops.RESHAPE) and index.operands:
                 index = index.operands[0]
             if index.op is ops.INPUT:
-                found[index, body.shape[axis]] = None
-    return list(found)
+                found[index, body.shape[axis]] = found.get((index, body.shape[axis])) or _layer(body)
+    return found
+
+
+def _layer(table: Node) -> str | None:
+    """The layer whose parameter this is, as it is written."""
+    while table.op in (ops.VIEW, *ops.MARKS) and table.operands:  # a frozen one is marked
+        table = table.operands[0]
+    return table.attrs[0].layer if table.op is ops.INPUT else None

@@ -101,7 +101,7 @@ def _hazard(x):
 LGAMMA = '''\
 def _lgamma(x):
     """log |gamma(x)|."""
-    z = np.where(x < 0, 1 - x, x)
+    z = np.where(x < 0, 1 - x, x + 0)  # -0 is 0
     t, product = np.minimum(z, 10.0), np.ones_like(z)
     for _ in range(8):
         above = t > 2.5
@@ -152,7 +152,8 @@ def _polygamma(n, x):
         value = np.log(t) - (total + tail)
     if n < 2:
         r = np.pi * (x - np.round(x))
-        value = np.where(mirrored, (np.pi / np.sin(r)) ** 2 - value if n else value - np.pi / np.tan(r), value)
+        shift = (np.pi / np.sin(r)) ** 2 if n else -np.pi / np.tan(np.where(r == 0, np.nan, r))  # no side at a pole
+        value = np.where(mirrored, shift - value if n else shift + value, value)
     return value
 '''
 

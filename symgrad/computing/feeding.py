@@ -172,7 +172,7 @@ class Feed:
     def check_indices(self, arrays: Sequence[Any], sizes: Mapping[sp.Symbol, int]) -> None:
         """Raises DataError for an input that is an index, as it is, and points outside of its axis."""
         values = {w.node: (w.name, array) for w, array in zip(self.wanted, arrays, strict=True)}
-        for node, length in self.indices():
+        for (node, length), layer in self.indices().items():
             size = evaluate_size(length, sizes)
             if node not in values or size is None:
                 continue
@@ -180,7 +180,8 @@ class Feed:
             bad = np.argwhere((array < -size) | (array >= size))
             if len(bad):
                 at = tuple(map(int, bad[0]))
-                raise DataError(f"{name}: the index {array[at]} at {at} is out of range for an axis of length {size}")
+                raise DataError((f"{layer}: " if layer else "") + f"{name}: the index {array[at]} at {at} is out of range "
+                                f"for an axis of length {size}")
 
 
 def _kind(array: np.ndarray) -> str:
@@ -204,7 +205,7 @@ def evaluate_size(size: Any, sizes: Mapping[sp.Symbol, int]) -> int | None:
 
 
 def requirements(outputs: Sequence[Node]) -> list[Requirement]:
-    """What the slices of symbolic axes below `outputs`, and sizes that may be negative, ask for."""
+    """What slices and windows of symbolic axes below `outputs`, and sizes that may be negative, ask for."""
     found: dict[Requirement, None] = {}
     for node in topological(outputs):
         if node.op in ops.STRIDED:
@@ -215,6 +216,11 @@ def requirements(outputs: Sequence[Node]) -> list[Requirement]:
                     what = f"a slice of axis {axis} of {_described(node.operands[0])}"
                     found[Requirement(what, start, step, size, length)] = None
         else:
+            if node.op is ops.WINDOWS:  # none at all where one does not fit: a kernel larger than its image
+                (x,), axis, wide = node.operands, node.attrs[0], node.shape[-1]
+                if not (isinstance(wide, int) and isinstance(x.shape[axis], int)):
+                    what = f"a window of {wide} along axis {axis} of {_described(x)}"
+                    found[Requirement(what, 0, 1, wide, x.shape[axis])] = None
             for size in node.shape:
                 if isinstance(size, sp.Expr) and not size.is_Symbol and not size.is_nonnegative:
                     found[Requirement(f"the size {size}", 0, 1, size, size)] = None

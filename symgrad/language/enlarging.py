@@ -120,6 +120,8 @@ def _numbers(name: str, n: Size, size: Size | None, factor: Any) -> tuple[int, i
     if not isinstance(n, int) or not (size is None or isinstance(size, int)):
         raise ShapeError(f"{name}: a side of {n} to {size if size is not None else f'{factor} times it'} needs numbers")
     count = math.floor(n * _factor(name, factor)) if size is None else size
+    if n < 1:
+        raise ShapeError(f"{name}: a side of {n} has no entries to choose from; it must be at least 1")
     if not isinstance(count, int) or count < 1:
         raise ShapeError(f"{name}: a side of {n} becomes {count}; it must be at least 1")
     return n, count, n / count if size is not None else 1 / factor

@@ -52,7 +52,8 @@ def dims(names: str) -> tuple[sp.Symbol, ...]:
 
 
 def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict[str, bool], init: Any = None,
-            classes: Any = None, owner: int | None = None, latex: str | None = None) -> Tensor:
+            classes: Any = None, owner: int | None = None, latex: str | None = None,
+            layer: str | None = None) -> Tensor:
     operation = f"{kind} {as_name(name, kind)!r}"
     latex = None if latex is None else as_latex(latex, operation)
     sizes = as_shape(shape, operation)
@@ -63,7 +64,7 @@ def _symbol(kind: str, name: str, shape: Any, over: Any, dtype: str, facts: dict
         sample = (over,)
         if isinstance(over, sp.Expr) and over in sizes:
             raise ShapeError(f"{operation}: {over} is the sample axis and cannot be an ordinary axis too")
-    symbol = Symbol(kind, name, over, init, declared, classes, owner, latex)
+    symbol = Symbol(kind, name, over, init, declared, classes, owner, latex, layer)
     return wrap(input_node(symbol, (*sample, *sizes), dtype), over)
 
 
@@ -133,14 +134,15 @@ def parameter(name: str, shape: Any = (), init: Any = None, latex: str | None = 
     >>> sg.parameter("W", (2, 3), init="he_normal").shape
     (2, 3)
     """
-    return owned_parameter(name, shape, init, None, latex, **facts)
+    return owned_parameter(name, shape, init, None, latex, None, **facts)
 
 
-def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, latex: str | None = None, **facts: bool) -> Tensor:
-    """A parameter that belongs to a layer: it never ties with one of another owner."""
+def owned_parameter(name: str, shape: Any, init: Any, owner: int | None, latex: str | None = None,
+                    layer: str | None = None, **facts: bool) -> Tensor:
+    """A parameter that belongs to a layer, which is written `layer`: it never ties with one of another owner."""
     sizes = as_shape(shape, f"parameter {name!r}")
     return _symbol("parameter", name, sizes, None, REAL, facts, _init(name, sizes, init), owner=owner,
-                   latex=latex)
+                   latex=latex, layer=layer)
 
 
 def restarted(symbol: Tensor, init: Any) -> Tensor:

@@ -60,6 +60,7 @@ class MultiheadAttention(Parametric):
             if size not in (None, embed_dim):
                 raise TypeError(f"{self!r}: {what}={size} is not known: keys and values have embed_dim features; map them "
                                 f"before, sg.nn.Linear({size}, {embed_dim})")
+        self.within = ""  # the layer that this is a part of, and its name there
         super().__init__((3 * embed_dim, embed_dim), 3 * embed_dim, bias, f"_in{name}", init)
         self.out_proj = Projection(embed_dim, embed_dim, bias, name=f"_out{name}", init=init)
 
@@ -79,18 +80,19 @@ class MultiheadAttention(Parametric):
     def __call__(self, query: Any, key: Any = None, value: Any = None, key_padding_mask: Any = None,
                  need_weights: bool = True, attn_mask: Any = None, average_attn_weights: bool = True,
                  is_causal: bool = False) -> Any:
+        name = self.within or repr(self)
         if key is None or value is None:
-            raise TypeError(f"{self!r} takes queries, keys and values; give one tensor three times for self-attention")
-        given = [as_tensor(t, repr(self)) for t in (query, key, value)]
+            raise TypeError(f"{name} takes queries, keys and values; give one tensor three times for self-attention")
+        given = [as_tensor(t, name) for t in (query, key, value)]
         for t in given:
             if t.ndim not in (2, 3) or t.shape[-1] != self.embed_dim or t.ndim != given[0].ndim:
-                raise ShapeError(f"{self!r}: {describe(t)} must be (length, {self.embed_dim}), or "
+                raise ShapeError(f"{name}: {describe(t)} must be (length, {self.embed_dim}), or "
                                  f"{'(batch, length' if self.batch_first else '(length, batch'}, {self.embed_dim}), all "
                                  "three alike")
         turned = given[0].ndim == 3 and not self.batch_first
         Q, K, V = (self._heads(swapaxes(t, 0, 1) if turned else t, place) for place, t in enumerate(given))
-        mask = self._mask((*Q.shape[:-1], K.shape[-2]), attn_mask, key_padding_mask)
-        taken, weights = attended(repr(self), Q, K, V, mask, is_causal, None, self.dropout)
+        mask = self._mask(name, (*Q.shape[:-1], K.shape[-2]), attn_mask, key_padding_mask)
+        taken, weights = attended(name, Q, K, V, mask, is_causal, None, self.dropout)
         joined = swapaxes(taken, -2, -3)
         output = self.out_proj(reshape(joined, (*joined.shape[:-2], self.embed_dim)))
         output = swapaxes(output, 0, 1) if turned else output
@@ -105,29 +107,29 @@ class MultiheadAttention(Parametric):
         mapped = t @ W[part].T if b is None else t @ W[part].T + b[part]
         return swapaxes(reshape(mapped, (*t.shape[:-1], self.num_heads, self.embed_dim // self.num_heads)), -2, -3)
 
-    def _mask(self, scores: Shape, attn_mask: Any, key_padding_mask: Any) -> Tensor | None:
+    def _mask(self, name: str, scores: Shape, attn_mask: Any, key_padding_mask: Any) -> Tensor | None:
         """Both masks as one of `sg.attention`, to be laid along the shape of `scores`."""
         *lead, _, queries, keys = scores
         found = []
         if attn_mask is not None:
-            t = as_tensor(attn_mask, repr(self))
+            t = as_tensor(attn_mask, name)
             if t.shape == (queries, keys):
                 found.append(t)
             elif lead and t.shape == (lead[0] * self.num_heads, queries, keys):
                 found.append(reshape(t, scores))
             else:
                 more = f", or {shape_text((lead[0] * self.num_heads, queries, keys))}" if lead else ""
-                raise ShapeError(f"{self!r}: attn_mask {describe(t)} must have the shape "
+                raise ShapeError(f"{name}: attn_mask {describe(t)} must have the shape "
                                  f"{shape_text((queries, keys))}{more}")
         if key_padding_mask is not None:
-            t = as_tensor(key_padding_mask, repr(self))
+            t = as_tensor(key_padding_mask, name)
             if t.shape != (*lead, keys):
-                raise ShapeError(f"{self!r}: key_padding_mask {describe(t)} must have the shape "
+                raise ShapeError(f"{name}: key_padding_mask {describe(t)} must have the shape "
                                  f"{shape_text((*lead, keys))}")
             found.append(expand_dims(expand_dims(t, -2), -2))
         for t in found:
             if t.dtype not in (BOOLEAN, REAL):
-                raise ShapeError(f"{self!r}: the mask {describe(t)} is {t.dtype}; it must be boolean (True is left out) or "
+                raise ShapeError(f"{name}: the mask {describe(t)} is {t.dtype}; it must be boolean (True is left out) or "
                                  "real (added to the scores)")
         if not found:
             return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.graphs.errors import ShapeError
 from symgrad.language.activating import gelu
-from symgrad.language.align import as_tensor
+from symgrad.language.align import as_tensor, describe
 from symgrad.language.dropping import dropped, probability
 from symgrad.language.pointwise import relu
 from symgrad.language.tensor import Tensor
@@ -36,6 +37,8 @@ class TransformerLayer(Module):
         self.function = known.get(activation, activation)
         self.attending = [MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
                           for _ in range(self.attentions)]
+        for attention, part in zip(self.attending, ("self_attn", "multihead_attn"), strict=False):
+            attention.within = f"{self!r}: {part}"
         self.linear1 = Linear(d_model, dim_feedforward, bias)
         self.linear2 = Linear(dim_feedforward, d_model, bias)
         self.norms = [LayerNorm(d_model, layer_norm_eps, bias=bias) for _ in range(self.attentions + 1)]
@@ -53,6 +56,14 @@ class TransformerLayer(Module):
 
     def children(self) -> list[Module]:
         return [*self.attending, self.linear1, self.linear2, *self.norms]
+
+    def sequence(self, given: Any) -> Tensor:
+        """A sequence as the layer takes it. Raises ShapeError for another one."""
+        t = as_tensor(given, repr(self))
+        if t.ndim not in (2, 3) or t.shape[-1] != self.d_model:
+            raise ShapeError(f"{self!r}: {describe(t)} must be (length, {self.d_model}), or "
+                             f"{'(batch, length' if self.batch_first else '(length, batch'}, {self.d_model})")
+        return t
 
     def around(self, x: Tensor, number: int, sublayer: Sublayer) -> Tensor:
         """x + sublayer(x), normalised behind, or x normalised before the sublayer with `norm_first`."""
@@ -82,7 +93,7 @@ class TransformerEncoderLayer(TransformerLayer):
             output: Tensor = self.attending[0](t, t, t, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
             return output
 
-        x = self.around(as_tensor(src, repr(self)), 0, attend)
+        x = self.around(self.sequence(src), 0, attend)
         return self.around(x, 1, self.forward_network)
 
 
@@ -103,16 +114,17 @@ class TransformerDecoderLayer(TransformerLayer):
                  memory_is_causal: bool = False) -> Tensor:
         if memory is None:
             raise TypeError(f"{self!r} takes a sequence and the memory that it attends to")
+        seen = self.sequence(memory)
 
         def attend(t: Tensor) -> Tensor:
             output: Tensor = self.attending[0](t, t, t, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
             return output
 
         def look(t: Tensor) -> Tensor:
-            output: Tensor = self.attending[1](t, memory, memory, memory_key_padding_mask, False, memory_mask,
+            output: Tensor = self.attending[1](t, seen, seen, memory_key_padding_mask, False, memory_mask,
                                                is_causal=memory_is_causal)[0]
             return output
 
-        x = self.around(as_tensor(tgt, repr(self)), 0, attend)
+        x = self.around(self.sequence(tgt), 0, attend)
         x = self.around(x, 1, look)
         return self.around(x, 2, self.forward_network)

@@ -43,8 +43,9 @@ class Parametric(Module):
         """Name the parameters `W<suffix>` and `b<suffix>`; they are new symbols then."""
         self.suffix, owner = suffix, new_owner()
         weights, bias = self.starts()
-        self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, weights, owner)
-        self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, bias, owner) if self.bias else None
+        self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, weights, owner, layer=repr(self))
+        self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, bias, owner,
+                                  layer=repr(self)) if self.bias else None
 
     def starts(self) -> tuple[Any, Any]:
         """What weights and bias start from; with init="torch" as PyTorch's layer of the name."""

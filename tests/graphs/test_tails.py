@@ -133,3 +133,17 @@ def test_huber_wants_a_width() -> None:
     for delta in (0, -1.0):
         with pytest.raises(SymgradError, match=r"huber: delta must be greater than 0, not"):
             sg.losses.huber(sg.data("p"), sg.data("t"), delta)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_poles_of_the_gamma_function(backend: str, dtype: str) -> None:
+    """At 0 the sign of zero is the side; at -1, -2, ... digamma comes from -inf and from inf, and is neither."""
+    x = sg.data("x", 6)
+    slope = sg.gradient(sg.sum(sg.digamma(x)), x)
+    f = sg.function([x], [sg.lgamma(x), sg.digamma(x), slope], backend=backend, dtype=dtype)
+    with np.errstate(all="ignore"):
+        logs, values, slopes = f(np.array([0.0, -0.0, -1.0, -2.0, -17.0, -1e9], dtype))
+    np.testing.assert_array_equal(logs, [np.inf] * 6)
+    np.testing.assert_array_equal(values, [-np.inf, np.inf, *[np.nan] * 4])
+    np.testing.assert_array_equal(slopes, [np.inf] * 6)

@@ -200,3 +200,24 @@ def test_what_does_not_fit_is_refused_with_its_name(make, message):
     with pytest.raises(sg.ShapeError) as error:
         make()
     assert message in str(error.value)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 5), small, st.integers(0, 2), small, st.booleans())
+def test_a_side_that_is_a_symbol_holds_a_window_or_is_refused(side, width, stride, padding, dilation, pooled):
+    def made(x):
+        if pooled:
+            return sg.max_pool1d(x, width, stride, padding, dilation)
+        return sg.conv1d(x, np.ones((1, 1, width)), stride=stride, padding=padding, dilation=dilation)
+
+    assume(not pooled or 2 * padding <= width)
+    at, covered = numbers(1, side), dilation * (width - 1) + 1
+    x = sg.data("x", (1, sg.dim("n")))
+    f = sg.function([x], made(x))
+    if covered <= side + 2 * padding:
+        fixed = sg.data("x", (1, side))
+        near(f(at), sg.function([fixed], made(fixed))(at))
+        return
+    with pytest.raises(sg.DataError, match=rf"a window of {covered} along axis 1 .* must be at least {covered}; it is "
+                                           rf"{side + 2 * padding}"):
+        f(at)

@@ -6,6 +6,8 @@ import normalising as norms
 import numpy as np
 import pytest
 from checker import check, near, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import symgrad as sg
 
@@ -176,8 +178,24 @@ def test_an_index_out_of_range_is_named_before_anything_is_computed(backend):
     words = {"i": [[0, 6, 1, 2, 3], [0, 6, 7, 2, 3]]}
     for use in (lambda: model.fit({**words, "t": [1.0, 2.0]}, progress=False), lambda: model.predict(words),
                 lambda: model.evaluate({**words, "t": [1.0, 2.0]})):
-        with pytest.raises(sg.DataError, match=r"i: the index 7 at \(1, 2\) is out of range for an axis of length 7"):
+        with pytest.raises(sg.DataError, match=r"Embedding\(7, 4\): i: the index 7 at \(1, 2\) is out of range for an axis of "
+                                               r"length 7"):
             use()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.none() | st.integers(0, 5), st.booleans(), st.integers(-9, 9))
+def test_an_index_out_of_range_is_refused_by_its_layer(rows, padding, frozen, wrong):
+    layer = sg.nn.Embedding(rows, 2, None if padding is None else padding % rows)
+    layer = layer.freeze() if frozen else layer
+    i = sg.data("i", dtype="integer", over=T)
+    f = sg.function([i, layer.W], layer(i) @ sg.ones(2))
+    if -rows <= wrong < rows:
+        assert f([0, wrong], np.ones((rows, 2))).shape == (2,)
+        return
+    with pytest.raises(sg.DataError) as error:
+        f([0, wrong], np.ones((rows, 2)))
+    assert str(error.value) == f"{layer!r}: i: the index {wrong} at (1,) is out of range for an axis of length {rows}"
 
 
 @pytest.mark.parametrize("text, make", [
@@ -194,6 +212,15 @@ def test_an_index_out_of_range_is_named_before_anything_is_computed(backend):
     ("MultiheadAttention(6, 2): key_padding_mask M of shape (4, 3) must have the shape (3, 4)",
      lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 3, 6))] * 3, sg.data("M", (4, 3)))),
     ("MultiheadAttention(6, 2) takes queries, keys and values", lambda: sg.nn.MultiheadAttention(6, 2)(sg.data("x", (4, 6)))),
+    ("TransformerEncoderLayer(6, 2, dim_feedforward=8): self_attn: attn_mask M of shape (4, 3) must have the shape (4, 4)",
+     lambda: sg.nn.TransformerEncoderLayer(6, 2, 8)(sg.data("x", (4, 6)), sg.data("M", (4, 3)))),
+    ("TransformerEncoderLayer(6, 2, dim_feedforward=8, norm_first=True): x of shape (4, 5) must be (length, 6), or (length, batch, 6)",
+     lambda: sg.nn.TransformerEncoderLayer(6, 2, 8, norm_first=True)(sg.data("x", (4, 5)))),
+    ("TransformerDecoderLayer(6, 2, dim_feedforward=8): multihead_attn: key_padding_mask M of shape (4,) must have the shape (3,)",
+     lambda: sg.nn.TransformerDecoderLayer(6, 2, 8)(sg.data("x", (4, 6)), sg.data("m", (3, 6)),
+                                                    memory_key_padding_mask=sg.data("M", 4))),
+    ("TransformerDecoderLayer(6, 2, dim_feedforward=8): m of shape (3, 5) must be (length, 6), or (length, batch, 6)",
+     lambda: sg.nn.TransformerDecoderLayer(6, 2, 8)(sg.data("x", (4, 6)), sg.data("m", (3, 5)))),
     ("GroupNorm(4, 6): 6 channels do not divide into 4 groups", lambda: sg.nn.GroupNorm(4, 6)),
     ("LayerNorm(5): the last axes of x of shape (4, 6) must be the normalized_shape (5,)",
      lambda: sg.nn.LayerNorm(5)(sg.data("x", (4, 6)))),
