@@ -6,11 +6,11 @@ rows, then meet all 32 banks. So places come from the `strides` of a layout, whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.codegen.c.loops import Body, Context, index_c, placed
-from symgrad.codegen.c.texts import size_c
+from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, zero
 from symgrad.codegen.python.job import NOTHING
@@ -31,6 +31,11 @@ class Writing:
     wraps: bool = False  # is an index out of range taken modulo the length, and not marked?
     checked: list[str] = field(default_factory=list)  # what is to be said of indices out of range
     count: int = 0
+    narrow: Collection[Expr] = ()  # arrays that are stored in bfloat16
+
+    def type(self, e: Expr) -> str:
+        """The type of the entries of an array in memory."""
+        return "bfloat16" if e in self.narrow else TYPES[e.kind]
 
     def fresh(self) -> str:
         """A name for an index that is worked out."""
@@ -60,7 +65,11 @@ class Placed(Body):
 
     def __init__(self, on: Writing, rank: int, known: Variables = NOTHING) -> None:
         super().__init__(on.context, rank, known=dict(known))
-        self.strides = on.strides
+        self.strides, self.narrow = on.strides, on.narrow
+
+    def load(self, base: Expr, index: AffineIndex | AffineForm) -> str:
+        text = super().load(base, index)
+        return f"wide({text})" if base in self.narrow and text.endswith("]") else text
 
     def located(self, base: Expr, index: AffineIndex) -> AffineForm:
         total = zero(self.rank)

@@ -46,7 +46,7 @@ class _Kernel(Phased):
     """The kernel of a function in the making."""
 
     def __init__(self, job: Job, precision: str) -> None:
-        self.precision = precision
+        self.precision, self.narrow = precision, precision == "bfloat16"
         super().__init__(job, lambda e, flat: strides(e.shape), lambda begun: {}, True)
         self.on.wraps = True
         if not self.phases.storage.stored:
@@ -78,7 +78,7 @@ class _Kernel(Phased):
         taken += [f"{TYPES[e.kind]} *const {self.name(e)}" for e in self.results]
         given = (*self.inputs, *self.constants)
         struct = ["struct Memory {", *(f"  const {TYPES[e.kind]} *{self.name(e)};" for e in given),
-                  *(f"  {TYPES[e.kind]} *{self.name(e)};" for e in self.kept),
+                  *(f"  {on.type(e)} *{self.name(e)};" for e in self.kept),
                   *(f"  {kind} *{name};" for kind, name in self.within()), "  unsigned *word;  // of the barrier", "};"]
         body = ["  const int rank = ranked();", "  Memory on;",
                 *(f"  on.{self.name(e)} = {self.name(e)};" for e in (*given, *self.results)),
@@ -105,7 +105,7 @@ def emit_fused(job: Job, precision: str = "float32") -> FusedFunction:
         plain = emit_function(job)
         return FusedFunction(plain.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plain_plan(str(error)))
     plain = emit_function(replace(job, name=f"{PLAIN}{job.name}"))
-    plan = phase_plan(kernel.told, "grid", precision, False)
+    plan = phase_plan(kernel.told, "grid", precision, False, bool(kernel.on.narrow))
     return FusedFunction(job.name, plain.lines, plain.plan, plain.free_sizes, plain.marks, plan,
                          tuple(_around(job, kernel, plan)))
 

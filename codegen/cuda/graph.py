@@ -20,7 +20,6 @@ from symgrad.codegen.cuda.words import THREADS
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.phases.library import LibraryProduct, MatrixPlace, with_library
 from symgrad.codegen.phases.units import Phases
-from symgrad.codegen.plan.indices import strides
 from symgrad.codegen.python.job import Stepping
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.sizes import Size
@@ -29,9 +28,7 @@ from symgrad.graphs.sizes import Size
 def graph_kernels(step: Stepping, precision: str = "float32") -> KernelText:
     """The kernels of a step, whose products a library computes. Raises BackendError, with the reason, for a step that has
     none."""
-    made = _Graph(step, lambda e, flat: strides(e.shape))
-    made.precision = precision
-    return made.text()
+    return _Graph(step, precision).text()
 
 
 class _Graph(GridKernel):

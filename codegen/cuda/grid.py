@@ -20,11 +20,9 @@ from symgrad.graphs.sizes import Size
 
 
 def grid_kernel(step: Stepping, precision: str = "float32") -> KernelText:
-    """The kernel of a training step, whose products round their operands to `precision`; what is stored, and all sums, stay
-    float32. Raises BackendError, with the reason, for a step that has none."""
-    made = GridKernel(step, _row_major)
-    made.precision = precision
-    return made.text()
+    """The kernel of a training step, whose products round their operands to `precision`. In bfloat16 matrices are stored
+    so, too; sums, parameters and the optimiser stay float32. Raises BackendError, with the reason, for a step without."""
+    return GridKernel(step, precision).text()
 
 
 def _row_major(e: Expr, flat: Collection[Expr]) -> tuple[Size, ...]:
@@ -38,8 +36,9 @@ class GridKernel(StepKernel):
     barrier = "barrier(on.word);"
     further: tuple[str, ...] = ("  unsigned *word;  // of the barrier",)
 
-    def __init__(self, step: Stepping, steps: object) -> None:
-        super().__init__(step, _row_major)
+    def __init__(self, step: Stepping, precision: str) -> None:
+        self.narrow = self.vessel == "grid" and precision == "bfloat16"
+        super().__init__(step, _row_major, precision)
         at: Size = 0
         self.begins: dict[Expr, Size] = {}  # within theta
         offsets: dict[Expr, tuple[Size, ...]] = {}

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.codegen.c.texts import TYPES, size_c
+from symgrad.codegen.c.texts import size_c
+from symgrad.codegen.cuda.body import Writing
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.phases.units import Phases
@@ -49,9 +50,9 @@ def item_bytes(kind: str, single: bool) -> int:
     return {BOOLEAN: 1, INTEGER: 8}.get(kind, 4 if single else 8)
 
 
-def bytes_of(e: Expr, steps: Sequence[Size], names: Mapping[Any, str], single: bool) -> ByteCount:
+def bytes_of(e: Expr, steps: Sequence[Size], names: Mapping[Any, str], single: bool, narrow: bool = False) -> ByteCount:
     """The bytes that an array takes."""
-    item = item_bytes(e.kind, single)
+    item = 2 if narrow else item_bytes(e.kind, single)
     found = words(e, steps, names)
     return ByteCount(f"{item} * ({found.c})", f"{item} * ({found.python})")
 
@@ -64,14 +65,14 @@ class MemoryRoom:
     length: ByteCount
 
 
-def room_for(tenants: Sequence[Expr], called: Mapping[Expr, str], steps: Mapping[Expr, Sequence[Size]],
-             names: Mapping[Any, str], single: bool) -> MemoryRoom:
+def room_for(on: Writing, tenants: Sequence[Expr]) -> MemoryRoom:
     """A room that is as long as the longest of its tenants."""
-    length, *others = [bytes_of(e, steps[e], names, single) for e in tenants]
+    names, single = on.context.sizes, on.context.single
+    length, *others = [bytes_of(e, on.strides[e], names, single, e in on.narrow) for e in tenants]
     for other in others:
         if other != length:
             length = ByteCount(f"most({length.c}, {other.c})", f"max({length.python}, {other.python})")
-    return MemoryRoom(tuple((TYPES[e.kind], called[e]) for e in tenants), length)
+    return MemoryRoom(tuple((on.type(e), on.context.arrays[e]) for e in tenants), length)
 
 
 def in_one_piece(phases: Phases, roots: Sequence[Expr]) -> set[Expr]:

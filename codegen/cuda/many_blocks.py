@@ -136,13 +136,14 @@ template <bool a_fours, bool b_fours, bool b_side> static __device__ __noinline_
 ROUNDED_TEXT = r"""
 // The part of a tile of 16 x 16 entries that a warp sums up on tensor cores, from operands that are
 // rounded; the sums are exact as float32 is. It is compiled once for all sizes.
-template <bool a_fours, bool b_fours, bool b_side> static __device__ __noinline__ void part_of_tile(
-    real *partial, const real *A, const real *B, int tile_row, int tile_column, int M, int N, int K,
-    int a_step, int a_sum, int b_step, int b_sum) {
+template <bool a_fours, bool b_fours, bool b_side, class One, class Two>
+static __device__ __noinline__ void part_of_tile(real *partial, const One *A, const Two *B,
+    int tile_row, int tile_column, int M, int N, int K, int a_step, int a_sum, int b_step, int b_sum) {
   const int share = (K + 127) / 128 * 16, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int begin = warp * share, end = begin + share < K ? begin + share : K, g = lane / 4, t = lane % 4;
   float sums[2][4] = {};
-  const real *a_[2], *b_[2];
+  const One *a_[2];
+  const Two *b_[2];
   #pragma unroll
   for (int r = 0; r < 2; r++) {
     const int row = tile_row + g + r * 8, column = tile_column + g + r * 8;
@@ -195,6 +196,25 @@ static __device__ __forceinline__ unsigned rounded(const real *A, int k, int t, 
 """
 
 BFLOAT16_TEXT = r"""
+// A number that is stored in two bytes: those of float32, rounded to the nearest, to even if there are two.
+struct bfloat16 {
+  unsigned short bits;
+  __device__ __forceinline__ void operator=(float x) {
+#ifdef __CUDACC_RTC__
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+#else
+    bits = x != x ? 0x7fc0 : in_bfloat16_(x);
+#endif
+  }
+};
+static __device__ __forceinline__ float wide(bfloat16 x) {
+#ifdef __CUDACC_RTC__
+  return __uint_as_float((unsigned)x.bits << 16);
+#else
+  return back_((unsigned)x.bits << 16);
+#endif
+}
+static __device__ __forceinline__ float wide(float x) { return x; }
 constexpr int DEPTH = 16;  // entries of a sum that tensor cores take at once, in bfloat16
 #ifdef __CUDACC_RTC__
 static __device__ __forceinline__ unsigned in_pair(float x, float y) {
@@ -215,9 +235,10 @@ static void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
   multiply_bfloat16_(d, a, b);
 }
 #endif
-static __device__ __forceinline__ unsigned rounded(const real *A, int k, int t, int end, int sum) {
+template <class T>
+static __device__ __forceinline__ unsigned rounded(const T *A, int k, int t, int end, int sum) {
   k += 2 * t;
-  return in_pair(k < end ? A[k * sum] : 0, k + 1 < end ? A[(k + 1) * sum] : 0);
+  return in_pair(k < end ? wide(A[k * sum]) : 0, k + 1 < end ? wide(A[(k + 1) * sum]) : 0);
 }
 """
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symgrad.codegen.c.loops import Context
-from symgrad.codegen.c.texts import TYPES
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.cuda.body import Writing
 from symgrad.codegen.cuda.layout import MemoryRoom, in_one_piece, room_for
@@ -24,7 +23,7 @@ from symgrad.codegen.cuda.words import WORDS, CudaIdentifiers
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.phases.plan import PlannedUnit
-from symgrad.codegen.phases.units import Phases, PhaseSlot, phases_of
+from symgrad.codegen.phases.units import Phases, PhaseSlot, narrow, phases_of
 from symgrad.codegen.plan.indices import strides
 from symgrad.codegen.plan.storage import storage
 from symgrad.codegen.python.job import Job
@@ -36,6 +35,7 @@ class Phased:
     """A job in the making: names, places, units."""
 
     slots: Sequence[PhaseSlot] = ()
+    narrow = False  # are matrices stored in bfloat16?
 
     def __init__(self, job: Job, steps: Strides, pairs: Callable[[Any], Mapping[Expr, Expr]], tasks: bool = False) -> None:
         begun = self.with_results(arranged(setting(job, WORDS, CudaIdentifiers)))
@@ -51,7 +51,8 @@ class Phased:
         names = {**begun.given, **named, **self._names(kept.stored)}
         where: dict[Expr, Sequence[Any]] = {e: steps(e, flat) for e in names}
         where.update({e: strides(e.shape) for e in self.constants})
-        self.on = Writing(Context(kept, names, begun.sizes, self.single), where, tasks=tasks)
+        halves = narrow(self.phases) if self.narrow and self.products() else ()
+        self.on = Writing(Context(kept, names, begun.sizes, self.single), where, tasks=tasks, narrow=halves)
         self.comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
         self.kept = [e for level in self.phases.levels for unit in level for e in unit.steps if e in self.phases.kept]
         self.shared = KernelParts(begun.scope, steps)
@@ -80,7 +81,7 @@ class Phased:
     def staged(self, beside: Sequence[PhasePart]) -> list[PhaseStage | RepeatedStages]:
         """All phases in order, `beside` what happens in the first."""
         kept = [e for e in self.on.context.arrays if e in self.phases.kept or e in self.begun.given]
-        places = {self.name(e): (TYPES[e.kind], f"on.{self.name(e)}") for e in kept}
+        places = {self.name(e): (self.on.type(e), f"on.{self.name(e)}") for e in kept}
         return stages(levels_of(UnitTexts(self.on, places, self.comments, self.shared), self.phases), beside)
 
     @property
@@ -90,9 +91,7 @@ class Phased:
 
     def rooms(self) -> list[MemoryRoom]:
         """The memory of what is computed in between, once all is staged."""
-        names, sizes = self.on.context.arrays, self.begun.sizes
-        return [*(room_for(slot.tenants, names, self.on.strides, sizes, self.single) for slot in self.slots),
-                *self.shared.rooms]
+        return [*(room_for(self.on, slot.tenants) for slot in self.slots), *self.shared.rooms]
 
     def within(self) -> list[tuple[str, str]]:
         """The arrays of the steps of recurrences, by type and name."""

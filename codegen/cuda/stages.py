@@ -176,7 +176,7 @@ class LoopTexts(UnitTexts):
         names = {x: shared.scope.numbered("v") for x in stored}
         steps: dict[Expr, Sequence[Size]] = {x: strides(x.shape) if x in flat else shared.steps(x, ()) for x in stored}
         inner = Context(whole, names, on.context.sizes, on.context.single, used=on.context.used)
-        super().__init__(replace(on, context=inner, strides=steps, offsets={}, count=0), {}, {}, shared)
+        super().__init__(replace(on, context=inner, strides=steps, offsets={}, count=0, narrow=()), {}, {}, shared)
         self.steps, self.offsets = steps, dict[Expr, tuple[Size, ...]]()
         self.on.offsets = self.offsets
         self.begins: list[tuple[str, PhasePart]] = []
@@ -248,10 +248,9 @@ class LoopTexts(UnitTexts):
 
     def _rooms(self, flat: Collection[Expr]) -> None:
         """Memory for what a step computes, and no other one reads."""
-        arrays, sizes = self.on.context.arrays, self.on.context.sizes
+        arrays = self.on.context.arrays
         for phases, own in ((self.phases.fixed, ()), (self.phases.step, flat)):
             for e in phases.kept:
                 if e not in own:
                     self.places[arrays[e]] = TYPES[e.kind], f"on.{arrays[e]}"
-            self.shared.rooms += [room_for(slot.tenants, arrays, self.steps, sizes, self.on.context.single)
-                                  for slot in memory(phases, list(own))]
+            self.shared.rooms += [room_for(self.on, slot.tenants) for slot in memory(phases, list(own))]

@@ -78,11 +78,10 @@ class StepKernel(Phased, ABC):
     stride = ""
     opening = ""  # of the prelude
     tasks = False  # are there many blocks?
-    precision = "float32"
     ahead = True  # does the next batch come while this one is computed?
 
-    def __init__(self, step: Stepping, steps: Strides) -> None:
-        self.step = step
+    def __init__(self, step: Stepping, steps: Strides, precision: str = "float32") -> None:
+        self.step, self.precision = step, precision
 
         def pairs(begun: Any) -> dict[Expr, Expr]:
             leaf = begun.lowering.b.leaf
@@ -127,7 +126,7 @@ class StepKernel(Phased, ABC):
         kernels = self.kernels(found, arguments)
         parts = [prelude_text(self.single, on.context.used, self.opening, self.products(), self.precision), layout,
                  self._memory(), *functions, self._update(), kernels]
-        plan = phase_plan(self.told, self.vessel, self.precision)
+        plan = phase_plan(self.told, self.vessel, self.precision, True, bool(on.narrow))
         asked = self.begun.used()
         used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in asked}
         text = folded("\n\n".join(parts)) + "\n"
@@ -297,12 +296,12 @@ class StepKernel(Phased, ABC):
     def _memory(self) -> str:
         """The struct of all pointers."""
         lines = ["struct Memory {", f"  real {', '.join(f'*{name}' for name in self.vectors)};  // of the optimiser"]
-        for kind, name in TYPES.items():
-            data = [e for e in self.data if e.kind == kind]
-            found = [self.name(e) for e in (*self.parameters, *data, *self.kept) if e.kind == kind]
+        for name in (*TYPES.values(), "bfloat16"):
+            data = [e for e in self.data if TYPES[e.kind] == name]
+            found = [self.name(e) for e in (*self.parameters, *data, *self.kept) if self.on.type(e) == name]
             found += [self.next[e] for e in data if self.ahead and self.sampled(e)]
             found += [own for each, own in self.within() if each == name]
-            given = [*(self.all[e] for e in data), *(self.name(e) for e in self.constants if e.kind == kind)]
+            given = [*(self.all[e] for e in data), *(self.name(e) for e in self.constants if TYPES[e.kind] == name)]
             lines += [f"  {name} {', '.join(f'*{each}' for each in found)};"] if found else []
             lines += [f"  const {name} {', '.join(f'*{each}' for each in given)};"] if given else []
         return "\n".join([*lines, "  real *numbers, *losses;", "  const real *rates;", "  const int64_t *order;",

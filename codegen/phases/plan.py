@@ -51,6 +51,7 @@ class PhasePlan(Tabled):
     units: tuple[PlannedUnit, ...] = ()
     reason: str = ""
     precision: str = "float32"  # to which products round their operands
+    narrow: bool = False  # are matrices stored so, too?
     update: bool = True  # does it train?
     choice: VesselChoice | None = field(default=None, compare=False)
 
@@ -97,6 +98,7 @@ class PhasePlan(Tabled):
         if self.vessel == "plain":
             return f"runs as plain steps of the array library: {self.reason}"
         rounded = "" if self.precision == "float32" else f"; products round their operands to {self.precision}"
+        rounded += ", and matrices in between are stored so" if self.narrow else ""
         rounded += f"; chosen because {self.reason}" if self.reason else ""
         repeated = [u.phase for u in self.units if u.kind == "recurrence"]
         within = " and ".join(dict.fromkeys(repeated))
@@ -131,9 +133,10 @@ def _short(formula: str) -> str:
     return formula if len(formula) <= 120 else formula.partition(", where ")[0]
 
 
-def phase_plan(units: Sequence[PlannedUnit], vessel: str, precision: str = "float32", update: bool = True) -> PhasePlan:
+def phase_plan(units: Sequence[PlannedUnit], vessel: str, precision: str = "float32", update: bool = True,
+               narrow: bool = False) -> PhasePlan:
     """The phases of a function as a table."""
-    return PhasePlan(vessel, tuple(units), "", precision, update)
+    return PhasePlan(vessel, tuple(units), "", precision, narrow, update)
 
 
 def plain_plan(reason: str) -> PhasePlan:

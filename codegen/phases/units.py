@@ -261,3 +261,12 @@ def _bytes(e: Expr) -> int:
 def scalar_only(of: Storage) -> bool:
     """Is every step computed entry by entry from numbers alone, as an update rule is?"""
     return all(e.op in SCALAR for e in of.stored)
+
+
+def narrow(phases: Phases) -> frozenset[Expr]:
+    """The arrays that may be stored in half as many bytes: matrices, and larger ones, that products and functions of their
+    entries find. Sums, rows, vectors, results, and what recurrences read, are stored as they are computed."""
+    taken = {b for e in phases.loops for b in reads(e, phases.storage)}
+    return frozenset(
+        e for level in phases.levels for unit in level if unit.kind in ("product", "entries") for e in unit.steps
+        if e in phases.kept and e.kind == REAL and len(e.shape) > 1 and e not in phases.storage.roots and e not in taken)

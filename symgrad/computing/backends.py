@@ -122,7 +122,10 @@ def backend_of(name: str, level: str | None = None, precision: str | None = None
         if name not in LEVELS or level == "plain":
             raise BackendError(f"precision={precision!r} is for backend='cupy' with level='fused'; "
                                "elsewhere products are exact")
-        needs = f"{CUPY.frame.needs}; its products round their operands to {precision}, sums and what is kept are float32"
+        kept = "sums and what is kept are float32"
+        if precision == "bfloat16":
+            kept = "a kernel stores matrices in between so, too; sums, parameters and the optimiser are float32"
+        needs = f"{CUPY.frame.needs}; its products round their operands to {precision}, {kept}"
         frame = replace(CUPY.frame, step=partial(step_in_cuda, precision=precision), needs=needs)
         return replace(CUPY, frame=frame, function=partial(emit_fused, precision=precision), precision=precision)
     if level is None:

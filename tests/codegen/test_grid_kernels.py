@@ -38,6 +38,28 @@ def test_networks(made):
     assert size and registers <= 255 and not spills and not warnings
 
 
+def test_matrices_are_stored_in_bfloat16_and_all_else_in_float32():
+    """Half the bytes for what products and functions of their entries find; what differs is what rounding explains."""
+    net = sg.nn.Sequential(sg.nn.Linear(5, 32), sg.nn.Tanh(), sg.nn.Linear(32, 32), sg.nn.GELU(), sg.nn.Linear(32, 3))
+    loss = sg.losses.cross_entropy(net(x), t)
+    trials = [Trial(loss, sg.optim.Adam(0.01), DATA, 16, 2, vessel="grid", precision=p) for p in ("tf32", "bfloat16")]
+    rounded, half = (trial.agrees(tolerance) for trial, tolerance in zip(trials, (1e-2, 4e-2), strict=True))
+    exact = trials[0].numpy_run()
+    far = [np.abs(run.losses - exact.losses).max() for run in (rounded, half)]
+    assert far[0] < far[1] < 1e-2
+    assert trials[1].shared < 0.65 * trials[0].shared
+    text = trials[1].kernel.text
+    declared = text[text.index("struct Memory {") + 15:].split("};")[0].replace("  // of the optimiser", "").split(";")
+    kinds = {name.strip(" *"): kind for line in declared if line.strip() for kind, _, names in [" ".join(line.split()).partition(" *")]
+             for name in names.split(",")}
+    assert kinds["x1"] == kinds["a2"] == "bfloat16" and kinds["W1"] == kinds["G_W1"] == kinds["L"] == "real"
+    assert trials[1].kernel.plan.note.endswith(
+        "; products round their operands to bfloat16, and matrices in between are stored so")
+    for arch in ("sm_80", "sm_90"):
+        size, _, spills, warnings = nvrtc.compiled(trials[1].text, arch)
+        assert size and not spills and not warnings
+
+
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
 def test_a_compiler_for_cards_takes_the_text(adam, arch):
     """With a limit of spins, too: a kernel whose blocks never meet ends with an error."""

@@ -56,10 +56,12 @@ class Trial:
     steps: int = 4
     dtype: str = "float32"
     vessel: str = "block"
+    precision: str = "float32"
 
     def __post_init__(self):
         self.step = stepping_of(self.loss, self.rule, self.dtype)
-        self.kernel = {"block": block_kernel, "grid": grid_kernel, "graph": graph_kernels}[self.vessel](self.step)
+        self.kernel = {"block": block_kernel, "grid": grid_kernel, "graph": graph_kernels}[self.vessel](
+            self.step, *([self.precision] if self.precision != "float32" else []))
         self.data = {name: np.ascontiguousarray(self.data[name], self.dtype if self.data[name].dtype.kind == "f" else None)
                      for name, _ in self.step.data}
         self.program = sg.generate(self.loss, optimizer=self.rule, dtype=self.dtype).load()
