@@ -22,7 +22,7 @@ from symgrad.formulas.rendering import render
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, transpose
-from symgrad.graphs.node import Node, transform
+from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.normal import textbook
@@ -207,12 +207,14 @@ def _answers(d: Transcript, style: str) -> Answers | None:
     loss, names = subject(d, style)
     taken = d.steps[0].world.taken
     names_of_steps: Mapping[Node, str] = {**_step_names(d), **d.names}
+    pairs = list(zip(d.gradients, d.nameless, strict=True))
+    if any(all(_loops(node, known) for node in pair for known in (d.names, names_of_steps)) for pair in pairs):
+        return None  # says behind itself what a step of the loop is
 
     def rendered(node: Node, known: Mapping[Node, str], style: str) -> str:
         return render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
 
-    ways = [[(node, d.names, rendered(node, d.names, "unicode")) for node in pair] for pair in zip(
-        d.gradients, d.nameless, strict=True)]
+    ways = [[(node, d.names, rendered(node, d.names, "unicode")) for node in pair] for pair in pairs]
     best = [min(found, key=lambda way: len(way[2])) for found in ways]
     by_steps = max(len(shown) for _, _, shown in best) > BRIEF
     if by_steps:
@@ -224,6 +226,12 @@ def _answers(d: Transcript, style: str) -> Answers | None:
     formulas = [shown if style == "unicode" else for_tex(rendered(node, known, style)) for node, known, shown in best]
     return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, formulas, strict=True)),
                    by_steps)
+
+
+def _loops(node: Node, known: Mapping[Node, str]) -> bool:
+    """Is there a recurrence in a formula in which what is `known` has a name?"""
+    inside = topological([node], enter=lambda n: n is node or n not in known)
+    return any(n.op is ops.SCAN and (n is node or n not in known) for n in inside)
 
 
 def _step_names(d: Transcript) -> dict[Node, str]:

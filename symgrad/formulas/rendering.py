@@ -24,6 +24,7 @@ from symgrad.formulas.spelling.tree import Tree, name, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
+from symgrad.graphs.algebra.recurrence import Loop
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.samples import sample_axes
 
@@ -35,10 +36,14 @@ Lines = list[tuple[Tree, Tree]]
 
 @dataclass(frozen=True)
 class Said:
-    """What formulas in front have told of recurrences: how they call them, and the rows that define the names."""
+    """What formulas in front have told of recurrences: how they call them, and the rows that define the names.
+
+    `read` is what these rows define of each loop.
+    """
 
     recurrences: Recurrences = field(default_factory=Recurrences)
     rows: tuple[tuple[Tree, Tree], ...] = ()
+    read: Mapping[Loop, AbstractSet[Node]] = field(default_factory=dict)
 
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
@@ -55,7 +60,7 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
     words = words if said is None else replace(words, recurrences=said.recurrences.copy())
-    writer, main, definitions, more = presentation(node, mode, words, stop, ALONE)
+    writer, main, definitions, more = presentation(node, mode, words, stop, ALONE, read=None if said is None else said.read)
     if told is not None and writer.met:
         texts = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
         definitions = [row for row in definitions if texts[row] not in told]
@@ -66,15 +71,18 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
 def heard(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> Said:
     """What is known of recurrences behind the formula of `node`, before which that is known which has been said."""
     words = replace(lexicon([node], None, taken), recurrences=said.recurrences.copy())
-    writer, _, definitions, _ = presentation(node, mode, words, most=ALONE)
-    return Said(writer.recurrences, (*said.rows, *definitions))
+    writer, _, definitions, _ = presentation(node, mode, words, most=ALONE, read=said.read)
+    read = {loop: {*said.read.get(loop, ()), *nodes} for loop, nodes in writer.met.items()}
+    return Said(writer.recurrences, (*said.rows, *definitions), {**said.read, **read})
 
 
 def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] = frozenset(),
-                 most: int | None = None, over: bool = False, whole: bool = False) -> tuple[Writer, Tree, Lines, bool]:
+                 most: int | None = None, over: bool = False, whole: bool = False,
+                 read: Mapping[Loop, AbstractSet[Node]] | None = None) -> tuple[Writer, Tree, Lines, bool]:
     """The writer of a formula, its main part, the definitions it needs, and whether there are more of them.
 
     A formula on one line has at most TERMS terms in a sum and DEFINITIONS behind it; a `whole` one leaves out nothing.
+    What formulas in front have `read` of loops is defined there.
     """
     inside = node
     while inside.op is ops.NAMED:
@@ -82,7 +90,7 @@ def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] 
     short = abbreviations(inside, words.texts, *([] if most is None else [most]))
     writer = Writer(OPERATORS, [node], words.extended(short), mode, stop,
                     TERMS if most is None and not whole else None)
-    return writer, *_defined(writer, short, writer.formula(inside, over), None if whole else DEFINITIONS)
+    return writer, *_defined(writer, short, writer.formula(inside, over), None if whole else DEFINITIONS, read)
 
 
 def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapping[Node, str],
@@ -99,7 +107,8 @@ def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapp
 
 
 def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
-             most: int | None = DEFINITIONS) -> tuple[Tree, Lines, bool]:
+             most: int | None = DEFINITIONS,
+             read: Mapping[Loop, AbstractSet[Node]] | None = None) -> tuple[Tree, Lines, bool]:
     """A formula with the definitions of the names that it uses, at most `most` of them."""
     if not short and not writer.met:
         return main, [], False
@@ -119,7 +128,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
                 wanted[each] = definition(writer, each)
                 queue.append(wanted[each])
         if not queue and writer.met:
-            told = recurrence_lines(writer)
+            told = recurrence_lines(writer, read or {})
             queue += [right for line in told for right in line if line not in steps]
             steps = told
     order = [each for each in short if each in wanted]

@@ -97,3 +97,12 @@ def test_brackets_around_a_sum_are_as_tall_as_the_sum(inner):
     for left, right in ("()", "[]", (r"\lVert", r"\rVert")):
         inside = formula(rf"\left{left} {inner} \right{right}", SIZE)
         assert inside.ascent + inside.descent < 1.5 * (bare.ascent + bare.descent)
+
+
+@pytest.mark.parametrize("latex", [
+    r"\frac{1}{2} \left( \left[ \sum_{l} v_{1,j i l} \left( G_{v_{1},j} - \sum_{p} v_{p}^{2} \right) \right]_{i j k} + 1 \right)",
+    r"\left\lVert \frac{a}{b} \right\rVert_{F}^{2} \odot \sqrt{10^{-5} + \sigma^{2}_{1}}", r"\begin{bmatrix} a & b^{2} \\ \frac{c}{d} & 0 \end{bmatrix}"])
+def test_rows_that_are_laid_out_once_look_as_those_of_the_library(latex, monkeypatch):
+    once = formula.__wrapped__(latex, SIZE)
+    monkeypatch.setattr("symgrad.drawing.pictures.mathrow.TAG", "mrow")
+    assert once == formula.__wrapped__(latex, SIZE) and len(once.glyphs) > 5

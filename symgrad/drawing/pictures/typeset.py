@@ -98,11 +98,13 @@ def formula(latex: str, size: float) -> TypesetFormula | None:
     import ziamath
     from ziamath.tex import tex2mml
 
+    from symgrad.drawing.pictures.mathrow import TAG  # opens ziamath
+
     canvas = ElementTree.Element("svg")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            math = ziamath.Math(_shallow(ElementTree.fromstring(tex2mml(latex))), size=size)
+            math = ziamath.Math(_shallow(ElementTree.fromstring(tex2mml(latex)), TAG), size=size)
             math.drawon(canvas, 0, 0, halign="left", valign="base")
     # latex2mathml and ziamath raise whatever they stumble over (IndexError, KeyError, ...); a label must not.
     except Exception:
@@ -131,8 +133,8 @@ def formula(latex: str, size: float) -> TypesetFormula | None:
     return TypesetFormula(box.xmax, max(box.ymax, 0.0), max(-box.ymin, 0.0), tuple(glyphs), tuple(rules))
 
 
-def _shallow(math: Any) -> Any:
-    """MathML without rows of one element: ziamath lays every row out twice, rows in rows four times.
+def _shallow(math: Any, tag: str) -> Any:
+    """MathML without rows of one element; other rows have the name `tag`.
 
     Bars around what is no taller than a letter stay as they are: stretched, they are put together of pieces that show.
     Indices of a sum stand below and above it between brackets, too: as subscripts they make ziamath's bracket a
@@ -154,6 +156,9 @@ def _shallow(math: Any) -> Any:
                 parent[place] = child
             if parent[0].text and parent[0].text in LIMITS:
                 parent.tag = parent.tag.replace("sub", "under").replace("sup", "over")
+    for element in math.iter():
+        if _tag(element) in ("math", "mrow"):
+            element.tag = tag
     return math
 
 

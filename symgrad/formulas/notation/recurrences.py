@@ -8,6 +8,7 @@ formula. Loops that run from the end have their carries at t + 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
@@ -53,12 +54,16 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
     return w.indexed(name(letter), index) if place is None else w.indexed(name(letter, [place]), index[1:])
 
 
-def recurrence_lines(w: Writer) -> Lines:
-    """What the names of all loops that have been met stand for; writing that may meet others."""
+def recurrence_lines(w: Writer, read: Mapping[Loop, AbstractSet[Node]]) -> Lines:
+    """What the names of all loops that have been met stand for; writing that may meet others.
+
+    Of loops of which nothing is met that was not `read` before, it was told there.
+    """
     found: dict[Loop, Lines] = {}
     done: dict[Loop, int] = {}
     while True:
-        loop = next((x for x, read in w.met.items() if done.get(x) != len(read)), None)
+        loop = next((x for x, met in w.met.items()
+                     if done.get(x) != len(met) and not (x in read and met.keys() <= read[x])), None)
         if loop is None:
             break
         done[loop] = len(w.met[loop])
