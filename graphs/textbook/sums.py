@@ -28,6 +28,7 @@ from symgrad.graphs.weights import MINUS, ONE, Weight, times
 MARGIN = 2.0  # σ (1 - σ) (1 - 2 σ) is not multiplied out for less
 PAIR = 1.5  # what two terms of a sum must gain by standing as one product
 PAIRED = 6  # terms of a sum in which such two are looked for
+SPREAD = 96.0  # pieces of a product: one of more is not multiplied out, as each of its sums would double the ways
 LONG = 48.0  # pieces of a sum: what is longer is no formula to be read, and stays
 
 
@@ -141,6 +142,8 @@ def product_in_sum_form(node: Node, length: Length) -> Node:
 
 
 def _multiplied(node: Node, length: Length) -> Node:
+    if length(node) > SPREAD:
+        return node
     opened = _with_factors_in_front(node, length) if unweighted(node)[0].op is ops.EINSUM else node
     if opened is not node and length(opened) <= length(node):
         node = opened

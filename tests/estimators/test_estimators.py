@@ -24,11 +24,12 @@ from sklearn.utils.estimator_checks import check_estimator
 from symgrad.estimators import NetClassifier, NetRegressor
 
 BOTH = [NetClassifier, NetRegressor]
-SETTINGS = [{}, {"hidden_layer_sizes": (), "validation": 0}, {"hidden_layer_sizes": (8, 8), "activation": "tanh"}]
+LINEAR, DEEP = {"hidden_layer_sizes": (), "validation": 0}, {"hidden_layer_sizes": (8, 8), "activation": "tanh"}
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=["default", "linear", "deep"])
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize(("kind", "settings"), [
+    (NetClassifier, {}), (NetRegressor, {}), (NetClassifier, LINEAR), (NetRegressor, DEEP)], ids=[
+    "classifier", "regressor", "linear classifier", "deep regressor"])
 def test_the_checks_of_scikit_learn_pass(kind, settings):
     settings = {**settings, **({"optimizer": sg.optim.Adam(1e-2)} if settings else {})}
     found = check_estimator(kind(**settings), on_skip=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import mpmath as mp
@@ -54,6 +55,17 @@ TABLE: dict[str, Case] = {  # ours, mpmath's, points, ulp that value, first and 
     "lgamma": (sg.lgamma, lambda x: mp.loggamma(x).real, RIGHT, (4, 16, 4)),
     "digamma": (sg.digamma, mp.digamma, RIGHT, (16, 4, 4)),
 }
+GAMMA = {"lgamma": 0, "digamma": 1}  # derivatives of log gamma: differences of them take mpmath seconds, psi none
+
+
+@cache
+def right_value(name: str, order: int, at: float) -> Any:
+    """The function or a derivative of it: that of float32 and of C is the same."""
+    exact = TABLE[name][1]
+    with mp.workdps(400):
+        if name in GAMMA and order:
+            return mp.psi(GAMMA[name] + order - 1, mp.mpf(at))
+        return mp.diff(exact, mp.mpf(at), order, h=mp.mpf(10) ** -150)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])
@@ -61,7 +73,7 @@ TABLE: dict[str, Case] = {  # ours, mpmath's, points, ulp that value, first and 
 @pytest.mark.parametrize("name", TABLE)
 def test_tails(name: str, dtype: str, backend: str) -> None:
     """Together and alone; what is below the smallest normal number may be zero."""
-    ours, exact, points, ulps = TABLE[name]
+    ours, _, points, ulps = TABLE[name]
     at = np.array(points, dtype)
     x = sg.data("x", len(points))
     y = ours(x)
@@ -74,7 +86,7 @@ def test_tails(name: str, dtype: str, backend: str) -> None:
     with mp.workdps(400):
         for order, ulp in enumerate(ulps):
             for k, p in enumerate(at):
-                right = mp.diff(exact, mp.mpf(float(p)), order, h=mp.mpf(10) ** -150)
+                right = right_value(name, order, float(p))
                 size = max(abs(right), 0.25 if order == 2 and abs(p) < 0.1 else 0)  # second derivatives are 0 near 0
                 for number in (values[order][k] for values in got):
                     if abs(right) > most:

@@ -1,9 +1,13 @@
 """Every example runs as a user runs it, says what its docstring promises, and the digits are learnt."""
 
+import contextlib
+import io
 import os
 import re
+import runpy
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -78,24 +82,47 @@ def test_no_example_is_forgotten():
     assert {path.stem for path in (EXAMPLES / "networks").glob("*.py")} == {*NETWORKS}
 
 
-@pytest.mark.parametrize("name", [*PROMISES, *(f"networks/{name}" for name in NETWORKS)])
-def test_lecture(name, tmp_path):
-    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", *ARGUMENTS.get(name, [])], cwd=tmp_path, capture_output=True, text=True,
+def ran(name, monkeypatch, *arguments):
+    """What an example prints, run as a script in this process, which has imported most of what it imports."""
+    path = str(EXAMPLES / f"{name}.py")
+    monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
+    monkeypatch.syspath_prepend(os.path.dirname(path))
+    said, complaints = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaints), warnings.catch_warnings():
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", kind)  # as Python does
+        runpy.run_path(path, run_name="__main__")
+    assert complaints.getvalue() == ""
+    return said.getvalue()
+
+
+@pytest.mark.parametrize("name", ["lecture_least_squares", "networks/mlp"])
+def test_lecture_as_users_run_it(name, tmp_path):
+    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], cwd=tmp_path, capture_output=True, text=True,
                           encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"})
     assert done.returncode == 0 and done.stderr == ""
+    assert all(promise in done.stdout for promise in PROMISES.get(name) or NETWORKS["mlp"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning", "error::FutureWarning")
+@pytest.mark.parametrize("name", [*PROMISES, *(f"networks/{name}" for name in NETWORKS)])
+def test_lecture(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = ran(name, monkeypatch, *ARGUMENTS.get(name, []))
     for promise in PROMISES[name] if name in PROMISES else NETWORKS[name.partition("/")[2]]:
-        assert promise in done.stdout
+        assert promise in printed
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "count"), [("newton_basins", 1), ("minimisers_at_work", 4), ("equivalent_minima", 2),
                                              ("rates", 1), ("minibatch_noise", 1), ("canyon", 2),
                                              ("regression_from_text", 1)])
-def test_examples_write_their_pictures(name, count, tmp_path):
+def test_examples_write_their_pictures(name, count, tmp_path, monkeypatch):
     """Their text is tested above; at most 80 lines make them."""
     assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 80
     where = tmp_path / "picture.svg" if count == 1 else tmp_path
-    subprocess.run([sys.executable, EXAMPLES / f"{name}.py", where], capture_output=True, check=True)
+    ran(name, monkeypatch, where)
     pictures = list(tmp_path.glob("*.svg"))
     assert len(pictures) == count and all(1000 < path.stat().st_size < 400_000 for path in pictures)
 

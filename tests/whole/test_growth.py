@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import sympy as sp
+from benchmarks.derivation import lstm
 
 import symgrad as sg
 
@@ -96,3 +97,15 @@ def test_sums_of_sympy_are_read_and_refused_in_linear_time():
     assert large < 2.5 * small, (small, large)
     small, large = (calls(refused, sp.Add(*sp.symbols(f"x0:{n}"))) for n in (1500, 3000))
     assert large < 2.5 * small, (small, large)
+
+
+def test_gradients_of_unrolled_cells_are_read_in_linear_time_and_once():
+    """Each gate is a sum in the products of all cells before it: multiplied out they would double with each."""
+    works, again = [], []
+    for cells in (4, 8):
+        loss, wrt = lstm(cells)
+        gradient = sg.gradient(loss, wrt[0])
+        works.append(calls(str, gradient))
+        again.append(calls(sg.Tensor.latex, gradient))
+    assert works[1] < 3 * works[0], works
+    assert again[1] < works[1] / 2, (again, works)

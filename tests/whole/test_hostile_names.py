@@ -98,7 +98,7 @@ MATH = set("math mrow mi mn mo msup msub msubsup mover munder munderover mfrac m
 
 
 @given(ALL)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @example(one('a"""b'))
 @example(one("<script>"))
 @example(one("x''"))
@@ -133,7 +133,7 @@ def in_dot(drawing):
 
 
 @given(ALL)
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @example(one('a"<b>&'))
 @example(one("x\\n]"))
 def test_pictures(names):
@@ -147,7 +147,7 @@ def test_pictures(names):
 
 
 @given(ALL)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @example(one('a"""b'))
 @example(one(f'W"] if {CODE} else state["params"]["b'))
 @example(one("in"))

@@ -55,7 +55,8 @@ def meant(name, path):
 
 def wrong():
     for path in PATHS:
-        for line, text in [] if path.endswith(".j2") else said(path):
+        names = not path.endswith(".j2") and NAMED.search((ROOT / path).read_text(encoding="utf-8"))
+        for line, text in said(path) if names else []:
             for name in NAMED.findall(text.replace("$root/", "")):
                 found = meant(name, path)
                 if len(found) != 1 and name not in WRITTEN | EVERYWHERE:

@@ -69,11 +69,11 @@ frame, depth = sys._getframe(), 0
 while frame is not None:
     frame, depth = frame.f_back, depth + 1
 sys.setrecursionlimit(depth + 400)  # below a frame a level; a formula nests up to 40 before a name stands for the rest
-print(all(everything(600)))
+print(all(everything(500)))
 """
 
 
-def test_nothing_recurses_along_a_chain_of_twelve_hundred_nodes():
+def test_nothing_recurses_along_a_chain_of_a_thousand_nodes():
     done = subprocess.run([sys.executable, "-c", DEEP], capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr[-2000:]
 
@@ -138,9 +138,9 @@ def test_gradients_of_an_unrolled_lstm(build, batched):
         np.testing.assert_allclose(found[w.name], expected, rtol=1e-6, atol=1e-9, err_msg=w.name)
 
 
-def test_an_lstm_of_five_hundred_cells():
+def test_an_lstm_of_two_hundred_cells():
     """It derives and compiles, all values are finite, and the gradient is right along a direction."""
-    cells = 500
+    cells = 200
     loss, wrt = lstm(cells)
     f = sg.function(symbols(loss), [loss, *sg.gradient(loss, wrt)])
     rng = np.random.default_rng(9)
@@ -160,9 +160,9 @@ def test_an_lstm_of_five_hundred_cells():
     (lambda y: 3.2 * y * (1 - y), lambda y: 3.2 - 6.4 * y),
     (lambda y: 1 / (1 + y * y), lambda y: -2 * y / (1 + y * y) ** 2),
 ])
-@pytest.mark.parametrize(("dtype", "levels"), [("float32", 150), ("float64", 1500)])
+@pytest.mark.parametrize(("dtype", "levels"), [("float32", 150), ("float64", 900)])
 def test_weights_of_many_levels_do_not_run_out_of_range(step, slope, dtype, levels):
-    """2.5^1500 is no float, while the derivative of the chain is one of moderate numbers."""
+    """2.5^900 is no float, while the derivative of the chain is one of moderate numbers."""
     x = sg.parameter("x", 3)
     y = x
     for _ in range(levels):
