@@ -38,7 +38,9 @@ def matrix_of(on: Writing, e: Expr, arg: Expr) -> OperandText | None:
     for k, step in enumerate(form.steps[:lead]):
         if step != 0 and arg.shape[k] != 1:
             texts.append(f"{letters(stack)[stack - lead + k]} * {on.size(step)}")
-    aligned = " && ".join(f"{on.size(s)} % 4 == 0" for s in fours if s != 0) or "true"
+    known = all(s % 4 == 0 for s in fours if isinstance(s, int))
+    rest = [f"{on.size(s)} % 4 == 0" for s in fours if not isinstance(s, int)]
+    aligned = " && ".join(rest) or "true" if known else "false"
     return OperandText(" + ".join(texts), on.size(form.steps[lead]), on.size(form.steps[lead + 1]), f"({aligned})")
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from symgrad.codegen.cuda.stages import PhaseStage, RepeatedStages
+from symgrad.codegen.cuda.sharing import UnitFunction, shared
+from symgrad.codegen.cuda.stages import PhasePart, PhaseStage, RepeatedStages
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION
 
 
+def flat(found: Sequence[PhaseStage | RepeatedStages]) -> list[PhaseStage]:
+    """All phases, those of recurrences among them."""
+    return [stage for each in found for stage in (flat(each.stages) if isinstance(each, RepeatedStages) else [each])]
+
+
 def phase_functions(found: Sequence[PhaseStage | RepeatedStages], stride: str) -> list[str]:
-    """The functions of units and phases; lanes are `stride` apart."""
+    """The functions of units and phases; lanes are `stride` apart. Equal units of a deep network are one function."""
+    every = flat(found)
+    called = shared([f for stage in every for f in stage.functions])
     texts: list[str] = []
-    for stage in found:
-        if isinstance(stage, RepeatedStages):
-            texts += phase_functions(stage.stages, stride)
-        else:
-            texts += [*stage.functions, _phase(stage, stride)]
+    for stage in every:
+        texts += [f.text(called[f][1]) for f in stage.functions if called[f][0] == f.name]
+        texts.append(_phase(stage, stride, called))
     return texts
 
 
@@ -32,14 +38,17 @@ def phase_calls(found: Sequence[PhaseStage | RepeatedStages], given: str, barrie
     return lines
 
 
-def _phase(stage: PhaseStage, stride: str) -> str:
-    """A phase: which part each lane, or task, belongs to. Parts of lanes are whole warps."""
+def _phase(stage: PhaseStage, stride: str, called: Mapping[UnitFunction, tuple[str, int]]) -> str:
+    """A phase: which part each lane, or task, belongs to. Parts of lanes are whole warps. Formulas of units that share a
+    function stand here."""
     turns = "".join(f", const int {turn}" for turn in stage.counters)
-    lines = [f"// phase {stage.number}: {stage.title}",
+    parts = [*(PhasePart(f.count, (f.call(called[f][0]),), f.counted == "task") for f in stage.functions), *stage.beside]
+    told = [line for f in stage.functions if called[f][1] > 1 for line in f.told]
+    lines = [f"// phase {stage.number}: {stage.title}", *told,
              f"{DEVICE_FUNCTION} {stage.name}(const int rank, const Memory &on, const int step, const int steps{turns}) {{"]
     for word, head, some in (
-            ("task", "int all = blockIdx.x; all < {}; all += gridDim.x", [i for i in stage.parts if i.tasks]),
-            ("lane", f"int all = rank; all < {{}}; all += {stride}", [i for i in stage.parts if not i.tasks])):
+            ("task", "int all = blockIdx.x; all < {}; all += gridDim.x", [i for i in parts if i.tasks]),
+            ("lane", f"int all = rank; all < {{}}; all += {stride}", [i for i in parts if not i.tasks])):
         if not some:
             continue
         lines += [f"  for ({head.format(' + '.join(item.lanes for item in some))}) {{", f"    int {word} = all;"]

@@ -16,8 +16,9 @@ from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.cuda.body import Placed, Writing, entries_of
 from symgrad.codegen.cuda.layout import MemoryRoom, item_bytes, length_of, room_for
+from symgrad.codegen.cuda.sharing import UnitFunction
 from symgrad.codegen.cuda.units import Lanes, guarded, names_of, write_unit
-from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
+from symgrad.codegen.cuda.words import THREADS
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.recurrences import LoopBody
 from symgrad.codegen.phases.plan import PlannedUnit, planned
@@ -41,12 +42,13 @@ class PhasePart:
 
 @dataclass(frozen=True)
 class PhaseStage:
-    """A phase: its number, what it finds, the functions of its units, its parts, the counters of the recurrences around."""
+    """A phase: its number, what it finds, the functions of its units, what happens beside them, the counters of the
+    recurrences around."""
 
     number: str
     title: str
-    functions: tuple[str, ...]
-    parts: tuple[PhasePart, ...]
+    functions: tuple[UnitFunction, ...]
+    beside: tuple[PhasePart, ...]
     counters: tuple[str, ...] = ()
 
     @property
@@ -82,23 +84,20 @@ class UnitTexts:
         self.on, self.places, self.comments, self.shared = on, places, comments, shared
 
     def function(self, name: str, lanes: Lanes, written: Collection[str], told: Sequence[str] = (),
-                 more: Mapping[str, tuple[str, str]] | None = None) -> tuple[str, PhasePart]:
+                 more: Mapping[str, tuple[str, str]] | None = None) -> UnitFunction:
         """A function for one lane or task, and how it is called; `more` are arrays that only it knows."""
         places = {**self.places, **(more or {})}
-        body = "\n".join(f"  {line}" for line in lanes.lines)
-        found = dict.fromkeys(re.findall(r"[^\W\d]\w*", body))
+        found = dict.fromkeys(re.findall(r"[^\W\d]\w*", "\n".join(lanes.lines)))
         used = [each for each in found if each in places]
-        taken = [f"{'' if each in written else 'const '}{places[each][0]} *const {each}" for each in used]
+        taken = [(f"{'' if each in written else 'const '}{places[each][0]}", each) for each in used]
         passed = [places[each][1] for each in used]
         if "failed" in found:
-            taken.append("int *const failed")
+            taken.append(("int", "failed"))
             passed.append("on.failed")
-        number = "task" if lanes.tasks else "lane"
-        head = f"{DEVICE_FUNCTION} {name}({', '.join([f'const int {number}', *taken])}) {{"
-        part = PhasePart(lanes.count, (f"{name}({', '.join([number, *passed])});",), lanes.tasks)
-        return "\n".join([*told, head, body, "}"]), part
+        return UnitFunction(name, "task" if lanes.tasks else "lane", tuple(taken), tuple(passed), tuple(lanes.lines),
+                            tuple(told), lanes.count)
 
-    def parts(self, phases: Phases, units: Sequence[Unit], number: str) -> list[tuple[str, PhasePart]]:
+    def parts(self, phases: Phases, units: Sequence[Unit], number: str) -> list[UnitFunction]:
         """The functions of a phase. Recurrences, and what a library computes, are told and left out."""
         arrays, found = self.on.context.arrays, []
         share = max(32, THREADS // max(1, sum(unit.kind == "product" for unit in units)))
@@ -145,9 +144,9 @@ def stages(levels: Levels, beside: Sequence[PhasePart] = (), before: str = "", f
         parts += [part for loop in loops for part in loop.begins]
         title = ", ".join(texts.on.context.arrays[e] for texts, phases, units in level for unit in units
                           for e in unit.steps if e in phases.kept)
-        both = (*(part for _, part in parts), *(beside if place == 1 and not before else ()))
-        if both:
-            found.append(PhaseStage(number, title, tuple(text for text, _ in parts), both, turns))
+        more = tuple(beside) if place == 1 and not before else ()
+        if parts or more:
+            found.append(PhaseStage(number, title, tuple(parts), more, turns))
         fixed = _together([levels_of(loop, loop.phases.fixed) for loop in loops])
         found += stages(fixed, (), f"{number}.", 1, turns)
         count = len(fixed) + 1
@@ -179,7 +178,7 @@ class LoopTexts(UnitTexts):
         super().__init__(replace(on, context=inner, strides=steps, offsets={}, count=0, narrow=()), {}, {}, shared)
         self.steps, self.offsets = steps, dict[Expr, tuple[Size, ...]]()
         self.on.offsets = self.offsets
-        self.begins: list[tuple[str, PhasePart]] = []
+        self.begins: list[UnitFunction] = []
         self._given(body)
         self._filled(body)
         self._rooms(flat)
@@ -236,7 +235,7 @@ class LoopTexts(UnitTexts):
             self._put(each.value, name, places[1], *offsets)
             self.begins.append(self._begun(self.e.args[each.carry], own, TYPES[carry.kind], first))
 
-    def _begun(self, begin: Expr, own: str, kind: str, first: str) -> tuple[str, PhasePart]:
+    def _begun(self, begin: Expr, own: str, kind: str, first: str) -> UnitFunction:
         """The first value of a carry, put where the first step reads it."""
         shape: Shape = begin.shape
         names, place = names_of(shape), "0"

@@ -16,6 +16,7 @@ ENTRIES BYTES SHARED threadIdx blockIdx blockDim gridDim theta g word
 partial strided ranked pieces Matrix part_of_tile begin share all compute sizes made
 DEPTH rounded multiply in_tf32 in_pair solid launched kernel_for cp np""".split())
 DEVICE_FUNCTION = "static __device__ __forceinline__ void"
+CALLED_FUNCTION = "static __device__ __noinline__ void"
 
 
 def cuda_identifier(name: str) -> str:
