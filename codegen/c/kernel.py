@@ -132,6 +132,11 @@ static int64_t entries(const Axis *axes, int count) {
 /* The places in one array of `many` entries, from one on; the last axis is the fastest. `which` is 1 for a, 2, 3. */
 NEST void places(const Axis *axes, int count, int which, int64_t from, int64_t many, int64_t *at) {
   int64_t index[MOST], place = 0;
+  if (count == 1) {
+    const int64_t step = (&axes->size)[which];
+    for (int64_t t = 0; t < many; t++) at[t] = (from + t) * step;
+    return;
+  }
   for (int i = count - 1; i >= 0; i--) {
     index[i] = from % axes[i].size;
     from /= axes[i].size;
@@ -149,21 +154,21 @@ NEST void places(const Axis *axes, int count, int which, int64_t from, int64_t m
 }
 
 /* sum[i][j] = sum over p of a[row[i] + deep[p]] times vector j of what lies at b + line[p]. */
-static inline __attribute__((always_inline)) void tile(int wide, int64_t k, const real *a, const int64_t *row,
+static inline __attribute__((always_inline)) void tile(int high, int wide, int64_t k, const real *a, const int64_t *row,
                                                        const int64_t *deep, const real *b, const int64_t *line,
                                                        lanes sum[ROWS][WIDE]) {
   const real *at[ROWS];
   lanes s[ROWS][WIDE];
-  for (int i = 0; i < ROWS; i++) at[i] = a + row[i];
-  for (int i = 0; i < ROWS; i++)
+  for (int i = 0; i < high; i++) at[i] = a + row[i];
+  for (int i = 0; i < high; i++)
     for (int j = 0; j < wide; j++) s[i][j] = (lanes){0};
   for (int64_t p = 0; p < k; p++) {
     lanes x[WIDE];
     for (int j = 0; j < wide; j++) x[j] = *(const lanes *)(b + line[p] + j * LANES);
-    for (int i = 0; i < ROWS; i++)
+    for (int i = 0; i < high; i++)
       for (int j = 0; j < wide; j++) s[i][j] += at[i][deep[p]] * x[j];
   }
-  for (int i = 0; i < ROWS; i++)
+  for (int i = 0; i < high; i++)
     for (int j = 0; j < wide; j++) sum[i][j] = s[i][j];
 }
 
@@ -232,10 +237,12 @@ static void block(const void *data, int64_t number) {
     for (int64_t i = 0; i < m; i += ROWS) {
       const int64_t last = m - i < ROWS ? m - i : ROWS;
       if (q->symmetric && j0 > i0 + i + last - 1) continue;
-      switch (wide) {
-        case 1: tile(1, k, a, at_a + i, below, right, beside, sum); break;
-        case 2: tile(2, k, a, at_a + i, below, right, beside, sum); break;
-        default: tile(WIDE, k, a, at_a + i, below, right, beside, sum);
+      if (last == 1 && wide == WIDE) /* a vector times a matrix, or a row that is left over */
+        tile(1, WIDE, k, a, at_a + i, below, right, beside, sum);
+      else switch (wide) {
+        case 1: tile(ROWS, 1, k, a, at_a + i, below, right, beside, sum); break;
+        case 2: tile(ROWS, 2, k, a, at_a + i, below, right, beside, sum); break;
+        default: tile(ROWS, WIDE, k, a, at_a + i, below, right, beside, sum);
       }
       for (int64_t r = 0; r < last; r++) {
         real *row = c + at_c[i + r];

@@ -10,7 +10,7 @@ from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, place
 from symgrad.codegen.c.texts import TYPES, bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import AffineForm, counters, flat, zero
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, zero
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size
 
@@ -19,6 +19,8 @@ LEAST: Mapping[acts.Act, Mapping[str, str]] = MappingProxyType({  # what a reduc
     acts.MAX: {REAL: "-INFINITY", "integer": "INT64_MIN", "boolean": "0"},
     acts.MIN: {REAL: "INFINITY", "integer": "INT64_MAX", "boolean": "1"},
 })
+
+WIDE = 8  # entries of a row that is added to another as a whole
 
 
 def joined(op: acts.Act, kind: str, total: str, value: str, c: Context) -> str:
@@ -47,9 +49,11 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     start = LEAST[op][kind if kind in LEAST[op] else "integer"]
     rank = len(shape)
     sizes = [shape[a] for a in kept]
-    if solid and solid[-1] in kept and any(a in axes for a in solid):
+    rows = _rows(c, shape, kept, axes, value)
+    if rows or (solid and solid[-1] in kept and any(a in axes for a in solid)):
+        order = [*kept[:-1], *axes, kept[-1]] if rows else [*range(rank)]
         body = Body(c, rank)
-        index = counters(rank)
+        index = _turned(order)
         place = flat(tuple(index[a] for a in kept), tuple(sizes), rank)
         total: Size = 1
         for size in sizes:
@@ -57,13 +61,10 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
         lines = nest(c, (total,), [AffineForm(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
         text = value(body, index)
         target = f"{out}[{body.place(place)}]"
-        return lines + nest(c, shape, body.places, [joined(op, kind, target, text, c)])
+        return lines + nest(c, tuple(shape[a] for a in order), body.places, [joined(op, kind, target, text, c)])
     order = [*kept, *axes]
     body = Body(c, rank)
-    turned = [zero(rank)] * rank
-    for k, a in enumerate(order):
-        turned[a] = counters(rank)[k]
-    text = value(body, tuple(turned))
+    text = value(body, _turned(order))
     place = flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank)
     target = body.place(place)
     extents = tuple(shape[a] for a in order)
@@ -73,6 +74,26 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     texts = [index_c(form, {k: counter(k) for k in range(len(kept))}, c.sizes) for form in body.places]
     lines = [f"{wide} total = {start};", *inner, placed(f"{out}[{target}] = total;", texts)]
     return around(c, [shape[a] for a in kept], lines)
+
+
+def _turned(order: Sequence[int]) -> AffineIndex:
+    """The index of an entry where the loops run over the axes in this order."""
+    rank = len(order)
+    return tuple(counters(rank)[order.index(a)] for a in range(rank))
+
+
+def _rows(c: Context, shape: Shape, kept: Sequence[int], axes: Sequence[int], value: Any) -> bool:
+    """Does memory run along the last axis that stays, and along none that is reduced, as where columns are summed? Then
+    whole rows are added up: a column would be read in wide steps."""
+    width = shape[kept[-1]] if kept and axes else 1
+    if isinstance(width, int) and width < WIDE:
+        return False
+    body = Body(c, len(shape))
+    value(body, counters(len(shape)))
+    forms = [form for _, form in body.loads]
+    along = [form.steps[kept[-1]] for form in forms]
+    return 1 in along and all(step in (0, 1) for step in along) and all(
+        form.steps[a] not in (1, -1) or shape[a] == 1 for form in forms for a in axes)
 
 
 def around(c: Context, sizes: Sequence[Size], lines: Sequence[str], depth: int = 1) -> list[str]:
