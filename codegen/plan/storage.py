@@ -180,6 +180,7 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
     last = last_reads(of)
     free: list[int] = []
     tenants: list[list[Expr]] = []
+    rooms: list[int] = []
     home: dict[Expr, int] = {}
     keys: list[tuple[str, frozenset[Any]]] = []  # of slots: the kind and the symbolic sizes of the first tenant
     for step, e in enumerate(of.stored):
@@ -189,22 +190,30 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
                 free.append(home[b])
         if e not in fixed:
             key = e.kind, _symbols(e)
-            spare = next((s for s in reversed(free) if keys[s] == key), None)  # one is not wasted on another for some batch
+            spare = _fitting([s for s in reversed(free) if keys[s] == key], rooms, e)  # none is wasted on another for some batch
             if spare is None and not key[1]:
-                spare = next((s for s in reversed(free) if not keys[s][1]), None)
+                spare = _fitting([s for s in reversed(free) if not keys[s][1]], rooms, e)
             if spare is not None:
                 slot = spare
                 free.remove(slot)
                 tenants[slot].append(e)
+                rooms[slot] = max(rooms[slot], bytes_of(e))
             else:
                 slot = len(tenants)
                 tenants.append([e])
+                rooms.append(bytes_of(e))
                 keys.append(key)
             home[e] = slot
             if e not in last:
                 free.append(slot)
         free += [home[b] for b in dying if home[b] not in free and home[b] != home.get(e)]
     return [Slot(i, tuple(t)) for i, t in enumerate(tenants)], home
+
+
+def _fitting(spare: Sequence[int], rooms: Sequence[int], e: Expr) -> int | None:
+    """The slot that fits best: the smallest that is large enough, else the one that grows least; of equals the first."""
+    need = bytes_of(e)
+    return min(spare, key=lambda s: (rooms[s] < need, abs(rooms[s] - need)), default=None)
 
 
 def largest(slot: Slot) -> Expr:

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from symgrad.formulas.names import shape_text
+from symgrad.graphs import ops
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.graphs.sizes import canonical
@@ -98,14 +99,14 @@ def attended(name: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool, scal
     else:
         scores = products * as_tensor(scale, name)
     allowed, added = _masks(name, scores, mask, is_causal)
-    if mask is None:  # every query has a key: the first one, if it is causal
-        weights = dropped(name, softmax(scores if allowed is None else where(allowed, scores, -math.inf)), dropout)
-        return weights @ V, weights
-    takes = _any(_seen(scores, allowed, added))
+    takes = None if _everyone_sees(scores, mask, is_causal) else _any(_seen(scores, allowed, added))
     if added is not None:
         scores = scores + added
     if allowed is not None:
         scores = where(allowed, scores, -math.inf)
+    if takes is None:
+        weights = dropped(name, softmax(scores), dropout)
+        return weights @ V, weights
     weights = dropped(name, where(takes, softmax(where(takes, scores, 0)), 0), dropout)
     return weights @ V, weights
 
@@ -130,6 +131,21 @@ def _masks(name: str, scores: Tensor, mask: Any, is_causal: Any) -> tuple[Tensor
     if given.dtype == BOOLEAN:
         return given if allowed is None else logical_and(allowed, given), None
     return allowed, given
+
+
+def _everyone_sees(scores: Tensor, mask: Any, is_causal: bool) -> bool:
+    """Is it known that every query has a key? Without a mask it has: the first one, if it is causal; and where the numbers
+    of a mask are known, they say so."""
+    if mask is None:
+        return True
+    node = as_tensor(mask, "mask").node
+    turned = node.op is ops.ELEMENTWISE and node.attrs == ("logical_not",)
+    node = node.operands[0] if turned else node
+    if node.op is not ops.CONSTANT or node.shape[-2:] != scores.shape[-2:]:
+        return False
+    values = node.attrs[0].value
+    seen = values > -math.inf if node.dtype == REAL else ~values if turned else values
+    return all(seen[..., i, :i + 1 if is_causal else None].any(axis=-1).all() for i in range(seen.shape[-2]))
 
 
 def _seen(scores: Tensor, allowed: Tensor | None, added: Tensor | None) -> Tensor:

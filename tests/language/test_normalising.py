@@ -126,6 +126,21 @@ def test_a_query_without_any_key_gives_zero_and_moves_nothing(kind, backend):
     assert (found[0][1] == 0).all() and (found[1][1] == 0).all() and (found[4][1] == 0).all()
 
 
+def test_a_mask_whose_numbers_are_known_asks_for_empty_rows_only_where_there_are_some():
+    """Then the formula is that of a causal attention; else a row without any key is 0, whichever way it is written."""
+    q, k, v = sg.data("q", (3, 2)), sg.data("k", (3, 2)), sg.data("v", (3, 5))
+    later = np.tril(np.ones((3, 3), bool))
+    empty = later[::-1, ::-1]  # its transpose: together with the causal one it leaves a row for the diagonal alone
+    for seen, causal in [(later, False), (empty, False), (empty, True), (~np.eye(3, dtype=bool), True), (later & False, False)]:
+        at = [numbers(3, 2), numbers(3, 2, seed=1), numbers(3, 5, seed=2)]
+        wanted = norms.attention(*at, seen=seen, causal=causal)
+        all_see = (seen & later if causal else seen).any(axis=1).all()
+        for mask in (sg.constant(seen), sg.logical_not(sg.constant(~seen)), sg.constant(np.where(seen, 0, -np.inf))):
+            y = sg.attention(q, k, v, mask, is_causal=causal)
+            assert ("> 0" not in str(y)) == all_see
+            near(y.eval(q=at[0], k=at[1], v=at[2]), wanted)
+
+
 def test_true_takes_part_and_causal_sees_what_comes_before():
     q = k = np.zeros((2, 1))
     v = np.array([[1.0], [3.0]])
