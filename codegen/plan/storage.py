@@ -190,7 +190,8 @@ def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot
                 free.append(home[b])
         if e not in fixed:
             key = e.kind, _symbols(e)
-            spare = _fitting([s for s in reversed(free) if keys[s] == key], rooms, e)  # none is wasted on another for some batch
+            alike = [s for s in reversed(free) if keys[s] == key]  # none is wasted on another for some batch
+            spare = _fitting(alike, rooms, e)
             if spare is None and not key[1]:
                 spare = _fitting([s for s in reversed(free) if not keys[s][1]], rooms, e)
             if spare is not None:
