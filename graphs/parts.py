@@ -55,10 +55,10 @@ def loss_of_part(root: Node, count: Node) -> Node:
         return root
     terms = []
     if sums is not None:
-        share = contract([count, _counted(sums, size, count)], [(), ()], ())
+        share = contract([count, counted(sums, size, count)], [(), ()], ())
         terms.append(scale(share, inverse(weight(size))))
     if rest is not None:
-        terms.append(_counted(rest, size, count))
+        terms.append(counted(rest, size, count))
     return add(terms)
 
 
@@ -71,7 +71,7 @@ def halves(root: Node, size: Size) -> Halves:
         if any(o in sums for o in node.operands):
             if any(o in axes or o in places for o in node.operands):
                 _mixed(node, "each sample meets a sum over all of them")
-            sums[node] = _moved(node, sums)
+            sums[node] = moved(node, sums)
         elif node.op is ops.IOTA and node.shape[0] == size:
             places.add(node)
         elif any(o in places for o in node.operands) and node.op is ops.VIEW:
@@ -82,16 +82,16 @@ def halves(root: Node, size: Size) -> Halves:
             axis = PRIMITIVES[node.op].axis(node, axes)
             if axis != COUPLED:
                 axes[node] = axis
-            elif _sums_samples(node, axes):
+            elif sums_samples(node, axes, size):
                 sums[node] = node, None
             else:
                 _mixed(node, "samples meet in it, and it is no sum over them")
         elif size in free_symbols(node.shape):
-            _begin(node, size, axes)
+            begin(node, size, axes)
     return sums.get(root, (None, root))
 
 
-def _begin(node: Node, size: Size, axes: dict[Node, int]) -> None:
+def begin(node: Node, size: Size, axes: dict[Node, int]) -> None:
     """A node that no sample comes to has one value for each of them."""
     given = node.op is ops.INPUT and node.attrs[0].over is None
     if given or node.op is ops.CONSTANT or list(node.shape).count(size) != 1 or any(
@@ -100,8 +100,10 @@ def _begin(node: Node, size: Size, axes: dict[Node, int]) -> None:
     axes[node] = node.shape.index(size)
 
 
-def _sums_samples(node: Node, axes: dict[Node, int]) -> bool:
-    """Is it a product that is summed over the samples?"""
+def sums_samples(node: Node, axes: dict[Node, int], size: Size) -> bool:
+    """Is it a product that is summed over the samples, or are they added up at places that have none of them?"""
+    if node.op is ops.SCATTER:
+        return size not in free_symbols(node.shape)
     if node.op is not ops.EINSUM:
         return False
     inputs, out = node.attrs
@@ -109,7 +111,7 @@ def _sums_samples(node: Node, axes: dict[Node, int]) -> bool:
     return len(labels) == 1 and not labels & set(out)
 
 
-def _moved(node: Node, sums: dict[Node, Halves]) -> Halves:
+def moved(node: Node, sums: dict[Node, Halves]) -> Halves:
     """The halves through an operation that is linear in them. Raises MixedSamples for others."""
     if node.op is ops.NAMED:
         return sums[node.operands[0]]
@@ -174,7 +176,7 @@ def _power(by: Weight, size: Size) -> int | None:
     return int(power) if power is not None and power.is_Integer and not rest.has(size) else None
 
 
-def _counted(root: Node, size: Size, count: Node) -> Node:
+def counted(root: Node, size: Size, count: Node) -> Node:
     """`root` with `count` for `size` in all weights; axes keep their sizes."""
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if node.op is not ops.ADD or not any(by.factor is not None and by.factor.has(size) for by in node.attrs[0]):

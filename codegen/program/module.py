@@ -24,7 +24,7 @@ from symgrad.codegen.program.rates import LENGTH, LENGTH_ON_DEVICE, pace_text
 from symgrad.codegen.program.selfcheck import check_text
 from symgrad.codegen.program.starts import init_text, start
 from symgrad.codegen.program.state import state_text
-from symgrad.codegen.program.step import step_text, stepping
+from symgrad.codegen.program.step import stage_name, step_text, stepping
 from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
@@ -66,13 +66,16 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
     functions["gradients"], functions["update"] = emit_inplace(slopes), emit_inplace(update)
     steps = [stepping(slopes, update, net, rule, frame)]
     if net.shares.loss is not None:
-        part = _job(module, net, PART, [*net.parameters, *net.data, *net.shares.count, *net.masks],
-                    [(net.loss[0], net.shares.loss), *net.shares.gradients],
+        for job in _stages(module, net):
+            functions[job.name] = emit_function(job)
+        part = _job(module, net, PART, _given(net, len(net.shares.stages)),
+                    [(net.loss[0], net.shares.loss), *net.shares.gradients, *net.shares.states],
                     "The loss of a part of a batch, which counts as its samples among all do, and its gradients.")
         part = replace(part, quick=True)
         functions[PART] = emit_inplace(part)
         steps.append(stepping(part, update, net, rule, frame, STEP_OF_PART, net.shares.count))
-    blocks = frame.step(steps) if frame.step is not None else None
+    whole = [step for step in steps if not (step.name == STEP_OF_PART and net.shares.stages)]  # stages are the frame's
+    blocks = frame.step(whole) if frame.step is not None else None
     blocks = blocks or Blocks((), ())
     frame = replace(frame, loop=blocks.loop) if blocks.loop else frame
     return TrainingText(_assembled(module, net, rule, frame, functions, steps, blocks), functions, blocks.plan)
@@ -94,6 +97,22 @@ def formulas(module: EmittedModule, net: Network) -> list[Job]:
         name = net.prediction[0]
         jobs.append(_job(module, net, "predict", [*net.parameters, *net.inputs], [net.prediction],
                          f"The prediction{'' if name == 'prediction' else ' ' + name}."))
+    return jobs
+
+
+def _given(net: Network, stage: int) -> Named:
+    """What the function of a stage takes."""
+    return [*net.parameters, *net.data, *net.shares.count, *net.shares.carried(stage), *net.masks]
+
+
+def _stages(module: EmittedModule, net: Network) -> list[Job]:
+    """A function for each stage: what it keeps for later ones, and the sums of a part."""
+    jobs = []
+    for k, stage in enumerate(net.shares.stages):
+        outputs = [(symbol.attrs[0].name, node) for symbol, node in (*stage.kept, *stage.sums)]
+        doc = f"Stage {k + 1} of a part: what later stages need, and as the last {len(stage.sums)} the sums to add up."
+        jobs.append(replace(_job(module, net, stage_name(k), _given(net, k), outputs, doc),
+                            form=list(range(len(outputs))), quick=True))
     return jobs
 
 

@@ -11,6 +11,7 @@ import sympy as sp
 from symgrad.codegen.python.job import Comment
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Size
+from symgrad.graphs.stages import SumStage
 
 Named = tuple[tuple[str, Node], ...]
 
@@ -44,13 +45,21 @@ class UpdateRule:
 class Shares:
     """How processes share a batch: `why` they cannot; else the loss of a part where that is not the loss of a batch.
 
-    It then needs `count`, the number of samples of the whole batch (see `graphs/parts.py`).
+    It then needs `count`, the number of samples of the whole batch (see `graphs/parts.py`). Where samples meet, the sums of
+    `stages` are added up before (`graphs/stages.py`); `states` are what moved parameters become.
     """
 
     why: str = ""
     count: Named = ()
     loss: Node | None = None
     gradients: Named = ()
+    stages: tuple[SumStage, ...] = ()
+    states: Named = ()
+
+    def carried(self, stage: int) -> Named:
+        """What the first stages hand on, in order: of each what it keeps, then its sums."""
+        return tuple((str(symbol.attrs[0].name), symbol) for each in self.stages[:stage]
+                     for symbol, _ in (*each.kept, *each.sums))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Ranks:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
         self.count, self.weight = 1, float(self.rank == 0)  # of a batch; what this part counts
         self.rows = slice(None)
-        self.sums, self.sent, self.stopped, self.before = 0, None, False, None
+        self.sums, self.sent, self.stopped, self.ended, self.before = 0, None, False, False, None
 
     def part(self, count):
         """The slice of this rank in `count` samples; where it has none, one that counts nothing."""
@@ -38,6 +38,17 @@ class Ranks:
         self.sums += 1
         self.exchange(self.sent, found)
 
+    def summed(self, found, count):
+        """What a stage of a step found; the last `count` arrays are summed over all ranks."""
+        own = [array * (self.weight > 0) for array in found[len(found) - count :]]
+        self.sums += 1
+        parts = self.comm.allgather(None if self.stopped else own)
+        if any(part is None for part in parts):
+            self.stopped, self.ended = False, True
+            raise KeyboardInterrupt
+        whole = [sum(arrays[1:], arrays[0]) for arrays in zip(*parts)]
+        return [*found[: len(found) - count], *whole]
+
     def exchange(self, sent, found):
         """The one message of a step."""
         self.comm.Allreduce(sent, found)
@@ -46,7 +57,7 @@ class Ranks:
     def look(self, found):
         """Ctrl-C on any rank ends all of them here."""
         if found[-1] > 0:
-            self.stopped = False
+            self.stopped, self.ended = False, True
             raise KeyboardInterrupt
         if not 0.999 < found[-2] < 1.001:
             whole = float(found[-2])

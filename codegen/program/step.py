@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sympy as sp
+
 from symgrad.codegen.program.frame import STEP, Frame
 from symgrad.codegen.program.head import Functions
 from symgrad.codegen.program.network import Named, Network, UpdateRule
 from symgrad.codegen.program.rates import rate_lines
-from symgrad.codegen.python.batch import INSIDE, REFUSED, SUMMED, batch_of, kind_name
+from symgrad.codegen.python.batch import INSIDE, REFUSED, SUMMED, TakenBatch, batch_of, kind_name
 from symgrad.codegen.python.inplace_emit import InPlaceFunction
 from symgrad.codegen.python.job import Job, Stepping
+from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import in_docstring, literal
+from symgrad.graphs.phases import too_few
 
 
 def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, functions: Functions) -> str:
@@ -21,8 +25,11 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     batch = batch_of(step, step.numbers, lambda k, dtype: f"taken(batch[{k}], {kind_name(dtype)})", frame.pieces)
     room = {f.name: ", rooms" for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
     lines = ['    rooms, t = state.arrays["rooms"], state.arrays["t"] + 1', "    try:", *batch.lines]
-    passed = ", ".join(["*state.read", *batch.arrays, "*state.written"])
-    slopes = step.gradients.name
+    arrays, slopes = list(batch.arrays), step.gradients.name
+    if step.more and net.shares.stages:
+        lines += _stages(net, step, batch)
+        arrays.insert(len(arrays) - len(step.masks), "*carried")
+    passed = ", ".join(["*state.read", *arrays, "*state.written"])
     lines += wrap_line(f"{slopes}({passed}{room.get(slopes, '')})", INSIDE)
     lines += [REFUSED, SUMMED, *step.moves, *step.rates]
     arguments = [known.get(name, name) for name, _ in rule.inputs]
@@ -32,6 +39,27 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     else:
         lines += wrap_line(f"update({', '.join(arguments)}{room.get('update', '')})", "    ")
     return frame.filled(STEP, step=step.name, name=in_docstring(rule.name), body="\n".join(lines))
+
+
+def stage_name(stage: int) -> str:
+    """The function of a stage, counted from 0."""
+    return f"stage_{stage + 1}_of_part"
+
+
+def _stages(net: Network, step: Stepping, batch: TakenBatch) -> list[str]:
+    """The stages before the gradients; between them all ranks add up what they have found."""
+    arrays, lines = list(batch.arrays), [f"{INSIDE}carried = []"]
+    over = next(node.attrs[0].over for _, node in net.data if node.attrs[0].over is not None)
+    whole = sp.Symbol("N", integer=True, positive=True)
+    texts = {**batch.sizes, whole: arrays[len(net.data)]}
+    for size, name in net.counts.items():
+        lines += [f"{INSIDE}if {size_text(sp.sympify(size).subs(over, whole), texts).text} < 2:",
+                  f"{INSIDE}    raise ValueError({literal(too_few(name))})"]
+    arrays.insert(len(arrays) - len(step.masks), "*carried")
+    for k, stage in enumerate(net.shares.stages):
+        call = f"{stage_name(k)}({', '.join(['*state.read', *arrays])})"
+        lines += wrap_line(f"carried += state.ranks.summed({call}, {len(stage.sums)})", INSIDE)
+    return lines
 
 
 def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Frame, name: str = "step",
@@ -46,4 +74,4 @@ def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Fr
     numbers = [each for each, _ in rule.inputs if each not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], (*net.data, *more), moved,
                     [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, net.frozen,
-                    net.masks, moves, net.divisible, len(net.states), net.counts, name)
+                    net.masks, moves, net.divisible, len(net.states), {} if more else net.counts, name, len(more))

@@ -20,7 +20,7 @@ from symgrad.graphs.sizes import Size, free_symbols
 
 INSIDE = " " * 8  # of the `try` of a step
 WORDS = """state batch lr t np cp work block failed loss rooms error piece taken refused masks
-NUMBERS INTEGERS BOOLEANS""".split()
+NUMBERS INTEGERS BOOLEANS carried""".split()
 REFUSED = """\
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise refused(state, batch, error) from None"""

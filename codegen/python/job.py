@@ -137,6 +137,7 @@ class Stepping:
     states: int = 0  # so many parameters, the last ones, become what the last outputs of `gradients` say
     counts: Mapping[Size, str] = field(default_factory=dict)
     name: str = "step"
+    more: int = 0  # so many of the data, the last ones, are none of the network's
 
 
 @dataclass(frozen=True)

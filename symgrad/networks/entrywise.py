@@ -15,6 +15,7 @@ from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 from symgrad.language import activating
 from symgrad.language import further as fu
 from symgrad.language import pointwise as ew
+from symgrad.language.align import as_tensor
 from symgrad.language.arrays import astype
 from symgrad.language.contraction import arange
 from symgrad.language.rearrange import expand_dims, reshape
@@ -86,8 +87,21 @@ def _mul(c: Call, a: Tensor, b: Tensor) -> Tensor:
 
 def _div(c: Call, a: Tensor, b: Tensor) -> Tensor:
     if _whole(c, a, b) or any("int" in kind for kind in c.kinds):  # a constant is a number, whatever its type was
-        c.refuse("it divides integers of run time, which gives whole numbers that formulas here have not")
+        return fu.trunc(ew.divide(a, b))
     return ew.divide(a, _laid(c, a, b))
+
+
+def remainder(a: Any, b: Any, quotient: Callable[[Any], Tensor]) -> Tensor:
+    """What is left of a when it is divided by b so many times, a whole number; of an infinite b, a or b."""
+    a, b = as_tensor(a), as_tensor(b)
+    times = quotient(ew.divide(a, b))
+    turned = ew.logical_and(fu.isinf(ew.as_real(b)), ew.less(ew.multiply(a, ew.sign(b)), 0))
+    left = ew.where(ew.equal(times, 0), a, ew.subtract(a, ew.multiply(b, times)))
+    return left if quotient is fu.trunc else ew.where(turned, b, left)
+
+
+def _mod(c: Call, a: Tensor, b: Tensor) -> Tensor:
+    return remainder(a, b, fu.trunc if c["fmod"] else ew.floor)
 
 
 def _pow(c: Call, a: Tensor, b: Any) -> Tensor:
@@ -268,7 +282,8 @@ def _not_a_number(c: Call, x: Tensor) -> Tensor:
 ROWS = (
     *(Reads(name, _unary(function)) for name, function, _ in UNARY),
     *(Reads(name, _binary(function)) for name, function, _ in BINARY),
-    Reads("Add", _add), Reads("Sub", _sub), Reads("Mul", _mul), Reads("Div", _div), Reads("Pow", _pow, (1,)),
+    Reads("Add", _add), Reads("Sub", _sub), Reads("Mul", _mul), Reads("Div", _div), Reads("Mod", _mod),
+    Reads("Pow", _pow, (1,)),
     Reads("Neg", _neg), Reads("IsInf", _infinite), Reads("IsNaN", _not_a_number),
     Reads("Ceil", _ceil), Reads("Round", _round), Reads("Xor", _xor),
     Reads("Max", _fold(ew.maximum)), Reads("Min", _fold(ew.minimum)), Reads("Sum", _sum), Reads("Mean", _mean),

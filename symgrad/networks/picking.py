@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.graphs.node import INTEGER
 from symgrad.graphs.sizes import canonical, product
 from symgrad.language.composed import take
 from symgrad.language.contraction import arange, zeros
 from symgrad.language.indexing import index_add
 from symgrad.language.linear_algebra import prod
+from symgrad.language.picking import topk
 from symgrad.language.pointwise import equal, maximum, minimum, where
 from symgrad.language.rearrange import broadcast_to, concatenate, expand_dims, reshape, transpose
 from symgrad.language.reduction import max as largest
 from symgrad.language.reduction import min as smallest
 from symgrad.language.tensor import Tensor
-from symgrad.networks.call import Call, Reads, is_symbolic, tensor
+from symgrad.networks.call import Call, NotReadable, Reads, is_symbolic, tensor
 
 
 def _gather(c: Call, x: Tensor, indices: Any) -> Tensor:
@@ -51,7 +53,7 @@ def _gather_nd(c: Call, x: Tensor, indices: Tensor) -> Tensor:
     return x[(*lead, *(indices[..., k] for k in range(depth)))]
 
 
-def _flat_places(c: Call, x: Tensor, index: list[Any]) -> Any:
+def flat_places(x: Tensor, index: list[Any]) -> Any:
     """Places in the entries of `x` laid behind each other, of indices that broadcast together."""
     place: Any = 0
     for a, one in enumerate(index):
@@ -62,7 +64,7 @@ def _flat_places(c: Call, x: Tensor, index: list[Any]) -> Any:
     return place
 
 
-def _put(c: Call, x: Tensor, places: Any, updates: Tensor, how: str) -> Tensor:
+def put_rows(x: Tensor, places: Any, updates: Tensor, how: str) -> Tensor:
     """`x` as rows with `updates` (one row a place) put, added, ... at `places` of its first axis."""
     if how == "add":
         return index_add(x, 0, places, updates)
@@ -73,7 +75,9 @@ def _put(c: Call, x: Tensor, places: Any, updates: Tensor, how: str) -> Tensor:
             return take(concatenate([x, updates], 0), source, 0)
         hit = index_add(zeros(x.shape[:1]), 0, places, zeros(updates.shape[:1]) + 1)
         hit = reshape(hit, (*hit.shape, *[1] * (x.ndim - 1)))
-        return where(hit > 0, index_add(x * 0 if x.dtype == "integer" else zeros(x.shape), 0, places, updates), x)
+        if x.dtype == INTEGER:
+            return where(hit > 0, index_add(x * 0, 0, places, updates), x)
+        return where(hit > 0, index_add(zeros(x.shape), 0, places, updates) / maximum(hit, 1), x)  # put twice is put once
     at = equal(expand_dims(tensor(places), 0), expand_dims(arange(x.shape[0]), 1))  # (rows, places)
     at = reshape(at, (*at.shape, *[1] * (x.ndim - 1)))
     rows = expand_dims(updates, 0)
@@ -83,7 +87,7 @@ def _put(c: Call, x: Tensor, places: Any, updates: Tensor, how: str) -> Tensor:
         return maximum(x, largest(where(at, rows, -math.inf), 1))
     if how == "min":
         return minimum(x, smallest(where(at, rows, math.inf), 1))
-    return c.refuse(f"reduction {how!r} is not known")
+    raise NotReadable(f"reduction {how!r} is not known")
 
 
 def _scatter_elements(c: Call, x: Tensor, indices: Any, updates: Tensor) -> Tensor:
@@ -93,9 +97,9 @@ def _scatter_elements(c: Call, x: Tensor, indices: Any, updates: Tensor) -> Tens
     grids = [np.arange(shape[a]).reshape(-1, *[1] * (x.ndim - 1 - a)) if known else _grid(shape, a)
              for a in range(x.ndim)]
     index = [(indices if known else tensor(indices)) if a == place else grids[a] for a in range(x.ndim)]
-    places = _flat_places(c, x, index)
+    places = flat_places(x, index)
     places = np.broadcast_to(places, shape).reshape(-1) if known else reshape(broadcast_to(places, shape), (-1,))
-    done = _put(c, reshape(x, (-1,)), places, reshape(updates, (-1,)), c["reduction"])
+    done = put_rows(reshape(x, (-1,)), places, reshape(updates, (-1,)), c["reduction"])
     return reshape(done, x.shape)
 
 
@@ -106,11 +110,11 @@ def _scatter_nd(c: Call, x: Tensor, indices: Any, updates: Tensor) -> Tensor:
         c.refuse(f"its indices have {depth} entries each, which must be a number")
     known = isinstance(indices, np.ndarray) and all(isinstance(s, int) for s in x.shape[:depth])
     given = indices if known else tensor(indices)
-    places = _flat_places(c, x, [given[..., k] for k in range(depth)])
+    places = flat_places(x, [given[..., k] for k in range(depth)])
     places = np.asarray(places).reshape(-1) if known else reshape(places, (-1,))
     rest = x.shape[depth:]
     rows = reshape(x, (product(x.shape[:depth]), *rest))
-    done = _put(c, rows, places, reshape(updates, (product(shape[:-1]), *rest)), c["reduction"])
+    done = put_rows(rows, places, reshape(updates, (product(shape[:-1]), *rest)), c["reduction"])
     return reshape(done, x.shape)
 
 
@@ -129,6 +133,11 @@ def _one_hot(c: Call, indices: Tensor, depth: Any, values: Any) -> Tensor:
     at = expand_dims(indices, place)
     inside = equal(where(at < 0, at + count, at), wanted)
     return where(inside, numbers[1], numbers[0])
+
+
+def _top(c: Call, x: Tensor, k: Any = None) -> tuple[Tensor, ...]:
+    count = c["k"] if c.version < 10 else int(c.number(k, "count k"))
+    return topk(x, count, c.axis(c["axis"], x), c["largest"] is None or bool(c["largest"]))
 
 
 def _compress(c: Call, x: Tensor, condition: Any) -> Tensor:
@@ -171,5 +180,5 @@ ROWS = (
     Reads("ScatterElements", _scatter_elements, (1,)), Reads("Scatter", _scatter_elements, (1,)),
     Reads("ScatterND", _scatter_nd, (1,)), Reads("OneHot", _one_hot, (1, 2)), Reads("Compress", _compress, (1,)),
     Reads("ReverseSequence", _reverse_sequence), Reads("ArrayFeatureExtractor", _array_feature, domain="ai.onnx.ml"),
-    Reads("MaxUnpool", _max_unpool, (1, 2)),
+    Reads("TopK", _top, (1,)), Reads("MaxUnpool", _max_unpool, (1, 2)),
 )

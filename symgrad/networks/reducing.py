@@ -14,6 +14,7 @@ from symgrad.language import reduction as red
 from symgrad.language.arrays import astype
 from symgrad.language.composed import flip, norm
 from symgrad.language.padding import pad
+from symgrad.language.picking import cumprod
 from symgrad.language.tensor import Tensor
 from symgrad.networks.call import Call, Reads
 from symgrad.networks.entrywise import within
@@ -100,16 +101,21 @@ def _argument(find: Fold) -> Callable[..., Tensor]:
     return rule
 
 
-def _running(c: Call, x: Tensor, axis: Any) -> Tensor:
-    if isinstance(axis, Tensor) and x.ndim == 1:
-        axis = 0
-    place = axis if isinstance(axis, int) else c.axis(int(c.number(axis, "axis")), x)
-    x = flip(x, place) if c["reverse"] else x
-    total = la.cumsum(x, place)
-    if c["exclusive"]:
-        front = (slice(None),) * place
-        total = pad(total[(*front, slice(None, -1))], [(1, 0) if a == place else (0, 0) for a in range(x.ndim)])
-    return flip(total, place) if c["reverse"] else total
+def _running(fold: Callable[[Tensor, int], Tensor], empty: int) -> Callable[..., Tensor]:
+    """Running sums, running products; `empty` stands before the first entry."""
+    def rule(c: Call, x: Tensor, axis: Any) -> Tensor:
+        if isinstance(axis, Tensor) and x.ndim == 1:
+            axis = 0
+        place = axis if isinstance(axis, int) else c.axis(int(c.number(axis, "axis")), x)
+        x = flip(x, place) if c["reverse"] else x
+        total = fold(x, place)
+        if c["exclusive"]:
+            front = (slice(None),) * place
+            widths = [(1, 0) if a == place else (0, 0) for a in range(x.ndim)]
+            total = pad(total[(*front, slice(None, -1))], widths, empty)
+        return flip(total, place) if c["reverse"] else total
+
+    return rule
 
 
 def _matmul(c: Call, a: Tensor, b: Tensor) -> Tensor:
@@ -145,6 +151,7 @@ ROWS = (
     Reads("ReduceL2", _folded(_l2, 0), (1,)), Reads("ReduceLogSum", _folded(_log_sum, -math.inf), (1,)),
     Reads("ReduceLogSumExp", _folded(red.logsumexp, -math.inf), (1,)),
     Reads("ReduceSumSquare", _folded(_square_sum, 0), (1,)), Reads("ArgMax", _argument(red.argmax)),
-    Reads("ArgMin", _argument(red.argmin)), Reads("CumSum", _running, (1,)), Reads("MatMul", _matmul),
+    Reads("ArgMin", _argument(red.argmin)), Reads("CumSum", _running(la.cumsum, 0), (1,)),
+    Reads("CumProd", _running(cumprod, 1), (1,)), Reads("MatMul", _matmul),
     Reads("Gemm", _gemm), Reads("Einsum", _einsum), Reads("Det", _det), Reads("LpNormalization", _lp_normal),
 )

@@ -13,6 +13,7 @@ from symgrad.language import convolving as cv
 from symgrad.language import normalising as nm
 from symgrad.language import pointwise as ew
 from symgrad.language import reduction as red
+from symgrad.language.arrays import moveaxis
 from symgrad.nn.recurrent import LSTM, RNN, Recurrent
 
 TorchRule = Callable[..., Any]
@@ -149,16 +150,24 @@ def _upsampled(mode: str) -> TorchRule:
 
 def _cross_entropy(self: Any, target: Any, weight: Any = None, reduction: int = 1, ignore_index: int = -100,
                    label_smoothing: float = 0.0) -> Any:
-    if weight is not None or label_smoothing or target.dtype != INTEGER or self.ndim > 2:
-        raise SymgradError("cross entropy with weights, smoothing or probabilities is not read")
-    logs = red.log_softmax(self, -1)
+    logs = moveaxis(red.log_softmax(self, min(self.ndim - 1, 1)), min(self.ndim - 1, 1), -1)
+    classes = logs.shape[-1]
+    weighed = logs if weight is None else weight * logs
+    if target.dtype != INTEGER:  # probabilities of the classes
+        shares = (1 - label_smoothing) * moveaxis(target, min(self.ndim - 1, 1), -1) + label_smoothing / classes
+        found = -red.sum(shares * weighed, -1)
+        return red.mean(found) if reduction == 1 else _reduced(found, reduction)
     counted = None if ignore_index == -100 else ew.not_equal(target, ignore_index)  # -100 is no label
     place = target if counted is None else ew.where(counted, target, 0)
-    picked = -(logs[co.arange(self.shape[0]), place] if self.ndim == 2 else logs[place])
-    if counted is None:
-        return _reduced(picked, reduction)
-    kept = ew.where(counted, picked, 0.0)
-    return red.sum(kept) / red.sum(ew.where(counted, 1.0, 0.0)) if reduction == 1 else _reduced(kept, reduction)
+    lines = [co.arange(n).reshape((-1, *[1] * (target.ndim - 1 - a))) for a, n in enumerate(target.shape)]
+    found = -weighed[(*lines, place)]
+    if label_smoothing:
+        found = (1 - label_smoothing) * found - label_smoothing / classes * red.sum(weighed, -1)
+    found = found if counted is None else ew.where(counted, found, 0.0)
+    if reduction != 1 or (weight is None and counted is None):
+        return _reduced(found, reduction)
+    share = co.full(target.shape, 1.0) if weight is None else weight[place]
+    return red.sum(found) / red.sum(share if counted is None else ew.where(counted, share, 0.0))
 
 
 def _reduced(loss: Any, reduction: int) -> Any:

@@ -21,12 +21,14 @@ from symgrad.language.align import constant
 from symgrad.language.symbols import data, dim, parameter
 from symgrad.language.tensor import Tensor
 from symgrad.networks.network import ReadNetwork, ReadStep
-from symgrad.networks.torch_table import RULES
+from symgrad.networks.torch_composites import CALLS, taken_apart
+from symgrad.networks.torch_table import RULES, rule_name
 
 PLAIN = MappingProxyType({function.__name__: function for function in (
     operator.mul, operator.add, operator.sub, operator.floordiv, operator.truediv, operator.neg, operator.pow)})
+OF_PRIMS = MappingProxyType({"inp": "self", "a": "self", "b": "other", "dims": "dim"})  # what its definitions end in
 WHOLE = ("MultiheadAttention",)  # layers of torch.nn with layers in them that are one step all the same
-CALLS, GIVEN_NODES = ("call_function",), ("placeholder",)  # how torch.fx calls its kinds of nodes
+GIVEN_NODES = ("placeholder",)  # how torch.fx calls them
 
 
 def from_torch(module: Any, *example_inputs: Any) -> ReadNetwork:
@@ -67,8 +69,7 @@ def _exported(module: Any, inputs: tuple[Any, ...]) -> Any:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    program = torch.export.export(module, inputs, dynamic_shapes=shapes)
-                    return program.run_decompositions({}) if _writes_through_views(program) else program
+                    return taken_apart(torch.export.export(module, inputs, dynamic_shapes=shapes))
             except Exception as error:  # torch.export raises whatever it meets; the second try is the plain one
                 problem = error
     finally:
@@ -86,22 +87,6 @@ def _as_called(module: Any, each: tuple[Any, ...]) -> tuple[Any, ...]:
         return each
     place = kinds.index(inspect.Parameter.VAR_POSITIONAL)
     return (*each[:place], each[place:]) if len(each) > place else each
-
-
-def _writes_through_views(program: Any) -> bool:
-    """Is something written in place where another name sees it, too: into a view, or where there are views of it?"""
-    for node in program.graph.nodes:
-        if node.op in CALLS and getattr(getattr(node.target, "_schema", None), "is_mutable", False):
-            into = node.args[0]
-            if _views(into) or any(_views(user) for user in into.users if user is not node):
-                return True
-    return False
-
-
-def _views(node: Any) -> bool:
-    """Does a node see the numbers of another, and write none?"""
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and not schema.is_mutable and any(each.alias_info is not None for each in schema.returns)
 
 
 class _Reading:
@@ -220,12 +205,14 @@ class _Reading:
         where = f"operator {name}, module {path!r} ({kind.rpartition('.')[2]})" if path else f"operator {name}"
         if name.startswith(("_assert", "sym_constrain")):
             return None
-        rule = RULES.get(name.removesuffix("_") if name not in RULES else name)
+        rule = RULES.get(rule_name(node.target))
         if rule is None:
             raise SymgradError(f"from_torch: {where}: the operator is not known")
         known = {told.name for told in node.target._schema.arguments}
         for given, told in zip(arguments, node.target._schema.arguments, strict=False):
             named.setdefault(told.name, given)
+        if node.target.namespace == "prims":
+            named = {OF_PRIMS.get(key, key): each for key, each in named.items()}
         for told in node.target._schema.arguments:
             if told.has_default_value() and told.name not in named and told.default_value is not None:
                 named[told.name] = told.default_value

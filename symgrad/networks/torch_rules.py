@@ -11,6 +11,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import sympy as sp
+
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import canonical
@@ -33,7 +35,7 @@ def _one(function: Callable[[Any], Any]) -> TorchRule:
 
 
 def _two(function: Callable[[Any, Any], Any]) -> TorchRule:
-    return lambda self, other, **more: function(self, other)
+    return lambda self, other, **more: function(self, as_tensor(other) if isinstance(other, bool) else other)
 
 
 def _same(self: Any = None, input: Any = None, **more: Any) -> Any:
@@ -246,6 +248,7 @@ def _squeeze(self: Any, dim: Any = None, **more: Any) -> Any:
 
 
 def _expand(self: Any, size: Any, **more: Any) -> Any:
+    self = as_tensor(self)
     lead = len(size) - self.ndim
     kept = [isinstance(each, int) and each == -1 for each in size]
     return re.broadcast_to(self, [self.shape[i - lead] if kept[i] else each for i, each in enumerate(size)])
@@ -315,6 +318,9 @@ def _full(size: Any, fill_value: Any, **more: Any) -> Any:
 
 
 def _arange(start: Any = 0, end: Any = None, step: Any = 1, **more: Any) -> Any:
+    if start == 0 and isinstance(end, sp.Expr) and isinstance(step, int) and canonical(end / step).is_polynomial() and (
+            sp.Poly(end / step).domain.is_ZZ):
+        return step * co.arange(canonical(end / step))
     return co.arange(end) if start == 0 and step == 1 else co.arange(start, end, step)
 
 

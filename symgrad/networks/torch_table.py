@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from symgrad.language import activating as act
-from symgrad.language import arranging, composed, pooling
+from symgrad.language import arranging, composed, picking, pooling
 from symgrad.language import contraction as co
 from symgrad.language import linear_algebra as la
 from symgrad.language import pointwise as ew
@@ -14,7 +15,9 @@ from symgrad.language import rearrange as re
 from symgrad.language import reduction as red
 from symgrad.networks import torch_layers as y
 from symgrad.networks import torch_moving as m
+from symgrad.networks import torch_picking as p
 from symgrad.networks import torch_rules as r
+from symgrad.networks.entrywise import remainder
 from symgrad.nn.recurrent import GRU, LSTM, RNN
 
 SAME = """alias clone contiguous detach detach_ lift_fresh_copy lift_fresh _to_cpu conj resolve_conj resolve_neg
@@ -66,10 +69,20 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "pixel_shuffle": lambda self, upscale_factor: arranging.pixel_shuffle(
         self, upscale_factor), "pixel_unshuffle": lambda self, downscale_factor: arranging.pixel_unshuffle(
         self, downscale_factor), "zeros": r._filled(0), "ones": r._filled(1), "zeros_like": r._filled_like(0),
-    "ones_like": r._filled_like(1), "full": r._full, "full_like": lambda self, fill_value, **more: co.full(
+    "ones_like": r._filled_like(1), "empty_permuted": r._filled(0), "empty": r._filled(0),
+    "full": r._full, "full_like": lambda self, fill_value, **more: co.full(
         self.shape, fill_value), "new_zeros": r._sizes_like, "arange": r._arange,
     "eye": lambda n, m=None, **more: co.eye(n, m), "scalar_tensor": lambda s, **more: s,
     "diagonal": lambda self, offset=0, dim1=0, dim2=1: co.diagonal(self, offset, dim1, dim2),
+    # order, places
+    "topk": p.top, "sort": p.ordered, "kthvalue": p.kth, "median": p.middle, "one_hot": p.one_hot,
+    "scatter": p.scattered, "scatter_add": p.added, "scatter_reduce": p.scattered, "index_put": p.put_at,
+    "_unsafe_index": r._index, "embedding_bag": p.bags, "grid_sampler": p.grid_sampled, "col2im": p.folded,
+    "unfold": p.frames, "cummax": p.greatest_so_far, "logcumsumexp": p.log_sums,
+    "remainder": lambda self, other: remainder(self, other, ew.floor),
+    "fmod": lambda self, other: remainder(self, other, r.further.trunc),
+    "cumprod": lambda self, dim, **more: picking.cumprod(self, dim),
+    "tensordot": lambda self, other, dims_self, dims_other: co.tensordot(self, other, (dims_self, dims_other)),
     # layers
     "conv1d": y._conv(1), "conv2d": y._conv(2), "conv3d": y._conv(3), "conv_transpose1d": y._transposed(1),
     "conv_transpose2d": y._transposed(2), "conv_transpose3d": y._transposed(3),
@@ -89,3 +102,10 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "cosine_similarity": lambda x1, x2, dim=1, eps=1e-8: arranging.cosine_similarity(x1, x2, dim, eps),
     "cross_entropy_loss": y._cross_entropy, "mse_loss": y._mse,
 })
+
+
+def rule_name(target: Any) -> str:
+    """The name under which the table has an operator: without its overload, of one that writes in place its plain one's."""
+    schema = getattr(target, "_schema", None)
+    name = str(schema.name).rpartition("::")[2] if schema is not None else getattr(target, "__name__", "?")
+    return name if name in RULES else name.removesuffix("_")

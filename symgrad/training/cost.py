@@ -28,7 +28,8 @@ class StepCost:
     """The cost of one step on each of `ranks` processes; `samples` are those of the largest part of a batch.
 
     `operations` are those of the loss and its gradients on that part, `update` those of the optimiser, which every rank
-    does for all parameters; `message` is the vector that is summed, in bytes.
+    does for all parameters; `message` is the vector that is summed, in bytes. Where samples meet, `sums` bytes in so many
+    `stages` are summed before.
 
     >>> T = sg.dim("T")
     >>> x, y, w = sg.data("x", 2, over=T), sg.data("y", over=T), sg.parameter("w", 2)
@@ -43,16 +44,19 @@ class StepCost:
     operations: int
     update: int
     message: int
+    stages: int = 0
+    sums: int = 0
 
     @property
     def sent(self) -> float:
-        """The bytes that a rank sends at least: each of p parts of the message goes around twice, but for one stop."""
-        return 2 * (self.ranks - 1) / self.ranks * self.message
+        """The bytes that a rank sends at least: each of p parts of the message goes around twice, but for one stop; what
+        stages sum goes to each other rank."""
+        return 2 * (self.ranks - 1) / self.ranks * self.message + (self.ranks - 1) * self.sums
 
     @property
     def rounds(self) -> int:
         """The messages that must wait for one another, at least."""
-        return 2 * math.ceil(math.log2(self.ranks))
+        return (2 + self.stages) * math.ceil(math.log2(self.ranks))
 
     def seconds(self, operations: float, updates: float | None = None, bytes: float = math.inf,
                 latency: float = 0.0) -> float:
@@ -65,7 +69,8 @@ class StepCost:
         ranks = "1 rank" if self.ranks == 1 else f"{self.ranks:,} ranks"
         text = (f"{ranks}: {self.samples:,} of {self.batch:,} samples each, {self.operations:,} operations, "
                 f"{self.update:,} of the update")
-        sent = f"; a message of {self.message:,} bytes, {round(self.sent):,} sent by each"
+        before = f", {self.sums:,} in {self.stages} stages before" if self.stages else ""
+        sent = f"; a message of {self.message:,} bytes{before}, {round(self.sent):,} sent by each"
         return text if self.ranks == 1 else text + sent
 
 
@@ -86,12 +91,16 @@ def step_cost(programs: Programs, weights: Theta, optimizer: Optimizer | Descent
     for name, view in weights.views.items():
         node = dict(net.parameters)[name]
         known |= {size: length for size, length in zip(node.shape, view.shape, strict=True) if isinstance(size, sp.Symbol)}
-    slopes = plans["gradients_of_part" if ranks > 1 and shares.loss is not None else "gradients"].flops
-    unknown = [str(size) for size in free_symbols([slopes]) if size not in known]
+    parts = ranks > 1 and shares.loss is not None
+    stages = [f"stage_{k + 1}_of_part" for k in range(len(shares.stages))] if parts else []
+    slopes = sum((plans[name].flops for name in stages), start=plans["gradients_of_part" if parts else "gradients"].flops)
+    sums = sum((math.prod(symbol.shape) for stage in shares.stages for symbol, _ in stage.sums), start=0) if parts else 0
+    unknown = [str(size) for size in free_symbols([slopes, sums]) if size not in known]
     if unknown:
         raise SymgradError(f"cost: no data have shown the size {', '.join(unknown)} yet; fit the model first, or give it a "
                            "number")
     count = sum(view.size for view in weights.values)
     item = 4 if programs.dtype == "float32" else 8
     return StepCost(ranks, batch_size, samples, int(evaluate_size(slopes, known) or 0),
-                    int(evaluate_size(plans["update"].flops, {dim("P"): count}) or 0), (count + BEHIND) * item)
+                    int(evaluate_size(plans["update"].flops, {dim("P"): count}) or 0), (count + BEHIND) * item,
+                    len(stages), int(evaluate_size(sums, known) or 0) * item)

@@ -241,7 +241,8 @@ class Model:
         if shares is not None and shares.why and data.divisible:
             raise SymgradError(f"fit: {shares.why}")
         return Stepper(optimizer, self._programs.training(optimizer), state, self._device, self._course.epochs, rates,
-                       None if group is None else group.ranks, shares is not None and shares.loss is not None)
+                       None if group is None else group.ranks, shares is not None and shares.loss is not None,
+                       0 if shares is None else len(shares.stages))
 
     def cost(self, batch_size: int = 32, ranks: int = 1, optimizer: Optimizer | None = None) -> StepCost:
         """What a step costs each of so many processes, by the plan. Raises SymgradError for a loss they cannot share."""

@@ -65,18 +65,19 @@ class Stepper:
     """The steps of an update rule by the program `module`, on its `state`; `done` epochs were trained before.
 
     Where the losses of another fit decided the rates of epochs, they may be `given`. Of several processes, `ranks` sums
-    what each has found; a part that counts otherwise than a batch is `counted`, and has a step of its own.
+    what each has found; a part that counts otherwise than a batch is `counted`, and has a step of its own, with so many
+    `stages` whose sums are added up before.
     """
 
     def __init__(self, optimizer: Optimizer, module: ModuleType, state: Any, device: Device, done: int,
-                 given: Sequence[float] = (), ranks: Ranks | None = None, counted: bool = False) -> None:
+                 given: Sequence[float] = (), ranks: Ranks | None = None, counted: bool = False, stages: int = 0) -> None:
         self.optimizer, self.module, self.state, self.done = optimizer, module, state, done
         self.lr = optimizer.lr
         self.gradients: Mapping[str, np.ndarray] = {} if device.foreign else state["gradients"]
         self.ended = ""  # why there is no further step
         self.given, self.rates = given, list[float]()
         state.ranks = self.ranks = ranks
-        self.counted = counted
+        self.counted, self.stages = counted, stages
 
     def begin(self, epoch: int) -> None:
         """An epoch of the fit begins: its learning rate, by the formulas of the program."""
@@ -92,16 +93,20 @@ class Stepper:
         """One step; gives the loss before it, on the device."""
         if self.ranks is None:
             return self.module.step(self.state, batch, self.lr)
-        sums = self.ranks.sums
+        sums, self.ranks.ended = self.ranks.sums, False
         try:
             if self.counted:
                 return self.module.step_of_part(self.state, [*batch, self.ranks.count], self.lr)
             return self.module.step(self.state, batch, self.lr)
         except BaseException:
-            if self.ranks.sums == sums:  # the others wait for this one, and hear that it stops
+            done = self.ranks.sums - sums
+            if done <= self.stages and not self.ranks.ended:  # the others wait for this one, and hear that it stops
                 self.ranks.stopped, self.state.found[...] = True, 0
                 with suppress(KeyboardInterrupt):
-                    self.ranks.add(self.state)
+                    if done < self.stages:
+                        self.ranks.summed([], 0)
+                    else:
+                        self.ranks.add(self.state)
             raise
 
     def each(self, data: Dataset, names: Sequence[str], size: int | None,

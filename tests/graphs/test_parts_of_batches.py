@@ -9,6 +9,7 @@ import symgrad as sg
 from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.node import Symbol
 from symgrad.graphs.parts import MixedSamples, loss_of_part
+from symgrad.graphs.stages import staged
 from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import wrap
 from symgrad.training.network import network
@@ -92,3 +93,76 @@ def test_samples_that_meet_are_named(name):
     with pytest.raises(MixedSamples, match="sum over|samples meet") as caught:
         loss_of_part(root, N)
     assert caught.value.node in [root] or caught.value.node.operands
+
+
+# stages: sums that parts add up one after the other ------------------------------------------------------------
+
+
+MEETING = {  # what meets: functions of sums over samples, and samples beside them
+    "root": lambda r: sg.sqrt(1 + r ** 2), "log": lambda r: sg.log(1 + sg.exp(r)), "product": lambda r: r * (1 + r),
+    "quotient": lambda r: r / (2 + r ** 2), "power of many": lambda r: (r + T) ** 2 / T,
+    "centred": lambda r: sg.empirical_risk(sg.sum((a - sg.mean(a, over=T)) ** 2)) * r,
+    "normed": lambda r: sg.empirical_risk(sg.sum(((a - sg.mean(a, over=T)) / sg.sqrt(sg.mean(a ** 2, over=T) + r ** 2 + 1)) ** 3)),
+    "twice": lambda r: sg.mean(sg.tanh(sg.mean(sg.tanh(sg.sum(a) + r), over=T) + sg.sum(y)) ** 2, over=T),
+    "by rows": lambda r: r * sg.logsumexp(sg.mean(sg.one_hot(t, 2) * sg.sum(a), over=T)),
+    "matrix": lambda r: sg.logdet(sg.mean(sg.outer(y, y), over=T) + sg.eye(2) * (1 + r ** 2)),
+}
+
+
+def by_parts(nodes, count, cuts, arrays):
+    """What the parts add up to, stage by stage."""
+    found = staged(nodes, [], N)
+    rows = [slice(first, last) for first, last in zip([0, *cuts[:-1]], cuts) if first < last]
+    parts = [{**{k: v[own] if k in "xyt" else v for k, v in arrays.items()}, "N": float(count)} for own in rows]
+
+    def computed(pairs):
+        tensors = {name: wrap(node, None) for name, node in pairs}
+        symbols = list({s.name: s for t in tensors.values() for s in symbols_of(t)}.values())
+        run = sg.function(symbols, tensors)
+        for at in parts:
+            at.update(run(*(at[s.name] for s in symbols)))
+
+    for stage in found.stages:
+        computed([(s.attrs[0].name, node) for s, node in (*stage.kept, *stage.sums)])
+        for symbol, _ in stage.sums:
+            name = symbol.attrs[0].name
+            total = sum(at[name] for at in parts)
+            for at in parts:
+                at[name] = total
+    computed([(f"out {k}", node) for k, node in enumerate(found.shares)])
+    return [sum((own.stop - own.start) / count * at[f"out {k}"] for own, at in zip(rows, parts)) for k in range(len(nodes))]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(sorted(SAMPLES)), st.sampled_from(sorted(TERMS)), st.sampled_from(sorted(CLOSED)),
+       st.sampled_from(sorted(MEETING)), st.lists(st.integers(0, 4), min_size=1, max_size=3))
+def test_stages_of_parts_add_up(sample, term, closed, meeting, sizes):
+    loss = CLOSED[closed](SAMPLES[sample])
+    loss = MEETING[meeting](loss if TERMS[term] is None else loss + TERMS[term])
+    cuts = np.cumsum([3, *sizes]).tolist()
+    rng, count = np.random.default_rng(0), cuts[-1]
+    arrays = {"x": rng.standard_normal((count, 3)), "y": rng.standard_normal((count, 2)), "t": rng.integers(0, 2, count),
+              "W": rng.standard_normal((2, 3)), "b": rng.standard_normal(2)}
+    net = network(loss, None, {}, wrt=[W.node, b.node])
+    nodes = [net.loss[1], *(g for _, g in net.gradients)]
+    tensors = [wrap(node, None) for node in nodes]
+    symbols = list({s.name: s for tensor in tensors for s in symbols_of(tensor)}.values())
+    wholes = sg.function(symbols, tensors)(*(arrays[s.name] for s in symbols))
+    for found, whole in zip(by_parts(nodes, count, cuts, arrays), wholes, strict=True):
+        np.testing.assert_allclose(found, whole, rtol=1e-9, atol=1e-9)
+
+
+def test_there_are_as_many_stages_as_sums_of_sums():
+    roots = [network(loss, None, {}).loss[1] for loss in (
+        sg.sqrt(sg.empirical_risk(SAMPLES["squares"])), MEETING["centred"](1.0), MEETING["twice"](0.0))]
+    assert [[len(stage.sums) for stage in staged([root], [], N).stages] for root in roots] == [[1], [1], [1]]
+    root = network(sg.log(MEETING["centred"](1.0)), None, {}).loss[1]
+    first, second = staged([root], [], N).stages
+    assert [node.shape for node, _ in first.sums] == [(2,)] and [node.shape for node, _ in second.sums] == [()]
+    assert [s.shape for s, _ in first.kept if s.shape] == [(T, 2)]  # tanh is not computed twice
+
+
+@pytest.mark.parametrize("loss", [sg.max(sg.sum(a), over=T), sg.logsumexp(sg.sum(a), over=T), sg.sqrt(sg.max(sg.sum(W @ x), over=T))])
+def test_what_is_no_sum_is_named(loss):
+    with pytest.raises(MixedSamples, match="samples meet in it, and it is no sum over them"):
+        staged([network(loss, None, {}).loss[1]], [], N)

@@ -132,6 +132,21 @@ MODULES = {
     "reductions": (Written(several), (3, 4, 5)),
     "padding": (Written(lambda x: F.pad(F.pad(x, (1, 2), mode="reflect"), (0, 1, 2, 0), value=0.5)), (2, 3, 4)),
     "attention": (Written(lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True)), (2, 2, 4, 3)),
+    "order": (Written(lambda x, w: torch.topk(x * w, 2, 1)[0] + torch.sort(x @ w.diag(), -1, descending=True).values[:, :2]
+                      + torch.kthvalue(x, 2, 1, True)[0] + torch.median(x * w, 1, True)[0], (4,)), (3, 4)),
+    "remainders": (Written(lambda x, w: torch.remainder(x, w) + torch.fmod(x, 0.7) + x % 2 + x // 3, (4,)), (3, 4)),
+    "running": (Written(lambda x, w: torch.cumprod(x * w, 1) + torch.cummax(x, 1)[0] + torch.logcumsumexp(x, 1), (4,)),
+                (3, 4)),
+    "tensordot": (Written(lambda x, w: torch.tensordot(x, w, ([1, 2], [1, 0])), (4, 3, 2)), (2, 3, 4)),
+    "put": (Written(lambda x, w: x.scatter(1, torch.tensor([[1, 1], [2, 3]]), 0.5).scatter_add(1, torch.tensor(
+        [[0, 0], [2, 1]]), w).index_put((torch.tensor([1]), torch.tensor([0])), w[0, 0]), (2, 2)), (2, 4)),
+    "sampled": (Written(lambda x, w: F.grid_sample(x, w.expand(2, -1, -1, -1), align_corners=False) + F.grid_sample(
+        x, w.expand(2, -1, -1, -1), "bicubic", "reflection", True) + F.grid_sample(
+        x, w.expand(2, -1, -1, -1), "nearest", "border", True), (3, 2, 2)), (2, 2, 4, 5)),
+    "folded": (nn.Sequential(nn.Fold((5, 4), 2, padding=1, stride=(2, 1)), nn.Tanh()), (2, 8, 15)),
+    "of others": (Written(lambda x, w: F.huber_loss(x, w.expand_as(x), delta=0.5) + torch.var_mean(x, 1)[1]
+                          + F.smooth_l1_loss(x, x * w) + F.pairwise_distance(x, w.expand_as(x)) + torch.diff(x).sum(1),
+                          (4,)), (3, 4)),
     "bilinear": (Written(lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)), (1, 2, 3, 4)),
 }
 
@@ -180,9 +195,27 @@ def test_values_and_gradients_are_the_modules(name):
     agree(module, [torch.randn(*shape).double()])
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_embeddings(mode):
+    torch.manual_seed(0)
+    agree(nn.EmbeddingBag(6, 3, mode=mode, padding_idx=1), [torch.tensor([[1, 0, 2], [3, 1, 0]])])
+    bag = Written(lambda i, w: F.embedding_bag(i, w, torch.tensor([0, 2, 2]), mode=mode), (6, 3))
+    agree(bag, [torch.tensor([1, 0, 2, 3, 3])])
+
+
+def test_classes_as_ones():
+    torch.manual_seed(0)
+    agree(Written(lambda i, w: F.one_hot(i, 5).to(w.dtype) @ w, (5, 2)), [torch.tensor([[1, 0], [4, 4]])])
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_labels_that_are_not_counted(reduction):
     torch.manual_seed(0)
+    share, smooth = torch.tensor([0.2, 1.0, 3.0]).double(), 0.1
+    whole = Written(lambda x, y: F.cross_entropy(x, y, share, ignore_index=1, reduction=reduction, label_smoothing=smooth))
+    agree(whole, [torch.randn(4, 3, 2).double(), torch.tensor([[0, 1], [2, 1], [0, 0], [2, 2]])])
+    soft = Written(lambda x, y: F.cross_entropy(x, y.softmax(1), share, reduction=reduction, label_smoothing=smooth))
+    agree(soft, [torch.randn(4, 3).double(), torch.randn(4, 3).double()])
     loss = Written(lambda x, y: F.cross_entropy(x, y, ignore_index=1, reduction=reduction))
     agree(loss, [torch.randn(4, 3).double(), torch.tensor([0, 1, 2, 1])])
 

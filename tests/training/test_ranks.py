@@ -26,7 +26,17 @@ a = sg.tanh(W @ x + b)
 risk = sg.empirical_risk(sg.losses.squared_error(a, y))
 LOSSES = {"mean": risk, "penalty": risk + 0.1 * sg.sum(W ** 2), "sum": T * risk + sg.sum(W ** 2),
           "likelihood": T * risk / 2 + T / 2 * sg.log(sg.sum(b ** 2) + 1) + sg.sum(abs(W)) / T}
-MIXED = sg.sqrt(risk)
+MIXED = sg.max(sg.losses.squared_error(a, y), over=T)
+MEETING = {  # samples meet in sums, which are summed before the gradients are
+    "root": lambda: sg.sqrt(risk) + 0.1 * sg.sum(W ** 2), "log": lambda: sg.log(1 + sg.mean(a[0] ** 2, over=T)) * risk,
+    "batch norm": lambda: normed(sg.nn.Linear(3, 4, bias=False), sg.nn.BatchNorm1d(4), sg.nn.Tanh(), sg.nn.Dropout(0.2),
+                                 sg.nn.Linear(4, 2, bias=False), sg.nn.BatchNorm1d(2))}
+
+
+def normed(*layers):
+    return sg.empirical_risk(sg.losses.squared_error(sg.nn.Sequential(*layers)(x), y))
+
+
 RULES = {"adam": sg.optim.Adam(0.02), "momentum": sg.optim.SGD(0.02, momentum=0.9).scheduled(sg.optim.CosineLR(5)),
          "clipped": sg.optim.clip_norm(sg.optim.AdamW(0.02), 0.5), "lbfgs": sg.optim.LBFGS(), "newton": sg.optim.Newton()}
 
@@ -79,6 +89,26 @@ def test_every_rule_and_parts_that_are_empty(rule):
     history = one.fit(arrays(5), RULES[rule], **given)
     found, _ = on_ranks(3, lambda comm: (others[comm.rank], others[comm.rank].fit(arrays(5), RULES[rule], **given, comm=comm)))
     alike(found, history, one.parameters)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("name", MEETING)
+def test_samples_that_meet_in_sums_are_summed_before(name, backend):
+    """Batches of five, and a last one of three: unequal parts, and for six ranks empty ones."""
+    loss, given = MEETING[name](), {"epochs": 3, "batch_size": 5, "validation": 0.2, "progress": False}
+    one, *others = (sg.Model(loss, backend=backend, dtype="float64") for _ in range(7))
+    for model in others:
+        model.stepper(arrays(5), sg.optim.SGD(0.0))
+    history = one.fit(arrays(23), RULES["adam"], **given)
+    found, hub = on_ranks(6, lambda comm: (others[comm.rank], others[comm.rank].fit(arrays(23), RULES["adam"], **given, comm=comm)))
+    alike(found, history, one.parameters)
+    source = sg.generate(loss, optimizer=sg.optim.Adam(0.02), backend=backend, dtype="float64")
+    modules = [source.load() for _ in range(4)]
+    alone = modules[3].train(arrays(), epochs=2, batch_size=10, log=lambda line: None)
+    for params in on_ranks(3, lambda comm: modules[comm.rank].train(
+            arrays(), epochs=2, batch_size=10, log=lambda line: None, comm=comm))[0]:
+        for key, array in alone.items():
+            np.testing.assert_allclose(params[key], array, rtol=1e-12, atol=1e-12)
 
 
 def test_early_stopping_with_a_refit_and_a_second_fit_go_on_alike():
@@ -205,8 +235,8 @@ def test_samples_that_meet_are_refused_by_name():
     module = sg.generate(MIXED, dtype="float64").load()
     found += on_ranks(2, lambda comm: module.train(arrays(), comm=comm))[0]
     for error in found:
-        assert "several ranks cannot share a batch of this loss: a sum over samples goes through a function that is not " \
-               "linear, in √(1/T ∑_t ‖tanh(W x_t + b) - y_t‖²)" in str(error)
+        assert "several ranks cannot share a batch of this loss: samples meet in it, and it is no sum over them, in " \
+               "max_t(‖tanh(W x_t + b) - y_t‖²)" in str(error)
     assert [type(error) for error in found] == [sg.SymgradError] * 2 + [ValueError] * 2
     assert len(ms[0].fit(arrays(), epochs=2, progress=False)) == 2
     (history,), _ = on_ranks(1, lambda comm: ms[0].fit(arrays(), epochs=2, progress=False, comm=comm))
@@ -267,6 +297,27 @@ def test_an_error_within_a_step_ends_all():
     assert {str(found[k]) for k in (0, 2)} == {"fit: rank 1 failed, so this one ends, too: MemoryError: no room"}
 
 
+@pytest.mark.parametrize("place", ["gradients_of_part", "stage_1_of_part", "stage_3_of_part"])
+def test_an_error_between_two_sums_ends_all(place):
+    loss = MEETING["batch norm"]()
+    ms = [sg.Model(loss, dtype="float64") for _ in range(3)]
+    for model in ms:
+        model.stepper(arrays(5), sg.optim.SGD(0.0))
+    program = ms[1]._programs.training(sg.optim.Adam())
+    right, calls = vars(program)[place], []
+
+    def wrong(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise MemoryError("no room")
+        return right(*arguments)
+
+    setattr(program, place, wrong)
+    found, _ = on_ranks(3, lambda comm: ms[comm.rank].fit(arrays(), epochs=3, batch_size=20, progress=False, comm=comm))
+    assert type(found[1]) is MemoryError
+    assert {str(found[k]) for k in (0, 2)} == {"fit: rank 1 failed, so this one ends, too: MemoryError: no room"}
+
+
 def test_ctrl_c_on_one_rank_and_a_callback_that_stops_end_all_alike():
     for end in (failing(KeyboardInterrupt, 2), lambda training: training.epoch == 2 and training.stop("enough")):
         ms = models(risk, 3)
@@ -294,12 +345,12 @@ import numpy as np
 from mpi4py import MPI
 sys.path[:0] = [{tests!r}, {support!r}]
 import symgrad as sg
-from test_ranks import LOSSES, MIXED, arrays, a
+from test_ranks import LOSSES, MEETING, MIXED, arrays, a
 
 comm = MPI.COMM_WORLD
 for backend in ("numpy", "c"):
-    for loss in LOSSES.values():
-        one, model = (sg.Model(loss, predict=a, backend=backend, dtype="float64") for _ in range(2))
+    for loss in [*LOSSES.values(), MEETING["batch norm"]()]:
+        one, model = (sg.Model(loss, predict=None if "gamma" in str(loss) else a, backend=backend, dtype="float64") for _ in range(2))
         given = dict(epochs=3, batch_size=10, validation=0.2, progress=False)
         alone, shared = one.fit(arrays(), **given), model.fit(arrays(), **given, comm=comm)
         for curve in ("loss", "val_loss", "gradient_norm"):
