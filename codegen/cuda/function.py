@@ -16,7 +16,6 @@ from symgrad.codegen.cuda.layout import length_of
 from symgrad.codegen.cuda.many_blocks import GRID_TEXT
 from symgrad.codegen.cuda.phase_text import phase_calls, phase_functions
 from symgrad.codegen.cuda.phased import Phased
-from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.words import THREADS
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.phases.plan import PhasePlan, phase_plan, plain_plan
@@ -86,7 +85,7 @@ class _Kernel(Phased):
                   for kind, name in room.tenants), "  on.word = word;", *(f"  {line}" for line in calls)]
         head = (f'extern "C" __global__ void __launch_bounds__({THREADS}, 1)\n'
                 f"compute({', '.join([*taken, 'char *const memory', 'unsigned *const word'])}) {{")
-        parts = [prelude_text(self.single, on.context.used, GRID_TEXT, self.products(), self.precision),
+        parts = [self.prelude(GRID_TEXT, self.precision),
                  "\n".join(layout), "\n".join(struct),
                  *functions, "\n".join([head, *body, "}"])]
         return folded("\n\n".join(part for part in parts if part)) + "\n"

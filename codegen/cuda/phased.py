@@ -9,6 +9,7 @@ from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.cuda.body import Writing
 from symgrad.codegen.cuda.layout import MemoryRoom, in_one_piece, room_for
+from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.stages import (
     KernelParts,
     PhasePart,
@@ -48,7 +49,7 @@ class Phased:
             flat |= {p, g} if p in flat or g in flat else set()
         self.constants = [e for e in begun.given if e.op is acts.CONSTANT]
         named = {e: begun.scope.fresh(begun.given[e]) for e in self.constants}  # the program calls them as it likes
-        names = {**begun.given, **named, **self._names(kept.stored)}
+        names = {**begun.given, **named, **self._names(list(dict.fromkeys([*kept.stored, *self.phases.steps])))}
         where: dict[Expr, Sequence[Any]] = {e: steps(e, flat) for e in names}
         where.update({e: strides(e.shape) for e in self.constants})
         halves = narrow(self.phases) if self.narrow and self.products() else ()
@@ -100,3 +101,8 @@ class Phased:
     def products(self) -> bool:
         """Are there products of matrices?"""
         return any(unit.kind == "product" for unit in self.phases.units())
+
+    def prelude(self, vessel: str, precision: str) -> str:
+        """What stands before the kernel."""
+        linear = any(unit.kind == "matrices" for unit in self.phases.units())
+        return prelude_text(self.single, self.on.context.used, vessel, self.products(), precision, linear)

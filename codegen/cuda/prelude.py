@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symgrad.codegen.c.texts import own_texts, with_used
+from symgrad.codegen.cuda.linear import LINEAR_TEXT
 from symgrad.codegen.cuda.many_blocks import GRID_TEXT, PRECISIONS, TASKS_TEXT
 
 TYPES_TEXT = r"""
@@ -163,11 +164,13 @@ static __device__ __forceinline__ void tile(real (&sums)[R][C], const real *A, c
 """
 
 
-def prelude_text(single: bool, used: Iterable[str], vessel: str, products: bool, precision: str = "float32") -> str:
-    """The text before a kernel, with our own functions among the rows that are `used`."""
+def prelude_text(single: bool, used: Iterable[str], vessel: str, products: bool, precision: str = "float32",
+                 linear: bool = False) -> str:
+    """The text before a kernel, with our own functions among the rows that are `used`; `linear`: and linear systems."""
     tiles = TASKS_TEXT + PRECISIONS[precision].lstrip("\n") if vessel is GRID_TEXT else TILES_TEXT
     parts = [TYPES_TEXT.replace("${real}", "float" if single else "double").strip("\n"), vessel.strip("\n"),
-             COMMON_TEXT.strip("\n"), *([tiles.strip("\n")] if products else [])]
+             COMMON_TEXT.strip("\n"), *([tiles.strip("\n")] if products else []),
+             *([LINEAR_TEXT.strip("\n")] if linear else [])]
     own = [text.replace("static inline ", "static __device__ __forceinline__ ")
            .replace("static real ", "static __device__ real ")
            for text in own_texts(with_used(used), single)]

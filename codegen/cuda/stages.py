@@ -169,7 +169,7 @@ class LoopTexts(UnitTexts):
         self.length = on.size(body.length)
         self.row = f"({self.length} - 1 - {turn})" if body.reverse else turn  # of the slices
         self.all = around.places[on.context.arrays[e]][1]
-        stored = [*self.phases.fixed.storage.stored, *self.phases.step.storage.stored]
+        stored = [*self.phases.fixed.steps, *self.phases.step.steps]
         whole = Storage(self.phases.step.storage.roots, stored, self.phases.step.storage.keep)
         flat = {each.value for each in self.phases.filled}
         names = {x: shared.scope.numbered("v") for x in stored}

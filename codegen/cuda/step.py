@@ -20,7 +20,6 @@ from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.layout import ByteCount, bytes_of, length_of
 from symgrad.codegen.cuda.phase_text import phase_calls, phase_functions
 from symgrad.codegen.cuda.phased import Phased
-from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.rule import rule_text
 from symgrad.codegen.cuda.stages import PhasePart, PhaseStage, RepeatedStages, Strides
 from symgrad.codegen.cuda.units import names_of
@@ -124,7 +123,7 @@ class StepKernel(Phased, ABC):
         functions, arguments = phase_functions(found, self.stride), self.arguments()
         layout, lengths = self.layout()
         kernels = self.kernels(found, arguments)
-        parts = [prelude_text(self.single, on.context.used, self.opening, self.products(), self.precision), layout,
+        parts = [self.prelude(self.opening, self.precision), layout,
                  self._memory(), *functions, self._update(), kernels]
         plan = phase_plan(self.told, self.vessel, self.precision, True, bool(on.narrow))
         asked = self.begun.used()

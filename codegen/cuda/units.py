@@ -14,6 +14,7 @@ from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.cuda.body import Names, Writing, checked_index, entries_of, split
 from symgrad.codegen.cuda.contractions import by_warps, letters, term_lines, together
 from symgrad.codegen.cuda.entries import entry
+from symgrad.codegen.cuda.linear import write_linear_unit
 from symgrad.codegen.cuda.matrices import by_blocks, by_lanes, matrix_of
 from symgrad.codegen.cuda.rows import write_rows
 from symgrad.codegen.lowering import acts
@@ -179,5 +180,6 @@ def _places(on: Writing, phases: Phases, unit: Unit, threads: int) -> Lanes:
 
 WRITERS: Mapping[str, Callable[[Writing, Phases, Unit, int], Lanes]] = MappingProxyType({
     "entries": _entries, "product": _product, "contraction": _sums, "reduction": _sums, "lines": _lines, "sums": _places,
+    "matrices": lambda on, phases, unit, threads: Lanes(*write_linear_unit(on, unit)),
     "rows": lambda on, phases, unit, threads: Lanes(*write_rows(on, phases, unit)),
 })

@@ -13,7 +13,7 @@ from symgrad.codegen.plan.tables import Table, Tabled
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.sizes import Shape
 
-WAITS = {"recurrence": "all, in every step", "rows": "a warp",
+WAITS = {"recurrence": "all, in every step", "rows": "a warp", "matrices": "a warp",
          **dict.fromkeys(("product", "library", "contraction", "reduction", "entries", "lines", "sums"), "nobody")}
 
 

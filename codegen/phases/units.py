@@ -30,6 +30,8 @@ from symgrad.graphs.errors import BackendError
 from symgrad.graphs.node import REAL
 
 LONGEST_ROW = 2048  # entries of a row that one warp computes
+SMALL = 32  # rows of a matrix that a warp takes apart
+LINEAR = ("inverse", "solve", "det", "logdet", "cholesky")
 CONTRACTIONS = ("vdot", "dot", "vecdot", "einsum", "distances", "norm", "leave_out")
 
 
@@ -57,6 +59,11 @@ class Phases:
     kept: frozenset[Expr]  # the steps that lie in memory; all others are only ever in registers
     visits: dict[Expr, Visit] = field(repr=False)
     loops: Mapping[Expr, LoopPhases] = field(repr=False, default_factory=dict)
+
+    @property
+    def steps(self) -> list[Expr]:
+        """All steps, copies to work in among them, but those of recurrences."""
+        return [e for level in self.levels for unit in level for e in unit.steps]
 
     def units(self) -> Iterator[Unit]:
         """All units, those of recurrences among them."""
@@ -105,6 +112,11 @@ def kind_of(e: Expr, of: Storage) -> str:
         return "contraction"
     if e.op is acts.LOOP:
         return "recurrence"
+    if e.op is acts.CALL and e.attrs[0] in LINEAR:
+        rows = e.args[0].shape[-1]
+        if isinstance(rows, int) and rows <= SMALL:
+            return "matrices"
+        raise BackendError(f"{e.attrs[0]} has a kernel for up to {SMALL} rows, not {rows}")
     raise BackendError(f"{e.attrs[0] if e.op is acts.CALL else e.op} has no kernel")
 
 
@@ -124,7 +136,7 @@ def phases_of(of: Storage) -> Phases:
             last[0].steps.append(e)
             where[e] = last[0]
         else:
-            where[e] = Unit(kind, [e], top + 1)
+            where[e] = Unit(kind, [*_taken_apart(e), e], top + 1)
             units.append(where[e])
     levels: list[list[Unit]] = [[] for _ in range(max((u.level for u in units), default=0))]
     for unit in units:
@@ -134,6 +146,15 @@ def phases_of(of: Storage) -> Phases:
     wrong = hazards(done)
     assert not wrong, wrong
     return done
+
+
+def _taken_apart(e: Expr) -> list[Expr]:
+    """The copy of a matrix that its factors take the place of."""
+    if e.op is not acts.CALL or e.attrs[0] not in LINEAR or e.attrs[0] == "cholesky":
+        return []
+    a = e.args[0]
+    stack = e.shape if e.attrs[0] in ("det", "logdet") else () if len(e.args[-1].shape) == 1 else e.shape[:-2]
+    return [Arrays().make(acts.BROADCAST, [a], (), (*stack, *a.shape[-2:]), a.kind)]
 
 
 def loop_phases(e: Expr) -> LoopPhases:
@@ -191,7 +212,7 @@ def _joins(e: Expr, kind: str, unit: Unit, visits: dict[Expr, Visit], of: Storag
 
 def _kept(of: Storage, where: dict[Expr, Unit], visits: dict[Expr, Visit]) -> frozenset[Expr]:
     """What must lie in memory: results, what another unit reads, what its own reads elsewhere than at its entry."""
-    kept = set(of.roots)
+    kept = {*of.roots, *(e for unit in where.values() if unit.kind == "matrices" for e in unit.steps)}
     for e in of.stored:
         for b in reads(e, of):
             if b in where and (where[b] is not where[e] or where[e].kind == "rows" or e.op not in SCALAR):
@@ -238,7 +259,8 @@ def memory(phases: Phases, own: Sequence[Expr]) -> list[PhaseSlot]:
     tenant, for within a phase nobody waits; one of the same kind and shape first, then any that is large enough."""
     alive = lives(phases)
     slots: list[list[Expr]] = []
-    for e in sorted((e for e in phases.kept if e not in own), key=lambda e: (alive[e][0], phases.storage.stored.index(e))):
+    place = {e: k for k, e in enumerate(phases.steps)}
+    for e in sorted((e for e in phases.kept if e not in own), key=lambda e: (alive[e][0], place[e])):
         free = [s for s in slots if alive[s[-1]][1] < alive[e][0]]
         same = [s for s in free if s[0].shape == e.shape and s[0].kind == e.kind]
         larger = [s for s in free if _bytes(s[0]) >= _bytes(e) and all(
