@@ -10,7 +10,7 @@ Launches take the place of barriers. The number of the step is counted on the ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from symgrad.codegen.cuda.grid import GridKernel
 from symgrad.codegen.cuda.layout import length_of
@@ -18,7 +18,7 @@ from symgrad.codegen.cuda.stages import PhasePart, PhaseStage, RepeatedStages
 from symgrad.codegen.cuda.step import Argument, GraphText, KernelText
 from symgrad.codegen.cuda.words import THREADS
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.phases.library import LibraryProduct, MatrixPlace, with_library
+from symgrad.codegen.phases.library import LibraryProduct, MatrixPlace, with_copies, with_library
 from symgrad.codegen.phases.units import Phases
 from symgrad.codegen.python.job import Stepping
 from symgrad.graphs.errors import BackendError
@@ -41,7 +41,15 @@ class _Graph(GridKernel):
         if phases.loops:
             raise BackendError("a recurrence stays in one kernel")
         found, self.library = with_library(phases)
+        if self.narrow:
+            found, self.library, self.copied = with_copies(found, self.library)
         return found
+
+    def halves(self) -> Collection[Expr]:
+        return self.copied
+
+    def products(self) -> bool:
+        return self.narrow or super().products()
 
     def arguments(self) -> list[Argument]:
         kept = [a for a in super().arguments() if a.role not in ("steps", "word")]
@@ -89,7 +97,8 @@ class _Graph(GridKernel):
         sizes = map(self._python, (p.rows, p.columns, p.depth, p.count))
         bias = self._home(*p.bias) if p.bias is not None else "None"
         one, two, result = self._operand(p.one), self._operand(p.two), self._home(p.result, 0)
-        return f"({', '.join([*sizes, one, two, result, bias, str(p.positive)])})"
+        kinds = ", ".join("BFLOAT16" if e in self.on.narrow else "REAL_TYPE" for e in (p.one.base, p.result))
+        return f"({', '.join([*sizes, one, two, result, bias, str(p.positive), kinds])})"
 
     def _python(self, size: Size) -> str:
         return length_of(size, self.begun.sizes).python
@@ -106,7 +115,8 @@ class _Graph(GridKernel):
         if e in within:
             name, at = within[e]
             return f'("{name}", {self.item} * ({self._python(at + start)}))'
-        offset = f" + {self.item} * ({self._python(start)})" if start != 0 else ""
+        item = 2 if e in self.on.narrow else self.item
+        offset = f" + {item} * ({self._python(start)})" if start != 0 else ""
         names = [name for name, _ in self.pieces()]
         rooms = {name: k for k, room in enumerate(self.rooms()) for _, name in room.tenants}
         name = self.name(e)

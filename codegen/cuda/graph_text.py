@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-GRAPH_NAMES = tuple("""Blas BLAS WORKSPACE COMPUTE REAL_TYPE LAUNCHES GRAPH StepGraph stays products_of alignment
+GRAPH_NAMES = tuple("""Blas BLAS WORKSPACE COMPUTE REAL_TYPE BFLOAT16 LAUNCHES GRAPH StepGraph stays products_of alignment
 KERNEL_ARRAYS launched_in_graph graph_lengths""".split())
 TYPES_OF = {  # by dtype and precision: cublasComputeType_t, cudaDataType, and what they mean
     ("float32", "float32"): ("68", "0", "CUBLAS_COMPUTE_32F, CUDA_R_32F"),
     ("float32", "tf32"): ("77", "0", "CUBLAS_COMPUTE_32F_FAST_TF32, CUDA_R_32F"),
-    ("float32", "bfloat16"): ("75", "0", "CUBLAS_COMPUTE_32F_FAST_16BF, CUDA_R_32F"),
+    ("float32", "bfloat16"): ("68", "0", "CUBLAS_COMPUTE_32F, CUDA_R_32F; operands are CUDA_R_16BF"),
     ("float64", "float32"): ("70", "1", "CUBLAS_COMPUTE_64F, CUDA_R_64F")}
 
 LAUNCHED = """\
@@ -21,6 +21,7 @@ LAUNCHED = """\
 LIBRARY = '''\
 WORKSPACE = 32 << 20  # bytes for cuBLASLt, so many as NVIDIA recommends for these cards
 COMPUTE, REAL_TYPE = ${compute}, ${real}  # ${meaning}
+BFLOAT16 = 14  # CUDA_R_16BF
 BLAS = []  # made when first asked for
 
 
@@ -59,16 +60,16 @@ class Blas:
         size = ctypes.c_size_t(ctypes.sizeof(value))
         self.call(f"{what}SetAttribute", it, ctypes.c_int(attribute), ctypes.byref(value), size)
 
-    def layout(self, lines, length, step, apart, many):
+    def layout(self, kind, lines, length, step, apart, many):
         """`lines` columns there, each of `length` entries, begin `step` apart; `many` such matrices."""
         sizes = ctypes.c_uint64(length), ctypes.c_uint64(lines), ctypes.c_int64(step)
-        it = self.made("MatrixLayout", ctypes.c_int(REAL_TYPE), *sizes)
+        it = self.made("MatrixLayout", ctypes.c_int(kind), *sizes)
         if many > 1:
             self.put("MatrixLayout", it, 5, ctypes.c_int32(many))  # BATCH_COUNT
             self.put("MatrixLayout", it, 6, ctypes.c_int64(apart))  # STRIDED_BATCH_OFFSET
         return it
 
-    def product(self, rows, columns, depth, many, one, two, result, bias, positive):
+    def product(self, rows, columns, depth, many, one, two, result, bias, positive, kind, into):
         """A function that launches a product on a stream. Operands: address, step from line to line,
         are these columns, step from matrix to matrix. The algorithm is asked for here, for nothing may
         be asked while a graph is captured.
@@ -83,10 +84,10 @@ class Blas:
         if bias is not None:
             self.put("MatmulDesc", how, 8, ctypes.c_void_p(bias))  # BIAS_POINTER
         shape = (columns, depth) if second_turned else (depth, columns)
-        a = self.layout(*shape, second_line, second_apart, many)
+        a = self.layout(kind, *shape, second_line, second_apart, many)
         shape = (depth, rows) if first_turned else (rows, depth)
-        b = self.layout(*shape, first_line, first_apart, many)
-        c = self.layout(rows, columns, columns, rows * columns, many)
+        b = self.layout(kind, *shape, first_line, first_apart, many)
+        c = self.layout(into, rows, columns, columns, rows * columns, many)
         wish = self.made("MatmulPreference")
         self.put("MatmulPreference", wish, 1, ctypes.c_uint64(WORKSPACE))  # MAX_WORKSPACE_BYTES
         for k, address in enumerate((second, first, result, result), 5):  # MIN_ALIGNMENT_A_BYTES, ...
@@ -118,7 +119,7 @@ ${arrays}
 def products_of(${names}):
     """The products of a step: rows, columns, depth, how many; both operands (array, first byte, step
     from line to line, are these columns, step from matrix to matrix); where the result lies, and the
-    vector that is added; relu or not.
+    vector that is added; relu or not; the types of operands and result.
     """
     starts = [0]
     for length in graph_lengths(${names}):
@@ -157,10 +158,11 @@ class StepGraph:
             return address[array] + first
 
         found = []
-        for *sizes, one, two, result, bias, positive in products_of(*self.sizes):
+        for *sizes, one, two, result, bias, positive, kind, into in products_of(*self.sizes):
             one, two = ((place(*operand[:2]), *operand[2:]) for operand in (one, two))
             bias = place(*bias) if bias else None
-            found.append(BLAS[0].product(*sizes, one, two, place(*result), bias, positive))
+            result = place(*result)
+            found.append(BLAS[0].product(*sizes, one, two, result, bias, positive, kind, into))
         return found
 
     def captured(self, blocks, shared, arguments):

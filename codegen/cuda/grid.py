@@ -37,7 +37,7 @@ class GridKernel(StepKernel):
     further: tuple[str, ...] = ("  unsigned *word;  // of the barrier",)
 
     def __init__(self, step: Stepping, precision: str) -> None:
-        self.narrow = self.vessel == "grid" and precision == "bfloat16"
+        self.narrow = precision == "bfloat16"
         super().__init__(step, _row_major, precision)
         at: Size = 0
         self.begins: dict[Expr, Size] = {}  # within theta

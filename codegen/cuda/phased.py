@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from symgrad.codegen.c.loops import Context
@@ -52,7 +52,7 @@ class Phased:
         names = {**begun.given, **named, **self._names(list(dict.fromkeys([*kept.stored, *self.phases.steps])))}
         where: dict[Expr, Sequence[Any]] = {e: steps(e, flat) for e in names}
         where.update({e: strides(e.shape) for e in self.constants})
-        halves = narrow(self.phases) if self.narrow and self.products() else ()
+        halves = self.halves() if self.narrow else ()
         self.on = Writing(Context(kept, names, begun.sizes, self.single), where, tasks=tasks, narrow=halves)
         self.comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
         self.kept = [e for level in self.phases.levels for unit in level for e in unit.steps if e in self.phases.kept]
@@ -61,6 +61,10 @@ class Phased:
     def with_library(self, phases: Phases) -> Phases:
         """The phases with what a library computes; here, nothing."""
         return phases
+
+    def halves(self) -> Collection[Expr]:
+        """What is stored in bfloat16."""
+        return narrow(self.phases) if self.products() else ()
 
     def with_results(self, begun: Setting) -> Setting:
         """The setting with results as the kernel wants them."""

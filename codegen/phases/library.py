@@ -6,6 +6,7 @@ vector to each row and takes the positive part, where nobody needs what was befo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
@@ -13,8 +14,8 @@ from math import prod
 import sympy as sp
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.phases.units import Phases, Unit, hazards
+from symgrad.codegen.lowering.arrays import Arrays, Expr
+from symgrad.codegen.phases.units import Phases, Unit, hazards, narrow
 from symgrad.codegen.plan.indices import AffineForm, counters, flat, locate, spread
 from symgrad.codegen.plan.storage import Storage, reads
 from symgrad.graphs.node import REAL
@@ -161,3 +162,36 @@ def with_library(phases: Phases) -> tuple[Phases, dict[Expr, LibraryProduct]]:
     wrong = hazards(done)
     assert not wrong, wrong
     return done, products
+
+
+def with_copies(phases: Phases, products: Mapping[Expr, LibraryProduct]) -> tuple[
+        Phases, dict[Expr, LibraryProduct], frozenset[Expr]]:
+    """The same with operands that are all stored in half as many bytes, for a library multiplies what is of one type: what
+    is not, such as a parameter, is copied once it is there. Gives what is stored so, too."""
+    halves = set(narrow(phases))
+    level_of = {e: number for number, level in enumerate(phases.levels) for unit in level for e in unit.steps}
+    copies: dict[Expr, Expr] = {}
+
+    def copied(e: Expr) -> Expr:
+        if e in halves:
+            return e
+        return copies.setdefault(e, Arrays().make(acts.BROADCAST, [e], (), e.shape, e.kind))
+
+    done = {}
+    for head, p in products.items():
+        bias = p.bias if p.bias is None or p.result not in halves else (copied(p.bias[0]), p.bias[1])
+        done[head] = replace(p, one=replace(p.one, base=copied(p.one.base)), two=replace(p.two, base=copied(p.two.base)),
+                             bias=bias)
+    behind: dict[int, list[Unit]] = {}  # the copies that follow a phase; -1: what is given
+    for e, copy in copies.items():
+        behind.setdefault(level_of.get(e, -1), []).append(Unit("entries", [copy], 0))
+    levels = [tuple(behind[-1])] if -1 in behind else []
+    for number, level in enumerate(phases.levels):
+        units = []
+        for unit in level:
+            found = done.get(unit.head) if unit.kind == "library" else None
+            vector = [found.bias[0]] if found is not None and found.bias is not None else []
+            units.append(unit if found is None else replace(unit, beyond=(found.one.base, found.two.base, *vector)))
+        levels += [tuple(units), *([tuple(behind[number])] if number in behind else [])]
+    whole = replace(phases, levels=tuple(levels), kept=phases.kept | set(copies.values()))
+    return whole, done, frozenset(halves | set(copies.values()))

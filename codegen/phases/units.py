@@ -43,6 +43,7 @@ class Unit:
     steps: list[Expr]
     level: int
     rows: int = 0
+    beyond: tuple[Expr, ...] = ()  # what it reads that its steps do not say
 
     @property
     def head(self) -> Expr:
@@ -245,7 +246,7 @@ def lives(phases: Phases) -> dict[Expr, tuple[int, int]]:
     for number, units in enumerate(phases.levels):
         for unit in units:
             for e in unit.steps:
-                for b in reads(e, phases.storage):
+                for b in (*reads(e, phases.storage), *unit.beyond):
                     if b in result:
                         result[b] = (result[b][0], number)
                 result[e] = (number, number)
@@ -290,5 +291,5 @@ def narrow(phases: Phases) -> frozenset[Expr]:
     entries find. Sums, rows, vectors, results, and what recurrences read, are stored as they are computed."""
     taken = {b for e in phases.loops for b in reads(e, phases.storage)}
     return frozenset(
-        e for level in phases.levels for unit in level if unit.kind in ("product", "entries") for e in unit.steps
+        e for level in phases.levels for unit in level if unit.kind in ("product", "library", "entries") for e in unit.steps
         if e in phases.kept and e.kind == REAL and len(e.shape) > 1 and e not in phases.storage.roots and e not in taken)

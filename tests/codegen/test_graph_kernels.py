@@ -177,7 +177,28 @@ def test_the_vessel_and_its_reason_are_in_the_plan(library, capsys):
     assert "cublasLtMatmulAlgoGetHeuristic gives status 15; the plain step runs instead" in told
 
 
-@pytest.mark.parametrize("precision, compute", [("float32", 68), ("tf32", 77), ("bfloat16", 75)])
+def test_in_bfloat16_a_library_reads_copies_of_parameters_and_results_of_products(library):
+    net = sg.nn.Sequential(sg.nn.Linear(5, 24), sg.nn.ReLU(), sg.nn.Linear(24, 24), sg.nn.Tanh(), sg.nn.Linear(24, 3))
+    loss = sg.losses.cross_entropy(net(x), t)
+    module = program(loss, sg.optim.SGD(0.1), "float32", precision="bfloat16")
+    numpy = sg.generate(loss, optimizer=sg.optim.SGD(0.1)).load()
+    state, wanted = module.begin(module.init(1)), numpy.begin(numpy.init(1))
+    order, arrays = np.arange(36) * 7 % 40, [np.asarray(a) for a in DATA.values()]
+    arrays = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+    found = [v for some in module.fused_steps(state, [library.cupy.asarray(a) for a in arrays], library.cupy.asarray(order),
+                                              BATCH, 0.1) for v in some]
+    exact = [float(numpy.step(wanted, [a[order[k * BATCH:k * BATCH + BATCH]] for a in arrays])) for k in range(3)]
+    far = np.abs(np.subtract(found, exact)).max()
+    assert 1e-6 < far < 2e-2, (found, exact)
+    for name, value in wanted["params"].items():
+        np.testing.assert_allclose(state["params"][name].get(), value, rtol=0.05, atol=5e-3)
+    kinds = [product[-2:] for product in module.products_of(BATCH)]
+    assert {first for first, _ in kinds} == {14} and [into for _, into in kinds].count(0) == 3  # gradients of parameters
+    source = sg.generate(loss, optimizer=sg.optim.SGD(0.1), backend="cupy", precision="bfloat16")
+    assert "products round their operands to bfloat16, and matrices in between are stored so" in source.phases.at(T=8).note
+
+
+@pytest.mark.parametrize("precision, compute", [("float32", 68), ("tf32", 77), ("bfloat16", 68)])
 def test_precisions_are_those_of_the_library(precision, compute, library):
     module = program(network(sg.nn.ReLU())[0], sg.optim.SGD(0.1), "float32", precision=precision)
     assert (module.COMPUTE, module.REAL_TYPE) == (compute, 0)

@@ -9,7 +9,7 @@ import ctypes
 import numpy as np
 
 OPERATIONS = {0: "N", 1: "T"}  # cublasOperation_t
-TYPES = {0: ctypes.c_float, 1: ctypes.c_double}  # cudaDataType: CUDA_R_32F, CUDA_R_64F
+TYPES = {0: ctypes.c_float, 1: ctypes.c_double, 14: ctypes.c_uint16}  # cudaDataType: CUDA_R_32F, CUDA_R_64F, CUDA_R_16BF
 # cublasComputeType_t: 32F, 64F, 32F_FAST_16BF, 32F_FAST_TF32, each with the type of alpha and beta
 COMPUTE = {68: 0, 70: 1, 75: 0, 77: 0}
 # cublasLtMatmulDescAttributes_t, cublasLtMatrixLayoutAttribute_t, cublasLtMatmulPreferenceAttributes_t, with their types
@@ -91,22 +91,37 @@ class Fake:
         for shift, address in enumerate((A, B, C, D)):
             assert address.value % (algo[1] >> 16 * shift & 0xFFFF) == 0, "an address is not aligned as was promised"
         bias, positive = EPILOGUES[how["EPILOGUE"]]
+        assert a["kind"] == b["kind"] and (a["kind"] == how["scale"] or a["kind"] == 14 and how["compute"] == 68)
+        assert d["kind"] in (how["scale"], a["kind"])
 
         def run():
-            one, two, out = (view(address.value, it) for address, it in ((A, a), (B, b), (D, d)))
+            one, two = (numbers(view(address.value, it)) for address, it in ((A, a), (B, b)))
+            out = view(D.value, d)
             one = one.swapaxes(1, 2) if OPERATIONS[how["TRANSA"]] == "T" else one
             two = two.swapaxes(1, 2) if OPERATIONS[how["TRANSB"]] == "T" else two
             found = one @ two
             assert found.shape == out.shape, (found.shape, out.shape)
             if bias:  # one entry for each row of D
                 vector = {**d, "rows": d["rows"], "columns": 1, "ld": d["rows"], "BATCH_COUNT": 1}
-                found = found + view(how["BIAS_POINTER"], vector)
-            out[...] = np.maximum(found, 0) if positive else found
+                found = found + numbers(view(how["BIAS_POINTER"], vector))
+            found = np.maximum(found, 0) if positive else found
+            out[...] = bfloat16(found) if d["kind"] == 14 else found
 
         self.calls.append((d["columns"], d["rows"], a["columns"] if how["TRANSA"] == 0 else a["rows"], d["BATCH_COUNT"],
                            ["", "bias"][bias], ["", "relu"][positive]))
         self.cuda.run(run, ("product", *self.calls[-1]))
         return 0
+
+
+def numbers(array):
+    """Numbers in bfloat16 as float32."""
+    return (array.astype(np.uint32) << 16).view(np.float32) if array.dtype == np.uint16 else array
+
+
+def bfloat16(array):
+    """The upper halves of float32, rounded to the nearest, to even if there are two."""
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    return (bits + 0x7FFF + (bits >> 16 & 1) >> 16).astype(np.uint16)
 
 
 def view(address, layout):
