@@ -1,6 +1,7 @@
-"""Slices that together take everything: gates of a recurrent layer, both sides of a difference.
+"""Conditions that leave nothing out: then all entries count and nothing needs a condition.
 
-Their supports are conditions along one axis. Where they cover it, all entries count and nothing needs a condition.
+Slices that together take everything (gates of a recurrent layer, both sides of a difference) have conditions along one
+axis, which cover it. A mask of queries and keys that gives each query a key and each key a query leaves neither out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import BOOLEAN, Node
 from symgrad.graphs.sizes import Size
 
 
@@ -31,6 +32,22 @@ def cover(conditions: Sequence[Node | None]) -> bool:
         if not left:
             return bool(reached == following[3])
     return bool(left)
+
+
+def holds_somewhere(condition: Node, axes: Sequence[int]) -> bool:
+    """Is it known that the condition holds somewhere along `axes`, whatever the other axes? A mask whose numbers are known
+    says so, and a causal one: the diagonal holds."""
+    node, turned = condition, False
+    if node.op is ops.ELEMENTWISE and node.attrs[0] == "logical_not":
+        node, turned = node.operands[0], True
+    if node.op is ops.CONSTANT and node.dtype == BOOLEAN:
+        values = node.attrs[0].value
+        return bool((~values if turned else values).any(axis=tuple(axes)).all())
+    if turned or node.op is not ops.ELEMENTWISE or node.attrs[0] not in ("greater_equal", "less_equal"):
+        return False
+    return len(node.shape) == 2 and bool(node.shape[0] == node.shape[1]) and sorted(
+        view.attrs[0][0][0] for view in node.operands if view.op is ops.VIEW and len(view.operands) == 1
+        and view.operands[0].op is ops.IOTA and view.attrs[1] == (0, 1)) == [0, 1] and len(axes) > 0
 
 
 def _span(condition: Node) -> tuple[int, Size, Size, Size] | None:

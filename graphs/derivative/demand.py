@@ -25,7 +25,7 @@ from symgrad.graphs.algebra.einsum import contract, literal, literal_value
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, reduction
 from symgrad.graphs.algebra.rows import ROWS, partial
-from symgrad.graphs.derivative.covers import cover
+from symgrad.graphs.derivative.covers import cover, holds_somewhere
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL, Node, topological
 from symgrad.graphs.primitive import Demand, Primitive, Pull
 from symgrad.graphs.sizes import Size
@@ -250,7 +250,7 @@ def along(demand: Node, labels: Sequence[object], names: Sequence[object], shape
             back = dict(zip(out, labels, strict=True))
             demand, labels = demand.operands[0], [back[x] for x in inner]
         axes = [i for i, x in enumerate(labels) if x not in names]
-        if _one_in_each(demand, axes) or any(demand.shape[i] == 0 for i in axes):
+        if _one_in_each(demand, axes) or holds_somewhere(demand, axes) or any(demand.shape[i] == 0 for i in axes):
             return None
         demand = reduction(ops.MAX, demand, axes)
         labels = [x for x in labels if x in names]

@@ -184,3 +184,35 @@ def test_entries_that_no_index_takes(spelled: Any, right: list[float]) -> None:
     x = sg.data("x", 3)
     for first in (0.0, np.nan, np.inf, -1.0):
         np.testing.assert_allclose(sg.gradient(spelled(x), x).eval(x=[first, 1.0, 4.0]), right)
+
+
+@given(seen=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=3, max_size=3), turned=st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_keys_that_nobody_sees_may_hold_anything(seen: list[list[bool]], turned: bool) -> None:
+    """Whether one is left out is read from the numbers of a mask where these are known: then no program asks for it."""
+    mask = np.array(seen)
+    q, k = sg.data("q", (3, 2)), sg.data("k", (4, 2))
+    known = sg.logical_not(sg.constant(~mask)) if turned else sg.constant(mask)
+    f = sg.function([q, k], sg.gradient(sg.sum(sg.where(known, q @ k.T, 0) ** 2), [q, k]))
+    values = [np.arange(1.0, 7).reshape(3, 2), np.arange(2.0, 10).reshape(4, 2)]
+    scores = np.where(mask, values[0] @ values[1].T, 0)
+    wanted = [2 * scores @ values[1], 2 * scores.T @ values[0]]
+    for array, axis in zip(values, (1, 0), strict=True):
+        array[~mask.any(axis=axis)] = np.nan
+    for got, right in zip(f(*values), wanted, strict=True):
+        np.testing.assert_allclose(got, right)
+    assert (".max(" not in str(f.source)) == (mask.any(axis=0).all() and mask.any(axis=1).all())
+
+
+def test_a_causal_mask_leaves_no_key_out() -> None:
+    """Of equally many queries and keys each has one, and is one's; of fewer queries the last keys have none."""
+    n, x = sg.dim("n"), sg.data("x", 2)
+    for queries, keys, lost in ((n, n, 0), (4, 4, 0), (2, 4, 2)):
+        q, k, v = sg.data("q", (queries, 2)), sg.data("k", (keys, 2)), sg.data("v", (keys, 2))
+        f = sg.function([q, k, v, x], sg.gradient(sg.sum(sg.attention(q, k, v, is_causal=True) @ x), [q, k]))
+        assert ("mask.max(" in str(f.source)) == bool(lost)
+        q_, k_, v_ = (np.random.default_rng(i).standard_normal((size, 2)) for i, size in enumerate((4 - lost, 4, 4)))
+        right = f(q_, k_, v_, np.ones(2))
+        k_[4 - lost:] = np.nan
+        for got, wanted in zip(f(q_, k_, v_, np.ones(2)), right, strict=True):
+            np.testing.assert_allclose(got, wanted)
