@@ -246,7 +246,7 @@ def __getattr__(name: str) -> Any:
     if name in MODULES:
         return import_module(f"symgrad.{name}")
     if name not in LATER:
-        missing("module 'symgrad'", name, PACKAGE)
+        missing("module 'symgrad'", name, PACKAGE, __all__)
     return getattr(import_module(f"symgrad.{LATER[name]}"), name)
 
 

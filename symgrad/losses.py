@@ -20,6 +20,7 @@ from symgrad.graphs.node import INTEGER, REAL
 from symgrad.language.align import as_int, as_tensor, common_over, describe
 from symgrad.language.alignments import log_alignments
 from symgrad.language.contraction import arange
+from symgrad.language.habits import LOSSES, hints
 from symgrad.language.pointwise import abs as absolute
 from symgrad.language.pointwise import equal, exp, log, logical_not, maximum, relu, softplus, where
 from symgrad.language.reduction import log_softmax, logsumexp, mean
@@ -27,14 +28,14 @@ from symgrad.language.reduction import sum as total
 from symgrad.language.tensor import Tensor, wrap
 
 REDUCTIONS = ("mean", "sum", "none")
+__getattr__ = hints(__name__, LOSSES)
 
 
 def _pair(name: str, prediction: Any, target: Any) -> tuple[Tensor, Tensor]:
     p, t = as_tensor(prediction, name), as_tensor(target, name)
     common_over(name, [p, t])
     if p.shape != t.shape:
-        raise ShapeError(f"{name}: the prediction is {describe(p)}, the target {describe(t)}; "
-                         "they must have one shape")
+        raise ShapeError(f"{name}: the prediction is {describe(p)}, the target {describe(t)}; they must have one shape")
     return p, t
 
 
@@ -64,7 +65,6 @@ def _weights(name: str, weight: Any, size: Any, axis: str, owner: Tensor) -> Ten
 def squared_error(prediction: Any, target: Any) -> Tensor:
     """||prediction - target||^2, the sum of the squared differences: the lecture's Euclidean loss.
 
-    >>> import symgrad as sg
     >>> print(sg.losses.squared_error(sg.data("p", 3), sg.data("t", 3)))
     ‖p - t‖²
     """

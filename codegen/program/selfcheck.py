@@ -37,8 +37,13 @@ ${value}    log(f"loss {loss:.6g}, ${of} {value:.6g}  {'ok' if right else 'WRONG
 ${own}
         right = right and good
         verdict = "ok" if good else "WRONG"
-        log(f"{name}: {max(errors):.1e} by differences, {own:.1e} of a step  {verdict}")
+        log(f"{name}: {off(max(errors))} by differences, {off(own)} in a step  {verdict}")
     return bool(right)
+
+
+def off(error):
+    """A relative error in words."""
+    return f"{error:.1e}" if error else "equal"
 
 
 def difference(point, batch, k, slope, rng):

@@ -93,7 +93,8 @@ class Check:
                      f"{count - left} of {count} steps hold{at}; {left} not checked: {reasons}"]
         else:
             worst = max((row.error for row in self.rows), default=0.0)
-            lines = [f"all {count} steps hold{at}; largest relative difference {worst:.1e}"]
+            off = f"largest relative difference {worst:.1e}" if worst else "equal to the last digit"
+            lines = [f"all {count} steps hold{at}; {off}"]
         if wrong:
             lines[0] = f"{lines[0].rstrip(':')}; {wrong}{':' if len(lines) > 1 else ''}"
         return "\n".join(lines)

@@ -5,3 +5,6 @@
 
 from symgrad.estimators.estimators import NetClassifier as NetClassifier
 from symgrad.estimators.estimators import NetRegressor as NetRegressor
+from symgrad.language.habits import ESTIMATORS, hints
+
+__getattr__ = hints(__name__, ESTIMATORS)

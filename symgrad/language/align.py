@@ -54,7 +54,9 @@ def as_tensor(value: Any, operation: str = "constant") -> Tensor:
     if isinstance(value, (Real, Fraction)):
         return wrap(literal(value if isinstance(value, Fraction) else float(value)))
     if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
-        raise TypeError(f"{operation}: a list of tensors is not a tensor; use sg.stack or sg.concatenate")
+        pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], Tensor)
+        more = "; of the pair that a recurrent layer gives take the first: output, state = layer(x)" if pair else ""
+        raise TypeError(f"{operation}: a list of tensors is not a tensor; use sg.stack or sg.concatenate{more}")
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         try:
             return _array(_asarray(value), None)

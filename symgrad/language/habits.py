@@ -5,7 +5,9 @@ Tensors, the package and `sg.nn` look a name up here that they do not have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -14,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 KEYWORDS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
+
 
 def _table(text: str) -> Mapping[str, str]:
     """Names, a bar, and what to write for all of them."""
@@ -125,6 +128,39 @@ Layer | sg.nn.Module
 """)
 
 
+OPTIM = _table("""
+Adadelta Adamax NAdam RAdam ASGD Rprop Lion LAMB Adafactor | its formulas as a rule: sg.optim.rule(name, formulas)
+Momentum Nesterov | sg.optim.SGD(lr, momentum=0.9, nesterov=True)
+GD GradientDescent | sg.optim.SGD(lr)
+BFGS LBFGSB | sg.optim.LBFGS(lr)
+LM Marquardt | sg.optim.LevenbergMarquardt()
+lr_scheduler LRScheduler LambdaLR | optimizer.scheduled(sg.optim.StepLR(30)); sg.optim.schedule(name, formula)
+CosineAnnealingLR CosineDecay | sg.optim.CosineLR(epochs)
+ReduceLROnPlateau | sg.optim.ReduceOnPlateau()
+LinearLR | sg.optim.Warmup(epochs)
+clip_grad_norm clip_grad_norm_ clip | sg.optim.clip_norm(optimizer, max_norm)
+minimize | sg.minimize(loss, wrt, data)
+""")
+LOSSES = _table("""
+ce xent softmax_cross_entropy CrossEntropyLoss categorical_crossentropy | sg.losses.cross_entropy(logits, target)
+sparse_categorical_crossentropy | sg.losses.cross_entropy(logits, labels)
+bce binary_crossentropy BCELoss log_loss | sg.losses.binary_cross_entropy(p, target), and one with_logits
+bce_with_logits BCEWithLogitsLoss | sg.losses.binary_cross_entropy_with_logits(logits, target)
+l1 L1Loss l1_loss mean_absolute_error | sg.losses.mae(prediction, target)
+l2 MSELoss mse_loss mean_squared_error | sg.losses.mse(prediction, target)
+sse squared_loss | sg.losses.squared_error(prediction, target)
+kl kl_div KLDivLoss | sg.losses.kl_divergence(log_prediction, target)
+nll_loss NLLLoss | sg.losses.nll(log_probabilities, target)
+ctc_loss CTCLoss | sg.losses.ctc(log_probs, targets, input_lengths, target_lengths)
+smooth_l1_loss SmoothL1Loss | sg.losses.smooth_l1(prediction, target)
+huber_loss HuberLoss | sg.losses.huber(prediction, target)
+""")
+ESTIMATORS = _table("""
+MLPClassifier Classifier SymgradClassifier | sg.estimators.NetClassifier(hidden_layer_sizes=(16,))
+MLPRegressor Regressor SymgradRegressor | sg.estimators.NetRegressor(hidden_layer_sizes=(16,))
+""")
+
+
 OTHERS = MappingProxyType({  # what is no tensor, but has some, by the name of its class
     "Model": "its tensors are model.loss and model.prediction",
     "ReadNetwork": "its tensors are those of network.outputs, a dict by name",
@@ -150,12 +186,36 @@ def no_tensor(operation: str, value: Any) -> NoReturn:
     raise TypeError(f"{operation}: expected a tensor, number or array, {found}")
 
 
-def missing(where: str, name: str, known: Mapping[str, str]) -> NoReturn:
-    """The error for a name that is not there, with what to write instead."""
+def missing(where: str, name: str, known: Mapping[str, str], there: Iterable[str] = ()) -> NoReturn:
+    """The error for a name that is not there, with what to write instead, or which of those that are `there` is like it."""
     hint = known.get(name)
+    if hint is None and not name.startswith("_"):
+        close = like(name, there)
+        hint = f"did you mean {close}?" if close else None
     raise AttributeError(f"{where} has no attribute {name!r}" + (f": {hint}" if hint else ""))
+
+
+def like(name: str, there: Iterable[str]) -> str:
+    """The name that is most like another: the same in capitals, or but for a letter or two; empty where none is.
+
+    >>> like("adam", ["Adam", "AdamW"]), like("CrossEntropy", ["cross_entropy", "nll"]), like("kitten", ["mse"])
+    ('Adam', 'cross_entropy', '')
+    """
+    plain = {each.lower().replace("_", ""): each for each in there}
+    close = get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=0.75)
+    return plain[close[0]] if close else ""
+
+
+def hints(module: str, known: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module of ours: what to write instead of a name that it has not."""
+    def of_name(name: str) -> Any:
+        own = [each for each, value in vars(sys.modules[module]).items()
+               if not each.startswith("_") and str(getattr(value, "__module__", "")).startswith(module)]
+        missing(f"module {module!r}", name, known, own)
+
+    return of_name
 
 
 def missing_of_tensor(t: Any, name: str) -> NoReturn:
     """`t.backward`, `t.exp`, ...: what a tensor does not have."""
-    missing("a tensor", name, TENSOR)
+    missing("a tensor", name, TENSOR, [each for each in dir(type(t)) if not each.startswith("_")])

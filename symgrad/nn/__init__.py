@@ -7,9 +7,7 @@ Every instance is an owner of its own, so two `Linear(50, 50)` never share weigh
 # Begin with `module.py`, what a layer is, and `linear.py`, one in full: each kind of layer is a file. A layer is a few
 # lines of operations from language/ around parameters of its own; losses own nothing and are in symgrad/losses.py.
 
-from typing import Any
-
-from symgrad.language.habits import NN, missing
+from symgrad.language.habits import NN, hints
 from symgrad.nn.activations import CELU as CELU
 from symgrad.nn.activations import ELU as ELU
 from symgrad.nn.activations import GELU as GELU
@@ -85,7 +83,4 @@ from symgrad.nn.starting import load_state_dict as load_state_dict
 from symgrad.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from symgrad.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 
-
-def __getattr__(name: str) -> Any:
-    """What PyTorch calls otherwise is named in the error."""
-    missing("module 'symgrad.nn'", name, NN)
+__getattr__ = hints(__name__, NN)

@@ -75,8 +75,13 @@ class Sequential(Module):
         return [layer for layer in self.layers if isinstance(layer, Module)]
 
     def __call__(self, x: Any) -> Tensor:
-        t = as_tensor(x, "Sequential")
-        for layer in self.layers:
+        t: Any = as_tensor(x, "Sequential")
+        for place, layer in enumerate(self.layers):
+            if isinstance(t, tuple):
+                pair = "output, state" if len(t) == 2 else "output, *more"
+                raise TypeError(f"Sequential: {self.layers[place - 1]!r} gives ({pair}), and {layer!r} takes one tensor; "
+                                f"write {pair} = net[{place - 1}](x), then net[{place}](output) or, of the last step, "
+                                f"net[{place}](output[-1])")
             t = layer(t)
         return t
 

@@ -5,6 +5,7 @@
 # code of a step follow. `schedules.py` has formulas for the learning rate, `linear.py` says how fast a rule is. The loop
 # is in training/.
 
+from symgrad.language.habits import OPTIM, hints
 from symgrad.optim.clipping import clip_norm as clip_norm
 from symgrad.optim.optimisers import SGD as SGD
 from symgrad.optim.optimisers import Adagrad as Adagrad
@@ -27,3 +28,5 @@ from symgrad.optim.second_order import LevenbergMarquardt as LevenbergMarquardt
 from symgrad.optim.second_order import Newton as Newton
 from symgrad.optim.stopping import EarlyStopping as EarlyStopping
 from symgrad.optim.updates import Optimizer as Optimizer
+
+__getattr__ = hints(__name__, OPTIM)

@@ -36,6 +36,7 @@ SIZES = "n d k m p q r h l j".split()
 NUMBERS = frozenset(("n", "m", "N", "T"))  # undeclared, they are sizes
 VECTORS = frozenset(("mu", "μ", "beta", "β", "theta", "θ"))
 TURNS = frozenset(("T", "⊤", "-T", "'"))  # superscripts that transpose
+DATA = frozenset(("x", "y", "z", "t"))  # letters of data, which are vectors before others are
 MOST = 7  # names whose shapes are guessed
 NOT_NAMES = frozenset("I π pi 𝟏 ∇ ∂ True False None T axis keepdims if otherwise where".split())
 
@@ -61,9 +62,11 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     source = OneLine(unlabelled(re.sub(r"[\t\r\n]", " ", text)))
     functions = words.public_functions()
     callables = calls.callables(functions)
-    symbols = words.parse_shapes(declared)
-    sizes = words.sizes_of(symbols.values())
     tokens = tex_tokens(source) if is_tex(text) else tokens_of(source, callables)
+    symbols = words.parse_shapes(declared)
+    places = dict.fromkeys(_places(tokens, {*symbols, *map(str, words.sizes_of(symbols.values()))}), ": integer")
+    symbols = words.parse_shapes({**declared, **places})
+    sizes = words.sizes_of(symbols.values())
     spelled = Spellings([*symbols, *sizes], symbols)
     whole = {*NOT_NAMES, *words.MODULES, *keyword.kwlist} - {"lambda"}
     tokens = apart(source, tokens, callables, lambda word: word in whole or spelled.knows(word),
@@ -72,7 +75,7 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
     numbers = [name for name in found_names if name in NUMBERS]
     names = [name for name in found_names if name not in NUMBERS]
     if not names or any(map(keyword.iskeyword, names)):  # what is no formula is refused by who reads it
-        return {}
+        return places
     if len(names) > MOST:
         raise ParseError(f"{len(names)} names have no shape: {', '.join(names)}; declare them with --shape")
     tree = Pratt(source, Spellings([*symbols, *sizes, *names, *numbers], symbols), callables, OPENINGS).read(tokens)
@@ -95,12 +98,14 @@ def guessed_shapes(text: str, declared: Mapping[str, Any], scalar: bool = False)
         raise ParseError(f"the shapes of {', '.join(names)} cannot be guessed; with {tried}: {fault}\n"
                          f"Declare them, with sizes of your own: --shape \"{_example(names, custom)}\"")
     found = ways[min(ways)]
+    if len(found) > 1:  # (x w - y)²: x are the data, w is the number
+        found = [each for each in found if all(each[name] for name in names if name in DATA)] or found
     if len(found) > 1:
         first, second = (_said(each) for each in found[:2])
         one, other = (" ".join(f"{name}={shape}" for name, shape in each.items()) for each in found[:2])
         raise ParseError(f"the formula does not say whether {first}, or {second}; declare one with --shape: "
                          f"--shape \"{one}\" or --shape \"{other}\"")
-    return found[0]
+    return {**found[0], **places}
 
 
 def _chosen(letters: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -179,6 +184,18 @@ def _names(tokens: Sequence[Lexeme], known: set[str], callables: frozenset[str])
         word = "λ" if token.text == "lambda" else token.text  # no name to Python
         found[f"{word}_{sub}" if sub else word] = None
     return list(found)
+
+
+def _places(tokens: Sequence[Lexeme], known: set[str]) -> list[str]:
+    """Letters that are an index of what is in parentheses, softmax(z)_k, and nothing else; none beside a sum."""
+    level = list(_level(tokens))
+    if any(token.text in SUMS or token.text == "∑" for token in level):
+        return []
+    behind = [sub for sign, sub in zip(level, level[1:], strict=False) if sub.kind == "sub" and sign.text == ")"]
+    letters = [x for sub in behind if re.fullmatch(r"[a-z]{1,2}", sub.text) for x in sub.text]
+    others = {each.text for each in level if each.kind == "word"} | {
+        x for each in level if each.kind == "sub" and each not in behind for x in each.text}
+    return [x for x in dict.fromkeys(letters) if x not in known | others | _bound(level)]
 
 
 def _turned(tokens: Sequence[Lexeme]) -> set[str]:

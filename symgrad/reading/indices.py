@@ -65,11 +65,12 @@ def place(m: Meaning, sub: Piece) -> IndexPlace:
     if sub.head in ("word", "name") and sub.args[0] in m.letters:
         letter = m.letters[sub.args[0]]
         return _counting(m, letter) if letter.sample else letter
-    if sub.head == "word" and len(sub.args[0]) == 1:
+    if sub.head == "word" and len(sub.args[0]) == 1 and sub.args[0] not in m.symbols:
         over = re.search(rf"(?:∑|Σ|\bsum|\\sum)_?\{{?\w*{sub.args[0]}", m.source.text[:sub.column])
-        reach = f"; ∑_{sub.args[0]} reaches to the next + or -: put what it sums in parentheses" if over else ""
+        reach = (f"; ∑_{sub.args[0]} reaches to the next + or -: put what it sums in parentheses" if over else
+                 f"; if it is a place that is given, declare it as a whole number, {sub.args[0]}=: integer")
         m.refuse(sub, f"no sum and no bracket binds the index {sub.args[0]!r}{reach}")
-    return m.value(sub)
+    return m.value(Piece("name", sub.args, sub.column) if sub.head == "word" and sub.args[0] in m.symbols else sub)
 
 
 def _counting(m: Meaning, letter: OpenSize) -> Worth:

@@ -18,7 +18,7 @@ from symgrad.reading.tex import is_tex
 from symgrad.reading.vocabulary import Functions
 
 # What Python's grammar has no word for: then the error of mathematics is told.
-MARKS = re.compile(r"[^\x00-\x7f]|[\\$^'|]|[\w)\]]\s+[\w(]|\[[^]]*[;<>]")
+MARKS = re.compile(r"[^\x00-\x7f]|[\\$^'|]|\)_|[\w)\]]\s+[\w(]|\[[^]]*[;<>]")
 # What mathematics has no word for: strings, Python's operators and statements.
 PYTHON = re.compile(r"\"|\b[bfru]'[^']*'(?!\s*[\w(\[])|"
                     r"(?<![\w)\]}ᵀ])'|//|:=|==|!=|<<|>>|#|\b(?:and|or|not|is|in|else|for|import|yield|await|"

@@ -3,6 +3,7 @@
 import pytest
 
 import symgrad as sg
+from symgrad.reading.asking import asked_text
 from symgrad.reading.guessing import guessed_shapes
 
 
@@ -43,3 +44,24 @@ def test_refusals(text, message):
     with pytest.raises(sg.ParseError) as caught:
         guessed_shapes(text, {}, scalar=True)
     assert str(caught.value).split("\n")[0] == message
+
+
+@pytest.mark.parametrize("text, shapes", [
+    ("-log softmax(z)_k", {"z": "n", "k": ": integer"}), ("-log(softmax(W x + b)_y)", {"W": "n,d", "x": "d", "b": "n", "y": ": integer"}),
+    ("(A B)_ij", {"A": "n,d", "B": "d,k", "i": ": integer", "j": ": integer"}),
+    ("1/n sum((x w - y)^2)", {"x": "n", "w": "", "y": "n"}), ("sum((w x - y)^2)", {"w": "", "x": "n", "y": "n"}),
+])
+def test_an_index_behind_parentheses_is_a_whole_number_and_data_are_vectors_before_weights(text, shapes):
+    assert guessed_shapes(text, {}) == shapes
+    asked_text(text, {})
+
+
+@pytest.mark.parametrize("text, said", [
+    ("sum(log softmax(z)_k)", "no sum and no bracket binds the index 'k'; if it is a place that is given, declare it as a "
+     "whole number, k=: integer"), ("((X w)_i - y_i)^2", "binds the index 'i'")])
+def test_an_index_that_a_sum_may_mean_is_not_guessed(text, said):
+    with pytest.raises(sg.ParseError, match=said):
+        asked_text(text, {})
+    with pytest.raises(sg.ParseError, match="binds the index 'k'; if it is a place"):
+        sg.parse("softmax(z)_k", z="n")
+    assert str(sg.parse("softmax(z)_k", z="n", k=": integer")) == "softmax(z)_k"
