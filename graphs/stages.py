@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import COUPLED
-from symgrad.graphs.algebra.einsum import contract, scale
-from symgrad.graphs.algebra.primitives import add, input_node
-from symgrad.graphs.node import Node, Symbol, topological, transform
+from symgrad.graphs.algebra.einsum import contract, literal, scale
+from symgrad.graphs.algebra.primitives import add, as_real, elementwise, input_node
+from symgrad.graphs.node import BOOLEAN, Node, Symbol, topological, transform
 from symgrad.graphs.parts import Halves, MixedSamples, begin, counted, moved, sums_samples
 from symgrad.graphs.samples import sample_size
 from symgrad.graphs.sizes import Size, free_symbols
@@ -106,6 +106,8 @@ class _Walk:
         node = self._again(node)
         if node in self.seen:
             return node
+        if node.op in (ops.MAX, ops.MIN) and node.dtype == BOOLEAN and node.operands[0] in self.axes:
+            return self._settled(_as_count(node))
         pending = [o for o in node.operands if o in self.sums]
         if pending:
             beside = any(o in self.axes or o in self.places for o in node.operands)
@@ -154,6 +156,16 @@ class _Walk:
         self.cuts.append((symbol, total))
         self.seen.add(symbol)
         return symbol if rest is None else self._settled(add([symbol, rest]))
+
+
+def _as_count(node: Node) -> Node:
+    """Any, or all, of truth values: a number of those that hold is more than 0, or one of those that do not is 0."""
+    (operand,) = node.operands
+    some = node.op is ops.MAX
+    labels = tuple(range(len(operand.shape)))
+    ones = as_real(operand if some else elementwise("logical_not", [operand]))
+    count = contract([ones], [labels], tuple(a for a in labels if a not in node.attrs[0]))
+    return elementwise("greater" if some else "equal", [count, literal(0)])
 
 
 def _stages(roots: Sequence[Node], cuts: Sequence[tuple[Node, Node]]) -> tuple[list[SumStage], list[Node]]:

@@ -64,7 +64,7 @@ def _kept(net: Network, rule: UpdateRule) -> list[str]:
 
 def _kinds(net: Network) -> list[str]:
     """The kinds of numbers of a batch."""
-    used = dict.fromkeys(kind_name(node.dtype) for _, node in net.data)
+    used = dict.fromkeys(kind_name(node.dtype) for _, node in (*net.data, *net.shares.count))
     return [f"{name} = np.dtype({kind})" for name, kind in NUMBERS.items() if name in used]
 
 

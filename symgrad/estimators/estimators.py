@@ -17,6 +17,7 @@ import numpy as np
 
 from symgrad.estimators.outputs import Build, SettingError, classifying, layered, regressing
 from symgrad.graphs.errors import BackendError, SymgradError
+from symgrad.language.align import as_tensor
 from symgrad.language.tensor import Tensor
 from symgrad.optim import Descent, EarlyStopping
 from symgrad.training.fitting import AnyOptimizer, whole
@@ -44,7 +45,7 @@ class _Net(BaseEstimator):
 
     def __init__(self, build: Build | None = None, hidden_layer_sizes: Any = (100,), activation: Any = "relu",
                  optimizer: Any = None, epochs: int = 100, batch_size: int | None = 32, validation: float | None = 0.1,
-                 seed: int = 0, backend: str = "numpy") -> None:
+                 seed: int = 0, backend: str = "numpy", warm_start: bool = False) -> None:
         self.build = build
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -54,20 +55,41 @@ class _Net(BaseEstimator):
         self.validation = validation
         self.seed = seed
         self.backend = backend
+        self.warm_start = warm_start
 
     def _network(self) -> Build:
         return layered(self.hidden_layer_sizes, self.activation) if self.build is None else self.build
 
     def _fit(self, loss: Tensor, prediction: Tensor, X: np.ndarray, y: np.ndarray, classes: bool) -> None:
         """Train a new model. A part of the samples, of all classes where they are enough, says when to stop."""
-        optimizer, batch_size = self._checked()
+        self._checked()
         model = Model(loss, predict=prediction, backend=self.backend, dtype=X.dtype, seed=self.seed)
+        self._train(model, X, y, classes)
+
+    def _train(self, model: Model, X: np.ndarray, y: np.ndarray, classes: bool) -> None:
+        """A whole fit of a model, from where it stands."""
+        optimizer, batch_size = self._checked()
         train, held = self._parts(X, y, classes)
         self.history_ = model.fit(train, optimizer, epochs=self.epochs, batch_size=batch_size, validation=held,
                                   metrics="accuracy" if classes else None, progress=False,
                                   callbacks=[] if held is None else [EarlyStopping(PATIENCE)])
         self.model_ = model
         self.loss_curve_, self.n_iter_ = self.history_["loss"], len(self.history_)
+
+    def _goes_on(self, X: np.ndarray) -> bool:
+        """Does a fit go on with the model of the last one?"""
+        return bool(self.warm_start) and hasattr(self, "model_") and self.model_.dtype == X.dtype
+
+    def _one_pass(self, X: np.ndarray, y: np.ndarray) -> None:
+        """One epoch over these samples, from where the model stands."""
+        optimizer, batch_size = self._checked()
+        if isinstance(optimizer, Descent):
+            raise SettingError(f"partial_fit takes steps by the gradient, and {optimizer.name} needs all samples at each; "
+                               "use fit")
+        passed = self.model_.fit({"x": X, "y": y}, optimizer, epochs=1, batch_size=batch_size, progress=False)
+        self.history_ = passed
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), *passed["loss"]]
+        self.n_iter_ = len(self.loss_curve_)
 
     def _checked(self) -> tuple[AnyOptimizer, int | None]:
         """The optimiser and the size of a batch, which is all samples where its steps need them."""
@@ -114,6 +136,18 @@ class _Net(BaseEstimator):
         return text
 
 
+def _one_class_each(y: Any) -> None:
+    """Raises SettingError for labels of several columns."""
+    try:
+        shape = np.asarray(y).shape
+    except ValueError:  # of rows of different lengths: what comes next says so
+        return
+    if len(shape) == 2 and shape[1] > 1:
+        raise SettingError(f"NetClassifier gives each sample one class, and y of shape {shape} says {shape[1]} things of "
+                           "each (multilabel, or one-hot). For several labels: sklearn.multioutput."
+                           "MultiOutputClassifier(net); for one-hot rows: y.argmax(axis=1)")
+
+
 class NetClassifier(ClassifierMixin, _Net):
     """A network that classifies, with scikit-learn's conventions: its loss is the cross-entropy of its logits.
 
@@ -122,10 +156,10 @@ class NetClassifier(ClassifierMixin, _Net):
     `activation` between them. `optimizer` is one of `sg.optim` (Adam by default); one of second order sees all samples at
     each step. A fraction `validation` of the samples is set apart, with all classes in it where they are enough: after 10
     epochs without a smaller loss on it the fit stops, with the parameters of the best epoch; 0 or None sets nothing apart,
-    and all `epochs` are done. Numbers are double, or single where X is; features are taken as they are, so that a
-    StandardScaler goes before. After `fit`: `model_` (an `sg.Model` of `x` and `y`, whose prediction are the
-    probabilities), `classes_`, `n_features_in_`, `history_`, `loss_curve_`, `n_iter_` (epochs).
-    Raises a SymgradError that is a ValueError for an argument that is none, DivergenceError.
+    and all `epochs` are done. With `warm_start` a fit goes on from the last one. Numbers are double, or single where X is;
+    features are taken as they are, so that a StandardScaler goes before. After `fit`: `model_` (an `sg.Model` of `x` and
+    `y`, whose prediction are the probabilities), `classes_`, `n_features_in_`, `history_`, `loss_curve_`,
+    `n_iter_` (epochs). Raises a SymgradError that is a ValueError for an argument that is none, DivergenceError.
 
     >>> X = np.random.default_rng(0).standard_normal((200, 2))
     >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same sign", "signs differ")
@@ -140,15 +174,51 @@ class NetClassifier(ClassifierMixin, _Net):
     classes_: np.ndarray
 
     def fit(self, X: Any, y: Any) -> NetClassifier:
-        """Train anew on samples X (n, features) and their classes y (n,); gives the estimator."""
+        """Train on samples X (n, features) and their classes y (n,), anew, or with `warm_start` from the last fit on;
+        gives the estimator. Raises ValueError for labels that say several classes of a sample (multilabel)."""
+        _one_class_each(y)
         X, y = validate_data(self, X, y, dtype=KINDS)
         check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+        classes, numbers = np.unique(y, return_inverse=True)
+        if self._goes_on(X):
+            self._train(self.model_, X, self._numbers(y), True)
+            return self
+        self.classes_ = classes
         if len(self.classes_) < 2:
             raise SettingError(f"NetClassifier needs samples of two classes or more, and there is only one class in y: "
                                f"{self.classes_.tolist()[0]!r}")
         self._fit(*classifying(self._network(), X.shape[1], len(self.classes_)), X, numbers, True)
         return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> NetClassifier:
+        """One epoch over these samples alone, from where the training stands; nothing is set apart.
+
+        The first call makes the network and needs all `classes`, sorted or not. Gives the estimator. Raises ValueError
+        for other classes later, or without them at first.
+        """
+        _one_class_each(y)
+        first = not hasattr(self, "model_")
+        if first and classes is None:
+            raise SettingError("NetClassifier: the first call of partial_fit needs classes, all that there will be")
+        X, y = validate_data(self, X, y, dtype=KINDS, reset=first)
+        check_classification_targets(y)
+        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise SettingError(f"NetClassifier: classes are {self.classes_.tolist()} since the first call, not "
+                               f"{np.unique(classes).tolist()}")
+        if first:
+            self.classes_ = np.unique(classes)
+            loss, probabilities = classifying(self._network(), X.shape[1], len(self.classes_))
+            self.model_ = Model(loss, predict=probabilities, backend=self.backend, dtype=X.dtype, seed=self.seed)
+        self._one_pass(X, self._numbers(y))
+        return self
+
+    def _numbers(self, y: np.ndarray) -> np.ndarray:
+        """The classes of samples as numbers. Raises ValueError for one that was not there at first."""
+        new = np.setdiff1d(y, self.classes_)
+        if new.size:
+            raise SettingError(f"NetClassifier: {new.tolist()[0]!r} is a class that the first call did not have; there are "
+                               f"{self.classes_.tolist()}")
+        return np.searchsorted(self.classes_, y)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probabilities of the classes, in the order of `classes_`: shape (n, classes)."""
@@ -182,11 +252,38 @@ class NetRegressor(RegressorMixin, _Net):
         return tags
 
     def fit(self, X: Any, y: Any) -> NetRegressor:
-        """Train anew on samples X (n, features) and their targets y (n,) or (n, outputs); gives the estimator."""
+        """Train on samples X (n, features) and their targets y (n,) or (n, outputs), anew, or with `warm_start` from the
+        last fit on; gives the estimator."""
         X, y = validate_data(self, X, y, dtype=KINDS, multi_output=True, y_numeric=True)
         y = y.astype(np.float64, copy=False)
+        if self._goes_on(X):
+            self._train(self.model_, X, self._like_before(y), False)
+            return self
         self._fit(*regressing(self._network(), X.shape[1], y), X, y, False)
         return self
+
+    def partial_fit(self, X: Any, y: Any) -> NetRegressor:
+        """One epoch over these samples alone, from where the training stands; nothing is set apart.
+
+        The first call makes the network, and its targets say from where and in which unit it gives them: their mean and
+        deviation. Gives the estimator.
+        """
+        first = not hasattr(self, "model_")
+        X, y = validate_data(self, X, y, dtype=KINDS, multi_output=True, y_numeric=True, reset=first)
+        y = y.astype(np.float64, copy=False)
+        if first:
+            loss, prediction = regressing(self._network(), X.shape[1], y)
+            self.model_ = Model(loss, predict=prediction, backend=self.backend, dtype=X.dtype, seed=self.seed)
+        self._one_pass(X, self._like_before(y))
+        return self
+
+    def _like_before(self, y: np.ndarray) -> np.ndarray:
+        """Targets of the shape that they had at first."""
+        shape = as_tensor(self.model_.prediction).shape
+        if y.shape[1:] != shape:
+            raise SettingError(f"NetRegressor: targets of a sample had the shape {shape} in the first call, and have "
+                               f"{y.shape[1:]}")
+        return y
 
     def predict(self, X: Any) -> np.ndarray:
         """The targets of each sample, in the shape that they had in `fit`."""

@@ -191,6 +191,51 @@ def test_it_explains_itself(irises, tmp_path):
     assert "<h1>Irises" in text and "the validation data" in text and "<math" in text
 
 
+def test_parts_one_after_the_other_and_fits_that_go_on(irises):
+    X, y = irises
+    names = np.array(["a", "b", "c"])[y]
+    net = NetClassifier(optimizer=sg.optim.Adam(0.01))
+    order = np.random.default_rng(0).permutation(150).reshape(5, 30)
+    for k in range(100):
+        net.partial_fit(X[order[k % 5]], names[order[k % 5]], classes=["c", "a", "b"] if k == 0 else None)
+    assert net.score(X, names) > 0.93 and net.n_iter_ == len(net.loss_curve_) == 100 and net.classes_.tolist() == ["a", "b", "c"]
+    by_model = sg.Model(net.model_.loss, net.model_.prediction, dtype="float64")
+    again = NetClassifier(optimizer=sg.optim.Adam(0.01)).partial_fit(X, names, ["a", "b", "c"])
+    by_model.fit({"x": X, "y": y}, sg.optim.Adam(0.01), epochs=1, progress=False)
+    np.testing.assert_array_equal(again.model_.predict({"x": X}), by_model.predict({"x": X}))
+    linear = NetRegressor(hidden_layer_sizes=(), optimizer=sg.optim.Adam(0.05))
+    target = 100 * X @ [1, 2, 3, 4.0] + 5
+    for _ in range(200):
+        linear.partial_fit(X, target)
+    assert linear.score(X, target) > 0.999
+    for kind, goal in ((NetClassifier, names), (NetRegressor, target)):
+        warm = kind(epochs=5, validation=0, warm_start=True)
+        losses = [warm.fit(X, goal).loss_curve_ for _ in range(3)]
+        assert [len(each) for each in losses] == [5] * 3 and losses[0][-1] > losses[1][0] > losses[2][0]
+        cold = kind(epochs=5, validation=0).fit(X, goal)
+        assert cold.fit(X, goal).loss_curve_ == losses[0]
+
+
+def test_what_does_not_go_on_is_refused(irises):
+    X, y = irises
+    with pytest.raises(ValueError, match="the first call of partial_fit needs classes"):
+        NetClassifier().partial_fit(X, y)
+    net = NetClassifier(epochs=1, warm_start=True).fit(X[y < 2], y[y < 2])
+    for call in (net.fit, net.partial_fit):
+        with pytest.raises(ValueError, match="2 is a class that the first call did not have; there are"):
+            call(X, y)
+    with pytest.raises(ValueError, match=r"classes are \[0, 1\] since the first call, not \[0, 1, 2\]"):
+        net.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="X has 3 features, but NetClassifier is expecting 4"):
+        net.partial_fit(X[:, :3], y)
+    with pytest.raises(ValueError, match=r"each sample one class, and y of shape \(150, 3\) says 3 things.*MultiOutputClassifier"):
+        NetClassifier().fit(X, np.eye(3)[y])
+    with pytest.raises(ValueError, match=r"had the shape \(\) in the first call, and have \(2,\)"):
+        NetRegressor(epochs=1, warm_start=True).fit(X, y).fit(X, np.c_[y, y])
+    with pytest.raises(ValueError, match="partial_fit takes steps by the gradient, and LBFGS needs all samples"):
+        NetRegressor(optimizer=sg.optim.LBFGS()).partial_fit(X, y)
+
+
 @pytest.mark.parametrize(("wrong", "message"), [
     ({"hidden_layer_sizes": (10, 0)}, "hidden_layer_sizes are whole numbers from 1"),
     ({"hidden_layer_sizes": 2.5}, "hidden_layer_sizes are whole numbers from 1"),

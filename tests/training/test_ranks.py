@@ -111,6 +111,31 @@ def test_samples_that_meet_in_sums_are_summed_before(name, backend):
             np.testing.assert_allclose(params[key], array, rtol=1e-12, atol=1e-12)
 
 
+def images_and_words():
+    """A convolution with its batch norm and a pool, beside rows of a table with theirs; and a sum over labels alone."""
+    image, word = sg.data("image", (2, 6, 6), over=T), sg.labels("word", classes=5, over=T)
+    seen = sg.nn.Sequential(sg.nn.Conv2d(2, 3, 3, bias=False), sg.nn.BatchNorm2d(3), sg.nn.ReLU(), sg.nn.MaxPool2d(2),
+                            sg.nn.Flatten(), sg.nn.Linear(12, 3))(image)
+    read = sg.nn.BatchNorm1d(3)(sg.embedding(word, sg.parameter("E", (5, 3))))
+    table = sg.embedding(word, sg.parameter("F", (5, 4)))
+    return {"both": sg.losses.cross_entropy(sg.concatenate([seen + read, -read[:2]]), word),
+            "words": T * sg.empirical_risk(sg.losses.cross_entropy(sg.parameter("V", (5, 4)) @ table, word))}
+
+
+@pytest.mark.parametrize("name", ["both", "words"])
+def test_images_and_words_are_shared(name):
+    loss, rng = images_and_words()[name], np.random.default_rng(0)
+    data = {"image": rng.standard_normal((13, 2, 6, 6)), "word": rng.integers(0, 5, 13)}
+    data = data if name == "both" else {"word": data["word"]}
+    one, *others = (sg.Model(loss, dtype="float64") for _ in range(5))
+    for model in others:
+        model.stepper({key: array[:5] for key, array in data.items()}, sg.optim.SGD(0.0))
+    given = {"optimizer": sg.optim.SGD(0.05, momentum=0.9), "epochs": 2, "batch_size": 5, "progress": False}
+    history = one.fit(data, **given)
+    found, _ = on_ranks(4, lambda comm: (others[comm.rank], others[comm.rank].fit(data, **given, comm=comm)))
+    alike(found, history, one.parameters)
+
+
 def test_early_stopping_with_a_refit_and_a_second_fit_go_on_alike():
     one, *others = models(LOSSES["mean"], 4)
 
