@@ -31,6 +31,9 @@ def start(module: EmittedModule, name: str, node: Node) -> tuple[str, str]:
         kind = symbol.init
     elif isinstance(symbol.init, (int, float)):
         return "number", f"{xp}.full({{}}, {number_text(symbol.init).text}, DTYPE)"
+    elif isinstance(symbol.init, tuple) and len(symbol.init) == 2:  # "normal_but" and a row
+        kind, row = symbol.init
+        return kind, module.library.put.format(f"{kind}(rng, {{}}, {row})")
     elif isinstance(symbol.init, tuple):
         first, second = (number_text(x).text for x in symbol.init[1:])
         drawn = f"rng.{symbol.init[0]}({first}, {second}, {{}}).astype(DTYPE)"

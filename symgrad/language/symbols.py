@@ -23,6 +23,7 @@ from symgrad.language.align import as_latex, as_name, as_shape, as_size
 from symgrad.language.tensor import Tensor, wrap
 
 INITS = ("zeros", "ones", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal")
+NORMAL_BUT = "normal_but"  # with the number of a row that starts at zero: embeddings whose padding has one
 SYNONYMS = {"xavier_uniform": "glorot_uniform", "xavier_normal": "glorot_normal", "kaiming_uniform": "he_uniform",
             "kaiming_normal": "he_normal"}  # PyTorch's names
 
@@ -160,7 +161,7 @@ def _init(name: str, sizes: tuple[Size, ...], init: Any) -> Any:
                                "a number, an array, ('uniform', low, high) or ('normal', mean, deviation)")
         return init
     if isinstance(init, tuple) and init and isinstance(init[0], str):
-        return _distribution(name, init)
+        return init if init[0] == NORMAL_BUT else _distribution(name, init)
     if isinstance(init, (Real, Integral)) and not isinstance(init, bool):
         return float(init)
     import numpy as np

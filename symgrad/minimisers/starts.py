@@ -28,7 +28,7 @@ ROUND = 0.1  # the deviation of a second start from the first, relative to what 
 
 
 @cache
-def _draws() -> dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]]:
+def _draws() -> dict[str, Callable[..., np.ndarray]]:
     """The initialisers that a program contains, by name, in double precision."""
     scope: dict[str, Any] = {"np": np, "math": math, "DTYPE": np.float64}
     for text in INITIALS.values():
@@ -47,7 +47,10 @@ def declared_start(node: Node, shape: tuple[int, ...], rng: np.random.Generator)
     if isinstance(init, (int, float)):
         return np.full(shape, float(init))
     if isinstance(init, tuple):
-        kind, first, second = init
+        kind, first, *more = init
+        if not more:
+            return _draws()[kind](rng, shape, first)
+        second, = more
         return rng.uniform(first, second, shape) if kind == "uniform" else rng.normal(first, second, shape)
     if not isinstance(init, str):
         return np.array(init.value, float)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.graphs.errors import ShapeError
-from symgrad.language.align import as_int, as_shape, as_tensor
+from symgrad.language.align import as_int, as_shape
 from symgrad.language.attending import padding_row, rows_at
 from symgrad.language.normalising import over_axes, over_groups
-from symgrad.language.pointwise import equal, where
-from symgrad.language.rearrange import expand_dims
+from symgrad.language.symbols import NORMAL_BUT
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, as_torch, written
+from symgrad.nn.weighted import Parametric, written
 
 
 class Normalising(Parametric):
@@ -83,8 +82,9 @@ class GroupNorm(Normalising):
 class Embedding(Parametric):
     """A table E of vectors, (num_embeddings, embedding_dim), of which integers choose rows; it starts standard normal.
 
-    The row `padding_idx` counts as zeros, and gets no gradient: so it is as in PyTorch, where it starts at zero. Raises
-    ShapeError for indices that are no integers, TypeError for what PyTorch's has and this has not.
+    The row `padding_idx` starts at zero and gets no gradient where it is looked up; where the table is used otherwise, as
+    the weights of an output that is tied to it, it does. Raises ShapeError for indices that are no integers, TypeError for
+    what PyTorch's has and this has not.
 
     >>> layer = sg.nn.Embedding(100, 8, padding_idx=0)
     >>> layer(sg.data("i", 5, dtype="integer", over=sg.dim("T"))).shape
@@ -106,14 +106,12 @@ class Embedding(Parametric):
         super().__init__((num_embeddings, embedding_dim), (), False, name, init)
 
     def starts(self) -> tuple[Any, Any]:
-        return ("normal" if as_torch(self.init) else self.init), None
+        if not isinstance(self.init, str) or self.init not in ("normal", "torch"):
+            return self.init, None
+        return ("normal" if self.padding_idx is None else (NORMAL_BUT, int(self.padding_idx))), None
 
     def __repr__(self) -> str:
         return written("Embedding", (self.num_embeddings, self.embedding_dim), {"padding_idx": (self.padding_idx, None)})
 
     def __call__(self, input: Any) -> Tensor:
-        rows = rows_at(repr(self), input, self.held(self.W), None)
-        if self.padding_idx is None:
-            return rows
-        place = padding_row(repr(self), self.num_embeddings, self.padding_idx)
-        return where(expand_dims(equal(as_tensor(input, repr(self)), place), -1), 0, rows)
+        return rows_at(repr(self), input, self.held(self.W), self.padding_idx)

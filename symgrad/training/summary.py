@@ -11,6 +11,7 @@ import numpy as np
 from symgrad.codegen.plan.tables import Table, Tabled
 from symgrad.codegen.program.network import Named, sum_of
 from symgrad.graphs.node import Node
+from symgrad.language.symbols import NORMAL_BUT
 
 HEADER = ("parameter", "shape", "numbers", "starts")
 
@@ -44,6 +45,8 @@ def start(node: Node) -> str:
     init = node.attrs[0].init
     if init is None:
         return "glorot_uniform" if len(node.shape) > 1 else "zeros"
+    if isinstance(init, tuple) and init[0] == NORMAL_BUT:
+        return f"normal, row {init[1]} zeros"
     if isinstance(init, tuple):
         return f"{init[0]}({init[1]:g}, {init[2]:g})"
     return str(init) if isinstance(init, str) else f"{init:g}" if isinstance(init, (int, float)) else "given values"

@@ -140,7 +140,7 @@ def test_norms_and_tables():
     table = sg.nn.Embedding(5, 2, padding_idx=1)
     E, = table.parameters()
     y = table(i)
-    near(y.eval(i=[1, 4, 1, 0], E=waves(5, 2)), waves(5, 2)[[1, 4, 1, 0]] * [[0], [1], [0], [1]])
+    near(y.eval(i=[1, 4, 1, 0], E=waves(5, 2)), waves(5, 2)[[1, 4, 1, 0]])
     near(sg.gradient(sg.sum(y), E).eval(i=[1, 4, 1, 4], E=waves(5, 2)), np.outer([0, 0, 0, 0, 2], [1, 1]))
 
 
@@ -181,6 +181,26 @@ def test_an_index_out_of_range_is_named_before_anything_is_computed(backend):
         with pytest.raises(sg.DataError, match=r"Embedding\(7, 4\): i: the index 7 at \(1, 2\) is out of range for an axis of "
                                                r"length 7"):
             use()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5), st.integers(-5, 4), st.lists(st.integers(0, 4), min_size=1, max_size=6), st.integers(0, 99))
+def test_a_padded_row_starts_at_zero_and_moves_only_where_the_table_is_tied(rows, place, words, seed):
+    place = place % rows - (rows if place < 0 else 0)
+    words, pad = np.array(words) % rows, place % rows
+    layer, plain = sg.nn.Embedding(rows, 2, place), sg.nn.Embedding(rows, 2)
+    i, v, w = sg.data("i", len(words), dtype="integer"), sg.data("v", (rows, 2)), sg.data("w", (len(words), 2))
+    loss = sg.sum(layer(i) * w) + sg.sum(layer.W * v) / 2
+    E, left, right = waves(rows, 2), waves(rows, 2) - 1, waves(len(words), 2) + 2
+    value, slope = sg.function([i, layer.W, v, w], [loss, sg.gradient(loss, layer.W)])(words, E, left, right)
+    near(value, (E[words] * right).sum() + (E * left).sum() / 2)
+    expected = left / 2
+    np.add.at(expected, words[words != pad], right[words != pad])
+    near(slope, expected)
+    start = sg.Model(loss, seed=seed).parameters["E"]
+    near(start, np.where(np.arange(rows)[:, None] == pad, 0, sg.Model(sg.sum(plain.W), seed=seed).parameters["E"]))
+    near(sg.generate(loss, backend="numpy").load().init(seed)["E"], start)
+    near(sg.minimize(sg.sum((layer.W - v) ** 2), layer.W, {"v": left}).x["E"], left)
 
 
 @settings(max_examples=20, deadline=None)
