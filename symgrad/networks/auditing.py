@@ -14,14 +14,17 @@ from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import SymgradError
 from symgrad.language.symbols import data
 from symgrad.language.tensor import Tensor, wrap
+from symgrad.networks.apart import outputs_apart
 from symgrad.networks.comparing import Rewritten, as_it_is, differing_attributes, first_difference, rewritten
+from symgrad.networks.gates import LETTERS, gate_symbols, pieces_of, with_gates
 from symgrad.networks.network import ReadNetwork, ReadStep
 from symgrad.networks.pinpointing import gate_moved, narrowed
 from symgrad.networks.reading import from_onnx
 from symgrad.verifying.verification import verify
 
 WIDTH = 100
-LONG = 300  # characters of a formula that are shown
+LONG, LOOP = 300, 900  # characters of a formula that are shown, and of a recurrence
+DRAWN = 3
 NEARBY = 4  # steps within which a gate and a product are looked for
 
 
@@ -82,6 +85,7 @@ class Audit:
     equal: bool | None = None  # None: there was nothing to compare with
     difference: Differing | None = None
     weights: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()  # where they differ: by how much, at inputs drawn by chance
 
     def __bool__(self) -> bool:
         return self.equal is not False
@@ -95,6 +99,9 @@ class Audit:
             parts.append(str(self.difference))
         if self.weights:
             parts.append("Numbers that differ:\n" + "\n".join(f"    {each}" for each in self.weights))
+        if self.outputs:
+            lines = "\n".join(f"    {each}" for each in self.outputs)
+            parts.append(f"Outputs at {DRAWN} inputs drawn by chance:\n{lines}")
         return "\n\n".join(part for part in parts if part)
 
     __repr__ = __str__
@@ -106,7 +113,8 @@ def audit(network: Any, against: Any = None) -> Audit:
     Both are networks that were read, or paths of ONNX files. Two networks are equal where they compute the same formulas
     with the same numbers, whatever their names are. Where not, `.difference` is the first step at which they differ, as
     formulas, with the attributes of its operator and, in a sentence, what explains it; `.weights` names the parameters
-    whose numbers differ. `str` of the result is for reading; `bool` is false where the networks differ.
+    whose numbers differ, `.outputs` says by how much outputs do at random inputs. `str` of the result is for reading;
+    `bool` is false where the networks differ.
 
     Raises SymgradError for what is no network, and for networks whose inputs do not fit.
 
@@ -133,7 +141,8 @@ def audit(network: Any, against: Any = None) -> Audit:
     elif weights:
         difference = _by_weights(first, second, rows, weights, other)
     return Audit(title, rows, (*lost, *(f"{each} (other network)" for each in second.missing)),
-                 difference is None, difference, tuple(weights.values()))
+                 difference is None, difference, tuple(weights.values()),
+                 () if difference is None else outputs_apart(first, second, DRAWN))
 
 
 def _network(value: Any) -> ReadNetwork:
@@ -170,7 +179,8 @@ def _formula(steps: Sequence[ReadStep], i: int) -> str:
         text = next(str(value) for value in made if isinstance(value, Tensor))
     except (SymgradError, StopIteration, IndexError):
         return ""
-    return text if len(text) <= LONG else text[:LONG] + " …"
+    most = LOOP if steps[i].operator in LETTERS else LONG
+    return text if len(text) <= most else text[:most] + " …"
 
 
 def _stand_in(value: Any, given: Mapping[int, str]) -> Any:
@@ -214,7 +224,9 @@ def _difference(first: ReadNetwork, a: Rewritten, second: ReadNetwork, b: Rewrit
     shown = narrowed(a.made[here][0].node, b.made[there][0].node).shown()
     around = None if gate_moved(*shown) else _gate_nearby(a, b, here, there)
     shown = shown if around is None else around
-    formulas = (str(wrap(shown[0])), str(wrap(shown[1])))
+    symbols = gate_symbols(a.steps[here]) | gate_symbols(b.steps[there])
+    named = with_gates(shown, symbols)
+    formulas = (str(wrap(named[0])), str(wrap(named[1])))
     if gate_moved(*shown):
         gate = "the reset gate" if "GRU" in (a.steps[here].operator, b.steps[there].operator) else (
             "a gate (of a GRU: the reset gate)")
@@ -222,6 +234,9 @@ def _difference(first: ReadNetwork, a: Rewritten, second: ReadNetwork, b: Rewrit
                   "takes: σ stands on the other side of the product.")
     else:
         reason = _verdict(shown)
+    if list(shown) != named:
+        layer = a.steps[here] if a.steps[here].operator in LETTERS else b.steps[there]
+        reason += f" ({pieces_of(layer)}.)"
     return Differing(step, other, attributes, formulas, reason)
 
 
@@ -236,6 +251,9 @@ def _gate_nearby(a: Rewritten, b: Rewritten, here: int, there: int) -> tuple[Any
 
 
 def _verdict(shown: tuple[Any, Any]) -> str:
+    if shown[0].shape != shown[1].shape:
+        return (f"Here it has the shape {shape_text(shown[0].shape)}, there {shape_text(shown[1].shape)}: from here on the "
+                "networks are made of other steps.")
     try:
         verdict = verify(wrap(shown[1]), wrap(shown[0]))
     except SymgradError as error:

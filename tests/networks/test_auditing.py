@@ -72,7 +72,23 @@ def test_the_reset_gate_on_the_other_side_is_found_and_named():
     assert found.difference.attributes == ("attribute linear_before_reset: 1, there 0",)
     assert "the reset gate multiplies what the matrix product gives" in found.difference.reason
     here, there = found.difference.formulas
-    assert here.startswith("[(∑_k h_ik R") and there.startswith("[∑_k h_ik σ(")
+    assert here.startswith("(h R_hᵀ + 1 c_hᵀ) ⊙ σ(x_t W_rᵀ") and there.startswith("(h ⊙ σ(x_t W_rᵀ")
+    assert "(W_z to W_h: the rows of W, R_z to R_h: the rows of R, b_z to c_h: the rows of B.)" in found.difference.reason
+    (line,) = found.outputs
+    assert line.startswith("y: apart by up to 0.") and "\nOutputs at 3 inputs drawn by chance:\n    y: apart by" in str(found)
+
+
+def test_other_steps_to_the_same_outputs_are_told_so():
+    ends, W = ([("x", ["N", 3])], [("y", ["N", 2])]), {"W": np.eye(3, 2, dtype=np.float32)}
+    plain = sg.from_onnx(model([("MatMul", "x W", "y", {})], *ends, W))
+    folded = sg.from_onnx(model([("MatMul", "x W", "m", {}), ("Abs", "m", "y", {})], *ends, W))
+    far = {**W, "far": np.float32(100)}
+    rarely = sg.from_onnx(model([("MatMul", "x W", "m", {}), ("Min", "m far", "y", {})], *ends, far))
+    assert sg.audit(plain, folded).outputs[0].startswith("y: apart by up to ")
+    found = sg.audit(plain, rarely)
+    assert not found and found.outputs[0].startswith("y: the same up to rounding (")
+    assert found.outputs[0].endswith("they may still differ elsewhere")
+    assert sg.audit(plain, plain).outputs == ()
 
 
 def cell(after):
