@@ -55,9 +55,8 @@ def test_matrices_are_stored_in_bfloat16_and_all_else_in_float32():
     assert kinds["x1"] == kinds["a2"] == "bfloat16" and kinds["W1"] == kinds["G_W1"] == kinds["L"] == "real"
     assert trials[1].kernel.plan.note.endswith(
         "; products round their operands to bfloat16, and matrices in between are stored so")
-    for arch in ("sm_80", "sm_90"):
-        size, _, spills, warnings = nvrtc.compiled(trials[1].text, arch)
-        assert size and not spills and not warnings
+    size, _, spills, warnings = nvrtc.compiled(trials[1].text, "sm_80")
+    assert size and not spills and not warnings
 
 
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])

@@ -30,6 +30,18 @@ def numbered(text):
     return head + body, counts
 
 
+FLAGS = "-std=c++17 -O0 -w -fPIC -ffp-contract=off".split()
+
+
+@lru_cache
+def header():
+    """The header, compiled once."""
+    place = Path(FOLDER.name) / HEADER.name
+    place.write_bytes(HEADER.read_bytes())
+    subprocess.run(["g++", *FLAGS, "-x", "c++-header", "-o", f"{place}.gch", place], check=True)
+    return place
+
+
 @lru_cache
 def built(text):
     """The kernels of a text as a library: each takes its arguments as a table of pointers; and the kinds of these, by name."""
@@ -48,9 +60,8 @@ def built(text):
         glue += [f"  return launch_(blocks_, threads_, shared_, order_, seed_, {name}_body_);", "}"]
     glue.append('extern "C" void skip(int k_) { skipped_ = k_; }')
     place = Path(FOLDER.name) / f"kernels{next(NUMBER)}"  # a changed library under an old name crashes Python
-    place.with_suffix(".cpp").write_text(f'#include "{HEADER}"\n{text}\n' + "\n".join(glue) + "\n")
-    subprocess.run(["g++", "-std=c++17", "-O0", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", place.with_suffix(".so"),
-                    place.with_suffix(".cpp")], check=True)
+    place.with_suffix(".cpp").write_text(f'#include "{header()}"\n{text}\n' + "\n".join(glue) + "\n")
+    subprocess.run(["g++", *FLAGS, "-shared", "-o", place.with_suffix(".so"), place.with_suffix(".cpp")], check=True)
     return ctypes.CDLL(str(place.with_suffix(".so"))), kinds
 
 
