@@ -21,6 +21,7 @@ from symgrad.reading.vocabulary import parse_shapes
 from symgrad.shell import modelfile
 
 PATH = r"[\w./\\~-]*\w[./\\][\w./\\~-]*|[^\W\d]\w{2,}"  # what may have been meant as one
+NUMBERS = {"": "a number", ": integer": "a whole number"}  # shapes, in words
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Target:
     @property
     def told(self) -> str:
         """What was guessed, in one line; may be empty."""
-        shapes = [f"{name} = {shape.replace(',', ' × ') or 'a number'}" for name, shape in self.guessed.items()]
+        shapes = [f"{name} = {NUMBERS.get(shape) or shape.replace(',', ' × ')}" for name, shape in self.guessed.items()]
         return f"Guessed: {', '.join(shapes)}; --shape says otherwise." if shapes else ""
 
 

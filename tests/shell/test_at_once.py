@@ -56,6 +56,10 @@ def test_functions_are_differentiated(formula, printed):
     (("generate", FORMULA, "--wrt", "w"), "X = n × d, w = d, y = n", "def main("),
     (("check", "2 X' (X w - y)", "--gradient-of", "‖Xw - y‖²", "--wrt", "w"), "X = n × d, w = d, y = n", "Equal"),
     (("derive", FORMULA, "--shape", "X=N,3", "--wrt", "w"), "w = 3, y = N", "∇_w L"),
+    (("gradient", "log softmax(z)_k"), "z = n, k = a whole number", "e_k - softmax(z)"),
+    (("derive", "log(softmax(W x + b)_k)", "--wrt", "b"), "W = n × d, x = d, b = n, k = a whole number", "∇_b L = e_k"),
+    (("check", "log softmax(z)_k"), "z = n, k = a whole number", "ok"),
+    (("generate", "1/n sum((x w - y)^2)", "--wrt", "w"), "x = n, w = a number, y = n", "def main("),
 ])
 def test_every_command_guesses_and_tells(args, guessed, printed):
     result = CliRunner().invoke(cli, list(args))
