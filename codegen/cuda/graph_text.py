@@ -13,6 +13,8 @@ TYPES_OF = {  # by dtype and precision: cublasComputeType_t, cudaDataType, and w
 LAUNCHED = """\
     if isinstance(kernel, StepGraph):
         losses = launched_in_graph(state, made, arrays, order[first:], steps, rates, failed)
+        if losses is None:
+            return None
         state.arrays["t"] = t + steps
         state.written[0][...] = losses[-1]
         return losses
@@ -173,17 +175,22 @@ class StepGraph:
             for run in runs:
                 run(self.stream)  # what the library loads with its first product, no capture may load
             self.stream.begin_capture()
-            for name in LAUNCHES:
-                if isinstance(name, str):
-                    self.kernels[name]((blocks,), (THREADS,), arguments, shared_mem=shared)
-                else:
-                    runs[name](self.stream)
-            self.key, self.graph, self.held = key, self.stream.end_capture(), (arguments, runs)
+            try:
+                for name in LAUNCHES:
+                    if isinstance(name, str):
+                        self.kernels[name]((blocks,), (THREADS,), arguments, shared_mem=shared)
+                    else:
+                        runs[name](self.stream)
+            finally:
+                graph = self.stream.end_capture()
+            self.key, self.graph, self.held = key, graph, (arguments, runs)
         return self.graph
 
 
 def launched_in_graph(state, made, arrays, order, steps, rates, failed):
-    """`steps` launches of the graph of a step on the samples of `order`; the losses before, on the device."""
+    """`steps` launches of the graph of a step on the samples of `order`; the losses before, on the device.
+    None where a line has said why there is no graph.
+    """
     step, blocks, shared, _, sizes = made
     arrays, rooms = list(arrays), state.arrays["rooms"]
     vectors = [state.arrays[name] for name in ${vectors}]
@@ -200,7 +207,13 @@ def launched_in_graph(state, made, arrays, order, steps, rates, failed):
     now = cp.cuda.get_current_stream()
     step.stream.wait_event(now.record())
     with step.stream:
-        graph = step.captured(blocks, shared, arguments)
+        try:
+            graph = step.captured(blocks, shared, arguments)
+        except Exception as error:
+            why, where = " ".join(str(error).split())[:400], dict(zip(SIZES, sizes))
+            print(f"no graph for {where}: {why}; the plain step runs instead", file=sys.stderr)
+            KERNELS[sizes] = None
+            return None
         for _ in range(steps):
             graph.launch(step.stream)
     now.wait_event(step.stream.record())

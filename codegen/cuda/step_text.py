@@ -96,7 +96,10 @@ def solid(array):
 
 
 def launched(state, made, arrays, order, first, steps, lr):
-    """`steps` steps in one launch, on the samples of `order`; the losses before, on the device."""
+    """`steps` steps in one launch, on the samples of `order`; the losses before, on the device.
+
+    None where nothing was launched, for a graph could not be captured.
+    """
     kernel, blocks, shared, room, sizes = made
     t, rooms = state.arrays["t"], state.arrays["rooms"]
 ${drawn}    failed = rooms.setdefault("failed", cp.zeros(${marks}, np.int32))
@@ -141,16 +144,14 @@ def fused_steps(state, arrays, order, size, lr):
     if not count:
         return
 ${sizes}
-    made = fused_kernel(sizes)
-    if made is None:
-        for k in range(count):
-            chosen = order[k * size : (k + 1) * size]
-            yield [plain_step(state, [${chosen}], lr)]
-        return
-    arrays, order, done = [solid(array) for array in arrays], solid(order), 0
-    while done < count:
+    made, done = fused_kernel(sizes), 0
+    if made is not None:
+        arrays, order = [solid(array) for array in arrays], solid(order)
+    while made is not None and done < count:
         steps, start = min(PACE[0], count - done${most}), time.perf_counter()
         losses = launched(state, made, arrays, order, done * size, steps, lr)
+        if losses is None:
+            break
         found = cp.asnumpy(losses).tolist()  # all that is read from the device in a launch
         if not all(map(math.isfinite, found)):
             indices_of(state)
@@ -158,6 +159,9 @@ ${sizes}
         PACE[0] = max(1, min(pace, 8 * PACE[0], 1 << 16))
         done += steps
         yield found
+    for k in range(done, count):
+        chosen = order[k * size : (k + 1) * size]
+        yield [plain_step(state, [${chosen}], lr)]
 
 
 def passes(state, arrays, order, size, lr):

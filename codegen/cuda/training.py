@@ -174,7 +174,8 @@ def _step(step: Stepping, kernel: KernelText) -> str:
         f"{INSIDE}made = fused_kernel(({', '.join(sizes)}{',' if len(sizes) == 1 else ''}))", REFUSED,
         "    if made is None or state.ranks is not None:", "        return plain_step(state, batch, lr)",
         f"    order = state.arrays[\"rooms\"].setdefault((\"order\", {count}), cp.arange({count}))"]
-    return "\n".join([*lines, *wrap_line(f"return launched(state, made, [{arrays}], order, 0, 1, lr)[0]", "    ")])
+    lines += wrap_line(f"losses = launched(state, made, [{arrays}], order, 0, 1, lr)", "    ")
+    return "\n".join([*lines, "    return plain_step(state, batch, lr) if losses is None else losses[0]"])
 
 
 def _taken(step: Stepping, names: Collection[str], kernel: KernelText) -> TakenBatch:

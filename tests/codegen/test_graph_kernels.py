@@ -46,19 +46,20 @@ def program(loss, rule, dtype="float64", **more):
     return module
 
 
-def trained(loss, rule, data, steps=3, size=8):
+def trained(loss, rule, data, steps=3, size=8, vessel=tuple):
     """Losses and states after some steps, by the graph and by NumPy."""
     module, numpy = program(loss, rule), sg.generate(loss, optimizer=rule, dtype="float64").load()
     order = np.random.default_rng(0).permutation(len(next(iter(data.values()))))[:steps * size]
     cupy = sys.modules["cupy"]
     state, wanted = module.begin(module.init(3)), numpy.begin(numpy.init(3))
     arrays = [np.asarray(data[name]) for name in numpy.DATA]
-    found = [loss for some in module.fused_steps(state, [cupy.asarray(a) for a in arrays], cupy.asarray(order), size, module.LR)
+    found = [float(loss) for some in module.fused_steps(state, [cupy.asarray(a) for a in arrays], cupy.asarray(order), size, module.LR)
              for loss in some]
     near(found, [numpy.step(wanted, [a[order[k * size:k * size + size]] for a in arrays]) for k in range(steps)], 1e-11)
     for name, value in wanted["params"].items():
         near(state["params"][name].get(), value, 1e-10)
-    assert all(type(made[0]) is module.StepGraph for made in module.KERNELS.values())
+    assert all(type(made) is vessel for made in module.KERNELS.values())
+    assert vessel is not tuple or all(type(made[0]) is module.StepGraph for made in module.KERNELS.values())
     return module
 
 
@@ -106,6 +107,18 @@ def test_single_steps_are_captured_once_and_mix_with_plain_ones(library):
     for state in ends[1:]:
         for name in ("theta", "g", "m", "v"):
             near(state[name].get(), ends[0][name].get(), 1e-12)
+
+
+def test_where_nothing_can_be_captured_a_line_says_so_and_the_plain_step_runs(library, monkeypatch, capsys):
+    def refused(stream, mode=None):
+        raise RuntimeError("cudaErrorStreamCaptureUnsupported")
+
+    monkeypatch.setattr(fake_cupy.Stream, "begin_capture", refused)
+    module = trained(network(sg.nn.Tanh())[0], sg.optim.Adam(0.02), DATA, vessel=type(None))
+    state = module.begin(module.init(0))
+    module.step(state, [library.cupy.asarray(np.asarray(a)[:BATCH]) for a in DATA.values()])
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"no graph for {{'T': {n}}}: cudaErrorStreamCaptureUnsupported; the plain step runs instead" for n in (8, BATCH)]
 
 
 def test_a_label_out_of_range_is_told_and_nothing_is_learnt_from_it(library):
