@@ -33,7 +33,11 @@ LAST = "if _c is not None:"  # and below it, what takes whose place
 
 
 def steps_in_c(steps: Sequence[Stepping]) -> Blocks:
-    """The training steps by functions in C, two for each; where they cannot be C, the line that says so."""
+    """The training steps by functions in C, two for each; where they cannot be C, the line that says so.
+
+    One that is staged stays as the frame has it.
+    """
+    steps = [step for step in steps if not step.staged]
     try:
         update = emit_compiled_inplace(steps[0].update)
         gradients = [emit_compiled_inplace(step.gradients) for step in steps]

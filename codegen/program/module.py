@@ -74,8 +74,7 @@ def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: 
         part = replace(part, quick=True)
         functions[PART] = emit_inplace(part)
         steps.append(stepping(part, update, net, rule, frame, STEP_OF_PART, net.shares.count))
-    whole = [step for step in steps if not (step.name == STEP_OF_PART and net.shares.stages)]  # stages are the frame's
-    blocks = frame.step(whole) if frame.step is not None else None
+    blocks = frame.step(steps) if frame.step is not None else None
     blocks = blocks or Blocks((), ())
     frame = replace(frame, loop=blocks.loop) if blocks.loop else frame
     return TrainingText(_assembled(module, net, rule, frame, functions, steps, blocks), functions, blocks.plan)

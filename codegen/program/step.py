@@ -26,7 +26,7 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     room = {f.name: ", rooms" for f in functions.values() if isinstance(f, InPlaceFunction) and f.workspace}
     lines = ['    rooms, t = state.arrays["rooms"], state.arrays["t"] + 1', "    try:", *batch.lines]
     arrays, slopes = list(batch.arrays), step.gradients.name
-    if step.more and net.shares.stages:
+    if step.staged:
         lines += _stages(net, step, batch)
         arrays.insert(len(arrays) - len(step.masks), "*carried")
     passed = ", ".join(["*state.read", *arrays, "*state.written"])
@@ -74,4 +74,5 @@ def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Fr
     numbers = [each for each, _ in rule.inputs if each not in moved]
     return Stepping(slopes, update, [name for name, _ in net.parameters], (*net.data, *more), moved,
                     [*first, *rate_lines(rule.rates, rule.meanings, rule.lengths, xp)], numbers, net.frozen,
-                    net.masks, moves, net.divisible, len(net.states), {} if more else net.counts, name, len(more))
+                    net.masks, moves, net.divisible, len(net.states), {} if more else net.counts, name, len(more),
+                    bool(more and net.shares.stages))

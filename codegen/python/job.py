@@ -138,6 +138,7 @@ class Stepping:
     counts: Mapping[Size, str] = field(default_factory=dict)
     name: str = "step"
     more: int = 0  # so many of the data, the last ones, are none of the network's
+    staged: bool = False  # functions of stages are called before, and all ranks add up what these find: as the frame does
 
 
 @dataclass(frozen=True)

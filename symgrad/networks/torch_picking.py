@@ -1,4 +1,4 @@
-"""PyTorch's operators that order, pick and put entries, and bags of embeddings."""
+"""PyTorch's operators that order, pick and put entries, bags of embeddings, and operators of matrices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from symgrad.graphs.errors import SymgradError
 from symgrad.graphs.sizes import canonical, product
-from symgrad.language import attending, composed
+from symgrad.language import attending, composed, factoring
 from symgrad.language import contraction as co
+from symgrad.language import linear_algebra as la
 from symgrad.language import picking as pk
 from symgrad.language import pointwise as ew
 from symgrad.language import rearrange as re
@@ -166,3 +167,40 @@ def log_sums(self: Any, dim: int) -> Any:
     behind = [None] * (self.ndim - place - 1)
     ahead = ew.less_equal(lines[(slice(None), *behind)], lines[(slice(None), None, *behind)])
     return red.logsumexp(ew.where(ahead, re.expand_dims(self, place), -math.inf), place + 1)
+
+
+# matrices -----------------------------------------------------------------------------------------------------
+
+
+def solved(A: Any, B: Any, left: bool = True) -> Any:
+    if not left:
+        raise SymgradError("it solves from the right (left=False)")
+    return la.solve(A, B)
+
+
+def solved_triangle(self: Any, B: Any, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
+    if not left or unitriangular:
+        raise SymgradError("it solves from the right, or with ones on the diagonal")
+    return la.solve_triangular(self, B, lower=not upper)
+
+
+def root(self: Any, upper: bool = False) -> Any:
+    lower = la.cholesky(self)
+    return lower.mT if upper else lower
+
+
+def pseudo(self: Any, **more: Any) -> Any:
+    if more.get("rcond", 1e-15) != 1e-15 or more.get("rtol") is not None or more.get("atol") is not None:
+        raise SymgradError("it takes small singular values for zero by a bound of its own")
+    return factoring.pinv(self)
+
+
+def cross(self: Any, other: Any, dim: int = -1) -> Any:
+    place = dim % self.ndim
+    (a, b, c), (u, v, w) = ([t[(*(slice(None),) * place, i)] for i in range(3)] for t in (self, other))
+    return re.stack([b * w - c * v, c * u - a * w, a * v - b * u], place)
+
+
+def distances(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
+    """Between all rows of one and all of the other."""
+    return composed.norm(re.expand_dims(x1, -2) - re.expand_dims(x2, -3), p, -1)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from symgrad.language import activating as act
-from symgrad.language import arranging, composed, picking, pooling
+from symgrad.language import arranging, composed, factoring, picking, pooling
 from symgrad.language import contraction as co
 from symgrad.language import linear_algebra as la
 from symgrad.language import pointwise as ew
@@ -83,6 +83,15 @@ RULES: Mapping[str, r.TorchRule] = MappingProxyType({
     "fmod": lambda self, other: remainder(self, other, r.further.trunc),
     "cumprod": lambda self, dim, **more: picking.cumprod(self, dim),
     "tensordot": lambda self, other, dims_self, dims_other: co.tensordot(self, other, (dims_self, dims_other)),
+    "take_along_dim": lambda self, indices, dim=None: picking.take_along_axis(self, indices, dim),
+    "broadcast_to": lambda self, size: r._expand(self, size), "hypot": lambda self, other: ew.sqrt(self**2 + other**2),
+    # matrices
+    "linalg_solve": p.solved, "linalg_cholesky": p.root, "cholesky": p.root, "logdet": lambda self: la.logdet(self),
+    "linalg_slogdet": lambda A: [ew.sign(la.det(A)), ew.log(ew.abs(la.det(A)))],
+    "linalg_eigh": lambda self, **more: list(factoring.eigh(self)),
+    "linalg_eigvalsh": lambda self, **more: factoring.eigvalsh(self),
+    "linalg_svdvals": lambda A, **more: factoring.svdvals(A), "linalg_pinv": p.pseudo, "linalg_cross": p.cross,
+    "linalg_solve_triangular": p.solved_triangle, "_cdist_forward": p.distances, "cdist": p.distances,
     # layers
     "conv1d": y._conv(1), "conv2d": y._conv(2), "conv3d": y._conv(3), "conv_transpose1d": y._transposed(1),
     "conv_transpose2d": y._transposed(2), "conv_transpose3d": y._transposed(3),

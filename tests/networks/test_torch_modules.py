@@ -144,6 +144,11 @@ MODULES = {
         x, w.expand(2, -1, -1, -1), "bicubic", "reflection", True) + F.grid_sample(
         x, w.expand(2, -1, -1, -1), "nearest", "border", True), (3, 2, 2)), (2, 2, 4, 5)),
     "folded": (nn.Sequential(nn.Fold((5, 4), 2, padding=1, stride=(2, 1)), nn.Tanh()), (2, 8, 15)),
+    "factors": (Written(lambda x, w: torch.linalg.solve(w @ w.T + torch.eye(4), x.T).T @ torch.linalg.cholesky(
+        w @ w.T + torch.eye(4)) + torch.linalg.slogdet(w)[1] + torch.logdet(w @ w.T + torch.eye(4)) + torch.cdist(x, w)
+        + torch.linalg.eigvalsh(w @ w.T) + torch.linalg.svdvals(w) + torch.linalg.pinv(w)[0] + torch.linalg.cross(
+            x[:, :3], w[:3, :3], dim=1).sum() + torch.linalg.solve_triangular(w.tril() + 3 * torch.eye(4), x.T,
+                                                                              upper=False).T, (4, 4)), (3, 4)),
     "of others": (Written(lambda x, w: F.huber_loss(x, w.expand_as(x), delta=0.5) + torch.var_mean(x, 1)[1]
                           + F.smooth_l1_loss(x, x * w) + F.pairwise_distance(x, w.expand_as(x)) + torch.diff(x).sum(1),
                           (4,)), (3, 4)),

@@ -200,9 +200,10 @@ def test_generated_programs_train_on_ranks(name, backend, tmp_path):
 
 
 @pytest.mark.parametrize("level", ["plain", "fused"])
-@pytest.mark.parametrize("name", ["mean", "sum"])
+@pytest.mark.parametrize("name", ["mean", "sum", "root"])
 def test_on_gpus_the_message_goes_by_nccl(name, level, monkeypatch):
     """CuPy is a stand-in here, and NCCL the sum of threads."""
+    loss = MEETING[name]() if name in MEETING else LOSSES[name]
     for module in ("cupy", "cupyx", "cupyx.scipy", "cupyx.scipy.special"):
         monkeypatch.setitem(sys.modules, module, None)
     cupy = fake_cupy.install(sys.modules)
@@ -220,9 +221,9 @@ def test_on_gpus_the_message_goes_by_nccl(name, level, monkeypatch):
         return SimpleNamespace(all_reduce=all_reduce)
 
     monkeypatch.setitem(sys.modules, "cupyx.distributed", SimpleNamespace(init_process_group=init_process_group))
-    one = sg.Model(LOSSES[name], dtype="float64")
+    one = sg.Model(loss, dtype="float64")
     history = one.fit(arrays(), RULES["adam"], epochs=2, batch_size=20, progress=False)
-    others = [sg.Model(LOSSES[name], dtype="float64", backend="cupy", level=level) for _ in range(3)]
+    others = [sg.Model(loss, dtype="float64", backend="cupy", level=level) for _ in range(3)]
     for model in others:
         model.stepper(arrays(5), sg.optim.SGD(0.0))
 
@@ -238,14 +239,14 @@ def test_on_gpus_the_message_goes_by_nccl(name, level, monkeypatch):
             np.testing.assert_allclose(model.parameters[key], array, rtol=1e-11, atol=1e-12)
     assert len(sums) == 3 * 2 * 3
 
-    modules = [sg.generate(LOSSES[name], optimizer=RULES["adam"], backend="cupy", level=level, dtype="float64").load() for _ in range(3)]
+    modules = [sg.generate(loss, optimizer=RULES["adam"], backend="cupy", level=level, dtype="float64").load() for _ in range(3)]
 
     def train(comm):
         comms[comm.rank] = comm
         return modules[comm.rank].train(arrays(), epochs=2, batch_size=20, log=lambda line: None, comm=comm)
 
     found, _ = on_ranks(3, train)
-    wanted = sg.generate(LOSSES[name], optimizer=RULES["adam"], dtype="float64").load().train(arrays(), epochs=2, batch_size=20, log=lambda line: None)
+    wanted = sg.generate(loss, optimizer=RULES["adam"], dtype="float64").load().train(arrays(), epochs=2, batch_size=20, log=lambda line: None)
     for params in found:
         for key, array in wanted.items():
             np.testing.assert_allclose(params[key].get(), array, rtol=1e-11, atol=1e-12)
