@@ -7,6 +7,8 @@ import pickle
 import numpy as np
 import pytest
 from checker import near, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import symgrad as sg
 
@@ -159,3 +161,15 @@ def test_equal_to_torch():
     v = rng.standard_normal((5, 3))
     at = {x: v, **dict(zip(mine.parameters(), (W1, b1, W2, b2), strict=True))}
     near(run(mine(x), at), theirs(torch.tensor(v)).detach().numpy(), 1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-3, 3).filter(lambda b: abs(b) > 0.05), st.sampled_from([20.0, 3.0, 0.5, -1.0]), st.integers(0, 99))
+def test_softplus_takes_pytorchs_steepness_and_threshold(beta, threshold, seed):
+    at = np.random.default_rng(seed).uniform(-4, 4, 6)
+    x = sg.data("x", 6)
+    y = sg.nn.Softplus(beta, threshold)(x)
+    value, slope = sg.function([x], [y, sg.gradient(sg.sum(y), x)])(at)
+    straight = (beta * at > threshold) & (threshold != 20)
+    np.testing.assert_allclose(value, np.where(straight, at, np.log1p(np.exp(beta * at)) / beta), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(slope, np.where(straight, 1, 1 / (1 + np.exp(-beta * at))), rtol=1e-12)
