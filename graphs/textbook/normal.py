@@ -18,6 +18,7 @@ from symgrad.graphs.textbook.blocks import in_blocks
 from symgrad.graphs.textbook.cases import choice_form
 from symgrad.graphs.textbook.conditions import in_one_direction, short_condition, with_opposites, without_ties
 from symgrad.graphs.textbook.length import Length
+from symgrad.graphs.textbook.loops import within_steps
 from symgrad.graphs.textbook.matrices import matrix_form
 from symgrad.graphs.textbook.moves import MOVES, moved_form, picked_columns, scaled_stack, stacked
 from symgrad.graphs.textbook.pieces import chosen_product, gathered, guarded, triangular
@@ -93,7 +94,8 @@ def formed(node: Node, length: Length) -> Node:
     length.tries = TRIES
     node = homogeneous(choice_form(in_blocks(short_condition(node))))
     if is_sum(node):
-        return _whole_sum(node, length)
+        one = within_steps(node)
+        return _whole_sum(one, length) if is_sum(one) else one
     node = picked_columns(matrix_form(node))
     if node.op in MOVES:
         return moved_form(node)

@@ -35,6 +35,7 @@ from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.steps import recognised_by_steps
 from symgrad.graphs.weights import MINUS, ONE, Weight, times
 from symgrad.language.align import as_tensor, describe
+from symgrad.language.checkpoints import plain
 from symgrad.language.naming import layer_names
 from symgrad.language.ordering import written_order
 from symgrad.language.phases import in_training, phased
@@ -158,7 +159,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
         steps.append(Step(len(steps) + 1, "mean", "∇L", inner[-1].node, inner[-1].box, loss=name, parts=inner,
                           weight=weight, world=world))
     return Derivation(target, tuple(variables), tuple(steps), loss, weight, over, tuple(found),
-                      names, _as_written(target, read(target.node), loss, found))
+                      names, _as_written(target, read(plain(target).node), loss, found))
 
 
 def as_derived(t: Tensor) -> Node:

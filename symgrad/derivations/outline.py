@@ -26,6 +26,7 @@ from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.normal import textbook
+from symgrad.language.checkpoints import segments_of
 
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
@@ -183,6 +184,7 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     blocks += [answers for answers in [_answers(d, style)] if answers]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
+    blocks += [Remark(sentence) for sentence in [_checkpoints(d)] if sentence]
     blocks.append(Laws(tuple(laws(d.steps, style))))
     title, rows = _batch(d, style)
     over_batch = dict(rows)
@@ -271,6 +273,14 @@ def _constant(d: Transcript, style: str) -> Sentence:
     found = {d.graph[-1].node, *(s.box.node for s in d.outputs)}
     names = tuple(Math(text.show(named_leaf(x.node, d.names), style)) for x in d.wrt if x.node not in found)
     return ("It does not depend on ", *joined(names), ": that gradient is zero.") if names else ()
+
+
+def _checkpoints(d: Transcript) -> Sentence:
+    """What programs keep of a recurrence: formulas are the same."""
+    found = segments_of(d.y.node)
+    each = ", ".join(str(size) for size in found)
+    return (f"Programs keep the state of every {each} steps, and compute those between again on the way back; the "
+            "formulas are the same.",) if found else ()
 
 
 def _chain(derivation: Transcript, style: str) -> str:

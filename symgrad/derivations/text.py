@@ -7,8 +7,9 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 from __future__ import annotations
 
 from symgrad.derivations.transcript import Stage
-from symgrad.formulas.rendering import Said, heard, render
+from symgrad.formulas.rendering import Lines, Said, heard, parted, render
 from symgrad.formulas.spelling.letters import latex_size
+from symgrad.formulas.spelling.tree import Tree
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
@@ -27,6 +28,11 @@ def show(node: Node, style: str, mode: str = "sample") -> str:
 def written(step: Stage, node: Node, style: str, mode: str) -> str:
     """A formula of a step; its indices have letters that mean nothing else in the derivation."""
     return render(node, mode=mode, style=style, taken=step.world.taken, said=_said(step, mode))
+
+
+def lines(step: Stage, mode: str) -> tuple[Tree, Lines]:
+    """The formula of a step, and the lines that say what its letters stand for, without those that are said already."""
+    return parted(step.node, mode, step.world.taken, _said(step, mode))
 
 
 def _said(step: Stage, mode: str) -> Said:

@@ -46,7 +46,8 @@ class OpenedLoops:
 
     def __post_init__(self) -> None:
         self._met = Recurrences()
-        self._bases = {part for box in self.found for part in (box.name, box.name.partition("^")[0].partition("_")[0])}
+        self._bases = {part for box in self.found if box.kind != "output" for part in (box.name, *[
+            box.name.partition("^")[0].partition("_")[0]] * (box.node.op in ops.GIVEN))}  # as the printed formula: a_t, a^1
         self._reads: dict[Loop, dict[int | Node, None]] = {}
         for box in self.found:
             for node in _scans(box.local):
@@ -173,10 +174,8 @@ class OpenedLoops:
             if what not in (*body.after, *told.repeated, *told.others):
                 told.others[what] = self._met.fresh(self._bases, VALUES)
         gates = self._gates(told, loop)
-        inner, bases = Recurrences(), {*self._bases, *gates.values(), *told.carries, *told.others.values(), t}
-        for node in told.repeated:      # what is read outside has one letter in all the picture
-            if node not in gates:
-                told.repeated[node] = self._met.fresh(bases, VALUES) if node in whats else inner.fresh(bases, VALUES)
+        inner = Recurrences()
+        bases = {*self._bases, *gates.values(), *told.carries, *told.repeated.values(), *told.others.values(), t}
         known = {**told.repeated, **gates}
         results = len(body.after) + len(whats)
         made = substituted(PRIMITIVES, [*body.after, *whats, *known], names)
@@ -198,10 +197,11 @@ class OpenedLoops:
 
     def _gates(self, told: Told, loop: Loop) -> dict[Node, str]:
         """What has a name, and gates by the letters of the literature, where these mean nothing else."""
-        own = {node: str(node.attrs[0]) for node in topological(loop.body.after) if node.op is ops.NAMED}
+        own = {node: told.repeated.get(node, str(node.attrs[0]))
+               for node in topological(loop.body.after) if node.op is ops.NAMED}
         gates = {node: letter for node, letter in gate_letters(loop.body).items() if node not in own}
         taken = {*self._bases, *told.carries, self._met.step, _size(loop.length)}
-        found = {node: name for node, name in own.items() if name not in taken}
+        found = {node: name for node, name in own.items() if node in told.repeated or name not in taken}
         return found if taken & {*gates.values()} else {**found, **gates}
 
     def _carry(self, key: str, leaf: Node, begin: Node, value: Box, loop: Loop) -> str:

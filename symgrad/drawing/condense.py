@@ -38,7 +38,7 @@ def condensed(parts: Parts, depth: int | None) -> tuple[Parts, int]:
     """The parts folded to `depth`, or to the largest depth that stays readable; and that depth."""
     if depth is not None:
         return _folded(parts, depth), depth
-    whole = 2 if len(parts.clusters) < FOLDED_FROM else 1
+    whole = 2 if sum(not c.key.startswith("back ") for c in parts.clusters) < FOLDED_FROM else 1
     for level, most in ((2, MOST_BOXES), (1, MOST_FOLDED)):
         found = _folded(parts, level)
         if len(found.boxes) <= most and level <= whole:
@@ -127,7 +127,7 @@ def _one(key: str, group: Sequence[Cluster], members: Sequence[DrawnBox]) -> Dra
         numbers = [c.title.partition(":")[0].split()[-1] for c in (group[0], group[-1])]
         title = f"layers {numbers[0]} to {numbers[1]}:{_functions(group[0])}"
     name = title.partition(":")[0]
-    title = f"gradients of {name}" if back else title
+    title = f"gradients of {name}" if back and not group[0].key.startswith("back ") else title
     shown = [b for b in members if back or "=" in b.label]
     lines = [(b.label, b.latex) for b in shown if b.latex]
     if len(group) > 1:

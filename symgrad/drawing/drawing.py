@@ -22,6 +22,7 @@ from symgrad.drawing.pictures.lines import break_line
 from symgrad.drawing.pictures.palette import BOX_SIZE
 from symgrad.drawing.pictures.picture import DIRECTIONS, Arrow, DrawnBox, Picture
 from symgrad.drawing.pictures.render import Drawing, render
+from symgrad.drawing.returns import Returns
 from symgrad.formulas.names import display_names
 from symgrad.graphs import ops
 from symgrad.graphs.errors import DifferentiationError, SymgradError
@@ -127,12 +128,14 @@ def _derived(d: Derivation, formulas: bool) -> tuple[Parts, list[str]]:
     numbers = {step.box: step.number for step in d.steps if step.kind == "forward"}
     cells = OpenedLoops(d.graph, homes, formulas)
     boxes, arrows = _forward(d.graph, homes, cells, formulas, numbers)
-    more, back = _backward(d, homes, formulas)
+    returns = Returns()
+    more, back = _backward(d, homes, formulas, returns)
     notes = []
     if d.weight is not None and d.over is not None:
         notes.append(f"{show(d.graph[-1].leaf, 'unicode')} is the loss of one sample; "
                      f"the last step averages over {sizes_text((d.over,), 'unicode')}")
-    return Parts((*boxes, *more), (*arrows, *back), (*homes.clusters, *cells.clusters)), notes
+    return Parts((*boxes, *more, *returns.boxes), (*arrows, *back, *returns.arrows),
+                 (*homes.clusters, *cells.clusters, *returns.clusters)), notes
 
 
 def _plain(tensors: Sequence[Tensor], formulas: bool) -> tuple[Parts, list[str]]:
@@ -219,7 +222,7 @@ def _shape(value: Box, style: str = "unicode") -> str:
     return sizes_text(value.leaf.shape, style)
 
 
-def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[DrawnBox], list[Arrow]]:
+def _backward(d: Derivation, homes: Homes, formulas: bool, returns: Returns) -> tuple[list[DrawnBox], list[Arrow]]:
     drawn, arrows = [], []
     for step in d.steps:
         if step.kind != "backward":
@@ -233,9 +236,14 @@ def _backward(d: Derivation, homes: Homes, formulas: bool) -> tuple[list[DrawnBo
             tex = formula(step, "latex", "sample")
         leaf = value.kind in ("parameter", "data", "constant")
         key, cluster = _gradient_key(homes.key(value)), homes.cluster(value)
+        tails = [homes.key(user) if user.kind == "output" else _gradient_key(homes.key(user)) for user in step.consumers]
+        opened = returns.opened(step, key, tails) if formulas else None
+        whole, tex = opened or (whole, tex)
         drawn.append(DrawnBox(key, whole if formulas else name, "parameter_gradient" if leaf else "gradient", tip, cluster,
                               tex, beside=homes.key(value), link=f"step-{step.number}",
                               noun=show(value.leaf, "unicode"), shape=shape))
+        if opened is not None:
+            continue
         apart = value in homes.spread and len(step.consumers) >= SEVERAL
         for user in step.consumers:
             tail = homes.key(user) if user.kind == "output" else _gradient_key(homes.key(user))

@@ -1,5 +1,7 @@
 """Which intermediates of a large formula get a name: affine layers a^i, activations x^i, others v_i.
 
+Factors of matrices that occur more than once have the letters of the literature: λ and V, U, σ and V, Q and R.
+
 Printing must not expand what a graph shares, nor recurse as deep as a graph is. So before a formula is
 written, this pass (linear in the graph) names what is used more than once or has grown too long; each
 definition then is a small formula over the names before it.
@@ -20,32 +22,37 @@ LONG = 40  # pieces of an expression that is named in any case
 WHOLE = 100  # the same with repetitions
 
 
-def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT) -> dict[Node, str]:
+def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT, long: int = LONG) -> dict[Node, str]:
     """Names for intermediates of `root`, operands first; `names` are those of inputs and named tensors.
 
-    Afterwards every formula, written until it meets a name, has a bounded number of pieces.
+    Afterwards every formula, written until it meets a name, has a bounded number of pieces: `long`, about.
     """
     order = topological([root], enter=lambda node: node is root or node not in names)
+    taken = set(names.values())
+    factors = _factors(root, order, names, taken)
     pieces: dict[Node, int] = {}  # of what is repeated in one operation, once
     whole: dict[Node, int] = {}  # each time: x^x has x twice
     for node in order:
         for count, repeated in ((pieces, False), (whole, True)):
-            count[node] = 1 if node in names and node is not root else _pieces(node, count, repeated)
+            known = node in names and node is not root or node in factors
+            count[node] = 1 if known else _pieces(node, count, repeated)
     if pieces[root] <= most and whole[root] <= WHOLE:
-        return {}
+        return factors
     uses = consumers([root])
     kinds = _kinds(order, uses)
-    taken = set(names.values())
     counts = {"a": 0, "x": 0, "v": 0}
     found: dict[Node, str] = {}
     core = root.operands[0] if root.op is ops.ADD and len(root.operands) == 1 else root  # -v_1 says nothing
     for node in order:
         if node is root or node is core or node in names:
             continue
+        if node in factors:
+            found.update((each, letter) for each, letter in factors.items() if each.operands == node.operands)
+            continue
         pieces[node], whole[node] = _pieces(node, pieces, False), _pieces(node, whole, True)
         kind, layer = kinds.get(node, ("v", 0))
         shared = node.dtype == REAL and len(_users(node, uses)) > 1 and pieces[node] >= WORTH
-        if _solid(node) and (shared or pieces[node] > LONG or whole[node] > WHOLE):
+        if _solid(node) and (shared or pieces[node] > long or whole[node] > WHOLE):
             found[node] = _fresh(kind, layer, counts, taken)
             pieces[node] = whole[node] = 1
     return found
@@ -57,6 +64,31 @@ def _pieces(node: Node, pieces: Mapping[Node, int], repeated: bool) -> int:
         return 1
     operands = node.operands if repeated else dict.fromkeys(node.operands)
     return min(1 + sum(pieces[o] for o in operands), 1_000_000)
+
+
+def _factors(root: Node, order: list[Node], names: Mapping[Node, str], taken: set[str]) -> dict[Node, str]:
+    """The letters of eigenvalues and their like, where those of one matrix occur more than once; they are `taken` then."""
+    met: dict[Node, list[Node]] = {}
+    for node in order:
+        for operand in node.operands:
+            if operand.op in ops.SPECTRA and operand not in names and operand is not root:
+                met.setdefault(operand.operands[0], []).append(operand)
+    letters: dict[tuple[Node, str], str] = {}
+    for matrix, factors in met.items():
+        wanted = set(map(_letter, factors))
+        if len(factors) < 2 or root.op in ops.SPECTRA or wanted & taken:
+            continue  # said once, or the letters mean something else
+        letters.update({(matrix, letter): letter for letter in wanted})
+        taken |= wanted
+    found = {node: letter for node in order if node is not root and node.op in ops.SPECTRA and node not in names
+             and (letter := letters.get((node.operands[0], _letter(node)))) is not None}
+    return dict(sorted(found.items(), key=lambda item: "QRλUσV".index(item[1])))
+
+
+def _letter(node: Node) -> str:
+    if node.op is ops.SVD or node.op is ops.QR:
+        return str(node.attrs[0]).upper()
+    return {ops.EIGVALS: "λ", ops.EIGVECS: "V"}.get(node.op, "σ")
 
 
 def _users(node: Node, uses: Mapping[Node, list[Node]]) -> list[Node]:

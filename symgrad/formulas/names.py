@@ -97,9 +97,19 @@ def _kind(node: Node) -> str:
     """What gives a node its name; empty where it has none."""
     if node.op is ops.INPUT:
         return "layer" if is_of_layer(node) else "symbol"
+    if node.op is ops.NAMED and _of_a_step(node):
+        return ""
     if node.op is ops.NAMED or (node.op is ops.CONSTANT and node.attrs[0].name):
         return "named"
     return "constant" if node.op is ops.CONSTANT and not is_small(node) else ""
+
+
+def _of_a_step(node: Node) -> bool:
+    """Is it what the steps of a recurrence call so, read from outside? Then the recurrence tells its name."""
+    (inner,) = node.operands
+    return inner.op is ops.SCAN and any(
+        n.op is ops.NAMED and n.attrs == node.attrs and n.operands[0] is inner.attrs[1]
+        for n in topological(inner.attrs[0].after))
 
 
 def _layer_names(nodes: Sequence[Node], taken: AbstractSet[str], known: Mapping[Node, str]) -> dict[Node, str]:

@@ -10,17 +10,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from symgrad.formulas.abbreviations import abbreviations
+from symgrad.formulas.abbreviations import LONG, SHORT, abbreviations
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.definitions import definition
 from symgrad.formulas.notation.loop_names import Recurrences
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.recurrences import recurrence_lines
 from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
-from symgrad.formulas.spelling.breaking import aligned, latex_lines
+from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_lines, latex_width
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex as to_latex
-from symgrad.formulas.spelling.tree import Tree, name, walk
+from symgrad.formulas.spelling.tree import Tree, contains, name, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
@@ -31,6 +31,8 @@ from symgrad.graphs.samples import sample_axes
 DEFINITIONS = 12  # definitions behind one formula
 TERMS = 16  # terms of a sum that `str` shows
 ALONE = 100  # pieces of a formula that a caller has cut to size
+SHORTER = (20, 12, 8)  # pieces of a named intermediate where cases are wider than a page, most first
+LEFT = 3.0  # em: "v_1 = "
 Lines = list[tuple[Tree, Tree]]
 
 
@@ -44,6 +46,11 @@ class Said:
     recurrences: Recurrences = field(default_factory=Recurrences)
     rows: tuple[tuple[Tree, Tree], ...] = ()
     read: Mapping[Loop, AbstractSet[Node]] = field(default_factory=dict)
+
+    def left(self, rows: Lines) -> Lines:
+        """The lines for which none of these has been said: a letter means one thing, in other words too."""
+        known = {left for left, _ in self.rows}
+        return [row for row in rows if row[0] not in known]
 
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
@@ -65,7 +72,14 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
         texts = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
         definitions = [row for row in definitions if texts[row] not in told]
         told.update(texts.values())
-    return spelled(main, [row for row in definitions if said is None or row not in said.rows], more, style)
+    return spelled(main, definitions if said is None else said.left(definitions), more, style)
+
+
+def parted(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> tuple[Tree, Lines]:
+    """The formula of `node` and the lines behind it, without those that have been said."""
+    words = replace(lexicon([node], None, taken), recurrences=said.recurrences.copy())
+    _, main, definitions, _ = presentation(node, mode, words, most=ALONE, read=said.read)
+    return main, said.left(definitions)
 
 
 def heard(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> Said:
@@ -87,10 +101,25 @@ def presentation(node: Node, mode: str, words: Lexicon, stop: AbstractSet[Node] 
     inside = node
     while inside.op is ops.NAMED:
         inside = inside.operands[0]
-    short = abbreviations(inside, words.texts, *([] if most is None else [most]))
-    writer = Writer(OPERATORS, [node], words.extended(short), mode, stop,
-                    TERMS if most is None and not whole else None)
-    return writer, *_defined(writer, short, writer.formula(inside, over), None if whole else DEFINITIONS, read)
+    tried = []
+    for pieces in (LONG, *SHORTER):
+        at_most = (SHORT if most is None else most) if pieces == LONG else 0
+        short = abbreviations(inside, words.texts, at_most, pieces)
+        writer = Writer(OPERATORS, [node], words.extended(short), mode, stop,
+                        TERMS if most is None and not whole else None)
+        limit = None if whole else DEFINITIONS
+        written = (writer, *_defined(writer, short, writer.formula(inside, over), limit, read))
+        tried.append((_width(*written[1:3]), written))
+        if tried[-1][0] <= PAGE:
+            break
+    return min(tried, key=lambda each: each[0])[1]
+
+
+def _width(main: Tree, definitions: Lines) -> float:
+    """The width in em of the widest part with cases, which no line breaks, once broken where that can be."""
+    parts = [tree for row in ((main,), *definitions) for tree in row if contains(tree, "cases")]
+    lines = (line for tree in parts for line in latex_lines(to_latex(tree), PAGE - LEFT))
+    return LEFT + max(map(latex_width, lines), default=0.0)
 
 
 def composed(parts: Sequence[Node], build: Callable[[Writer], Tree], names: Mapping[Node, str],

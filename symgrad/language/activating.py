@@ -49,13 +49,13 @@ def hardsigmoid(x: Any) -> Tensor:
 
 
 def hardswish(x: Any) -> Tensor:
-    """x relu6(x + 3) / 6 (Howard et al. 2019).
+    """x relu6(x + 3) / 6 by its pieces: 0 up to -3, x from 3 on (Howard et al. 2019).
 
     >>> sg.hardswish(sg.data("x", 3)).eval(x=[-4.0, 1.5, 4.0])
-    array([-0.   ,  1.125,  4.   ])
+    array([0.   , 1.125, 4.   ])
     """
     t = as_tensor(x, "hardswish")
-    return t * relu6(t + 3) / 6
+    return where(t <= -3, 0, where(t >= 3, t, t * (t + 3) / 6))
 
 
 def selu(x: Any) -> Tensor:

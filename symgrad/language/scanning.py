@@ -24,6 +24,7 @@ from symgrad.graphs.phases import check_still
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.table import PRIMITIVES
 from symgrad.language.align import as_size, as_tensor, common_over, describe
+from symgrad.language.checkpoints import in_segments
 from symgrad.language.contraction import arange
 from symgrad.language.pointwise import equal, floor, where
 from symgrad.language.rearrange import concatenate, reshape, stop_gradient
@@ -66,7 +67,10 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, le
             raise SymgradError("scan: checkpoint=True keeps the carries of every √n-th step, but the number of steps, "
                                f"{steps}, is not known; give a number, such as checkpoint=32")
         k = math.isqrt(max(steps - 1, 0)) + 1 if checkpoint is True else _every("checkpoint", checkpoint)
-        return _in_segments(f, init, xs, steps, bool(reverse), k)
+        kept, read = _in_segments(f, init, xs, steps, bool(reverse), k), _scanned(f, init, xs, steps, bool(reverse), False)
+        last, whole = ([in_segments(a, b) for (_, a), (_, b) in zip(_leaves(x, "y"), _leaves(y, "y"), strict=True)]
+                       for x, y in zip(kept, read, strict=True))
+        return _filled(kept[0], last), _filled(kept[1], whole)
     return _scanned(f, init, xs, steps, bool(reverse), False)
 
 

@@ -67,7 +67,7 @@ def test_the_gates_of_a_long_short_term_memory_have_their_letters_and_fold_to_on
     outputs, _ = sg.nn.LSTM(3, 8)(x)
     loss = sg.mean(sg.sum(outputs**2), over=T)
     inside = told(picture(loss), "cell 1")
-    assert {"c_t = c_{t - 1} ⊙ f_t + g_t ⊙ i_t", "h_t = o_t ⊙ tanh(c_t)"} <= inside
+    assert {"c_t = f_t ⊙ c_{t - 1} + i_t ⊙ g_t", "h_t = o_t ⊙ tanh(c_t)"} <= inside
     assert {f"{gate}_t" for gate in "ifgo"} <= {label.partition(" = ")[0] for label in inside}
     folded = picture(loss, depth=1)
     (cell,) = (b for b in folded.boxes if b.kind == "layer")

@@ -35,10 +35,9 @@ def test_tokens_are_the_whole_text():
         assert " ".join("".join(t.text for t in latex_tokens(text)).split()) == " ".join(text.split()), place
 
 
-# Cases within cases are one piece, and so is what stands in the brackets of indices: nothing in them may be cut.
+# What stands in the brackets of indices, and a fraction that alone fits a line, is one piece: nothing in them may be cut.
 WHOLE = ("max_pool2d {'kernel_size': (3, 2), 'stride': 2, 'padding': 1, 'dilation': 1, 'ceil_mode': True} concrete, Hessian",
-         "avg_pool2d {'kernel_size': 3, 'stride': 2, 'padding': 1, 'ceil_mode': True, 'count_include_pad': False} concrete, "
-         "gradient", "attention with a mask that is added concrete")
+         "eigvalsh stack concrete, Hessian")
 
 
 def test_all_printed_formulas_fit_a_page():

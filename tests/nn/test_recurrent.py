@@ -114,17 +114,17 @@ def test_samples_batches_and_single_sequences_are_alike(kind):
 def test_gates_read_as_in_the_papers():
     out, _ = sg.nn.LSTM(3, 4)(sg.data("x", (n, 3)))
     assert str(out) == (
-        "h, where a_t = weight_ih_l0 x_t + bias_ih_l0 + weight_hh_l0 h_{t - 1} + bias_hh_l0; o_t = σ(a_t[12:]); "
-        "f_t = σ(a_t[4:8]); g_t = tanh(a_t[8:12]); i_t = σ(a_t[:4]); h_t = o_t ⊙ tanh(c_t); c_t = c_{t - 1} ⊙ f_t + g_t ⊙ i_t; "
+        "h, where a_t = W_ih x_t + b_ih + W_hh h_{t - 1} + b_hh; i_t = σ(a_t[:4]); f_t = σ(a_t[4:8]); "
+        "g_t = tanh(a_t[8:12]); o_t = σ(a_t[12:]); c_t = f_t ⊙ c_{t - 1} + i_t ⊙ g_t; h_t = o_t ⊙ tanh(c_t); "
         "h_0 = 0; c_0 = 0; t = (1, …, n)")
     T = sg.dim("T")
     x = sg.data("x", (n, 3), over=T)
     outputs, _ = sg.nn.LSTM(3, 4)(x)
     d = sg.derive(sg.mean(sg.sum(outputs[-1] ** 2), over=T))
     texts = [step.formula for step in d.steps]
-    assert texts[2] == "G_v₁ = 2 v₁" and texts[4:7] == ["G_bias_ih_l0 = εᵀ 1", "G_weight_hh_l0 = εᵀ p, where p_t = h_{t - 1}",
-                                                       "G_weight_ih_l0 = εᵀ x"], "cotangents of the gates once, for all"
-    assert texts[3].startswith("G_bias_hh_l0 = εᵀ 1, where δ_t = ") and "c_{t - 1} ⊙ f_t ⊙ δ_t ⊙ (1 - f_t)" in texts[3]
+    assert texts[2] == "G_v₁ = 2 v₁" and texts[4:7] == ["G_b_ih = εᵀ 1", "G_W_hh = εᵀ p, where p_t = h_{t - 1}",
+                                                       "G_W_ih = εᵀ x"], "cotangents of the gates once, for all"
+    assert texts[3].startswith("G_b_hh = εᵀ 1, where δ_t = ") and "f_t ⊙ (1 - f_t) ⊙ c_{t - 1} ⊙ δ_t" in texts[3]
     assert [step.formula for step in reversed(d.steps)][::-1] == texts and d.check()
 
 

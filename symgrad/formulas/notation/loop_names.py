@@ -12,6 +12,7 @@ from symgrad.graphs.node import Node, consumers, topological
 
 STATES, BACK, VALUES, SLOPES, BEFORE = "hcsz", "g", "yaeoq", "δεζη", "pq"
 STEPS = "tτ"
+ORDER = "aifgorzn"  # in which papers tell the values of a step
 WORTH = 4  # pieces of what is read several times from which on it has a name
 
 
@@ -22,6 +23,11 @@ class Told:
     carries: list[str]
     repeated: dict[Node, str] = field(default_factory=dict)  # what a step would write several times
     others: dict[Node, str] = field(default_factory=dict)
+
+    def letter(self, what: Node) -> str | None:
+        """The letter of what a step computes several times, with its name or without it."""
+        return next((letter for node, letter in self.repeated.items()
+                     if what in (node, *node.operands[:node.op is ops.NAMED])), None)
 
 
 @dataclass
@@ -46,6 +52,17 @@ class Recurrences:
         self.used.add(found)
         return found
 
+    def _together(self, bases: AbstractSet[str], wishes: list[str]) -> list[str]:
+        """The letters of one loop: as they are wished, or all of them with one number, h^1, c^1, i^1; all differ."""
+        taken = {*bases, *self.used}
+        groups = [wishes] if len(set(wishes)) == len(wishes) else [[wish] for wish in wishes]
+        found: list[str] = []
+        for group in groups:
+            ends = itertools.chain([""], (f"^{number}" for number in itertools.count(1)))
+            found += next(way for end in ends if not {*taken, *found} & {*(way := [f"{x}{end}" for x in group])})
+        self.used.update(found)
+        return found
+
     def _own(self, wish: str) -> str:
         self.used.add(wish)
         return wish
@@ -56,12 +73,22 @@ class Recurrences:
             self.step = next((x for x in STEPS if x not in bases), "τ")
             self.used.add(self.step)
         if loop not in self.loops:
-            letters = BACK if is_adjoint(loop) else STATES
-            self.loops[loop] = Told([self.fresh(bases, letters) for _ in loop.body.carries])
-            values = SLOPES if letters is BACK else VALUES
-            for node in topological(loop.body.after):
-                if node.op is ops.NAMED and node.attrs[0] not in {*bases, *self.used}:
-                    self.loops[loop].repeated[node] = self._own(node.attrs[0])
+            for node in topological(list(loop.operands)):  # what comes first has the plain letters
+                if node.op is ops.SCAN:
+                    self.told(bases, loop_of(node))
+            back = is_adjoint(loop)
+            gates = [n for n in topological(loop.body.after) if n.op is ops.NAMED]
+            gates.sort(key=lambda node: ORDER.find(node.attrs[0]))
+            if back or len(loop.body.carries) > len(STATES):
+                carries = [self.fresh(bases, BACK if back else STATES) for _ in loop.body.carries]
+                gates = [n for n in gates if n.attrs[0] not in {*bases, *self.used}]
+                letters = [self._own(node.attrs[0]) for node in gates]
+            else:
+                wishes = [*STATES[:len(loop.body.carries)], *(node.attrs[0] for node in gates)]
+                wishes = self._together(bases, wishes)
+                carries, letters = wishes[:len(loop.body.carries)], wishes[len(loop.body.carries):]
+            self.loops[loop] = Told(carries, dict(zip(gates, letters, strict=True)))
+            values = SLOPES if back else VALUES
             self.loops[loop].repeated.update((node, self.fresh(bases, values)) for node in _repeated(loop))
         return self.loops[loop]
 

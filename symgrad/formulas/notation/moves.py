@@ -191,6 +191,13 @@ def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
     if index == (None, None) and (pair := _kronecker(w, node, operand)) is not None:
         return Tree("kron", tuple(tree if a < b else transpose(tree) for tree, (a, b) in (
             (w.at(o, index, taken), labels) for o, labels in pair)))
+    if tuple(size for size in node.shape if size != 1) == operand.shape:  # only axes of one entry come in
+        inside = tuple(i for i, size in zip(index, node.shape, strict=True) if size != 1)
+        places = [a for a, i in enumerate(index) if i is None]
+        if len(places) == sum(i is None for i in inside) or len(places) == 2 and node.shape[places[1]] == 1:
+            return w.at(operand, inside, taken)  # a column
+        if len(places) == 2 and node.shape[places[0]] == 1:
+            return transpose(w.at(operand, inside, taken))
     lead = 0
     while lead < len(index) and index[lead] is not None and node.shape[:lead + 1] == operand.shape[:lead + 1]:
         lead += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgrad.formulas.notation.convolutions import write_pool, write_transposed
 from symgrad.formulas.notation.enlarged import write_enlarged
@@ -36,6 +36,7 @@ from symgrad.formulas.spelling.tree import (
     ZERO,
     Tree,
     call,
+    contains,
     fraction,
     hadamard,
     num,
@@ -117,8 +118,10 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
     if row == "where" and args[1:] == [UNIT, ZERO]:
         return first
     if row == "where":
-        rows, last = args[2].args if args[2].head == "cases" else ((), args[2])  # a choice of choices is one
-        return Tree("cases", (((args[1], condition(first)), *rows), last))
+        test = condition(first)
+        chosen, other = _decided(args[1], test, True), _decided(args[2], test, False)
+        rows, last = other.args if other.head == "cases" else ((), other)  # a choice of choices is one
+        return Tree("cases", (((chosen, test), *rows), last))
     if row in RELATIONS:
         return Tree("bracket", (Tree("relation", (RELATIONS[row], first, args[1])),))
     if row in LOGIC:
@@ -129,6 +132,25 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
             return Tree("bracket", (Tree("relation", (OPPOSITE[test.args[0]], *test.args[1:])),))
         return Tree("bracket", (Tree("not", (test,)),))
     return call(RENAMED.get(row, row), *args)
+
+
+def _decided(tree: Tree, test: Tree, holds: bool) -> Tree:
+    """A tree where it is known whether a test holds: guards of what is not taken are gone."""
+    if tree.head == "cases" and tree.args[0][0][1] == test:
+        (first, _), *rows = tree.args[0]
+        tree = first if holds else Tree("cases", (tuple(rows), tree.args[1])) if rows else tree.args[1]
+        return _decided(tree, test, holds)
+    if not contains(tree, "cases") or tree.head in ("entries", "big"):  # whose letters are their own
+        return tree
+    return _mapped(tree, lambda part: _decided(part, test, holds))
+
+
+def _mapped(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
+    """The tree with the trees directly below changed."""
+    def inside(arg: Any) -> Any:
+        return change(arg) if isinstance(arg, Tree) else tuple(map(inside, arg)) if isinstance(arg, tuple) else arg
+
+    return Tree(tree.head, inside(tree.args))
 
 
 def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:

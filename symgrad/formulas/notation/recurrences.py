@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
 from symgrad.formulas.notation.loop_names import BEFORE, SLOPES, VALUES, Told, is_adjoint
-from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
+from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of, walk
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.algebra.primitives import input_node
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from symgrad.formulas.notation.writer import Index, Writer
 
 Lines = list[tuple[Tree, Tree]]
+
+
 def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """What is read from a loop, by its name."""
     met = w.recurrences
@@ -44,8 +46,8 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
         return w.indexed(name(told.carries[carries.index(what)], [before]), index[1:])
     if what in loop.body.after:
         letter = told.carries[loop.body.after.index(what)]
-    elif what in told.repeated:
-        letter = told.repeated[what]
+    elif (known := told.letter(what)) is not None:
+        letter = known
     else:
         read[what] = None
         if what not in told.others:
@@ -97,11 +99,25 @@ def _lines(w: Writer, loop: Loop, told: Told) -> Lines:
         inner = w.within(found)
         inner.bound = names
         rows.append((left, known[node] if node in bound else inner.formula(written)))
+    rows = _in_order(rows)
     first = sum_of([(1, _size(loop.length)), (1, UNIT)]) if loop.reverse else num(0)
     for letter, begin in zip(told.carries, loop.begins.values(), strict=True):
         rows.append((name(letter, [first]), num(0) if _is_zero(begin) else _whole(w, begin)))
     rows.append((step, Tree("tuple", (UNIT, DOTS, _size(loop.length)))))
     return rows
+
+
+def _in_order(rows: Lines) -> Lines:
+    """Each line behind those that it reads, c_t before the h_t that is made of it."""
+    left = {tree for tree, _ in rows}
+    needs = {tree: left.intersection(walk(right)) - {tree} for tree, right in rows}
+    found: Lines = []
+    while rows:
+        done = {tree for tree, _ in found}
+        ready = next((row for row in rows if needs[row[0]] <= done), rows[0])
+        found.append(ready)
+        rows = [row for row in rows if row is not ready]
+    return found
 
 
 def _as_read(node: Node, leaves: Mapping[Node, Node]) -> Node:

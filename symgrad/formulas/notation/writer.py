@@ -169,7 +169,7 @@ class Writer:
             left = iter(letters)
             full = tuple(next(left) if i is None else i for i in index)
             inner = self._write(inside, full, frozenset(letters))
-            if not contains(inner, "entries"):
+            if uneven or not contains(inner, "entries"):
                 return Tree("entries", (inner, tuple(letters))) if letters else inner
         return tree
 
@@ -321,8 +321,8 @@ def _counts(tree: Tree) -> bool:
 
 
 def _places(test: Tree) -> bool:
-    """Is a condition one on places: on what counts, a triangle or the diagonal?"""
-    return any(part.head in ("count", "eye") or part.head == "call" and part.args[0] in ("tril", "triu")
+    """Is a condition one on places: on what counts, on entries, a triangle or the diagonal?"""
+    return any(part.head in ("count", "eye", "entries") or part.head == "call" and part.args[0] in ("tril", "triu")
                for part in walk(test))
 
 

@@ -17,6 +17,7 @@ NARROW = 10.0  # em: no line is made shorter
 FRAME = 3.0  # em: brackets and scripts around a fraction
 SCRIPT = 0.72  # the size of a sub- or superscript
 RANKS = {"where": 0, "relation": 1, "sum": 2, "comma": 3, "times": 4, "space": 5}
+SHARE = 0.3  # of a line: definitions that are shorter may stand beside each other
 DEEPER = 8  # one pair of brackets weighs more than any operator
 TOKEN = re.compile(r"\\begin\{|\\[A-Za-z]+|\\.|[{}^_&]|\s+|\d+(?:\.\d+)?|.", re.DOTALL)
 OPEN, CLOSE = ("(", "[", r"\lVert", r"\lvert", r"\lfloor", r"\lceil"), (")", "]", r"\rVert", r"\rvert", r"\rfloor",
@@ -189,7 +190,9 @@ def broken(tokens: Sequence[Token], width: float) -> list[list[Token]]:
     for start, end in zip(places, places[1:], strict=False):
         piece = list(tokens[start:end])
         size = sum(t.width for t in piece)
-        if lines and sum(t.width for t in lines[-1]) + size <= width:
+        used = sum(t.width for t in lines[-1]) if lines else width
+        told = best == RANKS["where"] and (used > SHARE * width or size > SHARE * width)  # a definition has its line
+        if lines and used + size <= width and not told:
             lines[-1] += piece
         elif size <= width or start == 0 and end == len(tokens):
             lines.append(piece)

@@ -25,6 +25,8 @@ SUBSCRIPTS = dict(zip("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋�
 ACCENTED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 WORDS = frozenset("that what chat hbar".split())  # end in hat or bar and have none
 ALONE = re.compile(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])")  # a letter of LaTeX that is no part of a command or a word
+RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)_l(\d*)(_reverse)?(?:_(\d+))?")  # PyTorch's names
+LETTER = re.compile(rf"([^\W\d_]|{'|'.join(GREEK)})\d+")  # with a number
 _DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for k, v in SUBSCRIPTS.items()}}
 
 
@@ -50,6 +52,9 @@ def parse_name(text: str) -> Name:
     Name(base='a', sub=None, sup='1')
     """
     text = text.strip()
+    match = RECURRENT.fullmatch(text)
+    if match:
+        return _recurrent(match)
     match = re.fullmatch(r"(.+?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text)
     if match and not re.search(r"[_^]", text):
         text = f"{match[1]}^{''.join(_DIGITS[c] for c in match[2])}"
@@ -70,10 +75,18 @@ def parse_name(text: str) -> Name:
     if sub is not None:
         inner = _bare(sub)
         braced = inner != sub and ("_" in inner or "^" in inner)
-        nested = braced or inner in GREEK or re.fullmatch(r"[A-Za-z]\d+", inner) is not None
+        nested = braced or inner in GREEK or LETTER.fullmatch(inner) or RECURRENT.fullmatch(inner)
         below = parse_name(inner) if nested else inner
     above = _bare(sup) if sup else None
     return Name(greek(base), below, None if above is None else greek(above))
+
+
+def _recurrent(match: re.Match[str]) -> Name:
+    """A parameter of a recurrent network as papers write it: W_ih, of the second layer with (2) above."""
+    kind, which, layer, backward, number = match.groups()
+    deep = f"({int(layer) + 1})" if layer and int(layer) else ""
+    above = deep + "←" * (backward is not None)
+    return Name("W" if kind == "weight" else "b", which if number is None else f"{which}_{number}", above or None)
 
 
 def _accented(base: str, sub: str | None) -> tuple[str, str | None]:

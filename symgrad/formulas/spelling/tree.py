@@ -46,6 +46,7 @@ HEADS = MappingProxyType({
 })
 UNIT, ZERO = Tree("num", ("1",)), Tree("num", ("0",))
 ONES, EYE, DOTS = Tree("ones"), Tree("eye"), Tree("dots")
+GATES = frozenset("ifozr")  # of a long short-term memory and of a gated recurrent unit
 HIDDEN = Tree("hidden")  # the index of the sample that a formula is about
 
 
@@ -224,15 +225,25 @@ def hadamard(trees: Sequence[Tree], order: int, ordered: bool = False) -> Tree:
         above, front = [*front, *above], []
     body = _entrywise(above, order, ordered)
     if below:
-        body = fraction(body, _entrywise(below, order, ordered))
+        tests = [part.args[0] for part in above if part.head == "bracket"]
+        body = fraction(body, _entrywise([_unguarded(part, tests) for part in below], order, ordered))
     return product(front, [body] if above or below else [])
+
+
+def _unguarded(tree: Tree, tests: Sequence[Tree]) -> Tree:
+    """Of [i ≠ j]/{1 if i = j, x otherwise} the denominator x: a condition that fails is zero whatever stands below it."""
+    if tree.head == "cases" and len(tree.args[0]) == 1:
+        ((_, test),) = tree.args[0]
+        opposite = Tree("relation", ("≠", *test.args[1:])) if test.head == "relation" and test.args[0] == "=" else None
+        return tree.args[1] if opposite in tests else tree
+    return tree
 
 
 def _entrywise(trees: Sequence[Tree], order: int, ordered: bool) -> Tree:
     counts: dict[Tree, int] = {}
     for tree in trees:
         counts[tree] = counts.get(tree, 0) + 1
-    distinct = list(counts) if ordered else sorted(counts, key=weight_of)
+    distinct = list(counts) if ordered else sorted(counts, key=_place if order else weight_of)
     factors = []
     for tree in distinct:
         if order and counts[tree] == 2 and tree.head == "name" and tree.args[0].sup is not None:
@@ -309,6 +320,17 @@ def primes(tree: Tree) -> int:
 def contains(tree: Tree, head: str) -> bool:
     """Is there a part with this head?"""
     return any(part.head == head for part in walk(tree))
+
+
+def _place(tree: Tree) -> tuple[float, int, str]:
+    """Where papers put a factor: masks and the gates of a step first, m ⊙ x, f_t ⊙ c_{t - 1}, and noise last, σ ⊙ ε."""
+    rank, text = weight_of(tree)
+    if tree.head == "name" and tree.args[0].base == "m":
+        return -3.0, rank, text
+    gate = tree.args[1][1] if tree.head == "sum" and len(tree.args) == 2 and tree.args[0] == (1, UNIT) else tree
+    if gate.head == "name" and gate.args[0].base in GATES and (gate.args[1] or gate.args[0].sub == "t"):
+        return (-2.0 if gate is tree else -1.0), rank, text  # z_t, then 1 - z_t
+    return (0.5 if tree.head == "name" and tree.args[0].base == "ε" and not tree.args[1] else rank), rank, text
 
 
 @lru_cache(maxsize=4096)
