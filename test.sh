@@ -19,8 +19,9 @@ check ruff ruff check --quiet --output-format concise .
 check mypy mypy
 check imports lint-imports --no-logo --no-cache
 
-# Two processes, each test file whole on one of them: fixtures of a file are built once, its tests run in order.
-pytest -q -n 2 --dist loadfile "$@"
+# Two processes, each test file whole on one of them: fixtures of a file are built once, its tests run in order; files
+# start in the order of tests/conftest.py, the longest first.
+pytest -q -n 2 --dist loadfile --no-loadscope-reorder "$@"
 status=$?
 if [ ${#failed[@]} -gt 0 ]; then echo "symgrad: failed before the tests: ${failed[*]} (see the top)" >&2; exit 1; fi
 exit $status

@@ -14,12 +14,17 @@ from places import GOLDEN
 SHOWN = 60  # lines of a diff: more hides the assertion that failed
 
 # The same examples on every run; no deadline, because a machine that is busy proves nothing about the code.
-hypothesis.settings.register_profile("symgrad", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("symgrad", derandomize=True, deadline=None, database=None, max_examples=40)
 hypothesis.settings.load_profile("symgrad")
 
 
 def pytest_addoption(parser):
     parser.addoption("--update", action="store_true", help="rewrite the golden files that differ")
+
+
+def pytest_collection_modifyitems(items):
+    """What is about everything at once takes longest, so it starts first: at the end no process runs on alone."""
+    items.sort(key=lambda item: item.path.parent.name != "whole")
 
 
 @pytest.fixture

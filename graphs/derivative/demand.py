@@ -41,6 +41,8 @@ TAME = frozenset({
 UNTAMED = ops.MATRICES | ops.SPECTRA  # infinite where a matrix is singular
 CHOOSING = frozenset({"where", "maximum", "minimum", "relu", "clip", "leaky_relu", "elu", "abs", "taken"})
 TAKING = (ops.SLICE, ops.GATHER)
+ORDERS = {sp.Gt: frozenset({1}), sp.Ge: frozenset({0, 1}), sp.Eq: frozenset({0}), sp.Ne: frozenset({-1, 1}),
+          sp.Le: frozenset({-1, 0}), sp.Lt: frozenset({-1})}  # the signs of a - b
 Entries = Sequence[Node | None]  # a condition for each operand; None: all of it
 
 
@@ -159,7 +161,17 @@ def nonzero(formula: sp.Basic) -> sp.Basic | None:
 
 
 def _cases(formula: sp.Piecewise) -> sp.Basic:
-    """The cases of which the value is not zero, as one condition."""
+    """The cases of which the value is not zero, as one condition: a > b or a = b is a >= b."""
+    tests = {test for _, test in formula.args if test != sp.true}
+    sides = {test.args for test in tests}
+    if len(sides) == 1 and all(test.func in ORDERS for test in tests):  # SymPy takes half a second for that
+        left, taken = frozenset((-1, 0, 1)), frozenset[int]()
+        for value, test in formula.args:
+            here = left if test == sp.true else left & ORDERS[test.func]
+            taken, left = taken if value == 0 else taken | here, left - here
+        relation = next((relation for relation, signs in ORDERS.items() if signs == taken), None)
+        if relation is not None:
+            return relation(*sides.pop())
     found, before = sp.false, sp.false
     for value, test in formula.args:
         if value != 0:

@@ -108,7 +108,7 @@ def test_the_graph_of_a_recurrent_layer_has_no_cycle_and_its_nodes_keep_what_the
     assert any(d["op"] == "scan" for _, d in g.nodes(data=True))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_any_loop_is_drawn_and_only_the_arrow_back_makes_a_cycle(data):
     size, carries = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))

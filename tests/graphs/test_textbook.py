@@ -39,7 +39,7 @@ def test_the_form_of_a_derivative_has_its_values(program, setting):
         assert np.all(np.isclose(found, known, rtol=1e-7, atol=1e-9 * scale) | ~np.isfinite(known)), wrap(form, over)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(PROGRAMS, SETTINGS)
 def test_the_form_is_no_longer_and_its_own_form(program, setting):
     for form, g, over, _ in derivatives(program, setting):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import symgrad as sg
 
 T = sg.dim("T")
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=20, deadline=None)
 small = st.integers(1, 3)
 
 
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_refused_with_its_name(make, message):
     assert message in str(error.value)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 5), small, st.integers(0, 2), small, st.booleans())
 def test_a_side_that_is_a_symbol_holds_a_window_or_is_refused(side, width, stride, padding, dilation, pooled):
     def made(x):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import symgrad as sg
 
 T = sg.dim("T")
-few = settings(max_examples=30, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 def numbers(*shape, seed=0):

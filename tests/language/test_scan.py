@@ -110,7 +110,7 @@ def losses(f, reverse):
     return found
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(cells(), st.booleans())
 def test_a_scan_is_what_it_is_unrolled(f, reverse):
     scanned, plain = losses(f, reverse)

@@ -63,43 +63,41 @@ def check(y, at, wrt, seed=0, second=True, tolerance=TOLERANCE):
     s, u, at = projected(y, at, rng)
     f = sg.function(list(at), [s, y], dtype="float64")
     gradients = sg.gradient(s, list(wrt))
-    at_point = run(gradients, at)
-    for x, g, exact in zip(wrt, gradients, at_point, strict=True):
+    h = sg.function(list(at), gradients, dtype="float64")
+    at_point = h(*at.values())
+    cotangent = sg.data("cotangent", y.shape, over=y.over)
+    for x, exact in zip(wrt, at_point, strict=True):
         near(exact, differences(lambda a: f(*a.values())[0], at, x), tolerance, f"gradient by {x.name}")
         v = rng.standard_normal(np.shape(at[x]))
         direction = sg.data("direction", x.shape, over=x.over)
-        along = {**at, direction: v}
-        first = run(sg.jvp(y, x, direction), along)
-        near(np.sum(first * u), np.sum(exact * v), 1e-9, f"jvp against vjp by {x.name}")
-        near(_products(y, x, u, at), exact, 1e-9, f"vjp by {x.name}")
+        asked = {"jvp": sg.jvp(y, x, direction), "vjp": sg.vjp(y, x, cotangent)}
         if second:
-            h = sg.function(list(at), gradients, dtype="float64")
-            slopes = [differences(lambda a, i=i: h(*a.values())[i], at, x) for i in range(len(wrt))]
-            for z, slope in zip(wrt, slopes, strict=True):
-                _second(s, x, z, slope, v, direction, along, tolerance)
+            asked |= _second(s, x, wrt, direction)
+        found = run(asked, {**at, direction: v, cotangent: u})  # one program: what derivatives share is computed once
+        near(np.sum(found["jvp"] * u), np.sum(exact * v), 1e-9, f"jvp against vjp by {x.name}")
+        whole = found["vjp"].sum(0) if y.over is not None and x.over is None else found["vjp"]  # one product per sample
+        near(whole, exact, 1e-9, f"vjp by {x.name}")
+        for i, z in enumerate(wrt if second else ()):
+            slope = differences(lambda a, i=i: h(*a.values())[i], at, x)
+            expected = {kind: np.tensordot(slope, v, v.ndim) for kind in ("hvp", "jvp")}
+            expected["Hessian"] = per_sample(slope, z, x)
+            for kind, right in expected.items():
+                if f"{kind} {i}" in found:
+                    near(found[f"{kind} {i}"], right, 50 * tolerance, f"second derivative by {z.name} and {x.name}, {kind}")
 
 
-def _products(y, x, u, at):
-    """sg.vjp, summed over the samples where it is one product per sample."""
-    weight = sg.data("cotangent", y.shape, over=y.over)
-    product = sg.vjp(y, x, weight)
-    value = run(product, {**at, weight: u})
-    return value.sum(0) if y.over is not None and x.over is None else value
-
-
-def _second(s, x, z, slope, v, direction, along, tolerance):
-    """d(gradient by z)/dx: along v, and as a whole. `slope` has the shape of z, then that of x."""
-    note = f"second derivative by {z.name} and {x.name}"
-    expected = np.tensordot(slope, v, v.ndim)
-    if z is x:
-        near(run(sg.hvp(s, x, direction), along), expected, 50 * tolerance, note + ", hvp")
-    near(run(sg.jvp(sg.gradient(s, z), x, direction), along), expected, 50 * tolerance, note + ", jvp")
-    try:
-        H = sg.hessian(s, z, x)
-    except sg.DifferentiationError as error:
-        assert x.over is not None and z.over is not None and "coupled" in str(error)
-        return
-    near(run(H, along), per_sample(slope, z, x), 50 * tolerance, note + ", Hessian")
+def _second(s, x, wrt, direction):
+    """d(gradient by z)/dx for each z: along a direction, and as a whole."""
+    asked = {}
+    for i, z in enumerate(wrt):
+        asked[f"jvp {i}"] = sg.jvp(sg.gradient(s, z), x, direction)
+        if z is x:
+            asked[f"hvp {i}"] = sg.hvp(s, x, direction)
+        try:
+            asked[f"Hessian {i}"] = sg.hessian(s, z, x)
+        except sg.DifferentiationError as error:
+            assert x.over is not None and z.over is not None and "coupled" in str(error)
+    return asked
 
 
 def per_sample(slope, z, x):

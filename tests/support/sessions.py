@@ -1,12 +1,15 @@
 """Programs that meet one another's expressions, and a process that runs them alone and together.
 
-`python sessions.py SEED ORDERS` runs every program alone, each in a process of its own that has just imported symgrad, and
-then all of them in one process in ORDERS random orders; it prints, as JSON, what differs. Nothing may differ.
+`python sessions.py SEED ORDERS` runs every program alone, each in a process of its own that has imported symgrad (all its
+modules, once for all processes) and made nothing, and then all of them in one process in ORDERS random orders; it prints,
+as JSON, what differs. Nothing may differ.
 """
 
+import importlib
 import json
 import os
 import pickle
+import pkgutil
 import random
 import sys
 
@@ -222,5 +225,8 @@ def differences(programs, seed, orders):
 
 
 if __name__ == "__main__":
+    for module in pkgutil.walk_packages(sg.__path__, "symgrad."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     start, many = int(sys.argv[1]), int(sys.argv[2])
     json.dump(differences(FIXED + [drawn(start + k) for k in range(25)], start, many), sys.stdout)

@@ -183,17 +183,22 @@ def test_programs_in_c(name, tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
+def tags_of_report(names, folder):
+    loss, a, optimizer, arrays = named(names)
+    model = sg.Model(loss, predict=a)
+    model.fit(arrays, optimizer=optimizer, epochs=1, progress=False)
+    model.report(folder / "report.html")
+    return Tags((folder / "report.html").read_text("utf-8")).found
+
+
+@pytest.fixture(scope="module")
+def plain_report(tmp_path_factory):
+    return tags_of_report(PLAIN, tmp_path_factory.mktemp("plain"))
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "</title><b>", 'a"onload="x', "x'''", "[/x]", "中", "a]b"])
-def test_reports(name, tmp_path):
-    pages = []
-    for names in (one(name), PLAIN):
-        loss, a, optimizer, arrays = named(names)
-        model = sg.Model(loss, predict=a)
-        model.fit(arrays, optimizer=optimizer, epochs=1, progress=False)
-        path = tmp_path / "report.html"
-        model.report(path)
-        pages.append(path.read_text("utf-8"))
-    tags, plain = (Tags(page).found for page in pages)
+def test_reports(name, tmp_path, plain_report):
+    tags, plain = tags_of_report(one(name), tmp_path), plain_report
     assert {tag for tag in tags - plain if tag.split()[0] not in MATH | {"text", "tspan", "path", "use"}} == set()
     assert not [tag for tag in tags if tag.startswith("script") or re.search(r" on\w+$", tag)]
 

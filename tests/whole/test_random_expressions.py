@@ -20,7 +20,7 @@ from places import environment
 import symgrad as sg
 
 rng = np.random.default_rng(0)
-few = settings(max_examples=60)
+few = settings(max_examples=30)
 
 
 def total(t):
