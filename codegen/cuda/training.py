@@ -163,7 +163,7 @@ def _numbers(step: Stepping) -> str:
 
 def _step(step: Stepping, kernel: KernelText) -> str:
     """One step by the kernel, on a batch that is checked as the plain step does."""
-    scope = {*WORDS, *NAMES, *GRAPH_NAMES, *step.numbers}
+    scope = {*WORDS, *NAMES, *GRAPH_NAMES, *step.numbers, "order", "made", "losses"}
     batch = _taken(step, scope, kernel)
     sizes = [batch.sizes[symbol] for symbol in kernel.sizes]
     count = f"len({batch.arrays[_first(step)]})" if step.divisible else "0"

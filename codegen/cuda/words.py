@@ -15,7 +15,7 @@ part_of leaves warps most aligned swap fetch arrived barrier warp_sum warp_max w
 ENTRIES BYTES SHARED threadIdx blockIdx blockDim gridDim theta g word
 partial strided ranked pieces Matrix part_of_tile begin share all compute sizes made
 DEPTH rounded multiply in_tf32 in_pair solid launched kernel_for cp np
-eliminated substituted rooted wide apart sign top pivot factor""".split())
+eliminated substituted rooted wide apart sign top pivot factor count placed bfloat16 ahead""".split())
 DEVICE_FUNCTION = "static __device__ __forceinline__ void"
 CALLED_FUNCTION = "static __device__ __noinline__ void"
 

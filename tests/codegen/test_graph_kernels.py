@@ -121,6 +121,22 @@ def test_where_nothing_can_be_captured_a_line_says_so_and_the_plain_step_runs(li
     assert told == [f"no graph for {{'T': {n}}}: cudaErrorStreamCaptureUnsupported; the plain step runs instead" for n in (8, BATCH)]
 
 
+@pytest.mark.parametrize("limits, kind", [((4e6, 3e8), 1), ((-1, 3e8), 3), ((-1, -1), 6)])  # blocks, on a card of three
+def test_names_of_the_program_are_not_those_of_its_data(limits, kind, library):
+    inputs = [sg.data(name, 2, over=sg.dim("T")) for name in ("order", "losses", "made", "memory", "arrays", "found")]
+    W, b = sg.parameter("count", (2, 2)), sg.parameter("placed", 2)
+    loss = sg.losses.squared_error(W @ (inputs[0] * inputs[1] + inputs[2]) + b, inputs[3] - inputs[4] * inputs[5])
+    module, numpy = program(loss, sg.optim.SGD(0.1)), sg.generate(loss, optimizer=sg.optim.SGD(0.1), dtype="float64").load()
+    module.BLOCK_WORK, module.GRID_WORK = limits
+    arrays = [np.random.default_rng(k).standard_normal((8, 2)) for k in range(6)]
+    given = [library.cupy.asarray(a) for a in arrays]
+    state, wanted = module.begin(module.init(0)), numpy.begin(numpy.init(0))
+    near(module.step(state, given).item(), numpy.step(wanted, arrays), 1e-12)
+    found = next(module.fused_steps(state, given, library.cupy.asarray(np.arange(8)), 8, 0.1))
+    near(found[0], numpy.step(wanted, arrays), 1e-12)
+    assert [made[1] for made in module.KERNELS.values()] == [kind]
+
+
 def test_a_label_out_of_range_is_told_and_nothing_is_learnt_from_it(library):
     module = program(network(sg.nn.Tanh())[0], sg.optim.Adam(0.02))
     data = {name: np.array(a) for name, a in DATA.items()}
