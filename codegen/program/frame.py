@@ -22,7 +22,7 @@ fresh locked pack contents kept headers chance mask masks MOVED unpacked opened 
 BOOLEANS RATIO MutableMapping argparse contextlib fcntl glob hashlib io json math os secrets signal stat sys time
 zipfile Path large Ranks RanksOnDevices world gradients_of_part step_of_part difference double drawn drawn_difference few
 started_at gradients_workspace gradients_of_part_workspace update_workspace compiled_step compiled_step_of_part
-glorot_uniform glorot_normal he_uniform he_normal normal normal_but""".split()
+glorot_uniform glorot_normal he_uniform he_normal normal normal_but off""".split()
 CONSTANTS = ".constants.npz"  # the suffix of the file beside a module that holds its large arrays
 PIECE = 1 << 16  # entries an update takes at a time: a few such arrays lie in a cache of the second or third level
 NUMPY_LINE = "import numpy as np"
