@@ -176,8 +176,8 @@ def _power(by: Weight, size: Size) -> int | None:
     return int(power) if power is not None and power.is_Integer and not rest.has(size) else None
 
 
-def counted(root: Node, size: Size, count: Node) -> Node:
-    """`root` with `count` for `size` in all weights; axes keep their sizes."""
+def counted(root: Node, size: Size, count: Node, memo: dict[Node, Node] | None = None) -> Node:
+    """`root` with `count` for `size` in all weights; axes keep their sizes. Roots of one graph share a `memo`."""
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         if node.op is not ops.ADD or not any(by.factor is not None and by.factor.has(size) for by in node.attrs[0]):
             return rebuild(node, operands)
@@ -190,7 +190,7 @@ def counted(root: Node, size: Size, count: Node) -> Node:
             terms.append(scale(operand, by))
         return add(terms)
 
-    return transform([root], rule, {})[0]
+    return transform([root], rule, {} if memo is None else memo)[0]
 
 
 def _number(expr: sp.Expr, size: Size, count: Node, node: Node) -> Node:

@@ -57,17 +57,17 @@ def staged(shares: Sequence[Node], known: Sequence[Node], count: Node) -> Staged
         walk.take(node)
     for root in known:
         walk.add_up(root)
-    roots = []
+    roots, memo = [], dict[Node, Node]()
     for root in shares:
         total, rest = walk.sums.get(walk.new[root], (None, walk.new[root]))
-        terms = [] if rest is None else [counted(rest, size, count)]
+        terms = [] if rest is None else [counted(rest, size, count, memo)]
         if total is not None:
             labels = tuple(range(len(total.shape)))
-            whole = contract([count, counted(total, size, count)], [(), labels], labels)
+            whole = contract([count, counted(total, size, count, memo)], [(), labels], labels)
             terms.insert(0, scale(whole, inverse(weight(size))))
         roots.append(add(terms))
-    roots += [counted(walk.new[root], size, count) for root in known]
-    cuts = [(symbol, counted(total, size, count)) for symbol, total in walk.cuts]
+    roots += [counted(walk.new[root], size, count, memo) for root in known]
+    cuts = [(symbol, counted(total, size, count, memo)) for symbol, total in walk.cuts]
     stages, last = _stages(roots, cuts)
     return Staged(tuple(stages), tuple(last[:len(shares)]), tuple(last[len(shares):]))
 

@@ -24,7 +24,7 @@ from symgrad.codegen.program.rates import LENGTH, LENGTH_ON_DEVICE, pace_text
 from symgrad.codegen.program.selfcheck import check_text
 from symgrad.codegen.program.starts import init_text, start
 from symgrad.codegen.program.state import state_text
-from symgrad.codegen.program.step import stage_name, step_text, stepping
+from symgrad.codegen.program.step import read_by, stage_name, step_text, stepping
 from symgrad.codegen.python import workspace
 from symgrad.codegen.python.emit import Emitted, emit_function, marks_in, module_text
 from symgrad.codegen.python.inplace_emit import InPlaceFunction, emit_inplace
@@ -100,15 +100,18 @@ def formulas(module: EmittedModule, net: Network) -> list[Job]:
 
 
 def _given(net: Network, stage: int) -> Named:
-    """What the function of a stage takes."""
-    return [*net.parameters, *net.data, *net.shares.count, *net.shares.carried(stage), *net.masks]
+    """What the function of a stage takes: what it needs of what earlier ones hand on, and of the parameters."""
+    shares, carried = net.shares, net.shares.carried(stage)
+    own = [carried[k] for k in shares.taken(stage, carried)]
+    parameters = [net.parameters[k] for k in read_by(net, stage)]
+    return [*parameters, *net.data, *shares.count, *own, *net.masks]
 
 
 def _stages(module: EmittedModule, net: Network) -> list[Job]:
     """A function for each stage: what it keeps for later ones, and the sums of a part."""
     jobs = []
     for k, stage in enumerate(net.shares.stages):
-        outputs = [(symbol.attrs[0].name, node) for symbol, node in (*stage.kept, *stage.sums)]
+        outputs = net.shares.outputs(k)
         doc = f"Stage {k + 1} of a part: what later stages need, and as the last {len(stage.sums)} the sums to add up."
         jobs.append(replace(_job(module, net, stage_name(k), _given(net, k), outputs, doc),
                             form=list(range(len(outputs))), quick=True))

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.python.job import Comment
-from symgrad.graphs.node import Node
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.stages import SumStage
 
@@ -56,8 +56,20 @@ class Shares:
     stages: tuple[SumStage, ...] = ()
     states: Named = ()
 
+    def outputs(self, stage: int) -> Named:
+        """What a stage computes, in order: what it keeps, then its sums; after all the loss, gradients and states."""
+        if stage == len(self.stages):
+            return ((("loss", self.loss),) if self.loss is not None else ()) + (*self.gradients, *self.states)
+        each = self.stages[stage]
+        return tuple((str(symbol.attrs[0].name), node) for symbol, node in (*each.kept, *each.sums))
+
+    def taken(self, stage: int, given: Named) -> list[int]:
+        """The places of those that a stage needs, among `given`."""
+        below = set(topological([node for _, node in self.outputs(stage)]))
+        return [place for place, (_, node) in enumerate(given) if node in below]
+
     def carried(self, stage: int) -> Named:
-        """What the first stages hand on, in order: of each what it keeps, then its sums."""
+        """What the stages before hand on, in order."""
         return tuple((str(symbol.attrs[0].name), symbol) for each in self.stages[:stage]
                      for symbol, _ in (*each.kept, *each.sums))
 

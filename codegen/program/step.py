@@ -15,6 +15,7 @@ from symgrad.codegen.python.texts import size_text
 from symgrad.codegen.python.wrapping import wrap_line
 from symgrad.codegen.quoting import in_docstring, literal
 from symgrad.graphs.phases import too_few
+from symgrad.graphs.sizes import free_symbols
 
 
 def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, functions: Functions) -> str:
@@ -28,7 +29,7 @@ def step_text(step: Stepping, net: Network, rule: UpdateRule, frame: Frame, func
     arrays, slopes = list(batch.arrays), step.gradients.name
     if step.staged:
         lines += _stages(net, step, batch)
-        arrays.insert(len(arrays) - len(step.masks), "*carried")
+        arrays = _passed(net, step, batch, len(net.shares.stages))
     passed = ", ".join(["*state.read", *arrays, "*state.written"])
     lines += wrap_line(f"{slopes}({passed}{room.get(slopes, '')})", INSIDE)
     lines += [REFUSED, SUMMED, *step.moves, *step.rates]
@@ -48,18 +49,33 @@ def stage_name(stage: int) -> str:
 
 def _stages(net: Network, step: Stepping, batch: TakenBatch) -> list[str]:
     """The stages before the gradients; between them all ranks add up what they have found."""
-    arrays, lines = list(batch.arrays), [f"{INSIDE}carried = []"]
+    lines = [f"{INSIDE}carried = []"]
     over = next(node.attrs[0].over for _, node in net.data if node.attrs[0].over is not None)
     whole = sp.Symbol("N", integer=True, positive=True)
-    texts = {**batch.sizes, whole: arrays[len(net.data)]}
+    texts = {**batch.sizes, whole: batch.arrays[len(net.data)]}
     for size, name in net.counts.items():
         lines += [f"{INSIDE}if {size_text(sp.sympify(size).subs(over, whole), texts).text} < 2:",
                   f"{INSIDE}    raise ValueError({literal(too_few(name))})"]
-    arrays.insert(len(arrays) - len(step.masks), "*carried")
     for k, stage in enumerate(net.shares.stages):
-        call = f"{stage_name(k)}({', '.join(['*state.read', *arrays])})"
+        parameters = [f"state.read[{place}]" for place in read_by(net, k)]
+        call = f"{stage_name(k)}({', '.join([*parameters, *_passed(net, step, batch, k)])})"
         lines += wrap_line(f"carried += state.ranks.summed({call}, {len(stage.sums)})", INSIDE)
     return lines
+
+
+def _passed(net: Network, step: Stepping, batch: TakenBatch, stage: int) -> list[str]:
+    """What a stage is called with behind the parameters."""
+    end = len(batch.arrays) - len(step.masks)
+    carried = [f"carried[{place}]" for place in net.shares.taken(stage, net.shares.carried(stage))]
+    return [*batch.arrays[:end], *carried, *batch.arrays[end:]]
+
+
+def read_by(net: Network, stage: int) -> list[int]:
+    """The places of the parameters that the function of a stage takes: all, where their shapes say sizes, and at last."""
+    every = list(range(len(net.parameters)))
+    if stage == len(net.shares.stages) or free_symbols([size for _, node in net.parameters for size in node.shape]):
+        return every
+    return net.shares.taken(stage, net.parameters)
 
 
 def stepping(slopes: Job, update: Job, net: Network, rule: UpdateRule, frame: Frame, name: str = "step",
