@@ -52,7 +52,7 @@ class TrainingText:
 
 def training_text(module: EmittedModule, net: Network, rule: UpdateRule, frame: Frame) -> TrainingText:
     """The text of the training module of `net`, written into `module`."""
-    module.taken.update((*FRAME, *frame.taken))
+    module.taken.update((*FRAME, *frame.taken, *map(stage_name, range(len(net.shares.stages)))))
     functions: dict[str, Emitted | InPlaceFunction] = {job.name: emit_function(job) for job in formulas(module, net)}
     about = "As `backward`, into given arrays, in a workspace that is made once."
     if net.still is not None:

@@ -167,7 +167,7 @@ def Hardswish() -> Activation:
     """x relu6(x + 3) / 6.
 
     >>> print(sg.nn.Hardswish()(sg.data("x", 3)))
-    1/6 x ⊙ {6 if x + 3 ≥ 6, relu(x + 3) otherwise}
+    {0 if x ≤ -3, x if x ≥ 3, 1/6 x ⊙ (x + 3) otherwise}
     """
     return Activation("Hardswish", more.hardswish)
 
