@@ -27,6 +27,8 @@ CHAIN = {"unicode": "G_v = ∑_u (∂u/∂v)ᵀ G_u, over all u that use v",
          "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
 USERS: dict[str, Sentence] = {"unicode": (), "latex": (" over all ", Math("u"), " that use ", Math("v"))}  # ends it
 CHAIN_RULE, DERIVED = "Chain rule", "Derived by SymPy"
+STOPPED = {"unicode": ["y = stop(x)", "y = x", "G_x = 0"],
+           "latex": [r"y = \operatorname{stop}(x)", "y = x", "G_{x} = 0"]}
 AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = G_a"],
           "latex": ["a = W x + b", r"G_{x} = W^{\top} G_{a}", r"G_{W} = G_{a} x^{\top}", r"G_{b} = G_{a}"]}
 ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b = G_Aᵀ 1"],
@@ -115,6 +117,8 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
                 slopes.setdefault(scalar_derivative(row, style))
             for operation in operations(user.local, step.box.leaf) if row is None else ():
                 _add(found, OPERATIONS[operation][0], derived(operation, style))
+    if any(n.op is ops.STOP for n in topological([step.node for step in steps])):
+        _add(found, "Held constant", STOPPED[style])
     return [*found.values(), *([Law(DERIVED, "", tuple(slopes))] if slopes else [])]
 
 

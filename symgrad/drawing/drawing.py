@@ -95,9 +95,8 @@ def picture(what: Any, direction: str = "LR", depth: int | None = None, formulas
     derivation = what if isinstance(what, Derivation) else _as_derivation(tensors)
     parts, notes = _derived(derivation, formulas) if derivation is not None else _plain(tensors, formulas)
     parts, level = condensed(parts, depth)
-    if level < 2 and any(box.kind == "layer" for box in parts.boxes):
-        alike = any(box.label.startswith("layers ") for box in parts.boxes)
-        notes = [*notes, "alike layers folded: depth=1 shows each" if alike else "folded: depth=2 shows every box"]
+    if level < 2 and any(box.kind == "layer" and box.label.startswith("layers ") for box in parts.boxes):
+        notes = [*notes, "alike layers folded"]
     keys = {c.key for c in parts.clusters}
     boxes = [replace(b, cluster=b.cluster if b.cluster in keys else None, latex=_broken(b.latex)) for b in parts.boxes]
     return Picture(tuple(boxes), parts.arrows, parts.clusters, direction, legend=True, notes=tuple(notes),

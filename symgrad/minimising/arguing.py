@@ -13,6 +13,8 @@ import sympy as sp
 from symgrad.calculus.derivatives import hessian, variables_of
 from symgrad.calculus.structures import structure
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.formulas import lower
+from symgrad.graphs.algebra.primitives import input_node
 from symgrad.graphs.convexity.bends import Bend
 from symgrad.graphs.convexity.calculus import Calculus
 from symgrad.graphs.convexity.kernels import Kernel
@@ -20,7 +22,7 @@ from symgrad.graphs.convexity.pieces import InPieces
 from symgrad.graphs.convexity.proof import AFFINE_VERDICT, CONVEX, ConvexityProof, Obstruction
 from symgrad.graphs.convexity.second import is_smooth
 from symgrad.graphs.errors import SymgradError
-from symgrad.graphs.node import Node, topological
+from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.language.tensor import Tensor, wrap
 
 LONGEST, MOST_TERMS, DEEPEST, MOST_SENTENCES = 60, 4, 3, 6
@@ -176,7 +178,11 @@ def _letters(atoms: Mapping[sp.Symbol, Node],
 
 
 def _text(e: sp.Expr) -> str:
-    text = sp.sstr(e).replace("**", "^")
+    """A scalar formula of SymPy as symgrad prints it; as SymPy does, where that is a form that symgrad has not."""
+    try:
+        text = str(wrap(lower(e, {s: input_node(Symbol("data", str(s)), (), REAL) for s in e.free_symbols}, ()), None))
+    except SymgradError:
+        text = sp.sstr(e).replace("**", "^")
     return text if len(text) <= 2 * LONGEST else text[:2 * LONGEST - 1] + "…"
 
 

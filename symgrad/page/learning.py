@@ -84,9 +84,10 @@ def described_network(recipe: NetworkPlan) -> Iterator[tuple[str, str]]:
     """Formulas, size and picture of a network that is not trained."""
     found = built(recipe)
     count = sum(int(np.prod(array.shape)) for array in Model(found.loss, predict=found.prediction).parameters.values())
-    drawing = draw(derive(found.loss), depth=1)
-    yield "network", filled("about_network.html.j2", b=found, count=count, svg=embedded(drawing.svg, "n-"),
-                            width=drawing.scene.width) + END
+    derivation = derive(found.loss)
+    pictures = [(name, draw(derivation, direction=way, depth=1)) for name, way in (("wide", "LR"), ("tall", "TB"))]
+    yield "network", filled("about_network.html.j2", b=found, count=count, pictures=[
+        (name, embedded(each.svg, f"{name}-"), each.scene.width) for name, each in pictures]) + END
 
 
 def trained_network(recipe: NetworkPlan) -> Iterator[tuple[str, str]]:

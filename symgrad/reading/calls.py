@@ -21,8 +21,8 @@ from symgrad.reading.meaning import Meaning, folded_axes
 from symgrad.reading.pratt import Piece
 from symgrad.reading.values import OpenSize, Worth, meet, samples_of, settled, size_of
 
-PRINTED = MappingProxyType({"σ": "sigmoid", "tr": "trace", "sg": "stop_gradient", "chol": "cholesky", "ln": "log",
-                            "Tr": "trace"})
+PRINTED = MappingProxyType({"σ": "sigmoid", "tr": "trace", "Tr": "trace", "chol": "cholesky", "ln": "log",
+                            "stop": "stop_gradient", "sg": "stop_gradient"})
 REDUCED = frozenset("sum mean max min prod var std logsumexp".split())
 ALONG = frozenset("softmax log_softmax cumsum argmax argmin".split())
 STACKED = frozenset("trace det logdet inv cholesky tril triu".split())  # act on the last two axes

@@ -11,7 +11,6 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,8 @@ from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, write_whole
 from symgrad.formulas.spelling.letters import latex_size
 from symgrad.formulas.spelling.mathml import mathml_of
-from symgrad.graphs.node import Node
+from symgrad.graphs import ops
+from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box
 from symgrad.graphs.sizes import Shape, dim
 from symgrad.graphs.weights import ONE, to_expr
@@ -35,7 +35,7 @@ from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.scalars import latex
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Trained, trained
-from symgrad.reports.page import described, embedded, rendered, with_notes
+from symgrad.reports.page import day, described, embedded, rendered, with_notes
 from symgrad.reports.symbol_rows import symbol_rows
 from symgrad.training.dataset import Dataset
 from symgrad.training.fitting import AnyOptimizer
@@ -73,22 +73,18 @@ def of_model(model: Model, data: Mapping[str, Any] | None = None, title: str = "
         measured = "the validation data", model.fitted.held
     elif model.fitted is not None:
         measured = "what it was trained on", model.fitted.train
-    parameters = tuple(wrap(node, None) for _, node in model.network.parameters)
-    return Subject(model.loss, parameters, title or _title(model), model, "", measured,
+    varied = set(topological([model.loss.node], enter=lambda n: n.op is not ops.STOP))  # what is frozen has no gradient
+    parameters = tuple(wrap(node, None) for _, node in model.network.parameters if node in varied)
+    return Subject(model.loss, parameters, title, model, "", measured,
                    day() if date is True else date or "")
 
 
-def _title(model: Model) -> str:
-    """What a model is called that nobody gave a title."""
-    names = [name for name, _ in model.network.parameters]
-    return f"A model with the parameters {', '.join(names)}" if len(names) <= 8 else f"A model with {len(names)} parameters"
-
-
-def day() -> str:
-    """Today in UTC, or the day of SOURCE_DATE_EPOCH, where builds that are to be reproduced set it."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
-    return f"{moment:%Y-%m-%d}"
+def _title(model: Model, derivation: Derivation) -> str:
+    """What a model is called that nobody gave a title: its parameters as formulas show them."""
+    leaves = {box.node: box.leaf for box in derivation.graph}
+    names = [show(leaves[node], "unicode") if node in leaves else name for name, node in model.network.parameters]
+    return f"A model with the parameters {', '.join(names)}" if len(names) <= 8 else (
+        f"A model with {len(names)} arrays of parameters")
 
 
 def write_report(subject: Subject, path: str | os.PathLike[str]) -> Proof:
@@ -102,6 +98,8 @@ def write_report(subject: Subject, path: str | os.PathLike[str]) -> Proof:
 def page(subject: Subject) -> tuple[str, Proof]:
     """The text of the page, and the proof of its derivation."""
     derivation = derive(subject.loss, list(subject.wrt) or None)
+    if subject.model is not None and not subject.title:
+        subject = replace(subject, title=_title(subject.model, derivation))
     proof = prove(derivation)
     layers, listings, drawing = layers_of(derivation), _listings(subject, derivation), _drawing(derivation)
     links = _links(derivation, listings)
@@ -338,7 +336,6 @@ def _trained(subject: Subject, layers: Sequence[Layer]) -> Trained | None:
 
 def _versions(subject: Subject) -> list[tuple[str, str]]:
     """What a reader needs to get the same page again."""
-
     rows = [("symgrad", __version__), ("Python", platform.python_version())]
     rows += [(name, metadata.version(name)) for name in ("numpy", "sympy")]
     if subject.model is not None:

@@ -18,7 +18,8 @@ from symgrad.drawing.drawing import draw
 from symgrad.files import check_place, make_folder, write_whole
 from symgrad.graphs.errors import DivergenceError, SymgradError
 from symgrad.optim import Adam, Descent, Optimizer
-from symgrad.reports.report import Subject, day, of_model, write_report
+from symgrad.reports.page import day
+from symgrad.reports.report import Subject, of_model, write_report
 from symgrad.shell import commands, terminal
 from symgrad.shell.arguments import asked
 from symgrad.shell.modelfile import ModelFile, ModelFileError, told

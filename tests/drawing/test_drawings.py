@@ -106,11 +106,11 @@ def test_large_graphs_fold_by_themselves_and_say_so():
     deep = picture(sg.derive(drawn.stack(30)))
     assert [b.label.split("\n")[0] for b in deep.boxes if b.kind == "layer"] == [
         "layers 1 to 29: affine, relu", "layer 30: affine"]
-    assert "alike layers folded: depth=1 shows each" in deep.notes
+    assert "alike layers folded" in deep.notes
     middle = picture(sg.derive(drawn.stack(8)))
-    assert sum(b.kind == "layer" for b in middle.boxes) == 8 and "folded: depth=2 shows every box" in middle.notes
+    assert sum(b.kind == "layer" for b in middle.boxes) == 8 and not any("folded" in note for note in middle.notes)
     three = picture(sg.derive(drawn.stack(3)))
-    assert sum(b.kind == "layer" for b in three.boxes) == 3 and "folded: depth=2 shows every box" in three.notes
+    assert sum(b.kind == "layer" for b in three.boxes) == 3
     small = picture(sg.derive(drawn.stack(2)))
     assert not any(b.kind == "layer" for b in small.boxes) and not any("folded" in note for note in small.notes)
 

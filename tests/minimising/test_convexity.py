@@ -220,7 +220,7 @@ def test_the_reason_reads_well():
         "a sum of convex terms; log(1 + exp(X w)) is convex, the logarithm of 1 + exp(X w), which is log-convex; "
         "exp(X w) is log-convex, the exponential of the affine X w; sum(|w|) is convex, a sum of absolute values of the affine w")
     assert sg.convexity(sg.sum(q * sg.log(q)), q).reason == (
-        "the sum of g(q) = q*log(q) over its indices, where g″(q) = 1/q ≥ 0; ∇² = diag(1/q)")
+        "the sum of g(q) = q log(q) over its indices, where g″(q) = 1/q ≥ 0; ∇² = diag(1/q)")
     assert sg.convexity(-sg.sum(y), w).reason == "it does not depend on w"
     assert sg.convexity(sg.norm(e), w).reason == "‖X w - y‖ is convex, the norm of the affine X w - y"
     assert sg.convexity(sg.max(e), w).reason == "max(X w - y) is convex, the largest entry of the affine X w - y"

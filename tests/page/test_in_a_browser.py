@@ -132,6 +132,8 @@ def test_a_network_is_trained_before_ones_eyes(browser, address):
     page = browser.open(address + "network", width=390)
     clean(page, address)
     assert page.value("document.documentElement.scrollWidth") <= 390
+    shown = "[...document.querySelectorAll('#network figure')].filter(e => e.offsetHeight > 0)"
+    assert page.value(f"{shown}.length") == 1 and page.value(f"{shown}[0].scrollWidth - {shown}[0].clientWidth") <= 0
     page.value("(document.querySelector('#epochs').value = '60', document.querySelector('button.main').click(), 0)")
     until(page, "location.pathname == '/network/train' && document.querySelector('.after') != null", 40)
     assert page.value("[...document.querySelectorAll('.shot')].filter(e => e.offsetHeight > 0).length") == 1

@@ -251,6 +251,22 @@ def test_the_source_on_the_page_is_the_source(trained):
     assert code["text"] == generate(*network(), sg.optim.Adam(0.05), title=title).text
 
 
+def test_a_model_without_a_title_is_called_by_its_parameters_as_formulas_show_them(tmp_path):
+    outputs, (h, _) = sg.nn.LSTM(3, 2)(sg.data("x", (5, 3), over=T))
+    model = sg.Model(sg.empirical_risk(sg.sum(sg.nn.Linear(2, 1)(h[0])**2)))
+    page = Page(model.report(tmp_path / "page.html").read_text())
+    assert page.all("h1")[0]["text"] == "A model with the parameters W_ih, b_ih, b_hh, W_hh, W, b"
+    assert "weight_ih_l0" not in page.all("title")[0]["text"]
+
+
+def test_what_is_frozen_has_no_steps_in_a_report():
+    x = sg.data("x", 4, over=T)
+    made, judge = sg.nn.Linear(4, 2), sg.nn.Linear(2, 1)
+    judge.freeze()
+    model = sg.Model(sg.empirical_risk(sg.sum(sg.softplus(-judge(sg.tanh(made(x)))))))
+    assert {t.node for t in of_model(model).wrt} == {made.W.node, made.b.node}
+
+
 @pytest.mark.parametrize("text", [
     "a = 1\n", "a = '''x\n  y\n'''  # <b> & \"c\"\n\n\nb = a  # c", "# x\n# y\ndef f():\n\treturn 'ü'\n", ""])
 def test_highlighting_keeps_every_character(text):

@@ -267,7 +267,7 @@ def write_softmax(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
 
 def write_stop(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """A constant for differentiation."""
-    return call("sg", w.at(node.operands[0], index, taken))
+    return call("stop", w.at(node.operands[0], index, taken))
 
 
 def write_named(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:

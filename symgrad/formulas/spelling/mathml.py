@@ -3,7 +3,8 @@
 latex2mathml writes the elements. What browsers know of mathematics is in their operator dictionary, so that spaces that
 would be wrong are said: the name of a function has one in front only, a sign behind = or ( is a prefix, and ⊙ in an
 exponent has none; bars around what is no taller than a letter do not grow. MathML Core has no bold letters: a style
-makes them. Equations below each other are a table whose columns meet at the sign; browsers align its cells by style.
+makes them. Names of functions with _ or digits come letter by letter and are put together. Equations below each other are
+a table whose columns meet at the sign; browsers align its cells by style.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ TIDY = [(re.compile(pattern), new) for pattern, new in (
      r'<mo stretchy="false" \1<mo stretchy="false" \2'),
 )]
 
+LETTERS = re.compile(r"<mo />(<m(?:sub|sup|subsup)>)?<mrow>((?:<m[ino]>(?:\w|&#x0005F;)</m[ino]>)+)</mrow>")
 ALIGNED = re.compile(r"\\begin\{aligned\}(.*?)\\end\{aligned\}", re.DOTALL)
 
 
@@ -53,9 +55,16 @@ def _tidied(latex: str, block: bool) -> str:
         for side in ("right", "left"):
             style = f"text-align:{side};padding:.25em {'0 .25em .3em' if side == 'right' else '.3em .25em 0'}"
             text = text.replace(f'<mtd columnalign="{side}">', f'<mtd columnalign="{side}" style="{style}">')
+    text = LETTERS.sub(_joined, text)
     for pattern, new in TIDY:
         text = pattern.sub(new, text)
     return text
+
+
+def _joined(match: re.Match[str]) -> str:
+    """The name of a function as one operator: latex2mathml knows such of letters alone."""
+    name = re.sub(r"</?m[ino]>", "", match[2]).replace("&#x0005F;", "_")
+    return f"{match[1] or ''}<mo>{name}</mo>"
 
 
 def _as_array(match: re.Match[str]) -> str:

@@ -110,7 +110,7 @@ def call(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tre
     sizes = [part for part in arguments if part.head == "tuple"]
     derivative = f"the {ordinal(str(rank)) + ' ' if rank > 1 else ''}derivative of " if rank else ""
     pairs = len(plain) > 1
-    if function == "sg":
+    if function == "stop":
         return Phrase(f"the constant value of {s.noun(plain[0])}")
     if function in ("max", "min") and pairs:
         word = "larger" if function == "max" else "smaller"
