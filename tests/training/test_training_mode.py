@@ -124,7 +124,7 @@ def test_the_derivation_shows_the_mask_and_holds():
     loss, _ = network()
     derivation = sg.derive(loss)
     text = str(derivation)
-    assert "v₁ = m ⊙ x¹" in text and "G_x¹ = G_v₁ ⊙ m" in text
+    assert "v₁ = m ⊙ x¹" in text and "G_x¹ = m ⊙ G_v₁" in text
     assert "dropout, by a random mask" in text and "what was dropped gets nothing" in text
     words = str(sg.explain(loss))
     assert "m is a vector of 8 numbers, one for each of the T samples, drawn anew in every step" in " ".join(words.split())
