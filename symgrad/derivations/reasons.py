@@ -14,6 +14,7 @@ from symgrad.graphs.phases import MASK
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
 from symgrad.graphs.pieces.statistics import Means, role
+from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import ONE
 
 MOST = 6  # references of one step
@@ -109,7 +110,19 @@ def _forward(box: Box, means: Means) -> str:
         return "recurrence, step by step"
     if is_masked(box.local):
         return "dropout, by a random mask"
+    if (groups := _groups(box)) is not None:
+        return f"in {groups} groups"
     return role(box.local, means) or ("scale and shift" if _is_scale_and_shift(box.local) else "definition")
+
+
+def _groups(box: Box) -> Size | None:
+    """How many groups a reshape makes of the first axis of each sample, as group norm does of channels."""
+    local, axis = box.local, samples_of(box)
+    if local.op is not ops.RESHAPE or local.operands[0].op is not ops.INPUT:
+        return None
+    whole, parts = local.operands[0].shape, local.shape
+    split = len(parts) == len(whole) + 1 and (whole[:axis], whole[axis + 1:]) == (parts[:axis], parts[axis + 2:])
+    return parts[axis] if split and parts[axis] != 1 else None
 
 
 def _is_recurrence(local: Node) -> bool:
