@@ -33,6 +33,7 @@ from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Descent, Optimizer
 from symgrad.optim.scalars import latex
+from symgrad.reports.alike import alike
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Trained, trained
 from symgrad.reports.page import day, described, embedded, rendered, with_notes
@@ -102,7 +103,8 @@ def page(subject: Subject) -> tuple[str, Proof]:
         subject = replace(subject, title=_title(subject.model, derivation))
     proof = prove(derivation)
     layers, listings, drawing = layers_of(derivation), _listings(subject, derivation), _drawing(derivation)
-    links = _links(derivation, listings)
+    same = alike(derivation, [line.node for each in listings for line in each.source.lines if line.node is not None])
+    links = _links(derivation, listings, same)
     model, optimizer, symbols = subject.model, _optimizer(subject), _symbols(subject, derivation)
     return rendered(
         "report.html.j2", title=subject.title, date=subject.date, math=mathml_of, model=model, why=subject.why,
@@ -111,7 +113,7 @@ def page(subject: Subject) -> tuple[str, Proof]:
         drawing=drawing, derivation=with_notes(derivation.html(), _notes(links, drawing["boxes"]), "sg-rule"), proof=proof,
         steps=len(derivation.steps), over=derivation.over is not None,
         unlinked=[step for step in derivation.steps if not links[step.number]],
-        listings=[_listing(each, derivation) for each in listings],
+        listings=[_listing(each, derivation, same) for each in listings],
         update=_update(optimizer, listings[0].source) if model is not None else None, optimizer=optimizer,
         trained=_trained(subject, layers), versions=_versions(subject)), proof
 
@@ -249,9 +251,9 @@ def _listings(subject: Subject, derivation: Derivation) -> list[Listing]:
     return [main, more]
 
 
-def _of_line(line: ProgramLine) -> Key:
+def _of_line(line: ProgramLine, same: Mapping[Node, Node]) -> Key:
     """What a line computes; there is one loss, whose node is another where samples are taken apart."""
-    return line.kind, None if line.kind == "loss" else line.node
+    return line.kind, None if line.kind == "loss" or line.node is None else same.get(line.node, line.node)
 
 
 def _of_step(step: Step) -> list[Key]:
@@ -263,13 +265,13 @@ def _of_step(step: Step) -> list[Key]:
     return [(step.kind, step.box.node)]
 
 
-def _links(derivation: Derivation, listings: Sequence[Listing]) -> Links:
+def _links(derivation: Derivation, listings: Sequence[Listing], same: Mapping[Node, Node]) -> Links:
     """Where each step is computed."""
     found: dict[Key, list[tuple[str, str, int]]] = {}
     for listing in listings:
         for line in sorted(listing.source.lines, key=lambda each: (_rank(each.function), each.first)):
             place = line.function, f"#{listing.prefix}-{line.first}", line.first
-            found.setdefault(_of_line(line), []).append(place)
+            found.setdefault(_of_line(line, same), []).append(place)
     links: Links = {}
     for step in derivation.steps:
         places = [found.get(key, []) for key in _of_step(step)]
@@ -288,14 +290,14 @@ def _notes(links: Links, boxes: Mapping[str, str]) -> dict[str, str]:
             if places or step in boxes}
 
 
-def _listing(listing: Listing, derivation: Derivation) -> dict[str, Any]:
+def _listing(listing: Listing, derivation: Derivation, same: Mapping[Node, Node]) -> dict[str, Any]:
     """A program for the page, its formulas linked to the steps."""
     steps = {_of_step(step)[0]: step for step in derivation.steps if step.kind != "mean"}
     links = []
     for line in listing.source.lines:
         if line.kind == "update":
             links.append(Link(line.first, line.last, f"#update-{line.number + 1}", "the rule of the update", "update"))
-        elif (found := steps.get(_of_line(line))) is not None:
+        elif (found := steps.get(_of_line(line, same))) is not None:
             links.append(Link(line.first, line.last, f"#step-{found.number}", f"step {found}", f"({found.number})"))
     return {"html": highlighted(listing.source.text, links, listing.prefix), "about": listing.about,
             "backend": listing.source.backend, "lines": listing.source.text.count("\n")}

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from places import environment
 
 import symgrad as sg
+from symgrad.reports.alike import alike
 from symgrad.reports.highlighting import Link, highlighted
 from symgrad.reports.measures import Confusion, confusion, gradient_norms
 from symgrad.reports.page import embedded
@@ -257,6 +258,21 @@ def test_a_model_without_a_title_is_called_by_its_parameters_as_formulas_show_th
     page = Page(model.report(tmp_path / "page.html").read_text())
     assert page.all("h1")[0]["text"] == "A model with the parameters W_ih, b_ih, b_hh, W_hh, W, b"
     assert "weight_ih_l0" not in page.all("title")[0]["text"]
+    assert "Without lines" not in page.text  # the program takes a product out of the loop: the recurrence is its line still
+    for number in range(1, 13):
+        assert any("line-" in e["attrs"]["href"] for e in page.within(f"step-{number}") if e["tag"] == "a"), number
+
+
+def test_a_line_is_linked_to_the_one_value_that_it_computes():
+    x, w, v = sg.data("x", 3), sg.parameter("w", 3), sg.parameter("v", 3)
+    a = sg.tanh(w * x).named("a")
+    derivation = sg.derive(sg.sum(sg.exp(a) * v))
+    (box,) = [box for box in derivation.graph if box.name == "a"]
+    e = sg.exp(2 * w * x)
+    other, wrong, constant = (e - 1) / (e + 1), sg.sin(w * x), 0 * w + 1
+    assert alike(derivation, [other.node, wrong.node, constant.node, sg.data("z", 3).node]) == {other.node: box.node}
+    assert alike(derivation, [other.node, (1 - 2 / (e + 1)).node]) == {}  # which of them is it?
+    assert alike(derivation, [box.node, other.node]) == {}
 
 
 def test_what_is_frozen_has_no_steps_in_a_report():
