@@ -12,6 +12,10 @@ squared. So each distance has a relative error of at most 32 (d + 6) u, with u t
 d = 16. Memory: n k, and d more for each pair that is computed again.
 
 Powers with the exponents 0, 1, 2, ... are running products: x^j has a relative error of at most j u.
+
+NumPy's `add.at` is fast for an array of one axis; for rows it takes five times as long. So rows are added number by
+number: as one long array, or column by column where they are short or lie apart. Every number gets its terms in the order
+of the rows, so the sums are those of `add.at` to the last bit, NaN and infinities among them.
 """
 
 from __future__ import annotations
@@ -160,9 +164,37 @@ def _norm(x):
     return top[..., 0] * np.sqrt(np.einsum("...i,...i->...", y, y))
 '''
 
+ADD_AT = '''\
+def _add_at(x, index, rows, add=np.add):
+    """x[index] += rows, to a place as often as it comes; NumPy is faster with single numbers."""
+    if rows.size < 800:
+        return add.at(x, index, rows)
+    front = x.shape[: len(index)] if isinstance(index, tuple) else x.shape[:1]
+    count = x[(..., *[0] * (x.ndim - len(front)))].size
+    width = x.size // max(count, 1)
+    if x.flags.c_contiguous and count < 4 * rows.size:
+        index = np.arange(count).reshape(front)[index]  # counted from the first: none is negative
+        x = x.reshape(count, width)
+    elif len(front) > 1 or rows.size < 256 * width:
+        return add.at(x, index, rows)
+    index, rows = index.reshape(-1), rows.reshape(-1, *x.shape[1:])
+    if not x.flags.c_contiguous or width < 8:
+        for column in np.ndindex(x.shape[1:]):
+            add.at(x[:, *column], index, rows[:, *column])
+        return None
+    if x.dtype.char in "fd" and rows.dtype == x.dtype and width % 2 == 0:
+        pair = np.result_type(x, np.complex64)  # two numbers side by side as a complex one
+        x, rows, width = x.view(pair), np.ascontiguousarray(rows).view(pair), width // 2
+    block = 65536 // width + 1
+    for start in range(0, len(rows), block):
+        some = slice(start, start + block)
+        entries = index[some, None] * width + np.arange(width)
+        add.at(x.reshape(-1), entries.reshape(-1), rows[some].reshape(-1))
+'''
+
 HELPERS: Mapping[str, str] = MappingProxyType({
-    "erf": ERF, "norm": NORM, "dot": DOT, "leave_out": LEAVE_OUT, "cofactor": COFACTOR, "overlap": OVERLAP,
-    "distances": DISTANCES, "powers": POWERS, **SPECIAL, **spectra.SPECTRA})
+    "add_at": ADD_AT, "erf": ERF, "norm": NORM, "dot": DOT, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
+    "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, **SPECIAL, **spectra.SPECTRA})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), "norm": ("dot",), **USES,
     **spectra.USES})
 
@@ -185,4 +217,4 @@ def _powers(x, m):
 _CUPY = {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "norm": NORM_AT_ONCE, "hazard": CUPY_HAZARD}
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
     name: text.replace("np.", "cp.").replace("cp.linalg.LinAlg", "np.linalg.LinAlg") for name, text in _CUPY.items()
-    if name not in ("erf", "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})
+    if name not in ("add_at", "erf", "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.python.spell import Spelling, joined, pattern_text, slice_text
+from symgrad.codegen.python.spell import Spelling, adds_rows, joined, pattern_text, slice_text
 from symgrad.codegen.python.texts import ATOM, TIMES, UNARY, Code, shape_text
 
 
@@ -44,5 +44,10 @@ def place_lines(s: Spelling, e: Expr, target: str, args: Sequence[Code], fresh: 
                 inner = indices[0].text if len(indices) == 1 else f"({joined(indices)})"
                 if sign == "-=" and not s.library.subtracts:
                     sign, value = "+=", Code(f"-{value.at(UNARY)}")
-                lines.append(f"{s.np}.{'subtract' if sign == '-=' else 'add'}.at({place}, {inner}, {value.text})")
+                ufunc = f"{s.np}.{'subtract' if sign == '-=' else 'add'}"
+                if adds_rows(e, i) and "add_at" in s.library.helpers:
+                    more = "" if sign == "+=" else f", {ufunc}"
+                    lines.append(f"_add_at({place}, {inner}, {value.text}{more})")
+                else:
+                    lines.append(f"{ufunc}.at({place}, {inner}, {value.text})")
     return lines

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import NUMBER, Expr
 from symgrad.codegen.python.helpers import NEEDS
 from symgrad.codegen.python.libraries import Library
 from symgrad.codegen.python.texts import (
@@ -292,10 +292,18 @@ ELSEWHERE: Mapping[acts.Act, str] = MappingProxyType({
 })
 
 
+def adds_rows(e: Expr, part: int) -> bool:
+    """Does this part of a "place" add rows at places that may come again?"""
+    how, where, _, _ = e.attrs[1][part]
+    value = e.args[e.attrs[0] + sum(count for *_, count in e.attrs[1][:part])]
+    return how == "scatter" and not where[1] and len(e.shape) > 1 and value.kind != NUMBER
+
+
 def helpers_of(e: Expr, library: Library) -> list[str]:
     """The functions of our own that the text of `e` calls."""
     if e.op is acts.PLACE:
         names = ["diagonal"] if any(how == "delta" for how, *_ in e.attrs[1]) else []
+        names += ["add_at"] if any(adds_rows(e, i) for i in range(len(e.attrs[1]))) else []
     else:
         names = [e.attrs[0]] if e.op in acts.BY_NAME else []
     return [name for called in names if called in library.helpers for name in (*NEEDS.get(called, ()), called)

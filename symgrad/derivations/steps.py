@@ -92,7 +92,7 @@ def forward(found: Sequence[Box], world: World, inside: str = "") -> list[Step]:
     number = {box: i for i, box in enumerate(inner, start=1)}
     steps = [Step(number[box], "forward", box.name, box.local, box, loss=world.loss, inside=inside, world=world,
                   by=tuple(sorted(number[o] for o in box.operands if o in number))) for box in inner]
-    world.line.extend(steps)
+    world.line.update({step: i for i, step in enumerate(steps, start=len(world.line))})
     return steps
 
 
@@ -123,7 +123,7 @@ def backward(found: Sequence[Box], world: World, before: Sequence[Step], inside:
             by = [derived[u] for u in uses if u in derived]
             by += [defined[u] for u in uses if u in defined and (len(uses) == 1 or u is root)]
             steps.append(_gradient_step(derived[operand], operand, users, world, tuple(sorted(by)), inside))
-            world.line.append(steps[-1])
+            world.line[steps[-1]] = len(world.line)
         for operand in inner:
             heappush(ready, -order[operand])
     return steps

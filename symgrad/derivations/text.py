@@ -6,6 +6,8 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 
 from __future__ import annotations
 
+from itertools import islice
+
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.rendering import Lines, Said, heard, parted, render
 from symgrad.formulas.spelling.letters import latex_size
@@ -37,16 +39,12 @@ def lines(step: Stage, mode: str) -> tuple[Tree, Lines]:
 
 def _said(step: Stage, mode: str) -> Said:
     """What earlier steps have said of recurrences, which is not said again: their names, and what these stand for."""
-    known, world = Said(), step.world
-    for each in world.line:
-        if each is step:
-            break
+    world = step.world
+    place, known = world.line.get(step, len(world.line)), world.said.setdefault(mode, [Said()])
+    for each in islice(world.line, len(known) - 1, place):
         node = each.batch if mode == "batch" and each.batch is not None else each.node
-        if recurs(node):
-            if (mode, each.number) not in world.said:
-                world.said[mode, each.number] = heard(node, mode, world.taken, known)
-            known = world.said[mode, each.number]
-    return known
+        known.append(heard(node, mode, world.taken, known[-1]) if recurs(node) else known[-1])
+    return known[place]
 
 
 def name_of(step: Stage, style: str, mode: str) -> str:

@@ -37,10 +37,10 @@ class World:
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
     found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
-    line: list[Any] = field(default_factory=list)  # the steps in their order
-    said: dict[tuple[str, int], Any] = field(default_factory=dict)  # what is known of recurrences before each of them
+    line: dict[Any, int] = field(default_factory=dict)  # the steps in their order, and the place of each
+    said: dict[str, list[Any]] = field(default_factory=dict)  # by mode: what is known of recurrences before each of them
 
-    @property
+    @cached_property
     def sample(self) -> str:
         """The index of a sample."""
         steps = {STEPS[0]} if recurs(self.root.node) else set()  # no sample is called as a step of a recurrence is
@@ -91,7 +91,7 @@ class Transcript:
     names: Mapping[Node, str] = field(repr=False)  # display names of the symbols, the same in all that is said of it
     written: Node | None = field(default=None, repr=False)  # the loss as it was written, where that is another formula
 
-    @property
+    @cached_property
     def sample(self) -> str:
         """The index of a sample."""
         return str(self.steps[0].world.sample)
