@@ -5,57 +5,79 @@ from __future__ import annotations
 PLAIN = "plain_"  # how the function is called that makes a call for each line
 
 RUNTIME = '''\
-SIZES = ${sizes}  # the constants for which the kernel is compiled
-GRID_WORK = 300_000_000  # operations of a product that cuBLAS had better do; unmeasured
-PATIENCE = [8]  # calls with the same sizes before its kernel is compiled
-KERNELS = {}  # by sizes: a kernel, how often it was asked for, or None
+SIZES = ${sizes}  # the constants for which kernels are compiled
+THREADS, DTYPE = ${threads}, ${dtype}
+PATIENCE = [8]  # calls with the same sizes before their kernel is compiled
+${graphs}KERNELS = {}  # by sizes: what is compiled, how often it was asked for, or None
+${choice}
 
-
-def memory_for(${names}):
-    """The bytes of what is computed in between."""
-    return sum(-(-length // 16) * 16 for length in (${lengths},))
-
-
-def largest_for(${names}):
-    """The operations of the largest matrix product."""
-    return max((${products},))
+${compiled}
 
 
 def kernel_for(sizes):
-    """(kernel, blocks, bytes of memory) for these sizes; None where the plain function computes."""
+    """What is compiled for these sizes. None where the plain function computes."""
     found = KERNELS.get(sizes, 0)
     if type(found) is int:
         found = KERNELS[sizes] = found + 1
-        if found <= PATIENCE[0]:
-            return None
-        card = cp.cuda.Device().attributes
-        found = None
-        if card["CooperativeLaunch"] and largest_for(*sizes) <= GRID_WORK and 0 not in sizes:
-            constants = "".join(f"constexpr int {name} = {size};\\n" for name, size in zip(SIZES, sizes))
-            options = {"options": ("--std=c++17",), "enable_cooperative_groups": True}
-            text = f"namespace program {{\\n{constants}{KERNEL}}}\\n"
+        if found > PATIENCE[0]:
             try:
-                kernel = cp.RawModule(code=text, **options).get_function("compute")
-                found = kernel, card["MultiProcessorCount"], memory_for(*sizes)
+                found = None if 0 in sizes else compiled_kernel(sizes)
             except Exception as error:
-                why = " ".join(str(error).split())[:400]
-                print(f"no kernel for {dict(zip(SIZES, sizes))}: {why}", file=sys.stderr)
-        KERNELS[sizes] = found
-    return found
+                found, why = None, " ".join(str(error).split())[:400]
+                where = dict(zip(SIZES, sizes))
+                print(f"no kernel for {where}: {why}; the plain function runs instead", file=sys.stderr)
+${kept}            KERNELS[sizes] = found
+    return found if type(found) is tuple else None
 
 
-def solid(array):
-    """An array in one piece, as a kernel reads it."""
-    array = cp.ascontiguousarray(array)
-    return array if array.data.ptr % 16 == 0 else array.copy()
+${solid}
 
 
 def launched(made, arrays):
     """The kernel on arrays that are given and such that are filled."""
-    kernel, blocks, room = made
-    parts = 8 * 256 * np.dtype(cp.${single}).itemsize  # of sums that the warps of a block share out
-    memory = cp.empty(room, np.uint8)
-    kernel((blocks,), (256,), (*arrays, memory, ${word}), shared_mem=parts)
+    kernel, blocks, shared, room, _ = made
+${graph}    memory = cp.empty(room, np.uint8)
+    kernel((blocks,), (THREADS,), (*arrays, memory, ${word}), shared_mem=shared)
+'''
+
+GRAPHS = '''\
+GRAPHS = 8  # that are kept, each with its memory
+'''
+
+KEPT = '''\
+            if found is not None and isinstance(found[0], CapturedGraph):
+                make_room()
+'''
+
+LAUNCHED = '''\
+    if isinstance(kernel, CapturedGraph):
+        return launched_in_graph(made, arrays)
+'''
+
+FUNCTION_IN_GRAPH = '''\
+def launched_in_graph(made, arrays):
+    """The graph on copies of what is given, in its memory; copies of what it finds there."""
+    graph, blocks, shared, _, sizes = made
+    starts = starts_of(*sizes)[${slots}:]
+    memory = graph.memory
+    if memory is None:
+        memory = graph.memory = cp.empty(starts[-1], np.uint8)
+
+    def place(first, array):
+        return memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+
+    given, constants, found = arrays[:${inputs}], arrays[${inputs}:${last}], arrays[${last}:]
+    before = [(place(first, array), array) for first, array in zip(starts, given)]
+    after = [(array, place(first, array)) for first, array in zip(starts[${inputs}:], found)]
+    graph.launch(1, blocks, shared, (*constants, memory), before, after)
+
+
+def make_room():
+    """Only so many graphs stay: one that was not launched for longest goes, its calls are counted anew."""
+    graphs = sorted((made[0].last, sizes) for sizes, made in list(KERNELS.items())
+                    if type(made) is tuple and isinstance(made[0], CapturedGraph))
+    for _, sizes in graphs[: len(graphs) + 1 - GRAPHS]:
+        KERNELS[sizes] = 0
 '''
 
 CALL = [

@@ -1,9 +1,9 @@
-"""The Python around the kernels and the products of a step that is a graph, as text of a program."""
+"""The Python around the kernels and the products of a graph, as text of a program: of a training step, or a function."""
 
 from __future__ import annotations
 
-GRAPH_NAMES = tuple("""Blas BLAS WORKSPACE COMPUTE REAL_TYPE BFLOAT16 LAUNCHES GRAPH StepGraph stays products_of alignment
-KERNEL_ARRAYS launched_in_graph graph_lengths""".split())
+GRAPH_NAMES = tuple("""Blas BLAS WORKSPACE COMPUTE REAL_TYPE BFLOAT16 LAUNCHES GRAPH CapturedGraph stays products_of
+starts_of alignment KERNEL_ARRAYS launched_in_graph graph_lengths""".split())
 TYPES_OF = {  # by dtype and precision: cublasComputeType_t, cudaDataType, and what they mean
     ("float32", "float32"): ("68", "0", "CUBLAS_COMPUTE_32F, CUDA_R_32F"),
     ("float32", "tf32"): ("77", "0", "CUBLAS_COMPUTE_32F_FAST_TF32, CUDA_R_32F"),
@@ -11,10 +11,8 @@ TYPES_OF = {  # by dtype and precision: cublasComputeType_t, cudaDataType, and w
     ("float64", "float32"): ("70", "1", "CUBLAS_COMPUTE_64F, CUDA_R_64F")}
 
 LAUNCHED = """\
-    if isinstance(kernel, StepGraph):
+    if isinstance(kernel, CapturedGraph):
         losses = launched_in_graph(state, made, arrays, order[first:], steps, rates, failed)
-        if losses is None:
-            return None
         state.arrays["t"] = t + steps
         state.written[0][...] = losses[-1]
         return losses
@@ -47,6 +45,8 @@ class Blas:
         self.library, self.handle = ctypes.CDLL(name), ctypes.c_void_p()
         self.call("Create", ctypes.byref(self.handle))
         self.room = cp.empty(WORKSPACE, np.uint8)  # a graph has its address
+        self.stream, self.lock = cp.cuda.Stream(non_blocking=True), threading.Lock()  # of all graphs: one room
+        self.launches = 0
 
     def call(self, name, *arguments):
         status = getattr(self.library, f"cublasLt{name}")(*arguments)
@@ -113,36 +113,32 @@ class Blas:
 '''
 
 RUNTIME_OF_GRAPH = '''\
-# What is launched for a step, kernels by name and products by number; what every kernel is given.
+# What is launched, kernels by name and products by number; what every kernel is given.
 ${launches}
 ${arrays}
 
 
-def products_of(${names}):
-    """The products of a step: rows, columns, depth, how many; both operands (array, first byte, step
-    from line to line, are these columns, step from matrix to matrix); where the result lies, and the
-    vector that is added; relu or not; the types of operands and result.
-    """
+def starts_of(${names}):
+    """Where each array begins in the memory of a graph, in bytes, and where the last ends."""
     starts = [0]
     for length in graph_lengths(${names}):
         starts.append(starts[-1] + -(-length // 16) * 16)
+    return starts
+
+
+def products_of(${names}):
+    """The products: rows, columns, depth, how many; both operands (array, first byte, step from line
+    to line, are these columns, step from matrix to matrix); where the result lies, and the vector that
+    is added; relu or not; the types of operands and result.
+    """
+    starts = starts_of(${names})
     return [
 ${products}
     ]
 
 
-def stays(rooms, name, array):
-    """A copy of an array at one place, where a graph finds it; a larger one lies elsewhere."""
-    array = array.reshape(-1)
-    room = rooms.get((name, array.dtype.str))
-    if room is None or room.size < array.size:
-        room = rooms[name, array.dtype.str] = cp.empty(array.size, array.dtype)
-    room[: array.size] = array
-    return room
-
-
-class StepGraph:
-    """The kernels and products of a step, captured into a graph, which is launched for every step."""
+class CapturedGraph:
+    """Kernels and products that are captured into a graph, which is launched each time."""
 
     def __init__(self, text, sizes):
         if not BLAS:
@@ -150,8 +146,9 @@ class StepGraph:
         module = cp.RawModule(code=text, options=("--std=c++17",))
         names = [name for name in LAUNCHES if isinstance(name, str)]
         self.kernels = {name: module.get_function(name) for name in names}
-        self.stream = cp.cuda.Stream(non_blocking=True)
-        self.sizes, self.key, self.graph = sizes, None, None
+        self.stream = BLAS[0].stream
+        self.sizes, self.key, self.graph, self.alone = sizes, None, None, False
+        self.last, self.memory = 0, None  # the number of its last launch; what a function keeps there
         self.products(dict.fromkeys(KERNEL_ARRAYS, 1 << 20))  # is there a way to compute each of them?
 
     def products(self, address):
@@ -167,31 +164,72 @@ class StepGraph:
             found.append(BLAS[0].product(*sizes, one, two, result, bias, positive, kind, into))
         return found
 
-    def captured(self, blocks, shared, arguments):
-        """The graph for these arrays, the arguments of the kernels in order."""
-        key = tuple(array.data.ptr for array in arguments)
-        if key != self.key:
-            runs = self.products(dict(zip(KERNEL_ARRAYS, key)))
-            for run in runs:
-                run(self.stream)  # what the library loads with its first product, no capture may load
+    def each(self):
+        """All launches, one after the other."""
+        blocks, shared, arguments = self.given
+        for name in LAUNCHES:
+            if isinstance(name, str):
+                self.kernels[name]((blocks,), (THREADS,), arguments, shared_mem=shared)
+            else:
+                self.runs[name](self.stream)
+
+    def captured(self):
+        """The graph of all launches. None where a line has said why there is none."""
+        try:
             self.stream.begin_capture()
             try:
-                for name in LAUNCHES:
-                    if isinstance(name, str):
-                        self.kernels[name]((blocks,), (THREADS,), arguments, shared_mem=shared)
-                    else:
-                        runs[name](self.stream)
+                self.each()
             finally:
                 graph = self.stream.end_capture()
-            self.key, self.graph, self.held = key, graph, (arguments, runs)
-        return self.graph
+        except Exception as error:
+            self.alone, where = True, dict(zip(SIZES, self.sizes))
+            why = " ".join(str(error).split())[:400]
+            print(f"no graph for {where}: {why}; its kernels are launched one by one", file=sys.stderr)
+            return None
+        return graph
+
+    def launch(self, times, blocks, shared, arguments, before=(), after=()):
+        """All of it so many times, for these arrays, the arguments of the kernels in order. The first
+        time for them is no graph yet: that loads what nobody may load while a graph is captured.
+        `before` and `after`: pairs of arrays, of which the second is copied into the first.
+        """
+        now, key = cp.cuda.get_current_stream(), tuple(array.data.ptr for array in arguments)
+        with BLAS[0].lock, self.stream:
+            self.stream.wait_event(now.record())
+            BLAS[0].launches = self.last = BLAS[0].launches + 1
+            for to, array in before:
+                to[...] = array
+            if key != self.key:
+                self.runs = self.products(dict(zip(KERNEL_ARRAYS, key)))
+                self.key, self.graph, self.given = None, None, (blocks, shared, arguments)
+                self.each()
+                self.key, times = key, times - 1
+            for _ in range(times):
+                if self.graph is None and not self.alone:
+                    self.graph = self.captured()
+                if self.graph is None:
+                    self.each()
+                else:
+                    self.graph.launch(self.stream)
+            for to, array in after:
+                to[...] = array
+            now.wait_event(self.stream.record())
+'''
+
+STEPS_IN_GRAPH = '''\
+def stays(rooms, name, array):
+    """A copy of an array at one place, where a graph finds it; a larger one lies elsewhere."""
+    array = array.reshape(-1)
+    room = rooms.get((name, array.dtype.str))
+    if room is None or room.size < array.size:
+        room = rooms[name, array.dtype.str] = cp.empty(array.size, array.dtype)
+    room[: array.size] = array
+    return room
 
 
 def launched_in_graph(state, made, arrays, order, steps, rates, failed):
-    """`steps` launches of the graph of a step on the samples of `order`; the losses before, on the device.
-    None where a line has said why there is no graph.
-    """
-    step, blocks, shared, _, sizes = made
+    """`steps` launches of the graph of a step on the samples of `order`; the losses before, on the device."""
+    graph, blocks, shared, _, sizes = made
     arrays, rooms = list(arrays), state.arrays["rooms"]
     vectors = [state.arrays[name] for name in ${vectors}]
     for k, array in enumerate(arrays):  # a batch that is handed over lies elsewhere each time, as masks do
@@ -202,20 +240,7 @@ def launched_in_graph(state, made, arrays, order, steps, rates, failed):
     losses = stays(rooms, "losses", cp.zeros(steps, DTYPE))
     count, memory = stays(rooms, "count", cp.zeros(2, np.int32)), rooms.get(("graph", sizes))
     if memory is None:
-        memory = rooms["graph", sizes] = cp.empty(bytes_in(*graph_lengths(*sizes)), np.uint8)
-    arguments = (*vectors, *arrays, ${constants}order, losses, failed, rates, memory, count)
-    now = cp.cuda.get_current_stream()
-    step.stream.wait_event(now.record())
-    with step.stream:
-        try:
-            graph = step.captured(blocks, shared, arguments)
-        except Exception as error:
-            why, where = " ".join(str(error).split())[:400], dict(zip(SIZES, sizes))
-            print(f"no graph for {where}: {why}; the plain step runs instead", file=sys.stderr)
-            KERNELS[sizes] = None
-            return None
-        for _ in range(steps):
-            graph.launch(step.stream)
-    now.wait_event(step.stream.record())
+        memory = rooms["graph", sizes] = cp.empty(starts_of(*sizes)[-1], np.uint8)
+    graph.launch(steps, blocks, shared, (*vectors, *arrays, ${constants}order, losses, failed, rates, memory, count))
     return losses[:steps].copy()
 '''

@@ -8,7 +8,7 @@ from typing import Any
 from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.cuda.body import Writing
-from symgrad.codegen.cuda.layout import MemoryRoom, in_one_piece, room_for
+from symgrad.codegen.cuda.layout import MemoryRoom, in_one_piece, length_of, room_for
 from symgrad.codegen.cuda.prelude import prelude_text
 from symgrad.codegen.cuda.stages import (
     KernelParts,
@@ -22,10 +22,11 @@ from symgrad.codegen.cuda.stages import (
 )
 from symgrad.codegen.cuda.words import WORDS, CudaIdentifiers
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.phases.plan import PlannedUnit
 from symgrad.codegen.phases.units import Phases, PhaseSlot, narrow, phases_of
 from symgrad.codegen.plan.indices import strides
+from symgrad.codegen.plan.plan import products_of, total, work_of
 from symgrad.codegen.plan.storage import storage
 from symgrad.codegen.python.job import Job
 from symgrad.codegen.python.setting import Setting, setting
@@ -101,6 +102,12 @@ class Phased:
     def within(self) -> list[tuple[str, str]]:
         """The arrays of the steps of recurrences, by type and name."""
         return [tenant for room in self.shared.rooms for tenant in room.tenants]
+
+    def work(self) -> list[str]:
+        """The operations of all, and those of each product of matrices, as Python."""
+        exprs = order(self.roots)
+        return [length_of(total(part), self.begun.sizes).python for part in (
+            [item for e in exprs for item in work_of(e)], *([product] for product in products_of(exprs)))]
 
     def products(self) -> bool:
         """Are there products of matrices?"""

@@ -25,11 +25,10 @@ from symgrad.codegen.cuda.stages import PhasePart, PhaseStage, RepeatedStages, S
 from symgrad.codegen.cuda.units import names_of
 from symgrad.codegen.cuda.words import DEVICE_FUNCTION, THREADS
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Arrays, Expr, order
+from symgrad.codegen.lowering.arrays import Arrays, Expr
 from symgrad.codegen.phases.plan import PhasePlan, phase_plan
 from symgrad.codegen.phases.units import memory
 from symgrad.codegen.plan.indices import strides
-from symgrad.codegen.plan.plan import products_of, total, work_of
 from symgrad.codegen.python.job import Stepping
 from symgrad.codegen.python.setting import Setting
 from symgrad.codegen.quoting import in_c_comment
@@ -129,9 +128,7 @@ class StepKernel(Phased, ABC):
         asked = self.begun.used()
         used = {s: self.begun.sizes[s] for s in self.begun.sizes if s in asked}
         text = folded("\n\n".join(parts)) + "\n"
-        exprs = order(self.roots)
-        work = [length_of(total(part), self.begun.sizes).python for part in (
-            [item for e in exprs for item in work_of(e)], *([product] for product in products_of(exprs)))]
+        work = self.work()
         return KernelText(text, tuple(arguments), used, tuple(lengths), tuple(on.checked), plan, work[0], tuple(work[1:]),
                           self.graph())
 

@@ -21,12 +21,15 @@ CHOSEN = {"block": """\
     return "graph", "; ".join(why)
 """}
 CHOICE = '''\
+${limits}  # operations up to which to choose it; unmeasured
+
+
 ${lengths}
 
 
 def weights(${names}):
     """The operations of a step, and those of its largest matrix product."""
-    return ${flops}, max(${products})
+    return ${flops}, ${largest}
 
 
 def vessel_for(sizes, room, together=True):
@@ -47,16 +50,31 @@ MADE = {"block": """\
     if vessel == "grid":
         options = {"options": ("--std=c++17",), "enable_cooperative_groups": True}
         text = f"namespace program {{\\n{constants}{GRID}}}\\n"
-        kernel = cp.RawModule(code=text, **options).get_function("train")
+        kernel = cp.RawModule(code=text, **options).get_function("${entry}")
         return kernel, card["MultiProcessorCount"], parts, bytes_in(*grid_lengths(*sizes)), sizes
 """, "graph": """\
     if vessel == "graph":
         text = f"namespace program {{\\n{constants}{GRAPH}}}\\n"
         try:
-            return StepGraph(text, sizes), 2 * card["MultiProcessorCount"], parts, 0, sizes
+            return CapturedGraph(text, sizes), 2 * card["MultiProcessorCount"], parts, 0, sizes
         except (OSError, RuntimeError) as error:
             raise RuntimeError(f"{why}; {error}") from None
 """}
+COMPILED = '''\
+def compiled_kernel(sizes):
+    """(kernel, blocks, shared bytes, global bytes, sizes). Raises RuntimeError, saying why not."""
+    card = cp.cuda.Device().attributes
+    vessel, why = vessel_for(sizes, card["MaxSharedMemoryPerBlockOptin"], card["CooperativeLaunch"])
+    constants = "".join(f"constexpr int {name} = {size};\\n" for name, size in zip(SIZES, sizes))
+    parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that the warps of a block share out
+${made}    raise RuntimeError(why)
+'''
+SOLID = '''\
+def solid(array):
+    """An array in one piece, as a kernel reads it."""
+    array = cp.ascontiguousarray(array)
+    return array if array.data.ptr % 16 == 0 else array.copy()
+'''
 KERNEL = '''\
 SIZES = ${sizes}  # the constants for which kernels are compiled
 CHECKED_INDICES = ${checked}
@@ -67,14 +85,7 @@ PACE = [64]  # steps of a launch: so many that it takes about 40 ms, and Ctrl-C 
 
 ${choice}
 
-def compiled_kernel(sizes):
-    """(kernel, blocks, shared bytes, global bytes, sizes). Raises RuntimeError, saying why not."""
-    card = cp.cuda.Device().attributes
-    vessel, why = vessel_for(sizes, card["MaxSharedMemoryPerBlockOptin"], card["CooperativeLaunch"])
-    constants = "".join(f"constexpr int {name} = {size};\\n" for name, size in zip(SIZES, sizes))
-    parts = 8 * 256 * np.dtype(DTYPE).itemsize  # of sums that the warps of a block share out
-${made}    raise RuntimeError(why)
-
+${compiled}
 
 def fused_kernel(sizes):
     """The kernel for these sizes, made when first asked for. None where a line has said why not."""
@@ -89,17 +100,10 @@ def fused_kernel(sizes):
     return KERNELS[sizes]
 
 
-def solid(array):
-    """An array in one piece, as a kernel reads it."""
-    array = cp.ascontiguousarray(array)
-    return array if array.data.ptr % 16 == 0 else array.copy()
-
+${solid}
 
 def launched(state, made, arrays, order, first, steps, lr):
-    """`steps` steps in one launch, on the samples of `order`; the losses before, on the device.
-
-    None where nothing was launched, for a graph could not be captured.
-    """
+    """`steps` steps in one launch, on the samples of `order`; the losses before, on the device."""
     kernel, blocks, shared, room, sizes = made
     t, rooms = state.arrays["t"], state.arrays["rooms"]
 ${drawn}    failed = rooms.setdefault("failed", cp.zeros(${marks}, np.int32))
@@ -126,11 +130,7 @@ def indices_of(state):
             raise ValueError("; ".join(told))
 '''
 
-LIBRARY_WORK = 300_000_000
-BYTES_IN = f'''\
-BLOCK_WORK, GRID_WORK = 4_000_000, {LIBRARY_WORK:_}  # operations up to which to choose it; unmeasured
-
-
+BYTES_IN = '''\
 def bytes_in(*lengths):
     """The bytes of arrays that each begin at a multiple of 16."""
     return sum(-(-length // 16) * 16 for length in lengths)'''
@@ -150,8 +150,6 @@ ${sizes}
     while made is not None and done < count:
         steps, start = min(PACE[0], count - done${most}), time.perf_counter()
         losses = launched(state, made, arrays, order, done * size, steps, lr)
-        if losses is None:
-            break
         found = cp.asnumpy(losses).tolist()  # all that is read from the device in a launch
         if not all(map(math.isfinite, found)):
             indices_of(state)

@@ -8,37 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 from symgrad.codegen.cuda.block import block_kernel
-from symgrad.codegen.cuda.folding import folded
 from symgrad.codegen.cuda.graph import graph_kernels
-from symgrad.codegen.cuda.graph_text import GRAPH_NAMES, LAUNCHED, LIBRARY, RUNTIME_OF_GRAPH, TYPES_OF
+from symgrad.codegen.cuda.graph_text import GRAPH_NAMES, LAUNCHED, STEPS_IN_GRAPH
 from symgrad.codegen.cuda.grid import grid_kernel
 from symgrad.codegen.cuda.step import KernelText
-from symgrad.codegen.cuda.step_text import (
-    BYTES_IN,
-    CHOICE,
-    CHOSEN,
-    KERNEL,
-    LAST,
-    LIBRARY_WORK,
-    LOOP,
-    MADE,
-    NAMES,
-    STEPS,
-    WHOLE,
+from symgrad.codegen.cuda.step_text import KERNEL, LAST, LOOP, NAMES, SOLID, STEPS, WHOLE
+from symgrad.codegen.cuda.vessels import (
+    choice_text,
+    chosen_plan,
+    compiling_text,
+    graph_texts,
+    kernel_constants,
+    needs_library,
+    tuple_text,
+    with_products,
 )
-from symgrad.codegen.phases.plan import PhasePlan, VesselChoice, plain_plan
+from symgrad.codegen.phases.plan import plain_plan
 from symgrad.codegen.python.batch import INSIDE, REFUSED, WORDS, TakenBatch, batch_of, kind_name
 from symgrad.codegen.python.job import Blocks, Stepping
 from symgrad.codegen.python.workspace import filled
 from symgrad.codegen.python.wrapping import wrap_line
-from symgrad.codegen.quoting import block, in_comment, literal
+from symgrad.codegen.quoting import literal
 from symgrad.graphs.errors import BackendError
 from symgrad.graphs.sizes import free_symbols
 
-LARGEST_BATCH = 1 << 16  # samples of a batch that somebody may have
 MOST = 232448  # bytes of shared memory that a block may have on cards of this decade
 
 
@@ -58,66 +53,30 @@ def step_in_cuda(ways: Sequence[Stepping], precision: str = "float32") -> Blocks
         return Blocks((), (), plan=plain_plan(str(error)))
     if len(kernels) > 1 and _least(kernels[0]) > MOST:  # no batch is small enough for one block
         del kernels[0]
-    if (last := _graph(step, precision)) is not None:
+    last = _graph(step, precision) if needs_library(kernels[0]) else None
+    if last is not None:
         kernels.append(last)
-    texts = []
-    for kernel in kernels:
-        told = [f"# {in_comment(line)}" for line in folded("\n".join(kernel.plan.brief)).split("\n")]
-        texts.append("\n".join([*told, f"{kernel.plan.vessel.upper()} = " + block("\n" + kernel.text)]))
     order = "cp.asarray(rng.permutation(len(data[SAMPLES[0]])))" if step.divisible else "None"
-    choice = _choice(kernels)
-    return Blocks((*texts, *(_graph_texts(step, last, precision) if last is not None else ()),
+    choice = choice_text(kernels)
+    return Blocks((*kernel_constants(kernels), *(_graph_texts(step, last, precision) if last is not None else ()),
                    _kernel_text(step, kernels, choice), _numbers(step), _step(step, kernels[0]),
                    _steps(step, kernels[0], shared) if step.divisible else WHOLE), (LAST,),
-                  ("ctypes",) if last is not None else (), plan=_plan(kernels, choice), loop=filled(LOOP, order=order))
+                  ("ctypes", "threading") if last is not None else (), plan=chosen_plan(kernels, choice),
+                  loop=filled(LOOP, order=order))
 
 
 def _graph(step: Stepping, precision: str) -> KernelText | None:
-    """The kernels of a graph, where some batch has a product that is better left to a library."""
+    """The kernels of a graph, where a library takes a product."""
     try:
-        kernel = graph_kernels(step, precision)
+        return with_products(graph_kernels(step, precision))
     except BackendError:
         return None
-    sizes = dict.fromkeys(kernel.sizes.values(), LARGEST_BATCH)
-    largest = max((int(eval(work, {}, dict(sizes))) for work in kernel.products), default=0)
-    return kernel if kernel.graph is not None and kernel.graph.products and largest > LIBRARY_WORK else None
-
-
-def _plan(kernels: Sequence[KernelText], choice: str) -> PhasePlan:
-    """The plan of the first vessel, which says what is chosen at other sizes."""
-    def choose(sizes: Sequence[int], room: int, together: bool) -> tuple[str, str]:
-        scope: dict[str, Any] = {}
-        exec(choice, scope)
-        vessel, why = scope["vessel_for"](sizes, room, together)
-        return str(vessel), str(why)
-
-    names = tuple(kernels[0].sizes.values())
-    plans = {kernel.plan.vessel: kernel.plan for kernel in kernels}
-    plan = replace(kernels[0].plan, choice=VesselChoice(plans, names, choose))
-    return plan if names else plan.at()
 
 
 def _least(kernel: KernelText) -> int:
     """The bytes that a kernel keeps where every size is 1."""
     sizes = dict.fromkeys(kernel.sizes.values(), 1)
     return sum(int(eval(length, {"max": max}, dict(sizes))) for length in kernel.lengths)
-
-
-def _choice(kernels: Sequence[KernelText]) -> str:
-    """The functions that choose a vessel."""
-    names = list(kernels[0].sizes.values())
-    lengths, choices = [BYTES_IN], ""
-    for kernel in kernels:
-        vessel = kernel.plan.vessel
-        inner = "".join(f"        {length},\n" for length in kernel.lengths)
-        lengths.append(f'def {vessel}_lengths({", ".join(names)}):\n    """The bytes of each array of a step."""\n'
-                       f"    return (\n{inner}    )")
-        choices += CHOSEN[vessel]
-    if kernels[-1].graph is None:
-        choices += '    return "plain", "; ".join(why)\n'
-    products = ", ".join(("0", *kernels[0].products))
-    return filled(CHOICE, names=", ".join(names), lengths="\n\n\n".join(lengths), choices=choices.rstrip("\n"),
-                  flops=kernels[0].flops, products=products)
 
 
 def _kernel_text(step: Stepping, kernels: Sequence[KernelText], choice: str) -> str:
@@ -128,31 +87,20 @@ def _kernel_text(step: Stepping, kernels: Sequence[KernelText], choice: str) -> 
     drawn = "" if not step.masks else (
         f"    drawn = [masks({', '.join(['state', 't + k', *shown])}) for k in range(1, steps + 1)]\n"
         "    arrays = [*arrays, *(cp.stack(each) for each in zip(*drawn))]  # of all steps\n")
-    return filled(KERNEL, sizes=_tuple(list(kernels[0].sizes.values())), checked=f"({checked})",
+    return filled(KERNEL, sizes=tuple_text(list(kernels[0].sizes.values())), checked=f"({checked})",
                   threads=str(kernels[0].threads), marks=str(max(1, len(kernels[0].checked))),
-                  vectors=_tuple(step.vectors), constants=constants, drawn=drawn, choice=choice,
-                  made="".join(MADE[kernel.plan.vessel] for kernel in kernels),
+                  vectors=tuple_text(step.vectors), constants=constants, drawn=drawn, choice=choice,
+                  compiled=compiling_text(kernels, "train"), solid=SOLID.rstrip("\n"),
                   graph=LAUNCHED if kernels[-1].graph is not None else "")
 
 
-def _graph_texts(step: Stepping, kernel: KernelText, precision: str) -> tuple[str, str]:
+def _graph_texts(step: Stepping, kernel: KernelText, precision: str) -> tuple[str, str, str]:
     """cuBLASLt, and the graph of a step."""
-    assert kernel.graph is not None
-    compute, real, meaning = TYPES_OF[step.gradients.module.dtype, precision]
     constants = "".join(f"{a.name}, " for a in kernel.arguments if a.role == "constant")
     roles = [f"{a.role} {a.name}" if a.role in ("data", "constant") else a.name if a.role == "vector" else a.role
              for a in kernel.arguments]
-    listed = [literal(name) if isinstance(name, str) else str(name) for name in kernel.graph.launches]
-    launches = "\n".join(wrap_line(f"LAUNCHES = ({', '.join(listed)},)", ""))
-    arrays = "\n".join(wrap_line(f"KERNEL_ARRAYS = {_tuple(roles)}", ""))
-    products = ",\n".join("\n".join(wrap_line(product, " " * 8)) for product in kernel.graph.products)
-    return (filled(LIBRARY, compute=compute, real=real, meaning=meaning),
-            filled(RUNTIME_OF_GRAPH, launches=launches, names=", ".join(kernel.sizes.values()), products=products,
-                   vectors=_tuple(step.vectors), data=str(len(step.data)), constants=constants, arrays=arrays))
-
-
-def _tuple(names: Sequence[str]) -> str:
-    return f"({', '.join(map(literal, names))}{',' if len(names) == 1 else ''})"
+    launching = filled(STEPS_IN_GRAPH, vectors=tuple_text(step.vectors), data=str(len(step.data)), constants=constants)
+    return (*graph_texts(kernel, roles, step.gradients.module.dtype, precision), launching)
 
 
 def _numbers(step: Stepping) -> str:
@@ -175,7 +123,7 @@ def _step(step: Stepping, kernel: KernelText) -> str:
         "    if made is None or state.ranks is not None:", "        return plain_step(state, batch, lr)",
         f"    order = state.arrays[\"rooms\"].setdefault((\"order\", {count}), cp.arange({count}))"]
     lines += wrap_line(f"losses = launched(state, made, [{arrays}], order, 0, 1, lr)", "    ")
-    return "\n".join([*lines, "    return plain_step(state, batch, lr) if losses is None else losses[0]"])
+    return "\n".join([*lines, "    return losses[0]"])
 
 
 def _taken(step: Stepping, names: Collection[str], kernel: KernelText) -> TakenBatch:

@@ -67,8 +67,8 @@ class PhasePlan(Tabled):
             given = ", ".join(sizes) or "none"
             raise BackendError(f"this plan depends on {', '.join(names) or 'no size'}; given are {given}")
         vessel, reason = self.choice.choose([sizes[name] for name in names], room, together)
-        plan = self.choice.plans.get(vessel, self)
-        return replace(plan, vessel=vessel, reason=reason)
+        plan = self.choice.plans.get(vessel)
+        return plain_plan(reason) if plan is None else replace(plan, reason=reason)
 
     @property
     def phases(self) -> int:
@@ -108,8 +108,9 @@ class PhasePlan(Tabled):
             rounded += f"\nother sizes may take {others}: at({'=..., '.join(self.choice.names)}=...) says which, and why"
         if self.vessel == "graph":
             by_library = sum(unit.kind == "library" for unit in self.units)
-            return (f"vessel graph: {self.phases} phases and the update, {by_library} products by cuBLASLt; "
-                    f"captured once and launched for every step{rounded}")
+            what, when = (" and the update", "step") if self.update else ("", "call")
+            return (f"vessel graph: {self.phases} phases{what}, {by_library} product{'s' * (by_library != 1)} by cuBLASLt; "
+                    f"captured once and launched for every {when}{rounded}")
         if not self.update:
             return f"vessel {self.vessel}: {self.phases} phases, a barrier between two; one kernel{rounded}"
         return (f"vessel {self.vessel}: {self.phases} phases and the update, a barrier after each; "

@@ -13,7 +13,7 @@ from together import outputs_of
 from trained import attention, images, recurrent, regression, tokens
 
 import symgrad as sg
-from symgrad.codegen.cuda import training
+from symgrad.codegen.cuda import vessels
 
 
 def card():
@@ -46,7 +46,7 @@ def run(module, data, size, steps=20, vessel=None):
     order = cp.asarray(np.random.default_rng(0).integers(0, len(arrays[0]), steps * size))
     losses = [loss for some in module.fused_steps(state, arrays, order, size, module.LR) for loss in some]
     assert all(made is not None for made in module.KERNELS.values())
-    assert vessel != "graph" or all(type(made[0]) is module.StepGraph for made in module.KERNELS.values())
+    assert vessel != "graph" or all(type(made[0]) is module.CapturedGraph for made in module.KERNELS.values())
     return losses, state["theta"].get()
 
 
@@ -55,7 +55,7 @@ def run(module, data, size, steps=20, vessel=None):
 def test_steps_are_those_of_numpy_and_the_same_in_every_run(made, vessel, monkeypatch):
     if vessel == "graph" and made is recurrent:
         pytest.skip("a recurrence stays in one kernel")
-    monkeypatch.setattr(training, "LIBRARY_WORK", -1)  # else no batch of so small networks has a graph
+    monkeypatch.setattr(vessels, "LIBRARY_WORK", -1)  # else no batch of so small networks has a graph
     loss, data = made()
     rule = sg.optim.SGD(0.1, momentum=0.9)
     first, second = (run(program(loss, rule), data, 8, vessel=vessel) for _ in range(2))
@@ -83,6 +83,24 @@ def test_operations_as_kernels(start):
     for a, b in zip(f(*at.values()), sg.function(list(at), outputs)(*at.values()), strict=True):
         near(a, b, 1e-9)
     assert all(type(made) is tuple for made in f.module.KERNELS.values())
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-3), ("float64", 1e-11)])
+def test_functions_with_large_products_are_graphs_with_the_same_bits_in_every_call(dtype, tolerance):
+    n = sg.dim("n")
+    A, w = sg.data("A", (n, 256)), sg.data("w", 256)
+    loss = sg.sum(sg.log(1 + sg.exp(A @ w)))
+    outputs = [loss, sg.gradient(loss, w), sg.hessian(loss, w)]
+    f = sg.function([A, w], outputs, backend="cupy", dtype=dtype)
+    f.module.PATIENCE[0] = 0
+    rng = np.random.default_rng(0)
+    for rows in (4000, 5000):
+        at = rng.standard_normal((rows, 256)), 0.01 * rng.standard_normal(256)
+        found = [f(*at) for _ in range(3)]
+        for k, want in enumerate(sg.function([A, w], outputs)(*at)):
+            assert all(np.array_equal(each[k], found[0][k]) for each in found)
+            near(found[0][k], want, tolerance)
+        assert type(f.module.KERNELS[rows,][0]) is f.module.CapturedGraph
 
 
 def test_a_label_out_of_range_is_found_on_the_card():

@@ -39,6 +39,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     size = property(lambda self: self._a.size)
     dtype = property(lambda self: self._a.dtype)
     strides = property(lambda self: self._a.strides)
+    nbytes = property(lambda self: self._a.nbytes)
     data = property(lambda self: types.SimpleNamespace(ptr=self._a.ctypes.data))
     flags = property(lambda self: self._a.flags)
     T = property(lambda self: ndarray(self._a.T))
