@@ -5,6 +5,7 @@ import re
 import pytest
 
 import symgrad as sg
+from symgrad.drawing.pictures.typeset import formula
 from symgrad.formulas.spelling.mathml import mathml_of
 
 
@@ -15,6 +16,20 @@ def test_the_name_of_a_function_is_one_operator(name, script):
     shown = text[:text.index("<annotation")]
     assert f'<mo form="prefix" lspace="0.17em" rspace="0em">{name}</mo>' in shown and "<mo />" not in shown
     assert re.findall(r"<mi>(\w+)</mi>", shown.replace("<mi>i</mi>", "")) == ["u", "x"]
+
+
+def test_behind_a_bracket_a_name_has_no_space():
+    text = mathml_of(r"(\operatorname{softplus}(u) + \tanh(u) [\operatorname{log1p}_{i}(u)])")
+    spaces = re.findall(r'lspace="([\d.]+)em" rspace="0em">(\w+)<', text)
+    assert spaces == [("0", "softplus"), ("0.17", "tanh"), ("0", "log1p")]
+
+
+def test_names_in_drawings_are_upright():
+    def outlines(latex):
+        return {glyph.outline for glyph in formula(latex, 10.0).glyphs}
+
+    assert outlines(r"\operatorname{logp}") <= outlines(r"\operatorname{log1p}")
+    assert outlines(r"\operatorname{leakyrelu}") <= outlines(r"\operatorname{leaky\_relu}_{i}")
 
 
 def test_leaky_relu_of_a_layer_is_upright():

@@ -17,6 +17,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from symgrad.formulas.spelling.mathml import whole_names
+
 FONT_FILE = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 FONT_NAME = "DejaVu Sans"
 FONT_STACK = "'DejaVu Sans', Verdana, 'Segoe UI', sans-serif"
@@ -104,7 +106,7 @@ def formula(latex: str, size: float) -> TypesetFormula | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            math = ziamath.Math(_shallow(ElementTree.fromstring(tex2mml(latex)), TAG), size=size)
+            math = ziamath.Math(_shallow(ElementTree.fromstring(whole_names(tex2mml(latex))), TAG), size=size)
             math.drawon(canvas, 0, 0, halign="left", valign="base")
     # latex2mathml and ziamath raise whatever they stumble over (IndexError, KeyError, ...); a label must not.
     except Exception:
