@@ -34,12 +34,12 @@ AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = 
 ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b = G_Aᵀ 1"],
         "latex": [r"A = X W + \mathbf{1} b^{\top}", r"G_{X} = G_{A} W^{\top}", r"G_{W} = X^{\top} G_{A}",
                   r"G_{b} = G_{A}^{\top} \mathbf{1}"]}
-CONVOLUTION = {"unicode": ["a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = ∑_ij G_{a,ij}"],
+CONVOLUTION = {"unicode": ["a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = [∑_jk G_{a,ijk}]_i"],
                "latex": [r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x",
-                         r"G_{b} = \textstyle\sum_{ij} G_{a,ij}"]}
-TRANSPOSED = {"unicode": ["a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", "G_b = ∑_ij G_{a,ij}"],
+                         r"G_{b} = [\textstyle\sum_{jk} G_{a,ijk}]_{i}"]}
+TRANSPOSED = {"unicode": ["a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", "G_b = [∑_jk G_{a,ijk}]_i"],
               "latex": [r"a = K^{\top} \star x + b", r"G_{x} = K \star G_{a}", r"G_{K} = x \star G_{a}",
-                        r"G_{b} = \textstyle\sum_{ij} G_{a,ij}"]}
+                        r"G_{b} = [\textstyle\sum_{jk} G_{a,ijk}]_{i}"]}
 ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
              "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
 # What is derived: a title, the shape of x, and y.

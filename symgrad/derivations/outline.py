@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from symgrad.derivations import text
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
-from symgrad.derivations.reasons import reason, references
+from symgrad.derivations.reasons import is_recurrence, reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.rendering import render
@@ -320,7 +320,7 @@ def _batch(d: Transcript, style: str) -> tuple[str, list[tuple[int, str]]]:
     """A title and the steps over the whole batch, each with its number. What is a matrix for each sample stays as it is."""
     if d.over is None:
         return "", []
-    rows, stay = [], False
+    rows, stay, backward = [], False, False
     for step in d.steps:
         if step.kind in ("forward", "backward"):
             formula = text.formula(step, style, "batch") if step.box.kind != "output" else _loss(d, step, style)
@@ -328,7 +328,9 @@ def _batch(d: Transcript, style: str) -> tuple[str, list[tuple[int, str]]]:
                 step.batch is None and step.box.leaf.attrs[0].over is not None and len(step.box.leaf.shape) > 2)
             rows.append((step.number, text.formula(step, style, "sample") if per_sample else formula))
             stay |= per_sample
-    return "Over the batch" + ("; matrices of one sample stay as they are" if stay else ", one sample a row"), rows
+            backward |= step.kind == "backward" and any(is_recurrence(user.local) for user in step.consumers[:1])
+    title = "Over the batch" + ("; matrices of one sample stay as they are" if stay else ", one sample a row")
+    return title + ("; ways back of recurrences are those of one sample" if backward else ""), rows
 
 
 def _loss(d: Transcript, step: Step, style: str) -> str:

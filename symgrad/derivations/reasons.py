@@ -59,7 +59,7 @@ def reason(step: Stage, style: str) -> Sentence:
         j = step.world.column
         entry = spelled(tree_name(name_of(x, x.attrs[0].name), [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
-    if _is_recurrence(user.local):
+    if is_recurrence(user.local):
         return ("back through the steps of the recurrence",)
     if is_masked(user.local):
         return ("what was dropped gets nothing",)
@@ -106,7 +106,7 @@ def _forward(box: Box, means: Means) -> str:
         return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
     if is_pooled(box.local):
         return "pooling: the largest of each window" if box.local.op is ops.MAX else "pooling: the mean of each window"
-    if _is_recurrence(box.local):
+    if is_recurrence(box.local):
         return "recurrence, step by step"
     if is_masked(box.local):
         return "dropout, by a random mask"
@@ -125,7 +125,7 @@ def _groups(box: Box) -> Size | None:
     return parts[axis] if split and parts[axis] != 1 else None
 
 
-def _is_recurrence(local: Node) -> bool:
+def is_recurrence(local: Node) -> bool:
     """A carry of a recurrence, or what its steps compute."""
     while local.op in (ops.VIEW, ops.SLICE, ops.RESHAPE) and len(local.operands) == 1:
         (local,) = local.operands

@@ -2,13 +2,15 @@
 
 A graph knows windows, products and overlaps only; their geometry is read in `windowed.py`. A product of tiles and a
 kernel that sums over the offsets is `K ⋆ X`, one that sums over the places is the gradient by the kernel, `G ⋆ X`, and a
-product laid back by overlaps is the transpose, `Kᵀ ⋆ G`. Stride, padding and dilation are the convolution's in all three.
+product laid back by overlaps is the transpose, `Kᵀ ⋆ G`, with the convolution's stride, padding and dilation. In `G ⋆ X`
+the entries of G lie a stride apart, and windows move by the dilation: sum over j of G_j X_{l + s j}, as far as K goes.
 `K ⋆ X` is the sum of K_p X_{i+p}: kernels are not flipped, those of the transpose are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression
@@ -97,7 +99,8 @@ def _as_star(w: Writer, tiles: Tiles, names: tuple[Label, ...], rest: Sequence[t
         inner = taken | set(letters)
         gradient = w.at(other, tuple(token.get(x) for x in mine), inner)
         image = w.at(tiles.image, _image_index(tiles, names, token), inner)
-        return big(letters, star(gradient, image, tiles.sides))
+        turned = [replace(side, step=side.gap, gap=side.step) for side in tiles.sides]
+        return big(letters, star(gradient, image, turned))
     return None
 
 
