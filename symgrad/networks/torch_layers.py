@@ -157,17 +157,17 @@ def _cross_entropy(self: Any, target: Any, weight: Any = None, reduction: int = 
         shares = (1 - label_smoothing) * moveaxis(target, min(self.ndim - 1, 1), -1) + label_smoothing / classes
         found = -red.sum(shares * weighed, -1)
         return red.mean(found) if reduction == 1 else _reduced(found, reduction)
-    counted = None if ignore_index == -100 else ew.not_equal(target, ignore_index)  # -100 is no label
-    place = target if counted is None else ew.where(counted, target, 0)
+    counted = ew.not_equal(target, ignore_index)  # -100, what is left out unless another is named, is an index for arrays
+    place = ew.where(counted, target, 0)
     lines = [co.arange(n).reshape((-1, *[1] * (target.ndim - 1 - a))) for a, n in enumerate(target.shape)]
     found = -weighed[(*lines, place)]
     if label_smoothing:
         found = (1 - label_smoothing) * found - label_smoothing / classes * red.sum(weighed, -1)
-    found = found if counted is None else ew.where(counted, found, 0.0)
-    if reduction != 1 or (weight is None and counted is None):
+    found = ew.where(counted, found, 0.0)
+    if reduction != 1:
         return _reduced(found, reduction)
     share = co.full(target.shape, 1.0) if weight is None else weight[place]
-    return red.sum(found) / red.sum(share if counted is None else ew.where(counted, share, 0.0))
+    return red.sum(found) / red.sum(ew.where(counted, share, 0.0))
 
 
 def _reduced(loss: Any, reduction: int) -> Any:

@@ -157,8 +157,10 @@ def greatest_so_far(self: Any, dim: int) -> Any:
     lines = co.arange(n)
     behind = [None] * (self.ndim - place - 1)
     ahead = ew.less_equal(lines[(slice(None), *behind)], lines[(slice(None), None, *behind)])
-    spread = ew.where(ahead, re.expand_dims(self, place), -math.inf)
-    return [red.max(spread, place + 1), red.argmax(spread, place + 1)]
+    values = re.expand_dims(self, place)
+    largest = red.max(ew.where(ahead, values, -math.inf), place + 1)
+    last = ew.logical_and(ahead, ew.equal(values, re.expand_dims(largest, place + 1)))  # of equal ones, as PyTorch has it
+    return [largest, red.max(ew.where(last, lines[(slice(None), *behind)], 0), place + 1)]
 
 
 def log_sums(self: Any, dim: int) -> Any:

@@ -223,6 +223,12 @@ def test_labels_that_are_not_counted(reduction):
     agree(soft, [torch.randn(4, 3).double(), torch.randn(4, 3).double()])
     loss = Written(lambda x, y: F.cross_entropy(x, y, ignore_index=1, reduction=reduction))
     agree(loss, [torch.randn(4, 3).double(), torch.tensor([0, 1, 2, 1])])
+    usual = Written(lambda x, y: F.cross_entropy(x, y, reduction=reduction))  # -100 is an index of 120 classes, too
+    agree(usual, [torch.randn(4, 120).double(), torch.tensor([0, -100, 119, -100])])
+
+
+def test_of_equal_entries_the_last_is_the_greatest_so_far():
+    agree(Written(lambda x: list(torch.cummax(x, 1))), [torch.tensor([[1.0, 2, 2, 1], [0, 0, 0, 0], [3, 1, 3, 4]]).double()])
 
 
 def test_the_first_axis_of_several_inputs_stays_open():
