@@ -235,7 +235,7 @@ def stop_gradient(x: Any) -> Tensor:
 
     >>> x = sg.data("x", 3)
     >>> print(sg.gradient(sg.sum(sg.stop_gradient(x) * x), x))
-    sg(x)
+    stop(x)
     """
     t = as_tensor(x, "stop_gradient")
     return wrap(stop(t.node), t.over)
