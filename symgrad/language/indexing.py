@@ -59,7 +59,7 @@ def _apply(t: Tensor, parts: list[Any]) -> Tensor:
     starts: list[Size] = [0] * lead
     steps = [1] * lead
     sizes: list[Size] = list(t.node.shape[:lead])
-    layout: list[str] = []  # of the result: "axis", "new" or "index", in the order of the parts
+    layout: list[str] = []  # of the result: "axis", "new", "index", or "number" for no axis, in the order of the parts
     dropped: list[int] = []
     indices: list[tuple[int, Tensor]] = []
     axis = 0
@@ -74,6 +74,7 @@ def _apply(t: Tensor, parts: list[Any]) -> Tensor:
         elif isinstance(part, (Integral, sp.Expr)) and not is_truth_value(part):
             start, step, length = _position(t, axis, part), 1, 1
             dropped.append(lead + axis)
+            layout.append("number")
         else:
             indices.append((lead + axis, _index(t, axis, part)))
             start, step, length = 0, 1, size
@@ -136,7 +137,7 @@ def _layout(node: Node, lead: int, dropped: list[int], layout: list[str]) -> Nod
         if kind == "new":
             out.append(("new", i))
             sizes["new", i] = 1
-        else:
+        elif kind == "axis":
             out.append(next(kept))
     return contract([node], [labels], out, sizes)
 
@@ -250,7 +251,10 @@ def _to_index_shape(tensor: Tensor, batch: bool, rank: int, full: tuple[Size, ..
 
 
 def _place(picked: Node, width: int, batch: bool, lead: int, layout: list[str]) -> Node:
-    """The axes of a gather (indices first) where NumPy puts them: at the first index, or in front."""
+    """The axes of a gather (indices first) where NumPy puts them: at the first index, or in front where others lie between.
+
+    Beside arrays a number is an index as they are.
+    """
     index_axes = list(range(width))
     rest = list(range(width, len(picked.shape)))
     sample: list[int] = []
@@ -258,7 +262,7 @@ def _place(picked: Node, width: int, batch: bool, lead: int, layout: list[str]) 
         sample, index_axes = index_axes[:1], index_axes[1:]
     elif lead:
         sample, rest = rest[:1], rest[1:]
-    at = [i for i, kind in enumerate(layout) if kind == "index"]
+    at = [i for i, kind in enumerate(layout) if kind in ("index", "number")]
     together = at == list(range(at[0], at[-1] + 1))
     out: list[Any] = list(sample) + ([] if together else index_axes)
     sizes: dict[Any, Size] = {}
