@@ -63,7 +63,7 @@ class Browser:
     """A browser without a window and without a network."""
 
     def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Chromium's children may write yet
         reading, self.writer = os.pipe()
         self.reader, writing = os.pipe()
 
