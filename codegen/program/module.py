@@ -112,7 +112,8 @@ def _stages(module: EmittedModule, net: Network) -> list[Job]:
     jobs = []
     for k, stage in enumerate(net.shares.stages):
         outputs = net.shares.outputs(k)
-        doc = f"Stage {k + 1} of a part: what later stages need, and as the last {len(stage.sums)} the sums to add up."
+        shared = [f"{len(each)} {word}" for each, word in ((stage.sums, "to add up"), (stage.maxima, "for maxima")) if each]
+        doc = f"Stage {k + 1} of a part: what later stages need, and at the end {' and '.join(shared)}."
         jobs.append(replace(_job(module, net, stage_name(k), _given(net, k), outputs, doc),
                             form=list(range(len(outputs))), quick=True))
     return jobs

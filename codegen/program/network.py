@@ -61,7 +61,7 @@ class Shares:
         if stage == len(self.stages):
             return ((("loss", self.loss),) if self.loss is not None else ()) + (*self.gradients, *self.states)
         each = self.stages[stage]
-        return tuple((str(symbol.attrs[0].name), node) for symbol, node in (*each.kept, *each.sums))
+        return tuple((str(symbol.attrs[0].name), node) for symbol, node in each.outputs)
 
     def taken(self, stage: int, given: Named) -> list[int]:
         """The places of those that a stage needs, among `given`."""
@@ -71,7 +71,7 @@ class Shares:
     def carried(self, stage: int) -> Named:
         """What the stages before hand on, in order."""
         return tuple((str(symbol.attrs[0].name), symbol) for each in self.stages[:stage]
-                     for symbol, _ in (*each.kept, *each.sums))
+                     for symbol, _ in each.outputs)
 
 
 @dataclass(frozen=True)

@@ -38,16 +38,22 @@ class Ranks:
         self.sums += 1
         self.exchange(self.sent, found)
 
-    def summed(self, found, count):
-        """What a stage of a step found; the last `count` arrays are summed over all ranks."""
-        own = [array * (self.weight > 0) for array in found[len(found) - count :]]
+    def shared(self, found, sums, maxima=0):
+        """What a stage of a step found. At its end are so many arrays that are summed over all ranks,
+        and so many of which the largest entries are taken."""
+        before, last = len(found) - sums - maxima, len(found) - maxima
+        own = [*(array * (self.weight > 0) for array in found[before:last]), *found[last:]]
         self.sums += 1
         parts = self.comm.allgather(None if self.stopped else own)
         if any(part is None for part in parts):
             self.stopped, self.ended = False, True
             raise KeyboardInterrupt
-        whole = [sum(arrays[1:], arrays[0]) for arrays in zip(*parts)]
-        return [*found[: len(found) - count], *whole]
+        whole = list(parts[0])
+        for part in parts[1:]:
+            for place, array in enumerate(part):
+                join = np.add if place < sums else np.maximum
+                whole[place] = join(whole[place], array)
+        return [*found[:before], *whole]
 
     def exchange(self, sent, found):
         """The one message of a step."""

@@ -59,7 +59,8 @@ def _stages(net: Network, step: Stepping, batch: TakenBatch) -> list[str]:
     for k, stage in enumerate(net.shares.stages):
         parameters = [f"state.read[{place}]" for place in read_by(net, k)]
         call = f"{stage_name(k)}({', '.join([*parameters, *_passed(net, step, batch, k)])})"
-        lines += wrap_line(f"carried += state.ranks.summed({call}, {len(stage.sums)})", INSIDE)
+        counts = f"{len(stage.sums)}, {len(stage.maxima)}" if stage.maxima else str(len(stage.sums))
+        lines += wrap_line(f"carried += state.ranks.shared({call}, {counts})", INSIDE)
     return lines
 
 

@@ -104,7 +104,7 @@ class Stepper:
                 self.ranks.stopped, self.state.found[...] = True, 0
                 with suppress(KeyboardInterrupt):
                     if done < self.stages:
-                        self.ranks.summed([], 0)
+                        self.ranks.shared([], 0)
                     else:
                         self.ranks.add(self.state)
             raise

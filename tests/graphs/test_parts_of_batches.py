@@ -105,6 +105,10 @@ MEETING = {  # what meets: functions of sums over samples, and samples beside th
     "normed": lambda r: sg.empirical_risk(sg.sum(((a - sg.mean(a, over=T)) / sg.sqrt(sg.mean(a ** 2, over=T) + r ** 2 + 1)) ** 3)),
     "twice": lambda r: sg.mean(sg.tanh(sg.mean(sg.tanh(sg.sum(a) + r), over=T) + sg.sum(y)) ** 2, over=T),
     "by rows": lambda r: r * sg.logsumexp(sg.mean(sg.one_hot(t, 2) * sg.sum(a), over=T)),
+    "largest": lambda r: sg.max(sg.tanh(sg.sum(a) + r), over=T) * (1 + r), "least": lambda r: sg.min(y @ y - r, over=T) ** 2,
+    "logsumexp": lambda r: sg.logsumexp(300 * sg.sum(a) + r, over=T) - sg.log(T),
+    "log of a mean": lambda r: sg.log(sg.mean(sg.exp(r - sg.sum(a ** 2)), over=T)),
+    "softmax": lambda r: sg.sum(sg.exp(sg.sum(a) - sg.logsumexp(sg.sum(a), over=T)) * (r - sg.sum(y)) ** 2, over=T),
     "matrix": lambda r: sg.logdet(sg.mean(sg.outer(y, y), over=T) + sg.eye(2) * (1 + r ** 2)),
 }
 
@@ -123,12 +127,12 @@ def by_parts(nodes, count, cuts, arrays):
             at.update(run(*(at[s.name] for s in symbols)))
 
     for stage in found.stages:
-        computed([(s.attrs[0].name, node) for s, node in (*stage.kept, *stage.sums)])
-        for symbol, _ in stage.sums:
-            name = symbol.attrs[0].name
-            total = sum(at[name] for at in parts)
-            for at in parts:
-                at[name] = total
+        computed([(s.attrs[0].name, node) for s, node in stage.outputs])
+        for symbols, together in ((stage.sums, np.sum), (stage.maxima, np.max)):
+            for name in (s.attrs[0].name for s, _ in symbols):
+                whole = together([at[name] for at in parts], axis=0)
+                for at in parts:
+                    at[name] = whole
     computed([(f"out {k}", node) for k, node in enumerate(found.shares)])
     return [sum((own.stop - own.start) / count * at[f"out {k}"] for own, at in zip(rows, parts)) for k in range(len(nodes))]
 
@@ -162,7 +166,13 @@ def test_there_are_as_many_stages_as_sums_of_sums():
     assert [s.shape for s, _ in first.kept if s.shape] == [(T, 2)]  # tanh is not computed twice
 
 
-@pytest.mark.parametrize("loss", [sg.max(sg.sum(a), over=T), sg.logsumexp(sg.sum(a), over=T), sg.sqrt(sg.max(sg.sum(W @ x), over=T))])
+def test_the_maximum_of_a_logarithm_of_a_sum_takes_one_stage_less_than_it_has_levels():
+    root = network(sg.max(sg.sum(a), over=T) + sg.logsumexp(sg.sum(y), over=T), None, {}).loss[1]
+    assert [(len(stage.sums), len(stage.maxima)) for stage in staged([root], [], N).stages] == [(0, 2), (1, 0)]
+
+
+@pytest.mark.parametrize("loss", [sg.mean(sg.sum(a), over=T) + sg.logdet(sg.eye(T) * (1 + sg.sum(W ** 2))),
+                                  sg.max(sg.sum(a), over=T) * sg.sum(sg.parameter("q", T) ** 2)])
 def test_what_is_no_sum_is_named(loss):
-    with pytest.raises(MixedSamples, match="samples meet in it, and it is no sum over them"):
+    with pytest.raises(MixedSamples, match="the number of samples is the size of an ordinary axis"):
         staged([network(loss, None, {}).loss[1]], [], N)

@@ -26,11 +26,21 @@ a = sg.tanh(W @ x + b)
 risk = sg.empirical_risk(sg.losses.squared_error(a, y))
 LOSSES = {"mean": risk, "penalty": risk + 0.1 * sg.sum(W ** 2), "sum": T * risk + sg.sum(W ** 2),
           "likelihood": T * risk / 2 + T / 2 * sg.log(sg.sum(b ** 2) + 1) + sg.sum(abs(W)) / T}
-MIXED = sg.max(sg.losses.squared_error(a, y), over=T)
-MEETING = {  # samples meet in sums, which are summed before the gradients are
+MIXED = risk + sg.logdet(sg.eye(T) * (1 + b[0] ** 2)) / T
+MEETING = {  # samples meet in sums and maxima, which all ranks know before the gradients are computed
+    "largest": lambda: sg.max(sg.losses.squared_error(a, y), over=T), "least": lambda: sg.min(a[0], over=T) ** 2 + risk,
+    "free energy": lambda: sg.logsumexp(-sg.losses.squared_error(a, y), over=T) - sg.log(T) + 0.1 * sg.sum(W ** 2),
+    "log of a mean": lambda: -sg.log(sg.mean(sg.exp(-sg.losses.squared_error(a, y)), over=T)),
+    "entropy of a mean": lambda: mixed_entropy(sg.softmax(5 * a)) + 0.1 * risk,
+    "weighted by all": lambda: sg.sum(sg.exp(20 * a[0] - sg.logsumexp(20 * a[0], over=T)) * sg.losses.squared_error(a, y), over=T),
     "root": lambda: sg.sqrt(risk) + 0.1 * sg.sum(W ** 2), "log": lambda: sg.log(1 + sg.mean(a[0] ** 2, over=T)) * risk,
     "batch norm": lambda: normed(sg.nn.Linear(3, 4, bias=False), sg.nn.BatchNorm1d(4), sg.nn.Tanh(), sg.nn.Dropout(0.2),
                                  sg.nn.Linear(4, 2, bias=False), sg.nn.BatchNorm1d(2))}
+
+
+def mixed_entropy(p):
+    mean = sg.mean(p, over=T)
+    return sg.sum(mean * sg.log(mean)) - 0.1 * sg.mean(sg.sum(p * sg.log(p)), over=T)
 
 
 def normed(*layers):
@@ -261,8 +271,8 @@ def test_samples_that_meet_are_refused_by_name():
     module = sg.generate(MIXED, dtype="float64").load()
     found += on_ranks(2, lambda comm: module.train(arrays(), comm=comm))[0]
     for error in found:
-        assert "several ranks cannot share a batch of this loss: samples meet in it, and it is no sum over them, in " \
-               "max_t(‖tanh(W x_t + b) - y_t‖²)" in str(error)
+        assert "several ranks cannot share a batch of this loss: the number of samples is the size of an ordinary " \
+               "axis, in (1 + b_0²) I" in str(error)
     assert [type(error) for error in found] == [sg.SymgradError] * 2 + [ValueError] * 2
     assert len(ms[0].fit(arrays(), epochs=2, progress=False)) == 2
     (history,), _ = on_ranks(1, lambda comm: ms[0].fit(arrays(), epochs=2, progress=False, comm=comm))
