@@ -5,13 +5,15 @@ from __future__ import annotations
 import linecache
 from collections.abc import Mapping
 from hashlib import blake2b
+from threading import RLock
 from types import ModuleType
 from typing import Any
 from weakref import finalize
 
 import numpy as np
 
-_alive: dict[str, int] = {}
+_alive: dict[str, list[None]] = {}  # an entry for each module that lives
+_lock = RLock()  # of threads; one that collects garbage may come to `_forget` amid its own `load`
 
 
 def load(text: str, data: Mapping[str, np.ndarray] | None = None, name: str = "symgrad",
@@ -27,14 +29,19 @@ def load(text: str, data: Mapping[str, np.ndarray] | None = None, name: str = "s
     space["__file__"] = file or filename
     exec(compile(text, filename, "exec"), space)
     space.update(data or {})
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    _alive[filename] = _alive.get(filename, 0) + 1
+    with _lock:
+        entries = _alive.setdefault(filename, [])
+        entries.append(None)
+        _alive[filename] = entries  # again: had the last module before just been forgotten, it would be gone
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     finalize(module, _forget, filename)
     return module
 
 
 def _forget(filename: str) -> None:
-    _alive[filename] -= 1
-    if not _alive[filename]:
-        del _alive[filename]
-        linecache.cache.pop(filename, None)
+    with _lock:
+        entries = _alive[filename]
+        entries.pop()
+        if not entries:
+            _alive.pop(filename, None)
+            linecache.cache.pop(filename, None)

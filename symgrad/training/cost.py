@@ -94,7 +94,8 @@ def step_cost(programs: Programs, weights: Theta, optimizer: Optimizer | Descent
     parts = ranks > 1 and shares.loss is not None
     stages = [f"stage_{k + 1}_of_part" for k in range(len(shares.stages))] if parts else []
     slopes = sum((plans[name].flops for name in stages), start=plans["gradients_of_part" if parts else "gradients"].flops)
-    sums = sum((math.prod(symbol.shape) for stage in shares.stages for symbol, _ in (*stage.sums, *stage.maxima)), start=0) if parts else 0
+    known_to_all = [symbol for stage in shares.stages for symbol, _ in (*stage.sums, *stage.maxima)] if parts else []
+    sums = sum((math.prod(symbol.shape) for symbol in known_to_all), start=0)
     unknown = [str(size) for size in free_symbols([slopes, sums]) if size not in known]
     if unknown:
         raise SymgradError(f"cost: no data have shown the size {', '.join(unknown)} yet; fit the model first, or give it a "
