@@ -8,7 +8,9 @@ boxes, so that formulas, local derivatives and drawings are all read from small 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.graphs import ops
@@ -24,6 +26,7 @@ from symgrad.graphs.sizes import Size
 from symgrad.graphs.table import rebuild
 from symgrad.graphs.textbook.normal import textbook, textbooks
 
+HIGH = re.compile("[\\^⁰¹²³⁴⁵⁶⁷⁸⁹]")  # begins a superscript
 LEAF = -2  # the owner of the leaves that stand for boxes
 
 
@@ -64,7 +67,8 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
     chosen = choose(roots, order, set(keep))
     samples = sample_axes(roots)
     taken = {_own(n, names) for n in order if n.op in ops.BEARERS} | {*outputs.values()}
-    count = {"a": 0, "x": 0, letter or "v": 0}
+    data = [_own(n, names) for n in order if n.op is ops.INPUT and n.attrs[0].kind == "data"]
+    count, high = {"a": 0, "x": 0, letter or "v": 0}, raised(taken, data)
     made: list[Box] = []
     places: dict[Node, list[int]] = {}  # of the boxes of a leaf
     local: dict[Node, Node] = {}
@@ -72,9 +76,10 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
     facts = Facts(True)
 
     def fresh(first: str, number: int | None = None) -> str:
+        first = first if first not in high else letter or "v"
         while True:
             count[first] = number if number is not None else count[first] + 1
-            name = f"{first}^{count[first]}" if first in "ax" else f"{first}_{count[first]}"
+            name = f"{first}^{count[first]}" if first in ("a", "x") else f"{first}_{count[first]}"
             if name not in taken:
                 taken.add(name)
                 return name
@@ -104,6 +109,18 @@ def joint_boxes(outputs: Mapping[Node, str], names: dict[Node, str], keep: Seque
                         leaf, tuple(made[i] for i in used), below))
         local[node] = leaf
     return made
+
+
+def raised(names: Iterable[str], data: Iterable[str] = ()) -> set[str]:
+    """The letters whose superscripts count something else than layers: x of x^k, and of two `data` x^0 and x^1.
+
+    >>> sorted(raised(["x^k", "W1", "y^0", "z_1^n"])), raised([], ["x^0", "x^1", "y^0"])
+    (['x', 'z'], {'x'})
+    """
+    apart = [HIGH.split(name, maxsplit=1) for name in names]
+    given = Counter(parts[0].split("_")[0] for name in data if len(parts := HIGH.split(name, maxsplit=1)) > 1)
+    return {parts[0].split("_")[0] for parts in apart if len(parts) > 1 and parts[1] and not parts[1].isdecimal()} | {
+        letter for letter, times in given.items() if times > 1}
 
 
 def _facts(node: Node, facts: Facts) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from symgrad.derivations.steps import Step, backward, forward
 from symgrad.derivations.transcript import Transcript, World
 from symgrad.files import write_whole
 from symgrad.formulas.names import display_names
-from symgrad.formulas.notation.writer import letters_of
+from symgrad.formulas.notation.lexicon import letters_of, names_of
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError, SymgradError
@@ -148,7 +148,7 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     found = boxes(loss, names, name, keep=[x.node for x in variables], order=written_order([target], [loss]))
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
                   over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
-                  letters_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]),
+                  names_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]),
                   {box.leaf: of for box in found if (of := mean_of(box.local)) is not None})
     steps = forward(found, world)
     steps += backward(found, world, steps)

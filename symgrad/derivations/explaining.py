@@ -161,7 +161,7 @@ def _formula(t: Tensor, variables: Sequence[Tensor]) -> Explanation:
 
 def _derivative(d: Derivation) -> Explanation:
     loss = show(d.graph[-1].leaf, "unicode")
-    total = "L" if d.weight is not None else loss
+    total = d.steps[0].world.total if d.weight is not None else loss
     names = ", ".join(show(step.box.leaf, "unicode") for step in d.asked)
     title = f"The gradient of {total} with respect to {names}, in words" if names else f"{total} in words"
     answer = [] if d.weight is None else [sentence(f"The loss {total} is the loss {loss} of one sample, "

@@ -114,7 +114,7 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
                 _add(found, title, texts[style])
             elif row is not None:
                 _add(found, "Entry by entry", ENTRYWISE[style])
-                slopes.setdefault(scalar_derivative(row, style))
+                slopes.setdefault(scalar_derivative(row, style, step.world.taken))
             for operation in operations(user.local, step.box.leaf) if row is None else ():
                 _add(found, OPERATIONS[operation][0], derived(operation, style))
     if any(n.op is ops.STOP for n in topological([step.node for step in steps])):

@@ -18,8 +18,10 @@ from symgrad.derivations.pieces import Math, Sentence, joined
 from symgrad.derivations.reasons import is_recurrence, reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
-from symgrad.formulas.rendering import render
+from symgrad.formulas.notation.lexicon import name_of
+from symgrad.formulas.rendering import render, spelled
 from symgrad.formulas.spelling.letters import for_tex
+from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, scale, transpose
 from symgrad.graphs.node import Node, topological, transform
@@ -179,8 +181,8 @@ def told(blocks: Sequence[Block], form: Form) -> list[str]:
 def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     """The blocks of a derivation, with formulas in "unicode" or "latex"."""
     last = d.graph[-1]
-    total = "" if d.weight is None else _total(d, style)
-    blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, total)]
+    of_all = "" if d.weight is None else total(d, style)
+    blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, of_all)]
     blocks += [answers for answers in [_answers(d, style)] if answers]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
@@ -198,8 +200,13 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
 def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
     """What is derived, and by what."""
     leaf = {box.node: box.leaf for box in d.graph}
-    return "L" if d.weight is not None else text.show(d.graph[-1].leaf, style), tuple(
+    return _loss_of_all(d, style), tuple(
         text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
+
+
+def _loss_of_all(d: Transcript, style: str) -> str:
+    """The name of what is derived."""
+    return text.show(d.graph[-1].leaf, style) if d.weight is None else text.letter(d.steps[0].world.total, style)
 
 
 def _answers(d: Transcript, style: str) -> Answers | None:
@@ -252,10 +259,11 @@ def _unnamed(node: Node, operands: tuple[Node, ...]) -> Node:
     return operands[0] if node.op is ops.NAMED else rebuild(node, operands)
 
 
-def _total(d: Transcript, style: str) -> str:
+def total(d: Transcript, style: str) -> str:
     """L as the weighted sum over samples."""
-    r, t = text.show(d.graph[-1].leaf, style), d.sample
-    return f"L = {text.weight_text(d.weight, style)}{text.over_samples(t, style)} {r}_{t}"
+    leaf = d.graph[-1].leaf
+    one = spelled(tree_name(name_of(leaf, leaf.attrs[0].name), [tree_name(d.sample)]), [], False, style)
+    return f"{_loss_of_all(d, style)} = {text.weight_text(d.weight, style)}{text.over_samples(d.sample, style)} {one}"
 
 
 def _written(d: Transcript, style: str) -> str:
@@ -338,4 +346,4 @@ def _loss(d: Transcript, step: Step, style: str) -> str:
     if d.weight is None:
         return text.formula(step, style, "batch")
     total = textbook(scale(contract([step.node], [[0]], []), d.weight))
-    return f"L = {text.written(step, total, style, 'batch')}"
+    return f"{_loss_of_all(d, style)} = {text.written(step, total, style, 'batch')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
-from symgrad.formulas.notation.writer import name_of
+from symgrad.formulas.notation.lexicon import name_of
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from symgrad.formulas.notation.coefficients import expression
-from symgrad.formulas.notation.writer import SAMPLE, Lexicon, lexicon
+from symgrad.formulas.notation.lexicon import Lexicon, lexicon
+from symgrad.formulas.notation.writer import SAMPLE
 from symgrad.formulas.rendering import presentation
 from symgrad.formulas.spelling.glyphs import parse_name
 from symgrad.formulas.spelling.tree import name as tree_name

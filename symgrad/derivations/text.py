@@ -6,12 +6,19 @@ and "latex"; modes are "sample" (one sample, column vectors) and "batch" (sample
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from symgrad.derivations.transcript import Stage
-from symgrad.formulas.rendering import Lines, Said, heard, parted, render
+from symgrad.formulas.notation.own_letters import function_text
+from symgrad.formulas.rendering import Lines, Said, heard, parted, render, spelled
+from symgrad.formulas.spelling.glyphs import Name
+from symgrad.formulas.spelling.latex import LatexAlphabet
 from symgrad.formulas.spelling.letters import latex_size
 from symgrad.formulas.spelling.tree import Tree
+from symgrad.formulas.spelling.tree import name as tree_name
+from symgrad.formulas.spelling.unicode import UnicodeAlphabet
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
@@ -21,10 +28,17 @@ from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobia
 from symgrad.graphs.pieces.recurring import recurs
 from symgrad.graphs.weights import ONE, Weight, to_expr
 
+ALPHABETS: Mapping[str, UnicodeAlphabet | LatexAlphabet] = {"unicode": UnicodeAlphabet(), "latex": LatexAlphabet()}
 
-def show(node: Node, style: str, mode: str = "sample") -> str:
-    """A leaf or a formula as text."""
-    return render(node, mode=mode, style=style)
+
+def show(node: Node, style: str, mode: str = "sample", taken: AbstractSet[Name] = frozenset()) -> str:
+    """A leaf or a formula as text, beside names that are `taken`."""
+    return render(node, mode=mode, style=style, taken=taken)
+
+
+def letter(name: str, style: str) -> str:
+    """A letter that nobody gave a value: of a sample, of the loss of all samples."""
+    return spelled(tree_name(name), [], False, style)
 
 
 def written(step: Stage, node: Node, style: str, mode: str) -> str:
@@ -50,13 +64,13 @@ def _said(step: Stage, mode: str) -> Said:
 def name_of(step: Stage, style: str, mode: str) -> str:
     """The left-hand side of a step."""
     if step.kind == "backward":
-        return gradient_name(step.box, style, mode)
-    return show(step.box.leaf, style, mode)
+        return show(cotangent_leaf(step.box), style, mode, step.world.taken)
+    return show(step.box.leaf, style, mode, step.world.taken)
 
 
-def gradient_name(box: Box, style: str, mode: str = "sample") -> str:
+def gradient_name(box: Box, style: str) -> str:
     """G_v of a box."""
-    return show(cotangent_leaf(box), style, mode)
+    return show(cotangent_leaf(box), style)
 
 
 def formula(step: Stage, style: str, mode: str) -> str:
@@ -67,7 +81,7 @@ def formula(step: Stage, style: str, mode: str) -> str:
         return f"{_transposed(step.consumers[0], step, style)} = {written(step, step.node, style, mode)}"
     if mode == "sample" or step.batch is None:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
-    total = f"{nabla(show(step.box.leaf, style), 'L', style)} = "
+    total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
     text = written(step, step.batch, style, mode)
     if by_indices(text):  # matrices of samples: the sum over samples says it better
         inner = written(step, step.node, style, "sample")
@@ -88,14 +102,15 @@ def nabla(v: str, of: str, style: str) -> str:
 def _mean(step: Stage, style: str, mode: str) -> str:
     names = ", ".join(show(s.box.leaf, style) for s in step.parts)
     total = f"{weight_text(step.weight, style)}{over_samples(step.world.sample, style)}"
+    loss, theta = (letter(name, style) for name in (step.world.total, step.world.theta))
     if style == "latex":
-        return rf"\nabla_{{\theta}} L = {total} G_{{\theta}}, \quad \theta = {names}"
-    return f"∇_θ L = {total} G_θ,  θ = {names}"
+        return rf"\nabla_{{{theta}}} {loss} = {total} G_{{{theta}}}, \quad {theta} = {names}"
+    return f"∇_{theta} {loss} = {total} G_{theta},  {theta} = {names}"
 
 
-def over_samples(letter: str, style: str) -> str:
+def over_samples(sample: str, style: str) -> str:
     """The sign of a sum over samples."""
-    return rf"\sum_{letter}" if style == "latex" else f"∑_{letter}"
+    return rf"\sum_{letter(sample, style)}" if style == "latex" else f"∑_{sample}"
 
 
 def weight_text(by: Weight | None, style: str) -> str:
@@ -166,17 +181,12 @@ def _transposed(user: Box, step: Stage, style: str) -> str:
 def slope(step: Stage, style: str) -> str:
     """tanh'(a), where the only use of a is an activation."""
     row = row_of(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
-    return "" if row is None else f"{function_name(row, style)}'({show(step.box.leaf, style)})"
+    return "" if row is None else f"{function_name(row, style, step.world.letters)}'({show(step.box.leaf, style)})"
 
 
-def function_name(row: str, style: str) -> str:
-    """A row's name in a formula."""
-    if row == "sigmoid":
-        return r"\sigma" if style == "latex" else "σ"
-    if style != "latex":
-        return row
-    known = ("tanh", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "arctan", "arcsin", "arccos")
-    return f"\\{row}" if row in known else rf"\operatorname{{{row}}}".replace("_", r"\_")
+def function_name(row: str, style: str, used: AbstractSet[str]) -> str:
+    """A row's name in a formula, where some letters are `used`."""
+    return ALPHABETS[style].function(function_text(row, used), ())
 
 
 def jacobians(step: Stage, style: str) -> str:
@@ -192,7 +202,7 @@ def jacobians(step: Stage, style: str) -> str:
             left = _partial(show(user.leaf, style), show(step.box.leaf, style), style)
             texts.append(f"{left} = {written(step, steady(j) or j, style, 'sample')}")
         if (row := row_of(user)) is not None:
-            texts.append(scalar_derivative(row, style))
+            texts.append(scalar_derivative(row, style, step.world.taken))
     return ("; " if style == "unicode" else r",\quad ").join(texts)
 
 
@@ -201,7 +211,7 @@ def derived(step: Stage, style: str) -> str:
     if step.kind != "backward" or len(step.consumers) > 1:
         return ""
     if slope(step, style):
-        return scalar_derivative(str(row_of(step.consumers[0])), style)
+        return scalar_derivative(str(row_of(step.consumers[0])), style, step.world.taken)
     text = jacobians(step, style)
     return "" if by_indices(text.partition(" = ")[2]) or text.endswith("= I") else text
 
@@ -211,8 +221,9 @@ def samples_of(*found: Box) -> int:
     return int(all(box.leaf.op is ops.INPUT and box.leaf.attrs[0].over is not None for box in found))
 
 
-def scalar_derivative(row: str, style: str) -> str:
-    """`tanh'(a) = 1 - tanh(a)²`: what SymPy derived for a row."""
+def scalar_derivative(row: str, style: str, taken: AbstractSet[Name]) -> str:
+    """`tanh'(a) = 1 - tanh(a)²`: what SymPy derived for a row, beside names that are `taken`."""
     a = input_node(Symbol("data", "a", owner=LEAF), (), REAL)
     derived = lower(partial(row, 0), {X0: a, Y: elementwise(row, [a])}, ())
-    return f"{function_name(row, style)}'(a) = {show(derived, style)}"
+    plain = frozenset(Name(each.base) for each in taken)  # a is a letter of its own here, whatever else is called a²
+    return f"{function_name(row, style, {each.base for each in plain})}'(a) = {show(derived, style, taken=plain)}"

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from symgrad.calculus.derivatives import read_gradient
+from symgrad.formulas.notation.lexicon import free_letters
 from symgrad.formulas.notation.loop_names import STEPS
-from symgrad.formulas.notation.writer import free_letters
 from symgrad.formulas.shown import Shown
+from symgrad.formulas.spelling.glyphs import Name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import Box
@@ -32,7 +33,7 @@ class World:
     weight: Weight | None
     samples: Size | None  # where the loss is that of one sample
     live: AbstractSet[Node]  # what depends on the variables that were asked for
-    taken: AbstractSet[str] = frozenset()  # letters that names and sizes have: no index is one of them
+    taken: AbstractSet[Name] = frozenset()  # of values and sizes: what else is written has none of their letters
     means: Mapping[Node, tuple[Node, tuple[int, ...]]] = field(default_factory=dict)  # leaves: of what, over which axes
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
@@ -41,15 +42,30 @@ class World:
     said: dict[str, list[Any]] = field(default_factory=dict)  # by mode: what is known of recurrences before each of them
 
     @cached_property
+    def letters(self) -> AbstractSet[str]:
+        """The letters that names and sizes have."""
+        return {name.base for name in self.taken}
+
+    @property
+    def total(self) -> str:
+        """The name of the loss of all samples."""
+        return next((x for x in ("L", "J", "ℓ") if x not in self.letters), "loss")
+
+    @property
+    def theta(self) -> str:
+        """The letter for any of the variables."""
+        return next((x for x in ("θ", "ω", "ξ") if x not in self.letters), "any")
+
+    @cached_property
     def sample(self) -> str:
         """The index of a sample."""
         steps = {STEPS[0]} if recurs(self.root.node) else set()  # no sample is called as a step of a recurrence is
-        return free_letters(self.taken | steps)[0][0]
+        return free_letters(self.letters | steps)[0][0]
 
     @property
     def column(self) -> str:
         """The index of a column, not of a row."""
-        return next((x for x in free_letters(self.taken)[1] if x != "i"), "i")
+        return next((x for x in free_letters(self.letters)[1] if x != "i"), "i")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import REAL, Node, consumers, topological
+from symgrad.graphs.pieces.boxes import raised
 from symgrad.graphs.textbook.bases import is_square
 
 SHORT = 24  # a formula of so many pieces is written as it is, even where it repeats itself
@@ -40,7 +41,8 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT, long
         return factors
     uses = consumers([root])
     kinds = _kinds(order, uses)
-    counts = {"a": 0, "x": 0, "v": 0}
+    data = [text for node, text in names.items() if node.op is ops.INPUT and node.attrs[0].kind == "data"]
+    counts, high = {"a": 0, "x": 0, "v": 0}, raised(taken, data)
     found: dict[Node, str] = {}
     core = root.operands[0] if root.op is ops.ADD and len(root.operands) == 1 else root  # -v_1 says nothing
     for node in order:
@@ -51,6 +53,7 @@ def abbreviations(root: Node, names: Mapping[Node, str], most: int = SHORT, long
             continue
         pieces[node], whole[node] = _pieces(node, pieces, False), _pieces(node, whole, True)
         kind, layer = kinds.get(node, ("v", 0))
+        kind = "v" if kind in high else kind
         shared = node.dtype == REAL and len(_users(node, uses)) > 1 and pieces[node] >= WORTH
         if _solid(node) and (shared or pieces[node] > long or whole[node] > WHOLE):
             found[node] = _fresh(kind, layer, counts, taken)

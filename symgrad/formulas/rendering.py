@@ -13,10 +13,11 @@ from functools import partial
 from symgrad.formulas.abbreviations import LONG, SHORT, abbreviations
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.definitions import definition
+from symgrad.formulas.notation.lexicon import Lexicon, lexicon
 from symgrad.formulas.notation.loop_names import Recurrences
 from symgrad.formulas.notation.operators import OPERATORS
 from symgrad.formulas.notation.recurrences import recurrence_lines
-from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
+from symgrad.formulas.notation.writer import SAMPLE, Writer
 from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_lines, latex_width
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex as to_latex
@@ -55,14 +56,14 @@ class Said:
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
            stop: AbstractSet[Node] = frozenset(), style: str = "unicode",
-           taken: AbstractSet[str] = frozenset(), told: set[str] | None = None, said: Said | None = None) -> str:
+           taken: AbstractSet[Name] = frozenset(), told: set[str] | None = None, said: Said | None = None) -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
     dots. Where many formulas of one graph are written, `names` is their common lexicon: then the time of
     each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
     samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
-    after "where". No index is one of the letters in `taken`. Steps of loops that are `told` already are not told again,
+    after "where". No index has a letter of the names in `taken`. Steps of loops that are `told` already are not told again,
     nor what has been `said` in front.
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
@@ -75,14 +76,14 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
     return spelled(main, definitions if said is None else said.left(definitions), more, style)
 
 
-def parted(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> tuple[Tree, Lines]:
+def parted(node: Node, mode: str, taken: AbstractSet[Name], said: Said) -> tuple[Tree, Lines]:
     """The formula of `node` and the lines behind it, without those that have been said."""
     words = replace(lexicon([node], None, taken), recurrences=said.recurrences.copy())
     _, main, definitions, _ = presentation(node, mode, words, most=ALONE, read=said.read)
     return main, said.left(definitions)
 
 
-def heard(node: Node, mode: str, taken: AbstractSet[str], said: Said) -> Said:
+def heard(node: Node, mode: str, taken: AbstractSet[Name], said: Said) -> Said:
     """What is known of recurrences behind the formula of `node`, before which that is known which has been said."""
     words = replace(lexicon([node], None, taken), recurrences=said.recurrences.copy())
     writer, _, definitions, _ = presentation(node, mode, words, most=ALONE, read=said.read)
@@ -140,7 +141,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
              read: Mapping[Loop, AbstractSet[Node]] | None = None) -> tuple[Tree, Lines, bool]:
     """A formula with the definitions of the names that it uses, at most `most` of them."""
     if not short and not writer.met:
-        return main, [], False
+        return writer.clear(main), [], False
     named = {writer.names[each]: each for each in short}
     wanted: dict[Node, Tree] = {}
     steps: Lines = []
@@ -161,7 +162,8 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
             queue += [right for line in told for right in line if line not in steps]
             steps = told
     order = [each for each in short if each in wanted]
-    return main, [*((name(writer.names[each]), wanted[each]) for each in order), *steps], more
+    rows = [*((name(writer.names[each]), wanted[each]) for each in order), *steps]
+    return writer.clear(main), [(writer.clear(left), writer.clear(right)) for left, right in rows], more
 
 
 def in_lines(main: Tree, definitions: Lines, width: float, axes: Mapping[Name, int] | None = None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from symgrad.formulas.names import shape_text, symbol_names
+from symgrad.formulas.notation.lexicon import Lexicon, lexicon
 from symgrad.formulas.notation.operators import OPERATORS
-from symgrad.formulas.notation.writer import SAMPLE, Lexicon, Writer, lexicon
+from symgrad.formulas.notation.writer import SAMPLE, Writer
 from symgrad.formulas.rendering import Lines, in_lines, presentation, spelled
-from symgrad.formulas.spelling.glyphs import Name, parse_name
+from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import Tree, name
 from symgrad.formulas.spelling.unicode import unicode
@@ -64,7 +65,8 @@ def short(t: Tensor) -> str:
         far = {o: None for each in near for o in each.operands if o not in near}
         words = Lexicon(symbol_names([*near, *(o for o in far if not o.operands)]), sample_axes([node]))
         stop = {o for o in far if o.operands}
-        return _cut(unicode(Writer(OPERATORS, [node], words, SAMPLE, stop).formula(node, t.over is not None)))
+        writer = Writer(OPERATORS, [node], words, SAMPLE, stop)
+        return _cut(unicode(writer.clear(writer.formula(node, t.over is not None))))
     except Exception:  # an error message must not be lost to an error in it
         return node.op
 
@@ -104,7 +106,7 @@ def latex(t: Tensor, style: str = "plain", width: float | None = None) -> str:
 def _axes(writer: Writer) -> dict[Name, int]:
     """The axes of each name, without that of the samples."""
     found = {each: len(node.shape) - (node in writer.axes) for node, each in writer.names.items()}
-    return {**found, parse_name("e"): found.get(parse_name("e"), 2)}  # the unit vector e_i has an index and is one
+    return {**found, Name("e", own=True): 2}  # the unit vector e_i has an index and is one
 
 
 def notation(t: Tensor) -> str:

@@ -18,6 +18,7 @@ import sympy as sp
 
 from symgrad.computing.backends import backend_of
 from symgrad.derivations.derivation import Derivation, Step, derive
+from symgrad.derivations.outline import total
 from symgrad.derivations.proof import Proof, prove
 from symgrad.derivations.text import formula, show
 from symgrad.drawing.drawing import draw
@@ -28,7 +29,6 @@ from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import Box
 from symgrad.graphs.sizes import Shape, dim
-from symgrad.graphs.weights import ONE, to_expr
 from symgrad.language.symbols import symbols_of
 from symgrad.language.tensor import Tensor, wrap
 from symgrad.optim import Adam, Descent, Optimizer
@@ -171,8 +171,7 @@ def _loss(derivation: Derivation) -> list[str]:
     last = [s for s in derivation.steps if s.kind == "forward"][-1:]
     texts = [formula(step, "latex", "sample") for step in last]
     if derivation.weight is not None and last:
-        weight, t = "" if derivation.weight == ONE else latex_size(to_expr(derivation.weight)), derivation.sample
-        texts.append(rf"L = {weight} \sum_{t} {show(last[0].box.leaf, 'latex')}_{t}")
+        texts.append(total(derivation, "latex"))
     return texts
 
 

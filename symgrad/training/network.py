@@ -15,7 +15,7 @@ import sympy as sp
 from symgrad.codegen.plan.binding import bind_sizes
 from symgrad.codegen.program.network import Named, Network
 from symgrad.formulas.names import display_names
-from symgrad.formulas.notation.writer import Lexicon, letters_of, lexicon
+from symgrad.formulas.notation.lexicon import Lexicon, letters_of, lexicon
 from symgrad.formulas.rendering import render
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import zeros

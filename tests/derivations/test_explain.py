@@ -8,8 +8,8 @@ from operation_table import ROWS, operands
 
 import symgrad as sg
 from symgrad.derivations.sentences import sentence, spoken, words
+from symgrad.formulas.notation.lexicon import lexicon
 from symgrad.formulas.notation.operators import OPERATORS
-from symgrad.formulas.notation.writer import lexicon
 from symgrad.formulas.words.kinds import kind_of
 from symgrad.formulas.words.phrases import listed
 from symgrad.shell.cli import cli

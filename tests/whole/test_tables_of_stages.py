@@ -13,7 +13,8 @@ from symgrad.codegen.plan import indices, plan
 from symgrad.codegen.python import spell
 from symgrad.exchange import explicit
 from symgrad.formulas.notation import operators
-from symgrad.formulas.notation.writer import BATCH, lexicon
+from symgrad.formulas.notation.lexicon import lexicon
+from symgrad.formulas.notation.writer import BATCH
 from symgrad.formulas.rendering import presentation
 from symgrad.formulas.spelling.tree import Tree
 from symgrad.formulas.words import spoken

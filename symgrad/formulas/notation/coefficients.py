@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad.formulas.notation.own_letters import EULER, PI
 from symgrad.formulas.spelling.tree import UNIT, Tree, call, fraction, name, negative, num, power, product, sum_of
 from symgrad.graphs.node import Node
 from symgrad.graphs.weights import Number, Weight, exact
@@ -58,9 +59,9 @@ def expression(e: Any) -> Tree:
     if e.is_Symbol:
         return name(e.name)
     if e is sp.pi:
-        return name("pi")
+        return PI
     if e is sp.E:
-        return name("e")
+        return EULER
     if e.is_Float:
         return num(float(e))
     if e.is_Add:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.coefficients import expression, weight_tree
+from symgrad.formulas.notation.own_letters import unit
 from symgrad.formulas.spelling.tree import (
     HIDDEN,
     ONES,
     UNIT,
     Tree,
     call,
-    name,
     negative,
     num,
     product,
@@ -147,7 +147,7 @@ def _units(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree 
     inside = w.at(operand, tuple(num(0) if a in alone else i for a, i in enumerate(index)), taken)
     if literal_value(operand) == ONE:
         inside = UNIT if len(alone) == len(left) else ONES
-    vectors = [name("e", (expression(spec[a][0]),)) for a in alone]
+    vectors = [unit(expression(spec[a][0])) for a in alone]
     if len(left) == 1:
         return product([inside], vectors)
     if len(alone) == 2:

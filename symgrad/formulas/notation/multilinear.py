@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from symgrad.formulas.notation.coefficients import weight_tree
 from symgrad.formulas.notation.convolutions import convolves, write_convolution, write_pool
 from symgrad.formulas.notation.matrices import matrix_form
+from symgrad.formulas.notation.own_letters import kronecker, unit
 from symgrad.formulas.spelling.tree import (
     HIDDEN,
     ONES,
@@ -17,7 +18,6 @@ from symgrad.formulas.spelling.tree import (
     big,
     call,
     hadamard,
-    name,
     num,
     scaled,
     sum_of,
@@ -146,14 +146,14 @@ def _one_hot(w: Writer, indices: Node) -> Callable[[Index, frozenset[Tree]], Tre
         if any(i is None for i in front):
             whole = call("onehot", picked)
             return whole if last is None else Tree("item", (whole, (Tree("colon"), last)))
-        return name("e", (picked,)) if last is None else delta(picked, last)
+        return unit(picked) if last is None else delta(picked, last)
 
     return write
 
 
 def delta(a: Tree, b: Tree) -> Tree:
     """Kronecker's delta."""
-    return UNIT if a == b or HIDDEN in (a, b) else name("δ", (a, b))
+    return UNIT if a == b or HIDDEN in (a, b) else kronecker(a, b)
 
 
 def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[Label, ...], index: Index,
@@ -170,7 +170,7 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
     left: list[Label] = []
     for place, (label, at) in enumerate(zip(out, index, strict=True)):
         if at is None and label in token:  # a delta between an open axis and an index
-            extra.append((_fixed(name("e", (token[label],))), (("axis", place),)))
+            extra.append((_fixed(unit(token[label])), (("axis", place),)))
             left.append(("axis", place))
         elif at is None:
             left.append(label)

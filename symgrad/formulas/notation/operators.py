@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.convolutions import write_pool, write_transposed
 from symgrad.formulas.notation.enlarged import write_enlarged
@@ -27,6 +27,7 @@ from symgrad.formulas.notation.moves import (
     write_slice,
 )
 from symgrad.formulas.notation.multilinear import write_product, write_scatter
+from symgrad.formulas.notation.own_letters import function_text, mapped
 from symgrad.formulas.notation.recurrences import write_scan
 from symgrad.formulas.notation.sums import is_uniform, write_add
 from symgrad.formulas.spelling.tree import (
@@ -131,7 +132,7 @@ def write_elementwise(w: Writer, node: Node, index: Index, taken: frozenset[Tree
         if test.head == "relation":
             return Tree("bracket", (Tree("relation", (OPPOSITE[test.args[0]], *test.args[1:])),))
         return Tree("bracket", (Tree("not", (test,)),))
-    return call(RENAMED.get(row, row), *args)
+    return call(RENAMED.get(row) or function_text(row, w.used), *args)
 
 
 def _decided(tree: Tree, test: Tree, holds: bool) -> Tree:
@@ -142,15 +143,7 @@ def _decided(tree: Tree, test: Tree, holds: bool) -> Tree:
         return _decided(tree, test, holds)
     if not contains(tree, "cases") or tree.head in ("entries", "big"):  # whose letters are their own
         return tree
-    return _mapped(tree, lambda part: _decided(part, test, holds))
-
-
-def _mapped(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
-    """The tree with the trees directly below changed."""
-    def inside(arg: Any) -> Any:
-        return change(arg) if isinstance(arg, Tree) else tuple(map(inside, arg)) if isinstance(arg, tuple) else arg
-
-    return Tree(tree.head, inside(tree.args))
+    return mapped(tree, lambda part: _decided(part, test, holds))
 
 
 def _known(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree | None:

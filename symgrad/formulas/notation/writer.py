@@ -10,102 +10,24 @@ Nodes with a name print as that name: inputs, `named` tensors, and what a caller
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
-from symgrad.formulas.names import symbol_names
 from symgrad.formulas.notation.coefficients import written_out
-from symgrad.formulas.notation.loop_names import STEPS, Recurrences
-from symgrad.formulas.spelling.glyphs import ALONE, Name, parse_name, upper
+from symgrad.formulas.notation.lexicon import Lexicon, free_letters, letters_of
+from symgrad.formulas.notation.loop_names import STEPS
+from symgrad.formulas.notation.own_letters import cleared, unit
 from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, product, walk
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.rewrites.declared import Facts, symmetric
-from symgrad.graphs.samples import sample_axes
-from symgrad.graphs.sizes import Shape, free_symbols
+from symgrad.graphs.rewrites.declared import symmetric
 
 Index = tuple[Tree | None, ...]
 SAMPLE, BATCH = "sample", "batch"
 DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
 NESTED = 3  # abbreviations in abbreviations that are looked through
-LETTERS = "ijklmpqruvabcdefgh"
-SAMPLE_LETTERS = "tsnz"  # none of LETTERS: a letter says whether it runs over samples
-
-
-@dataclass(frozen=True, eq=False)
-class Lexicon:
-    """What all formulas of a graph share, worked out once: display names and sample axes."""
-
-    texts: Mapping[Node, str]
-    axes: Mapping[Node, int]
-    taken: AbstractSet[str] = frozenset()  # letters that have a meaning beside these names
-    recurrences: Recurrences = field(default_factory=Recurrences)  # how loops are called
-
-    @cached_property
-    def names(self) -> Mapping[Node, Name]:
-        """The display names, taken apart."""
-        return {node: name_of(node, text) for node, text in self.texts.items()}
-
-    @cached_property
-    def bases(self) -> AbstractSet[str]:
-        """The letters that names use."""
-        return {letter for each in self.names.values() for letter in (each.base, *ALONE.findall(each.latex or ""))}
-
-    @cached_property
-    def facts(self) -> Facts:
-        """What is declared of symbols, and what follows for what is made of them."""
-        return Facts(declared=True)
-
-    @cached_property
-    def gathered(self) -> Mapping[Node, Name]:
-        """Names over a batch: per-sample vectors are matrices, in upper case where that is free."""
-        given = set(self.names.values())
-        return {node: upper(each) if node in self.axes and len(node.shape) > 1 and upper(each) not in given else each
-                for node, each in self.names.items()}
-
-    @cached_property
-    def abbreviated(self) -> Mapping[Name, Node]:
-        """The nodes behind the names that no user gave."""
-        return {base: node for node, base in self.names.items() if node.op not in ops.BEARERS}
-
-    def extended(self, more: Mapping[Node, str]) -> Lexicon:
-        """The same with further names."""
-        return Lexicon({**self.texts, **more}, self.axes, self.taken, self.recurrences) if more else self
-
-
-def name_of(node: Node, text: str) -> Name:
-    """A display name, taken apart; in LaTeX a symbol under its own name is set as its user said."""
-    given = node.attrs[0].latex if node.op is ops.INPUT and node.attrs[0].name == text else None
-    return parse_name(text) if given is None else replace(parse_name(text), latex=given)
-
-
-def lexicon(roots: Sequence[Node], names: Mapping[Node, str] | None = None,
-            taken: AbstractSet[str] = frozenset()) -> Lexicon:
-    """The lexicon of the graph below `roots`; `names` are display names beside those of symbols.
-
-    No index is one of the letters in `taken`: they mean something in the text around.
-    """
-    return Lexicon({**symbol_names(topological(roots)), **(names or {})}, sample_axes(roots), taken)
-
-
-def free_letters(taken: AbstractSet[str]) -> tuple[list[str], list[str]]:
-    """The letters for samples, one at least, and those for other axes that mean nothing else.
-
-    >>> free_letters({"t", "i", "k"})[0][0], free_letters({"t", "i", "k"})[1][:2]
-    ('s', ['j', 'l'])
-    """
-    samples = [x for x in SAMPLE_LETTERS if x not in taken] or ["τ"]
-    return samples, [x for x in LETTERS if x not in taken]
-
-
-def letters_of(names: Iterable[str], shapes: Iterable[Shape]) -> frozenset[str]:
-    """The letters that mean something already: those of names, and of sizes."""
-    return frozenset({parse_name(text).base for text in names} | {
-        symbol.name for shape in shapes for symbol in free_symbols(shape)})
 
 
 class Writer:
@@ -124,7 +46,7 @@ class Writer:
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
         steps = {STEPS[0]} if any(node.op is ops.SCAN for node in order) else set()  # no sample is called as a step is
-        samples, others = free_letters(words.bases | words.taken | steps | letters_of((), (node.shape for node in order)))
+        samples, others = free_letters(words.used | steps | letters_of((), (node.shape for node in order)))
         self._sample_letters, self._letters = list(map(name, samples)), list(map(name, others))
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
@@ -133,16 +55,20 @@ class Writer:
         self._nested = 0
         self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
-        self.bases = words.bases
+        self.bases, self.used = words.bases, words.used
         self.recurrences = words.recurrences
         self.met: dict[Loop, dict[Node, None]] = {}  # the loops that are written of, and what is read from them
         self.bound: Mapping[Node, Tree] = {}  # within a step of a recurrence: what its symbols stand for
         self._words = words
 
+    def clear(self, tree: Tree) -> Tree:
+        """A formula without letters of mathematics that mean something else here."""
+        return cleared(tree, self.used, self._words.raised)
+
     @property
     def setting(self) -> tuple[Any, ...]:
         """What of a writer shows in all of its formulas, beside names."""
-        return self.mode, self.terms, tuple(self._letters), tuple(self._sample_letters)
+        return self.mode, self.terms, tuple(self._letters), tuple(self._sample_letters), frozenset(self.used)
 
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
@@ -177,7 +103,7 @@ class Writer:
         """A writer for a step of a recurrence, in which the sample axes are these."""
         inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
         inner._letters, inner._sample_letters = self._letters, self._sample_letters
-        inner.bases, inner.recurrences, inner.stacked = self.bases, self.recurrences, self.stacked
+        inner.bases, inner.used, inner.recurrences, inner.stacked = self.bases, self.used, self.recurrences, self.stacked
         inner.met = self.met
         return inner
 
@@ -200,7 +126,7 @@ class Writer:
         finally:
             self.stacked.discard(letter)
         parts = list(walk(inner))
-        needed = name("e", (letter,)) in parts or any(  # what needs more indices
+        needed = unit(letter) in parts or any(  # what needs more indices
             part.head in ("entries", "dots", "count", "colon") or _counts(part) for part in parts)
         return None if needed or letter not in parts else Tree("entries", (inner, (letter,)))
 

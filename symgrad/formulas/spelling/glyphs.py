@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -32,12 +33,16 @@ _DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A base (Greek as a glyph) with what stands below and above it; `latex` is how a user wants it set."""
+    """A base (Greek as a glyph) with what stands below and above it; `latex` is how a user wants it set.
+
+    `own` are letters of mathematics and no names of anybody: the number π, a unit vector e_k.
+    """
 
     base: str
     sub: Name | str | None = None
     sup: str | None = None
     latex: str | None = field(default=None, compare=False, repr=False)
+    own: bool = field(default=False, repr=False)
 
 
 @lru_cache(maxsize=4096)
@@ -147,13 +152,25 @@ def upper(name: Name) -> Name:
     base = name.base
     if base == "G" and isinstance(name.sub, Name):
         return Name(base, upper(name.sub), name.sup)
-    if base == "G" and isinstance(name.sub, str) and len(name.sub) == 1:
+    if base == "G" and isinstance(name.sub, str) and len(name.sub) == 1 and name.sub.isascii():
         return Name(base, name.sub.upper(), name.sup)
     if len(base) == 1 and base.isascii():
         return Name(base.upper(), name.sub, name.sup)
     if base.isascii() and base[:1].isalpha():
         return Name(base[0].upper() + base[1:], name.sub, name.sup)
     return name
+
+
+def has_capital(name: Name, used: AbstractSet[str]) -> bool:
+    """Is there an upper-case letter for a name that is none of those `used`? Greek capitals read as sums and as Latin.
+
+    >>> [has_capital(parse_name(name), {"a", "A"}) for name in ("x", "x^1", "a^1", "G_x", "mu")]
+    [True, True, False, True, False]
+    """
+    if name.base == "G" and name.sub is not None:  # the gradient by what stands below
+        return has_capital(name.sub if isinstance(name.sub, Name) else Name(name.sub), used)
+    letter = upper(name).base
+    return letter != name.base and letter not in used
 
 
 def unicode_name(name: Name, indices: str = "") -> str:

@@ -19,7 +19,7 @@ GLYPHS = {
     ", ": r",\, ", " · ": " ",
 }
 KNOWN = ("exp log sin cos tan arcsin arccos arctan sinh cosh tanh max min det").split()
-FUNCTIONS = {"sigmoid": r"\sigma", "log2": r"\log_2", "log10": r"\log_{10}", "diagonal": r"\operatorname{diag}"}
+FUNCTIONS = {"σ": r"\sigma", "log2": r"\log_2", "log10": r"\log_{10}", "diagonal": r"\operatorname{diag}"}
 BRACKETS = {"(": ("(", ")"), "[": ("[", "]"), "‖": (r"\lVert ", r" \rVert"), "|": (r"\lvert ", r" \rvert"),
             "⌊": (r"\lfloor ", r" \rfloor"), "⌈": (r"\lceil ", r" \rceil")}
 WORD_ENDS, WORD_BEGINS = re.compile(r"\\mathrm\{[^{}]{2,}\}$"), re.compile(r"\\mathrm\{[^{}]{2,}\}")

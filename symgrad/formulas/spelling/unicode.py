@@ -8,7 +8,7 @@ from symgrad.formulas.spelling.glyphs import SUPERSCRIPTS, Name, unicode_name
 from symgrad.formulas.spelling.spell import spell
 from symgrad.formulas.spelling.tree import Tree
 
-FUNCTIONS = {"sigmoid": "σ", "diagonal": "diag", "log2": "log₂", "log10": "log₁₀"}
+FUNCTIONS = {"diagonal": "diag", "log2": "log₂", "log10": "log₁₀"}
 
 
 class UnicodeAlphabet:

@@ -11,7 +11,8 @@ from types import MappingProxyType
 ENTRYWISE: Mapping[str, str] = MappingProxyType({  # functions of numbers
     "exp": "the exponential", "log": "the logarithm", "sin": "the sine", "cos": "the cosine", "tan": "the tangent",
     "sinh": "the hyperbolic sine", "cosh": "the hyperbolic cosine", "arctan": "the arctangent",
-    "arcsin": "the arcsine", "arccos": "the arccosine", "sigmoid": "the sigmoid", "softplus": "the softplus",
+    "arcsin": "the arcsine", "arccos": "the arccosine", "sigmoid": "the sigmoid", "σ": "the sigmoid",
+    "softplus": "the softplus",
     "relu": "the positive part", "sign": "the sign", "erf": "the error function", "gamma": "the gamma function",
     "digamma": "the digamma function", "log2": "the binary logarithm", "log10": "the decimal logarithm",
     "arcsinh": "the inverse hyperbolic sine", "arccosh": "the inverse hyperbolic cosine", "sinc": "the cardinal sine",
