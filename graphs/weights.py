@@ -172,7 +172,10 @@ def magnitude(a: Weight) -> Weight:
 def inverse(a: Weight) -> Weight:
     """1 / a; a zero number raises ZeroDivisionError."""
     number = 1 / a.number if isinstance(a.number, float) else Fraction(1) / a.number
-    return Weight(exact(number), None if a.factor is None else 1 / a.factor)
+    if a.factor is None:
+        return Weight(exact(number))
+    below = from_expr(1 / a.factor)  # 1/√6 is √6/6, one sixth of the root
+    return Weight(_exactly(mul, number, below.number), below.factor)
 
 
 def plus(a: Weight, b: Weight) -> Weight | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import sympy as sp
+
 from symgrad.formulas.names import shape_text
 from symgrad.graphs import ops
 from symgrad.graphs.errors import ShapeError
@@ -95,7 +97,7 @@ def attended(name: str, q: Any, k: Any, v: Any, mask: Any, is_causal: bool, scal
                          "belongs to one value")
     products = Q @ swapaxes(K, -1, -2)
     if scale is None:
-        scores = products / (math.sqrt(size) if isinstance(size := Q.shape[-1], int) else sqrt(size))
+        scores = products / (sp.sqrt(size) if isinstance(size := Q.shape[-1], int) else sqrt(size))
     else:
         scores = products * as_tensor(scale, name)
     allowed, added = _masks(name, scores, mask, is_causal)

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from binders import clashes, trees
 from places import EXAMPLES
 
 import symgrad as sg
@@ -57,7 +58,9 @@ def some(module, loss, chance):
 @pytest.mark.parametrize("name", NAMES)
 def test_derivations_of_networks(name, network, golden):
     module = network(name)
-    texts = [sg.derive(*pair).unicode() for pair in losses(module, name)]
+    with trees() as found:
+        texts = [sg.derive(*pair).unicode() for pair in losses(module, name)]
+    assert not [text for tree, text in found if clashes(tree)]
     golden(f"network_{name}.txt", "\n\n".join([module.__doc__.splitlines()[0], *texts]))
 
 

@@ -28,7 +28,11 @@ def weight_tree(by: Weight) -> tuple[int, Tree]:
 
 
 def _roots_below(number: Fraction, above: sp.Expr, below: sp.Expr) -> tuple[Fraction, sp.Expr, sp.Expr]:
-    """√2/(2 √π) is 1/√(2 π): a root of a divisor of the denominator stands below."""
+    """√2/(2 √π) is 1/√(2 π): a root of a divisor of the denominator stands below; √2/4 alone is 1/√8, for a width of 8."""
+    if below == 1 and above.is_Pow and above.exp == sp.Rational(1, 2) and above.base.is_Integer:
+        square = number**2 * int(above.base)
+        if square.numerator == 1:
+            return Fraction(1), sp.S.One, sp.sqrt(square.denominator, evaluate=False)
     for factor in sp.Mul.make_args(above):
         base, e = factor.as_base_exp()
         if e == sp.Rational(1, 2) and base.is_Integer and number.denominator % int(base) == 0:

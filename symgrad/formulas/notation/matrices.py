@@ -171,6 +171,8 @@ def _unprimed(a: Tree, b: Tree) -> Tree:
 
 def squared_norm(tree: Tree, order: int) -> Tree:
     """‖v‖², or of a matrix the square of Frobenius' norm."""
+    if order == 1 and tree.head == "transpose":  # of a row
+        return squared_norm(tree.args[0], 2)
     tree = _unprimed(transpose(tree), tree) if order > 1 else tree
     return power(Tree("norm", (tree, "F" if order > 1 else "")), num(2), False)
 

@@ -21,11 +21,12 @@ from symgrad.formulas.spelling.tree import (
     num,
     scaled,
     sum_of,
+    walk,
     weight_of,
 )
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
-from symgrad.graphs.algebra.einsum import literal_value
+from symgrad.graphs.algebra.einsum import contract, literal_value
 from symgrad.graphs.node import Node
 from symgrad.graphs.sizes import Shape, Size
 
@@ -111,11 +112,11 @@ def write_scatter(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
     body, *indices = node.operands
     (axes,) = node.attrs
     width = len(indices[0].shape)
-    labels: list[Label] = list(range(len(body.shape)))
+    body, labels, kept = _without_deltas(w, body)
     rest = iter(labels[width:])
     out: list[Label] = []
     hot: list[MadeFactor] = []
-    scope = _Scope(w, labels, body.shape)
+    scope = _Scope(w, kept, body.shape)
     for axis, size in enumerate(node.shape):
         if axis not in axes:
             out.append(next(rest))
@@ -134,9 +135,24 @@ def write_scatter(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
             scope.samples.add(labels[w.axes[each]])
     value = literal_value(body)
     if value is None:
-        return contraction(w, [[*scope.factors([(body, tuple(labels))]), *hot]], tuple(out), index, taken, scope)
+        return contraction(w, [[*scope.factors([(body, tuple(kept))]), *hot]], tuple(out), index, taken, scope)
     sign, size = weight_tree(value)
     return sum_of([(sign, scaled(size, contraction(w, [hot], tuple(out), index, taken, scope)))])
+
+
+def _without_deltas(w: Writer, body: Node) -> tuple[Node, list[Label], list[Label]]:
+    """What is scattered without its deltas, a label for each axis that it had, and the labels of the axes that are left.
+
+    Where the values of each sample are scattered for that sample, two of their axes are one.
+    """
+    labels: list[Label] = list(range(len(body.shape)))
+    if body.op is not ops.VIEW or not w.inlines(body) or len(body.operands) != 1:
+        return body, labels, labels
+    inputs, out = body.attrs
+    labels = [out.index(x) for x in out]
+    kept = list(dict.fromkeys(labels))
+    sizes = dict(zip(out, body.shape, strict=True))
+    return contract(body.operands, inputs, [out[i] for i in kept], sizes), labels, kept
 
 
 def _one_hot(w: Writer, indices: Node) -> Callable[[Index, frozenset[Tree]], Tree]:
@@ -188,9 +204,7 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
     for factors in full:
         if _readable(w, factors, open_axes, token, scope.sizes):
             return big(list(over.values()), _in_matrices(w, factors, open_axes, token, taken, scope.sizes))
-    alone = {x: HIDDEN for _, labels in full[0] for x in labels
-             if x not in token and x not in open_axes and scope.sizes.get(x) == 1}  # a sum over one entry is that entry
-    return big(list(over.values()), _in_indices(w, full[0], open_axes, {**token, **alone}, taken, scope.samples))
+    return big(list(over.values()), _in_indices(w, full[0], open_axes, token, taken, scope))
 
 
 def _fixed(tree: Tree) -> Callable[[Index, frozenset[Tree]], Tree]:
@@ -246,9 +260,9 @@ def _product(trees: Sequence[Tree], rest: Sequence[tuple[Label, ...]]) -> Tree:
 
 
 def _in_indices(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...], token: Mapping[Label, Tree],
-                taken: frozenset[Tree], samples: set[Label]) -> Tree:
+                taken: frozenset[Tree], scope: _Scope) -> Tree:
     summed = list(dict.fromkeys(x for labels in _rest(factors, token) for x in labels if x not in left))
-    letters = w.letters(len(left) + len(summed), taken, [x in samples for x in (*left, *summed)])
+    letters = w.letters(len(left) + len(summed), taken, [x in scope.samples for x in (*left, *summed)])
     place = dict(token)
     deltas = []
     for label, letter in zip((*left, *summed), letters, strict=True):
@@ -264,6 +278,9 @@ def _in_indices(w: Writer, factors: Sequence[MadeFactor], left: tuple[Label, ...
         rows.append((min((rank.get(x, 0) for x in at if x is not None), default=-1), make(at, inner)))
     rows.sort(key=lambda row: (row[0], weight_of(row[1])))
     body = hadamard([*deltas, *(tree for _, tree in rows)], 0, ordered=True)
-    tree = big(letters[len(left):], body)
+    parts = set(walk(body))
+    over = [letter for label, letter in zip(summed, letters[len(left):], strict=True)
+            if scope.sizes.get(label) != 1 or letter in parts]  # one entry that nothing shows
+    tree = big(over, body)
     return Tree("entries", (tree, tuple(letters[:len(left)]))) if left else tree
 

@@ -134,8 +134,14 @@ def _fraction(a: Alphabet, above: Tree, below: Tree) -> Any:
     if not a.flat:
         return a.fraction(spell(above, a), spell(below, a))
     wide = above.head in ("sum", "hadamard", "kron", "star", "big", "fraction") or (
-        above.head == "product" and len(above.args[1]) > 1)  # A B/C would be read as A (B/C)
+        above.head == "product" and (len(above.args[1]) > 1 or _is_open(above)))  # A B/C would be read as A (B/C)
     return a.fraction(_guarded(above, a, wide), _guarded(below, a, below.head in LOOSE))
+
+
+def _is_open(tree: Tree) -> bool:
+    """Does a product end in a sum, whose letters reach what stands behind it?"""
+    parts = (*tree.args[0], *tree.args[1])
+    return bool(parts) and parts[-1].head == "big"
 
 
 def _transpose(a: Alphabet, inner: Tree) -> Any:
