@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from symgrad.codegen.c.layouts import rearranged
 from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, placed
 from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
@@ -62,10 +63,11 @@ def write_place(c: Context, e: Expr) -> list[str]:
                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
     else:
         lines = [] if (whole := _partition(e.shape, parts)) else clear(c, e)
+    once = not has_base and len(parts) == 1 and parts[0][0] == "slice" and parts[0][2] > 0  # nothing is added to zeros
     for how, where, direction, count in parts:
         value_e, *indices = rest[:count]
         del rest[:count]
-        sign = "=" if not has_base and whole else "+=" if direction > 0 else "-="
+        sign = "=" if once or (not has_base and whole) else "+=" if direction > 0 else "-="
         if how == "scatter":
             lines += _scatter(c, e, where[0], sign, value_e, indices)
             continue
@@ -82,7 +84,11 @@ def write_place(c: Context, e: Expr) -> list[str]:
         rank = len(sizes)
         body = Body(c, rank)
         value = body.value(value_e, spread(counters(rank), value_e.shape, rank))
-        lines += nest(c, tuple(sizes), [*body.places, flat(tuple(target), e.shape, rank)],
+        place = flat(tuple(target), e.shape, rank)
+        if sign == "=" and (copy := rearranged(c, e, tuple(sizes), body, value, place)):
+            lines += copy
+            continue
+        lines += nest(c, tuple(sizes), [*body.places, place],
                       [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"], tiled=how == "slice")
     return lines
 

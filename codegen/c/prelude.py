@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from symgrad.codegen.c.kernel import CONTRACT
 from symgrad.codegen.c.linear import LAPACK
+from symgrad.codegen.c.rearrange import REARRANGE
+from symgrad.codegen.c.strides import STRIDES
+from symgrad.codegen.c.team import TEAM
 from symgrad.codegen.c.texts import LIBM, VECTOR, own_texts, with_used
 
 HEAD = """\
@@ -84,8 +87,9 @@ def prelude(single: bool, used: Iterable[str]) -> str:
     if own := own_texts(used, single):
         parts.append("\n".join(own) + "\n")
     parts.append(BLAS)
-    if "contract" in used:
-        parts.append(CONTRACT)
+    if used & {"contract", "rearrange"}:
+        parts += [TEAM, STRIDES]
+    parts += [text for row, text in (("contract", CONTRACT), ("rearrange", REARRANGE)) if row in used]
     if "lapack" in used:
         parts.append(LAPACK)
     return "\n".join(parts)

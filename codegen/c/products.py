@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from symgrad.codegen.c.kernel import MOST
 from symgrad.codegen.c.loops import Body, Context, equal
 from symgrad.codegen.c.nests import wrapped
 from symgrad.codegen.c.reduce import reduce_loops
+from symgrad.codegen.c.strides import MOST
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr

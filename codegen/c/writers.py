@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from symgrad.codegen.c.layouts import rearranged
 from symgrad.codegen.c.linear import LINEAR, write_linear
 from symgrad.codegen.c.loops import Body, Context, StepWriter, nest
 from symgrad.codegen.c.moves import write_concat, write_diag, write_gather, write_place
@@ -28,6 +29,8 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
         value = body.computed(e, index) if not _shared(e) else body.value(e.args[0], index_below(e, index, rank))
         value = bare(value)
         name = c.arrays[e]
+        if _shared(e) and (copy := rearranged(c, e, e.shape, body, value, flat(index, e.shape, rank))):
+            return copy
         if len(group) > 1:
             lines.append(f"const {TYPES[e.kind]} {name}_ = {value};")
             if e not in passing:
@@ -57,6 +60,8 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     rank = len(arg.shape)
     body = Body(c, rank)
     value = body.value(arg, counters(rank))
+    if copy := rearranged(c, e, arg.shape, body, value, flat(counters(rank), arg.shape, rank)):
+        return copy
     place = body.place(flat(counters(rank), arg.shape, rank))
     return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"], tiled=True)
 

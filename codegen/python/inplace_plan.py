@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr, base_of
+from symgrad.codegen.lowering.arrays import Expr, base_of, is_view
 from symgrad.codegen.plan.lives import Turn, alone, clashes
 from symgrad.codegen.plan.storage import Slot, Storage, by_memory, every_operation, last_reads, slots
 from symgrad.codegen.python.identifiers import Identifiers, identifier
@@ -57,6 +57,9 @@ def places(begun: Setting) -> Places:
     form, roots, arrays = begun.job.form, begun.roots, begun.given
     wanted = roots if form is None else [base_of(root) for root in roots]  # of new arrays, views are returned
     kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
+    if form is not None:
+        wanted = [_lies_in(root, kept) for root in roots]
+        kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
     over = begun.overwritten()
     if not over:  # else the order of the formulas, in which a state is read before it is overwritten
         kept.stored = by_memory(kept)
@@ -71,6 +74,13 @@ def places(begun: Setting) -> Places:
     memory.update({e: names[e] for e in names if e.op is acts.INPUT})
     assert not (wrong := _clashes(kept, memory, constant, lent, results)), wrong
     return Places(kept, results, taken, constant, lent, found, home, names, memory)
+
+
+def _lies_in(e: Expr, kept: Storage) -> Expr:
+    """What a returned view is of: the copy of a transpose that is kept, say, because another step reads it in one piece."""
+    while is_view(e) and e not in kept.keep:
+        (e,) = e.args
+    return e
 
 
 def _clashes(kept: Storage, memory: Mapping[Expr, object], constant: Collection[Expr], lent: Mapping[Expr, Expr],

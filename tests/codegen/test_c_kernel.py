@@ -94,6 +94,17 @@ def test_sizes_at_the_edges_of_tiles_panels_and_blocks(m, n, k, dtype):
     assert all(np.array_equal(same[0], other) for other in same), "the same bits"
 
 
+@pytest.mark.parametrize("stack, m, n, k", [(1, 150, 70, 4355), (1, 100, 650, 600), (3, 170, 130, 300), (1, 288, 16, 9000)])
+def test_what_all_blocks_read_is_packed_once_whoever_computes_them(stack, m, n, k):
+    """More panels than fit into the room at a time, of columns that lie apart; nothing depends on who takes which."""
+    rng = np.random.default_rng(m)
+    a, b = (rng.standard_normal(size).astype("float32") for size in ((stack, k, m), (stack, n, k)))
+    groups = [[(stack, k * m, n * k)], [(m, 1, 0)], [(n, 0, k)], [(k, m, 1)]]
+    same = [contracted(a, b, groups, "float32", threads=t) for t in (1, 2, 3, 4, 7)]
+    near(same[0], np.einsum("skm,snk->smn", a.astype(float), b.astype(float)), 1e-3)
+    assert all(np.array_equal(same[0], other) for other in same), "the same bits"
+
+
 def test_half_of_a_symmetric_product_is_computed_and_mirrored():
     for n, k in ((1, 1), (5, 3), (70, 300), (200, 10)):
         a = np.random.default_rng(n).standard_normal((n, k))

@@ -166,3 +166,14 @@ def test_what_divides_twice_stays_until_it_has(always):
             (at,) = values([x])
             for found, plain in zip(f.in_workspace[1](at), f.run(at), strict=True):
                 near(found, plain, 1e-12)
+
+
+def test_a_result_that_is_a_view_of_a_copy_stays_as_it_was_returned(always):
+    """The copy is kept for a step that reads it in one piece: it is what is returned, and no slot."""
+    x = sg.data("x", (3, 4, 5))
+    y = sg.reshape(sg.transpose(sg.einsum("abc,dc->abd", x, x[0]), (2, 0, 1)), (12, 4))
+    outputs = [y, sg.sum(sg.tanh(y) * sg.cosh(y)), sg.gradient(sg.sum(sg.tanh(y)), x)]
+    f = sg.function([x], outputs)
+    (array,) = values([x])
+    for a, b in zip(f(array), f.run(array), strict=True):
+        near(a, b, 1e-12)
