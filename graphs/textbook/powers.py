@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from math import isfinite
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal, literal_value, scale
@@ -280,13 +281,13 @@ def _exponential(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opene
 
 
 def _chosen(into: Powers, node: Node, labels: Labels, p: Fraction) -> Opened:
-    """{a if c, 0 otherwise} is [c] a."""
+    """{a if c, 0 otherwise} is [c] a, unless a is infinite: a mask of -∞ stays a choice, for 0 times it is no number."""
     condition, one, other = node.operands
     if condition.dtype != BOOLEAN or p != 1 or is_triangle(condition):
         return None
     for value, rest, test in ((other, one, condition), (one, other, None)):
         zero = literal_value(value)
-        if zero is not None and zero.number == 0:
+        if zero is not None and zero.number == 0 and all(isfinite(by.number) for _, by in pairs_of(rest)):
             test = elementwise("logical_not", [condition]) if test is None else test
             return [(test, labels, p), (rest, labels, p)]
     return None

@@ -165,3 +165,36 @@ def test_wrong_slopes_are_found_where_others_are_at_kinks():
     middle = np.array([[0.5, 1.0, 1.0]])
     estimate = Estimate(np.arange(3), middle, 1e-12, sides=((left, finer), (left, right)))
     assert estimate.nearest(rows).tolist() == [[0.2, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize("infinity", [-np.inf, np.inf])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_mask_of_infinities_stays_a_choice(infinity, turned, known):
+    """∞ [c] would be 0 ∞, no number, where c is false."""
+    x, W = sg.data("x", 3), sg.parameter("W", 3)
+    c = sg.equal(sg.arange(3), 1) if known else sg.data("c", 3, dtype="boolean")
+    mask = sg.where(c, *((infinity, 0.0) if turned else (0.0, infinity)))
+    last, _ = sg.scan(lambda h, x_t: (sg.where(h + x_t > h, h + x_t * W, h), None), mask, sg.broadcast_to(x, (4, 3)))
+    loss = sg.sum(sg.exp(-last if infinity > 0 else last) * x)
+    gradient = sg.gradient(loss, W)
+    assert "∞ [" not in str(gradient) and "∞ c" not in str(gradient)
+    d = sg.derive(loss)
+    assert d.check(), str(d.check())
+    soft = sg.logsumexp(-(W * x + mask) if infinity > 0 else W * x + mask)
+    assert "∞ [" not in str(sg.gradient(soft, W)) and (sg.derive(soft).check() or not known)
+
+
+def test_a_path_that_begins_at_one_state_and_ends_after_some_steps():
+    """Logarithms of probabilities, of which all but one are -∞ at first, as those of `sg.losses.ctc`."""
+    v, length = sg.parameter("v", (4, 3)), sg.data("n", dtype="integer")
+
+    def step(h, now):
+        before = sg.concatenate([sg.full((1,), -np.inf), h])[:3]
+        ways = sg.stack([h, before], axis=-1)
+        some = sg.max(ways, axis=-1) > -np.inf
+        reached = sg.where(some, sg.logsumexp(sg.where(some[:, None], ways, 0.0), axis=-1), -np.inf)
+        return sg.where(now[1] < length, reached + now[0], h), None
+
+    last, _ = sg.scan(step, sg.where(sg.equal(sg.arange(3), 0), 0.0, -np.inf), (v, sg.arange(4)))
+    assert sg.derive(last[0]).check()

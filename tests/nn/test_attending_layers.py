@@ -50,6 +50,63 @@ def test_attention_is_that_of_its_heads():
     check(output, at, list(own), second=False)
 
 
+def wide_heads(layer, q, k, v, p, mask, pad):
+    """(output, weights of every head) of one sample, with all that PyTorch's layer knows; masks are added to scores."""
+    E, H = layer.embed_dim, layer.num_heads
+    W = np.split(p["in_proj_weight"], 3) if "in_proj_weight" in p else [p[f"{x}_proj_weight"] for x in "qkv"]
+    b = np.split(p.get("in_proj_bias", np.zeros(3 * E)), 3)
+    Q, K, V = (t @ w.T + c for t, w, c in zip((q, k, v), W, b, strict=True))
+    more = [p[name][0] for name in ("bias_k", "bias_v") if name in p] or [np.zeros((0, E))] * 2
+    nothing = np.zeros((int(layer.add_zero_attn), E))
+    K, V = np.concatenate([K, more[0], nothing]), np.concatenate([V, more[1], nothing])
+    added = np.zeros((H, len(q), len(K)))
+    added[..., :len(k)] = mask + pad
+    parts = [slice(h * E // H, (h + 1) * E // H) for h in range(H)]
+    weights = np.stack([norms.attention(Q[:, s], K[:, s], np.eye(len(K)), None, a) for s, a in zip(parts, added, strict=True)])
+    taken = np.concatenate([w @ V[:, s] for w, s in zip(weights, parts, strict=True)], axis=1)
+    return taken @ p["out_proj.weight"].T + p.get("out_proj.bias", 0), weights
+
+
+@settings(max_examples=12)
+@given(st.data())
+def test_keys_and_values_of_other_widths_and_more_keys_than_are_given(draw):
+    one = lambda *values: draw.draw(st.sampled_from(values))  # noqa: E731
+    heads_, own = one(1, 2, 3), one(1, 2)
+    E, L, S = heads_ * own, one(1, 3), one(1, 4)
+    layer = sg.nn.MultiheadAttention(E, heads_, bias=one(True, False), add_bias_kv=one(True, False),
+                                     add_zero_attn=one(True, False), kdim=one(None, 1, 5), vdim=one(None, 2))
+    rng = np.random.default_rng(draw.draw(st.integers(0, 99)))
+    shapes = [(2, n, size) for n, size in zip((L, S, S), layer.features, strict=True)]
+    q, k, v = (sg.data(name, shape[1:], over=T) for name, shape in zip("qkv", shapes, strict=True))
+    at = {t: rng.normal(size=shape) for t, shape in zip((q, k, v), shapes, strict=True)}
+    named = layer.named_parameters()
+    at |= {t: rng.normal(size=t.shape) for _, t in named}
+    each, boolean, causal = one(True, False), one(True, False), one(True, False)
+    mask = rng.random((heads_, L, S) if each else (L, S)) > 0.7 if boolean else rng.normal(size=(L, S))
+    pad = rng.random((2, S)) > 0.5
+    mask[..., 0], pad[:, 0] = False, False
+    m = sg.data("m", mask.shape, dtype="boolean" if boolean else "real")
+    n = sg.data("n", S, over=T, dtype="boolean")
+    output, weights = layer(q, k, v, key_padding_mask=n, attn_mask=m, is_causal=causal, average_attn_weights=False)
+    added = np.where(mask, -np.inf, 0.0) if boolean else mask
+    added = added + (np.where(np.arange(S) > np.arange(L)[:, None], -np.inf, 0.0) if causal else 0.0)
+    p = {name: at[t] for name, t in named}
+    wanted = [wide_heads(layer, *(at[t][i] for t in (q, k, v)), p, added, np.where(pad[i], -np.inf, 0)) for i in range(2)]
+    at |= {m: mask, n: pad}
+    near(run(output, at), [o for o, _ in wanted])
+    near(run(weights, at), [w for _, w in wanted])
+    check(output, at, [t for _, t in named], second=False)
+
+
+def test_names_of_attention_weights_are_pytorchs():
+    layer = sg.nn.MultiheadAttention(6, 2, add_bias_kv=True, vdim=3)
+    assert [(name, t.name, t.shape) for name, t in layer.named_parameters()] == [
+        ("q_proj_weight", "W_q", (6, 6)), ("k_proj_weight", "W_k", (6, 6)), ("v_proj_weight", "W_v", (6, 3)),
+        ("in_proj_bias", "b_in", (18,)), ("bias_k", "k", (1, 1, 6)), ("bias_v", "v", (1, 1, 6)),
+        ("out_proj.weight", "W_out", (6, 6)), ("out_proj.bias", "b_out", (6,))]
+    assert repr(layer) == "MultiheadAttention(6, 2, add_bias_kv=True, vdim=3)"
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_batches_lie_where_pytorch_has_them_and_true_is_left_out(batch_first):
     layer = sg.nn.MultiheadAttention(4, 2, batch_first=batch_first)
@@ -225,7 +282,7 @@ def test_an_index_out_of_range_is_refused_by_its_layer(rows, padding, frozen, wr
      lambda: sg.nn.TransformerEncoderLayer(6, 2, dropout="0.1")),
     ("MultiheadAttention(6, 2): x of shape (4, 5) must be (length, 6), or (length, batch, 6), all three alike",
      lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 5))] * 3)),
-    ("MultiheadAttention(6, 2): attn_mask M of shape (4, 3) must have the shape (4, 4)",
+    ("MultiheadAttention(6, 2): attn_mask M of shape (4, 3) must have the shape (4, 4), or (2, 4, 4)",
      lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 6))] * 3, attn_mask=sg.data("M", (4, 3)))),
     ("MultiheadAttention(6, 2): attn_mask M of shape (3, 4, 4) must have the shape (4, 4), or (6, 4, 4)",
      lambda: sg.nn.MultiheadAttention(6, 2)(*[sg.data("x", (4, 3, 6))] * 3, attn_mask=sg.data("M", (3, 4, 4)))),
