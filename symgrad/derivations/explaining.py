@@ -13,8 +13,10 @@ from typing import Any
 
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
+from symgrad.derivations.kinds import is_masked
+from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import in_markdown
-from symgrad.derivations.reasons import is_masked, rule
+from symgrad.derivations.reasons import rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import formula, gradient_name, show
 from symgrad.formulas.names import symbol_names
@@ -327,6 +329,9 @@ def _reason(step: Step) -> tuple[str, str]:
                           "the transpose of that matrix")
     if user.kind == "affine":
         return "bilinear", f"The layer {w} is linear in {v}, so its Jacobian does not depend on {v}"
+    laws = cited(user, step.box, step.world)
+    if len(laws) == 1 and rule(step) == laws[0].why:
+        return laws[0].title, f"{laws[0].why[0].upper()}{laws[0].why[1:]}"
     return f"through {w}", f"This is the chain rule through {w}, the only use of {v}"
 
 

@@ -1,95 +1,53 @@
-"""The general laws that a derivation uses, each derived once on symbols of its own.
+"""The general laws that a derivation uses: which rows of the lawbook explain the pieces of a step.
 
-The law of an operation is its derivative rule, applied by the engine to an operand x and the gradient of a result y:
-`y = softmax(x): G_x = ...`. Only the chain rule and the two laws of layers are written down here.
+The gradient of a value comes back through the formula of the box that uses it. What lies between the two are pieces: a
+product, a pool, entries picked. Each piece has its law, written down (`lawbook.py`) or derived (`deriving.py`), and a
+derivation prints those that its steps cite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from symgrad.derivations import lawbook
+from symgrad.derivations.deriving import (
+    OPERATIONS,
+    derived,
+    inside_sum,
+    labels_of,
+    layer_labels,
+    layer_law,
+    product_law,
+)
+from symgrad.derivations.kinds import (
+    bare,
+    is_enlarged,
+    is_joined,
+    is_masked,
+    is_noisy,
+    is_scale_and_shift,
+    is_split,
+    picks,
+    terms,
+)
+from symgrad.derivations.lawbook import LawRow
 from symgrad.derivations.pieces import Math, Sentence
-from symgrad.derivations.text import scalar_derivative, show
-from symgrad.derivations.transcript import Stage
+from symgrad.derivations.text import is_function_of_one, of_number, slope_of
+from symgrad.derivations.transcript import Stage, World
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.primitives import input_node
-from symgrad.graphs.node import REAL, Node, Symbol, depends, topological
-from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_cotangents, row_of
-from symgrad.graphs.pieces.images import is_convolution, is_transposed
-from symgrad.language.linear_algebra import det, inv, logdet
-from symgrad.language.reduction import logsumexp, softmax
-from symgrad.language.symbols import dim
-from symgrad.language.tensor import Tensor, wrap
+from symgrad.graphs.node import Node, depends, topological
+from symgrad.graphs.pieces.boxes import Box, row_of
+from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_tiles, is_transposed
+from symgrad.graphs.pieces.statistics import Means, mean_of, role
+from symgrad.graphs.pieces.uses import is_row
+from symgrad.graphs.samples import sample_axes
 
 CHAIN = {"unicode": "G_v = ∑_u (∂u/∂v)ᵀ G_u, over all u that use v",
          "latex": r"G_{v} = \sum_{u} \left(\frac{\partial u}{\partial v}\right)^{\top} G_{u}"}
 USERS: dict[str, Sentence] = {"unicode": (), "latex": (" over all ", Math("u"), " that use ", Math("v"))}  # ends it
 CHAIN_RULE, DERIVED = "Chain rule", "Derived by SymPy"
-STOPPED = {"unicode": ["y = stop(x)", "y = x", "G_x = 0"],
-           "latex": [r"y = \operatorname{stop}(x)", "y = x", "G_{x} = 0"]}
-AFFINE = {"unicode": ["a = W x + b", "G_x = Wᵀ G_a", "G_W = G_a xᵀ", "G_b = G_a"],
-          "latex": ["a = W x + b", r"G_{x} = W^{\top} G_{a}", r"G_{W} = G_{a} x^{\top}", r"G_{b} = G_{a}"]}
-ROWS = {"unicode": ["A = X W + 1 bᵀ", "G_X = G_A Wᵀ", "G_W = Xᵀ G_A", "G_b = G_Aᵀ 1"],
-        "latex": [r"A = X W + \mathbf{1} b^{\top}", r"G_{X} = G_{A} W^{\top}", r"G_{W} = X^{\top} G_{A}",
-                  r"G_{b} = G_{A}^{\top} \mathbf{1}"]}
-CONVOLUTION = {"unicode": ["a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = [∑_jk G_{a,ijk}]_i"],
-               "latex": [r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x",
-                         r"G_{b} = [\textstyle\sum_{jk} G_{a,ijk}]_{i}"]}
-TRANSPOSED = {"unicode": ["a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", "G_b = [∑_jk G_{a,ijk}]_i"],
-              "latex": [r"a = K^{\top} \star x + b", r"G_{x} = K \star G_{a}", r"G_{K} = x \star G_{a}",
-                        r"G_{b} = [\textstyle\sum_{jk} G_{a,ijk}]_{i}"]}
-ENTRYWISE = {"unicode": ["x = f(a)", "G_a = diag[f'(a)] G_x = f'(a) ⊙ G_x"],
-             "latex": ["x = f(a)", r"G_{a} = \operatorname{diag}[f'(a)] G_{x} = f'(a) \odot G_{x}"]}
-# What is derived: a title, the shape of x, and y.
-OPERATIONS: dict[str, tuple[str, int, Callable[[Tensor], Tensor]]] = {
-    ops.SOFTMAX: ("Softmax", 1, softmax),
-    ops.LOGSUMEXP: ("Log-sum-exp", 1, logsumexp),
-    "squares": ("Squared norm", 1, lambda x: x @ x),
-    ops.INVERSE: ("Inverse", 2, inv),
-    ops.LOGDET: ("Log-determinant", 2, logdet),
-    "det": ("Determinant", 2, det),
-}
-
-
-@lru_cache
-def derived(operation: str, style: str) -> tuple[str, str]:
-    """An operation and what it makes of a gradient, as two formulas."""
-    _, rank, make = OPERATIONS[operation]
-    names = ("x", "y") if rank == 1 else ("X", "Y" if make(wrap(_symbol("X", 2))).ndim else "y")
-    x = _symbol(names[0], rank)
-    local = make(wrap(x)).node
-    y = input_node(Symbol("data", names[1], owner=LEAF), local.shape, REAL)
-    box = Box(names[1], "operation", local, local, y, (), 0)
-    (part,) = local_cotangents(box, cotangent_leaf(box), [x])
-    source = Box(names[0], "data", x, x, x, (), 0)
-    return (f"{names[1]} = {show(local, style)}", f"{show(cotangent_leaf(source), style)} = {show(part, style)}")
-
-
-def _symbol(name: str, rank: int) -> Node:
-    return input_node(Symbol("data", name, owner=LEAF), (dim("n"),) * rank, REAL)
-
-
-def operations(node: Node, leaf: Node) -> list[str]:
-    """The operations with a law of their own between a leaf and a local formula."""
-    found: list[str] = []
-    live = depends([node], {leaf}) - {leaf}
-    for n in topological([node], enter=lambda n: n in live):
-        if n not in live:
-            continue
-        if n.op in OPERATIONS:
-            found.append(n.op)
-        elif n.op is ops.EINSUM and n.operands and len(n.shape) < len((inner := n.operands[0]).shape) and _square(
-                n if len(n.operands) > 1 else inner):
-            found.append("squares")
-    return found
-
-
-def _square(node: Node) -> bool:
-    """A product of something with itself, entry by entry."""
-    return node.op is ops.EINSUM and len(node.operands) == 2 and node.operands[0] is node.operands[1] and (
-        node.attrs[0][0] == node.attrs[0][1])
+WINDOWED = frozenset({ops.WINDOWS, ops.OVERLAP, ops.PAD})  # of convolutions, whose law speaks of them
 
 
 @dataclass(frozen=True)
@@ -103,40 +61,43 @@ class Law:
 
 
 def laws(steps: Sequence[Stage], style: str) -> list[Law]:
-    """The laws that the backward steps use, each once, in the order of first use."""
-    found = {CHAIN_RULE: Law(CHAIN_RULE, "", (CHAIN[style],), USERS[style])}
-    slopes: dict[str, None] = {}
+    """The laws that the backward steps cite, each once, in the order of first use."""
+    rows: dict[LawRow, None] = {}
+    functions: dict[Node, Stage] = {}  # of a number, with the step that uses one first
     for step in steps:
-        for user in step.consumers if step.kind == "backward" else ():
-            row = row_of(user)
-            if user.kind == "affine":
-                title, texts = _layer(user)
-                _add(found, title, texts[style])
-            elif row is not None:
-                _add(found, "Entry by entry", ENTRYWISE[style])
-                slopes.setdefault(scalar_derivative(row, style, step.world.taken))
-            for operation in operations(user.local, step.box.leaf) if row is None else ():
-                _add(found, OPERATIONS[operation][0], derived(operation, style))
+        for user in _users(step):
+            rows |= dict.fromkeys(cited(user, step.box, step.world))
+            for node in _functions(user, step.box, step.world):
+                functions.setdefault(of_number(node), step)
     if any(n.op is ops.STOP for n in topological([step.node for step in steps])):
-        _add(found, "Held constant", STOPPED[style])
-    return [*found.values(), *([Law(DERIVED, "", tuple(slopes))] if slopes else [])]
+        rows.setdefault(lawbook.STOPPED)
+    found = [Law(CHAIN_RULE, "", (CHAIN[style],), USERS[style])]
+    for row in rows:
+        operation, *formulas = row.texts(style)
+        parts = row.end.split("`")
+        found.append(Law(row.title, operation, tuple(formulas),
+                         tuple(Math(part) if i % 2 else part for i, part in enumerate(parts) if part)))
+    slopes = tuple(slope_of(node, style, step.world.taken) for node, step in functions.items())
+    return [*found, *([Law(DERIVED, "", slopes)] if slopes else [])]
 
 
-def _add(found: dict[str, Law], title: str, texts: Sequence[str]) -> None:
-    found.setdefault(title, Law(title, texts[0], tuple(texts[1:])))
+def _users(step: Stage) -> list[Box]:
+    """The boxes whose laws a step cites: mean and variance are in that of what is standardised."""
+    means = step.world.means
+    if step.kind != "backward":
+        return []
+    if step.applied is None or lawbook.STANDARDISED not in {
+            row for user in step.consumers for row in cited(user, step.box, step.world)}:
+        return list(step.consumers)
+    return [user for user in step.consumers if user.leaf not in means and role(user.local, means) != "variance"]
 
 
-def _layer(user: Box) -> tuple[str, dict[str, list[str]]]:
-    """The law of a layer that is affine: its title and texts."""
-    if is_convolution(user.local):
-        return ("Transposed convolution", TRANSPOSED) if is_transposed(user.local) else ("Convolution", CONVOLUTION)
-    return ("Affine layer of rows", ROWS) if of_rows(user) else ("Affine layer", AFFINE)
-
-
-def of_rows(user: Box) -> bool:
-    """Is the value of a layer a matrix for each sample, of rows?"""
-    sampled = user.leaf.op is ops.INPUT and user.leaf.attrs[0].over is not None
-    return len(user.leaf.shape) - sampled > 1
+def cited(user: Box, box: Box, world: World) -> tuple[LawRow, ...]:
+    """The laws by which a gradient goes back through one box, that of what is done last in front."""
+    if (user, box) not in world.cited:
+        rows = [lawbook.ENTRYWISE] if row_of(user) is not None else _pieces(user, box.leaf, world.means)
+        world.cited[user, box] = tuple(dict.fromkeys(row for row in rows if row is not None))
+    return world.cited[user, box]
 
 
 def general(step: Stage, style: str) -> str:
@@ -145,15 +106,184 @@ def general(step: Stage, style: str) -> str:
         return ""
     if step.kind != "backward" or len(step.consumers) > 1:
         return "" if step.kind == "forward" else CHAIN[style]
-    (user,) = step.consumers
-    if user.kind == "affine":
-        text = _layer(user)[1][style]
-    elif row_of(user) is not None:
-        text = ENTRYWISE[style]
-    else:
-        found = set(operations(user.local, step.box.leaf))
-        if len(found) != 1:
-            return CHAIN[style]
-        text = list(derived(found.pop(), style))
+    found = cited(step.consumers[0], step.box, step.world)
+    if len(found) != 1:
+        return CHAIN[style]
+    text = found[0].texts(style)
     colon, comma = (r":\quad ", r",\quad ") if style == "latex" else (": ", ", ")
     return text[0] + colon + comma.join(text[1:])
+
+
+def _pieces(user: Box, leaf: Node, means: Means) -> Iterator[LawRow | None]:
+    local = user.local
+    if user.kind == "affine":
+        yield from _layer(user, leaf)
+        return
+    if (found := role(local, means)) in ("variance", "standardised", "standard deviation"):
+        if found == "standardised" and leaf.shape == user.leaf.shape:
+            yield lawbook.STANDARDISED  # what comes back through mean and variance is in it
+        return
+    for is_it, row in ((is_masked, lawbook.DROPOUT), (is_noisy, lawbook.NOISE)):
+        if is_it(local):
+            yield row
+            return
+    if is_pooled(local):
+        yield lawbook.MAX_POOL if local.op is ops.MAX else lawbook.MEAN_POOL
+        return
+    live = _between(local, leaf)
+    if local not in live:
+        yield lawbook.STOPPED if any(n.op is ops.STOP for n in depends([local], {leaf})) else None
+        return
+    told: set[Node] = set()  # pieces of what has been explained
+    added = terms(local)
+    scaled = is_scale_and_shift(local) and not any(bare(o) is leaf and leaf.shape == local.shape for o in added)
+    if len(added) > (2 if scaled else 1):
+        yield lawbook.SUM
+    if scaled:
+        yield lawbook.SCALE
+        told |= set(added)
+    for node in reversed(topological([local], enter=lambda n: n in live)):
+        if node in live and node not in told:
+            yield _law(node, live | {leaf}, told, user)
+
+
+def _between(local: Node, leaf: Node) -> set[Node]:
+    """What lies between a leaf and the formula, as a gradient goes: not through what is constant."""
+    live = {leaf}
+    for node in topological([local]):
+        if node.op not in ops.FLAT and any(o in live for o in node.operands):
+            live.add(node)
+    return live - {leaf}
+
+
+def _law(node: Node, live: set[Node], told: set[Node], user: Box) -> LawRow | None:
+    """The law of one operation."""
+    op = node.op
+    if mean_of(node) is not None:
+        if is_row(node):
+            return None
+        if not _shape(node):
+            told |= {node.operands[0]} if op is ops.ADD else set()
+            return lawbook.MEAN
+    if op is ops.EINSUM:
+        if is_row(node) or len(node.operands) == 2 and any(not o.shape and o not in live for o in node.operands):
+            return None  # times a number that is none of the values
+        return _product(node, told, user.operands)
+    if op in (ops.MAX, ops.MIN):
+        return _largest(node)
+    if op in (ops.SOFTMAX, ops.LOGSUMEXP):
+        return _of_exponentials(node)
+    if op in OPERATIONS:
+        return derived(op)
+    if op is ops.ELEMENTWISE:
+        return _entrywise(node, told)
+    if is_split(node) or is_enlarged(node) or is_joined(node):
+        told |= set(node.operands)
+        return lawbook.HEADS if is_split(node) else lawbook.HEADS_JOINED if is_joined(node) else lawbook.ENLARGED
+    if op is ops.GATHER:
+        return _picked(node)
+    if op in WINDOWED and is_convolution(user.local):
+        return None
+    return {ops.CONCAT: lawbook.JOINED, ops.SLICE: lawbook.SLICED, ops.PAD: lawbook.PADDED, ops.RESHAPE: lawbook.RESHAPED,
+            ops.SCATTER: lawbook.ADDED_AT, ops.SOLVE: lawbook.SOLVED}.get(op)
+
+
+def _product(node: Node, told: set[Node], boxes: Sequence[Box] = ()) -> LawRow | None:
+    if any(map(is_tiles, node.operands)):
+        return lawbook.CONVOLUTION if len(node.operands) == 2 else None
+    if is_masked(node):
+        return lawbook.DROPOUT
+    if (inner := inside_sum(node)) is not None:
+        told.add(inner)
+    if len(node.operands) == 2 and _weighs(node, boxes):
+        return lawbook.ATTENTION
+    return product_law(*labels_of(node))
+
+
+def _shape(node: Node) -> int:
+    """The axes of one sample."""
+    return len(node.shape) - (node in sample_axes([node]))
+
+
+def _weighs(node: Node, boxes: Sequence[Box]) -> bool:
+    """A V with the rows of a softmax as A."""
+    inputs, out = node.attrs
+    for box in boxes:
+        if box.leaf in node.operands and box.local.op is ops.SOFTMAX and box.local.attrs[0] == (len(box.local.shape) - 1,):
+            mine = inputs[node.operands.index(box.leaf)]
+            return len(mine) > 1 and mine[-1] not in out and mine[-2] in out and mine[-1] in inputs[
+                1 - node.operands.index(box.leaf)] and len(out) > 1
+    return False
+
+
+def _largest(node: Node) -> LawRow | None:
+    if is_tiles(node.operands[0]):
+        return lawbook.MAX_POOL if node.op is ops.MAX else None
+    return lawbook.LARGEST if node.op is ops.MAX else lawbook.SMALLEST
+
+
+def _of_exponentials(node: Node) -> LawRow | None:
+    rank = _shape(node.operands[0])
+    if rank == 1:
+        return derived(node.op)
+    if node.attrs[0] != (len(node.operands[0].shape) - 1,):
+        return None
+    return lawbook.SOFTMAX_OF_ROWS if node.op is ops.SOFTMAX else lawbook.LOGSUMEXP_OF_ROWS if rank == 2 else None
+
+
+def _entrywise(node: Node, told: set[Node]) -> LawRow | None:
+    name = node.attrs[0]
+    if name == "where":
+        return lawbook.CASES
+    if name in ("maximum", "minimum"):
+        return lawbook.LARGER if name == "maximum" else lawbook.SMALLER
+    squares = node.operands[0]
+    if name == "sqrt" and squares.op is ops.EINSUM and _product(squares, set()) == product_law(((0,), (0,)), (), (0, 0)):
+        told |= {squares, *squares.operands}
+        return lawbook.NORM
+    return lawbook.ENTRYWISE if is_function_of_one(node) else None
+
+
+def _functions(user: Box, box: Box, world: World) -> list[Node]:
+    """The functions of one number through which a gradient goes back."""
+    if lawbook.ENTRYWISE not in cited(user, box, world):
+        return []
+    live = _between(user.local, box.leaf)
+    return [n for n in topological([user.local]) if n in live and n.op is ops.ELEMENTWISE and (
+        n is user.local or is_function_of_one(n))]
+
+
+def _picked(node: Node) -> LawRow | None:
+    body, *indices = node.operands
+    if any(n.op is ops.ARGSORT for n in topological(indices)):
+        return lawbook.SORTED if len(indices) == 1 and len(body.shape) == 1 else None
+    rank, width, by_row = picks(node)
+    if by_row:
+        return lawbook.PICKED_BY_ROW if rank == 2 else None
+    return {(1, 0): lawbook.PICKED, (2, 0): lawbook.LOOKED_UP, (2, 1): lawbook.EMBEDDED,
+            (1, 1): lawbook.PICKED_MANY}.get((rank, width))
+
+
+def _layer(user: Box, leaf: Node) -> Iterator[LawRow | None]:
+    """The law of a layer that is affine, in its own form, and those of what is done to its operands."""
+    local = user.local
+    if is_convolution(local):
+        yield lawbook.TRANSPOSED if is_transposed(local) else lawbook.CONVOLUTION
+        return
+    live = _between(local, leaf)
+    shifts = [len(found.shape) for o in terms(local) if _is_weight(found := bare(o))]
+    for node in topological([local]):
+        if node.op is ops.EINSUM and len(node.operands) == 2 and (node in live or not any(
+                n in live and n.op is ops.EINSUM for n in topological([local]))):
+            weights = [o for o in node.operands if _is_weight(o)]
+            labels = layer_labels(node, weights[0]) if weights else None
+            yield None if labels is None else layer_law(*labels, shifts[0] if shifts else None)
+    for node in topological([local], enter=lambda n: n in live):
+        if node in live and node.op in ops.MOVES and not is_split(node):
+            yield _law(node, live, set(), user)
+
+
+def _is_weight(node: Node) -> bool:
+    while node.op in (ops.SLICE, ops.VIEW, ops.STOP, ops.RESHAPE) and len(node.operands) == 1:
+        (node,) = node.operands
+    return node.op is ops.INPUT and node.attrs[0].kind == "parameter"

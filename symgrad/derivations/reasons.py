@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from symgrad.derivations import lawbook
+from symgrad.derivations.kinds import bare, is_masked, is_scale_and_shift, terms
+from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
@@ -10,7 +13,6 @@ from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.phases import MASK
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
 from symgrad.graphs.pieces.statistics import Means, role
@@ -18,6 +20,9 @@ from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import ONE
 
 MOST = 6  # references of one step
+MOST_LAWS = 4  # that a reason names
+SHIFT = "the Jacobian of a shift is the identity"
+SHARED = "the shift is added everywhere alike: the gradients are added up"
 
 
 def rule(step: Stage) -> str:
@@ -40,9 +45,13 @@ def reason(step: Stage, style: str) -> Sentence:
         return (_forward(box, step.world.means),)
     users = step.consumers
     if len(users) > 1:
-        return f"sum over the {len(users)} uses of ", name(box.leaf)
+        law = ", by the law of standardisation" if step.applied is not None and lawbook.STANDARDISED in {
+            row for user in users for row in cited(user, box, step.world)} else ""
+        return f"sum over the {len(users)} uses of ", name(box.leaf), *((law,) if law else ())
     (user,) = users
     if user.kind == "output":
+        if cited(user, box, step.world) == (lawbook.STOPPED,):
+            return (lawbook.STOPPED.why,)
         bare = step.node.operands[0] if step.node.op is ops.ADD and len(step.node.operands) == 1 else step.node
         return ("gradient of the loss" + ": responsibilities" * (bare.op is ops.SOFTMAX),)
     if (row := row_of(user)) is not None:
@@ -52,7 +61,7 @@ def reason(step: Stage, style: str) -> Sentence:
         if is_convolution(user.local) and (box.kind == "parameter" or not passes_on(user, box)):
             return (_of_convolution(box, user),)
         if passes_on(user, box):
-            return ("the Jacobian of a shift is the identity",)
+            return (SHARED if _is_shared(step, user) else SHIFT,)
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
         if x is None or x.op is not ops.INPUT or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
@@ -61,12 +70,32 @@ def reason(step: Stage, style: str) -> Sentence:
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
     if is_recurrence(user.local):
         return ("back through the steps of the recurrence",)
-    if is_masked(user.local):
-        return ("what was dropped gets nothing",)
-    if is_pooled(user.local):
-        largest = user.local.op is ops.MAX
-        return ("each goes where its window was largest" if largest else "each is spread evenly over its window",)
-    return ("through softmax",) if user.local.op is ops.SOFTMAX else ("chain rule through ", name(user.leaf))
+    return _by_laws(step, user, style)
+
+
+def _by_laws(step: Stage, user: Box, style: str) -> Sentence:
+    """Why a gradient goes back as it does through pieces that have their laws."""
+    found, box = cited(user, step.box, step.world), step.box
+    if lawbook.SCALE in found:
+        shared = _is_shared(step, user)
+        if any(bare(o) is box.leaf for o in terms(user.local)):
+            return (SHARED if shared else SHIFT,)
+        if box.kind == "parameter":
+            return ("what it scales, times the gradients, added up" if shared else "what it scales, times the gradient",)
+        return (lawbook.SCALE.why,)
+    if len(found) == 1:
+        return (found[0].why,)
+    if role(user.local, step.world.means) == "standardised":
+        return ("all that is divided by it has a part",)
+    through: Sentence = ("chain rule through ", Math(show(user.leaf, style)))
+    titles = [row.title[0].lower() + row.title[1:] for row in found]
+    return (*through, f": {', '.join(titles)}") if 0 < len(titles) <= MOST_LAWS else through
+
+
+def _is_shared(step: Stage, user: Box) -> bool:
+    """Does a value stand for several entries, as a bias does for all rows?"""
+    alone = step.world.samples is not None  # each sample has a gradient of its own
+    return len(step.box.leaf.shape) < len(user.leaf.shape) - (samples_of(user) if alone else 0)
 
 
 def _of_convolution(box: Box, user: Box) -> str:
@@ -112,7 +141,7 @@ def _forward(box: Box, means: Means) -> str:
         return "dropout, by a random mask"
     if (groups := _groups(box)) is not None:
         return f"in {groups} groups"
-    return role(box.local, means) or ("scale and shift" if _is_scale_and_shift(box.local) else "definition")
+    return role(box.local, means) or ("scale and shift" if is_scale_and_shift(box.local) else "definition")
 
 
 def _groups(box: Box) -> Size | None:
@@ -130,31 +159,6 @@ def is_recurrence(local: Node) -> bool:
     while local.op in (ops.VIEW, ops.SLICE, ops.RESHAPE) and len(local.operands) == 1:
         (local,) = local.operands
     return local.op is ops.SCAN
-
-
-def is_masked(local: Node) -> bool:
-    """m ⊙ x with a mask of dropout."""
-    def is_mask(node: Node) -> bool:
-        while node.op is ops.VIEW and len(node.operands) == 1:
-            (node,) = node.operands
-        return node.op is ops.INPUT and node.attrs[0].kind == MASK
-
-    return local.op is ops.EINSUM and len(local.operands) == 2 and sum(map(is_mask, local.operands)) == 1 and (
-        set().union(*local.attrs[0]) == set(local.attrs[1]))
-
-
-def _is_scale_and_shift(local: Node) -> bool:
-    """γ ⊙ x + β: a parameter for each entry, and another one, as in batch norm."""
-    def is_parameter(node: Node) -> bool:
-        while node.op is ops.VIEW and len(node.operands) == 1:
-            (node,) = node.operands
-        return node.op is ops.INPUT and node.attrs[0].kind == "parameter" and bool(node.shape)
-
-    if local.op is not ops.ADD or len(local.operands) != 2:
-        return False
-    scaled = [o for o in local.operands if o.op is ops.EINSUM and sum(map(is_parameter, o.operands)) == 1
-              and set().union(*o.attrs[0]) == set(o.attrs[1])]
-    return len(scaled) == 1 and any(is_parameter(o) for o in local.operands if o not in scaled)
 
 
 def _is_residual(local: Node) -> bool:

@@ -69,8 +69,24 @@ class Terminal:
         lines = ["", "Laws"]
         wide = max(len(law.title) for law in block.laws)
         for law in block.laws:
-            text = f"{f'{law.operation}:  ' if law.operation else ''}{',  '.join(law.formulas)}{said(law.end, str)}"
-            lines += self.wrapped(f"      {law.title:<{wide}}  ", text)
+            *formulas, last = law.formulas
+            pieces = [*([f"{law.operation}:"] if law.operation else []), *(f"{each}," for each in formulas)]
+            end = said(law.end, str)
+            pieces += [f"{last}{end[:1]}", *end[1:].split()] if end else [last]
+            lines += self.filled(f"      {law.title:<{wide}}  ", pieces, len(pieces) - len(end[1:].split()))
+        return lines
+
+    def filled(self, before: str, pieces: list[str], formulas: int) -> list[str]:
+        """Lines of as many pieces as there is room for: `formulas`, then words."""
+        lines, margin = [before], " " * len(before)
+        for i, piece in enumerate(pieces):
+            gap = "" if lines[-1] in (before, margin) else "  " if i < formulas else " "
+            if gap and columns(lines[-1] + gap + piece) > self.width:
+                lines.append(margin)
+                gap = ""
+            first, *rest = unicode_lines(piece, self.width - len(before)) if i < formulas else [piece]
+            lines[-1] += gap + first
+            lines += [margin + line for line in rest]
         return lines
 
     def steps(self, block: Steps) -> list[str]:

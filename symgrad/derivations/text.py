@@ -20,9 +20,10 @@ from symgrad.formulas.spelling.tree import Tree
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.formulas.spelling.unicode import UnicodeAlphabet
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.einsum import literal_value, ones, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
-from symgrad.graphs.algebra.rows import X0, Y, partial
+from symgrad.graphs.algebra.rows import X0, X1, X2, Y, partial
 from symgrad.graphs.node import REAL, Node, Symbol
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, row_of, steady
 from symgrad.graphs.pieces.recurring import recurs
@@ -223,7 +224,32 @@ def samples_of(*found: Box) -> int:
 
 def scalar_derivative(row: str, style: str, taken: AbstractSet[Name]) -> str:
     """`tanh'(a) = 1 - tanh(a)²`: what SymPy derived for a row, beside names that are `taken`."""
-    a = input_node(Symbol("data", "a", owner=LEAF), (), REAL)
-    derived = lower(partial(row, 0), {X0: a, Y: elementwise(row, [a])}, ())
+    return slope_of(elementwise(row, [_number()]), style, taken)
+
+
+def slope_of(node: Node, style: str, taken: AbstractSet[Name] = frozenset()) -> str:
+    """The same for a function as it stands, with its constants: `leaky_relu'(a) = {1 if a > 0, 0.2 otherwise}`."""
+    row, value = str(node.attrs[0]), of_number(node)
+    derived = lower(partial(row, 0), {**dict(zip((X0, X1, X2), value.operands, strict=False)), Y: value}, ())
     plain = frozenset(Name(each.base) for each in taken)  # a is a letter of its own here, whatever else is called a²
-    return f"{function_name(row, style, {each.base for each in plain})}'(a) = {show(derived, style, taken=plain)}"
+    letters = {each.base for each in plain}
+    right = show(derived, style, taken=plain)
+    if show(value, "unicode", taken=plain).startswith(f"{function_name(row, 'unicode', letters)}(a"):
+        return f"{function_name(row, style, letters)}'(a) = {right}"
+    left, close = (r"\left(", r"\right)") if style == "latex" else "()"
+    return f"{left}{show(value, style, taken=plain)}{close}' = {right}"  # of √a
+
+
+def is_function_of_one(node: Node) -> bool:
+    """Is an elementwise function one of one value, all others being numbers?"""
+    return node.dtype == REAL and all(literal_value(o) is not None for o in node.operands[1:])
+
+
+def of_number(node: Node) -> Node:
+    """A function at a number, with the constants that stand beside it."""
+    numbers = [scale(ones(()), by) for o in node.operands[1:] if (by := literal_value(o)) is not None]
+    return elementwise(str(node.attrs[0]), [_number(), *numbers])
+
+
+def _number() -> Node:
+    return input_node(Symbol("data", "a", owner=LEAF), (), REAL)

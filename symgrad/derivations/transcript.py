@@ -39,6 +39,7 @@ class World:
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
     found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
     line: dict[Any, int] = field(default_factory=dict)  # the steps in their order, and the place of each
+    cited: dict[tuple[Box, Box], tuple[Any, ...]] = field(default_factory=dict)  # the laws from a box to one that it uses
     said: dict[str, list[Any]] = field(default_factory=dict)  # by mode: what is known of recurrences before each of them
 
     @cached_property

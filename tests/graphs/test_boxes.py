@@ -169,4 +169,4 @@ def test_a_parameter_that_also_multiplies_is_no_shift():
     x, v = sg.data("x", 3), sg.parameter("v", 3)
     derivation = sg.derive(sg.sum((sg.tanh(v * x + v) - 1) ** 2))
     assert str(derivation.steps[-1]).endswith("G_v = G_v₁ ⊙ x + G_v₁")
-    assert derivation.steps[-1].rule == "chain rule through v₁"
+    assert derivation.steps[-1].rule == "chain rule through v₁: sum, entrywise product"

@@ -1,0 +1,115 @@
+"""What the formula of a step is, where its operation has a name: dropout, scale and shift, heads, enlarged images."""
+
+from __future__ import annotations
+
+from symgrad.formulas.spelling.glyphs import parse_name
+from symgrad.graphs import ops
+from symgrad.graphs.algebra.axes import counts_along
+from symgrad.graphs.node import Node
+from symgrad.graphs.phases import MASK
+from symgrad.graphs.pieces.boxes import LEAF
+from symgrad.graphs.samples import sample_axes
+
+NOISE = ("ε", "ϵ", "eps", "epsilon", "noise", "η", "ξ")
+
+
+def bare(node: Node) -> Node:
+    """A value without the views that repeat or turn it."""
+    while node.op is ops.VIEW and len(node.operands) == 1:
+        (node,) = node.operands
+    return node
+
+
+def is_product_of_entries(node: Node) -> bool:
+    """A product in which nothing is summed."""
+    return node.op is ops.EINSUM and len(node.operands) == 2 and set().union(*node.attrs[0]) == set(node.attrs[1])
+
+
+def is_masked(local: Node) -> bool:
+    """m ⊙ x with a mask of dropout."""
+    return is_product_of_entries(local) and sum(
+        n.op is ops.INPUT and n.attrs[0].kind == MASK for n in map(bare, local.operands)) == 1
+
+
+def is_scale_and_shift(local: Node) -> bool:
+    """γ ⊙ x + β: a parameter for each entry, and another one, as in batch norm."""
+    found = terms(local)
+    scaled = [o for o in found if is_product_of_entries(o) and sum(map(_is_parameter, o.operands)) == 1]
+    return len(scaled) == 1 and any(_is_parameter(o) for o in found if o not in scaled)
+
+
+def terms(local: Node) -> list[Node]:
+    """What is added up, in sums within sums too."""
+    if local.op is not ops.ADD or len(local.operands) < 2:
+        return [local]
+    return [o for each in local.operands for o in terms(each)]
+
+
+def _is_parameter(node: Node) -> bool:
+    found = bare(node)
+    return found.op is ops.INPUT and found.attrs[0].kind == "parameter" and bool(found.shape)
+
+
+def is_noisy(local: Node) -> bool:
+    """μ + σ ⊙ ε: a value, and noise that is data, scaled."""
+    if local.op is not ops.ADD or len(local.operands) != 2:
+        return False
+    scaled = [o for o in local.operands if is_product_of_entries(o) and sum(map(_is_noise, o.operands)) == 1]
+    return len(scaled) == 1 and not any(_is_noise(o) for o in local.operands)
+
+
+def _is_noise(node: Node) -> bool:
+    found = bare(node)
+    return found.op is ops.INPUT and found.attrs[0].kind == "data" and found.attrs[0].owner != LEAF and (
+        parse_name(found.attrs[0].name).base in NOISE)
+
+
+def is_split(node: Node) -> bool:
+    """Features cut into heads: (..., rows, heads, features) turned to (..., heads, rows, features)."""
+    if not _swaps(node):
+        return False
+    (cut,) = node.operands
+    return cut.op is ops.RESHAPE and cut.shape[:-2] == cut.operands[0].shape[:-1]
+
+
+def is_joined(node: Node) -> bool:
+    """Heads side by side, as one matrix."""
+    return node.op is ops.RESHAPE and _swaps(node.operands[0]) and node.shape[:-1] == node.operands[0].shape[:-2]
+
+
+def _swaps(view: Node) -> bool:
+    if view.op is not ops.VIEW or len(view.operands) != 1:
+        return False
+    (labels,), out = view.attrs
+    if not 3 <= len(labels) == len(out) == len(set(labels)):
+        return False
+    *lead, a, b, c = labels
+    return tuple(out) == (*lead, b, a, c)
+
+
+def is_enlarged(node: Node) -> bool:
+    """Every entry repeated along both sides of an image."""
+    if node.op is not ops.RESHAPE or node.operands[0].op is not ops.VIEW or len(node.operands[0].operands) != 1:
+        return False
+    view = node.operands[0]
+    (labels,), out = view.attrs
+    fresh = [place for place, label in enumerate(out) if label not in labels]
+    return tuple(x for x in out if x in labels) == tuple(labels) and len(fresh) == 2 and (
+        fresh == [len(out) - 3, len(out) - 1]) and len(node.shape) == len(labels)
+
+
+def picks(node: Node) -> tuple[int, int, bool]:
+    """Of entries picked by index: the axes of the body, those of the indices, and whether each row has an index of its own.
+
+    Axes are those of one sample.
+    """
+    axes = sample_axes([node])
+    body, *indices = node.operands
+    own = [i for i in indices if counts_along(i) is None]
+    paired = [i for i in indices if i not in own]
+    sampled = int(body in axes)
+    rank = len(body.shape) - sampled
+    width = max((len(i.shape) - (i in axes) for i in own), default=0)
+    if node in axes and len(paired) >= sampled:
+        width = max(width, len(node.shape) - 1 - (rank - len(indices) + sampled))
+    return rank, width, len(paired) > sampled
