@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c import runtime as c_runtime
-from symgrad.codegen.c.function import Layout, c_kind, c_texts, layout, room_text
+from symgrad.codegen.c.function import Layout, c_kind, c_texts, layout, room_text, steps_of
 from symgrad.codegen.c.names import CIdentifiers, c_identifier
 from symgrad.codegen.c.prelude import prelude
 from symgrad.codegen.c.texts import size_c
@@ -23,14 +23,15 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.binding import Bound
 from symgrad.codegen.plan.plan import Plan, PlanStep, Work, work_of
-from symgrad.codegen.plan.storage import largest, reads
+from symgrad.codegen.plan.slots import largest
+from symgrad.codegen.plan.storage import reads, same_place
 from symgrad.codegen.python.emit import Emitted, documented, return_lines
 from symgrad.codegen.python.identifiers import identifier
 from symgrad.codegen.python.job import NOTHING, EmittedModule, Job
 from symgrad.codegen.python.libraries import NUMPY
 from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT
-from symgrad.codegen.python.setting import Setting, setting
+from symgrad.codegen.python.setting import Setting, setting, with_less_kept
 from symgrad.codegen.python.spell import helpers_of
 from symgrad.codegen.python.texts import Code, shape_text
 from symgrad.codegen.python.wrapping import wrap_line
@@ -102,7 +103,7 @@ def loops(begun: Setting, roots: Sequence[Expr], wished: Mapping[Expr, str] = NO
     comments = {e: in_c_comment(wish.comment) for e, wish in begun.wishes.items() if wish.comment}
     job = begun.job
     plan = layout(job.name, roots, begun.given, begun.sizes, job.module.single, begun.scope, invent, comments, over,
-                  by_itself)
+                  by_itself, begun.late)
     used = begun.used()
     passed = {s: begun.sizes[s] for s in begun.sizes if s in used or any(s in _free(e) for e in plan.storage.stored)}
     return Loops(begun, plan, comments, passed)
@@ -129,7 +130,7 @@ def emit_compiled_inplace(job: Job) -> InPlaceCode:
 
     Raises BackendError where a step needs NumPy, or a result cannot be where it should be.
     """
-    begun = _apart(begin(job))
+    begun = with_less_kept(_apart(begin(job)), steps_of, same_place)
     roots, over = begun.roots, begun.overwritten()
     by_name = {a: e for e, a in begun.given.items()}
     kept = {e: name for e, name in begun.given.items() if e.op is acts.CONSTANT}  # by names that C may not take

@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, own_reads, scheduled
+from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, own_reads
 from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import in_place
@@ -23,7 +23,9 @@ from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.storage import Slot, Storage, entries, last_reads, reads, same_place, slots, storage
+from symgrad.codegen.plan.schedules import scheduled, shrinking, smallest
+from symgrad.codegen.plan.slots import Slot, slots
+from symgrad.codegen.plan.storage import Storage, entries, last_reads, reads, same_place, storage
 from symgrad.codegen.python.identifiers import Identifiers
 from symgrad.graphs.node import BOOLEAN, INTEGER, REAL
 
@@ -79,13 +81,14 @@ class Layout:
 
 def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], sizes: Mapping[Any, str], single: bool,
            scope: Identifiers, invent: Callable[[Expr], str], comments: Mapping[Expr, str],
-           over: Mapping[Expr, Expr] | None = None, by_itself: bool = False) -> Layout:
+           over: Mapping[Expr, Expr] | None = None, by_itself: bool = False,
+           late: frozenset[Expr] = frozenset()) -> Layout:
     """The steps below `roots` as C, with names for all arrays. `over`: results that may overwrite an input."""
-    kept = storage(roots, set() if by_itself else in_place(roots, order(roots)))
+    kept = storage(roots, set() if by_itself else in_place(roots, order(roots)), late)
     context = Context(kept, dict(names), sizes, single, by_itself=by_itself)
     copied_first(kept, context)
     if not over:
-        scheduled(kept)
+        in_order(kept)
     taken = {root: old for root, old in (over or {}).items() if may_overwrite(kept, root, old)}
     table = len(names) + len(roots) + len(sizes) > MOST
     context.by_value = {e for e in names if e.op is acts.INPUT and not e.shape and e not in taken.values() and not table}
@@ -143,6 +146,18 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     nests = share(blocks, context.arrays, list(sizes.values()), memory, lambda wish: scope.fresh(f"{function}_{wish}"),
                   context.by_value)
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken, table)
+
+
+def in_order(kept: Storage) -> None:
+    """The order in which steps are done."""
+    smallest(kept, [scheduled(kept), scheduled(kept, shrinking(kept))], kept.roots, same_place)
+
+
+def steps_of(roots: Sequence[Expr], late: frozenset[Expr]) -> Storage:
+    """The steps below results, in order."""
+    kept = storage(roots, in_place(roots, order(roots)), late)
+    in_order(kept)
+    return kept
 
 
 def in_c(e: Expr) -> bool:

@@ -10,7 +10,7 @@ from symgrad.codegen.c.products import fits_vector
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import AffineForm, counters, strides
-from symgrad.codegen.plan.storage import SCALAR, Storage, reads
+from symgrad.codegen.plan.storage import SCALAR, Storage, as_large, reads
 
 Loads = Callable[[Expr], list[tuple[Expr, AffineForm]]]
 
@@ -30,28 +30,6 @@ def copied_first(kept: Storage, context: Context) -> None:
                     again = True
 
 
-def scheduled(kept: Storage) -> None:
-    """Steps in an order in which what is needed is computed shortly before: of its operands, the deepest first.
-
-    An unrolled recurrence then does cell after cell the same, in less memory, and not all products with data first.
-    """
-    needs = {e: [b for b in reads(e, kept) if b.op not in acts.GIVEN] for e in kept.stored}
-    depth: dict[Expr, int] = {}
-    for e in kept.stored:
-        depth[e] = 1 + max((depth[b] for b in needs[e]), default=0)
-    done: dict[Expr, None] = {}
-    for root in kept.stored:
-        stack = [root] if root in kept.roots else []
-        while stack:
-            e = stack[-1]
-            waiting = [b for b in needs[e] if b not in done]
-            if waiting:
-                stack.append(max(waiting, key=depth.__getitem__))
-                continue
-            done[stack.pop()] = None
-    kept.stored[:] = done
-
-
 def in_loops(e: Expr) -> bool:
     return e.op in SCALAR or (e.op in acts.VIEWS and e.op is not acts.RESHAPE)
 
@@ -67,7 +45,7 @@ def joins_loop(group: Sequence[Expr], e: Expr, memory: Callable[[Expr], Any],
         return False
     kinds[memory(e)] = e.kind
     own = AffineForm(0, strides(e.shape))
-    return all((base.shape, base.kind, form) == (e.shape, kinds[memory(base)], own)
+    return all((base.kind, form) == (kinds[memory(base)], own) and as_large(base, e)
                for x in (*group, e) for base, form in loads(x) if memory(base) in kinds)
 
 
@@ -76,7 +54,7 @@ def own_reads(e: Expr, loads: Sequence[tuple[Expr, AffineForm]]) -> dict[Expr, b
     own = AffineForm(0, strides(e.shape))
     found: dict[Expr, bool] = {}
     for base, form in loads:
-        found[base] = found.get(base, True) and base.shape == e.shape and form == own
+        found[base] = found.get(base, True) and form == own and as_large(base, e)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, scheduled
+from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of
 from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.products import in_place
 from symgrad.codegen.c.texts import TYPES, size_c
@@ -17,6 +17,7 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.recurrences import Kept, LoopBody
 from symgrad.codegen.plan.indices import AffineForm, counters, flat, locate
+from symgrad.codegen.plan.schedules import scheduled
 from symgrad.codegen.plan.storage import Storage, reads, storage
 from symgrad.graphs.sizes import Size, product
 
@@ -60,7 +61,7 @@ class _LoopText:
         self._packed()
         copied_first(self.kept, self.inner)
         self._turned()
-        scheduled(self.kept)
+        self.kept.stored = scheduled(self.kept)
         steady = self._steady()
         targets = {}
         for e, target in copies[:]:

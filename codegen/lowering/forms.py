@@ -71,6 +71,8 @@ def _where(b: Arrays, condition: Expr, yes: Expr, no: Expr, kind: str) -> Expr:
         return b.cast(yes, kind)
     if condition.kind != BOOLEAN:
         condition = b.row("not_equal", [condition, b.number(0)], BOOLEAN)
+    if condition.op is acts.ROW and condition.attrs == ("logical_not",):
+        condition, yes, no = condition.args[0], no, yes
     if yes.kind == no.kind == NUMBER:  # two Python numbers would make NumPy choose float64
         yes = b.full(yes.attrs[0], (), kind)
     return b.row("where", [condition, b.cast(yes, kind), b.cast(no, kind)], kind)

@@ -1,8 +1,8 @@
 """The lives of arrays that share memory, checked: nothing is read after another took its place.
 
 A `Turn` is what runs at once: one call, or one loop that does several steps entry by entry. Where a turn writes over an
-array that it reads, it must read each entry no later than it writes it, and both must lie there byte for byte: same
-shape, same kind of numbers. Every plan is checked as it is made, whoever made it.
+array that it reads, it must read each entry no later than it writes it, and both must lie there byte for byte: as
+many entries in row-major order, same kind of numbers. Every plan is checked as it is made, whoever made it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.storage import Sharing, Storage, reads
+from symgrad.codegen.plan.storage import Sharing, Storage, as_large, reads
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def clashes(turns: Iterable[Turn], memory: Callable[[Expr], Any], results: Seque
                 if place in done:
                     found.append(f"turn {number} reads {_told(b)} after {_told(done[place])} has taken its place")
                 new = written.get(place)
-                if new is not None and not (own and new.kind == b.kind and new.shape == b.shape):
+                if new is not None and not (own and new.kind == b.kind and as_large(new, b)):
                     found.append(f"turn {number} writes {_told(new)} in the place of {_told(b)}, which it reads")
             if e in turn.stored:
                 done[memory(e)] = e

@@ -1,23 +1,22 @@
-"""What is kept in memory: which expressions are arrays of their own, how long they live, who shares a slot.
+"""What is kept in memory: which expressions are arrays of their own, in which order they are made, how long they live.
 
 A backend that writes loops computes scalar functions inside the loop that needs them. An expression is stored
 where it is needed twice, where a library call reads it, where it would be computed again for every entry it is
-broadcast to, and where a chain gets long. Lives are intervals of steps; slots are coloured greedily, and a loop
-that reads a dying array only at the entry it writes may write in its place.
+broadcast to, and where a chain gets long. A loop that reads a dying array only at the entry it writes may write in its
+place, in whatever shape; `slots.py` says who shares memory, `again.py` what is computed twice and not kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import prod
-from typing import Any
 
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order, uses
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, locate
+from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, locate, strides
 from symgrad.graphs.node import BOOLEAN
 from symgrad.graphs.sizes import Shape, Size
 
@@ -28,30 +27,31 @@ LONGEST = 24  # operations in one loop body
 
 @dataclass
 class Storage:
-    """The arrays of a function: `stored` in the order of their steps."""
+    """The arrays of a function: `stored` in the order of their steps; those in `late` are computed where they are read."""
 
     roots: tuple[Expr, ...]
     stored: list[Expr] = field(default_factory=list)
     keep: set[Expr] = field(default_factory=set)
+    late: frozenset[Expr] = frozenset()
 
     def __contains__(self, e: Expr) -> bool:
         return e in self.keep or e.op in acts.GIVEN
 
 
-def every_operation(roots: Sequence[Expr]) -> Storage:
+def every_operation(roots: Sequence[Expr], late: frozenset[Expr] = frozenset()) -> Storage:
     """All operations stored but views: for a backend that does one at a time."""
     exprs = order(roots)
     keep = {e for e in exprs if e in roots or (e.op not in acts.LEAVES and e.op not in STEPS)}
     keep |= {e.args[0] for e in exprs if e.op is acts.RESHAPE and _is_view(e.args[0])}
-    return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in acts.GIVEN], keep)
+    return Storage(tuple(roots), [e for e in exprs if e in keep and e.op not in acts.GIVEN], keep, late)
 
 
-def storage(roots: Sequence[Expr], in_place: Collection[Expr] = ()) -> Storage:
+def storage(roots: Sequence[Expr], in_place: Collection[Expr] = (), late: frozenset[Expr] = frozenset()) -> Storage:
     """Which expressions below `roots` are stored by a backend that fuses scalar functions into loops.
 
     `in_place` are reshapes that are read where the view lies that they are of.
     """
-    result = Storage(tuple(roots))
+    result = Storage(tuple(roots), late=late)
     exprs = order(roots)
     keep = result.keep
     keep.update(root for root in roots)
@@ -113,15 +113,7 @@ def _cut(exprs: Sequence[Expr], keep: set[Expr]) -> None:
             length[e] = 1 + sum(0 if _base(a, keep) in keep else length[a] for a in e.args)
 
 
-# lives and slots ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A piece of the workspace: large enough for each of its tenants, one after the other."""
-
-    number: int
-    tenants: tuple[Expr, ...]
+# lives ------------------------------------------------------------------------------------------------------------
 
 
 def last_reads(of: Storage) -> dict[Expr, int]:
@@ -141,8 +133,13 @@ def by_memory(of: Storage) -> list[Expr]:
     for the next layer.
     """
     place = {e: i for i, e in enumerate(of.stored)}
-    needs = {e: [b for b in reads(e, of) if b in place] for e in of.stored}
-    readers: dict[Expr, dict[Expr, None]] = {e: {} for e in of.stored}
+    own = {e: [b for b in reads(e, of) if b in place] for e in of.stored}
+    needs: dict[Expr, list[Expr]] = {}
+    for e in of.stored:  # what is late comes with what reads it
+        needs[e] = list(dict.fromkeys(x for b in own[e] for x in (needs[b] if b in of.late else [b])))
+    for e in of.late:
+        needs.pop(e, None)
+    readers: dict[Expr, dict[Expr, None]] = {e: {} for e in needs}
     for e, bases in needs.items():
         for b in bases:
             readers[b][e] = None
@@ -153,7 +150,7 @@ def by_memory(of: Storage) -> list[Expr]:
     def rank(e: Expr) -> tuple[int, bool, int]:
         return size[e] - sum(size[b] for b in needs[e] if len(readers[b]) == 1), e not in results, place[e]
 
-    heap = [rank(e) for e in of.stored if not waiting[e]]
+    heap = [rank(e) for e in needs if not waiting[e]]
     heapify(heap)
     done: dict[Expr, None] = {}
     while heap:
@@ -172,64 +169,26 @@ def by_memory(of: Storage) -> list[Expr]:
             waiting[reader] -= 1
             if not waiting[reader]:
                 heappush(heap, rank(reader))
-    return list(done)
+    return list(with_late(done, own, of.late))
 
 
-def slots(of: Storage, fixed: set[Expr], same_place: Sharing) -> tuple[list[Slot], dict[Expr, int]]:
-    """The slots of the workspace and who lives in which; `fixed` have memory of their own (results)."""
-    last = last_reads(of)
-    free: list[int] = []
-    tenants: list[list[Expr]] = []
-    rooms: list[int] = []
-    home: dict[Expr, int] = {}
-    keys: list[tuple[str, frozenset[Any]]] = []  # of slots: the kind and the symbolic sizes of the first tenant
-    for step, e in enumerate(of.stored):
-        dying = [b for b in reads(e, of) if b in home and last[b] == step]
-        for b in dying:
-            if b.shape == e.shape and b.kind == e.kind and same_place(e, b, of):
-                free.append(home[b])
-        if e not in fixed:
-            key = e.kind, _symbols(e)
-            alike = [s for s in reversed(free) if keys[s] == key]  # none is wasted on another for some batch
-            spare = _fitting(alike, rooms, e)
-            if spare is None and not key[1]:
-                spare = _fitting([s for s in reversed(free) if not keys[s][1]], rooms, e)
-            if spare is not None:
-                slot = spare
-                free.remove(slot)
-                tenants[slot].append(e)
-                rooms[slot] = max(rooms[slot], bytes_of(e))
+def with_late(done: Iterable[Expr], needs: Mapping[Expr, Sequence[Expr]], late: Collection[Expr]) -> dict[Expr, None]:
+    """Steps in order, each behind what it needs of what is late."""
+    result: dict[Expr, None] = {}
+    for e in done:
+        stack = [e]
+        while stack:
+            waiting = [b for b in needs[stack[-1]] if b in late and b not in result]
+            if waiting:
+                stack.append(waiting[0])
             else:
-                slot = len(tenants)
-                tenants.append([e])
-                rooms.append(bytes_of(e))
-                keys.append(key)
-            home[e] = slot
-            if e not in last:
-                free.append(slot)
-        free += [home[b] for b in dying if home[b] not in free and home[b] != home.get(e)]
-    return [Slot(i, tuple(t)) for i, t in enumerate(tenants)], home
-
-
-def _fitting(spare: Sequence[int], rooms: Sequence[int], e: Expr) -> int | None:
-    """The slot that fits best: the smallest that is large enough, else the one that grows least; of equals the first."""
-    need = bytes_of(e)
-    return min(spare, key=lambda s: (rooms[s] < need, abs(rooms[s] - need)), default=None)
-
-
-def largest(slot: Slot) -> Expr:
-    """The tenant that needs most room, at typical sizes."""
-    return max(slot.tenants, key=bytes_of)
+                result[stack.pop()] = None
+    return result
 
 
 def bytes_of(e: Expr) -> int:
     """The memory of an array at typical sizes, in double precision."""
     return (1 if e.kind == BOOLEAN else 8) * prod(map(typical, e.shape))
-
-
-def _symbols(e: Expr) -> frozenset[Any]:
-    """The symbolic sizes on which the length of an array depends."""
-    return frozenset(s for x in e.shape if not isinstance(x, int) for s in x.free_symbols)
 
 
 Sharing = Callable[[Expr, Expr, Storage], bool]
@@ -252,10 +211,11 @@ def same_place(e: Expr, b: Expr, of: Storage) -> bool:
     """Does the loop of `e` read `b` only at the entry that it writes, so that it may write in the place of `b`?"""
     if e.op is acts.PLACE and e.attrs[0] and e.args[0] is b:  # a sum that parts are added to
         return b.shape == e.shape and not any(b in _below(arg, of) for arg in e.args[1:])
-    if e.op not in SCALAR or e.kind != b.kind or e.shape != b.shape:
+    if e.op not in SCALAR or e.kind != b.kind or not as_large(e, b):
         return False
     rank = len(e.shape)
     own = counters(rank)
+    turn = AffineForm(0, strides(e.shape))
     stack = [(arg, own[rank - len(arg.shape):] if arg.shape == e.shape else None) for arg in e.args]
     while stack:
         arg, index = stack.pop()
@@ -270,13 +230,18 @@ def same_place(e: Expr, b: Expr, of: Storage) -> bool:
         if arg.op in STEPS:
             inner, place = locate(arg, index, rank, of.__contains__)
             if isinstance(place, AffineForm):
-                if inner is b:
+                if inner is b and place != turn:  # of a reshape each entry lies where it lay
                     return False
                 continue
             stack.append((inner, place))
             continue
         stack += [(a, index if a.shape == arg.shape else None) for a in arg.args]
     return True
+
+
+def as_large(e: Expr, b: Expr) -> bool:
+    """Have both the same number of entries, whatever the size?"""
+    return e.shape == b.shape or bytes_of(e) == bytes_of(b) and entries(e.shape) == entries(b.shape)
 
 
 def _below(e: Expr, of: Storage) -> set[Expr]:

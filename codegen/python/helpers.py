@@ -192,9 +192,19 @@ def _add_at(x, index, rows, add=np.add):
         add.at(x.reshape(-1), entries.reshape(-1), rows[some].reshape(-1))
 '''
 
+PARTS = "in_parts"
+IN_PARTS = '''\
+def _in_parts(function, out, *args):
+    """An elementwise function in parts: what it makes on the way is small."""
+    whole, args = out.reshape(-1), [a.reshape(-1) for a in args]
+    for start in range(0, whole.size, 16384):
+        part = slice(start, start + 16384)
+        whole[part] = function(*(a[part] for a in args))
+'''
+
 HELPERS: Mapping[str, str] = MappingProxyType({
     "add_at": ADD_AT, "erf": ERF, "norm": NORM, "dot": DOT, "leave_out": LEAVE_OUT, "cofactor": COFACTOR,
-    "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, **SPECIAL, **spectra.SPECTRA})
+    "overlap": OVERLAP, "distances": DISTANCES, "powers": POWERS, PARTS: IN_PARTS, **SPECIAL, **spectra.SPECTRA})
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cofactor": ("leave_out",), "norm": ("dot",), **USES,
     **spectra.USES})
 
@@ -217,4 +227,4 @@ def _powers(x, m):
 _CUPY = {**HELPERS, "diagonal": DIAGONAL, "powers": POWERS_AT_ONCE, "norm": NORM_AT_ONCE, "hazard": CUPY_HAZARD}
 CUPY_HELPERS: Mapping[str, str] = MappingProxyType({
     name: text.replace("np.", "cp.").replace("cp.linalg.LinAlg", "np.linalg.LinAlg") for name, text in _CUPY.items()
-    if name not in ("add_at", "erf", "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})
+    if name not in ("add_at", "erf", PARTS, "dot", "erfc_tail", "exp_square") and name not in CUPY_NAMES})

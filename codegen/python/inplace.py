@@ -15,6 +15,7 @@ from types import MappingProxyType
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.storage import Storage, same_place
+from symgrad.codegen.python.helpers import PARTS
 from symgrad.codegen.python.placing_lines import place_lines
 from symgrad.codegen.python.spell import Spelling, helpers_of, joined, loop_text
 from symgrad.codegen.python.texts import ATOM, Code, quotient
@@ -25,7 +26,7 @@ REDUCE = MappingProxyType({acts.SUM: acts.ADD, acts.MAX: "maximum", acts.MIN: "m
 
 def first_only(e: Expr, b: Expr, of: Storage) -> bool:
     """May `e` take the place of `b`? Only if the first pair is all that reads `b`."""
-    if e.op is acts.ROW and e.attrs[0] == "where" or e.op not in (acts.ROW, acts.PRODUCT, acts.ADD, acts.PLACE):
+    if e.op not in (acts.ROW, acts.PRODUCT, acts.ADD, acts.PLACE):
         return False
     if e.op is acts.PLACE:
         return same_place(e, b, of)
@@ -34,14 +35,23 @@ def first_only(e: Expr, b: Expr, of: Storage) -> bool:
         return pair and same_place(e, b, of)
     if sum(base_of(arg) is b or arg is b for arg in e.args) != 1 or not same_place(e, b, of):
         return False
-    place = next(i for i, arg in enumerate(e.args) if arg is b) if b in e.args else None
+    place = next((i for i, arg in enumerate(e.args) if as_it_lies(arg) is b), None)
     if place is None:
         return False
+    if e.op is acts.ROW and e.attrs[0] == "where":
+        return place == 2  # and over it what is taken elsewhere
     if e.op is acts.PRODUCT:
         return place < e.attrs[1] or len(e.args) == 1 or (len(e.args) == 2 and e.attrs[1] == 1)
     if e.op is acts.ADD:
         return e.attrs[0][place] > 0 or len(e.args) == 2
     return True
+
+
+def as_it_lies(e: Expr) -> Expr:
+    """The array of which `e` has all entries, in the order in which they lie."""
+    while e.op is acts.RESHAPE:
+        (e,) = e.args
+    return e
 
 
 @dataclass
@@ -109,12 +119,22 @@ class InPlace:
     def _row(self, e: Expr, out: str) -> list[str]:
         (name,) = e.attrs
         args = joined([self.text(a) for a in e.args])
+        library = self.spelling.library
         if name == "where":
-            return [f"{out}[...] = {self.np}.where({args})"]
-        if name in self.spelling.library.helpers:
-            self.helpers.update(dict.fromkeys(helpers_of(e, self.spelling.library)))
+            return self._where(e, out) if library.masked else [f"{out}[...] = {self.np}.where({args})"]
+        if name in library.helpers:
+            self.helpers.update(dict.fromkeys(helpers_of(e, library)))
+            if PARTS in library.helpers and e.shape and all(a.shape == e.shape for a in e.args):
+                self.helpers[PARTS] = None
+                return [f"_{PARTS}(_{name}, {out}, {args})"]
             return [f"{out}[...] = _{name}({args})"]
         return [f"{self.spelling.function(name)}({args}, out={out})"]
+
+    def _where(self, e: Expr, out: str) -> list[str]:
+        """What is taken elsewhere, and over it what is taken where the condition holds."""
+        condition, yes, no = (self.text(a).text for a in e.args)
+        lines = [] if self.shares(e, e.args[2]) else [f"{self.np}.copyto({out}, {no})"]
+        return [*lines, f"{self.np}.copyto({out}, {yes}, where={condition})"]
 
     def _reduced(self, e: Expr, arg: Code, out: str) -> str:
         axes, keepdims = e.attrs

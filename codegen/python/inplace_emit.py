@@ -14,14 +14,15 @@ from math import prod
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.order import typical
 from symgrad.codegen.plan.plan import Mark, Plan, PlanStep, work_of
-from symgrad.codegen.plan.storage import largest, reads
+from symgrad.codegen.plan.slots import largest
+from symgrad.codegen.plan.storage import reads
 from symgrad.codegen.python.emit import return_lines, write_steps
-from symgrad.codegen.python.inplace import InPlace
-from symgrad.codegen.python.inplace_plan import Places, places
+from symgrad.codegen.python.inplace import InPlace, first_only
+from symgrad.codegen.python.inplace_plan import Places, places, steps_of
 from symgrad.codegen.python.job import EmittedModule, Job
 from symgrad.codegen.python.loops import spelling_of
 from symgrad.codegen.python.planner import INDENT, WIDTH, Wish, aliased
-from symgrad.codegen.python.setting import Setting, closure, setting
+from symgrad.codegen.python.setting import Setting, closure, setting, with_less_kept
 from symgrad.codegen.python.spell import Spelling
 from symgrad.codegen.python.texts import ATOM, shape_text, size_text
 from symgrad.codegen.python.workspace import SLOT, filled
@@ -47,6 +48,8 @@ def emit_inplace(job: Job) -> InPlaceFunction:
     With a `form`, which nests the positions of the outputs, it is `name(inputs, rooms)` and returns new arrays.
     """
     module, begun = job.module, setting(job, ["rooms", "slot", f"{job.name}_workspace"])
+    if job.quick:
+        begun = with_less_kept(begun, steps_of, first_only)
     at = places(begun)
     spelling = spelling_of(module, begun.sizes)
     writer = InPlace(at.kept, spelling, at.names, at.shares)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of, is_view
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.storage import Slot, Storage, by_memory, every_operation, last_reads, slots
+from symgrad.codegen.plan.schedules import scheduled, shrinking, smallest
+from symgrad.codegen.plan.slots import Slot, slots
+from symgrad.codegen.plan.storage import Storage, by_memory, every_operation, last_reads
 from symgrad.codegen.python.identifiers import Identifiers, identifier
-from symgrad.codegen.python.inplace import first_only
+from symgrad.codegen.python.inplace import as_it_lies, first_only
 from symgrad.codegen.python.planner import Wish
 from symgrad.codegen.python.setting import Setting
 
@@ -45,6 +47,7 @@ class Places:
 
     def shares(self, e: Expr, b: Expr) -> bool:
         """Do both lie in the same place?"""
+        b = as_it_lies(b)
         return e in self.memory and b in self.memory and self.memory[e] == self.memory[b]
 
     def rooms(self) -> list[tuple[str, Expr]]:
@@ -56,13 +59,13 @@ def places(begun: Setting) -> Places:
     """The places of a function that is ready to be written."""
     form, roots, arrays = begun.job.form, begun.roots, begun.given
     wanted = roots if form is None else [base_of(root) for root in roots]  # of new arrays, views are returned
-    kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
+    kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays], begun.late)
     if form is not None:
         wanted = [_lies_in(root, kept) for root in roots]
-        kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays])
+        kept = every_operation([e for e in dict.fromkeys(wanted) if e not in arrays], begun.late)
     over = begun.overwritten()
     if not over:  # else the order of the formulas, in which a state is read before it is overwritten
-        kept.stored = by_memory(kept)
+        in_order(kept)
     taken = _overwritten(kept, roots, [wish for wish, _ in begun.job.outputs], over, arrays)
     results = _filled(begun, taken, over) if form is None else _made(begun, wanted)
     constant = [e for e in kept.stored if e.op in acts.FILLS and e not in results.named]
@@ -81,6 +84,19 @@ def _lies_in(e: Expr, kept: Storage) -> Expr:
     while is_view(e) and e not in kept.keep:
         (e,) = e.args
     return e
+
+
+def in_order(kept: Storage) -> None:
+    """The order in which steps are done."""
+    kept.stored = by_memory(kept)
+    smallest(kept, [kept.stored, scheduled(kept), scheduled(kept, shrinking(kept))], kept.roots, first_only)
+
+
+def steps_of(roots: Sequence[Expr], late: frozenset[Expr]) -> Storage:
+    """The steps below results, in order."""
+    kept = every_operation(roots, late)
+    in_order(kept)
+    return kept
 
 
 def _clashes(kept: Storage, memory: Mapping[Expr, object], constant: Collection[Expr], lent: Mapping[Expr, Expr],
@@ -167,10 +183,10 @@ def _overwritten(kept: Storage, roots: Sequence[Expr], wishes: Sequence[str],
             continue
         old = by_name[over[wish]]
         when = last.get(old, -1)
-        if when < place[root] or (when == place[root] and first_only(root, old, kept)):
+        if root.shape == old.shape and (when < place[root] or (when == place[root] and first_only(root, old, kept))):
             taken[root] = old
             for e in root.args:  # what only this result is computed from may be there before
                 if e in place and last[e] == place[root] and place[e] == when and e not in roots and (
-                        first_only(root, e, kept) and first_only(e, old, kept)):
+                        e.shape == old.shape and first_only(root, e, kept) and first_only(e, old, kept)):
                     taken[e] = old
     return taken

@@ -44,6 +44,7 @@ class Library:
     reduction: str = "{np}.{ufunc}.reduce({arg}, axis={axis}, out={out}{more})"
     columns: str | None = "{np}.dot({ones}, {arg}, out={out})"  # a sum down the columns, where a product is faster
     diagonal: str = "np.einsum({pattern}, {array})"  # a diagonal that is written to
+    masked: bool = True  # is where=, of what is copied into an array, one pass over it?
     subtracts: bool = True  # from real numbers, at places that may be repeated
 
     def import_lines(self, body: str) -> str:
@@ -63,4 +64,4 @@ CUPY = Library(
                       "vecdot": 'einsum("...i,...i->...", {})'}), CUPY_HELPERS, None, taken=("cp", "cupyx"),
     put="cp.asarray({})", get="cp.asnumpy", scalars=False, out=(),
     reduction="{np}.{op}({arg}, axis={axis}, out={out}{more})", columns=None,  # dot would copy what is not contiguous
-    diagonal="_diagonal({array}, {axes})", subtracts=False)
+    diagonal="_diagonal({array}, {axes})", masked=False, subtracts=False)

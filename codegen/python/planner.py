@@ -33,6 +33,10 @@ class Wish:
     comment: str | None = None
     nodes: tuple[Node, ...] = ()
 
+    def again(self) -> Wish:
+        """That of the same value, computed a second time."""
+        return Wish(None, self.comment and f"{self.comment.partition(' = ')[0]}, again", self.nodes)
+
 
 class Planner:
     """Decides what becomes a variable and writes the steps."""

@@ -7,7 +7,7 @@ and the sizes that it reads off its arguments are the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -15,8 +15,11 @@ import sympy as sp
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.lower import Lowering
+from symgrad.codegen.plan.again import LEAST, Stepwise, computed_again
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, PlanStep, Work, made_by, products_of
+from symgrad.codegen.plan.schedules import workspace
+from symgrad.codegen.plan.storage import Sharing
 from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.job import Comment, EmittedModule, Job
 from symgrad.codegen.python.planner import INDENT, Wish
@@ -42,6 +45,7 @@ class Setting:
     sizes: Recorded
     wishes: dict[Expr, Wish]
     roots: list[Expr]
+    late: frozenset[Expr] = frozenset()  # computed where it is read
 
     def used(self) -> set[Any]:
         """The sizes that the text has asked for, and those they are worked out from."""
@@ -94,6 +98,32 @@ def setting(job: Job, reserved: Collection[str] = (),
     leaves = {lowering.b.leaf(node): a for a, (_, node) in zip(arguments, job.inputs, strict=True)}
     return Setting(job, lowering, scope, arguments, shapes, {**leaves, **constants}, known, size_names,
                    wishes_of(lowering, wanted), [lowering.exact(node) for node in nodes])
+
+
+def with_less_kept(begun: Setting, stored: Stepwise, shares: Sharing) -> Setting:
+    """The same setting, with what is cheap computed again where it is read late; as it is where that saves nothing.
+
+    `stored` gives the steps below results in order, `shares` says which may share memory.
+    """
+    if begun.job.over:
+        return begun
+    roots = list(dict.fromkeys(root for root in begun.roots if root not in begun.given))
+    found = computed_again(roots, stored)
+    if found is None:
+        return begun
+    new = dict(zip(roots, found.roots, strict=True))
+    plans = stored(roots, frozenset()), stored(found.roots, found.copies)
+    before, after = (workspace(kept, kept.roots, shares) for kept in plans)
+    if after > (1 - LEAST) * before:
+        return begun
+    there = set(order(found.roots))
+    wishes = {e: wish for e, wish in begun.wishes.items() if e in there}
+    met = set(wishes)
+    for e, old in found.origin.items():
+        if e in there and old in begun.wishes:
+            wishes[e] = begun.wishes[old] if old not in met else begun.wishes[old].again()
+            met.add(old)
+    return replace(begun, roots=[new.get(root, root) for root in begun.roots], wishes=wishes, late=found.copies)
 
 
 class Recorded(dict[Any, str]):

@@ -20,7 +20,7 @@ import symgrad as sg
 from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import room
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.storage import Slot, largest
+from symgrad.codegen.plan.slots import Slot, largest
 
 
 @pytest.mark.parametrize("rows, setting", list(groups()))

@@ -16,7 +16,7 @@ from symgrad.codegen.c.nests import LoopBlock, share
 from symgrad.codegen.c.prelude import HEAD
 from symgrad.codegen.c.runtime import FLAGS
 from symgrad.codegen.lowering.arrays import Arrays
-from symgrad.codegen.plan.storage import Slot
+from symgrad.codegen.plan.slots import Slot
 
 
 def recurrence(cells):
