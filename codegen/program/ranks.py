@@ -39,8 +39,8 @@ class Ranks:
         self.exchange(self.sent, found)
 
     def shared(self, found, sums, maxima=0):
-        """What a stage of a step found: at its end so many arrays that are summed over all ranks, and
-        so many of which the largest entries are taken."""
+        """What a stage of a step found: at its end so many arrays that are summed over all ranks,
+        and so many of which the largest entries are taken."""
         before, last = len(found) - sums - maxima, len(found) - maxima
         own = [*(array * (self.weight > 0) for array in found[before:last]), *found[last:]]
         self.sums += 1

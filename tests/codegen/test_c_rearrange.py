@@ -35,6 +35,8 @@ def axis(view, other, k):
        st.sampled_from(["float32", "float64"]), st.sampled_from([1, 2, 3, 4, 7]))
 def test_every_order_of_axes_into_a_part_of_an_array(shape, chance, dtype, threads):
     """From rows to any order of them, with a border that stays as it was."""
+    while np.prod(shape) > 50_000:
+        shape = shape[1:]
     order = list(range(len(shape)))
     chance.shuffle(order)
     source = np.random.default_rng(0).standard_normal(shape).astype(dtype)
