@@ -22,12 +22,14 @@ from symgrad.derivations.transcript import Transcript, World
 from symgrad.files import write_whole
 from symgrad.formulas.names import display_names
 from symgrad.formulas.notation.lexicon import letters_of, names_of
+from symgrad.formulas.notation.loop_names import STEPS
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
 from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.attention import with_attention
 from symgrad.graphs.pieces.boxes import Box, boxes
+from symgrad.graphs.pieces.recurring import recurs
 from symgrad.graphs.pieces.statistics import mean_of, with_statistics
 from symgrad.graphs.samples import couples, sample_axes
 from symgrad.graphs.sizes import Size
@@ -148,7 +150,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     found = boxes(loss, names, name, keep=[x.node for x in variables], order=written_order([target], [loss]))
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
                   over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
-                  names_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]),
+                  names_of([*names.values(), *(box.name for box in found), *STEPS[:recurs(loss)]],
+                           [box.node.shape for box in found]),
                   {box.leaf: of for box in found if (of := mean_of(box.local)) is not None})
     steps = forward(found, world)
     steps += backward(found, world, steps)

@@ -13,6 +13,7 @@ from typing import Any
 
 from symgrad.calculus.derivatives import gradient, jacobian, variables_of
 from symgrad.derivations.derivation import Derivation, Step, derive
+from symgrad.derivations.functions import sentences_of, slope_in_words
 from symgrad.derivations.kinds import is_masked
 from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import in_markdown
@@ -24,11 +25,8 @@ from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.formulas.words.phrases import listed
 from symgrad.formulas.words.spoken import ENTRYWISE
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.formulas import lower
-from symgrad.graphs.algebra.primitives import elementwise, input_node
-from symgrad.graphs.algebra.rows import X0, Y, partial
-from symgrad.graphs.node import REAL, Symbol, topological
-from symgrad.graphs.pieces.boxes import LEAF, Box, named_leaf, passes_on, row_of
+from symgrad.graphs.node import REAL, topological
+from symgrad.graphs.pieces.boxes import Box, named_leaf, passes_on, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import Weight, to_expr
@@ -182,7 +180,8 @@ def _derivative(d: Derivation) -> Explanation:
     given: dict[str, int] = {}
     lines = [ToldStep(s.kind, s.number, s.formula, formula(s, "latex", "sample"), tuple(_sentences(s, d, given)))
              for s in d.steps]
-    return Explanation(title, tuple(answer), symbol_sentences(d.graph[-1].node, d.names), tuple(lines))
+    symbols = symbol_sentences(d.graph[-1].node, d.names) + sentences_of(d.steps, d.steps[0].world.taken)
+    return Explanation(title, tuple(answer), symbols, tuple(lines))
 
 
 def _value(steps: Sequence[Step], d: Derivation) -> str:
@@ -297,7 +296,7 @@ def _reason(step: Step) -> tuple[str, str]:
     if user.kind == "output":
         return "", ""
     if row is not None:
-        slope = _slope(row)
+        slope = slope_in_words(row, WIDTH)
         acts = ENTRYWISE.get(row, row.replace("_", " "))
         if not _order(step.box):
             return f"{row} of a number", (f"{acts.replace('the ', 'The ', 1)} is a function of one number: the gradient is "
@@ -333,15 +332,6 @@ def _reason(step: Step) -> tuple[str, str]:
     if len(laws) == 1 and rule(step) == laws[0].why:
         return laws[0].title, f"{laws[0].why[0].upper()}{laws[0].why[1:]}"
     return f"through {w}", f"This is the chain rule through {w}, the only use of {v}"
-
-
-def _slope(row: str) -> str:
-    """'tanh of a is the difference 1 minus ...': what SymPy derived for a row, where it is short."""
-    a = input_node(Symbol("data", "a", owner=LEAF), (), REAL)
-    value = elementwise(row, [a])
-    derived = lower(partial(row, 0), {X0: a, Y: value}, ())
-    text = f"{spoken(value)} is {spoken(derived)}"
-    return text if len(text) <= WIDTH else ""
 
 
 def box_over(box: Box) -> Size | None:

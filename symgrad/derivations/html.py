@@ -133,7 +133,8 @@ class Html:
         return [f"<h3>{escape(block.title)}</h3>", formula_of(block.formula)]
 
     def batch(self, block: Batch) -> list[str]:
-        return [f"<h3>{escape(block.title)}</h3>",
+        note = [f"<p>{said(block.note, mathml_of, plain=_plain)}</p>"] if block.note else []
+        return [f"<h3>{escape(block.title)}</h3>", *note,
                 *(f'<div class="sg-row"><a class="sg-number" href="#step-{number}">({number}′)</a>'
                   f"{formula_of(text)}</div>" for number, text in block.rows)]
 

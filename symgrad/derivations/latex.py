@@ -124,7 +124,8 @@ class Latex:
         left = max(latex_width(parted(text)[0]) for _, text in block.rows)
         rows = [_numbered(aligned(text, self.width, left), rf"\tag{{\ref{{step-{number}}}$'$}}")
                 for number, text in block.rows]
-        return [f"\\subsection*{{{block.title}}}\n{_align(rows)}"]
+        note = f"\\noindent {_sentence(block.note)}\n" if block.note else ""
+        return [f"\\subsection*{{{block.title}}}\n{note}{_align(rows)}"]
 
     def displayed(self, text: str) -> str:
         lines = aligned(text, self.width)

@@ -62,13 +62,7 @@ class Law:
 
 def laws(steps: Sequence[Stage], style: str) -> list[Law]:
     """The laws that the backward steps cite, each once, in the order of first use."""
-    rows: dict[LawRow, None] = {}
-    functions: dict[Node, Stage] = {}  # of a number, with the step that uses one first
-    for step in steps:
-        for user in _users(step):
-            rows |= dict.fromkeys(cited(user, step.box, step.world))
-            for node in _functions(user, step.box, step.world):
-                functions.setdefault(of_number(node), step)
+    rows = dict.fromkeys(row for step in steps for user in _users(step) for row in cited(user, step.box, step.world))
     if any(n.op is ops.STOP for n in topological([step.node for step in steps])):
         rows.setdefault(lawbook.STOPPED)
     found = [Law(CHAIN_RULE, "", (CHAIN[style],), USERS[style])]
@@ -77,8 +71,14 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
         parts = row.end.split("`")
         found.append(Law(row.title, operation, tuple(formulas),
                          tuple(Math(part) if i % 2 else part for i, part in enumerate(parts) if part)))
-    slopes = tuple(slope_of(node, style, step.world.taken) for node, step in functions.items())
+    slopes = tuple(slope_of(node, style, steps[0].world.taken) for node in functions_of(steps))
     return [*found, *([Law(DERIVED, "", slopes)] if slopes else [])]
+
+
+def functions_of(steps: Sequence[Stage]) -> list[Node]:
+    """The functions through which the backward steps go, at a number, each once."""
+    return list(dict.fromkeys(of_number(node) for step in steps for user in _users(step)
+                              for node in _functions(user, step.box, step.world)))
 
 
 def _users(step: Stage) -> list[Box]:

@@ -71,7 +71,8 @@ class Markdown:
         return [f"## {block.title}", displayed(block.formula)]
 
     def batch(self, block: Batch) -> list[str]:
-        return [f"## {block.title}", *(displayed(rf"{text} \tag{{{number}'}}") for number, text in block.rows)]
+        note = [_sentence(block.note)] if block.note else []
+        return [f"## {block.title}", *note, *(displayed(rf"{text} \tag{{{number}'}}") for number, text in block.rows)]
 
 
 def _step(item: Item) -> list[str]:

@@ -13,9 +13,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from symgrad.derivations import text
+from symgrad.derivations.batch import over_batch
+from symgrad.derivations.functions import functions, nodes_of
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
-from symgrad.derivations.reasons import is_recurrence, reason, references
+from symgrad.derivations.reasons import reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.notation.lexicon import name_of
@@ -23,7 +25,7 @@ from symgrad.formulas.rendering import render, spelled
 from symgrad.formulas.spelling.letters import for_tex
 from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract, scale, transpose
+from symgrad.graphs.algebra.einsum import transpose
 from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
 from symgrad.graphs.table import rebuild
@@ -148,9 +150,10 @@ class Formula:
 
 @dataclass(frozen=True)
 class Batch:
-    """The steps over the whole batch, samples as rows: the number of each step, and its formula."""
+    """The steps over the whole batch, samples as rows: the number of each step, and its formula; what capitals are."""
 
     title: str
+    note: Sentence
     rows: tuple[tuple[int, str], ...]
 
 
@@ -187,26 +190,30 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
     blocks += [Remark(sentence) for sentence in [_checkpoints(d)] if sentence]
-    blocks.append(Laws(tuple(laws(d.steps, style))))
-    title, rows = _batch(d, style)
-    over_batch = dict(rows)
+    blocks.append(Laws((*laws(d.steps, style), *_functions(d, blocks, style))))
+    title, note, rows = over_batch(d, style)
+    of_batch = dict(rows)
     for kind, heading in TITLES.items():
-        items = tuple(Item(step, style, over_batch.get(step.number, "")) for step in d.steps if step.kind == kind)
+        items = tuple(Item(step, style, of_batch.get(step.number, "")) for step in d.steps if step.kind == kind)
         blocks += [Steps(heading, items)] if items else []
     blocks += [Formula(CHAIN, formula) for formula in [_chain(d, style)] if formula]
-    return (*blocks, Batch(title, tuple(rows))) if rows else tuple(blocks)
+    return (*blocks, Batch(title, note, tuple(rows))) if rows else tuple(blocks)
+
+
+def _functions(d: Transcript, blocks: Sequence[Block], style: str) -> tuple[Law, ...]:
+    """What the functions are that not everybody knows."""
+    nodes = [*nodes_of(d.steps), *([d.written] if d.written is not None else [])]
+    if any(isinstance(block, Answers) for block in blocks):
+        nodes += [*d.gradients, *d.nameless]
+    defined, more = functions(nodes, style, d.steps[0].world.taken)
+    return (Law("Where", "", defined, more),) if defined or more else ()
 
 
 def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
     """What is derived, and by what."""
     leaf = {box.node: box.leaf for box in d.graph}
-    return _loss_of_all(d, style), tuple(
+    return text.loss_of_all(d, style), tuple(
         text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
-
-
-def _loss_of_all(d: Transcript, style: str) -> str:
-    """The name of what is derived."""
-    return text.show(d.graph[-1].leaf, style) if d.weight is None else text.letter(d.steps[0].world.total, style)
 
 
 def _answers(d: Transcript, style: str) -> Answers | None:
@@ -263,7 +270,7 @@ def total(d: Transcript, style: str) -> str:
     """L as the weighted sum over samples."""
     leaf = d.graph[-1].leaf
     one = spelled(tree_name(name_of(leaf, leaf.attrs[0].name), [tree_name(d.sample)]), [], False, style)
-    return f"{_loss_of_all(d, style)} = {text.weight_text(d.weight, style)}{text.over_samples(d.sample, style)} {one}"
+    return f"{text.loss_of_all(d, style)} = {text.weight_text(d.weight, style)}{text.over_samples(d.sample, style)} {one}"
 
 
 def _written(d: Transcript, style: str) -> str:
@@ -322,28 +329,3 @@ def _chain(derivation: Transcript, style: str) -> str:
                     whole = f"{factor}{sign}{f'({whole})' if sign == ' ' and had in whole else whole}"
                 return f"{g} = {whole}"
     return ""
-
-
-def _batch(d: Transcript, style: str) -> tuple[str, list[tuple[int, str]]]:
-    """A title and the steps over the whole batch, each with its number. What is a matrix for each sample stays as it is."""
-    if d.over is None:
-        return "", []
-    rows, stay, backward = [], False, False
-    for step in d.steps:
-        if step.kind in ("forward", "backward"):
-            formula = text.formula(step, style, "batch") if step.box.kind != "output" else _loss(d, step, style)
-            per_sample = text.by_indices(formula.partition(" = ")[2]) or (
-                step.batch is None and step.box.leaf.attrs[0].over is not None and len(step.box.leaf.shape) > 2)
-            rows.append((step.number, text.formula(step, style, "sample") if per_sample else formula))
-            stay |= per_sample
-            backward |= step.kind == "backward" and any(is_recurrence(user.local) for user in step.consumers[:1])
-    title = "Over the batch" + ("; matrices of one sample stay as they are" if stay else ", one sample a row")
-    return title + ("; ways back of recurrences are those of one sample" if backward else ""), rows
-
-
-def _loss(d: Transcript, step: Step, style: str) -> str:
-    """The loss over the whole batch: of all samples together, or a vector of one for each."""
-    if d.weight is None:
-        return text.formula(step, style, "batch")
-    total = textbook(scale(contract([step.node], [[0]], []), d.weight))
-    return f"{_loss_of_all(d, style)} = {text.written(step, total, style, 'batch')}"

@@ -23,7 +23,7 @@ from symgrad.derivations.outline import (
     outline,
     told,
 )
-from symgrad.derivations.pieces import said
+from symgrad.derivations.pieces import Sentence, said
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.spelling.breaking import unicode_lines
 
@@ -72,7 +72,7 @@ class Terminal:
             *formulas, last = law.formulas
             pieces = [*([f"{law.operation}:"] if law.operation else []), *(f"{each}," for each in formulas)]
             end = said(law.end, str)
-            pieces += [f"{last}{end[:1]}", *end[1:].split()] if end else [last]
+            pieces += [f"{last}{end[:1]}".rstrip(), *end[1:].split()] if end else [last]
             lines += self.filled(f"      {law.title:<{wide}}  ", pieces, len(pieces) - len(end[1:].split()))
         return lines
 
@@ -106,7 +106,12 @@ class Terminal:
 
     def batch(self, block: Batch) -> list[str]:
         rows = [line for number, text in block.rows for line in self.wrapped(f"{f'({number}′)':>6} ", text)]
-        return ["", block.title, *rows]
+        return ["", block.title, *self.said(block.note), *rows]
+
+    def said(self, sentence: Sentence) -> list[str]:
+        """A sentence in lines, none where there is none."""
+        return textwrap.wrap(said(sentence, str), self.width - 2, initial_indent="  ", subsequent_indent="  ",
+                             break_long_words=False) if sentence else []
 
     def wrapped(self, before: str, text: str) -> list[str]:
         first, *rest = unicode_lines(text, self.width - len(before))

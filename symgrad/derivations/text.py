@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
-from symgrad.derivations.transcript import Stage
+from symgrad.derivations.transcript import Stage, Transcript
 from symgrad.formulas.notation.own_letters import function_text
 from symgrad.formulas.rendering import Lines, Said, heard, parted, render, spelled
 from symgrad.formulas.spelling.glyphs import Name
@@ -24,7 +24,7 @@ from symgrad.graphs.algebra.einsum import literal_value, ones, scale
 from symgrad.graphs.algebra.formulas import lower
 from symgrad.graphs.algebra.primitives import elementwise, input_node
 from symgrad.graphs.algebra.rows import X0, X1, X2, Y, partial
-from symgrad.graphs.node import REAL, Node, Symbol
+from symgrad.graphs.node import REAL, Node, Symbol, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, cotangent_leaf, local_jacobian, row_of, steady
 from symgrad.graphs.pieces.recurring import recurs
 from symgrad.graphs.weights import ONE, Weight, to_expr
@@ -84,16 +84,33 @@ def formula(step: Stage, style: str, mode: str) -> str:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
     text = written(step, step.batch, style, mode)
-    if by_indices(text):  # matrices of samples: the sum over samples says it better
-        inner = written(step, step.node, style, "sample")
-        inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
-        return f"{total}{weight_text(step.world.weight, style)}{over_samples(step.world.sample, style)} {inner}"
-    return total + text
+    if not by_indices(text) and not stacks(step.batch):
+        return total + text
+    if not recurs(step.batch):  # matrices of samples: the sum over samples says it better
+        return total + written(step, step.batch, style, "sample")
+    inner = written(step, step.node, style, "sample")
+    inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
+    return f"{total}{weight_text(step.world.weight, style)}{over_samples(step.world.sample, style)} {inner}"
 
 
 def by_indices(text: str) -> bool:
     """Is a formula written entry by entry, as [...]_ij?"""
     return text.startswith("[") or text.startswith(r"\left[")
+
+
+def of_samples(node: Node) -> list[Node]:
+    """What stands for a value of each sample in a formula."""
+    return [n for n in topological([node]) if n.op is ops.INPUT and n.attrs[0].over is not None]
+
+
+def stacks(node: Node) -> list[Node]:
+    """Those that are a matrix, or more, of each sample."""
+    return [n for n in of_samples(node) if len(n.shape) > 2]
+
+
+def loss_of_all(d: Transcript, style: str) -> str:
+    """The name of what is derived: L, where r is the loss of a sample."""
+    return show(d.graph[-1].leaf, style) if d.weight is None else letter(d.steps[0].world.total, style)
 
 
 def nabla(v: str, of: str, style: str) -> str:
@@ -230,14 +247,20 @@ def scalar_derivative(row: str, style: str, taken: AbstractSet[Name]) -> str:
 def slope_of(node: Node, style: str, taken: AbstractSet[Name] = frozenset()) -> str:
     """The same for a function as it stands, with its constants: `leaky_relu'(a) = {1 if a > 0, 0.2 otherwise}`."""
     row, value = str(node.attrs[0]), of_number(node)
-    derived = lower(partial(row, 0), {**dict(zip((X0, X1, X2), value.operands, strict=False)), Y: value}, ())
     plain = frozenset(Name(each.base) for each in taken)  # a is a letter of its own here, whatever else is called a²
     letters = {each.base for each in plain}
-    right = show(derived, style, taken=plain)
+    right = show(slope_node(node), style, taken=plain)
     if show(value, "unicode", taken=plain).startswith(f"{function_name(row, 'unicode', letters)}(a"):
         return f"{function_name(row, style, letters)}'(a) = {right}"
     left, close = (r"\left(", r"\right)") if style == "latex" else "()"
     return f"{left}{show(value, style, taken=plain)}{close}' = {right}"  # of √a
+
+
+def slope_node(node: Node) -> Node:
+    """The derivative of a function at a number."""
+    value = of_number(node)
+    row = str(node.attrs[0])
+    return lower(partial(row, 0), {**dict(zip((X0, X1, X2), value.operands, strict=False)), Y: value}, ())
 
 
 def is_function_of_one(node: Node) -> bool:

@@ -214,7 +214,7 @@ def test_attention_names_scores_weights_and_the_residual_in_the_order_of_writing
     d = derived.derivation("attention")
     assert [s.formula for s in d.steps if s.kind == "forward"] == [
         "Q = x W_Q", "K = x W_K", "S = 1/√2 Q Kᵀ", "A = softmax(S)", "V = x W_V", "v₁ = A V - y", "r = ‖v₁‖_F²"]
-    assert "∇_W_Q L = 1/T ∑_t xᵀ G_Q" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
+    assert "∇_W_Q L = 1/T ∑_t x_tᵀ G_{Q,t}" in d.unicode() and "matrices of one sample stay as they are" in d.unicode()
 
 
 def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from binders import clashes, trees
+from letters_defined import undefined
 from places import EXAMPLES
 
 import symgrad as sg
@@ -58,10 +59,12 @@ def some(module, loss, chance):
 @pytest.mark.parametrize("name", NAMES)
 def test_derivations_of_networks(name, network, golden):
     module = network(name)
+    derivations = [sg.derive(*pair) for pair in losses(module, name)]
     with trees() as found:
-        texts = [sg.derive(*pair).unicode() for pair in losses(module, name)]
+        texts = [derivation.unicode() for derivation in derivations]
     assert not [text for tree, text in found if clashes(tree)]
     golden(f"network_{name}.txt", "\n\n".join([module.__doc__.splitlines()[0], *texts]))
+    assert not [use for derivation in derivations for use in undefined(derivation)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,7 +17,9 @@ ENTRYWISE: Mapping[str, str] = MappingProxyType({  # functions of numbers
     "digamma": "the digamma function", "log2": "the binary logarithm", "log10": "the decimal logarithm",
     "arcsinh": "the inverse hyperbolic sine", "arccosh": "the inverse hyperbolic cosine", "sinc": "the cardinal sine",
     "arctanh": "the inverse hyperbolic tangent", "erfinv": "the inverse error function", "round": "the nearest integer",
-    "arctan2": "the angle", "atan2": "the angle",
+    "erfc": "the complementary error function", "lgamma": "the logarithm of the gamma function",
+    "polygamma": "the polygamma function", "wright_omega": "the Wright omega function", "arctan2": "the angle",
+    "atan2": "the angle",
 })
 FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and matrices
     "softmax": "the softmax", "diag": "the diagonal matrix", "diagonal": "the diagonal", "tr": "the trace",
