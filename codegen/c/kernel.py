@@ -35,7 +35,7 @@ CONTRACT = """\
 #define DEEP 256
 #define TALL 8 /* rows where one vector is all there is */
 #define BLOCK (192 * ROWS)
-#define FOR_ALL 16 /* panels that are packed once, for all threads */
+#define FOR_ALL 8 /* panels that are packed once, for all threads */
 #define WORTH (1 << 20) /* multiplications that are worth waking a thread */
 typedef real lanes __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
 
@@ -47,6 +47,7 @@ typedef struct {
   int64_t m, n, k, block, down, across;      /* sizes, and how many blocks */
   int64_t first, last, chunks;               /* the part of the sum that is added in this turn, and its panels */
   real *packed;                              /* these, where they are shared */
+  int close;                                 /* is b as good as packed: are its rows of columns one behind the other? */
 } Product;
 
 /* sum[i][j] = sum over p of a[row[i] + deep[p]] times vector j of what lies at b + line[p]. */
@@ -146,7 +147,7 @@ static void block(const void *data, int64_t number) {
       right = q->packed + ((own * q->across + number % q->across) * q->chunks + (p0 - q->first) / DEEP) * DEEP * PANEL;
     else {
       places(deep, q->deep, 2, p0, k, beside);
-      if (!far && n % LANES == 0 && m <= 12 * ROWS) /* rows that few tiles read are read where they lie */
+      if (!far && n % LANES == 0 && (q->close || m <= 12 * ROWS)) /* read where they lie */
         right = b + from[0];
       else
         panel_of(b, from, beside, far, n, k, panel);
@@ -182,7 +183,7 @@ NEST void contract(const real *a, const real *b, real *c, int stack, int rows, i
   const Axis *row = axes + stack, *column = row + rows, *sum = column + columns;
   const int64_t many = entries(axes, stack);
   Product q = {a, b, c, axes, stack, rows, columns, deep, symmetric, entries(row, rows), entries(column, columns),
-               entries(sum, deep), BLOCK, 0, 0, 0, 0, 0, 0};
+               entries(sum, deep), BLOCK, 0, 0, 0, 0, 0, 0, 0};
   if (q.n > 2 * PANEL) q.block /= 4; /* many panels read the same rows: these stay in the cache of the second level */
   if (q.m * q.n * many == 0) return;
   if (q.k == 0) {
@@ -196,6 +197,8 @@ NEST void contract(const real *a, const real *b, real *c, int stack, int rows, i
     return;
   }
   q.across = (q.n + PANEL - 1) / PANEL, q.last = q.k;
+  q.close = deep && columns == 1 && column->b == 1 && sum[deep - 1].b <= 2 * PANEL && q.n % LANES == 0;
+  for (int i = 1; i < deep; i++) q.close &= sum[i - 1].b == sum[i].b * sum[i].size;
   const int64_t threads = q.m * q.n * q.k * many > WORTH && !inside ? team.threads : 1;
   const int64_t panels = many * q.across;
   const int64_t high = q.n > LANES ? ROWS : TALL, tiles = (q.m + high - 1) / high;
@@ -206,7 +209,7 @@ NEST void contract(const real *a, const real *b, real *c, int stack, int rows, i
   }
   q.block = (tiles + q.down - 1) / q.down * high;
   q.down = (q.m + q.block - 1) / q.block;
-  if (q.down > 1 && panels <= FOR_ALL && claim()) {
+  if (q.down > 1 && !q.close && panels <= FOR_ALL && claim()) {
     static real packed[FOR_ALL * DEEP * PANEL] __attribute__((aligned(BYTES)));
     const int64_t chunks = (q.k + DEEP - 1) / DEEP, most = FOR_ALL / panels, turns = (chunks + most - 1) / most;
     q.packed = packed, q.chunks = (chunks + turns - 1) / turns;

@@ -18,7 +18,8 @@ from symgrad.codegen.c.strides import MOST
 from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate, strides
+from symgrad.codegen.lowering.order import typical
+from symgrad.codegen.plan.indices import STEPS, AffineForm, AffineIndex, counters, flat, locate, strides
 from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size, canonical
@@ -153,7 +154,26 @@ def in_place(roots: Sequence[Expr], exprs: Sequence[Expr]) -> set[Expr]:
             fits(r) if r.op is acts.TRANSPOSE else r.op is acts.MATMUL and r.kind == REAL and _refinable(r)
             for r in readers.get(e, ()))
 
-    return {e for e in exprs if e.op is acts.RESHAPE and grouped(e.shape, e.args[0].shape) and fits(e)}
+    return {e for e in exprs if e.op is acts.RESHAPE and grouped(e.shape, e.args[0].shape) and fits(e)
+            and not any(_is_kernel(e, r) for r in readers.get(e, ()))}
+
+
+def windowed(e: Expr) -> bool:
+    """Is it a view of windows, which a product reads where they lie?"""
+    while e.op in STEPS:
+        if e.op is acts.WINDOWS:
+            return True
+        (e,) = e.args
+    return False
+
+
+def _is_kernel(e: Expr, product: Expr) -> bool:
+    """Does a product with windows read this as a kernel that lies across, in more places than it has rows? Then it is laid
+    out once, and no block of rows, nor part of the batch, packs it again."""
+    if product.op is not acts.MATMUL or product.args[1] is not e or not windowed(product.args[0]):
+        return False
+    across = e.args[0].op is acts.TRANSPOSE and e.args[0].attrs[0][-1] != len(e.args[0].shape) - 1
+    return across and all(isinstance(size, int) for size in e.shape) and typical(product.shape[-2]) >= typical(e.shape[-2])
 
 
 def _refinable(product: Expr) -> bool:

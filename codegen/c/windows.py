@@ -17,7 +17,7 @@ import sympy as sp
 
 from symgrad.codegen.c.loops import Body, Context, nest
 from symgrad.codegen.c.moves import clear
-from symgrad.codegen.c.products import grouped
+from symgrad.codegen.c.products import grouped, split, windowed
 from symgrad.codegen.c.texts import bare
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, Arrays, Expr, order
@@ -56,8 +56,8 @@ def arranged(begun: Setting) -> Setting:
         elif e.op is acts.RESHAPE and args[0].op is acts.TRANSPOSE and args[0].args[0].op is acts.MATMUL and (
                 groups := grouped(args[0].shape, e.shape)):
             new[e] = _unfolded(b, args[0], [[e.shape[k] for k in group] for group in groups])
-        elif e.op is acts.MATMUL and _windowed(new[e].args[1]) and not _windowed(new[e].args[0]):
-            new[e] = _turned(b, new[e])
+        elif e.op is acts.MATMUL and min(len(a.shape) for a in args) > 1 and any(map(windowed, args)):
+            new[e] = _kernel_last(b, new[e] if windowed(args[0]) else _turned(b, new[e]))
         elif _is(e, "overlap"):
             overlaps = _overlaps(b, new[e], uses)
             if e not in within and (product := _flipped(b, overlaps, crops.get(e))) is not None:
@@ -123,15 +123,6 @@ def _below(e: Expr) -> Expr:
     return e
 
 
-def _windowed(e: Expr) -> bool:
-    """Is it a view of windows, which a product reads where they lie?"""
-    while e.op in STEPS:
-        if e.op is acts.WINDOWS:
-            return True
-        (e,) = e.args
-    return False
-
-
 def _swapped(b: Arrays, e: Expr) -> Expr:
     """The last two axes in turn."""
     rank = len(e.shape)
@@ -141,10 +132,18 @@ def _swapped(b: Arrays, e: Expr) -> Expr:
 def _turned(b: Arrays, e: Expr) -> Expr:
     """(A W) as (W' A')': windows come first, whose entries are read one by one; what is second is packed."""
     left, right = e.args
-    if min(len(left.shape), len(right.shape)) < 2:
-        return e
     shape = (*e.shape[:-2], e.shape[-1], e.shape[-2])
     return _swapped(b, b.make(acts.MATMUL, [_swapped(b, right), _swapped(b, left)], e.attrs, shape, e.kind))
+
+
+def _kernel_last(b: Arrays, e: Expr) -> Expr:
+    """A product with windows, or what it was turned to, whose right operand is one reshape of axes in another order."""
+    if e.op is acts.TRANSPOSE:
+        return b.transpose(_kernel_last(b, e.args[0]), e.attrs[0])
+    left, right = e.args
+    inner, groups = split(right)
+    flat = b.reshape(_unfolded(b, right, [[inner.shape[k] for k in group] for group in groups]), right.shape)
+    return b.make(acts.MATMUL, [left, flat], e.attrs, e.shape, e.kind)
 
 
 def _flipped(b: Arrays, e: Expr, crop: Crop | None) -> Expr | None:

@@ -1,5 +1,6 @@
 """Products with windows and their transposes in C: right for all ranks and steps, and walked in order of memory."""
 
+import re
 from math import prod
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_windows_are_read_where_they_lie():
     f = sg.function(inputs, outputs, backend="c")
     assert f.source.split("int f_0(")[1].count("contract(") == 3
     assert max(prod(step.shape) for step in f.plan.steps) == 3 * 5 * 11 * 11  # tanh'(y) C with a border of zeros
+
+
+def test_kernels_that_lie_across_are_laid_out_once():
+    """Two copies of the kernel, there and back, in rows of the channels that come out; no product reads it where it lies."""
+    x, K = sg.data("x", (32, 9, 10), over=sg.dim("T")), sg.parameter("K", (16, 32, 3, 3))
+    f = sg.function([x, K], [y := sg.conv2d(x, K), sg.gradient(sg.sum(sg.tanh(y)), x)], backend="c", dtype="float32")
+    assert len(re.findall(r"rearrange\(K, ", f.source)) == 2 and "contract(" in f.source and ", K, v" not in f.source
+    rng = np.random.default_rng(0)
+    arrays = rng.standard_normal((3, 32, 9, 10)).astype("f"), rng.standard_normal(K.shape).astype("f")
+    for have, want in zip(f(*arrays), sg.function([x, K], [y, sg.gradient(sg.sum(sg.tanh(y)), x)])(*arrays), strict=True):
+        near(have, want, 1e-5)
 
 
 def test_windows_that_are_asked_for_or_added_alone():
