@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
+from symgrad.derivations.glossary import TITLE
 from symgrad.derivations.laws import DERIVED
 from symgrad.derivations.outline import (
     JACOBIANS,
@@ -16,6 +17,7 @@ from symgrad.derivations.outline import (
     Answers,
     Batch,
     Formula,
+    Glossary,
     Item,
     Laws,
     Opening,
@@ -125,6 +127,10 @@ class Html:
             text = f"{operation}{', '.join(map(_large, law.formulas))}{said(law.end, _large, plain=_plain)}"
             items.append(f"<dt>{escape(law.title)}</dt><dd>{text}</dd>")
         return ["<h3>Laws</h3>", '<dl class="sg-laws">', *items, "</dl>"]
+
+    def glossary(self, block: Glossary) -> list[str]:
+        items = [f"<dt>{_large(term.sign)}</dt><dd>{said(term.meaning, _large, plain=_plain)}</dd>" for term in block.terms]
+        return [f"<h3>{TITLE}</h3>", '<dl class="sg-laws">', *items, "</dl>"] if items else []
 
     def steps(self, block: Steps) -> list[str]:
         return [f"<h3>{escape(block.title)}</h3>", *map(_step, block.items)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symgrad.derivations.pieces import Sentence
 from symgrad.formulas.spelling.glyphs import parse_name
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
@@ -25,10 +26,23 @@ def is_product_of_entries(node: Node) -> bool:
     return node.op is ops.EINSUM and len(node.operands) == 2 and set().union(*node.attrs[0]) == set(node.attrs[1])
 
 
+def is_mask(node: Node) -> bool:
+    """A random mask of dropout."""
+    return node.op is ops.INPUT and node.attrs[0].kind == MASK
+
+
+def mask_meaning(node: Node) -> Sentence:
+    """What a mask of dropout is."""
+    dropped = node.attrs[0].init
+    kept = "" if dropped == 1 else f", else {1 / (1 - dropped):.4g}"
+    return (f"a random mask, drawn anew in every step of a training: 0 with the probability {dropped:g}{kept}; "
+            "in prediction all ones",)
+
+
 def is_masked(local: Node) -> bool:
     """m ⊙ x with a mask of dropout."""
     return is_product_of_entries(local) and sum(
-        n.op is ops.INPUT and n.attrs[0].kind == MASK for n in map(bare, local.operands)) == 1
+        is_mask(bare(o)) for o in local.operands) == 1
 
 
 def is_scale_and_shift(local: Node) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symgrad.derivations.glossary import TITLE
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
     Answers,
     Batch,
     Formula,
+    Glossary,
     Item,
     Laws,
     Opening,
@@ -82,7 +84,12 @@ class Latex:
             texts = ", ".join(f"${text}$" for text in law.formulas)
             items.append(rf"\item[{law.title}] {operation}{texts}{_sentence(law.end)}")
         listed = "\n".join(items)
-        return [f"\\subsection*{{Laws}}\n\\begin{{description}}\\itemsep0pt\n{listed}\n\\end{{description}}", SPACING]
+        return [f"\\subsection*{{Laws}}\n\\begin{{description}}\\itemsep0pt\n{listed}\n\\end{{description}}"]
+
+    def glossary(self, block: Glossary) -> list[str]:
+        listed = "\n".join(rf"\item[{{${term.sign}$}}] {_sentence(term.meaning)}" for term in block.terms)
+        text = f"\\subsection*{{{TITLE}}}\n\\begin{{description}}\\itemsep0pt\n{listed}\n\\end{{description}}"
+        return [*([text] if listed else []), SPACING]
 
     def steps(self, block: Steps) -> list[str]:
         """Forward steps with their reasons beside them, others with their reasons before."""

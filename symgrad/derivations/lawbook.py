@@ -47,7 +47,7 @@ ENTRYWISE = LawRow("Entrywise function", "each entry by itself: times the deriva
 DROPOUT = LawRow("Dropout", "what was dropped gets nothing",
                  ("y = m ⊙ x", "G_x = m ⊙ G_y"),
                  (r"y = m \odot x", r"G_{x} = m \odot G_{y}"))
-CASES = LawRow("Where", "where another value was taken, nothing comes back",
+CASES = LawRow("Cases", "where another value was taken, nothing comes back",
                ("y = {x if c, k otherwise}", "G_x = {G_y if c, 0 otherwise}"),
                (r"y = \begin{cases} x & \text{if } c \\ k & \text{otherwise} \end{cases}",
                 r"G_{x} = \begin{cases} G_{y} & \text{if } c \\ 0 & \text{otherwise} \end{cases}"), ", entry by entry")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symgrad.derivations.glossary import TITLE
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
     Answers,
     Batch,
     Formula,
+    Glossary,
     Item,
     Laws,
     Opening,
@@ -58,6 +60,10 @@ class Markdown:
             texts = ", ".join(f"${text}$" for text in law.formulas)
             parts.append(f"*{law.title}*. {operation}{texts}{_sentence(law.end)}")
         return parts
+
+    def glossary(self, block: Glossary) -> list[str]:
+        listed = "\n".join(f"- ${term.sign}$: {_sentence(term.meaning)}" for term in block.terms)
+        return [f"## {TITLE}", listed] if listed else []
 
     def steps(self, block: Steps) -> list[str]:
         parts = [f"## {block.title}"]

@@ -8,36 +8,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 from symgrad.derivations import text
+from symgrad.derivations.answers import Answers, answered
 from symgrad.derivations.batch import over_batch
 from symgrad.derivations.functions import functions, nodes_of
+from symgrad.derivations.glossary import Explained, terms
+from symgrad.derivations.kinds import is_mask, mask_meaning
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
 from symgrad.derivations.reasons import reason, references
 from symgrad.derivations.steps import Step
 from symgrad.derivations.transcript import Transcript
 from symgrad.formulas.notation.lexicon import name_of
-from symgrad.formulas.rendering import render, spelled
-from symgrad.formulas.spelling.letters import for_tex
+from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
-from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import transpose
-from symgrad.graphs.node import Node, topological, transform
 from symgrad.graphs.pieces.boxes import local_jacobian, named_leaf, steady
-from symgrad.graphs.table import rebuild
-from symgrad.graphs.textbook.normal import textbook
 from symgrad.language.checkpoints import segments_of
 
 TITLES = {"forward": "Forward", "backward": "Backward", "mean": "All samples"}
 CHAIN = "The whole chain, read from the right"
 STABLE = "the form derived here is the same, and stable"
 JACOBIANS = "Jacobians are in numerator layout."
-BOXES, ANSWER = 32, 100  # of a graph, and characters of a gradient, that are stated as one formula before the steps
-BRIEF = 60  # characters of a gradient up to which it is stated in symbols alone
 LONGEST = 200  # characters of a loss as it was written
 
 
@@ -50,19 +46,6 @@ class Opening:
     loss: str
     name: str  # of the loss, as it was given
     total: str  # empty, where the loss itself is derived
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What is found in the end, each gradient as one formula: the first thing that a reader wants."""
-
-    formulas: tuple[str, ...]
-    by_steps: bool = False  # long ones are written in the names of the steps
-
-    @property
-    def note(self) -> str:
-        """What the names are; may be empty."""
-        return "in the names of the steps" if self.by_steps else ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +76,7 @@ class Item:
     step: Step
     style: str
     batch: str = ""
+    heard: set[Any] = field(default_factory=set)  # the words of all that the document writes
 
     @property
     def formula(self) -> str:
@@ -102,12 +86,18 @@ class Item:
     @cached_property
     def short(self) -> str:
         """The formula; where a slope says more, with it: G_a = tanh'(a) G_x = ..."""
-        return text.short(self.step, self.style)
+        with self.step.world.listening(self.heard):
+            return text.short(self.step, self.style)
 
     @cached_property
     def full(self) -> str:
         """The law for the values of this step, and what it gives."""
-        return text.full(self.step, self.style)
+        with self.step.world.listening(self.heard):
+            return text.full(self.step, self.style)
+
+    def written(self) -> str:
+        """The formula that every form shows."""
+        return self.short if self.style == "unicode" else self.full
 
     @property
     def general(self) -> str:
@@ -130,6 +120,24 @@ class Item:
         """The inner steps that a document writes."""
         steps = () if self.step.kind in ("mean", "forward") else self.step.steps
         return tuple(Item(step, self.style) for step in steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Glossary:
+    """The signs that the formulas of these steps use, and what they mean."""
+
+    items: tuple[Item, ...]
+
+    @cached_property
+    def terms(self) -> tuple[Explained, ...]:
+        """What is said of them."""
+        style, masks = self.items[0].style, [box.leaf for item in self.items for box in item.step.box.operands
+                                             if is_mask(box.leaf)]
+        for item in self.items:
+            item.written()
+        found = {each for item in self.items[:1] for each in item.heard}
+        drawn = [Explained(text.show(mask, style), mask_meaning(mask)) for mask in dict.fromkeys(masks)]
+        return (*drawn, *terms(found, style))
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,7 @@ class Batch:
     rows: tuple[tuple[int, str], ...]
 
 
-Block = Opening | Answers | Written | Remark | Laws | Steps | Formula | Batch
+Block = Opening | Answers | Written | Remark | Laws | Glossary | Steps | Formula | Batch
 
 
 class Form(Protocol):
@@ -168,6 +176,7 @@ class Form(Protocol):
     def written(self, block: Written) -> list[str]: ...
     def remark(self, block: Remark) -> list[str]: ...
     def laws(self, block: Laws) -> list[str]: ...
+    def glossary(self, block: Glossary) -> list[str]: ...
     def steps(self, block: Steps) -> list[str]: ...
     def formula(self, block: Formula) -> list[str]: ...
     def batch(self, block: Batch) -> list[str]: ...
@@ -177,7 +186,7 @@ def told(blocks: Sequence[Block], form: Form) -> list[str]:
     """The parts of a text: the outline in a form."""
     tell: Mapping[type, Callable[[Any], list[str]]] = {
         Opening: form.opening, Answers: form.answers, Written: form.written, Remark: form.remark, Laws: form.laws,
-        Steps: form.steps, Formula: form.formula, Batch: form.batch}
+        Glossary: form.glossary, Steps: form.steps, Formula: form.formula, Batch: form.batch}
     return [part for block in blocks for part in tell[type(block)](block)]
 
 
@@ -186,16 +195,19 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     last = d.graph[-1]
     of_all = "" if d.weight is None else total(d, style)
     blocks: list[Block] = [Opening(*subject(d, style), text.show(last.leaf, style), last.name, of_all)]
-    blocks += [answers for answers in [_answers(d, style)] if answers]
+    blocks += [answers for answers in [answered(d, *subject(d, style), style)] if answers]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
     blocks += [Remark(sentence) for sentence in [_checkpoints(d)] if sentence]
     blocks.append(Laws((*laws(d.steps, style), *_functions(d, blocks, style))))
-    title, note, rows = over_batch(d, style)
+    with d.steps[0].world.listening(set()) as heard:
+        title, note, rows = over_batch(d, style)
     of_batch = dict(rows)
+    items = tuple(Item(step, style, of_batch.get(step.number, ""), heard) for step in d.steps)
+    blocks.append(Glossary(items))
     for kind, heading in TITLES.items():
-        items = tuple(Item(step, style, of_batch.get(step.number, "")) for step in d.steps if step.kind == kind)
-        blocks += [Steps(heading, items)] if items else []
+        found = tuple(item for item in items if item.step.kind == kind)
+        blocks += [Steps(heading, found)] if found else []
     blocks += [Formula(CHAIN, formula) for formula in [_chain(d, style)] if formula]
     return (*blocks, Batch(title, note, tuple(rows))) if rows else tuple(blocks)
 
@@ -216,54 +228,6 @@ def subject(d: Transcript, style: str) -> tuple[str, tuple[str, ...]]:
         text.show(leaf.get(x.node) or named_leaf(x.node, d.names), style) for x in d.wrt)
 
 
-def _answers(d: Transcript, style: str) -> Answers | None:
-    """The gradients, each as one formula, in the names of the steps where one is long; none that no line holds."""
-    if len(d.graph) > BOXES:
-        return None
-    loss, names = subject(d, style)
-    taken = d.steps[0].world.taken
-    names_of_steps: Mapping[Node, str] = {**_step_names(d), **d.names}
-    pairs = list(zip(d.gradients, d.nameless, strict=True))
-    if any(all(_loops(node, known) for node in pair for known in (d.names, names_of_steps)) for pair in pairs):
-        return None  # says behind itself what a step of the loop is
-
-    def rendered(node: Node, known: Mapping[Node, str], style: str) -> str:
-        return render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
-
-    ways = [[(node, d.names, rendered(node, d.names, "unicode")) for node in pair] for pair in pairs]
-    best = [min(found, key=lambda way: len(way[2])) for found in ways]
-    by_steps = max(len(shown) for _, _, shown in best) > BRIEF
-    if by_steps:
-        short = [(node, names_of_steps, rendered(node, names_of_steps, "unicode")) for node, _, _ in best]
-        by_steps = sum(len(shown) for *_, shown in short) < sum(len(shown) for *_, shown in best)
-        best = short if by_steps else best
-    if any(", where " in shown or len(shown) > ANSWER for *_, shown in best):
-        return None
-    formulas = [shown if style == "unicode" else for_tex(rendered(node, known, style)) for node, known, shown in best]
-    return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, formulas, strict=True)),
-                   by_steps)
-
-
-def _loops(node: Node, known: Mapping[Node, str]) -> bool:
-    """Is there a recurrence in a formula in which what is `known` has a name?"""
-    inside = topological([node], enter=lambda n: n is node or n not in known)
-    return any(n.op is ops.SCAN and (n is node or n not in known) for n in inside)
-
-
-def _step_names(d: Transcript) -> dict[Node, str]:
-    """The names of computed values, as they were written and as a textbook writes them."""
-    found: dict[Node, str] = {}
-    for box in d.graph[:-1]:
-        if not box.is_given:
-            inner = box.node.operands[0] if box.node.op is ops.NAMED else box.node
-            (bare,) = transform([inner], _unnamed, {})  # the letters of an attention are names that nobody gave
-            ways = (bare, textbook(bare), inner, textbook(inner), box.node)
-            found |= {n: box.name for n in ways if n.op not in ops.GIVEN}
-    return found
-
-
-def _unnamed(node: Node, operands: tuple[Node, ...]) -> Node:
-    return operands[0] if node.op is ops.NAMED else rebuild(node, operands)
 
 
 def total(d: Transcript, style: str) -> str:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from unicodedata import combining
 
+from symgrad.derivations.glossary import TITLE
 from symgrad.derivations.outline import (
     JACOBIANS,
     STABLE,
     Answers,
     Batch,
     Formula,
+    Glossary,
     Item,
     Laws,
     Opening,
@@ -74,6 +76,16 @@ class Terminal:
             end = said(law.end, str)
             pieces += [f"{last}{end[:1]}".rstrip(), *end[1:].split()] if end else [last]
             lines += self.filled(f"      {law.title:<{wide}}  ", pieces, len(pieces) - len(end[1:].split()))
+        return lines
+
+    def glossary(self, block: Glossary) -> list[str]:
+        if not block.terms:
+            return []
+        wide = min(max(columns(term.sign) for term in block.terms), self.width // 3)
+        lines = ["", TITLE]
+        for term in block.terms:
+            before = f"      {term.sign}{' ' * (wide - columns(term.sign))}  "
+            lines += self.filled(before, said(term.meaning, str).split(), 0)
         return lines
 
     def filled(self, before: str, pieces: list[str], formulas: int) -> list[str]:

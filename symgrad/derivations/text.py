@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
+from symgrad.derivations.glossary import words_in
 from symgrad.derivations.transcript import Stage, Transcript
 from symgrad.formulas.notation.own_letters import function_text
 from symgrad.formulas.rendering import Lines, Said, heard, parted, render, spelled
@@ -44,7 +45,11 @@ def letter(name: str, style: str) -> str:
 
 def written(step: Stage, node: Node, style: str, mode: str) -> str:
     """A formula of a step; its indices have letters that mean nothing else in the derivation."""
-    return render(node, mode=mode, style=style, taken=step.world.taken, said=_said(step, mode))
+    trees: list[Tree] = []
+    text = render(node, mode=mode, style=style, taken=step.world.taken, said=_said(step, mode), seen=trees)
+    if step.world.ears:
+        step.world.hear(words_in(trees))
+    return text
 
 
 def lines(step: Stage, mode: str) -> tuple[Tree, Lines]:
@@ -83,8 +88,10 @@ def formula(step: Stage, style: str, mode: str) -> str:
     if mode == "sample" or step.batch is None:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
-    text = written(step, step.batch, style, mode)
+    with step.world.listening(set()) as heard:
+        text = written(step, step.batch, style, mode)
     if not by_indices(text) and not stacks(step.batch):
+        step.world.hear(heard)
         return total + text
     if not recurs(step.batch):  # matrices of samples: the sum over samples says it better
         return total + written(step, step.batch, style, "sample")

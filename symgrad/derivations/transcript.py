@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -40,7 +41,22 @@ class World:
     found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
     line: dict[Any, int] = field(default_factory=dict)  # the steps in their order, and the place of each
     cited: dict[tuple[Box, Box], tuple[Any, ...]] = field(default_factory=dict)  # the laws from a box to one that it uses
+    ears: list[set[Any]] = field(default_factory=list)  # for the words of what is written: the last of them hears
     said: dict[str, list[Any]] = field(default_factory=dict)  # by mode: what is known of recurrences before each of them
+
+    def hear(self, words: Iterable[Any]) -> None:
+        """Something with these words was written."""
+        if self.ears:
+            self.ears[-1].update(words)
+
+    @contextmanager
+    def listening(self, heard: set[Any]) -> Iterator[set[Any]]:
+        """The words of what is written meanwhile."""
+        self.ears.append(heard)
+        try:
+            yield heard
+        finally:
+            self.ears.pop()
 
     @cached_property
     def letters(self) -> AbstractSet[str]:

@@ -56,7 +56,8 @@ class Said:
 
 def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexicon | None = None,
            stop: AbstractSet[Node] = frozenset(), style: str = "unicode",
-           taken: AbstractSet[Name] = frozenset(), told: set[str] | None = None, said: Said | None = None) -> str:
+           taken: AbstractSet[Name] = frozenset(), told: set[str] | None = None, said: Said | None = None,
+           seen: list[Tree] | None = None) -> str:
     """The formula of `node`, as "unicode" (one line) or "latex".
 
     Nodes in `names` other than the root print as that name, `named` nodes as theirs, nodes in `stop` as
@@ -64,7 +65,7 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
     each is that of its own nodes. `mode` "sample" writes the formula of one sample, "batch" that of all
     samples as rows of upper-case matrices. Formulas beyond any line name intermediates and define them
     after "where". No index has a letter of the names in `taken`. Steps of loops that are `told` already are not told again,
-    nor what has been `said` in front.
+    nor what has been `said` in front. What is written is `seen`: its trees are added.
     """
     words = names if isinstance(names, Lexicon) else lexicon([node], names, taken)
     words = words if said is None else replace(words, recurrences=said.recurrences.copy())
@@ -73,7 +74,10 @@ def render(node: Node, *, mode: str = SAMPLE, names: Mapping[Node, str] | Lexico
         texts = {row: f"{unicode(row[0])} = {unicode(row[1])}" for row in definitions}
         definitions = [row for row in definitions if texts[row] not in told]
         told.update(texts.values())
-    return spelled(main, definitions if said is None else said.left(definitions), more, style)
+    definitions = definitions if said is None else said.left(definitions)
+    if seen is not None:
+        seen += [main, *(tree for row in definitions for tree in row)]
+    return spelled(main, definitions, more, style)
 
 
 def parted(node: Node, mode: str, taken: AbstractSet[Name], said: Said) -> tuple[Tree, Lines]:

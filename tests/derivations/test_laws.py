@@ -23,7 +23,7 @@ DIGITS = {"k": 2, "n": 2, "m": 2, "d": 3}
 SHAPES = {
     "Sum": {"u": (3,), "v": (3,), "α": (), "β": ()}, "Sum of entries": {"x": (4,)}, "Mean": {"x": (4,)},
     "Trace": {"X": (3, 3)}, "Norm": {"x": (3,)}, "Linear system": {"A": (3, 3), "b": (3,)},
-    "Dropout": {"m": (3,), "x": (3,)}, "Where": {"x": (4,), "c": (4,), "k": ()},
+    "Dropout": {"m": (3,), "x": (3,)}, "Cases": {"x": (4,), "c": (4,), "k": ()},
     "Larger of two": {"u": (4,), "v": (4,)}, "Smaller of two": {"u": (4,), "v": (4,)},
     "Largest entry": {"x": (4,)}, "Smallest entry": {"x": (4,)},
     "Max pooling": {"x": (1, 4, 6)}, "Average pooling": {"x": (1, 4, 6)}, "Upsampling": {"x": (1, 2, 3)},

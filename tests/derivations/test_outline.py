@@ -31,13 +31,13 @@ class Recording:
         self.asked.append(block)
         return [type(block).__name__]
 
-    opening = answers = written = remark = laws = steps = formula = batch = _record
+    opening = answers = written = remark = laws = glossary = steps = formula = batch = _record
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 def test_each_form_knows_each_block(form):
     names = [block.__name__.lower() for block in BLOCKS]
-    assert names == "opening answers written remark laws steps formula batch".split()
+    assert names == "opening answers written remark laws glossary steps formula batch".split()
     assert all(callable(getattr(form, name)) for name in names)
 
 
