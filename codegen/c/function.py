@@ -7,17 +7,18 @@ arrays. Results are new arrays; what is needed in between lies in slots of one w
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import sympy as sp
 
 from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, own_reads
-from symgrad.codegen.c.loops import Context
+from symgrad.codegen.c.loops import Context, StepWriter
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import in_place
-from symgrad.codegen.c.recurrences import is_c, write_loop
+from symgrad.codegen.c.recurrences import LoopText, is_c
+from symgrad.codegen.c.rows import RowRegions, RowStep, region_text, step_of
 from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
@@ -38,6 +39,7 @@ MOST = 1000  # arguments of a C function: ctypes takes 1,024
 class Segment:
     """Steps in a row that are all C (`blocks`), or one of NumPy (`outside`)."""
 
+    regions: RowRegions
     blocks: list[LoopBlock] = field(default_factory=list)
     touched: dict[Expr, None] = field(default_factory=dict)
     outside: Expr | None = None
@@ -108,24 +110,31 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     segments: list[Segment] = []
     group: list[Expr] = []
     turns: list[Turn] = []
+    waiting: list[tuple[RowRegions, int, LoopBlock, Callable[[Context], list[str]]]] = []
 
     def current() -> Segment:
         if not segments or segments[-1].outside is not None:
-            segments.append(Segment())
+            segments.append(Segment(RowRegions(memory, single, LONGEST)))
         return segments[-1]
 
     def flush() -> None:
         if group:
             passing = {e for e in group if e in home and all(x in group for x in readers[e])}
             read = [alone(e, kept, memory, same_place) if len(group) == 1 else own_reads(e, loads(e)) for e in group]
-            turns.append(Turn(tuple(group), tuple(read), frozenset(group) - passing))
-            add(group, write_scalar(context, group, passing), passing)
+            done = tuple(group)
+            turns.append(Turn(done, tuple(read), frozenset(group) - passing))
+            add(done, lambda c: write_scalar(c, done, passing), step_of(done, passing, kept), passing)
             group.clear()
 
-    def add(done: Sequence[Expr], lines: list[str], passing: Collection[Expr] = ()) -> None:
+    def add(done: Sequence[Expr], write: Callable[[Context], list[str]], step: RowStep | None = None,
+            passing: Collection[Expr] = (), apart: bool = False) -> None:
         touched = dict.fromkeys(x for e in done for x in (*reads(e, kept), e) if x not in passing)
-        current().blocks.append(LoopBlock(lines, [comments[e] for e in done if e in comments], touched, tuple(done)))
-        current().touched.update(touched)
+        part = current()
+        block = LoopBlock([], [comments[e] for e in done if e in comments], touched, tuple(done))
+        part.regions.add(len(part.blocks), block, step if not by_itself else None, apart)
+        waiting.append((part.regions, len(part.blocks), block, write))
+        part.blocks.append(block)
+        part.touched.update(touched)
 
     for e in kept.stored:
         if in_loops(e):
@@ -135,16 +144,30 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
             continue
         flush()
         turns.append(Turn((e,), (alone(e, kept, memory, same_place),), frozenset([e])))
-        write = write_loop if e.op is acts.LOOP and in_c(e) else writer(e)
-        if write is None:
-            segments.append(Segment(outside=e, touched=dict.fromkeys([*reads(e, kept), e])))
+        if e.op is acts.LOOP and in_c(e):
+            loop = LoopText(context, e)
+            step = loop.step() if not by_itself else None
+            if step is not None and loop.steady:
+                add([e], loop.prepared)
+            add([e], loop.written, step, apart=True)
             continue
-        add([e], write(context, e))
+        write = writer(e)
+        if write is None:
+            touched = dict.fromkeys([*reads(e, kept), e])
+            segments.append(Segment(RowRegions(memory, single, LONGEST), touched=touched, outside=e))
+            continue
+        add([e], partial(write_one, write, e), step_of([e], (), kept))
     flush()
+    for part in segments:
+        part.regions.close()
+    for regions, number, block, write_block in waiting:
+        region = regions.of.get(number)
+        own = context if region is None else replace(context, rows=region.rows, grains=region.grains)
+        block.lines = write_block(own)
     assert not (wrong := clashes(turns, memory, roots)), wrong
     blocks = [block for segment in segments for block in segment.blocks]
-    nests = share(blocks, context.arrays, list(sizes.values()), memory, lambda wish: scope.fresh(f"{function}_{wish}"),
-                  context.by_value)
+    nests = share(blocks, context.arrays, [*sizes.values(), "first", "last"], memory,
+                  lambda wish: scope.fresh(f"{function}_{wish}"), context.by_value)
     return Layout(kept, found, home, segments, context, pools_of(found, sizes, scope), nests, taken, table)
 
 
@@ -158,6 +181,11 @@ def steps_of(roots: Sequence[Expr], late: frozenset[Expr]) -> Storage:
     kept = storage(roots, in_place(roots, order(roots)), late)
     in_order(kept)
     return kept
+
+
+def write_one(write: StepWriter, e: Expr, c: Context) -> list[str]:
+    """The lines of one step."""
+    return write(c, e)
 
 
 def in_c(e: Expr) -> bool:
@@ -189,12 +217,13 @@ def c_texts(name: str, plan: Layout, number: int, sizes: Mapping[Any, str]) -> l
     """The C function of a segment: arrays and the workspace by pointers, sizes by value; a long one in parts."""
     head, blocks = f"{name}_{number}", plan.segments[number].blocks
     if len(blocks) <= LONGEST:
-        return [_function(f"int {head}", plan, number, sizes, blocks)]
+        return _function(f"int {head}", plan, number, sizes, 0)
     parts, calls = [], []
     for k, start in enumerate(range(0, len(blocks), LONGEST), 1):
         piece = blocks[start:start + LONGEST]
-        parts.append(f"/* Part {k} of {head}: a compiler takes more than twice as long for a text twice as long. */\n"
-                     + _function(f"NEST int {head}_part{k}", plan, number, sizes, piece))
+        *regions, text = _function(f"NEST int {head}_part{k}", plan, number, sizes, start)
+        note = f"/* Part {k} of {head}: a compiler takes more than twice as long for a text twice as long. */"
+        parts += [*regions, f"{note}\n{text}"]
         arrays, numbers = _given(plan, number, piece)
         names = ["given"] if plan.table else [*map(plan.context.arrays.__getitem__, arrays)]
         names += [f"{plan.context.arrays[e]}_" for e in numbers]
@@ -220,9 +249,11 @@ def _head(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks
     return wrapped(f"{kind}({', '.join(head)}) {{", 4)
 
 
-def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], blocks: Sequence[LoopBlock]) -> str:
-    """One C function; an array of the workspace gets its name before the first block that touches it."""
-    names = plan.context.arrays
+def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], start: int) -> list[str]:
+    """One C function of blocks from `start` on, behind those for the rows of its regions; an array of the workspace gets
+    its name before the first block that touches it."""
+    names, segment = plan.context.arrays, plan.segments[number]
+    blocks, texts = segment.blocks[start:start + LONGEST], []
     lines = _head(kind, plan, number, sizes, blocks)
     arrays, numbers = _given(plan, number, blocks)
     written, every = {names[e] for e in plan.storage.stored}, {e: k for k, e in enumerate(plan.given(number))}
@@ -234,16 +265,22 @@ def _function(kind: str, plan: Layout, number: int, sizes: Mapping[Any, str], bl
     touched = dict.fromkeys(e for block in blocks for e in block.touched if e in plan.home)
     lines += pool_lines(plan.pools, [place[plan.home[e]] for e in touched])
     known: set[Expr] = set()
-    for block in blocks:
-        lines += [f"  /* {comment} */" for comment in block.comments]
+    for k, block in enumerate(blocks, start):
+        region = segment.regions.of.get(k)
+        lines += [f"  /* {comment} */" for comment in block.comments if region is None]
         for e in block.touched:
             if e in plan.home and e not in known:
                 known.add(e)
-                pool, k = place[plan.home[e]]
-                where = f"({pool.name} + {f'{k} * ' if k > 1 else ''}{pool.size})" if k else pool.name
+                pool, at = place[plan.home[e]]
+                where = f"({pool.name} + {f'{at} * ' if at > 1 else ''}{pool.size})" if at else pool.name
                 lines.append(f"  {TYPES[e.kind]} *const {names[e]} = ({TYPES[e.kind]} *){where};")
-        lines += block.lines
-    return "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])
+        if region is None:
+            lines += block.lines
+        elif block is region.blocks[-1]:
+            text, call = region_text(f"{kind.split()[-1]}_rows{k}", region, plan.context)
+            texts.append(text)
+            lines += call
+    return [*texts, "\n".join([*(part for line in lines for part in broken(line)), "  return 0;", "}"])]
 
 
 def pool_lines(pools: Sequence[Pool], used: Sequence[tuple[Pool, int]]) -> list[str]:

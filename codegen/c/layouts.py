@@ -36,10 +36,14 @@ def rearranged(c: Context, e: Expr, shape: Shape, body: Body, value: str, target
     if all(isinstance(size, int) for size in shape) and prod(shape) < LEAST:
         return None
     order = [*(k for k in range(len(axes)) if k not in (*read, *written)), *read, *written]
-    table = ", ".join("{" + ", ".join(size_c(x, c.sizes) for x in (size, one, 0, two)) + "}"
-                      for size, one, two in map(axes.__getitem__, order))
+    sizes = {k: size_c(axis[0], c.sizes) for k, axis in enumerate(axes)}
+    places = [[] if at.const == 0 else [size_c(at.const, c.sizes)] for at in (form, target)]
+    if c.rows is not None:  # those of the first axis
+        size, *steps = axes[0]
+        sizes[0] = c.rows_c(size, "(last - first)")
+        places = [[*place, c.rows_c(size * step, "first")] for place, step in zip(places, steps, strict=True)]
+    table = ", ".join(f"{{{sizes[k]}, {size_c(axes[k][1], c.sizes)}, 0, {size_c(axes[k][2], c.sizes)}}}" for k in order)
     c.used["rearrange"] = None
-    names = [name + ("" if at.const == 0 else f" + {size_c(at.const, c.sizes)}") for name, at in
-             ((c.arrays[base], form), (c.arrays[e], target))]
+    names = [" + ".join([c.arrays[each], *place]) for each, place in zip((base, e), places, strict=True)]
     call = f"rearrange({', '.join(names)}, {len(order)},\0(const Axis[]){{{table}}});"
     return wrapped(call.replace("{", "\1").replace(" ", "\0").replace(",\0", ", ").replace("\1", "{"), 6, "  ")

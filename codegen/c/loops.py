@@ -6,21 +6,25 @@ neighbouring axes merged wherever every array walks them as one, so that most lo
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from math import gcd, prod
 
 import sympy as sp
 
+from symgrad.codegen.c.sharing import LANES
 from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, factor_c, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, is_reciprocal
 from symgrad.codegen.plan.indices import AffineForm, AffineIndex, flat, locate, spread, strides, zero
 from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import BOOLEAN, REAL
-from symgrad.graphs.sizes import Shape, Size
+from symgrad.graphs.sizes import Shape, Size, canonical
 from symgrad.graphs.weights import Weight, to_expr
 
+FEW = 4  # entries of last axes that are statements of their own
 TILE = 16  # rows of a square: a line of the cache of float32
 COUNTERS = "ijklpqrs"  # of the first axes; then i8, i9, ...
 NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
@@ -37,6 +41,19 @@ class Context:
     by_value: Collection[Expr] = ()  # numbers that are arguments
     used: dict[str, None] = field(default_factory=dict)  # rows with functions of our own, or of libm
     by_itself: bool = False  # for a file that stands alone: no kernel, only loops
+    rows: Size | None = None  # loops run over rows `first` .. `last` of these: `rows.py`
+    grains: list[int] = field(default_factory=list)  # where a loop along rows is one of vectors, how many they begin after
+
+    def span(self, size: Size, cut: bool) -> tuple[str, str]:
+        """Where a loop over an axis of this size begins and ends; `cut`: it is the axis of rows."""
+        if not cut or self.rows is None:
+            return "0", size_c(size, self.sizes)
+        return self.rows_c(size, "first"), self.rows_c(size, "last")
+
+    def rows_c(self, size: Size, count: str) -> str:
+        """As many of `size` entries as belong to `count` rows."""
+        each = factor_c(quotient(size, self.rows), self.sizes) if self.rows is not None else "1"
+        return count if each == "1" else f"{count} * {each}"
 
 
 @dataclass
@@ -150,26 +167,42 @@ class Body:
 
 
 def nest(context: Context, extents: Shape, places: Sequence[AffineForm], statements: Sequence[str], depth: int = 1,
-         simd: bool = True, reduction: str = "", fixed: int = 0, tiled: bool = False) -> list[str]:
+         simd: bool = True, reduction: str = "", fixed: int = 0, tiled: bool = False, row: int | None = None) -> list[str]:
     """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already.
 
-    `tiled`: in any order. What is read along another axis than it is written is done in squares that stay in the cache.
+    `tiled`: in any order. What is read along another axis than it is written is done in squares that stay in the cache;
+    of last axes of few entries each has its statement, and the loop of vectors runs along the axis before.
+    `row`: the axis of the rows, where only some of these are visited.
     """
+    row = row if context.rows is not None else None
     axes = [a for a in range(fixed, len(extents)) if extents[a] != 1]
     sizes = {a: extents[a] for a in axes}
     steps = [dict(enumerate(form.steps)) for form in places]
     i = 0
     while i + 1 < len(axes):
         outer, inner = axes[i], axes[i + 1]
-        if all(equal(s[outer], s[inner] * sizes[inner]) for s in steps):
+        if inner != row and all(equal(s[outer], s[inner] * sizes[inner]) for s in steps):
             sizes[inner] = sizes[outer] * sizes[inner]
+            row = inner if row == outer else row
             del axes[i]
             i = max(i - 1, 0)
         else:
             i += 1
+    few: list[int] = []
+    while tiled and simd and len(statements) == 1 and len(axes) > 1 and axes[-1] != row and _count(sizes[axes[-1]]) * prod(
+            _count(sizes[a]) for a in few) <= FEW:
+        few.insert(0, axes.pop())
     names = {a: counter(a) for a in (*range(fixed), *axes)}
-    texts = [index_c(form, names, context.sizes) for form in places]
-    body = [placed(text, texts) for text in statements]
+    body = []
+    for at in itertools.product(*(range(_count(sizes[a])) for a in few)):
+        shifts = [sum((form[a] * i for a, i in zip(few, at, strict=True)), 0) for form in steps]
+        texts = [index_c(form._replace(const=form.const + shift) if few else form, names, context.sizes)
+                 for form, shift in zip(places, shifts, strict=True)]
+        own = [placed(text, texts) for text in statements]
+        body += ["{", *(f"  {text}" for text in own), "}"] if few and len(own) > 1 else own
+    if axes and axes[-1] == row:
+        each = quotient(sizes[row], context.rows)
+        context.grains.append(LANES // gcd(LANES, each) if isinstance(each, int) else LANES)
     lines: list[str] = []
     across = _across(axes, sizes, steps) if tiled and simd else None
     if across is not None:
@@ -178,12 +211,11 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
         pad = "  " * (depth + k)
         if simd and k == len(axes) - 1:
             lines.append(f"{pad}#pragma omp simd{reduction}")
-        name, end = names[axis], size_c(sizes[axis], context.sizes)
-        start = "0"
+        name, (start, end) = names[axis], context.span(sizes[axis], axis == row)
         if across is not None and k == len(axes) - 2:
             for each in axes[-2:]:
-                square, whole = f"{names[each]}_", size_c(sizes[each], context.sizes)
-                lines.append(f"{pad}for (int64_t {square} = 0; {square} < {whole}; {square} += {TILE})")
+                square, (begin, whole) = f"{names[each]}_", context.span(sizes[each], each == row)
+                lines.append(f"{pad}for (int64_t {square} = {begin}; {square} < {whole}; {square} += {TILE})")
         if across is not None and k >= len(axes) - 2:
             start, end = f"{name}_", f"LESSER({name}_ + {TILE}, {end})"
         lines.append(f"{pad}for (int64_t {name} = {start}; {name} < {end}; {name}++)"
@@ -198,6 +230,11 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
     return lines
 
 
+def _count(size: Size) -> int:
+    """A size that is known and is not 0, else more than a few."""
+    return size if isinstance(size, int) and size else FEW + 1
+
+
 def _across(axes: Sequence[int], sizes: dict[int, Size], steps: Sequence[dict[int, Size]]) -> int | None:
     """The axis along which something lies side by side that the innermost loop visits with wide steps, if any."""
     for form in steps:
@@ -208,6 +245,14 @@ def _across(axes: Sequence[int], sizes: dict[int, Size], steps: Sequence[dict[in
             if form[axis] in (1, -1) and all(not isinstance(sizes[a], int) or sizes[a] >= TILE for a in (axis, axes[-1])):
                 return axis
     return None
+
+
+def quotient(a: Size, b: Size) -> Size | None:
+    """a / b, where that is a size."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b > 0 and a % b == 0 else None
+    ratio = sp.cancel(sp.sympify(a) / b)
+    return canonical(ratio) if ratio.is_integer and sp.denom(ratio) == 1 else None
 
 
 def equal(a: Size, b: Size) -> bool:

@@ -12,8 +12,8 @@ from symgrad.codegen.c.reduce import around
 from symgrad.codegen.c.texts import bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, Expr, broadcast_shape
-from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate, spread, zero
-from symgrad.graphs.sizes import Shape, Size
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, leading, locate, spread, zero
+from symgrad.graphs.sizes import Shape, Size, product
 
 
 def write_concat(c: Context, e: Expr) -> list[str]:
@@ -26,7 +26,7 @@ def write_concat(c: Context, e: Expr) -> list[str]:
         value = body.value(arg, tuple(index))
         index[axis] = index[axis]._replace(const=start)
         lines += nest(c, arg.shape, [*body.places, flat(tuple(index), e.shape, rank)],
-                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
+                      [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"], row=leading(e.shape))
         start = start + arg.shape[axis]
     return lines
 
@@ -44,10 +44,10 @@ def write_diag(c: Context, e: Expr) -> list[str]:
 
 def clear(c: Context, e: Expr) -> list[str]:
     """Zeros."""
-    total: Size = 1
-    for size in e.shape:
-        total = total * size
-    return [f"  memset({c.arrays[e]}, 0, {size_c(total, c.sizes)} * sizeof *{c.arrays[e]});"]
+    total, name = product(e.shape), c.arrays[e]
+    if c.rows is None:
+        return [f"  memset({name}, 0, {size_c(total, c.sizes)} * sizeof *{name});"]
+    return [f"  memset({name} + {c.rows_c(total, 'first')}, 0, {c.rows_c(total, '(last - first)')} * sizeof *{name});"]
 
 
 def write_place(c: Context, e: Expr) -> list[str]:
@@ -60,7 +60,7 @@ def write_place(c: Context, e: Expr) -> list[str]:
         body = Body(c, rank)
         value = body.value(base, counters(rank))
         lines = nest(c, e.shape, [*body.places, flat(counters(rank), e.shape, rank)],
-                     [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"])
+                     [f"{c.arrays[e]}[#{len(body.places)}#] = {bare(value)};"], row=leading(e.shape))
     else:
         lines = [] if (whole := _partition(e.shape, parts)) else clear(c, e)
     once = not has_base and len(parts) == 1 and parts[0][0] == "slice" and parts[0][2] > 0  # nothing is added to zeros
@@ -89,7 +89,8 @@ def write_place(c: Context, e: Expr) -> list[str]:
             lines += copy
             continue
         lines += nest(c, tuple(sizes), [*body.places, place],
-                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"], tiled=how == "slice")
+                      [f"{c.arrays[e]}[#{len(body.places)}#] {sign} {bare(value)};"], tiled=how == "slice",
+                      row=leading(e.shape) if how == "slice" else None)
     return lines
 
 

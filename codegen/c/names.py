@@ -32,11 +32,11 @@ MACROS = re.compile(  # of math.h, stdint.h, stdlib.h, string.h, whichever stand
     "|subnormal|unordered|zero)|(be|le)\\d+toh|hto[bl]e\\d+")
 # Counters, the variables of loops, types, functions that are called or defined.
 OWN = frozenset(
-    "real int64_t uint8_t size_t i j k l p q r s at best next total work given kind bind gemv gemv_ "
+    "real int64_t uint8_t size_t i j k l p q r s at size first last best next total work given kind bind gemv gemv_ "
     "main solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST "
     "malloc calloc free REAL DOUBLE WHOLE TRUTH memset memcpy memmove isinf maximum minimum sign square power ROOM LARGER "
     "LESSER hypotenuse VECTOR_LIBM failed pivots info side contract Axis BYTES WIDE LANES ROWS PANEL DEEP BLOCK "
-    "MOST WORTH PAUSE".split()
+    "MOST WORTH PAUSE LOOKS by_rows SHARED CACHE".split()
 ) | frozenset(name + suffix for name in LIBM.values() for suffix in ("", "f")) | frozenset(RUNTIME)
 COUNTED = re.compile(r"at\d+|i([89]|[1-9]\d+)")  # indices, counters beyond the eighth axis
 

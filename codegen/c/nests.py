@@ -79,12 +79,20 @@ def bound(block: LoopBlock, names: Mapping[Expr, str], by_value: Collection[Expr
         if match[1] in kinds:
             visits.setdefault(match[1], []).append(match[2])
     counted = WORD.findall(text)
-    fixed = {}
+    fixed: dict[str, int] = {}
     for array, at in visits.items():
-        ends = {end[2] if (end := FIXED.fullmatch(place)) else "0" for place in at}
-        if len(ends) == 1 and ends != {"0"} and counted.count(array) == len(at):
-            (fixed[array],) = ends
-    text = VISIT.sub(lambda m: f"{m[1]}[{FIXED.sub(lambda f: f[1] or '0', m[2])}]" if m[1] in fixed else m[0], text)
+        start = min(int(end[2]) if (end := FIXED.fullmatch(place)) else 0 for place in at)
+        if start and counted.count(array) == len(at):
+            fixed[array] = start
+
+    def moved(visit: re.Match[str]) -> str:
+        array, place = visit[1], visit[2]
+        if array not in fixed or not (found := FIXED.fullmatch(place)):
+            return visit[0]
+        left = int(found[2]) - fixed[array]
+        return f"{array}[{' + '.join([*filter(None, [found[1]]), *([str(left)] if left or not found[1] else [])])}]"
+
+    text = VISIT.sub(moved, text)
     order = {word: None for word in counted if word in kinds}
     arrays = sorted(order, key=lambda a: a in results)  # what is read comes before what is written
     places = {array: k for k, array in enumerate(arrays)}
@@ -96,7 +104,7 @@ def bound(block: LoopBlock, names: Mapping[Expr, str], by_value: Collection[Expr
 
     key = (WORD.sub(unnamed, text), tuple((kinds[a], a in results) for a in arrays),
            tuple(places[names[e]] for e in block.touched if e in by_value and names[e] in places))
-    return Nest(key, tuple(text.split("\n")), tuple(arrays), tuple(fixed.get(a, "0") for a in arrays))
+    return Nest(key, tuple(text.split("\n")), tuple(arrays), tuple(str(fixed.get(a, 0)) for a in arrays))
 
 
 def title(block: LoopBlock) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, placed
-from symgrad.codegen.c.reduce import around
+from symgrad.codegen.c.reduce import around, row_below
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.indices import counters, flat
 
@@ -27,4 +27,4 @@ def write_norm(c: Context, e: Expr) -> list[str]:
              *("    " + line for line in loop("total += next / best * (next / best);", reduction=" reduction(+:total)")),
              "  } else {", "    best = 1;", "  }", "} else {", "  best = 1;", "}",
              placed(f"{target} = best * sqrt(total);", texts)]
-    return around(c, e.shape, lines)
+    return around(c, e.shape, lines, row_below(c, e, range(kept)))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from symgrad.codegen.c.kernel import CONTRACT
 from symgrad.codegen.c.linear import LAPACK
 from symgrad.codegen.c.rearrange import REARRANGE
+from symgrad.codegen.c.sharing import SHARING
 from symgrad.codegen.c.strides import STRIDES
 from symgrad.codegen.c.team import TEAM
 from symgrad.codegen.c.texts import LIBM, VECTOR, own_texts, with_used
@@ -87,9 +88,10 @@ def prelude(single: bool, used: Iterable[str]) -> str:
     if own := own_texts(used, single):
         parts.append("\n".join(own) + "\n")
     parts.append(BLAS)
-    if used & {"contract", "rearrange"}:
+    if used & {"contract", "rearrange", "rows"}:
         parts += [TEAM, STRIDES]
-    parts += [text for row, text in (("contract", CONTRACT), ("rearrange", REARRANGE)) if row in used]
+    texts = (("contract", CONTRACT), ("rearrange", REARRANGE), ("rows", SHARING))
+    parts += [text for row, text in texts if row in used]
     if "lapack" in used:
         parts.append(LAPACK)
     return "\n".join(parts)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-import sympy as sp
-
-from symgrad.codegen.c.loops import Body, Context, equal
+from symgrad.codegen.c.loops import Body, Context, equal, quotient
 from symgrad.codegen.c.nests import wrapped
 from symgrad.codegen.c.reduce import reduce_loops
 from symgrad.codegen.c.strides import MOST
@@ -19,10 +17,10 @@ from symgrad.codegen.c.texts import size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.indices import STEPS, AffineForm, AffineIndex, counters, flat, locate, strides
+from symgrad.codegen.plan.indices import STEPS, AffineForm, AffineIndex, counters, flat, leading, locate, strides
 from symgrad.codegen.plan.storage import Storage
 from symgrad.graphs.node import REAL
-from symgrad.graphs.sizes import Shape, Size, canonical
+from symgrad.graphs.sizes import Shape, Size
 
 
 def write_dots(c: Context, e: Expr) -> list[str]:
@@ -70,24 +68,21 @@ def write_matmul(c: Context, e: Expr) -> list[str]:
         return _plain_product(c, e)
     if len(a.shape) == 1 or len(b.shape) == 1:
         return _times_vector(c, e) if len(a.shape) + len(b.shape) == 3 else _plain_product(c, e)
-    left, right = walked(c.storage, a), walked(c.storage, b)
-    places = strides(e.shape)
-    stack: list[Axis] = []
-    for k, size in enumerate(e.shape[:-2]):
-        own = [(one.axes[k - len(e.shape)] or [(1, 0)])[0] if len(e.shape) - k <= len(one.axes) else (1, 0)
-               for one in (left, right)]
-        stack.append((size, *(0 if length == 1 and size != 1 else step for length, step in own), places[k]))
-    rows = [(size, x, 0, y) for size, x, y in _refined(left.axes[-2], [(e.shape[-2], places[-2])])]
-    columns = [(size, 0, x, y) for size, x, y in _refined(right.axes[-1], [(e.shape[-1], places[-1])])]
-    deep = [(size, x, y, 0) for size, x, y in _refined(left.axes[-1], right.axes[-2])]
-    symmetric = not stack and left.base is right.base and left.const == right.const and (
-        [(size, x) for size, x, *_ in rows], [(size, x) for size, x, *_ in deep]) == (
-        [(size, x) for size, _, x, _ in columns], [(size, x) for size, _, x, _ in deep])
+    left, right, groups, symmetric = walks(c.storage, e)
+    pointers = [_from(c, left), _from(c, right), c.arrays[e]]
+    sizes = [[size_c(axis[0], c.sizes) for axis in group] for group in groups]
+    if c.rows is not None:
+        at = int(leading(e.shape) == len(e.shape) - 2)  # of a stack, or rows of one product
+        size, *steps = groups[at][0]
+        sizes[at][0] = c.rows_c(size, "(last - first)")
+        pointers = [p if step == 0 else f"{p} + {c.rows_c(size * step, 'first')}"
+                    for p, step in zip(pointers, steps, strict=True)]
+        symmetric = False
     c.used["contract"] = None
-    groups = [merged(group) for group in (stack, rows, columns, deep)]
-    axes = ", ".join("{" + ", ".join(size_c(x, c.sizes) for x in axis) + "}" for group in groups for axis in group)
+    axes = ", ".join("{" + ", ".join([size, *(size_c(x, c.sizes) for x in axis[1:])]) + "}"
+                     for group, named in zip(groups, sizes, strict=True) for axis, size in zip(group, named, strict=True))
     counts = ", ".join(str(len(group)) for group in groups)
-    call = (f"contract({_from(c, left)}, {_from(c, right)}, {c.arrays[e]}, {counts}, {int(symmetric)},\0"
+    call = (f"contract({', '.join(pointers)}, {counts}, {int(symmetric)},\0"
             f"(const Axis[]){{{axes or '{1, 0, 0, 0}'}}});")
     return wrapped(call.replace("{", "\1").replace(" ", "\0").replace(",\0", ", ").replace("\1", "{"), 6, "  ")
 
@@ -101,6 +96,25 @@ class Strided(NamedTuple):
     base: Expr
     const: Size
     axes: list[list[Axis]]
+
+
+def walks(storage: Storage, e: Expr) -> tuple[Strided, Strided, list[list[Axis]], bool]:
+    """How the kernel computes a product: how it walks both operands; the axes of the stack, of rows, of columns, and those
+    that are summed; is the result symmetric?"""
+    left, right = (walked(storage, arg) for arg in e.args)
+    places = strides(e.shape)
+    stack: list[Axis] = []
+    for k, size in enumerate(e.shape[:-2]):
+        own = [(one.axes[k - len(e.shape)] or [(1, 0)])[0] if len(e.shape) - k <= len(one.axes) else (1, 0)
+               for one in (left, right)]
+        stack.append((size, *(0 if length == 1 and size != 1 else step for length, step in own), places[k]))
+    rows = [(size, x, 0, y) for size, x, y in _refined(left.axes[-2], [(e.shape[-2], places[-2])])]
+    columns = [(size, 0, x, y) for size, x, y in _refined(right.axes[-1], [(e.shape[-1], places[-1])])]
+    deep = [(size, x, y, 0) for size, x, y in _refined(left.axes[-1], right.axes[-2])]
+    symmetric = not stack and left.base is right.base and left.const == right.const and (
+        [(size, x) for size, x, *_ in rows], [(size, x) for size, x, *_ in deep]) == (
+        [(size, x) for size, _, x, _ in columns], [(size, x) for size, _, x, _ in deep])
+    return left, right, [merged(group) for group in (stack, rows, columns, deep)], symmetric
 
 
 def walked(storage: Storage, e: Expr) -> Strided:
@@ -196,23 +210,15 @@ def _refined(one: Sequence[Axis], two: Sequence[Axis]) -> list[Axis]:
         (m, x), (n, y) = left.pop() if left else (1, 0), right.pop() if right else (1, 0)
         if equal(m, n):
             result.append((m, x, y))
-        elif (part := _quotient(m, n)) is not None:
+        elif (part := quotient(m, n)) is not None:
             result.append((n, x, y))
             left.append((part, x * n))
-        elif (part := _quotient(n, m)) is not None:
+        elif (part := quotient(n, m)) is not None:
             result.append((m, x, y))
             right.append((part, y * m))
         else:
             raise ValueError(f"{m} and {n}")
     return result[::-1]
-
-
-def _quotient(a: Size, b: Size) -> Size | None:
-    """a / b, where that is a size."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a // b if b > 0 and a % b == 0 else None
-    ratio = sp.cancel(sp.sympify(a) / b)
-    return canonical(ratio) if ratio.is_integer and sp.denom(ratio) == 1 else None
 
 
 def merged(axes: Sequence[Axis]) -> list[Axis]:

@@ -6,17 +6,18 @@ What is the same in every step stands before the loop. All arrays of a step lie 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of
 from symgrad.codegen.c.loops import Context
 from symgrad.codegen.c.products import in_place
+from symgrad.codegen.c.rows import RowStep, common, step_of
 from symgrad.codegen.c.texts import TYPES, size_c
 from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.recurrences import Kept, LoopBody
-from symgrad.codegen.plan.indices import AffineForm, counters, flat, locate
+from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, flat, leading, locate
 from symgrad.codegen.plan.schedules import scheduled
 from symgrad.codegen.plan.storage import Storage, reads, storage
 from symgrad.graphs.sizes import Size, product
@@ -30,15 +31,26 @@ def is_c(e: Expr) -> bool:
 
 def write_loop(c: Context, e: Expr) -> list[str]:
     """The lines that run a loop."""
-    return _LoopText(c, e).lines()
+    return LoopText(c, e).lines()
 
 
 def _computed(body: LoopBody) -> list[Expr]:
     return [root for root in dict.fromkeys(body.roots) if root.op not in acts.LEAVES]
 
 
-class _LoopText:
-    """The text of one loop."""
+def _base(e: Expr) -> Expr:
+    """What a view is of."""
+    while e.op in STEPS:
+        (e,) = e.args
+    return e
+
+
+class LoopText:
+    """The text of one loop: where its arrays lie, what stands before the steps, the steps.
+
+    Where the samples of a batch do not meet within a step, threads take some of them each, through all steps: nobody waits
+    for anybody until the last one.
+    """
 
     def __init__(self, c: Context, e: Expr) -> None:
         self.c, self.e = c, e
@@ -49,37 +61,93 @@ class _LoopText:
         self.kept: Storage = storage(roots, set() if c.by_itself else in_place(roots, order(roots)))
         self.inner = Context(self.kept, {}, c.sizes, c.single, used=c.used, by_itself=c.by_itself)
         self.taken: dict[str, Size] = {}
+        self.places: list[str] = []  # where arrays lie
+        self.begins: list[tuple[str, Expr, Expr]] = []  # what carries begin with
         self.before: list[str] = []
         self.inside: list[str] = []
         self.swaps: list[str] = []
-        self.behind: list[str] = []
-
-    def lines(self) -> list[str]:
-        """The block of C."""
-        body, n = self.body, size_c(self.body.length, self.c.sizes)
-        copies = self._given()
+        self.ends: list[tuple[str, str, Expr]] = []
+        self.copies = self._given()
         self._packed()
         copied_first(self.kept, self.inner)
         self._turned()
         self.kept.stored = scheduled(self.kept)
-        steady = self._steady()
-        targets = {}
-        for e, target in copies[:]:
-            if e in self.kept.keep and e not in self.inner.arrays and e not in steady:
-                self.inner.arrays[e] = targets[e] = target
-                copies.remove((e, target))
+        self.steady = self._steady()
+        self.targets: dict[Expr, str] = {}
+        for e, target in self.copies[:]:
+            if e in self.kept.keep and e not in self.inner.arrays and e not in self.steady:
+                self.inner.arrays[e] = self.targets[e] = target
+                self.copies.remove((e, target))
         for k, e in enumerate(self.kept.stored):
             if e not in self.inner.arrays:
                 self.inner.arrays[e] = f"{self.p}v{k}"
                 self._room(f"{self.p}v{k}", e)
-        self._steps(steady, targets)
-        for e, target in copies:
-            count = size_c(product(e.shape), self.c.sizes)
-            self.inside.append(f"memcpy({target}, {self._pointer(self.inner, e)}, ({count}) * sizeof *{target});")
-        t = f"{self.p}t"
-        turn = f"{t} = {n} - 1; {t} >= 0; {t}--" if body.reverse else f"{t} = 0; {t} < {n}; {t}++"
-        return ["  {", *(f"    {x}" for x in self.before), f"    for (int64_t {turn}) {{",
-                *(f"      {x}" for x in self.inside + self.swaps), "    }", *(f"    {x}" for x in self.behind), "  }"]
+
+    def lines(self) -> list[str]:
+        """The block of C."""
+        self._steps()
+        return self._block([*self._begun(), *self.before], True)
+
+    def prepared(self, c: Context) -> list[str]:
+        """What is the same in every step, for all threads."""
+        self._steps(only=True)
+        return self._block(self.before, False)
+
+    def written(self, c: Context) -> list[str]:
+        """The steps, where what is the same in all of them is done before; of some rows, where `c` has them."""
+        if c.rows is None:
+            return self.lines()
+        self.inner.rows, self.inner.grains, self.before = c.rows, c.grains, []
+        self._steps(only=False)
+        return self._block(self._begun(), True)
+
+    def _block(self, before: Sequence[str], loop: bool) -> list[str]:
+        lines = [*self.places, *before]
+        if loop:
+            n, t = size_c(self.body.length, self.c.sizes), f"{self.p}t"
+            turn = f"{t} = {n} - 1; {t} >= 0; {t}--" if self.body.reverse else f"{t} = 0; {t} < {n}; {t}++"
+            copies = [self._copy(target, self._pointer(self.inner, e), e) for e, target in self.copies]
+            ends = [self._copy(target, source, e) for target, source, e in self.ends]
+            lines += [f"for (int64_t {turn}) {{", *(f"  {x}" for x in (*self.inside, *copies, *self.swaps)), "}", *ends]
+        return ["  {", *(f"    {x}" for x in lines), "  }"]
+
+    def _begun(self) -> list[str]:
+        return [self._copy(target, self._pointer(self.c, begin), carry) for target, begin, carry in self.begins]
+
+    def _copy(self, target: str, source: str, e: Expr) -> str:
+        """An array of this shape, or its rows, from one place to another."""
+        c, size = self.inner, product(e.shape)
+        if c.rows is None:
+            return f"memcpy({target}, {source}, ({size_c(size, c.sizes)}) * sizeof({TYPES[e.kind]}));"
+        first = c.rows_c(size, "first")
+        return (f"memcpy({target} + {first}, {source} + {first}, "
+                f"{c.rows_c(size, '(last - first)')} * sizeof({TYPES[e.kind]}));")
+
+    def step(self) -> RowStep | None:
+        """How samples can be computed apart; None where they meet."""
+        carries = {*self.body.carries}
+        moving = [e for e in self.kept.stored if e not in self.steady]
+        if not carries or any(e.op is acts.LOOP for e in moving):
+            return None
+        rows: Size | None = None
+        work: Size = 0
+        written = {*carries, *moving}
+        for e in moving:
+            found = step_of([e], (), self.kept)
+            if found is None or any(b in written and not own for b, own in found.reads.items()):
+                return None
+            rows = found.rows if rows is None else common(rows, found.rows)
+            work = work + found.work
+            if rows is None:
+                return None
+        for e in (*carries, *(root for root in self.body.roots if root not in self.kept.stored)):
+            at = leading(e.shape)
+            rows = common(rows, e.shape[at]) if rows is not None and at is not None else None
+            if rows is None or e not in self.kept and _base(e) in written:
+                return None
+        if rows is None or rows == 1:
+            return None
+        return RowStep(rows, dict.fromkeys(reads(self.e, self.c.storage), False), (), work * self.body.length, None)
 
     def _packed(self) -> None:
         """Matrices that are the same in every step, but lie across: they are turned once, before the loop."""
@@ -116,29 +184,27 @@ class _LoopText:
             self.inner.arrays[carry] = name
             if kept is not None and kept.rows:
                 self._part(f"{name}_all", kept)
-                first = size_c(body.length, self.c.sizes) if body.reverse else "0"
-                self._fill(f"({name}_all + ({first}) * {size})", begin, size, kind)
+                first = f" + {size_c(body.length, self.c.sizes)} * {size}" if body.reverse else ""
+                self.begins.append((f"{name}_all{first}", begin, carry))
                 self.inside += [f"const {kind} *const {name} = {name}_all + {forth} * {size};",
                                 f"{kind} *const {name}_new = {name}_all + {back} * {size};"]
             else:
                 self._room(f"{name}_one", carry)
                 self._room(f"{name}_two", carry)
-                self._fill(f"{name}_one", begin, size, kind)
-                self.before.append(f"{kind} *{name} = {name}_one, *{name}_new = {name}_two;")
+                self.begins.append((f"{name}_one", begin, carry))
+                self.places.append(f"{kind} *{name} = {name}_one, *{name}_new = {name}_two;")
                 self.swaps.append(f"{kind} *const {name}_old = {name}; {name} = {name}_new; {name}_new = {name}_old;")
                 if kept is not None:
-                    start = size_c(kept.start, self.c.sizes)
-                    out = self.c.arrays[self.e]
-                    self.behind.append(f"memcpy({out} + {start}, {name}, {size} * sizeof *{name});")
+                    self.ends.append((f"{self.c.arrays[self.e]} + {size_c(kept.start, self.c.sizes)}", name, carry))
             wanted.append((body.after[i], f"{name}_new"))
         for i, (each, stack) in enumerate(zip(body.slices, args[counts[0]:], strict=False)):
             name, kind = f"{p}x{i}", TYPES[each.kind]
             self.inner.arrays[each] = f"{name}_t"
-            self.before.append(f"const {kind} *const {name} = {self._pointer(self.c, stack)};")
+            self.places.append(f"const {kind} *const {name} = {self._pointer(self.c, stack)};")
             self.inside.append(f"const {kind} *const {name}_t = {name} + {t} * {self._size(each)};")
         for i, (each, whole) in enumerate(zip(body.constants, args[counts[1]:], strict=False)):
             self.inner.arrays[each] = f"{p}p{i}"
-            self.before.append(f"const {TYPES[each.kind]} *const {p}p{i} = {self._pointer(self.c, whole)};")
+            self.places.append(f"const {TYPES[each.kind]} *const {p}p{i} = {self._pointer(self.c, whole)};")
         for i, k in enumerate(k for k in body.kept if isinstance(k.what, Expr)):
             assert isinstance(k.what, Expr)
             self._part(f"{p}y{i}", k)
@@ -146,19 +212,16 @@ class _LoopText:
             wanted.append((k.what, f"{p}y{i}_t"))
         return wanted
 
-    def _fill(self, target: str, e: Expr, size: str, kind: str) -> None:
-        self.before.append(f"memcpy({target}, {self._pointer(self.c, e)}, {size} * sizeof({kind}));")
-
     def _part(self, name: str, kept: Kept) -> None:
         start = size_c(kept.start, self.c.sizes)
-        self.before.append(f"{TYPES[kept.kind]} *const {name} = {self.c.arrays[self.e]} + {start};")
+        self.places.append(f"{TYPES[kept.kind]} *const {name} = {self.c.arrays[self.e]} + {start};")
 
     def _room(self, name: str, e: Expr) -> None:
         """An array of our own, for the time of the loop."""
         room = self.e.args[len(self.e.args) - len(self.body.rooms) + self.body.rooms.index(e.kind)]
         start = self.taken.get(e.kind, 0)
         self.taken[e.kind] = start + product(e.shape)
-        self.before.append(f"{TYPES[e.kind]} *const {name} = {self.c.arrays[room]} + {size_c(start, self.c.sizes)};")
+        self.places.append(f"{TYPES[e.kind]} *const {name} = {self.c.arrays[room]} + {size_c(start, self.c.sizes)};")
 
     def _turned(self) -> None:
         """What every step multiplies by from the right lies in rows: turned once, before the loop."""
@@ -177,9 +240,9 @@ class _LoopText:
                 moving.add(e)
         return {e for e in self.kept.stored if e not in moving}
 
-    def _steps(self, steady: set[Expr], targets: Collection[Expr]) -> None:
-        """The loops of one step, scalar functions over one shape together."""
-        kept, inner = self.kept, self.inner
+    def _steps(self, only: bool | None = None) -> None:
+        """The loops of one step, scalar functions over one shape together; `only` what is the same in all, or not."""
+        kept, inner, steady, targets = self.kept, self.inner, self.steady, self.targets
         readers: dict[Expr, list[Expr]] = {}
         for e in kept.stored:
             for b in reads(e, kept):
@@ -196,6 +259,8 @@ class _LoopText:
 
         group: list[Expr] = []
         for e in kept.stored:
+            if only is not None and only is not (e in steady):
+                continue
             if in_loops(e):
                 if group and (not joins_loop(group, e, lambda x: x, loads) or (group[0] in steady) != (e in steady)):
                     write(group)

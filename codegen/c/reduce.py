@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +12,7 @@ from symgrad.codegen.c.loops import Body, Context, counter, index_c, nest, place
 from symgrad.codegen.c.texts import TYPES, bare, size_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, zero
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, leading, zero
 from symgrad.graphs.node import REAL
 from symgrad.graphs.sizes import Shape, Size
 
@@ -20,6 +22,7 @@ LEAST: Mapping[acts.Act, Mapping[str, str]] = MappingProxyType({  # what a reduc
     acts.MIN: {REAL: "INFINITY", "integer": "INT64_MAX", "boolean": "1"},
 })
 
+FEW = 9  # entries that are statements of their own
 WIDE = 8  # entries of a row that is added to another as a whole
 
 
@@ -50,6 +53,7 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
     rank = len(shape)
     sizes = [shape[a] for a in kept]
     rows = _rows(c, shape, kept, axes, value)
+    row = row_below(c, e, kept if not keepdims else range(rank))
     if rows or (solid and solid[-1] in kept and any(a in axes for a in solid)):
         order = [*kept[:-1], *axes, kept[-1]] if rows else [*range(rank)]
         body = Body(c, rank)
@@ -58,22 +62,55 @@ def reduce_loops(c: Context, e: Expr, shape: Shape, axes: Sequence[int], value: 
         total: Size = 1
         for size in sizes:
             total = total * size
-        lines = nest(c, (total,), [AffineForm(0, (1,))], [f"{out}[#0#] = {start};"], simd=False)
+        lines = nest(c, (total,), [AffineForm(0, (1,))], [f"{out}[#0#] = {start};"], simd=False, row=0)
         text = value(body, index)
         target = f"{out}[{body.place(place)}]"
-        return lines + nest(c, tuple(shape[a] for a in order), body.places, [joined(op, kind, target, text, c)])
+        cut = order.index(row) if row is not None else None
+        return lines + nest(c, tuple(shape[a] for a in order), body.places, [joined(op, kind, target, text, c)], row=cut)
+    if lines := _unrolled(c, e, shape, kept, axes, value, row):
+        return lines
     order = [*kept, *axes]
     body = Body(c, rank)
     text = value(body, _turned(order))
     place = flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank)
     target = body.place(place)
     extents = tuple(shape[a] for a in order)
-    wide = "double" if kind == REAL and op is acts.SUM else TYPES[kind]
+    wide = _total(op, kind)
     simd = f" reduction({'+' if op is acts.SUM else '*'}:total)" if op in (acts.SUM, acts.PROD) else ""
     inner = nest(c, extents, body.places, [joined(op, kind, "total", text, c)], 0, bool(simd), simd, len(kept))
     texts = [index_c(form, {k: counter(k) for k in range(len(kept))}, c.sizes) for form in body.places]
     lines = [f"{wide} total = {start};", *inner, placed(f"{out}[{target}] = total;", texts)]
-    return around(c, [shape[a] for a in kept], lines)
+    return around(c, [shape[a] for a in kept], lines, kept.index(row) if row is not None else None)
+
+
+def _total(op: acts.Act, kind: str) -> str:
+    return "double" if kind == REAL and op is acts.SUM else TYPES[kind]
+
+
+def _unrolled(c: Context, e: Expr, shape: Shape, kept: Sequence[int], axes: Sequence[int], value: Any,
+              row: int | None) -> list[str]:
+    """Of few entries, as those of a window, each is a statement: the loop of vectors runs along the axes that stay."""
+    sizes = [shape[a] for a in axes]
+    if not kept or not all(isinstance(size, int) for size in sizes) or not 1 < prod(sizes) <= FEW:
+        return []
+    op, kind = e.op if e.op in LEAST else acts.SUM, e.kind
+    rank = len(kept)
+    body = Body(c, rank)
+    lines = [f"{_total(op, kind)} total = {LEAST[op][kind if kind in LEAST[op] else 'integer']};"]
+    for at in itertools.product(*map(range, sizes)):
+        own = {**dict(zip(kept, counters(rank), strict=True)),
+               **{a: zero(rank)._replace(const=i) for a, i in zip(axes, at, strict=True)}}
+        lines.append(joined(op, kind, "total", value(body, tuple(own[a] for a in range(len(shape)))), c))
+    place = body.place(flat(counters(rank), tuple(shape[a] for a in kept), rank))
+    cut = kept.index(row) if row is not None else None
+    return nest(c, tuple(shape[a] for a in kept), body.places, [*lines, f"{c.arrays[e]}[{place}] = total;"], row=cut)
+
+
+def row_below(c: Context, e: Expr, axes: Sequence[int]) -> int | None:
+    """The axis of an operand that is that of the rows of `e`, where only some of these are computed; `axes` are those of
+    the operand that the axes of `e` are."""
+    at = leading(e.shape)
+    return axes[at] if c.rows is not None and at is not None else None
 
 
 def _turned(order: Sequence[int]) -> AffineIndex:
@@ -96,23 +133,23 @@ def _rows(c: Context, shape: Shape, kept: Sequence[int], axes: Sequence[int], va
         form.steps[a] not in (1, -1) or shape[a] == 1 for form in forms for a in axes)
 
 
-def around(c: Context, sizes: Sequence[Size], lines: Sequence[str], depth: int = 1) -> list[str]:
-    """Plain loops over the first counters around finished lines."""
+def around(c: Context, sizes: Sequence[Size], lines: Sequence[str], row: int | None = None) -> list[str]:
+    """Plain loops over the first counters around finished lines; `row` counts the rows."""
     result: list[str] = []
     for k, size in enumerate(sizes):
-        name = counter(k)
-        result.append("  " * (depth + k) + f"for (int64_t {name} = 0; {name} < {size_c(size, c.sizes)}; {name}++) {{")
+        name, (start, end) = counter(k), c.span(size, k == row)
+        result.append("  " * (k + 1) + f"for (int64_t {name} = {start}; {name} < {end}; {name}++) {{")
     if not sizes:
-        result.append("  " * depth + "{")
-    inner = depth + max(len(sizes), 1)
+        result.append("  {")
+    inner = 1 + max(len(sizes), 1)
     result += ["  " * inner + line for line in lines]
-    result += ["  " * (depth + k) + "}" for k in reversed(range(max(len(sizes), 1)))]
+    result += ["  " * (k + 1) + "}" for k in reversed(range(max(len(sizes), 1)))]
     return result
 
 
 def write_argument(c: Context, e: Expr) -> list[str]:
     """argmax and argmin: the first best position; a NaN is best of all, as in NumPy."""
-    ((axis,), _), (arg,) = e.attrs, e.args
+    ((axis,), keepdims), (arg,) = e.attrs, e.args
     kept = [a for a in range(len(arg.shape)) if a != axis]
     rank = len(arg.shape)
     order = [*kept, axis]
@@ -125,7 +162,7 @@ def write_argument(c: Context, e: Expr) -> list[str]:
     texts = [index_c(form, names, c.sizes) for form in body.places]
     last, sign = names[rank - 1], ">" if e.op is acts.ARGMAX else "<"
     kind = TYPES[arg.kind]
-    sizes = [arg.shape[a] for a in kept]
+    sizes, row = [arg.shape[a] for a in kept], row_below(c, e, kept if not keepdims else range(rank))
     place = index_c(flat(tuple(counters(rank)[: len(kept)]), tuple(sizes), rank), names, c.sizes)
     lines = [f"{kind} best = 0;", "int64_t at = 0;",
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++) {{",
@@ -133,7 +170,7 @@ def write_argument(c: Context, e: Expr) -> list[str]:
              f"  if ({last} == 0 || next {sign} best || (next != next && best == best)) {{",
              "    best = next;", f"    at = {last};", "  }", "}",
              f"{c.arrays[e]}[{place}] = at;"]
-    return around(c, sizes, lines)
+    return around(c, sizes, lines, kept.index(row) if row is not None else None)
 
 
 def write_powers(c: Context, e: Expr) -> list[str]:
@@ -168,7 +205,8 @@ def write_cumsum(c: Context, e: Expr) -> list[str]:
     lines = [f"{'double' if e.kind == REAL else 'int64_t'} total = 0;",
              f"for (int64_t {last} = 0; {last} < {size_c(arg.shape[axis], c.sizes)}; {last}++)",
              f"  {placed(text, texts)}"]
-    return around(c, [arg.shape[a] for a in kept], lines)
+    row = row_below(c, e, range(rank))
+    return around(c, [arg.shape[a] for a in kept], lines, kept.index(row) if row is not None else None)
 
 
 def write_leave_out(c: Context, e: Expr) -> list[str]:

@@ -38,8 +38,11 @@ LIBM: Mapping[str, str] = {
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
 # Small functions of our own, by row; written into the text where they are used. `@` ends a name of libm.
 OWN: Mapping[str, str] = {
-    "maximum": "static inline real maximum(real a, real b) { return a > b || a != a ? a : b; }",
-    "minimum": "static inline real minimum(real a, real b) { return a < b || a != a ? a : b; }",
+    # Two choices, for a compiler makes vectors of these, and branches of one with an `or`; a NaN wins.
+    "maximum": "static inline real maximum(real a, real b) {\n"
+               "  const real c = a <= b ? b : a;\n  return b != b ? b : c;\n}",
+    "minimum": "static inline real minimum(real a, real b) {\n"
+               "  const real c = a >= b ? b : a;\n  return b != b ? b : c;\n}",
     "logaddexp": "static inline real logaddexp(real a, real b) {\n"
                  "  return a == b ? a + (real)0.69314718055994531 : (a > b ? a : b) + log1p@(exp@(-fabs@(a - b)));\n}",
     "hypotenuse": "static inline real hypotenuse(real a, real b) {\n"

@@ -22,7 +22,7 @@ from symgrad.codegen.c.texts import bare
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import ALL, Arrays, Expr, order
 from symgrad.codegen.lowering.order import typical
-from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, flat, locate, zero
+from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, flat, leading, locate, zero
 from symgrad.codegen.python.setting import Setting
 from symgrad.graphs.sizes import Size, canonical
 
@@ -296,4 +296,6 @@ def write_overlaps(c: Context, e: Expr) -> list[str]:
             form = form.plus(counters(rank)[k].times(step))
         target.append(form)
     place = body.place(flat(tuple(target), e.shape, rank))
-    return clear(c, e) + nest(c, operand.shape, body.places, [f"{c.arrays[e]}[{place}] += {bare(value)};"])
+    at = leading(e.shape)
+    row = where[at][0][0] if at is not None else None
+    return clear(c, e) + nest(c, operand.shape, body.places, [f"{c.arrays[e]}[{place}] += {bare(value)};"], row=row)

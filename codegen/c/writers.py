@@ -16,7 +16,7 @@ from symgrad.codegen.c.texts import TYPES, bare
 from symgrad.codegen.c.windows import write_overlaps
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
-from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, locate
+from symgrad.codegen.plan.indices import AffineForm, AffineIndex, counters, flat, leading, locate
 
 
 def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = ()) -> list[str]:
@@ -38,7 +38,7 @@ def write_scalar(c: Context, group: Sequence[Expr], passing: Collection[Expr] = 
             body.known[e] = f"{name}_"
         else:
             lines.append(f"{name}[{body.place(flat(index, e.shape, rank))}] = {value};")
-    return nest(c, group[0].shape, body.places, lines, tiled=True)
+    return nest(c, group[0].shape, body.places, lines, tiled=True, row=leading(group[0].shape))
 
 
 def _shared(e: Expr) -> bool:
@@ -63,7 +63,8 @@ def write_reshape(c: Context, e: Expr) -> list[str]:
     if copy := rearranged(c, e, arg.shape, body, value, flat(counters(rank), arg.shape, rank)):
         return copy
     place = body.place(flat(counters(rank), arg.shape, rank))
-    return nest(c, arg.shape, body.places, [f"{c.arrays[e]}[{place}] = {bare(value)};"], tiled=True)
+    line = f"{c.arrays[e]}[{place}] = {bare(value)};"
+    return nest(c, arg.shape, body.places, [line], tiled=True, row=leading(arg.shape))
 
 
 WRITERS: Mapping[acts.Act, StepWriter] = MappingProxyType({

@@ -51,6 +51,15 @@ def zero(rank: int) -> AffineForm:
     return AffineForm(0, (0,) * rank)
 
 
+def leading(shape: Shape) -> int | None:
+    """The axis along which an array is cut in pieces that lie one after the other: the first that is longer than 1.
+
+    >>> leading((1, 32, 8)), leading((1, 1)), leading(())
+    (1, None, None)
+    """
+    return next((k for k, size in enumerate(shape) if size != 1), None)
+
+
 def strides(shape: Shape) -> tuple[Size, ...]:
     """Entries from one index to the next, of an array in row-major order."""
     result: list[Size] = []

@@ -53,7 +53,7 @@ def test_kernels_that_lie_across_are_laid_out_once():
     """Two copies of the kernel, there and back, in rows of the channels that come out; no product reads it where it lies."""
     x, K = sg.data("x", (32, 9, 10), over=sg.dim("T")), sg.parameter("K", (16, 32, 3, 3))
     f = sg.function([x, K], [y := sg.conv2d(x, K), sg.gradient(sg.sum(sg.tanh(y)), x)], backend="c", dtype="float32")
-    assert len(re.findall(r"rearrange\(K, ", f.source)) == 2 and "contract(" in f.source and ", K, v" not in f.source
+    assert len(re.findall(r"rearrange\(K\b", f.source)) == 2 and "contract(" in f.source and ", K, v" not in f.source
     rng = np.random.default_rng(0)
     arrays = rng.standard_normal((3, 32, 9, 10)).astype("f"), rng.standard_normal(K.shape).astype("f")
     for have, want in zip(f(*arrays), sg.function([x, K], [y, sg.gradient(sg.sum(sg.tanh(y)), x)])(*arrays), strict=True):

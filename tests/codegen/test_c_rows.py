@@ -1,0 +1,76 @@
+"""Rows of a batch shared by threads: the same bits for any number of threads and any batch, those of NumPy."""
+
+import re
+
+import numpy as np
+import pytest
+from checker import near
+
+import symgrad as sg
+from symgrad.codegen.c import prelude, runtime
+from symgrad.codegen.c.sharing import SHARING
+
+pytestmark = pytest.mark.skipif(runtime.compiler() is None, reason="needs a C compiler")
+T = sg.dim("T")
+BATCHES = (1, 2, 3, 5, 32, 33)
+
+
+@pytest.fixture(autouse=True)
+def every_part_is_shared(monkeypatch):
+    """As if all arrays were large."""
+    text = SHARING.replace("SHARED 32768 ", "SHARED 0 ")
+    assert text != SHARING
+    monkeypatch.setattr(prelude, "SHARING", text)
+
+
+def recurrent(layer):
+    def build():
+        net = layer(3, 4, batch_first=True)
+        x, C = sg.data("x", (6, 3), over=T), sg.data("C", (6, 4), over=T)
+        H, *_ = net(x)
+        return (x, C), net, sg.sum(H * C), H
+    return build
+
+
+def convolutional():
+    nn = sg.nn
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 4, 3), nn.ReLU(),
+                        nn.AvgPool2d(2, 1), nn.Flatten(), nn.Linear(8, 5))
+    x, C = sg.data("x", (2, 8, 10), over=T), sg.data("C", (5,), over=T)
+    y = net(x)
+    return (x, C), net, sg.sum(y * C) + sg.sum(sg.logsumexp(y, axis=-1)), y
+
+
+def attending():
+    net = sg.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    x, C = sg.data("x", (5, 8), over=T), sg.data("C", (5, 8), over=T)
+    y = net(x)
+    return (x, C), net, sg.sum(y * C), y
+
+
+NETWORKS = {"rnn": recurrent(sg.nn.RNN), "lstm": recurrent(sg.nn.LSTM), "gru": recurrent(sg.nn.GRU),
+            "convolutions": convolutional, "attention": attending}
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-4)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_threads_change_no_bit(name, dtype, tolerance):
+    data, net, loss, y = NETWORKS[name]()
+    loss = sg.empirical_risk(loss)
+    weights = list(net.parameters())
+    outputs = [loss, y, *sg.gradient(loss, [*weights, data[0]])]
+    inputs = [*data, *weights]
+    found, wanted = (sg.function(inputs, outputs, backend=backend, dtype=dtype) for backend in ("c", "numpy"))
+    assert len(re.findall(r"^  by_rows\(", found.source, re.MULTILINE)) >= 2
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal(w.shape) / 2 for w in weights]
+    for batch in BATCHES:
+        given = [*(rng.standard_normal((batch, *x.shape)) for x in data), *values]
+        given = [a.astype(dtype) for a in given]
+        found.module._c.use_threads(1)
+        one = found(*given)
+        for have, want in zip(one, wanted(*given), strict=True):
+            near(have, want, tolerance)
+        for threads in (2, 3, 4, 7):
+            found.module._c.use_threads(threads)
+            assert all(np.array_equal(a, b) for a, b in zip(found(*given), one, strict=True)), (batch, threads)
