@@ -31,7 +31,7 @@ def choose(roots: Sequence[Node], order: Sequence[Node], keep: Collection[Node])
     uses = consumers(roots)
     parameters = {n for n in order if n.op is ops.INPUT and n.attrs[0].kind == "parameter"}
     weighted = depends(roots, parameters)
-    weights = parameters | {n for n in order if n.op is ops.SLICE and n.operands[0] in parameters}
+    weights = parameters | {n for n in order if n.op in (ops.SLICE, ops.RESHAPE) and n.operands[0] in parameters}
     samples = sample_axes(roots)
     affine = _affine_nodes(order, weights, uses)
     summands = added_up(roots, order, uses)

@@ -43,7 +43,7 @@ def with_statistics(root: Node, letters: Collection[str], keep: Collection[Node]
 
 def statistics_named(roots: Sequence[Node], letters: Collection[str], keep: Collection[Node] = ()) -> list[Node]:
     """`with_statistics` of the first of the roots; the others use what they share with it under its names."""
-    root, *others = _by_own_means(roots, keep)
+    root, *others = _by_own_means(_summed_at_once(roots, keep), keep)
     found = list(_normalisations(root))
     if not found:
         return [root, *others]
@@ -66,6 +66,26 @@ def statistics_named(roots: Sequence[Node], letters: Collection[str], keep: Coll
         return named(made, hats[node]) if node in hats else made
 
     return transform([root, *others], rule, memo)
+
+
+def _summed_at_once(roots: Sequence[Node], keep: Collection[Node]) -> list[Node]:
+    """`roots` with sums over axes of sums over others as one: the mean over pixels and samples of batch norm is one."""
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        made = rebuild(node, operands)
+        if not _is_sum(made) or not made.shape or not _is_sum(made.operands[0]):
+            return made
+        (inner,) = made.operands
+        (names,), kept = inner.attrs
+        (labels,), out = made.attrs
+        place = dict(zip(labels, kept, strict=True))
+        return contract(inner.operands, [names], [place[x] for x in out])
+
+    return transform(roots, rule, {each: each for each in keep})
+
+
+def _is_sum(node: Node) -> bool:
+    """A sum of entries over some axes, no diagonal among them."""
+    return node.op is ops.EINSUM and len(node.operands) == 1 and len(set(node.attrs[0][0])) == len(node.operands[0].shape)
 
 
 def _by_own_means(roots: Sequence[Node], keep: Collection[Node]) -> list[Node]:

@@ -152,7 +152,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
                   over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
                   names_of([*names.values(), *(box.name for box in found), *STEPS[:recurs(loss)]],
                            [box.node.shape for box in found]),
-                  {box.leaf: of for box in found if (of := mean_of(box.local)) is not None})
+                  {box.leaf: of for box in found if (of := mean_of(box.local)) is not None},
+                  meets=over is None and any(box.leaf in sample_axes([box.leaf]) for box in found))
     steps = forward(found, world)
     steps += backward(found, world, steps)
     means = [s for s in steps if s.kind == "backward" and s.batch is not None]

@@ -19,7 +19,7 @@ from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import in_markdown
 from symgrad.derivations.reasons import rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
-from symgrad.derivations.text import formula, gradient_name, show
+from symgrad.derivations.text import formula, gradient_name, of_one, show
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.formulas.words.phrases import listed
@@ -178,7 +178,7 @@ def _derivative(d: Derivation) -> Explanation:
             by = show(named_leaf(x.node, d.names), "unicode")
             answer.append(f"{total} does not depend on {by}, so that gradient is zero.")
     given: dict[str, int] = {}
-    lines = [ToldStep(s.kind, s.number, s.formula, formula(s, "latex", "sample"), tuple(_sentences(s, d, given)))
+    lines = [ToldStep(s.kind, s.number, s.formula, formula(s, "latex", of_one(s)), tuple(_sentences(s, d, given)))
              for s in d.steps]
     symbols = symbol_sentences(d.graph[-1].node, d.names) + sentences_of(d.steps, d.steps[0].world.taken)
     return Explanation(title, tuple(answer), symbols, tuple(lines))
@@ -315,7 +315,7 @@ def _reason(step: Step) -> tuple[str, str]:
                           "place times what it met there")
     if is_convolution(user.local):
         return "flipped", (f"Every entry of {v} has been met by each entry of the kernel once: the errors go back "
-                           "through the same entries, which is a convolution with the kernel flipped")
+                           "through the same entries: the kernel flipped, over errors that lie a stride apart")
     if user.kind == "affine" and passes_on(user, step.box):
         return "shift", "Adding a vector does not change the gradient: the Jacobian of a shift is the identity"
     entering = _input(user)

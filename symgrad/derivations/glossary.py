@@ -38,7 +38,7 @@ def _named(text: str) -> Tree:
 G, K, U, V, X = map(_named, ("G", "K", "u", "v", "x"))
 MATRIX, KERNEL = _named("X"), Tree("transpose", (K,))
 SLIDES = "`K` slides over `x`: at each place, the sum of its entries times those that it covers"
-GEOMETRY = "; `s` is the stride, `p` the padding, `d` the dilation, 1, 0 and 1 where they are not written"
+GEOMETRY = "; `s` is the stride, `p` the padding, `d` the dilation, `g` the groups, where they are not 1, 0, 1 and 1"
 WINDOW = " of side `k`, with the stride `s` and the padding `p` where they are written"
 WORDS: Mapping[str, Word] = MappingProxyType({
     "unit": Word(X, "1 at the place {}, 0 elsewhere; places are counted from 0"),
@@ -48,9 +48,11 @@ WORDS: Mapping[str, Word] = MappingProxyType({
     "power": Word(Tree("power", (X, name("k"), True)), "the power of each entry"),
     "star": Word(Tree("star", (K, X, ())), SLIDES + GEOMETRY),
     "back": Word(Tree("star", (KERNEL, G, ())),
-                 "the transpose of `K ⋆ x`: each entry of `G`, times `K`, is added where `K` lay"),
+                 "the transpose of `K ⋆ x`: each entry of `G`, times `K`, is added where `K` lay; `o` is the "
+                 "output padding: so many entries more behind"),
     "by": Word(Tree("star", (G, X, ())),
-               "for each entry of a kernel, the sum over all places of `G` times what it met in `x`"),
+               "for each entry of a kernel, the sum over all places of `G` times what it met in `x`; of a padding "
+               "with a colon, what is in front and what behind"),
     "maxpool": Word(call("maxpool", X, subs=[name("k")]), "the largest entry of each window" + WINDOW),
     "avgpool": Word(call("avgpool", X, subs=[name("k")]), "the mean of each window" + WINDOW),
     "sumpool": Word(call("sumpool", X, subs=[name("k")]), "the sum of each window" + WINDOW),
@@ -61,6 +63,12 @@ WORDS: Mapping[str, Word] = MappingProxyType({
     "argmaxpool": Word(call("argmaxpool", X), "the place of the largest entry of each window; equal ones share it"),
     "split": Word(call("split", MATRIX, subs=[name("h")]), "the columns cut into `h` matrices, one for each head"),
     "joined": Word(call("concat", MATRIX), "the matrices of all heads side by side"),
+    "vec": Word(call("vec", MATRIX), "the columns, one below the other"),
+    "flatten": Word(call("flatten", X), "all entries in their order as one vector, the last index running fastest"),
+    "unflatten": Word(call("unflatten", V, name("s")), "the entries of a vector in their order, in the shape `s`"),
+    "groups": Word(call("groups", X, subs=[name("g")]),
+                   "the channels cut into `g` groups, the first index that of the group"),
+    "ungroup": Word(call("ungroup", X), "the channels of all groups, one group after the other"),
     "reshape": Word(call("reshape", X, name("s")), "the entries in their order, in the shape `s`"),
     "pad": Word(call("pad", X, name("s")), "zeros put before and behind, as many as `s` says"),
     "stop": Word(call("stop", X), "`x`, taken as a constant"),

@@ -81,7 +81,7 @@ class Item:
     @property
     def formula(self) -> str:
         """The formula of one sample: G_a = (1 - x^2) G_x."""
-        return text.formula(self.step, self.style, "sample")
+        return text.formula(self.step, self.style, text.of_one(self.step))
 
     @cached_property
     def short(self) -> str:

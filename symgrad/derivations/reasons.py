@@ -9,8 +9,10 @@ from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.notation.lexicon import name_of
-from symgrad.formulas.rendering import spelled
+from symgrad.formulas.rendering import Said, parted, spelled
 from symgrad.formulas.spelling.tree import name as tree_name
+from symgrad.formulas.spelling.tree import walk
+from symgrad.formulas.words.products import geometry
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
@@ -103,7 +105,7 @@ def _of_convolution(box: Box, user: Box) -> str:
     if box.kind != "parameter":
         if is_transposed(user.local):
             return "through the transposed convolution: back by the convolution"
-        return "through the convolution: the kernel flipped"
+        return "through the convolution: its transpose, the kernel flipped"
     if len(box.leaf.shape) == 1:
         return "the bias is added at every place"
     return "the kernel meets the input at every place"
@@ -127,7 +129,7 @@ def _forward(box: Box, means: Means) -> str:
         return "residual"
     if box.kind == "affine":
         if is_convolution(box.local):
-            return "transposed convolution" if is_transposed(box.local) else "convolution"
+            return _convolution(box)
         return "affine layer"
     if box.local.op is ops.SOFTMAX:
         return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
@@ -141,7 +143,24 @@ def _forward(box: Box, means: Means) -> str:
         return "dropout, by a random mask"
     if (groups := _groups(box)) is not None:
         return f"in {groups} groups"
-    return role(box.local, means) or ("scale and shift" if is_scale_and_shift(box.local) else "definition")
+    return _in_statistics(box, means) or ("scale and shift" if is_scale_and_shift(box.local) else "definition")
+
+
+def _convolution(box: Box) -> str:
+    """What kind of convolution a layer is, with what is not the default."""
+    tree, _ = parted(box.local, "sample", frozenset(), Said())
+    stars = [part for part in walk(tree) if part.head == "star"]
+    told = geometry(stars[0].args[2]) if len(stars) == 1 else []
+    return ", ".join(["transposed convolution" if is_transposed(box.local) else "convolution", *told])
+
+
+def _in_statistics(box: Box, means: Means) -> str:
+    """A mean, a variance, ...; with what it is taken over where that is the samples, too."""
+    found = role(box.local, means)
+    if found not in ("mean", "variance") or samples_of(box) or not any(map(samples_of, box.operands)):
+        return found
+    places = len(box.leaf.shape) + 1 < max(len(each.leaf.shape) for each in box.operands)
+    return f"{found} over all samples{' and places' * places}"
 
 
 def _groups(box: Box) -> Size | None:

@@ -41,7 +41,7 @@ class Step(Stage):
     @property
     def formula(self) -> str:
         """The formula of one sample, in Unicode."""
-        return text.formula(self, "unicode", "sample")
+        return text.formula(self, "unicode", text.of_one(self))
 
     @property
     def batch_formula(self) -> str:
@@ -50,10 +50,10 @@ class Step(Stage):
 
     def latex(self, mode: str = "sample") -> str:
         """The formula in LaTeX, of one sample or over the "batch"."""
-        return for_tex(text.formula(self, "latex", mode))
+        return for_tex(text.formula(self, "latex", text.of_one(self) if mode == "sample" else mode))
 
     def _notation(self) -> str:
-        return text.formula(self, "latex", "sample")
+        return text.formula(self, "latex", text.of_one(self))
 
     @property
     def general(self) -> str:
@@ -238,7 +238,8 @@ def inside_of(step: Step) -> tuple[Step, ...]:
     found = boxes(user.local, {}, user.name, keep=between, letter="u")
     seed = step.world.seed if user is step.world.root else cotangent_leaf(user, step.world.samples)
     found[-1] = replace(found[-1], kind=user.kind if user.kind == "output" else "operation")
-    world = World(found[-1], seed, step.loss, None, step.world.samples, live, step.world.taken)
+    world = World(found[-1], seed, step.loss, None, step.world.samples, live, step.world.taken,
+                  meets=step.world.meets)
     first = [s for s in forward(found, world, step.label) if s.box.node in live]
     first = [replace(s, number=i, by=()) for i, s in enumerate(first, start=1)]
     return (*first, *backward(found, world, first, step.label))

@@ -1,7 +1,8 @@
 """The text of one step of a derivation: a formula, a law, a rule in words, the local Jacobians.
 
 A step is printed from its small graph by `formulas.render`; nothing is stored as text. Styles are "unicode"
-and "latex"; modes are "sample" (one sample, column vectors) and "batch" (samples as rows).
+and "latex"; modes are "sample" (one sample, column vectors), "each" (one sample t, with its index, among others that it
+meets) and "batch" (samples as rows).
 """
 
 from __future__ import annotations
@@ -33,9 +34,19 @@ from symgrad.graphs.weights import ONE, Weight, to_expr
 ALPHABETS: Mapping[str, UnicodeAlphabet | LatexAlphabet] = {"unicode": UnicodeAlphabet(), "latex": LatexAlphabet()}
 
 
+def of_one(step: Stage) -> str:
+    """The mode of a step as it is told: of one sample, with its index where samples meet."""
+    return "each" if step.world.meets else "sample"
+
+
 def show(node: Node, style: str, mode: str = "sample", taken: AbstractSet[Name] = frozenset()) -> str:
     """A leaf or a formula as text, beside names that are `taken`."""
     return render(node, mode=mode, style=style, taken=taken)
+
+
+def shown(step: Stage, node: Node, style: str) -> str:
+    """A leaf of a step as it is told: of one sample, with its index where samples meet."""
+    return show(node, style, of_one(step), step.world.taken if step.world.meets else frozenset())
 
 
 def letter(name: str, style: str) -> str:
@@ -85,7 +96,7 @@ def formula(step: Stage, style: str, mode: str) -> str:
         return _mean(step, style, mode)
     if step.kind == "use":
         return f"{_transposed(step.consumers[0], step, style)} = {written(step, step.node, style, mode)}"
-    if mode == "sample" or step.batch is None:
+    if mode != "batch" or step.batch is None:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
     with step.world.listening(set()) as heard:
@@ -157,13 +168,13 @@ def law(step: Stage, style: str) -> str:
     had = r"\odot" if style == "latex" else "⊙"
     if step.kind == "mean":
         return formula(step, style, "sample")
-    v = show(step.box.leaf, style)
+    v = shown(step, step.box.leaf, style)
     terms = [nabla(v, show(user.leaf, style), style) if user.kind == "output" else _transposed(user, step, style)
              for user in step.consumers]
-    text = f"{gradient_name(step.box, style)} = {' + '.join(terms)}"
+    text = f"{shown(step, cotangent_leaf(step.box), style)} = {' + '.join(terms)}"
     derivative = slope(step, style)
     if derivative:
-        g = gradient_name(step.consumers[0], style)
+        g = shown(step, cotangent_leaf(step.consumers[0]), style)
         diag = r"\operatorname{diag}" if style == "latex" else "diag"
         entries = f"{diag}[{derivative}] {g} = {derivative} {had}"
         text += f" = {derivative if is_number(step.box) else entries} {g}"
@@ -172,20 +183,20 @@ def law(step: Stage, style: str) -> str:
 
 def short(step: Stage, style: str) -> str:
     """The formula; where a slope says more, with it: G_a = tanh'(a) ⊙ G_x = ..."""
-    text = formula(step, style, "sample")
+    text = formula(step, style, of_one(step))
     if step.kind == "backward" and slope(step, style):
         left, _, right = text.partition(" = ")
         had = "" if is_number(step.box) else r"\odot " if style == "latex" else "⊙ "
-        return f"{left} = {slope(step, style)} {had}{gradient_name(step.consumers[0], style)} = {right}"
+        return f"{left} = {slope(step, style)} {had}{shown(step, cotangent_leaf(step.consumers[0]), style)} = {right}"
     if step.applied is not None:
         left, _, right = text.partition(" = ")
-        return f"{left} = {written(step, step.applied, style, 'sample')} = {right}"
+        return f"{left} = {written(step, step.applied, style, of_one(step))} = {right}"
     return text
 
 
 def full(step: Stage, style: str) -> str:
     """The law for the values of a backward step, and what it gives."""
-    text = formula(step, style, "sample")
+    text = formula(step, style, of_one(step))
     return f"{law(step, style)} = {text.partition(' = ')[2]}" if step.kind == "backward" else text
 
 
@@ -195,8 +206,8 @@ def is_number(box: Box) -> bool:
 
 
 def _transposed(user: Box, step: Stage, style: str) -> str:
-    """(∂u/∂v)ᵀ G_u."""
-    v = show(step.box.leaf, style)
+    """(∂u/∂v)ᵀ G_u; where samples meet, u is that of all."""
+    v = shown(step, step.box.leaf, style)
     if user.kind == "output":
         return nabla(v, show(user.leaf, style), style)
     left, right, t = (r"\left(", r"\right)", r"^{\top}") if style == "latex" else ("(", ")", "ᵀ")
@@ -206,7 +217,7 @@ def _transposed(user: Box, step: Stage, style: str) -> str:
 def slope(step: Stage, style: str) -> str:
     """tanh'(a), where the only use of a is an activation."""
     row = row_of(step.consumers[0]) if len(step.consumers) == 1 and step.consumers[0].kind != "output" else None
-    return "" if row is None else f"{function_name(row, style, step.world.letters)}'({show(step.box.leaf, style)})"
+    return "" if row is None else f"{function_name(row, style, step.world.letters)}'({shown(step, step.box.leaf, style)})"
 
 
 def function_name(row: str, style: str, used: AbstractSet[str]) -> str:

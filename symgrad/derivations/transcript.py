@@ -42,6 +42,7 @@ class World:
     line: dict[Any, int] = field(default_factory=dict)  # the steps in their order, and the place of each
     cited: dict[tuple[Box, Box], tuple[Any, ...]] = field(default_factory=dict)  # the laws from a box to one that it uses
     ears: list[set[Any]] = field(default_factory=list)  # for the words of what is written: the last of them hears
+    meets: bool = False  # are there samples, and does the loss of one depend on others?
     said: dict[str, list[Any]] = field(default_factory=dict)  # by mode: what is known of recurrences before each of them
 
     def hear(self, words: Iterable[Any]) -> None:

@@ -21,7 +21,7 @@ from symgrad.formulas.notation.writer import SAMPLE, Writer
 from symgrad.formulas.spelling.breaking import PAGE, aligned, latex_lines, latex_width
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex as to_latex
-from symgrad.formulas.spelling.tree import Tree, contains, name, walk
+from symgrad.formulas.spelling.tree import Tree, contains, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract
@@ -166,7 +166,7 @@ def _defined(writer: Writer, short: Mapping[Node, str], main: Tree,
             queue += [right for line in told for right in line if line not in steps]
             steps = told
     order = [each for each in short if each in wanted]
-    rows = [*((name(writer.names[each]), wanted[each]) for each in order), *steps]
+    rows = [*((writer.left(each), wanted[each]) for each in order), *steps]
     return writer.clear(main), [(writer.clear(left), writer.clear(right)) for left, right in rows], more
 
 

@@ -131,7 +131,7 @@ def LogSoftmax(dim: int = -1) -> Activation:
     """log softmax along the axis `dim`.
 
     >>> print(sg.nn.LogSoftmax()(sg.data("x", 3)))
-    x - logsumexp(x)
+    x - logsumexp(x) 1
     """
     return Activation("LogSoftmax", log_softmax, {"axis": dim})
 

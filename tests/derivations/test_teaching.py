@@ -278,7 +278,7 @@ def test_the_error_of_a_probability_is_what_a_textbook_writes():
     W, x, t = sg.parameter("W", (k, d)), sg.data("x", d, over=T), sg.labels("t", k, over=T)
     q = sg.softmax(W @ x).named("q")
     derivation = sg.derive(sg.mean(-sg.log(q)[t], over=T))
-    assert "G_a¹ = q ⊙ (G_q - G_qᵀ q) = q - e_t" in str(derivation) and derivation.check()
+    assert "G_a¹ = q ⊙ (G_q - (G_qᵀ q) 1) = q - e_t" in str(derivation) and derivation.check()
     assert "G_{a^{1}} = q \\odot" not in derivation.steps[4].latex() and "q - e_{t}" in derivation.latex()
 
 
@@ -348,5 +348,5 @@ def test_what_is_normalised_over_the_samples_goes_back_by_samples():
     hat = (a - mean) / sg.sqrt(sg.mean((a - mean) ** 2, over=T) + 1e-5)
     derived = sg.derive(sg.mean(sg.sum((hat - y) ** 2), over=T))
     (step,) = [s for s in derived.steps if s.name == "G_{a^1}"]
-    assert str(step) == "(9) G_a¹ = (G_x̂ - 1/T x̂ ⊙ (∑_t G_{x̂,t} ⊙ x̂_t) - 1/T ∑_t G_{x̂,t})/√(1e-5 + σ²)"
+    assert str(step) == "(9) G_{a¹,t} = (G_{x̂,t} - 1/T x̂_t ⊙ (∑_s G_{x̂,s} ⊙ x̂_s) - 1/T ∑_s G_{x̂,s})/√(1e-5 + σ²)"
     assert derived.check()

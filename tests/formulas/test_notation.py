@@ -178,7 +178,7 @@ def test_a_letter_of_an_axis_is_not_one_of_a_sample():
 
 
 def test_writer_refuses_an_unknown_mode_and_style():
-    with pytest.raises(ValueError, match="'sample' or 'batch'"):
+    with pytest.raises(ValueError, match="'sample', 'each' or 'batch'"):
         render(ATOMS["p"][0], mode="all")
     with pytest.raises(ValueError, match="'unicode' or 'latex'"):
         render(ATOMS["p"][0], style="html")

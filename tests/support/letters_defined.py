@@ -16,7 +16,7 @@ from symgrad.graphs.pieces.boxes import cotangent_leaf
 COMMON = set("""exp log log₂ log₁₀ sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh max min sign det tr
     diag sum mean prod argmax argmin""".split())
 LAWFUL = set("""softmax logsumexp reshape maxpool avgpool sumpool unpool upsample spread onehot split concat tril triu stop inv
-    logdet pad chol cumsum""".split())  # operations of arrays, and those that a law tells
+    logdet pad chol cumsum vec flatten unflatten groups ungroup""".split())  # operations of arrays, and those that a law tells
 WORDS = set("if otherwise axis where step".split())
 LETTER = r"[^\W\d_⁰¹²³⁴-⁹₀-₉][\u0300-\u036f\u20d7]*"
 GOES_ON, HIGH = re.compile(r"[₀-₉\u0300-\u036f]|[^\W_]"), re.compile(r"[⁰¹²³⁴-⁹]|\^\w")  # behind a name

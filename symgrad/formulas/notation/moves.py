@@ -26,7 +26,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.axes import counts_along
 from symgrad.graphs.algebra.einsum import literal_value
 from symgrad.graphs.node import Node
-from symgrad.graphs.sizes import Size
+from symgrad.graphs.sizes import Shape, Size
 from symgrad.graphs.sizes import product as product_of
 from symgrad.graphs.weights import ONE, Weight
 
@@ -186,7 +186,7 @@ def _entry(w: Writer, operand: Node, index: Index, axis: int, taken: frozenset[T
 
 
 def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
-    """reshape(x, (n d,)); of the products of all entries of two matrices it is A ⊗ B."""
+    """vec(Xᵀ), flatten(x), groups_2(x), reshape(X, (n, d)); of the products of all entries of two matrices it is A ⊗ B."""
     (operand,) = node.operands
     if index == (None, None) and (pair := _kronecker(w, node, operand)) is not None:
         return Tree("kron", tuple(tree if a < b else transpose(tree) for tree, (a, b) in (
@@ -204,7 +204,23 @@ def write_reshape(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
     if any(i is not None for i in index[lead:]):
         return picked(w, node, index, taken)
     tree = w.at(operand, (*index[:lead], *[None] * (len(operand.shape) - lead)), taken)
-    return call("reshape", tree, Tree("tuple", tuple(map(expression, node.shape[lead:]))))
+    return _rearranged(tree, operand.shape[lead:], node.shape[lead:], w.mode == "batch" and node in w.axes)
+
+
+def _rearranged(tree: Tree, before: Shape, after: Shape, rows: bool) -> Tree:
+    """A reshape as mathematics has a word for it: the rows of a matrix one after the other are vec(Xᵀ), those of a tensor
+    flatten(x), of each sample where samples are `rows`; channels are cut into groups and joined again.
+    """
+    if len(after) == 1 and len(before) == 2:
+        return call("vec", transpose(tree))
+    if len(after) == 1 and len(before) > 2 or rows and len(after) == 2 and before[0] == after[0] and len(before) > 2:
+        return call("flatten", tree)
+    if len(before) > 1 and len(after) == len(before) + 1 and before[1:] == after[2:]:
+        return call("groups", tree, subs=[expression(after[0])])
+    if len(after) > 1 and len(before) == len(after) + 1 and before[2:] == after[1:]:
+        return call("ungroup", tree)
+    shape = Tree("tuple", tuple(map(expression, after)))
+    return call("unflatten" if len(before) == 1 and len(after) > 1 else "reshape", tree, shape)
 
 
 def _kronecker(w: Writer, node: Node, operand: Node) -> list[tuple[Node, tuple[int, int]]] | None:

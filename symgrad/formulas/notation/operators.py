@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from symgrad.formulas.notation.convolutions import write_pool, write_transposed
+from symgrad.formulas.notation.convolutions import write_grouped, write_pool, write_transposed
 from symgrad.formulas.notation.enlarged import write_enlarged
 from symgrad.formulas.notation.heads import write_joined, write_split
 from symgrad.formulas.notation.linear import FORMS, write_any, write_solve
@@ -282,8 +282,9 @@ OPERATORS: Mapping[ops.Op, Operator] = MappingProxyType({
     ops.ELEMENTWISE: write_elementwise,
     ops.MAX: _rather(write_pool, write_reduction), ops.MIN: write_reduction, ops.LOGSUMEXP: write_reduction,
     ops.ARGMAX: write_reduction, ops.ARGMIN: write_reduction, ops.SOFTMAX: write_softmax,
-    ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: write_pad, ops.CONCAT: write_concat,
-    ops.RESHAPE: _rather(write_enlarged, _rather(write_joined, write_reshape)),
+    ops.SLICE: _rather(write_transposed, write_slice), ops.PAD: _rather(write_transposed, write_pad),
+    ops.CONCAT: write_concat,
+    ops.RESHAPE: _rather(write_grouped, _rather(write_enlarged, _rather(write_joined, write_reshape))),
     ops.GATHER: write_gather, ops.SCATTER: write_scatter, ops.IOTA: write_iota, ops.STOP: write_stop,
     ops.NAMED: write_named, ops.TRACKED: write_named, ops.SOLVE: write_solve, **dict.fromkeys(FORMS, write_any),
     ops.OVERLAP: _rather(write_transposed, write_any), ops.SCAN: write_scan,

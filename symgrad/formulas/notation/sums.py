@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 
 def write_add(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
     """Terms in order with their signs; one weight in front of a sum stays in front of parentheses."""
+    if opened(index) > 2 and any(_spread(w, o, index) for o in node.operands):  # beside a tensor: entry by entry
+        mine = [i == w.axes.get(node) for i, at in enumerate(index) if at is None]
+        letters = w.letters(len(mine), taken, mine)
+        left = iter(letters)
+        full = tuple(next(left) if i is None else i for i in index)
+        return Tree("entries", (write_add(w, node, full, taken | set(letters)), tuple(letters)))
     terms: list[tuple[int, Tree]] = []
     pairs = list(zip(node.operands, node.attrs[0], strict=True))
     shown = pairs if w.terms is None or len(pairs) <= w.terms else pairs[:w.terms - 1]
@@ -63,18 +69,34 @@ def _is_turned(tree: Tree) -> bool:
 
 def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
            taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
-    """The terms of a sum; a number that stands for a whole matrix is 1 1ᵀ alone and beside matrices, else the number."""
+    """The terms of a sum; what is one number for a whole vector or matrix is a multiple of 1 or 1 1ᵀ.
+
+    Literals are numbers, but alone and beside products of matrices.
+    """
     terms = [(UNIT, by) if literal_value(operand) is not None else _mean(w, operand, w.at(operand, index, taken), by)
              for operand, by in pairs]
     if any(is_image_map(tree) for tree, _ in terms):  # K ⋆ X + b
         terms = [(w.at(o.operands[0], (None,), taken), by) if is_shift(o) and w.inlines(o) else (tree, by)
                  for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+    terms = [(product([tree], ones) if (ones := _spread(w, o, index)) else tree, by)
+             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
     if opened(index) != 2 or not any(is_uniform(o) for o, _ in pairs):
         return terms
     if len(pairs) > 1 and not any(_algebraic(tree) for tree, _ in terms):
         return terms
-    return [(product([tree], [ONES, transpose(ONES)]) if is_uniform(o) else tree, by)
+    return [(product([tree], [ONES, transpose(ONES)]) if literal_value(o) is not None else tree, by)
             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+
+
+def _spread(w: Writer, node: Node, index: Index) -> list[Tree]:
+    """The ones of which what stands at the open axes is a multiple, as μ 1; none where it is no number, or a literal."""
+    if node.op is not ops.VIEW or len(node.operands) != 1 or not w.inlines(node):
+        return []
+    (labels,), out = node.attrs
+    free = [(x, size != 1) for x, i, size in zip(out, index, node.shape, strict=True) if i is None]
+    if any(long and (x in labels or out.count(x) > 1) for x, long in free):
+        return []
+    return [ones for ones, (_, long) in zip((ONES, transpose(ONES), ONES, ONES, ONES), free, strict=False) if long]
 
 
 def _mean(w: Writer, node: Node, tree: Tree, by: Weight) -> tuple[Tree, Weight]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
 
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import literal_value
@@ -33,12 +35,14 @@ class Side:
     width: Size
     gap: int = 1
     border: tuple[Size, Size] = (0, 0)
+    more: Size = 0  # entries that a transpose has behind those that its windows reach
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """Windows of `image`, with `parts` for each of their axes: an axis of the image, or (PLACE | OFFSET, side)."""
+    """`node` as windows of `image`, with `parts` for each of its axes: an axis of the image, or (PLACE | OFFSET, side)."""
 
+    node: Node
     image: Node
     parts: tuple[object, ...]
     sides: tuple[Side, ...]
@@ -66,7 +70,7 @@ def tiles_of(w: Writer, node: Node) -> Tiles | None:
             return None
         parts = [(PLACE, place) if i == axis else part for i, part in enumerate(below.parts)]
         borders = _borders(w, below.image, node, axis)
-        return Tiles(below.image, (*parts, (OFFSET, place)),
+        return Tiles(node, below.image, (*parts, (OFFSET, place)),
                      (*below.sides, Side(side, step, node.shape[-1], border=borders)))
     if node.op is ops.RESHAPE:
         return _side_by_side(node)
@@ -86,7 +90,7 @@ def _side_by_side(node: Node) -> Tiles | None:
     for axis, width in enumerate(cut):
         parts += [axis] if width is None else [(PLACE, len(sides)), (OFFSET, len(sides))]
         sides += [] if width is None else [Side(axis, width, width)]
-    return Tiles(image, tuple(parts), tuple(sides))
+    return Tiles(node, image, tuple(parts), tuple(sides))
 
 
 def _spread(node: Node, below: Tiles) -> Tiles | None:
@@ -99,13 +103,13 @@ def _spread(node: Node, below: Tiles) -> Tiles | None:
         if not isinstance(part, tuple) or part[0] != OFFSET or start != 0 or gap < 1:
             return None
         sides[part[1]] = replace(sides[part[1]], gap=gap, width=size)
-    return replace(below, sides=tuple(sides))
+    return replace(below, node=node, sides=tuple(sides))
 
 
 def _bordered(w: Writer, node: Node) -> Tiles:
     """An image, without its border of zeros (of minus infinity for a maximum)."""
     bare = _inside(w, node)
-    return Tiles(node if bare is None else bare.operands[0], tuple(range(len(node.shape))), ())
+    return Tiles(node, node if bare is None else bare.operands[0], tuple(range(len(node.shape))), ())
 
 
 def _inside(w: Writer, node: Node) -> Node | None:
@@ -122,7 +126,7 @@ def _inside(w: Writer, node: Node) -> Node | None:
 def _borders(w: Writer, image: Node, node: Node, axis: int) -> tuple[Size, Size]:
     """The border of the image whose windows `node` is, along the axis that it runs along."""
     below = node.operands[0]
-    while below.op in (ops.WINDOWS, ops.SLICE) and w.inlines(below):
+    while below.op in (ops.WINDOWS, ops.SLICE) and tiles_of(w, below) is not None:  # a slice of an image is an image
         below = below.operands[0]
     pad = _inside(w, below)
     if pad is None:
@@ -147,20 +151,43 @@ def laid_back(w: Writer, node: Node) -> Laid | None:
         inner = node.operands[0]
         cut = [(start, size) for (start, _), size in zip(node.attrs[0], node.shape, strict=True)]
     whole, parts, sides = inner.shape, list[object](range(len(inner.shape))), list[Side]()
-    while inner.op is ops.OVERLAP and (not sides or w.inlines(inner)):
+    while inner.op is ops.OVERLAP and (not sides or w.inlines(inner)) or _is_behind(w, inner, node):
+        if inner.op is ops.PAD:
+            (inner,) = inner.operands
+            continue
         axis, step = inner.attrs
         side = parts[axis]
         if not isinstance(side, int):
             return None
-        border = cut[side][0], canonical(whole[side] - cut[side][0] - cut[side][1])
         inner, gap = _unspread(w, inner.operands[0])
+        reached = canonical(step * (inner.shape[axis] - 1) + gap * (inner.shape[-1] - 1) + 1)
+        border, more = _cut_off(cut[side][0], signed(reached - cut[side][0] - cut[side][1]))
         parts[axis] = (PLACE, len(sides))
         parts.append((OFFSET, len(sides)))
-        sides.append(Side(side, step, inner.shape[-1], gap, border))
+        sides.append(Side(side, step, inner.shape[-1], gap, border, more))
     run = {side.axis for side in sides}
     if not sides or any(a not in run and (start != 0 or size != whole[a]) for a, (start, size) in enumerate(cut)):
         return None
     return Laid(inner, tuple(parts), tuple(sides))
+
+
+def _is_behind(w: Writer, node: Node, first: Node) -> bool:
+    """Zeros behind what is laid back, where no window reaches."""
+    return node.op is ops.PAD and (node is first or w.inlines(node)) and all(spec == (0, 1) for spec in node.attrs[0])
+
+
+def _cut_off(front: Size, back: Size) -> tuple[tuple[Size, Size], Size]:
+    """The padding of a transpose, and its output padding: what it has more behind than that leaves."""
+    less = signed(front - back)
+    return ((front, front), less) if isinstance(less, int) and less > 0 else ((front, back), 0)
+
+
+def signed(size: Any) -> Any:
+    """A difference of sizes, which may be negative."""
+    if isinstance(size, int):
+        return size
+    size = sp.expand(size)
+    return int(size) if size.is_Integer else size
 
 
 def _unspread(w: Writer, node: Node) -> tuple[Node, int]:

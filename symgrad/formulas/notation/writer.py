@@ -18,14 +18,14 @@ from symgrad.formulas.notation.coefficients import written_out
 from symgrad.formulas.notation.lexicon import Lexicon, free_letters, letters_of
 from symgrad.formulas.notation.loop_names import STEPS
 from symgrad.formulas.notation.own_letters import cleared, unit
-from symgrad.formulas.spelling.tree import DOTS, HIDDEN, Tree, contains, is_symmetric, name, product, walk
+from symgrad.formulas.spelling.tree import DOTS, HIDDEN, ONES, Tree, contains, is_symmetric, name, product, transpose, walk
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.rewrites.declared import symmetric
 
 Index = tuple[Tree | None, ...]
-SAMPLE, BATCH = "sample", "batch"
+SAMPLE, BATCH, EACH = "sample", "batch", "each"
 DEEPEST = 120  # nested operations in one formula: the caller names intermediates long before
 NESTED = 3  # abbreviations in abbreviations that are looked through
 
@@ -38,16 +38,17 @@ class Writer:
 
     def __init__(self, operators: Mapping[ops.Op, Any], roots: Sequence[Node], words: Lexicon, mode: str = SAMPLE,
                  stop: AbstractSet[Node] = frozenset(), terms: int | None = None) -> None:
-        if mode not in (SAMPLE, BATCH):
-            raise ValueError(f"the mode of a formula is 'sample' or 'batch', not {mode!r}")
+        if mode not in (SAMPLE, BATCH, EACH):
+            raise ValueError(f"the mode of a formula is 'sample', 'each' or 'batch', not {mode!r}")
         self.operators = operators
-        self.mode, self.terms, self.axes = mode, terms, words.axes
+        self.mode, self.terms, self.axes = SAMPLE if mode == EACH else mode, terms, words.axes
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
         steps = {STEPS[0]} if any(node.op is ops.SCAN for node in order) else set()  # no sample is called as a step is
         samples, others = free_letters(words.used | steps | letters_of((), (node.shape for node in order)))
         self._sample_letters, self._letters = list(map(name, samples)), list(map(name, others))
+        self.here = self._sample_letters[0] if mode == EACH else HIDDEN  # the sample that a formula is about
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
         self._defined: Node | None = None
@@ -68,7 +69,7 @@ class Writer:
     @property
     def setting(self) -> tuple[Any, ...]:
         """What of a writer shows in all of its formulas, beside names."""
-        return self.mode, self.terms, tuple(self._letters), tuple(self._sample_letters), frozenset(self.used)
+        return self.mode, self.here, self.terms, tuple(self._letters), tuple(self._sample_letters), frozenset(self.used)
 
     def formula(self, node: Node, over: bool = False) -> Tree:
         """The formula of `node`; `over` says that its axis 0 is the sample axis even if nothing below is."""
@@ -83,34 +84,44 @@ class Writer:
 
     def _formula(self, node: Node, inside: Node, over: bool) -> Tree:
         axis = self.axes.get(node, 0 if over else None) if self.mode == SAMPLE else None
-        index: Index = tuple(HIDDEN if i == axis else None for i in range(len(node.shape)))
-        tree = self._write(inside, index, frozenset())
+        index: Index = tuple(self.here if i == axis else None for i in range(len(node.shape)))
+        taken = self._around if axis is not None else frozenset()  # t of this sample
+        tree = self._write(inside, index, taken)
         uneven = _counts(tree) or sum(i is None for i in index) > 1 and any(map(_counts, walk(tree)))
         if (contains(tree, "entries") or uneven) and sum(i is None for i in index) > 2:
             if (stack := self._stack(inside, index)) is not None:
                 return stack
         if contains(tree, "entries") and tree.head != "entries" or uneven:
             mine = [i == self.axes.get(node) for i, at in enumerate(index) if at is None]
-            letters = self.letters(len(mine), frozenset(), mine)
+            letters = self.letters(len(mine), taken, mine)
             left = iter(letters)
             full = tuple(next(left) if i is None else i for i in index)
-            inner = self._write(inside, full, frozenset(letters))
+            inner = self._write(inside, full, taken | set(letters))
             if uneven or not contains(inner, "entries"):
                 return Tree("entries", (inner, tuple(letters))) if letters else inner
         return tree
+
+    def left(self, node: Node) -> Tree:
+        """The name of a value where it is defined: with the index of the sample that formulas are about."""
+        return name(self.names[node], [self.here] if self.here != HIDDEN and node in self.axes else [])
 
     def within(self, axes: Mapping[Node, int]) -> Writer:
         """A writer for a step of a recurrence, in which the sample axes are these."""
         inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
         inner._letters, inner._sample_letters = self._letters, self._sample_letters
         inner.bases, inner.used, inner.recurrences, inner.stacked = self.bases, self.used, self.recurrences, self.stacked
-        inner.met = self.met
+        inner.met, inner.here = self.met, self.here
         return inner
+
+    @property
+    def _around(self) -> frozenset[Tree]:
+        """The letters in use around a whole formula."""
+        return frozenset() if self.here == HIDDEN else frozenset([self.here])
 
     def hidden(self, node: Node, index: Sequence[Tree | None], before: int) -> list[Tree | None]:
         """An open index behind `before` axes, in a formula of one sample with the index of that."""
         axis = self.axes.get(node) if self.mode == SAMPLE else None
-        return [HIDDEN if axis == before + i else each for i, each in enumerate(index)]
+        return [self.here if axis == before + i else each for i, each in enumerate(index)]
 
     def indexed(self, tree: Tree, index: Index) -> Tree:
         """A tree at an index."""
@@ -119,15 +130,17 @@ class Writer:
     def _stack(self, node: Node, index: Index) -> Tree | None:
         """A tensor as a stack of what is written without indices: [Q_i K_iᵀ]_i; None where it needs them."""
         first = index.index(None)
-        (letter,) = self.letters(1, frozenset(), [first == self.axes.get(node)])
+        if any(size == 1 and at is None for at, size in zip(index[first + 1:], node.shape[first + 1:], strict=True)):
+            return None  # an axis of one entry shows in its index
+        (letter,) = self.letters(1, self._around, [first == self.axes.get(node)])
         self.stacked.add(letter)
         try:
-            inner = self._write(node, (*index[:first], letter, *index[first + 1:]), frozenset([letter]))
+            inner = self._write(node, (*index[:first], letter, *index[first + 1:]), self._around | {letter})
         finally:
             self.stacked.discard(letter)
         parts = list(walk(inner))
         needed = unit(letter) in parts or any(  # what needs more indices
-            part.head in ("entries", "dots", "count", "colon") or _counts(part) for part in parts)
+            part.head in ("entries", "dots", "count", "colon") or _counts(part) or _spreads(part) for part in parts)
         return None if needed or letter not in parts else Tree("entries", (inner, (letter,)))
 
     def at(self, node: Node, index: Index, taken: frozenset[Tree]) -> Tree:
@@ -185,10 +198,10 @@ class Writer:
                 return None
             self._meanings[node] = None
             self._nested += 1
-            index = tuple(HIDDEN if i == self.axes.get(node) and self.mode == SAMPLE else None
+            index = tuple(self.here if i == self.axes.get(node) and self.mode == SAMPLE else None
                           for i in range(len(node.shape)))
             try:
-                self._meanings[node] = self._write(node, index, frozenset())
+                self._meanings[node] = self._write(node, index, self._around)
             finally:
                 self._nested -= 1
         return self._meanings[node]
@@ -244,6 +257,12 @@ def _counts(tree: Tree) -> bool:
     if tree.head == "bracket":
         return contains(tree, "count") or tree.args[0].head in ("logic", "not") and _places(tree.args[0])
     return tree.head == "cases" and any(_places(test) for _, test in tree.args[0])
+
+
+def _spreads(tree: Tree) -> bool:
+    """Does a sum add one number to every entry of a matrix? Entry by entry that is told without ones."""
+    return tree.head == "sum" and any(part.head == "product" and part.args[1] == (ONES, transpose(ONES))
+                                      for _, part in tree.args)
 
 
 def _places(test: Tree) -> bool:

@@ -122,7 +122,9 @@ def call(s: Speech, function: str, arguments: Sequence[Tree], subs: Sequence[Tre
         over = " over the samples" if samples else f" over {listed([unicode(x) for x in subs])}" if subs else ""
         body = s.noun(hide_letters(plain[0], frozenset(subs)) if samples else plain[0])
         return Phrase(f"{derivative}{along if over or more else lone}{over}{more} of {body}")
-    if function == "reshape":
+    if function == "groups":
+        return Phrase(f"{s.noun(plain[0])} with its first axis cut into {unicode(subs[0])} groups", open=False)
+    if function in ("reshape", "unflatten"):
         return Phrase(f"the entries of {s.noun(plain[0])} arranged in the shape {s.read(sizes[0])}", open=False)
     if function == "pad":
         return Phrase(f"{s.noun(plain[0])} with {_padding(sizes)}", PRODUCT)

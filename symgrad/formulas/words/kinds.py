@@ -91,7 +91,11 @@ def _call(of: Of, orders: Orders, function: str, arguments: Sequence[Tree], subs
     values = [of(part) for part in arguments if part.head not in ("keyword", "tuple")]
     if function in FORMS:
         return FORMS[function]
-    if function == "reshape":
+    if function in ("vec", "flatten"):
+        return COLUMN
+    if function in ("groups", "ungroup"):
+        return ARRAY
+    if function in ("reshape", "unflatten"):
         return BY_ORDER.get(len(arguments[1].args), ARRAY)
     reduced = function in NUMBERS or (function in ("max", "min", "prod") and len(values) == 1)
     if reduced and not any(part.head == "keyword" for part in arguments):

@@ -183,11 +183,29 @@ def kron(s: Speech, *factors: Tree) -> Phrase:
 
 
 def star(s: Speech, kernel: Tree, image: Tree, notes: Sequence[Tree]) -> Phrase:
-    words = [f"{GEOMETRY[note.args[0]]} {unicode(note.args[1])}" for note in notes]
+    words = geometry(notes)
     with_ = f" at {listed(words)}" if words else ""
     if kernel.head == "transpose":
         return Phrase(f"the transposed convolution of {s.noun(image)} with {s.noun(kernel.args[0])}{with_}")
     return Phrase(f"the convolution of {s.noun(image)} with {s.noun(kernel)}{with_}")
+
+
+def geometry(notes: Sequence[Tree]) -> list[str]:
+    """What of a convolution is not the default: stride 2, padding 0 before and 1 behind, 2 groups.
+
+    >>> from symgrad.formulas.spelling.tree import num
+    >>> geometry([Tree("keyword", ("s", num(2))), Tree("keyword", ("g", num(4)))])
+    ['stride 2', '4 groups']
+    """
+    def told(note: Tree) -> str:
+        word, value = note.args
+        if word == "g":
+            return f"{unicode(value)} groups"
+        if value.head == "range":
+            return f"{GEOMETRY[word]} {unicode(value.args[0])} before and {unicode(value.args[1])} behind"
+        return f"{GEOMETRY[word]} {unicode(value)}"
+
+    return [told(note) for note in notes]
 
 
 def inverse(s: Speech, inner: Tree) -> Phrase:

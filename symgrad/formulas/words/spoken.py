@@ -31,8 +31,10 @@ FORMS: Mapping[str, str] = MappingProxyType({  # functions of whole vectors and 
     "svd": "the singular vectors", "qr": "the QR factor", "argsort": "the order",
     "concat": "the concatenation", "sum": "the sum of the entries",
     "mean": "the mean of the entries",
+    "vec": "the column of all columns", "flatten": "the column of all entries", "ungroup": "the joined groups",
 })
-GEOMETRY: Mapping[str, str] = MappingProxyType({"s": "stride", "p": "padding", "d": "dilation"})  # of windows
+GEOMETRY: Mapping[str, str] = MappingProxyType({
+    "s": "stride", "p": "padding", "o": "output padding", "d": "dilation", "g": "groups"})  # of windows
 POOLS: Mapping[str, str] = MappingProxyType({  # functions of the windows of an image
     "maxpool": "the largest entries of {windows} of {image}", "avgpool": "the means of {windows} of {image}",
     "sumpool": "the sums of {windows} of {image}", "spread": "copies over {windows} of the entries of {image}",
