@@ -29,12 +29,18 @@ Rows = Mapping[Op, Primitive]
 
 
 class Recurrence(NamedTuple):
-    """The bound symbols of one step, and the carries after it."""
+    """The bound symbols of one step, and the carries after it.
+
+    A way back that is to be read knows what it is the way back of: the steps `forward`, and pairs of what one of its own
+    steps computes and the value of that step forward of which it is the cotangent. Nothing is computed from these.
+    """
 
     carries: tuple[Node, ...]
     slices: tuple[Node, ...]
     constants: tuple[Node, ...]
     after: tuple[Node, ...]
+    forward: Recurrence | None = None
+    cotangents: tuple[tuple[Node, Node], ...] = ()
 
     @property
     def symbols(self) -> tuple[Node, ...]:
@@ -167,6 +173,14 @@ def frontier(roots: Sequence[Node], inside: Collection[Node]) -> list[Node]:
 
 def _stands_alone(node: Node) -> bool:
     return is_computed(node) or node.op in ops.GIVEN or node.op in ops.MARKS
+
+
+def letters_within(roots: Sequence[Node]) -> set[str]:
+    """The names that the steps of recurrences give to what they compute."""
+    found: set[str] = set()
+    for body in {node.attrs[0] for node in topological(roots) if node.op is ops.SCAN}:
+        found |= {node.attrs[0] for node in topological(body.after) if node.op is ops.NAMED} | letters_within(body.after)
+    return found
 
 
 def first_met(roots: Sequence[Node], stops: Collection[Node]) -> list[Node]:

@@ -5,6 +5,8 @@ the body F gives
 
     g_{t-1} = (∂F/∂c)' g_t + (∂y/∂c)' u_t,   G_{x_t} = (∂F/∂x)' g_t + (∂y/∂x)' u_t,   G_θ = Σ_t (∂F/∂θ)' g_t + (∂y/∂θ)' u_t.
 
+A loop that is to be read is told of which values of the way forward its own are the cotangents: formulas call them so.
+
 Only the first line runs in the loop. What it reads of the way forward, and what does not depend on g, is computed for all
 steps at once, from stacks of what the loop forward has computed; so are G_x and G_θ, from stacks of what the loop
 backward has. The gradient by a matrix W in W h_{t-1} is so one product Σ_t G_{a_t} h_{t-1}', not a sum that grows step by
@@ -75,8 +77,8 @@ def _adjoint(rows: Rows, back: CarryBack, members: Mapping[Node, Node], live: Co
     after = dict(zip(body.carries, body.after, strict=True))
     seeds = [(after[c], costs[c]) for c in flowing] + [(node.attrs[1], read[node]) for node in read]
     sources = [*flowing, *(s for s in wanted if s not in after)]
-    found = back(rows, seeds, 0, sources, None, guarded) if seeds else {}
-    found = {s: as_real(found[s]) for s in sources if s in found}
+    reached = back(rows, seeds, 0, sources, None, guarded) if seeds else {}
+    found = {s: as_real(reached[s]) for s in sources if s in reached}
     outside = [s for s in wanted if s not in after and s in found]
     firsts = {costs[c]: _first(members, body.carries.index(c), c) for c in flowing}
     if loop.anew:
@@ -84,8 +86,10 @@ def _adjoint(rows: Rows, back: CarryBack, members: Mapping[Node, Node], live: Co
         return [pulled.get(s) if o in live else None for s, o in zip(body.symbols, loop.operands, strict=True)]
     adjoint = [found.get(c, zeros(c.shape)) for c in flowing]
     new = regrouped(rows, [*adjoint, *(found[s] for s in outside)], [*costs.values(), *read.values()])
+    told = [] if guarded else [*((new[g], c) for c, g in zip(flowing, adjoint, strict=True)), *(
+        (new[u], v) for v, u in reached.items() if u in new and (is_computed(v) or v.op is ops.NAMED))]
     way = _Backward(rows, loop, firsts, {read[node]: members[node] for node in read},
-                    [new[g] for g in adjoint])
+                    [new[g] for g in adjoint], told)
     pulled = dict(zip(outside, way.stacked([new[found[s]] for s in outside]), strict=True))
     results: list[Node | None] = []
     for symbol, operand in zip(body.symbols, loop.operands, strict=True):
@@ -139,7 +143,7 @@ class _Backward:
     """The loop that runs backward, and what is computed for all steps at once from both loops."""
 
     def __init__(self, rows: Rows, forward: Loop, begins: Mapping[Node, Node], results: Mapping[Node, Node],
-                 after: Sequence[Node]) -> None:
+                 after: Sequence[Node], told: Sequence[tuple[Node, Node]]) -> None:
         self.rows, self.forward, self.results = rows, forward, results
         self.own: dict[Node, Node] = {}  # what the loop backward computes, in its bound symbols
         self.kept = _kept(forward.body.after, forward.body.carries)
@@ -152,9 +156,13 @@ class _Backward:
         used = set(topological(after))
         stacks.update({symbol: u for symbol, u in results.items() if symbol in used})
         self.inner = _kept(after, self.flow)  # in the symbols in which `after` is written
-        self.loop, read_back = closed(rows, begins, stacks, given, after, [*begins, *self.inner],
-                                      forward.length, not forward.reverse)
-        self.own = dict(zip([*begins, *self.inner], read_back, strict=True))
+        known = {*begins, *stacks, *given}
+        told = [(here, there) for here, there in told if _closed_over(here, known)]
+        loop, made = closed(rows, begins, stacks, given, after, [*begins, *self.inner, *(here for here, _ in told)],
+                            forward.length, not forward.reverse)
+        self.own = dict(zip([*begins, *self.inner], made, strict=False))
+        pairs = zip(made[len(self.own):], (there for _, there in told), strict=True)
+        self.loop = loop._replace(body=loop.body._replace(forward=forward.body, cotangents=tuple(pairs))) if told else loop
 
     def _apart(self, nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
         """Those that are the same in every step, and those that are not."""
@@ -175,6 +183,11 @@ class _Backward:
                 points[node] = stacks[node] if node in stacks else self.forward.stack(node)
         wide = stack_graph(self.rows, nodes, points, self.forward.length)
         return substituted(self.rows, wide, {**{n: n for n in points.values()}, **self.forward.given})
+
+
+def _closed_over(node: Node, known: Collection[Node]) -> bool:
+    """Is a node made of what is `known`, and of numbers?"""
+    return all(n in known or n.op not in ops.GIVEN for n in topological([node], enter=lambda n: n not in known))
 
 
 def _kept(roots: Sequence[Node], sources: Collection[Node]) -> set[Node]:

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.graphs import ops
-from symgrad.graphs.algebra.einsum import contract
-from symgrad.graphs.algebra.primitives import input_node
+from symgrad.graphs.algebra.einsum import contract, ones
+from symgrad.graphs.algebra.primitives import add, input_node
 from symgrad.graphs.facts import SIMPLEX, SYMMETRIC
 from symgrad.graphs.node import REAL, Node, Symbol, topological, transform
 from symgrad.graphs.pieces.choosing import choose
@@ -178,9 +178,23 @@ def local_cotangents(box: Box, cotangent: Node, wrt: Sequence[Node]) -> list[Nod
 
     The box's own value in the result is written as its leaf (`1 - x^2` for `1 - tanh(a)^2`).
     """
-    memo: dict[Node, Node] = {box.local: box.leaf, cotangent: cotangent}
+    memo: dict[Node, Node] = {**_own_values([box]), cotangent: cotangent}
     results = transform(reverse(box.local, cotangent, wrt, guarded=False), rebuild, memo)
     return textbooks(results, keep=[box.leaf])
+
+
+def _own_values(found: Sequence[Box]) -> dict[Node, Node]:
+    """Values that are written as the leaves of their boxes; those of a recurrence have a letter of each step, h_t."""
+    return {box.local: box.leaf for box in found if box.local.op is not ops.SCAN}
+
+
+def joint_cotangents(found: Sequence[Box], cotangents: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
+    """What the cotangents of several boxes together give each leaf in `wrt`: results of one loop flow back in one."""
+    axes = [range(len(box.local.shape)) for box in found]
+    root = add([contract([box.local, u], [each, each], ()) for box, u, each in zip(found, cotangents, axes, strict=True)])
+    memo: dict[Node, Node] = {**_own_values(found), **{u: u for u in cotangents}}
+    results = transform(reverse(root, ones(()), wrt, guarded=False), rebuild, memo)
+    return textbooks(results, keep=[box.leaf for box in found])
 
 
 def local_jacobian(box: Box, operand: Box) -> Node | None:

@@ -14,12 +14,19 @@ def recurs(node: Node) -> bool:
     return any(n.op is ops.SCAN for n in topological([node]))
 
 
+def recurrence_of(node: Node) -> Node | None:
+    """The recurrence of which a node is a result, or what its steps compute, seen differently; None of others."""
+    while node.op in (ops.VIEW, ops.SLICE, ops.RESHAPE) and len(node.operands) == 1:
+        (node,) = node.operands
+    return node if node.op is ops.SCAN else None
+
+
 def of_each_sample(node: Node) -> Node | None:
     """The terms of a sum over samples, samples in front; None where it is no such sum.
 
     The gradient of the sum of all losses by what they share is the sum of the gradients of each.
     """
-    if node.op is ops.ADD:
+    if node.op is ops.ADD and node.operands:
         terms = [of_each_sample(term) for term in node.operands]
         known = [term for term in terms if term is not None]
         return joined(list(zip(known, node.attrs[0], strict=True))) if len(known) == len(terms) else None

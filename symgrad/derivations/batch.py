@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from symgrad.derivations import text
 from symgrad.derivations.pieces import Math, Sentence, joined
-from symgrad.derivations.reasons import is_recurrence
 from symgrad.derivations.transcript import Stage, Transcript
 from symgrad.formulas.notation.lexicon import name_of
 from symgrad.formulas.rendering import spelled
@@ -33,7 +32,7 @@ def over_batch(d: Transcript, style: str) -> tuple[str, Sentence, Rows]:
     rows: Rows = []
     met: dict[Node, str] = {}  # the leaves of samples, and how they are written
     picks: dict[Node, None] = {}  # one entry for each sample
-    stay, backward = False, False
+    stay = False
     for step in d.steps:
         if step.kind not in ("forward", "backward"):
             continue
@@ -50,9 +49,7 @@ def over_batch(d: Transcript, style: str) -> tuple[str, Sentence, Rows]:
         if not recurs(node) or step.batch is None:
             met |= {leaf: mode for leaf in (*text.of_samples(node), *own) if met.get(leaf) != BATCH}
         stay |= mode == SAMPLE
-        backward |= step.kind == "backward" and any(is_recurrence(user.local) for user in step.consumers[:1])
     title = "Over the batch" + ("; matrices of one sample stay as they are" if stay else ", one sample a row")
-    title += "; ways back of recurrences are those of one sample" if backward else ""
     return title, _note(d, met, picks, style), rows
 
 

@@ -23,8 +23,10 @@ from symgrad.files import write_whole
 from symgrad.formulas.names import display_names
 from symgrad.formulas.notation.lexicon import letters_of, names_of
 from symgrad.formulas.notation.loop_names import STEPS
+from symgrad.formulas.spelling.glyphs import Name
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, ones, scale
+from symgrad.graphs.algebra.recurrence import letters_within
 from symgrad.graphs.errors import DifferentiationError, SymgradError
 from symgrad.graphs.node import REAL, Node, depends, in_order_of_use, topological, transform
 from symgrad.graphs.pieces.attention import with_attention
@@ -150,8 +152,8 @@ def derive(y: Any, wrt: Any = None) -> Derivation:
     found = boxes(loss, names, name, keep=[x.node for x in variables], order=written_order([target], [loss]))
     world = World(found[-1], ones(found[-1].leaf.shape), name, weight,
                   over if found[-1].leaf.shape else None, depends([loss], [x.node for x in variables]),
-                  names_of([*names.values(), *(box.name for box in found), *STEPS[:recurs(loss)]],
-                           [box.node.shape for box in found]),
+                  names_of([*names.values(), *(box.name for box in found)], [box.node.shape for box in found]) | {
+                      Name(letter, own=True) for letter in STEPS[:recurs(loss)]},  # no sample is called as a step is
                   {box.leaf: of for box in found if (of := mean_of(box.local)) is not None},
                   meets=over is None and any(box.leaf in sample_axes([box.leaf]) for box in found))
     steps = forward(found, world)
@@ -240,10 +242,10 @@ def _coupled(loss: Node) -> bool:
 
 
 def _loss_name(root: Node, y: Tensor, per_sample: bool, names: Mapping[Node, str]) -> str:
-    taken = set(names.values()) | {n.attrs[0] for n in topological([root]) if n.op is ops.NAMED}
+    taken = {*names.values(), *_given_names(root), *letters_within([root])}
     if y.over is not None and y.node.op is ops.NAMED:
         return str(y.node.attrs[0])
-    wanted = ("r", "loss", "r_0") if per_sample else ("L", "loss", "L_0")
+    wanted = ("r", "ℓ", "loss", "r_0") if per_sample else ("L", "loss", "L_0")
     if root.op is ops.NAMED and not per_sample:
         return str(root.attrs[0])
     return next(n for n in (*wanted, *(f"r_{i}" for i in range(1, len(taken) + 2))) if n not in taken)

@@ -20,6 +20,7 @@ from symgrad.derivations.pieces import in_markdown
 from symgrad.derivations.reasons import rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import formula, gradient_name, of_one, show
+from symgrad.derivations.through_time import one_loop
 from symgrad.formulas.names import symbol_names
 from symgrad.formulas.spelling.mathml import mathml_of
 from symgrad.formulas.words.phrases import listed
@@ -34,9 +35,8 @@ from symgrad.language.align import as_tensor
 from symgrad.language.naming import layer_names
 from symgrad.language.tensor import Tensor
 
-WIDTH = 88  # columns of a text that nobody has asked to be narrower
+WIDTH, INDENT = 88, 6  # columns of a text that nobody has asked to be narrower, and before what belongs to a step
 SMALL = 30  # nodes of a graph whose derivative is a formula to be read at once
-INDENT = 6
 CALLED = {"mean": "The mean", "variance": "The variance", "standard deviation": "The standard deviation",
           "standardised": "The standardised value", "residual": "The residual"}
 HEADS = {"symbols": "What the names mean", "forward": "Forward", "backward": "Backward", "mean": "All samples"}
@@ -261,8 +261,7 @@ def _right(step: Step) -> str:
 
 def _roles(box: Box) -> dict[str, str]:
     """What the operands of an affine layer with one input are to it."""
-    entering = _input(box)
-    if entering is None:
+    if (entering := _input(box)) is None:
         return {}
     roles = {entering.name: "the input"}
     for operand in box.operands:
@@ -288,6 +287,8 @@ def _order(box: Box) -> int:
 def _reason(step: Step) -> tuple[str, str]:
     """Why a backward step holds: the kind of reason, and one sentence; empty where the step says it itself."""
     users, v = step.consumers, show(step.box.leaf, "unicode")
+    if one_loop(users) is not None:
+        return rule(step), f"This is {rule(step)}"
     if len(users) > 1:
         by = listed([show(user.leaf, "unicode") for user in users])
         return f"uses of {v}", f"{v} is used {len(users)} times, by {by}: what comes back through each use is added"
@@ -336,5 +337,4 @@ def _reason(step: Step) -> tuple[str, str]:
 
 def box_over(box: Box) -> Size | None:
     """The sample axis of a box's value."""
-    over: Size | None = box.leaf.attrs[0].over if box.leaf.op is ops.INPUT else None
-    return over
+    return box.leaf.attrs[0].over if box.leaf.op is ops.INPUT else None

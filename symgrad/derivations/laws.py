@@ -34,8 +34,10 @@ from symgrad.derivations.kinds import (
 from symgrad.derivations.lawbook import LawRow
 from symgrad.derivations.pieces import Math, Sentence
 from symgrad.derivations.text import is_function_of_one, of_number, slope_of
+from symgrad.derivations.through_time import FROM_THE_END, RECURRENCE
 from symgrad.derivations.transcript import Stage, World
 from symgrad.graphs import ops
+from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.node import Node, depends, topological
 from symgrad.graphs.pieces.boxes import Box, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_tiles, is_transposed
@@ -159,6 +161,8 @@ def _between(local: Node, leaf: Node) -> set[Node]:
 def _law(node: Node, live: set[Node], told: set[Node], user: Box) -> LawRow | None:
     """The law of one operation."""
     op = node.op
+    if op is ops.SCAN:
+        return FROM_THE_END if loop_of(node).reverse else RECURRENCE
     if mean_of(node) is not None:
         if is_row(node):
             return None

@@ -7,6 +7,7 @@ from symgrad.derivations.kinds import bare, is_masked, is_scale_and_shift, terms
 from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
+from symgrad.derivations.through_time import one_loop, through_time
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.notation.lexicon import name_of
 from symgrad.formulas.rendering import Said, parted, spelled
@@ -17,6 +18,7 @@ from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
 from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
 from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
+from symgrad.graphs.pieces.recurring import recurrence_of
 from symgrad.graphs.pieces.statistics import Means, role
 from symgrad.graphs.sizes import Size
 from symgrad.graphs.weights import ONE
@@ -46,6 +48,8 @@ def reason(step: Stage, style: str) -> Sentence:
     if step.kind == "forward":
         return (_forward(box, step.world.means),)
     users = step.consumers
+    if (loop := one_loop(users)) is not None:
+        return through_time(step, loop, style)
     if len(users) > 1:
         law = ", by the law of standardisation" if step.applied is not None and lawbook.STANDARDISED in {
             row for user in users for row in cited(user, box, step.world)} else ""
@@ -70,8 +74,6 @@ def reason(step: Stage, style: str) -> Sentence:
         j = step.world.column
         entry = spelled(tree_name(name_of(x, x.attrs[0].name), [tree_name(j)]), [], False, style)
         return "outer product: column ", Math(j), " is ", Math(f"{entry} {gradient_name(user, style)}")
-    if is_recurrence(user.local):
-        return ("back through the steps of the recurrence",)
     return _by_laws(step, user, style)
 
 
@@ -137,7 +139,7 @@ def _forward(box: Box, means: Means) -> str:
         return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
     if is_pooled(box.local):
         return "pooling: the largest of each window" if box.local.op is ops.MAX else "pooling: the mean of each window"
-    if is_recurrence(box.local):
+    if recurrence_of(box.local) is not None:
         return "recurrence, step by step"
     if is_masked(box.local):
         return "dropout, by a random mask"
@@ -171,13 +173,6 @@ def _groups(box: Box) -> Size | None:
     whole, parts = local.operands[0].shape, local.shape
     split = len(parts) == len(whole) + 1 and (whole[:axis], whole[axis + 1:]) == (parts[:axis], parts[axis + 2:])
     return parts[axis] if split and parts[axis] != 1 else None
-
-
-def is_recurrence(local: Node) -> bool:
-    """A carry of a recurrence, or what its steps compute."""
-    while local.op in (ops.VIEW, ops.SLICE, ops.RESHAPE) and len(local.operands) == 1:
-        (local,) = local.operands
-    return local.op is ops.SCAN
 
 
 def _is_residual(local: Node) -> bool:

@@ -18,9 +18,10 @@ from symgrad.graphs import ops
 from symgrad.graphs.algebra.einsum import contract, literal_value, ones, scale
 from symgrad.graphs.algebra.flattening import joined
 from symgrad.graphs.algebra.primitives import add
+from symgrad.graphs.algebra.recurrence import loop_of
 from symgrad.graphs.node import Node, depends, topological, transform
-from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, is_function, local_cotangents, row_of
-from symgrad.graphs.pieces.recurring import of_each_sample, recurs
+from symgrad.graphs.pieces.boxes import Box, boxes, cotangent_leaf, is_function, joint_cotangents, local_cotangents, row_of
+from symgrad.graphs.pieces.recurring import of_each_sample, recurrence_of, recurs
 from symgrad.graphs.pieces.statistics import role, through_standardised, without_deviations
 from symgrad.graphs.pieces.uses import solid
 from symgrad.graphs.samples import sample_axes
@@ -133,7 +134,7 @@ def _gradient_step(number: int, box: Box, uses: Mapping[Box, Sequence[Box]], wor
                    inside: str) -> Step:
     users = uses[box]
     name = f"G_{{{box.name}}}"
-    flows = [flow(user, box, world, False) for user in users]  # each has been read already
+    flows = [flow(each, box, world, False) for each in together(users, world)]  # each has been read already
     applied = flows[0] if len(flows) == 1 and not world.means else _read(add(flows), world)
     compact = _through_norm(box, uses, flows, world) if world.means else None
     world.found[box] = sample = _cancelled(applied, users, world) if compact is None else compact
@@ -141,7 +142,7 @@ def _gradient_step(number: int, box: Box, uses: Mapping[Box, Sequence[Box]], wor
         world.units.add(box)  # what it is multiplied with stays alone
     batch = None
     if world.samples is not None and not _sampled(box):  # per sample for the formula, summed over the batch
-        batch = add([flow(user, box, world, True) for user in users])
+        batch = add([flow(each, box, world, True) for each in together(users, world)])
         batch = _read(weighted(batch, world.weight or ONE), world)
     return Step(number, "backward", name, sample, box, tuple(users), batch, world.loss,
                 applied if sample is not applied else None, by=by, inside=inside, world=world)
@@ -193,13 +194,33 @@ def weighted(node: Node, by: Weight) -> Node:
     return joined([(term, times(inner, by)) for term, inner in zip(node.operands, node.attrs[0], strict=True)])
 
 
-def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
-    """The part of G_v that comes through one box that uses v."""
-    u = world.seed if user is world.root else cotangent_leaf(user, world.samples)
-    if user in world.units:
-        u = ones(u.shape)
+def together(users: Sequence[Box], world: World) -> list[tuple[Box, ...]]:
+    """Users that are results of one loop: what comes back through them comes in one loop."""
+    found: dict[object, list[Box]] = {}
+    for user in users:
+        read = recurrence_of(user.local)
+        alone = read is None or world.samples is not None and not _sampled(user)
+        found.setdefault(user if alone or read is None else loop_of(read), []).append(user)
+    return [tuple(each) for each in found.values()]
+
+
+def flow(users: tuple[Box, ...], box: Box, world: World, summed: bool) -> Node:
+    """The part of G_v that comes through boxes that use v: one, or results of one recurrence."""
+    user = users[0]
+    if len(users) > 1:
+        found = world.joint.get((users, box))
+        if found is None:
+            inputs = list(dict.fromkeys(o for each in users for o in each.operands if o.node in world.live))
+            parts = joint_cotangents(users, [_seed(each, world) for each in users], [o.leaf for o in inputs])
+            world.joint.update({(users, o): part for o, part in zip(inputs, parts, strict=True)})
+            found = world.joint[users, box]
+        if world.samples is None or summed or _sampled(box):
+            return found
+        each = of_each_sample(found)
+        return add([flow((one,), box, world, False) for one in users]) if each is None else each
+    u = _seed(user, world)
     if world.samples is not None and not summed and _sampled(user) and not _sampled(box) and recurs(user.local):
-        each = of_each_sample(flow(user, box, world, True))
+        each = of_each_sample(flow(users, box, world, True))
         if each is not None:
             return each
     if world.samples is not None and not _sampled(box):  # one gradient for each sample, of a value that all share
@@ -210,10 +231,17 @@ def flow(user: Box, box: Box, world: World, summed: bool) -> Node:
         elif not _sampled(user) and summed:
             u = contract([u], [labels], labels[1:], sizes)
     if box not in world.parts.get((user, u), ()):  # all operands alike in one pass: a concatenation has many
-        alike = [o for o in user.operands if o.node in world.live and _sampled(o) == _sampled(box)]
+        whole = recurs(user.local) and u is _seed(user, world)
+        alike = [o for o in user.operands if o.node in world.live and (whole or _sampled(o) == _sampled(box))]
         parts = local_cotangents(user, u, [o.leaf for o in alike])
         world.parts[user, u] = world.parts.get((user, u), {}) | dict(zip(alike, parts, strict=True))
     return world.parts[user, u][box]
+
+
+def _seed(user: Box, world: World) -> Node:
+    """G_u of a box that uses a value."""
+    u = world.seed if user is world.root else cotangent_leaf(user, world.samples)
+    return ones(u.shape) if user in world.units else u
 
 
 def inside_of(step: Step) -> tuple[Step, ...]:
@@ -221,10 +249,11 @@ def inside_of(step: Step) -> tuple[Step, ...]:
     if step.kind != "backward":
         return ()
     if len(step.consumers) > 1:
+        ways = together(step.consumers, step.world)
         return tuple(
-            Step(i, "use", step.name, flow(user, step.box, step.world, False), step.box, (user,), loss=step.loss,
+            Step(i, "use", step.name, flow(users, step.box, step.world, False), step.box, users, loss=step.loss,
                  inside=step.label, world=step.world)
-            for i, user in enumerate(step.consumers, start=1))
+            for i, users in enumerate(ways, start=1)) if len(ways) > 1 else ()
     (user,) = step.consumers
     if user.kind == "affine" or row_of(user) is not None:
         return ()

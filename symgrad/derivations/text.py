@@ -57,7 +57,7 @@ def letter(name: str, style: str) -> str:
 def written(step: Stage, node: Node, style: str, mode: str) -> str:
     """A formula of a step; its indices have letters that mean nothing else in the derivation."""
     trees: list[Tree] = []
-    text = render(node, mode=mode, style=style, taken=step.world.taken, said=_said(step, mode), seen=trees)
+    text = render(node, mode=mode, style=style, taken=step.world.taken, said=known_before(step, mode), seen=trees)
     if step.world.ears:
         step.world.hear(words_in(trees))
     return text
@@ -65,16 +65,17 @@ def written(step: Stage, node: Node, style: str, mode: str) -> str:
 
 def lines(step: Stage, mode: str) -> tuple[Tree, Lines]:
     """The formula of a step, and the lines that say what its letters stand for, without those that are said already."""
-    return parted(step.node, mode, step.world.taken, _said(step, mode))
+    return parted(step.node, mode, step.world.taken, known_before(step, mode))
 
 
-def _said(step: Stage, mode: str) -> Said:
+def known_before(step: Stage, mode: str) -> Said:
     """What earlier steps have said of recurrences, which is not said again: their names, and what these stand for."""
     world = step.world
     place, known = world.line.get(step, len(world.line)), world.said.setdefault(mode, [Said()])
     for each in islice(world.line, len(known) - 1, place):
         node = each.batch if mode == "batch" and each.batch is not None else each.node
-        known.append(heard(node, mode, world.taken, known[-1]) if recurs(node) else known[-1])
+        told = recurs(node) and not (mode == "batch" and stays(each))
+        known.append(heard(node, mode, world.taken, known[-1]) if told else known[-1])
     return known[place]
 
 
@@ -95,13 +96,14 @@ def formula(step: Stage, style: str, mode: str) -> str:
     if step.kind == "mean":
         return _mean(step, style, mode)
     if step.kind == "use":
-        return f"{_transposed(step.consumers[0], step, style)} = {written(step, step.node, style, mode)}"
+        terms = " + ".join(_transposed(user, step, style) for user in step.consumers)
+        return f"{terms} = {written(step, step.node, style, mode)}"
     if mode != "batch" or step.batch is None:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
     with step.world.listening(set()) as heard:
         text = written(step, step.batch, style, mode)
-    if not by_indices(text) and not stacks(step.batch):
+    if not by_indices(text) and (recurs(step.batch) or not stacks(step.batch)):
         step.world.hear(heard)
         return total + text
     if not recurs(step.batch):  # matrices of samples: the sum over samples says it better
@@ -109,6 +111,15 @@ def formula(step: Stage, style: str, mode: str) -> str:
     inner = written(step, step.node, style, "sample")
     inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner
     return f"{total}{weight_text(step.world.weight, style)}{over_samples(step.world.sample, style)} {inner}"
+
+
+def stays(step: Stage) -> bool:
+    """Is a value a matrix of each sample, so that over the batch too the step is written of one?"""
+    if step.box.kind == "output" or step.batch is not None:
+        return False
+    if step.box.leaf.attrs[0].over is not None and len(step.box.leaf.shape) > 2:
+        return True
+    return by_indices(formula(step, "unicode", "batch").partition(" = ")[2])
 
 
 def by_indices(text: str) -> bool:

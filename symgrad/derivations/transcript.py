@@ -37,6 +37,7 @@ class World:
     taken: AbstractSet[Name] = frozenset()  # of values and sizes: what else is written has none of their letters
     means: Mapping[Node, tuple[Node, tuple[int, ...]]] = field(default_factory=dict)  # leaves: of what, over which axes
     parts: dict[tuple[Box, Node], dict[Box, Node]] = field(default_factory=dict)  # what was pulled back, by box and its G
+    joint: dict[tuple[tuple[Box, ...], Box], Node] = field(default_factory=dict)  # through several results of one loop
     units: set[Box] = field(default_factory=set)  # values whose gradient is one
     found: dict[Box, Node] = field(default_factory=dict)  # the gradients of values, as they were written
     line: dict[Any, int] = field(default_factory=dict)  # the steps in their order, and the place of each

@@ -45,7 +45,7 @@ class OpenedLoops:
     clusters: list[Cluster] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._met = Recurrences()
+        self._met = Recurrences(letters=True)
         self._bases = {part for box in self.found if box.kind != "output" for part in (box.name, *[
             box.name.partition("^")[0].partition("_")[0]] * (box.node.op in ops.GIVEN))}  # as the printed formula: a_t, a^1
         self._reads: dict[Loop, dict[int | Node, None]] = {}
@@ -127,7 +127,7 @@ class OpenedLoops:
         for what, node in read.items():
             letter = told.others.get(what, "")
             letter = told.carries[body.after.index(what)] if what in body.after else told.repeated.get(what, letter)
-            self._ends[loop, what] = ends.get(node) or where.get(node, ""), letter
+            self._ends[loop, what] = ends.get(node) or where.get(node, ""), str(letter)
 
     def _symbols(self, loop: Loop, told: Told) -> tuple[dict[Node, Node], dict[Node, Node]]:
         """The leaves that stand for the bound symbols of a step, and what slices and constants are outside."""
@@ -175,7 +175,8 @@ class OpenedLoops:
                 told.others[what] = self._met.fresh(self._bases, VALUES)
         gates = self._gates(told, loop)
         inner = Recurrences()
-        bases = {*self._bases, *gates.values(), *told.carries, *told.repeated.values(), *told.others.values(), t}
+        letters = map(str, (*told.carries, *told.repeated.values(), *told.others.values()))
+        bases = {*self._bases, *gates.values(), *letters, t}
         known = {**told.repeated, **gates}
         results = len(body.after) + len(whats)
         made = substituted(PRIMITIVES, [*body.after, *whats, *known], names)
@@ -197,7 +198,7 @@ class OpenedLoops:
 
     def _gates(self, told: Told, loop: Loop) -> dict[Node, str]:
         """What has a name, and gates by the letters of the literature, where these mean nothing else."""
-        own = {node: told.repeated.get(node, str(node.attrs[0]))
+        own = {node: str(told.repeated.get(node, node.attrs[0]))
                for node in topological(loop.body.after) if node.op is ops.NAMED}
         gates = {node: letter for node, letter in gate_letters(loop.body).items() if node not in own}
         taken = {*self._bases, *told.carries, self._met.step, _size(loop.length)}

@@ -258,7 +258,7 @@ def _backward(d: Derivation, homes: Homes, formulas: bool, returns: Returns) -> 
 def _part(step: Step, user: Box, place: str, homes: Homes, d: Derivation, formulas: bool) -> DrawnBox:
     """What one use of a shared parameter adds to its gradient."""
     assert step.world is not None
-    term = flow(user, step.box, step.world, False)
+    term = flow((user,), step.box, step.world, False)
     name = gradient_name(step.box, "unicode")
     whole = f"{name} += {show(term, 'unicode')}"
     tex = gradient_name(step.box, "latex") + r" \; {+}{=} \; " + show(term, "latex") if formulas else ""

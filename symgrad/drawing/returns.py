@@ -13,11 +13,12 @@ from symgrad.derivations.steps import Step
 from symgrad.derivations.text import gradient_name, lines
 from symgrad.drawing.outputs import sizes_text
 from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox
-from symgrad.formulas.notation.loop_names import is_adjoint
+from symgrad.formulas.notation.loop_names import is_way_back
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex
 from symgrad.formulas.spelling.tree import Tree, walk
+from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
@@ -34,6 +35,8 @@ class Returns:
     arrows: list[Arrow] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
     _homes: dict[Loop, str] = field(default_factory=dict)
+    _places: dict[Name, Tree] = field(default_factory=dict)  # the step at which a line has it, t or the one that follows
+    _step: str = ""
     _keys: dict[Name, str] = field(default_factory=dict)  # of what is computed in each step, by its letter
 
     def opened(self, step: Step, key: str, tails: list[str]) -> tuple[str, str] | None:
@@ -41,15 +44,17 @@ class Returns:
 
         `tails` are the boxes whose gradients come in. None where no loop runs back.
         """
-        loops = [loop_of(n) for n in topological([step.node]) if n.op is ops.SCAN and is_adjoint(loop_of(n))]
+        loops = [loop_of(n) for n in topological([step.node]) if n.op is ops.SCAN and is_way_back(loop_of(n))]
         if not loops:
             return None
         main, rows = lines(step, "sample")
-        told = [row for row in rows if row[0].head == "name" and row[0].args[1] and row[0].args[1][0].head == "name"]
-        begins = {row[0].args[0]: row for row in rows if row not in told and row[0].head == "name" and row[0].args[1]}
+        t = next((left for left, right in rows if right.head == "tuple"), tree_name(self._step or "t"))
+        self._step = unicode(t)
+        told = [row for row in rows if row[0].args[1] and t in walk(row[0].args[1][0])]
+        begins = {row[0].args[0]: row for row in rows if row not in told and row[0].args[1]}
         inside = _linked(told, {name for row in told for name in _names(row[1])}, set(self._keys))
         if inside:
-            self._draw(inside, begins, step, tails, self._home(loops[0], unicode(inside[0][0].args[1][0])))
+            self._draw(inside, begins, step, tails, self._home(loops[0], self._step), t)
         sources = dict.fromkeys(self._keys[name] for name in _names(main) if name in self._keys)
         self.arrows += [Arrow(tail, key, backward=True) for tail in sources or tails]
         rest = [row for row in told if row not in inside]
@@ -66,9 +71,11 @@ class Returns:
             self.clusters.append(Cluster(self._homes[loop], f"for {t} = {first}, …, {last}"))
         return self._homes[loop]
 
-    def _draw(self, rows: list[Line], begins: dict[Name, Line], step: Step, tails: list[str], cluster: str) -> None:
+    def _draw(self, rows: list[Line], begins: dict[Name, Line], step: Step, tails: list[str], cluster: str,
+              t: Tree) -> None:
         for left, right in rows:
             self._keys[left.args[0]] = key = f"{cluster} {unicode(left)}"
+            self._places[left.args[0]] = left.args[1][0]
             text = f"{unicode(left)} = {unicode(right)}"
             self.boxes.append(DrawnBox(key, text, "gradient", f"{text}\nin each step, on the way back", cluster,
                                        f"{latex(left)} = {latex(right)}", link=f"step-{step.number}", noun="step back"))
@@ -76,10 +83,11 @@ class Returns:
         found: dict[Arrow, None] = {}
         for left, right in rows:
             head = self._keys[left.args[0]]
-            for name, now in _reads(right, left.args[1][0]):
+            for name, place in _reads(right, t):
+                now = self._places.get(name) == place
                 if name in self._keys:
                     found[Arrow(self._keys[name], head, backward=True, returns=not now)] = None
-                if not now and name in begins and begins[name][1].head != "num":
+                if not now and name in begins and self._comes_in(begins[name][1]):
                     entered.setdefault(name, head)
         for name, head in entered.items():
             at, value = begins[name]
@@ -90,14 +98,21 @@ class Returns:
         self.arrows += found
 
 
+    def _comes_in(self, value: Tree) -> bool:
+        """Is what a value begins with more than what the last step gives it by way of others?"""
+        names = _names(value)
+        return value.head != "num" and (not any(name in self._keys for name in names) or any(
+            name.base == "G" and not name.deep for name in names))
+
+
 def _names(tree: Tree) -> list[Name]:
     return [part.args[0] for part in walk(tree) if part.head == "name"]
 
 
-def _reads(tree: Tree, step: Tree) -> list[tuple[Name, bool]]:
-    """What a line reads at some step: its letter, and whether at this step or at the one behind."""
-    return list(dict.fromkeys((part.args[0], part.args[1][0] == step) for part in walk(tree)
-                              if part.head == "name" and part.args[1]))
+def _reads(tree: Tree, step: Tree) -> list[tuple[Name, Tree]]:
+    """What a line reads at some step: its letter, and at which."""
+    return list(dict.fromkeys((part.args[0], part.args[1][0]) for part in walk(tree)
+                              if part.head == "name" and part.args[1] and step in walk(part.args[1][0])))
 
 
 def _linked(rows: list[Line], used: set[Name], known: set[Name]) -> list[Line]:

@@ -31,11 +31,11 @@ def test_a_loop_is_a_cluster_with_the_values_of_one_step():
     last, _ = plain()
     found = picture(sg.mean(sg.sum(last), over=T))
     assert [c.title for c in found.clusters] == ["for t = 1, …, n"]
-    assert told(found, "cell 1") == {"h_{t - 1}\nh_0 = 0", "y_t = W h_{t - 1} + U x_t + b", "h_t = tanh(y_t)"}
+    assert told(found, "cell 1") == {"h_{t - 1}\nh_0 = 0", "a_t = W h_{t - 1} + U x_t + b", "h_t = tanh(a_t)"}
     assert {"x", "W", "U", "b", "v₁ = h_n"} <= told(found)
     labels = {b.key: b.label.split(" = ")[0].split("\n")[0] for b in found.boxes}
     inner = {(labels[a.tail], labels[a.head], a.label) for a in found.arrows if "t" in labels[a.head]}
-    assert ("x", "y_t", "x_t") in inner and ("W", "y_t", "4 × 4") in inner and ("h_{t - 1}", "y_t", "T × 4") in inner
+    assert ("x", "a_t", "x_t") in inner and ("W", "a_t", "4 × 4") in inner and ("h_{t - 1}", "a_t", "T × 4") in inner
     assert [(labels[a.tail], labels[a.head]) for a in found.arrows if a.returns] == [("h_t", "h_{t - 1}")]
 
 

@@ -25,7 +25,7 @@ def test_one_cluster_for_the_way_back(layer):
 
 def test_what_comes_in_is_said_on_the_arrow():
     shown = picture(sg.derive(sg.sum((sg.nn.RNN(4, 3)(x)[1][0] - sg.data("y", 3)) ** 2)))
-    assert [arrow.label for arrow in shown.arrows if arrow.head.startswith("back") and arrow.label] == ["g_9 = G_v₁"]
+    assert [arrow.label for arrow in shown.arrows if arrow.head.startswith("back") and arrow.label] == ["G_{h_8} = G_v₁"]
 
 
 def test_several_layers_fold_forward_and_back():

@@ -30,7 +30,8 @@ def test_long_short_term_memory():
 def test_the_way_back_of_a_gated_unit_is_one_stack():
     net = sg.nn.GRU(4, 3)
     text = str(sg.gradient(sg.sum(net(x)[0]), net.parameters()[0]))
-    assert text.startswith("εᵀ x, where") and "pad" not in text and "h_t = e_t ⊙ n_t + z_t ⊙ h_{t - 1}" in text
+    assert text.startswith("∑_t G_{a_t} x_tᵀ, where") and "pad" not in text
+    assert "h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t - 1}" in text
 
 
 def test_layers_have_numbers():

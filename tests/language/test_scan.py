@@ -281,8 +281,8 @@ def test_it_reads_as_a_textbook():
     last, _ = sg.scan(rnn, sg.zeros(3), X)
     assert str(last) == "h_n, where h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; t = (1, …, n)"
     slope = str(sg.gradient(sg.sum(last), w))
-    assert slope == ("δᵀ p, where p_t = h_{t - 1}; h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; "
-                     "δ_t = g_{t + 1} ⊙ (1 - h_t^⊙2); g_t = wᵀ δ_t; g_{n + 1} = 1; t = (1, …, n)")
+    assert slope == ("∑_t δ_t h_{t - 1}ᵀ, where δ_t = G_{h_t} ⊙ (1 - h_t^⊙2); G_{h_{t - 1}} = wᵀ δ_t; G_{h_n} = 1; "
+                     "h_t = tanh(w h_{t - 1} + X_t); h_0 = 0; t = (1, …, n)")
 
 
 def test_steps_written_out_in_sympy():

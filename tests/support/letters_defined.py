@@ -41,7 +41,7 @@ def undefined(derivation):
             for item in block.items:
                 left, _, right = item.short.partition(" = ")
                 found += [(use, item.short) for use in read(right, known, functions, set())]
-                known |= {left, *lefts(right)}
+                known |= {left, *lefts(right)} | ({"t is a step"} if "t = (1, …" in right else set())
         elif isinstance(block, Batch):
             note = said(block.note, str)
             known -= {left for left in known if is_of_sample(derivation, left)}
@@ -86,7 +86,9 @@ def capitals(derivation):
 def lefts(right):
     """What the lines behind a `where` define, with indices or without."""
     _, _, lines = right.partition(", where ")
-    return {re.split(r"_(?=\{|\w)", part.partition(" = ")[0])[0] for part in lines.split("; ") if " = " in part}
+    found = {part.partition(" = ")[0] for part in lines.split("; ") if " = " in part}
+    steps = {f"G_{{{each[3:].partition('_')[0]}_t}}" for each in found if each.startswith("G_{")}  # at any step
+    return steps | {re.split(r"_(?=\{|\w)", each)[0] for each in found if not each.startswith("G_{")}
 
 
 def ends(name, rest, known):
@@ -104,7 +106,8 @@ def read(text, known, functions, bound):
     words = sorted(functions, key=len, reverse=True)
     for letters in re.findall(r"(?:∑|\])_(\w+|\{[^}]*\})", text):
         bound = bound | set(re.findall(LETTER, letters))
-    found, place = [f"{letter} bound anew" for letter in sorted(bound & known)], 0
+    again = bound & known - ({"t"} if "t is a step" in known else set())
+    found, place = [f"{letter} bound anew" for letter in sorted(again)], 0
     while place < len(text):
         rest = text[place:]
         match = re.match(rf"({LETTER})+", rest)
@@ -112,12 +115,16 @@ def read(text, known, functions, bound):
             place += 1
             continue
         word, before = match[0], text[:place]
-        inner = re.match(r"G_\{([^}]*)\}", rest)
+        inner = re.match(r"G_\{((?:[^{}]|\{[^{}]*\})*)\}", rest)
         whole = next((each for each in names if rest.startswith(each) and ends(each, rest, known)), None)
         called = next((each for each in words if re.match(rf"{re.escape(each)}[(_]", rest)), None)
         if inner is not None:  # the gradient by a value, at an index
             value, *indices = inner[1].split(",")
-            found += [f"G_{value}"] * (f"G_{value}" not in known)
+            at = re.fullmatch(r"([^_{},]+)_(\{.*\}|\w+)", inner[1])
+            if at is not None and f"G_{{{at[1]}_t}}" in names:  # of a value of a step
+                value, indices = at[1], [at[2].strip("{}")]
+            else:
+                found += [f"G_{value}"] * (f"G_{value}" not in known)
             found += [x for each in indices for x in read(each, known, functions, bound)]
             place += len(inner[0])
             continue

@@ -45,6 +45,16 @@ class Lexicon:
         return self.bases | {each.base for each in self.taken}
 
     @cached_property
+    def bare(self) -> AbstractSet[str]:
+        """The letters that mean something as they are or with an index, and names with a superscript: of both no letter
+        of a recurrence is one.
+        """
+        names = [each for each in (*self.names.values(), *self.taken) if not each.own]
+        raised = {f"{each.base}^{each.sup}" for each in names if each.sup is not None}
+        return raised | {each.base for each in names if each.sup is None} | {
+            letter for each in names for letter in ALONE.findall(each.latex or "")}
+
+    @cached_property
     def raised(self) -> AbstractSet[str]:
         """The letters that names have with a superscript: x of x¹."""
         return {each.base for each in (*self.names.values(), *self.taken) if each.sup is not None}

@@ -10,6 +10,7 @@ from symgrad.formulas.notation.coefficients import weight_tree
 from symgrad.formulas.notation.convolutions import convolves, write_convolution, write_pool
 from symgrad.formulas.notation.matrices import matrix_form
 from symgrad.formulas.notation.own_letters import kronecker, unit
+from symgrad.formulas.notation.steps import of_step, step_axis, step_letter
 from symgrad.formulas.spelling.tree import (
     HIDDEN,
     ONES,
@@ -55,17 +56,18 @@ def write_product(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -
 
 @dataclass(slots=True)
 class _Scope:
-    """What is known of labels: sizes, which run over samples, and which stand for the entry of a slice."""
+    """What is known of labels: sizes, which run over samples or steps, and which stand for the entry of a slice."""
 
     w: Writer
     sizes: dict[Label, Size]
     samples: set[Label]
+    steps: set[Label]  # of a recurrence on its way back
     first: set[Label]
 
     def __init__(self, w: Writer, out: Sequence[Label], shape: Shape) -> None:
         self.w = w
         self.sizes = dict(zip(out, shape, strict=True))
-        self.samples, self.first = set(), set()
+        self.samples, self.steps, self.first = set(), set(), set()
 
     def factors(self, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> list[MadeFactor]:
         return [(self.note(operand, labels), labels) for operand, labels in terms]
@@ -77,7 +79,9 @@ class _Scope:
             self.samples.add(labels[axis])
         if operand.op is ops.SLICE:  # x[2] is an entry, not a sum over one
             self.first |= {x for x, size in zip(labels, operand.shape, strict=True) if size == 1}
-        return lambda index, taken: self.w.at(operand, index, taken)
+        if (steps := step_axis(self.w, operand)) is not None:
+            self.steps.add(labels[steps])
+        return lambda index, taken: self.w.at(operand, of_step(self.w, operand, index), taken)
 
 
 def _flattened(w: Writer, terms: Sequence[tuple[Node, tuple[Label, ...]]]) -> list[tuple[Node, tuple[Label, ...]]]:
@@ -192,9 +196,12 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
             left.append(label)
     summed = list(dict.fromkeys(x for factors in choices for _, labels in factors for x in labels if x not in out))
     over: dict[Label, Tree] = {}
-    for label in summed:
+    for label in sorted(summed, key=lambda label: label in scope.steps):  # samples, then steps
         if label in scope.samples and w.mode == "sample":
             over[label] = w.sample_letter(taken)
+            taken |= {over[label]}
+        elif label in scope.steps and step_letter(w) not in taken:
+            over[label] = step_letter(w)
             taken |= {over[label]}
         elif label in scope.first:
             token[label] = num(0)

@@ -45,20 +45,25 @@ class Writer:
         self.names = words.gathered if mode == BATCH else words.names
         order = topological(roots, enter=lambda node: node not in self.names or node in roots)
         self.stop = {node: Tree("dots", (i,)) for i, node in enumerate(n for n in order if n in stop)}
+        sizes = letters_of((), (node.shape for node in order))
         steps = {STEPS[0]} if any(node.op is ops.SCAN for node in order) else set()  # no sample is called as a step is
-        samples, others = free_letters(words.used | steps | letters_of((), (node.shape for node in order)))
+        samples, others = free_letters(words.used | steps | sizes)
         self._sample_letters, self._letters = list(map(name, samples)), list(map(name, others))
         self.here = self._sample_letters[0] if mode == EACH else HIDDEN  # the sample that a formula is about
+        self.recurs = bool(steps)
+        self.step_axes: dict[Node, int] | None = None  # see `steps.step_axis`
         self.stacked: set[Tree] = set()  # letters that count matrices of a stack
         self.depth = 0
         self._defined: Node | None = None
         self._meanings: dict[Node, Tree | None] = {}
         self._nested = 0
-        self._abbreviated, self._facts, self._roots = words.abbreviated, words.facts, roots
+        self._abbreviated, self._facts, self.roots = words.abbreviated, words.facts, roots
         self._done: dict[tuple[Node, Index, frozenset[Tree]], Tree] = {}  # y y is one formula, twice
-        self.bases, self.used = words.bases, words.used
+        self.bases, self.used = words.bare | sizes, words.used  # which letters of recurrences are not; what mean something
         self.recurrences = words.recurrences
         self.met: dict[Loop, dict[Node, None]] = {}  # the loops that are written of, and what is read from them
+        self.lines: dict[Loop, list[tuple[Tree, Tree]]] = {}  # what the letters of each stand for
+        self.told: dict[Loop, int] = {}  # how much was read of it then
         self.bound: Mapping[Node, Tree] = {}  # within a step of a recurrence: what its symbols stand for
         self._words = words
 
@@ -87,6 +92,8 @@ class Writer:
         index: Index = tuple(self.here if i == axis else None for i in range(len(node.shape)))
         taken = self._around if axis is not None else frozenset()  # t of this sample
         tree = self._write(inside, index, taken)
+        if None in index and self.recurrences.are_stacked(tree) and (stack := self._stack(inside, index, True)) is not None:
+            return stack
         uneven = _counts(tree) or sum(i is None for i in index) > 1 and any(map(_counts, walk(tree)))
         if (contains(tree, "entries") or uneven) and sum(i is None for i in index) > 2:
             if (stack := self._stack(inside, index)) is not None:
@@ -110,7 +117,7 @@ class Writer:
         inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
         inner._letters, inner._sample_letters = self._letters, self._sample_letters
         inner.bases, inner.used, inner.recurrences, inner.stacked = self.bases, self.used, self.recurrences, self.stacked
-        inner.met, inner.here = self.met, self.here
+        inner.met, inner.here, inner.recurs = self.met, self.here, True
         return inner
 
     @property
@@ -127,17 +134,18 @@ class Writer:
         """A tree at an index."""
         return indexed(self, tree, index)
 
-    def _stack(self, node: Node, index: Index) -> Tree | None:
+    def _stack(self, node: Node, index: Index, steps: bool = False) -> Tree | None:
         """A tensor as a stack of what is written without indices: [Q_i K_iᵀ]_i; None where it needs them."""
         first = index.index(None)
         if any(size == 1 and at is None for at, size in zip(index[first + 1:], node.shape[first + 1:], strict=True)):
             return None  # an axis of one entry shows in its index
         (letter,) = self.letters(1, self._around, [first == self.axes.get(node)])
+        letter = name(self.recurrences.step) if steps else letter
         self.stacked.add(letter)
         try:
             inner = self._write(node, (*index[:first], letter, *index[first + 1:]), self._around | {letter})
         finally:
-            self.stacked.discard(letter)
+            self.stacked -= set() if steps else {letter}
         parts = list(walk(inner))
         needed = unit(letter) in parts or any(  # what needs more indices
             part.head in ("entries", "dots", "count", "colon") or _counts(part) or _spreads(part) for part in parts)
@@ -220,7 +228,7 @@ class Writer:
 
     def _written(self, factor: Tree) -> Tree:
         node = self._abbreviated.get(factor.args[0]) if factor.head == "name" and not factor.args[1] else None
-        if node is None or node in self._roots:
+        if node is None or node in self.roots:
             return factor
         meaning = self._meaning(node)
         return factor if meaning is None or meaning.head == "entries" else meaning

@@ -35,7 +35,8 @@ _DIGITS = {**{v: k for k, v in SUPERSCRIPTS.items() if k.isdigit()}, **{v: k for
 class Name:
     """A base (Greek as a glyph) with what stands below and above it; `latex` is how a user wants it set.
 
-    `own` are letters of mathematics and no names of anybody: the number π, a unit vector e_k.
+    `own` are letters of mathematics and no names of anybody: the number π, a unit vector e_k. `deep`: indices are those
+    of the name below, G_{h_t}.
     """
 
     base: str
@@ -43,6 +44,7 @@ class Name:
     sup: str | None = None
     latex: str | None = field(default=None, compare=False, repr=False)
     own: bool = field(default=False, repr=False)
+    deep: bool = field(default=False, repr=False)
 
 
 @lru_cache(maxsize=4096)
@@ -151,7 +153,7 @@ def upper(name: Name) -> Name:
         return replace(upper(replace(name, latex=None)), latex=latex)
     base = name.base
     if base == "G" and isinstance(name.sub, Name):
-        return Name(base, upper(name.sub), name.sup)
+        return replace(name, sub=upper(name.sub))
     if base == "G" and isinstance(name.sub, str) and len(name.sub) == 1 and name.sub.isascii():
         return Name(base, name.sub.upper(), name.sup)
     if len(base) == 1 and base.isascii():
@@ -178,7 +180,8 @@ def unicode_name(name: Name, indices: str = "") -> str:
     text = name.base
     sub = name.sub
     if sub is not None:
-        below = unicode_name(sub) if isinstance(sub, Name) else sub
+        below = unicode_name(sub, indices if name.deep else "") if isinstance(sub, Name) else sub
+        below, indices = (f"{{{below}}}" if indices else below, "") if name.deep else (below, indices)
         small = isinstance(sub, str) and all(c in SUBSCRIPTS for c in below)
         if small:
             text += "".join(SUBSCRIPTS[c] for c in below)

@@ -102,7 +102,7 @@ def latex_name(name: Name, indices: str = "", bold: bool = False) -> str:
     text = f"{{{text}}}" if text.endswith("''") else text  # latex2mathml reads no further superscript behind two primes
     below = ""
     if isinstance(name.sub, Name):
-        below = latex_name(name.sub)
+        below, indices = latex_name(name.sub, indices if name.deep else ""), "" if name.deep else indices
     elif name.sub is not None:
         words = [latex_letter(greek(part)) for part in name.sub.split("_") if part]
         below = ",".join(words)

@@ -328,7 +328,7 @@ def _place(tree: Tree) -> tuple[float, int, str]:
     if tree.head == "name" and tree.args[0].base == "m":
         return -3.0, rank, text
     gate = tree.args[1][1] if tree.head == "sum" and len(tree.args) == 2 and tree.args[0] == (1, UNIT) else tree
-    if gate.head == "name" and gate.args[0].base in GATES and (gate.args[1] or gate.args[0].sub == "t"):
+    if gate.head == "name" and gate.args[0].base.lower() in GATES and (gate.args[1] or gate.args[0].sub == "t"):
         return (-2.0 if gate is tree else -1.0), rank, text  # z_t, then 1 - z_t
     return (0.5 if tree.head == "name" and tree.args[0].base == "ε" and not tree.args[1] else rank), rank, text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.formulas.spelling.glyphs import Name
-from symgrad.formulas.spelling.tree import UNIT, Tree, num
+from symgrad.formulas.spelling.tree import UNIT, Tree, num, walk
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.formulas.words.kinds import COLUMN, MATRIX, SCALAR
 from symgrad.formulas.words.phrases import PRODUCT, SUM, Phrase, hide_letters, listed
@@ -23,6 +23,8 @@ def name(s: Speech, base: Name, subs: Sequence[Tree], symmetric: bool) -> Phrase
         return Phrase(f"the Kronecker delta of {s.listed([a, b])}")
     if base not in s.orders and base.base == "e" and len(subs) == 1:
         return Phrase(f"the unit vector with its 1 at {s.noun(subs[0])}")
+    if subs and s.step is not None and (base not in s.orders or any(part == s.step for i in subs for part in walk(i))):
+        return Phrase(unicode(Tree("name", (base, tuple(subs), False))), open=False)  # at a step of a recurrence: h_t
     if base in s.roles:
         text = f"{s.roles[base]} {text}"
     outer = [i for i in subs if i in s.letters]

@@ -23,13 +23,14 @@ PLAIN = ("name", "num", "sum", "product")  # indices that are written as they ar
 @dataclass(frozen=True)
 class Speech:
     """What words need beside a tree: a function for each head, axes of the names, their roles ("the error"), letters
-    and number of samples."""
+    and number of samples, the letter of steps."""
 
     heads: Mapping[str, Callable[..., Phrase]]
     orders: Mapping[Name, int] = field(default_factory=dict)
     roles: Mapping[Name, str] = field(default_factory=dict)
     letters: AbstractSet[Tree] = frozenset()
     samples: Tree | None = None
+    step: Tree | None = None  # the index of a step, where recurrences are spoken of
 
     def read(self, tree: Tree) -> str:
         """A tree in words."""
