@@ -17,7 +17,7 @@ from symgrad.codegen.c import runtime as c_runtime
 from symgrad.codegen.c.function import Layout, c_kind, c_texts, layout, room_text, steps_of
 from symgrad.codegen.c.names import CIdentifiers, c_identifier
 from symgrad.codegen.c.prelude import prelude
-from symgrad.codegen.c.texts import size_c
+from symgrad.codegen.c.texts import CHEAP, size_c
 from symgrad.codegen.c.windows import arranged
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
@@ -130,7 +130,7 @@ def emit_compiled_inplace(job: Job) -> InPlaceCode:
 
     Raises BackendError where a step needs NumPy, or a result cannot be where it should be.
     """
-    begun = with_less_kept(_apart(begin(job)), steps_of, same_place)
+    begun = with_less_kept(_apart(begin(job)), steps_of, same_place, CHEAP, loops=True)
     roots, over = begun.roots, begun.overwritten()
     by_name = {a: e for e, a in begun.given.items()}
     kept = {e: name for e, name in begun.given.items() if e.op is acts.CONSTANT}  # by names that C may not take

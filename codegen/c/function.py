@@ -24,7 +24,7 @@ from symgrad.codegen.c.writers import write_scalar, writer
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.schedules import scheduled, shrinking, smallest
+from symgrad.codegen.plan.scheduling import scheduled, shrinking, smallest
 from symgrad.codegen.plan.slots import Slot, slots
 from symgrad.codegen.plan.storage import Storage, entries, last_reads, reads, same_place, storage
 from symgrad.codegen.python.identifiers import Identifiers

@@ -18,7 +18,7 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.lowering.recurrences import Kept, LoopBody
 from symgrad.codegen.plan.indices import STEPS, AffineForm, counters, flat, leading, locate
-from symgrad.codegen.plan.schedules import scheduled
+from symgrad.codegen.plan.scheduling import scheduled
 from symgrad.codegen.plan.storage import Storage, reads, storage
 from symgrad.graphs.sizes import Size, product
 

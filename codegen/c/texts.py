@@ -36,6 +36,7 @@ LIBM: Mapping[str, str] = {
     "erfc": "erfc", "lgamma": "lgamma", "log2": "log2", "log10": "log10", "ceil": "ceil", "round": "rint",
 }
 VECTOR = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "pow")
+CHEAP = frozenset({"exp", "log", "log1p", "expm1", "tanh", "erf", "sqrt"})  # no more than a few passes over memory
 # Small functions of our own, by row; written into the text where they are used. `@` ends a name of libm.
 OWN: Mapping[str, str] = {
     # Two choices, for a compiler makes vectors of these, and branches of one with an `or`; a NaN wins.

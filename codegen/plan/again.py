@@ -9,7 +9,7 @@ partitioner). So of x, x - mean, (x - mean) / deviation and its affine map one a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.codegen.lowering import acts
@@ -21,6 +21,7 @@ from symgrad.graphs.weights import ONE
 
 LARGE = 2**20  # bytes at typical sizes, in double precision: smaller arrays are kept
 PASS = 8  # a pass over an array costs one part in so many of what keeping it costs
+FUNCTION = 2  # so many passes stand for a function
 MOST = 6  # passes for one array
 NEAR = 12  # steps: what is read again this soon is not computed again
 LEAST = 0.04  # of all that is held, what has to be saved
@@ -39,17 +40,19 @@ class LessKept:
     copies: frozenset[Expr]
 
 
-def computed_again(roots: Sequence[Expr], stored: Stepwise) -> LessKept | None:
+def computed_again(roots: Sequence[Expr], stored: Stepwise, functions: Collection[str] = (),
+                   loops: bool = False) -> LessKept | None:
     """The same results, some of what they need computed again; None where that saves too little.
 
-    `stored` gives the steps below results in order, of which some are done as late as can be.
+    `stored` gives the steps below results in order, of which some are done as late as can be. `functions` are those
+    that cost no more than a few passes over memory; with `loops`, what one loop reads is computed within it.
     """
     kept = stored(roots, frozenset())
     held = [bytes_of(e) for e in kept.stored if bytes_of(e) >= LARGE]
     if len(held) < 3:
         return None
     when, most = fullest(kept)
-    cut = _Cut(kept, when)
+    cut = _Cut(kept, when, functions, loops)
     again = cut.cheapest()
     if sum(bytes_of(e) for e in again if e in cut.late) < LEAST * most:
         return None
@@ -74,7 +77,7 @@ def fullest(kept: Storage) -> tuple[int, int]:
     return when, most
 
 
-def passes(e: Expr, of: Storage) -> int | None:
+def passes(e: Expr, of: Storage, functions: Collection[str] = ()) -> int | None:
     """How often memory is passed to compute `e` from stored arrays; None where it is no arithmetic on entries."""
     count, stack = 0, [e]
     while stack:
@@ -84,8 +87,10 @@ def passes(e: Expr, of: Storage) -> int | None:
         if part.op not in SCALAR and part.op not in STEPS or part is e and part.op in STEPS:
             return None
         if part.op is acts.ROW and part.attrs[0] not in ARITHMETIC:
-            return None
-        if part.op in acts.SCALARS:
+            if part.attrs[0] not in functions:
+                return None
+            count += FUNCTION
+        elif part.op in acts.SCALARS:
             weighted = part.op is acts.PRODUCT and part.attrs[0] != ONE
             count += max(1, len(part.args) - 1 + weighted)
         stack += part.args
@@ -95,20 +100,22 @@ def passes(e: Expr, of: Storage) -> int | None:
 class _Cut:
     """The cut at one step: what is read after it, from what was made before it."""
 
-    def __init__(self, kept: Storage, when: int) -> None:
+    def __init__(self, kept: Storage, when: int, functions: Collection[str], loops: bool) -> None:
         self.kept, self.results = kept, set(kept.roots)
         self.early = [e for e in kept.stored[:when] if e not in self.results and e.op not in acts.FILLS]
-        place = {e: step for step, e in enumerate(kept.stored)}
-        self.late: set[Expr] = set()
-        self.fixed: set[Expr] = set()  # never computed again
-        inside = set(self.early)
-        for r in kept.stored[when:]:
+        self.cost = {e: passes(e, kept, functions) for e in self.early}
+        readers: dict[Expr, list[int]] = {e: [step] for step, e in enumerate(kept.stored[:when]) if e in self.cost}
+        for step, r in enumerate(kept.stored):
             for b in reads(r, kept):
-                if b in inside:
-                    self.late.add(b)
-                    if place[r] <= when + NEAR:
-                        self.fixed.add(b)
-        self.cost = {e: passes(e, kept) for e in self.early}
+                if b in readers:
+                    readers[b].append(step)
+        self.late = {e for e, steps in readers.items() if steps[-1] >= when}
+        self.fixed: set[Expr] = set()  # never computed again
+        for e in self.late:
+            before, after = ([s for s in readers[e] if (s < when) is early] for early in (True, False))
+            inside = loops and len(after) == 1 and kept.stored[after[0]].op in SCALAR
+            if after[0] - before[-1] <= NEAR or after[0] <= when + NEAR and not inside:
+                self.fixed.add(e)
         self.fixed |= {e for e in self.early if self.cost[e] is None or bytes_of(e) < LARGE}
 
     def cheapest(self) -> set[Expr]:

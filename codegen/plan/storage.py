@@ -134,11 +134,7 @@ def by_memory(of: Storage) -> list[Expr]:
     """
     place = {e: i for i, e in enumerate(of.stored)}
     own = {e: [b for b in reads(e, of) if b in place] for e in of.stored}
-    needs: dict[Expr, list[Expr]] = {}
-    for e in of.stored:  # what is late comes with what reads it
-        needs[e] = list(dict.fromkeys(x for b in own[e] for x in (needs[b] if b in of.late else [b])))
-    for e in of.late:
-        needs.pop(e, None)
+    needs, late = _joined(of, own)
     readers: dict[Expr, dict[Expr, None]] = {e: {} for e in needs}
     for e, bases in needs.items():
         for b in bases:
@@ -169,7 +165,28 @@ def by_memory(of: Storage) -> list[Expr]:
             waiting[reader] -= 1
             if not waiting[reader]:
                 heappush(heap, rank(reader))
-    return list(with_late(done, own, of.late))
+    return list(with_late(done, own, late))
+
+
+def _joined(of: Storage, own: Mapping[Expr, Sequence[Expr]]) -> tuple[dict[Expr, list[Expr]], set[Expr]]:
+    """What the steps need that are done one by one, and the others, each of which comes with what reads it.
+
+    These are late; or they work entry by entry, for one such step alone, which needs nothing large beside it: a chain is
+    one step, its last one, and what it holds in between does not count.
+    """
+    count: dict[Expr, int] = {}
+    for bases in own.values():
+        for b in bases:
+            count[b] = count.get(b, 0) + 1
+    needs: dict[Expr, list[Expr]] = {}
+    late = set(of.late)
+    for e in of.stored:
+        for b in own[e] if e.op in acts.SCALARS else ():
+            if count[b] == 1 and b.op in acts.SCALARS and b.shape and b not in of.roots and all(
+                    x in needs[b] or 8 * bytes_of(x) < bytes_of(b) for x in own[e] if x is not b):
+                late.add(b)
+        needs[e] = list(dict.fromkeys(x for b in own[e] for x in (needs[b] if b in late else [b])))
+    return {e: bases for e, bases in needs.items() if e not in late}, late
 
 
 def with_late(done: Iterable[Expr], needs: Mapping[Expr, Sequence[Expr]], late: Collection[Expr]) -> dict[Expr, None]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of, is_view
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.schedules import scheduled, shrinking, smallest
+from symgrad.codegen.plan.scheduling import scheduled, shrinking, smallest
 from symgrad.codegen.plan.slots import Slot, slots
 from symgrad.codegen.plan.storage import Storage, by_memory, every_operation, last_reads
 from symgrad.codegen.python.identifiers import Identifiers, identifier

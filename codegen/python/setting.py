@@ -18,7 +18,7 @@ from symgrad.codegen.lowering.lower import Lowering
 from symgrad.codegen.plan.again import LEAST, Stepwise, computed_again
 from symgrad.codegen.plan.binding import Bound, bind_sizes
 from symgrad.codegen.plan.plan import Plan, PlanStep, Work, made_by, products_of
-from symgrad.codegen.plan.schedules import workspace
+from symgrad.codegen.plan.scheduling import workspace
 from symgrad.codegen.plan.storage import Sharing
 from symgrad.codegen.python.identifiers import Identifiers, identifier
 from symgrad.codegen.python.job import Comment, EmittedModule, Job
@@ -100,15 +100,17 @@ def setting(job: Job, reserved: Collection[str] = (),
                    wishes_of(lowering, wanted), [lowering.exact(node) for node in nodes])
 
 
-def with_less_kept(begun: Setting, stored: Stepwise, shares: Sharing) -> Setting:
+def with_less_kept(begun: Setting, stored: Stepwise, shares: Sharing, functions: Collection[str] = (),
+                   loops: bool = False) -> Setting:
     """The same setting, with what is cheap computed again where it is read late; as it is where that saves nothing.
 
-    `stored` gives the steps below results in order, `shares` says which may share memory.
+    `stored` gives the steps below results in order, `shares` says which may share memory; `functions` and `loops` as in
+    `computed_again`.
     """
     if begun.job.over:
         return begun
     roots = list(dict.fromkeys(root for root in begun.roots if root not in begun.given))
-    found = computed_again(roots, stored)
+    found = computed_again(roots, stored, functions, loops)
     if found is None:
         return begun
     new = dict(zip(roots, found.roots, strict=True))

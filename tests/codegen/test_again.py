@@ -31,22 +31,24 @@ def trained(loss, backend, dtype):
 
 
 def peak(loss, backend):
-    return float(sg.generate(loss, optimizer=sg.optim.Adam(1e-2), backend=backend).plans["gradients"].peak.subs(T, 100))
+    """The bytes of the workspace at 100 samples."""
+    source = sg.generate(loss, optimizer=sg.optim.Adam(1e-2), backend=backend)
+    return source.load()._c.gradients_room(100) if backend == "c" else float(source.plans["gradients"].peak.subs(T, 100))
 
 
-def test_less_is_held_and_the_line_says_what_is_computed_again(monkeypatch):
-    less = {backend: peak(mixer(), backend) for backend in ("numpy", "c")}
-    text = sg.generate(mixer(), optimizer=sg.optim.Adam(1e-2)).text
-    assert "# X̂₁, again" in text.replace("x̂₁", "X̂₁") or ", again" in text
-    monkeypatch.setattr(setting, "computed_again", lambda roots, stored: None)
-    assert all(less[backend] < 0.85 * peak(mixer(), backend) for backend in less)
-    assert ", again" not in sg.generate(mixer(), optimizer=sg.optim.Adam(1e-2)).text
+@pytest.mark.parametrize("backend, part", [("numpy", 0.75), ("c", 0.65)])
+def test_less_is_held_and_the_line_says_what_is_computed_again(backend, part, monkeypatch):
+    less, text = peak(mixer(), backend), sg.generate(mixer(), optimizer=sg.optim.Adam(1e-2), backend=backend).text
+    assert "x̂₂, again" in text
+    monkeypatch.setattr(setting, "computed_again", lambda *how: None)
+    assert less < part * peak(mixer(), backend)
+    assert ", again" not in sg.generate(mixer(), optimizer=sg.optim.Adam(1e-2), backend=backend).text
 
 
 @pytest.mark.parametrize("backend, tolerance", [("numpy", 0), ("c", 1e-12)])
 def test_the_numbers_are_the_same(backend, tolerance, monkeypatch):
     losses, parameters = trained(mixer(), backend, "float64")
-    monkeypatch.setattr(setting, "computed_again", lambda roots, stored: None)
+    monkeypatch.setattr(setting, "computed_again", lambda *how: None)
     wanted, kept = trained(mixer(), backend, "float64")
     np.testing.assert_allclose(losses, wanted, rtol=tolerance)
     for name, a in parameters.items():

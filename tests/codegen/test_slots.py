@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from symgrad.codegen.c.function import in_order as order_in_c
 from symgrad.codegen.lowering.arrays import ALL, Arrays
 from symgrad.codegen.plan.lives import Turn, alone, clashes
-from symgrad.codegen.plan.schedules import scheduled, shrinking
+from symgrad.codegen.plan.scheduling import scheduled, shrinking
 from symgrad.codegen.plan.slots import slots
 from symgrad.codegen.plan.storage import as_large, by_memory, every_operation, last_reads, reads, same_place, storage
 from symgrad.codegen.python.inplace import first_only
