@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -70,6 +70,18 @@ class Schedule:
         return f"{self.name}({listed(self.values)})"
 
 
+class Standing(NamedTuple):
+    """Where a training stands for its plateaus: the best value, epochs since, epochs to rest, how often the rate fell."""
+
+    best: float = math.nan
+    bad: int = 0
+    resting: int = 0
+    times: int = 0
+
+
+BEGUN = Standing()
+
+
 @dataclass(eq=False)
 class Plateau:
     """A schedule by the losses of a fit: made by `ReduceOnPlateau`."""
@@ -84,11 +96,7 @@ class Plateau:
     threshold_mode: str
     eps: float
     name = "ReduceOnPlateau"
-    _best: float = field(default=math.nan, init=False, repr=False)
-    _bad: int = field(default=0, init=False, repr=False)
-    _resting: int = field(default=0, init=False, repr=False)
-    _times: int = field(default=0, init=False, repr=False)
-    _seen: tuple[int, int] = field(default=(0, 0), init=False, repr=False)  # which model, and how many of its epochs
+    standing: Standing = field(default=BEGUN, init=False, repr=False)  # of the training, which keeps it
 
     def formulas(self) -> Formulas:
         """What it does to the rate, and when.
@@ -123,36 +131,37 @@ class Plateau:
 
     def rate(self, lr: float) -> float:
         """The learning rate now, of an optimiser that began with `lr`."""
-        for _ in range(self._times):
+        for _ in range(self.standing.times):
             lower = max(self.factor * lr, self.min_lr)
             lr = lower if lr - lower > self.eps else lr
         return lr
 
     def begin(self, training: Any) -> None:
-        """Forget an earlier fit, unless this one goes on where that ended."""
-        if not training.done or self._seen != (id(training.model), training.done):
-            self._best, self._bad, self._resting, self._times = math.nan, 0, 0, 0
+        """Before a fit, which begins anew unless epochs are done. Raises SymgradError where it has no such curve."""
+        if not training.done:
+            self.standing = BEGUN
         if self.monitor is not None:
             check_curve(self.name, self.monitor, training.history.curves)
 
     def __call__(self, training: Any) -> None:
         """After each epoch."""
-        self._seen = id(training.model), training.done + training.epoch
         curves = training.history.curves
         name = self.monitor or ("val_loss" if "val_loss" in curves else "loss")
-        value = curves[name][-1]
-        if math.isnan(self._best) or self._better(value, smaller_is_better(name, self.mode)):
-            self._best, self._bad = value, 0
+        value = float(curves[name][-1])
+        best, bad, resting, times = self.standing
+        if math.isnan(best) or self._better(value, best, smaller_is_better(name, self.mode)):
+            best, bad = value, 0
         else:
-            self._bad += 1
-        if self._resting:
-            self._resting, self._bad = self._resting - 1, 0
-        if self._bad > self.patience:
-            self._times, self._resting, self._bad = self._times + 1, self.cooldown, 0
+            bad += 1
+        if resting:
+            resting, bad = resting - 1, 0
+        if bad > self.patience:
+            times, resting, bad = times + 1, self.cooldown, 0
+        self.standing = Standing(best, bad, resting, times)
 
-    def _better(self, value: float, smaller: bool) -> bool:
+    def _better(self, value: float, best: float, smaller: bool) -> bool:
         by = self.threshold if smaller else -self.threshold
-        limit = self._best * (1 - by) if self.threshold_mode == "rel" else self._best - by
+        limit = best * (1 - by) if self.threshold_mode == "rel" else best - by
         return value < limit if smaller else value > limit
 
 

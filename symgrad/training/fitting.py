@@ -299,8 +299,8 @@ def refits(callbacks: Sequence[Callback], fraction: bool) -> bool:
 
 
 def paced(optimizer: AnyOptimizer, callbacks: Sequence[Any]) -> tuple[AnyOptimizer, list[Callback]]:
-    """The optimiser with the schedules among its own and the callbacks, and what is to be called after each epoch."""
+    """The optimiser with the schedules among its own and the callbacks, and the other callbacks."""
     schedules = [each for each in callbacks if isinstance(each, (Schedule, Plateau))]
     others = [each for each in callbacks if not isinstance(each, (Schedule, Plateau))]
     optimizer = optimizer.scheduled(*schedules) if schedules else optimizer
-    return optimizer, [*others, *optimizer.by_losses]
+    return optimizer, others

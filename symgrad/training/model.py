@@ -176,7 +176,7 @@ class Model:
         optimizer = chosen_optimizer(optimizer)
         fitting.whole("epochs", epochs)
         optimizer, functions = fitting.paced(optimizer, fitting.check_callbacks(callbacks))
-        functions = [self._course.passed, *functions]  # first: a callback may save the model
+        functions = [*optimizer.by_losses, self._course.passed, *functions]  # first: a callback may save the model
         check = lambda each, what: self.checked(each, what, True, chosen)  # noqa: E731 - of this fit
         everything = taken_up(data, epochs, validation, self._net, group, check)
         train, held = held_out(everything, validation, self.seed, lambda other: each_of(other, check, "validation"))

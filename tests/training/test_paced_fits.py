@@ -1,6 +1,7 @@
 """Learning rates that change, and gradients that are clipped: in fits and in programs, of every backend."""
 
 import copy
+import json
 import math
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import symgrad as sg
 from symgrad import optim
+from symgrad.training.parameters import npz
 
 T = sg.dim("T")
 R = np.random.default_rng(0)
@@ -111,6 +113,33 @@ def test_a_plateau_goes_on_where_the_fit_does():
     second = model.fit(DATA, optim.SGD(0.6), epochs=14, batch_size=None, progress=False, callbacks=[pace])
     assert [*first["lr"], *second["lr"]] == whole and len(set(whole)) > 3
     assert fitted(optim.SGD(0.6), epochs=24, callbacks=[pace])[1]["lr"] == whole  # another model: anew
+
+
+@pytest.mark.parametrize("done", [1, 5, 9])
+def test_a_file_holds_where_plateaus_stand(done, tmp_path):
+    def made():
+        return optim.SGD(0.6).scheduled(optim.ReduceOnPlateau(0.5, patience=1, threshold=0.6, cooldown=1),
+                                        optim.StepLR(7), optim.ReduceOnPlateau(0.8, patience=0, threshold=0.9))
+
+    def saved(training):
+        training.model.save(tmp_path / f"{training.epoch}.npz")
+
+    model, history = fitted(made(), epochs=12, callbacks=[saved])
+    other = sg.Model(loss(), dtype="float64").load(tmp_path / f"{done}.npz")
+    for goes_on in (copy.deepcopy(other), other):
+        rest = goes_on.fit(DATA, made(), epochs=12 - done, batch_size=None, progress=False)
+        assert history["lr"][done:] == rest["lr"] and len(set(history["lr"])) > 4
+        assert history["loss"][done:] == rest["loss"]
+    np.testing.assert_array_equal(other.parameters["w"], model.parameters["w"])
+
+
+def test_a_file_with_a_wrong_plateau_is_refused(tmp_path):
+    model, _ = fitted(optim.ReduceOnPlateau(optim.SGD(0.6)), epochs=2)
+    wrong = npz(model.parameters, {"rule": "SGD", "order": json.dumps(np.random.default_rng().bit_generator.state), "epoch": 2,
+                                   "plateaus": '[["low", 0]]'})
+    (tmp_path / "n.npz").write_bytes(wrong)
+    with pytest.raises(sg.DataError, match="what it holds of a training is damaged"):
+        model.load(tmp_path / "n.npz")
 
 
 def test_a_plateau_lowers_the_rate():
