@@ -80,7 +80,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     x, r = _image("pixel_shuffle", input), _factor("pixel_shuffle", upscale_factor)
     *lead, channels, height, width = x.shape
     if not isinstance(channels, int) or channels % (r * r):
-        raise ShapeError(f"pixel_shuffle: the {channels} channels of {describe(x)} do not divide by {r} {r}")
+        raise ShapeError(f"pixel_shuffle: the {channels} channels of {describe(x)} do not divide by {r} x {r}")
     k = len(lead)
     cut = reshape(x, (*lead, channels // (r * r), r, r, height, width))
     turned = transpose(cut, (*range(k), k, k + 3, k + 1, k + 4, k + 2))

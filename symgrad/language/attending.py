@@ -64,6 +64,10 @@ def rows_at(name: str, input: Any, weight: Any, padding_idx: Any) -> Tensor:
         raise ShapeError(f"{name}: {describe(indices)} is {indices.dtype}; it must be integer, rows of the weight")
     if table.ndim != 2:
         raise ShapeError(f"{name}: the weight {describe(table)} must have two axes, (number of embeddings, dimension)")
+    classes = indices.node.attrs[0].classes if indices.node.op is ops.INPUT else None
+    if isinstance(classes, int) and isinstance(table.shape[0], int) and classes > table.shape[0]:
+        raise ShapeError(f"{name}: {describe(indices)} has {classes} classes, and there are {table.shape[0]} rows to "
+                         "choose from")
     rows = table[indices]
     if padding_idx is None:
         return rows

@@ -121,10 +121,34 @@ ModuleList | a Python list; sg.nn.Sequential calls one layer after the other
 init | sg.nn.initialise(layer, "torch"), or sg.nn.Linear(..., init="kaiming_normal")
 Transformer TransformerEncoder TransformerDecoder | sg.nn.TransformerEncoderLayer(...), one after another
 RNNCell LSTMCell GRUCell | sg.nn.LSTM(...), and the others alike; a step of one's own: sg.scan(step, init, xs)
-BatchNorm3d | sg.nn.BatchNorm1d and BatchNorm2d
+AdaptiveMaxPool1d AdaptiveMaxPool2d | sg.nn.MaxPool2d(kernel_size), or of all pixels sg.max(t, axis=(-2, -1))
+Unflatten | t.reshape(shape)
+Softmax2d | sg.nn.Softmax(dim=-3)
+Threshold | sg.where(t > threshold, t, value)
+CosineSimilarity CosineEmbeddingLoss | sg.cosine_similarity(a, b, axis=-1)
+TripletMarginLoss | sg.relu(sg.norm(a - p) - sg.norm(a - n) + margin)
+UpsamplingNearest2d UpsamplingBilinear2d | sg.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+LazyLinear LazyConv2d | sg.nn.Linear(in_features, out_features): sizes are given, a symbol of sg.dim among them
+ModuleDict | a Python dict; sg.nn.Module finds layers among attributes, and in lists
+EmbeddingBag | sg.mean(sg.nn.Embedding(n, d)(i), axis=-2)
+AlphaDropout FeatureAlphaDropout | sg.nn.Dropout
+ZeroPad1d ZeroPad3d | sg.nn.ConstantPad1d(padding, 0), sg.pad(t, width)
+CircularPad1d CircularPad2d | sg.pad(t, width, mode="circular")
 Dropout1d Dropout3d | sg.nn.Dropout and Dropout2d
 Dense | sg.nn.Linear(in_features, out_features)
 Layer | sg.nn.Module
+""")
+LAYER = _table("""
+train eval training | a model's fit trains, its predict does not: layers have no mode; sg.function(..., training=True)
+state_dict | model.state_dict(layer), of the model that has its numbers
+load_state_dict | model.load_state_dict(layer, state), or sg.nn.load_state_dict(layer, state) before it is used
+zero_grad | nothing is accumulated: sg.gradient(loss, layer.parameters())
+requires_grad_ | layer.freeze()
+to cuda cpu half double float | sg.Model(loss, backend=, dtype=) chooses device and precision
+modules named_modules | layer.children(), layer.named_children()
+register_buffer register_parameter add_module register_module | an attribute: self.name = sg.parameter(name, shape)
+apply reset_parameters | sg.nn.initialise(layer, init)
+weight_ih_l0 weight_hh_l0 bias_ih_l0 bias_hh_l0 | dict(layer.named_parameters())
 """)
 
 

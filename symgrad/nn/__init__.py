@@ -36,6 +36,7 @@ from symgrad.nn.activations import Tanhshrink as Tanhshrink
 from symgrad.nn.attention import MultiheadAttention as MultiheadAttention
 from symgrad.nn.batch import BatchNorm1d as BatchNorm1d
 from symgrad.nn.batch import BatchNorm2d as BatchNorm2d
+from symgrad.nn.batch import BatchNorm3d as BatchNorm3d
 from symgrad.nn.containers import Flatten as Flatten
 from symgrad.nn.containers import Identity as Identity
 from symgrad.nn.containers import Sequential as Sequential

@@ -1,4 +1,8 @@
-"""Layers without parameters: one function of all entries, or along an axis."""
+"""Layers without parameters: one function of all entries, or along an axis.
+
+Those that PyTorch can compute in the place of their input take its `inplace`, which means nothing here: tensors do not
+change.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ def Tanh() -> Activation:
     return Activation("Tanh", ew.tanh)
 
 
-def ReLU() -> Activation:
+def ReLU(inplace: bool = False) -> Activation:
     """max(x, 0).
 
     >>> print(sg.nn.ReLU()(sg.data("x", 3)))
@@ -52,7 +56,7 @@ def ReLU() -> Activation:
     return Activation("ReLU", ew.relu)
 
 
-def LeakyReLU(negative_slope: float = 0.01) -> Activation:
+def LeakyReLU(negative_slope: float = 0.01, inplace: bool = False) -> Activation:
     """x where positive, else negative_slope x.
 
     >>> print(sg.nn.LeakyReLU()(sg.data("x", 3)))
@@ -61,7 +65,7 @@ def LeakyReLU(negative_slope: float = 0.01) -> Activation:
     return Activation("LeakyReLU", ew.leaky_relu, {"negative_slope": negative_slope})
 
 
-def ELU(alpha: float = 1.0) -> Activation:
+def ELU(alpha: float = 1.0, inplace: bool = False) -> Activation:
     """x where positive, else alpha (exp(x) - 1).
 
     >>> print(sg.nn.ELU()(sg.data("x", 3)))
@@ -79,7 +83,7 @@ def GELU(approximate: str = "none") -> Activation:
     return Activation("GELU", more.gelu, {} if approximate == "none" else {"approximate": approximate})
 
 
-def SiLU() -> Activation:
+def SiLU(inplace: bool = False) -> Activation:
     """x sigmoid(x).
 
     >>> print(sg.nn.SiLU()(sg.data("x", 3)))
@@ -136,7 +140,7 @@ def LogSoftmax(dim: int = -1) -> Activation:
     return Activation("LogSoftmax", log_softmax, {"axis": dim})
 
 
-def ReLU6() -> Activation:
+def ReLU6(inplace: bool = False) -> Activation:
     """max(x, 0), at most 6.
 
     >>> print(sg.nn.ReLU6()(sg.data("x", 3)))
@@ -145,7 +149,7 @@ def ReLU6() -> Activation:
     return Activation("ReLU6", more.relu6)
 
 
-def Hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
+def Hardtanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Activation:
     """x between two numbers.
 
     >>> print(sg.nn.Hardtanh()(sg.data("x", 3)))
@@ -154,7 +158,7 @@ def Hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
     return Activation("Hardtanh", more.hardtanh, {"min_val": min_val, "max_val": max_val})
 
 
-def Hardsigmoid() -> Activation:
+def Hardsigmoid(inplace: bool = False) -> Activation:
     """relu6(x + 3) / 6.
 
     >>> print(sg.nn.Hardsigmoid()(sg.data("x", 3)))
@@ -163,7 +167,7 @@ def Hardsigmoid() -> Activation:
     return Activation("Hardsigmoid", more.hardsigmoid)
 
 
-def Hardswish() -> Activation:
+def Hardswish(inplace: bool = False) -> Activation:
     """x relu6(x + 3) / 6.
 
     >>> print(sg.nn.Hardswish()(sg.data("x", 3)))
@@ -172,7 +176,7 @@ def Hardswish() -> Activation:
     return Activation("Hardswish", more.hardswish)
 
 
-def SELU() -> Activation:
+def SELU(inplace: bool = False) -> Activation:
     """The scaled exponential linear unit.
 
     >>> print(sg.nn.SELU()(sg.data("x", 3)))
@@ -181,7 +185,7 @@ def SELU() -> Activation:
     return Activation("SELU", more.selu)
 
 
-def CELU(alpha: float = 1.0) -> Activation:
+def CELU(alpha: float = 1.0, inplace: bool = False) -> Activation:
     """x where positive, else alpha (exp(x / alpha) - 1).
 
     >>> print(sg.nn.CELU()(sg.data("x", 3)))
@@ -190,7 +194,7 @@ def CELU(alpha: float = 1.0) -> Activation:
     return Activation("CELU", more.celu, {"alpha": alpha})
 
 
-def Mish() -> Activation:
+def Mish(inplace: bool = False) -> Activation:
     """x tanh(softplus(x)).
 
     >>> print(sg.nn.Mish()(sg.data("x", 3)))

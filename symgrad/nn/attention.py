@@ -56,7 +56,7 @@ class MultiheadAttention(Parametric):
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
                  add_zero_attn: bool = False, kdim: Any = None, vdim: Any = None, batch_first: bool = False, *,
                  name: str = "", init: Any = None) -> None:
-        self.embed_dim, self.num_heads, self.bias, self.batch_first = embed_dim, num_heads, bias, batch_first
+        self.embed_dim, self.num_heads, self.has_bias, self.batch_first = embed_dim, num_heads, bias, batch_first
         self.features = (embed_dim, embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim)
         self.add_bias_kv, self.add_zero_attn = add_bias_kv, add_zero_attn
         self.dropout = probability(type(self).__name__, dropout, "dropout")
@@ -71,7 +71,7 @@ class MultiheadAttention(Parametric):
 
     def __repr__(self) -> str:
         return written("MultiheadAttention", (self.embed_dim, self.num_heads), {
-            "dropout": (self.dropout, 0.0), "bias": (self.bias, True), "add_bias_kv": (self.add_bias_kv, False),
+            "dropout": (self.dropout, 0.0), "bias": (self.has_bias, True), "add_bias_kv": (self.add_bias_kv, False),
             "add_zero_attn": (self.add_zero_attn, False), "kdim": (self.features[1], self.embed_dim),
             "vdim": (self.features[2], self.embed_dim), "batch_first": (self.batch_first, False)})
 
@@ -100,7 +100,7 @@ class MultiheadAttention(Parametric):
 
     def named_own(self) -> list[tuple[str, Tensor]]:
         weights = [f"{letter}_proj_weight" for letter in "qkv"] if self._apart else ["in_proj_weight"]
-        names = [*weights, *(["in_proj_bias"] if self.bias else []), *(["bias_k", "bias_v"] if self._added else [])]
+        names = [*weights, *(["in_proj_bias"] if self.has_bias else []), *(["bias_k", "bias_v"] if self._added else [])]
         return list(zip(names, self.own(), strict=True))
 
     def __call__(self, query: Any, key: Any = None, value: Any = None, key_padding_mask: Any = None,
@@ -116,6 +116,7 @@ class MultiheadAttention(Parametric):
                                  f"{'(batch, length' if self.batch_first else '(length, batch'}, {features}), all "
                                  "three alike")
         turned = given[0].ndim == 3 and not self.batch_first
+        self._alike(name, given)
         Q, K, V = (self._heads(swapaxes(t, 0, 1) if turned else t, place) for place, t in enumerate(given))
         keys = given[1].shape[-2 if given[1].ndim == 2 or self.batch_first else 0]
         mask = self._mask(name, (*Q.shape[:-1], keys), attn_mask, key_padding_mask)
@@ -129,6 +130,19 @@ class MultiheadAttention(Parametric):
         if not need_weights:
             return output, None
         return output, mean(weights, axis=-3) if average_attn_weights else weights
+
+    def _alike(self, name: str, given: list[Tensor]) -> None:
+        """Raises ShapeError where there are more keys than values, or batches of several sizes."""
+        length = -2 if given[0].ndim == 2 or self.batch_first else 0
+        _, key, value = given
+        if key.shape[length] != value.shape[length]:
+            raise ShapeError(f"{name}: the key {describe(key)} has {key.shape[length]} entries, the value "
+                             f"{describe(value)} has {value.shape[length]}; every key belongs to one value")
+        many = [t.shape[0 if self.batch_first else 1] for t in given if t.ndim == 3]
+        if any(size != many[0] for size in many):
+            told = ", ".join(map(describe, given))
+            raise ShapeError(f"{name}: queries, keys and values are batches of {', '.join(map(str, many))}, and must be of "
+                             f"one size: {told}")
 
     def _heads(self, t: Tensor, place: int) -> Tensor:
         """(..., length, embed_dim) mapped and cut: (..., heads, length, embed_dim / heads)."""

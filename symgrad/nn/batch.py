@@ -108,3 +108,13 @@ class BatchNorm2d(BatchNorm):
     """
 
     ranks, forms = (2,), "(batch, {c}, height, width); under over= ({c}, height, width)"
+
+
+class BatchNorm3d(BatchNorm):
+    """`sg.nn.BatchNorm1d` for volumes, of each channel over all samples and voxels.
+
+    >>> sg.nn.BatchNorm3d(3)(sg.data("X", (3, 4, 5, 6), over=sg.dim("T"))).shape
+    (3, 4, 5, 6)
+    """
+
+    ranks, forms = (3,), "(batch, {c}, depth, height, width); under over= ({c}, depth, height, width)"

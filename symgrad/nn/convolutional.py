@@ -9,10 +9,10 @@ from symgrad.language.align import as_int
 from symgrad.language.convolving import convolved, each, image, margins, unconvolved
 from symgrad.language.padding import pad
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Weighted, written
 
 
-class Convolution(Parametric):
+class Convolution(Weighted):
     """A layer with a kernel K that slides over images, and a bias for each output channel."""
 
     letter = "K"
@@ -23,7 +23,7 @@ class Convolution(Parametric):
                  dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, name: str = "",
                  init: Any = None) -> None:
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.stride, self.padding, self.dilation, self.groups, self.bias = stride, padding, dilation, groups, bias
+        self.stride, self.padding, self.dilation, self.groups, self.has_bias = stride, padding, dilation, groups, bias
         self.padding_mode = padding_mode
         known = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
         if padding_mode not in known:
@@ -46,7 +46,7 @@ class Convolution(Parametric):
     def __repr__(self) -> str:
         return written(type(self).__name__, (self.in_channels, self.out_channels, self.kernel_size), {
             "stride": (self.stride, 1), "padding": (self.padding, 0), "dilation": (self.dilation, 1),
-            "groups": (self.groups, 1), "bias": (self.bias, True), "padding_mode": (self.padding_mode, "zeros")})
+            "groups": (self.groups, 1), "bias": (self.has_bias, True), "padding_mode": (self.padding_mode, "zeros")})
 
     def __call__(self, x: Any) -> Tensor:
         K, b = self.held_both()

@@ -13,7 +13,7 @@ from symgrad.nn.weighted import written
 class Dropout(Module):
     """`m ⊙ x` in training, `x` outside of it: `sg.dropout`. Every call of the layer draws a mask of its own.
 
-    Raises ShapeError for a `p` that is no number from 0 to 1, TypeError for `inplace`: tensors do not change.
+    `inplace` is taken and means nothing: tensors do not change. Raises ShapeError for a `p` that is no number from 0 to 1.
 
     >>> print(sg.nn.Dropout(0.1)(sg.data("x", 3)))
     m ⊙ x
@@ -21,8 +21,6 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         self.p = probability(type(self).__name__, p)
-        if inplace:
-            raise TypeError(f"{type(self).__name__}: inplace={inplace!r} is not known: tensors do not change")
 
     def __repr__(self) -> str:
         return written(type(self).__name__, (), {"p": (self.p, 0.5)})

@@ -11,10 +11,10 @@ from symgrad.language.normalising import channel_axis, per_channel
 from symgrad.language.pointwise import where
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Weighted, written
 
 
-class Linear(Parametric):
+class Linear(Weighted):
     """`W x + b` on the last axis, W of shape (out_features, in_features).
 
     W starts glorot-uniform, b at zero. Raises ShapeError where the last axis is not `in_features`.
@@ -31,7 +31,7 @@ class Linear(Parametric):
         super().__init__((out_features, in_features), out_features, bias, name, init)
 
     def __repr__(self) -> str:
-        return written("Linear", (self.in_features, self.out_features), {"bias": (self.bias, True)})
+        return written("Linear", (self.in_features, self.out_features), {"bias": (self.has_bias, True)})
 
     def __call__(self, x: Any) -> Tensor:
         t = as_tensor(x, "Linear")
@@ -44,7 +44,7 @@ class Linear(Parametric):
         return product if b is None else product + b
 
 
-class Bilinear(Parametric):
+class Bilinear(Weighted):
     """`x1ᵀ W_o x2 + b_o` for every output o, W of shape (out_features, in1_features, in2_features).
 
     Raises ShapeError where a last axis does not fit.
@@ -63,7 +63,8 @@ class Bilinear(Parametric):
         return self.in1_features  # as PyTorch counts
 
     def __repr__(self) -> str:
-        return written("Bilinear", (self.in1_features, self.in2_features, self.out_features), {"bias": (self.bias, True)})
+        sizes = (self.in1_features, self.in2_features, self.out_features)
+        return written("Bilinear", sizes, {"bias": (self.has_bias, True)})
 
     def __call__(self, x1: Any, x2: Any = None) -> Tensor:
         if x2 is None:
@@ -77,7 +78,7 @@ class Bilinear(Parametric):
         return product if b is None else product + b
 
 
-class PReLU(Parametric):
+class PReLU(Weighted):
     """x where positive, else a x: the slope a is learnt, one for all, or one for each channel. It starts at `init`.
 
     Channels are the first axis of a sample under `over=`, else the second. Raises ShapeError where they do not fit.

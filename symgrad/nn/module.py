@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from symgrad.graphs import ops
+from symgrad.language.habits import LAYER, missing
 from symgrad.language.rearrange import stop_gradient
 from symgrad.language.tensor import Tensor
 
 
-def _is_parameter(t: Tensor) -> bool:
+def is_parameter(t: Tensor) -> bool:
+    """Is a tensor a parameter by itself?"""
     return t.node.op is ops.INPUT and t.node.attrs[0].kind == "parameter"
 
 
 class Module:
     """A layer: callable on a tensor, with `.parameters()` in order and `.freeze()`. Subclass it for one of your own.
+
+    What it computes is its method `__call__`, or `forward`, as in PyTorch.
 
     >>> class Scale(sg.nn.Module):
     ...     def __init__(self):
@@ -31,7 +35,7 @@ class Module:
 
     def own(self) -> list[Tensor]:
         """The parameters of this layer itself: those among its attributes."""
-        return [value for value in vars(self).values() if isinstance(value, Tensor) and _is_parameter(value)]
+        return [value for value in vars(self).values() if isinstance(value, Tensor) and is_parameter(value)]
 
     def children(self) -> list[Module]:
         """The layers inside this one: those among its attributes, and in lists that are."""
@@ -67,9 +71,15 @@ class Module:
         >>> [name for name, _ in net.named_parameters()]
         ['0.weight', '0.bias', '2.weight', '2.bias']
         """
-        named = [*self.named_own(), *((f"{name}.{inner}", t) for name, child in self.named_children()
-                                      for inner, t in child.named_parameters())]
-        return [(name, t) for i, (name, t) in enumerate(named) if all(t is not other for _, other in named[:i])]
+        found: dict[Any, tuple[str, Tensor]] = {}
+        for name, t in self.every_name():
+            found.setdefault(t.node, (name, t))
+        return list(found.values())
+
+    def every_name(self) -> list[tuple[str, Tensor]]:
+        """All parameters with all their names: a parameter that layers share has several, as in PyTorch's state dict."""
+        return [*self.named_own(), *((f"{name}.{inner}", t) for name, child in self.named_children()
+                                     for inner, t in child.every_name())]
 
     def own_buffers(self) -> list[Tensor]:
         """What this layer itself keeps beside its parameters."""
@@ -99,8 +109,21 @@ class Module:
         """The parameter as this layer uses it."""
         return stop_gradient(parameter) if self.frozen else parameter
 
-    def __call__(self, x: Any) -> Tensor:
-        raise TypeError(f"{type(self).__name__} does not say what it computes")
+    def __call__(self, *inputs: Any, **more: Any) -> Any:
+        if type(self).forward is Module.forward:
+            raise TypeError(f"{type(self).__name__} does not say what it computes: define forward(self, x), or __call__")
+        return self.forward(*inputs, **more)
+
+    def forward(self, *inputs: Any, **more: Any) -> Any:
+        """What calling the layer gives. Define it in a layer of your own, as in PyTorch, or `__call__`."""
+        return self(*inputs, **more)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def _missing(layer: Module, name: str) -> NoReturn:
+    missing(type(layer).__name__, name, LAYER, [each for each in dir(type(layer)) if not each.startswith("_")])
+
+
+Module.__getattr__ = _missing  # type: ignore[attr-defined] # what a layer does not have says so: train, cuda, state_dict

@@ -10,10 +10,10 @@ from symgrad.language.attending import padding_row, rows_at
 from symgrad.language.normalising import over_axes, over_groups
 from symgrad.language.symbols import NORMAL_BUT
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Parametric, written
+from symgrad.nn.weighted import Weighted, written
 
 
-class Normalising(Parametric):
+class Normalising(Weighted):
     """A layer with a scale γ, which starts at one, and a shift β, which starts at zero; perhaps neither."""
 
     letter, bias_letter, drawn = "γ", "β", False
@@ -24,6 +24,16 @@ class Normalising(Parametric):
 
     def own(self) -> list[Tensor]:
         return super().own() if self.affine else []
+
+    @property
+    def weight(self) -> Any:
+        """The scale γ, by PyTorch's name; None without one."""
+        return self.W if self.affine else None
+
+    @weight.setter
+    def weight(self, other: Any) -> None:
+        self._use()
+        self._W = self._tied("weight", other, self._W if self.affine else None)
 
     def held_scales(self) -> tuple[Tensor | None, Tensor | None]:
         """γ and β as this layer uses them, None where it has none."""
@@ -79,7 +89,7 @@ class GroupNorm(Normalising):
         return over_groups(repr(self), x, self.num_groups, *self.held_scales(), self.eps)
 
 
-class Embedding(Parametric):
+class Embedding(Weighted):
     """A table E of vectors, (num_embeddings, embedding_dim), of which integers choose rows; it starts standard normal.
 
     The row `padding_idx` starts at zero and gets no gradient where it is looked up; where the table is used otherwise, as

@@ -42,7 +42,7 @@ class Recurrent(Parametric):
             raise ShapeError(f"{self!r}: num_layers must be at least 1, not {num_layers}")
         if as_int(proj_size, repr(self), "proj_size") < 0 or isinstance(hidden_size, int) and proj_size >= hidden_size:
             raise ShapeError(f"{self!r}: proj_size {proj_size} must be smaller than hidden_size {hidden_size}")
-        self.dropout = probability(repr(self), dropout)
+        self.dropout = probability(repr(self), dropout, "dropout")
         self.rename(name)
 
     def __repr__(self) -> str:

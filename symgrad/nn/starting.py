@@ -85,16 +85,17 @@ def _swapped(value: Any, new: Mapping[Tensor, Tensor]) -> Any:
 
 def fitting(layer: Module, state: Mapping[str, Any]) -> list[tuple[Tensor, Any]]:
     """The symbols of a layer with their arrays in a state dict. Raises DataError where names or shapes do not fit."""
-    named = [*layer.named_parameters(), *layer.named_buffers()]
-    wanted = dict(named)
-    missing = [name for name in wanted if name not in state]
+    wanted = dict([*layer.every_name(), *layer.named_buffers()])
+    given = {t.node: name for name, t in reversed(wanted.items()) if name in state}  # one name of several is enough
+    named = {t.node: (given.get(t.node, name), t) for name, t in reversed(wanted.items())}
+    missing = [name for name, t in wanted.items() if t.node not in given and named[t.node][0] == name]
     unknown = [name for name in state if name not in wanted and name.rpartition(".")[2] != COUNTED]
     if missing or unknown:
         wrong = "; ".join(f"{what} {', '.join(map(repr, names))}" for what, names in (
             ("no array for", missing), ("unknown", unknown)) if names)
         raise DataError(f"load_state_dict: {wrong}; the names of {layer!r} are {', '.join(map(repr, wanted))}")
     found = []
-    for name, t in named:
+    for name, t in reversed(named.values()):
         array = _array(state[name])
         if array.ndim != t.ndim or any(isinstance(s, int) and s != n for s, n in zip(t.shape, array.shape, strict=True)):
             raise DataError(f"load_state_dict: {name!r} has the shape {shape_text(array.shape)}, and {describe(t)} needs "

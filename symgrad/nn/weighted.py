@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from symgrad.formulas.names import shape_text
 from symgrad.graphs.errors import ShapeError
 from symgrad.graphs.node import new_owner
 from symgrad.graphs.sizes import product
-from symgrad.language.align import as_shape
+from symgrad.language.align import as_shape, describe
 from symgrad.language.symbols import owned_parameter
 from symgrad.language.tensor import Tensor
-from symgrad.nn.module import Module
+from symgrad.nn.module import Module, is_parameter
 
 
 def as_torch(init: Any) -> bool:
@@ -35,7 +36,7 @@ class Parametric(Module):
 
     def __init__(self, shape: Any, outputs: Any, bias: bool, name: str, init: Any) -> None:
         self.shape, self.outputs = shape, outputs  # of the weights, and of the bias
-        self.bias, self.init = bias, init
+        self.has_bias, self.init = bias, init
         self.used = False  # a name that was seen stays: W and W1 would be two parameters
         self.rename(name)
 
@@ -45,7 +46,7 @@ class Parametric(Module):
         weights, bias = self.starts()
         self._W = owned_parameter(f"{self.letter}{suffix}", self.shape, weights, owner, layer=repr(self))
         self._b = owned_parameter(f"{self.bias_letter}{suffix}", self.outputs, bias, owner,
-                                  layer=repr(self)) if self.bias else None
+                                  layer=repr(self)) if self.has_bias else None
 
     def starts(self) -> tuple[Any, Any]:
         """What weights and bias start from; with init="torch" as PyTorch's layer of the name."""
@@ -89,6 +90,39 @@ class Parametric(Module):
     def held_both(self) -> tuple[Tensor, Tensor | None]:
         """Weights and bias as this layer uses them."""
         return self.held(self.W), None if self.b is None else self.held(self.b)
+
+
+class Weighted(Parametric):
+    """A layer whose weights and bias are known by PyTorch's names, `weight` and `bias`, as well."""
+
+    @property
+    def weight(self) -> Any:
+        """The weights, by PyTorch's name. Set to a parameter of that shape, the layer uses it: weights are tied so."""
+        return self.W
+
+    @weight.setter
+    def weight(self, other: Any) -> None:
+        self._use()
+        self._W = self._tied("weight", other, self._W)
+
+    @property
+    def bias(self) -> Any:
+        """The bias, by PyTorch's name; None without one. It can be set as `weight`."""
+        return self.b
+
+    @bias.setter
+    def bias(self, other: Any) -> None:
+        self._use()
+        self._b = self._tied("bias", other, self._b)
+
+    def _tied(self, what: str, other: Any, own: Tensor | None) -> Tensor:
+        if not isinstance(other, Tensor) or not is_parameter(other):
+            raise TypeError(f"{self!r}: the {what} is a parameter, of another layer or sg.parameter(name, shape), not "
+                            f"{describe(other) if isinstance(other, Tensor) else type(other).__name__}")
+        if own is None or own.shape != other.shape:
+            needs = f"it has no {what}" if own is None else f"the {what} needs the shape {shape_text(own.shape)}"
+            raise ShapeError(f"{self!r}: {needs}, and {describe(other)} is given")
+        return other
 
 
 def written(name: str, positional: tuple[Any, ...], given: dict[str, tuple[Any, Any]]) -> str:

@@ -70,7 +70,7 @@ class Schedule:
         return f"{self.name}({listed(self.values)})"
 
 
-class Standing(NamedTuple):
+class PlateauStanding(NamedTuple):
     """Where a training stands for its plateaus: the best value, epochs since, epochs to rest, how often the rate fell."""
 
     best: float = math.nan
@@ -79,7 +79,7 @@ class Standing(NamedTuple):
     times: int = 0
 
 
-BEGUN = Standing()
+BEGUN = PlateauStanding()
 
 
 @dataclass(eq=False)
@@ -96,7 +96,7 @@ class Plateau:
     threshold_mode: str
     eps: float
     name = "ReduceOnPlateau"
-    standing: Standing = field(default=BEGUN, init=False, repr=False)  # of the training, which keeps it
+    standing: PlateauStanding = field(default=BEGUN, init=False, repr=False)  # of the training, which keeps it
 
     def formulas(self) -> Formulas:
         """What it does to the rate, and when.
@@ -157,7 +157,7 @@ class Plateau:
             resting, bad = resting - 1, 0
         if bad > self.patience:
             times, resting, bad = times + 1, self.cooldown, 0
-        self.standing = Standing(best, bad, resting, times)
+        self.standing = PlateauStanding(best, bad, resting, times)
 
     def _better(self, value: float, best: float, smaller: bool) -> bool:
         by = self.threshold if smaller else -self.threshold

@@ -24,7 +24,7 @@ def into(layer: Module, state: Mapping[str, Any], named: Named) -> dict[str, Any
 
 def out_of(layer: Module, arrays: Mapping[str, np.ndarray], own: Named) -> dict[str, np.ndarray]:
     """The arrays of a model by the names of PyTorch. Raises DataError for a layer that is no part of the model."""
-    named = [*layer.named_parameters(), *layer.named_buffers()]
+    named = [*layer.every_name(), *layer.named_buffers()]
     names = _names(layer, [t.node for _, t in named], own)
     found = {name: np.array(arrays[names[t.node]]) for name, t in named}
     for name in [name for name in found if name.endswith("running_var")]:  # PyTorch counts with every batch norm

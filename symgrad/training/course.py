@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from symgrad.graphs.errors import DataError
 from symgrad.optim import Optimizer
-from symgrad.optim.pace import BEGUN, Plateau
-from symgrad.optim.pace import Standing as PlateauStanding
+from symgrad.optim.pace import BEGUN, Plateau, PlateauStanding
 from symgrad.training.theta import Theta
 
 NUMBERS = ("t", "seed")  # what no device keeps
@@ -52,7 +50,7 @@ class Standing:
             self._state = module.State({**drawn, **given, "params": self.weights.views}, self.weights.vector)
             self.rule, self._file = optimizer.identity, {}
         self._plateaus = optimizer.by_losses
-        for plateau, standing in zip_longest(self._plateaus, self._standings[:len(self._plateaus)], fillvalue=BEGUN):
+        for plateau, standing in zip(self._plateaus, [*self._standings, *[BEGUN] * len(self._plateaus)], strict=False):
             plateau.standing = standing
         return self._state
 

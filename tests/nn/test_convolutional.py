@@ -24,7 +24,7 @@ def test_parameters_have_the_order_and_layout_of_pytorch():
                            sg.nn.AdaptiveAvgPool2d(1), sg.nn.Flatten(), sg.nn.Linear(4, 3))
     assert [(p.name, p.shape) for p in net.parameters()] == [
         ("K1", (6, 1, 3, 2)), ("b1", (6,)), ("K2", (6, 2, 3, 3)), ("b2", (4,)), ("W3", (3, 4)), ("b3", (3,))]
-    assert net(x).shape == (3,) and net(x).over == T and net(sg.data("X", (8, 2, 6, 5))[0]).shape == (3,)
+    assert net(x).shape == (3,) and net(x).over == T and net(sg.data("X", (8, 2, 6, 5))).shape == (8, 3)
     assert [p.name for p in sg.nn.Conv1d(2, 3, 3, bias=False, name="in").parameters()] == ["Kin"]
 
 

@@ -106,7 +106,6 @@ def test_a_mask_of_a_pickled_tensor_is_the_same_mask():
     (lambda x: sg.dropout(x, 1.5), sg.ShapeError, "dropout: p is a probability, a number from 0 to 1, not 1.5"),
     (lambda x: sg.nn.Dropout(-0.1), sg.ShapeError, "Dropout: p is a probability, a number from 0 to 1, not -0.1"),
     (lambda x: sg.nn.Dropout(True), sg.ShapeError, "Dropout: p is a probability, a number from 0 to 1, not True"),
-    (lambda x: sg.nn.Dropout(inplace=True), TypeError, "Dropout: inplace=True is not known: tensors do not change"),
     (lambda x: sg.nn.Dropout2d()(x), sg.ShapeError, r"Dropout2d\(\): x of shape \(3,\) has no channels; it must be"),
     (lambda x: sg.dropout(x, 0.5, 3), TypeError, "dropout: training is True or False, not 3"),
     (lambda x: sg.dropout(sg.labels("t", 3), 0.5), sg.ShapeError, "dropout: t .*is integer; only real tensors are dropped"),

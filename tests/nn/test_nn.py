@@ -42,7 +42,9 @@ ACTIVATIONS = {
     "Softmax()": lambda v: np.exp(v) / np.exp(v).sum(-1, keepdims=True),
     "Softmax(dim=0)": lambda v: np.exp(v) / np.exp(v).sum(0, keepdims=True),
     "LogSoftmax(dim=-1)": lambda v: v - np.log(np.exp(v).sum(-1, keepdims=True)),
-    "Flatten()": np.ravel, "Flatten(1)": lambda v: v.reshape(len(v), -1), "Flatten(0)": np.ravel,
+    "Flatten(1)": lambda v: v.reshape(len(v), -1), "Flatten(0)": np.ravel, "Flatten(-2)": np.ravel,
+    "Flatten(0, end_dim=0)": lambda v: v, "ReLU(inplace=True)": lambda v: np.maximum(v, 0),
+    "Hardtanh(-0.5, 0.5, inplace=True)": lambda v: np.clip(v, -0.5, 0.5),
 }
 
 
@@ -173,3 +175,87 @@ def test_softplus_takes_pytorchs_steepness_and_threshold(beta, threshold, seed):
     straight = (beta * at > threshold) & (threshold != 20)
     np.testing.assert_allclose(value, np.where(straight, at, np.log1p(np.exp(beta * at)) / beta), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(slope, np.where(straight, 1, 1 / (1 + np.exp(-beta * at))), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape, kept", [((4, 2, 3), 1), ((5, 3), 1), ((3,), 0), ((2, 1, 3, 2), 1)])
+def test_flatten_keeps_the_batch_as_pytorch_does(shape, kept):
+    v = rng.standard_normal(shape)
+    flat = v.reshape(*shape[:kept], -1)
+    near(sg.nn.Flatten()(sg.data("v", shape)).eval(v=v), flat)
+    near(sg.nn.Flatten()(sg.data("v", shape[1:], over=T)).eval(v=v), v.reshape(shape[0], -1))
+    near(sg.nn.Flatten(0, -1)(sg.data("v", shape)).eval(v=v), v.ravel())
+    if len(shape) > 2:
+        near(sg.nn.Flatten(0, 1)(sg.data("v", shape)).eval(v=v), v.reshape(-1, *shape[2:]))
+    with pytest.raises(sg.ShapeError, match="lies behind axis 0" if len(shape) > 1 else "axis 1 of v"):
+        sg.nn.Flatten(1, 0)(sg.data("v", shape))
+
+
+class Gate(sg.nn.Module):
+    """As it would be written for PyTorch."""
+
+    def __init__(self, d):
+        super().__init__()
+        self.table, self.out = sg.nn.Embedding(5, d), sg.nn.Linear(d, 5)
+        self.out.weight = self.table.weight
+
+    def forward(self, i, scale=1.0):
+        return self.out(scale * self.table(i))
+
+
+def test_a_layer_may_say_what_it_computes_in_forward():
+    net, i = Gate(2), sg.labels("i", classes=5)
+    assert net(i, scale=2.0) is net.forward(i, 2.0) and net(i) == net.table.W[i] @ net.table.W.T + net.out.b
+    assert sg.nn.Linear(3, 2).forward(x).shape == (2,)
+    with pytest.raises(TypeError, match=r"Module does not say what it computes: define forward\(self, x\), or __call__"):
+        sg.nn.Module()(x)
+
+
+def test_tied_weights_are_one_parameter_with_two_names():
+    net, i, y = Gate(2), sg.labels("i", classes=5, over=T), sg.labels("y", classes=5, over=T)
+    assert [name for name, _ in net.named_parameters()] == ["table.weight", "out.bias"] and len(net.parameters()) == 2
+    model = sg.Model(sg.losses.cross_entropy(net(i), y), net(i), dtype="float64")
+    state = model.state_dict(net)
+    assert set(state) == {"table.weight", "out.weight", "out.bias"}
+    near(state["table.weight"], state["out.weight"])
+    new = {name: array + 1 for name, array in state.items()}
+    for names in (set(state), {"table.weight", "out.bias"}, {"out.weight", "out.bias"}):
+        model.parameters = {name: array * 0 for name, array in model.parameters.items()}
+        model.load_state_dict(net, {name: new[name] for name in names})
+        near(model.state_dict(net)["table.weight"], new["table.weight"])
+    with pytest.raises(sg.DataError, match="no array for 'table.weight'; the names"):
+        model.load_state_dict(net, {"out.bias": new["out.bias"]})
+    t = net.table.W
+    at = {"i": [0, 1, 1], "y": [1, 1, 4], t.name: state["table.weight"], "b": state["out.bias"]}
+    value = lambda W: float(np.mean(model.loss.eval(**{**at, t.name: W})))  # noqa: E731
+    g, W, d = sg.gradient(model.loss, t).eval(**at), at[t.name], 1e-6
+    slope = [(value(W + d * e.reshape(5, 2)) - value(W - d * e.reshape(5, 2))) / (2 * d) for e in np.eye(10)]
+    near(g.ravel(), slope, 1e-6)
+
+
+def test_what_weights_cannot_be_tied_to():
+    for set_it, message in (
+            (lambda: setattr(sg.nn.Linear(2, 3), "weight", sg.nn.Linear(3, 2).weight),
+             r"Linear\(2, 3\): the weight needs the shape \(3, 2\), and W of shape \(2, 3\)"),
+            (lambda: setattr(sg.nn.Linear(2, 3), "weight", np.ones((3, 2))), "the weight is a parameter, of another layer or sg.pa"),
+            (lambda: setattr(sg.nn.Linear(2, 3), "weight", sg.nn.Linear(3, 2).W.T), "the weight is a parameter"),
+            (lambda: setattr(sg.nn.Linear(2, 3, bias=False), "bias", sg.nn.Linear(2, 3).bias), "it has no bias, and b of shape"),
+            (lambda: setattr(sg.nn.LayerNorm(3, elementwise_affine=False), "weight", sg.parameter("g", 3)), "it has no weight")):
+        with pytest.raises((sg.ShapeError, TypeError), match=message):
+            set_it()
+    layer = sg.nn.LayerNorm(3, elementwise_affine=False)
+    assert layer.weight is None and layer.bias is None and sg.nn.Linear(2, 2, bias=False).bias is None
+
+
+def test_sequential_takes_names_and_is_cut():
+    net = sg.nn.Sequential({"first": sg.nn.Linear(3, 4), "act": sg.nn.ReLU(inplace=True), "last": sg.nn.Linear(4, 2)})
+    assert [name for name, _ in net.named_parameters()] == ["first.weight", "first.bias", "last.weight", "last.bias"]
+    assert net[1:](net[:1](x)) == net(x) and len(net[:2]) == 2 and net[-1] is net[2]
+    assert [name for name, _ in net[1:].named_parameters()] == ["last.weight", "last.bias"]
+
+
+@pytest.mark.parametrize("name, hint", [
+    ("train", "layers have no mode"), ("state_dict", r"model.state_dict\(layer\)"), ("weigth", "did you mean weight"),
+    ("cuda", "backend="), ("zero_grad", "nothing is accumulated")])
+def test_what_a_layer_has_not_says_what_to_write(name, hint):
+    with pytest.raises(AttributeError, match=f"Linear has no attribute {name!r}.*{hint}"):
+        getattr(sg.nn.Linear(2, 3), name)
