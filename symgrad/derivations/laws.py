@@ -254,7 +254,7 @@ def _functions(user: Box, box: Box, world: World) -> list[Node]:
         return []
     live = _between(user.local, box.leaf)
     return [n for n in topological([user.local]) if n in live and n.op is ops.ELEMENTWISE and (
-        n is user.local or is_function_of_one(n))]
+        n is user.local and len(n.operands) == 1 or is_function_of_one(n))]
 
 
 def _picked(node: Node) -> LawRow | None:

@@ -9,10 +9,10 @@ from symgrad.language.align import as_int
 from symgrad.language.convolving import convolved, each, image, margins, unconvolved
 from symgrad.language.padding import pad
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Weighted, written
+from symgrad.nn.weighted import WeightedLayer, written
 
 
-class Convolution(Weighted):
+class Convolution(WeightedLayer):
     """A layer with a kernel K that slides over images, and a bias for each output channel."""
 
     letter = "K"

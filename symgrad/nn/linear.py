@@ -11,10 +11,10 @@ from symgrad.language.normalising import channel_axis, per_channel
 from symgrad.language.pointwise import where
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Weighted, written
+from symgrad.nn.weighted import WeightedLayer, written
 
 
-class Linear(Weighted):
+class Linear(WeightedLayer):
     """`W x + b` on the last axis, W of shape (out_features, in_features).
 
     W starts glorot-uniform, b at zero. Raises ShapeError where the last axis is not `in_features`.
@@ -44,7 +44,7 @@ class Linear(Weighted):
         return product if b is None else product + b
 
 
-class Bilinear(Weighted):
+class Bilinear(WeightedLayer):
     """`x1ᵀ W_o x2 + b_o` for every output o, W of shape (out_features, in1_features, in2_features).
 
     Raises ShapeError where a last axis does not fit.
@@ -78,7 +78,7 @@ class Bilinear(Weighted):
         return product if b is None else product + b
 
 
-class PReLU(Weighted):
+class PReLU(WeightedLayer):
     """x where positive, else a x: the slope a is learnt, one for all, or one for each channel. It starts at `init`.
 
     Channels are the first axis of a sample under `over=`, else the second. Raises ShapeError where they do not fit.

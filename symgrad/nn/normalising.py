@@ -10,10 +10,10 @@ from symgrad.language.attending import padding_row, rows_at
 from symgrad.language.normalising import over_axes, over_groups
 from symgrad.language.symbols import NORMAL_BUT
 from symgrad.language.tensor import Tensor
-from symgrad.nn.weighted import Weighted, written
+from symgrad.nn.weighted import WeightedLayer, written
 
 
-class Normalising(Weighted):
+class Normalising(WeightedLayer):
     """A layer with a scale γ, which starts at one, and a shift β, which starts at zero; perhaps neither."""
 
     letter, bias_letter, drawn = "γ", "β", False
@@ -89,7 +89,7 @@ class GroupNorm(Normalising):
         return over_groups(repr(self), x, self.num_groups, *self.held_scales(), self.eps)
 
 
-class Embedding(Weighted):
+class Embedding(WeightedLayer):
     """A table E of vectors, (num_embeddings, embedding_dim), of which integers choose rows; it starts standard normal.
 
     The row `padding_idx` starts at zero and gets no gradient where it is looked up; where the table is used otherwise, as

@@ -92,7 +92,7 @@ class Parametric(Module):
         return self.held(self.W), None if self.b is None else self.held(self.b)
 
 
-class Weighted(Parametric):
+class WeightedLayer(Parametric):
     """A layer whose weights and bias are known by PyTorch's names, `weight` and `bias`, as well."""
 
     @property

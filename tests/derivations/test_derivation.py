@@ -312,3 +312,14 @@ def test_what_a_step_of_a_loop_is_stands_where_it_is_first_needed_and_nowhere_el
     slopes = [each for each in defined if each.startswith("G_{") and each.endswith("_t}")]
     assert sorted(slopes) == [f"G_{{{letter}_t}}" for letter in ("a", "a¹", "c", "c¹", "h", "h¹")]  # of each layer
     assert steps[-1].partition(", where ")[2] == "", steps[-1]
+
+
+@pytest.mark.parametrize("mask", [np.eye(6, dtype=bool), sg.data("M", (6, 6), dtype="boolean")])
+@pytest.mark.parametrize("value", [-np.inf, 0.0])
+def test_a_contrastive_loss_whose_pairs_are_masked(mask, value):
+    """NT-Xent (Chen et al. 2020): similarities of normalised rows, without those of a row to itself."""
+    z = sg.parameter("z", (6, 3))
+    unit = z / sg.norm(z, axis=-1, keepdims=True)
+    scores = sg.where(mask, value, unit @ unit.T / 0.5)
+    d = sg.derive(sg.losses.cross_entropy(scores, sg.constant(np.r_[3:6, 0:3])))
+    assert "logsumexp" in str(d) and (d.check() or isinstance(mask, sg.Tensor))
