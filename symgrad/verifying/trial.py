@@ -9,7 +9,7 @@ formulas that agree wherever both have a value agree. Infinities of moderate val
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -251,23 +251,26 @@ class Trial:
 
     def factor(self, target: Values, basis: Values, magnitude: Values | None = None) -> Ratio | None:
         """c with target = c basis at all points: an exact number or one that depends on sizes; None without one."""
-        found: list[float] = []
-        for sight, t, b, by in zip(self.sights, target, basis, magnitude or target, strict=True):
+        found: list[tuple[float, bool, Mapping[sp.Symbol, int]]] = []  # c, is it of rounding alone, sizes
+        for point, sight, t, b, by in zip(self.points, self.sights, target, basis, magnitude or target, strict=True):
             if t.shape != b.shape:
                 return None
+            whole = b, by
             if t.shape == sight.seen.shape:
                 t, b, by = (np.where(sight.seen & np.isfinite(sight.magnitude), v, 0.0) for v in (t, b, by))
             if not np.all(np.isfinite(b)) or not np.all(np.isfinite(t)):
                 return None
+            if not b.any() and not t.any():
+                continue  # 0 = c 0, as where no unit is active, says nothing
             with np.errstate(all="ignore"):
                 norm = float(np.sum(b * b))
                 c = float(np.sum(t * b)) / norm if norm else np.nan
             if not np.isfinite(c) or not _close(t - c * b, np.abs(by) + np.abs(t) + np.abs(c * b)):
                 return None
-            found.append(c)
-        if all(_close(c * b, by + np.abs(b)) for c, b, by in zip(found, basis, magnitude or basis, strict=True)):
-            return None  # nothing but rounding
-        return recover(found, [p.sizes for p in self.points])
+            found.append((c, _close(c * whole[0], whole[1] + np.abs(whole[0])), point.sizes))
+        if all(rounding for _, rounding, _ in found) or (len(found) < 2 <= len(self.points) and self.points[0].sizes):
+            return None  # nothing but rounding, or one point alone where sizes may take part
+        return recover([c for c, _, _ in found], [sizes for *_, sizes in found])
 
     def differences(self) -> Values:
         """Claim less right formula."""

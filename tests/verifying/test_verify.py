@@ -440,3 +440,14 @@ def test_check_other_derivatives_and_model_files():
 def test_check_still_checks_steps():
     result = call("check", "sum((X @ w - y)**2)", "--wrt", "w", *SHAPES)
     assert result.exit_code == 0 and "steps hold" in result.stdout
+
+
+@pytest.mark.parametrize("shift", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("factor", [2, -1, 0.5])
+def test_points_where_both_are_zero_tell_no_factor(shift, factor):
+    """A unit that is active at some points alone: 0 = 2 · 0 at the others."""
+    x, w = sg.data("x", 3), sg.parameter("w", 3)
+    gradient = sg.gradient(sg.relu(w @ x - shift) ** 2, w)
+    verdict = sg.verify(factor * gradient, gradient)
+    assert not verdict and verdict.factor == factor
+    assert sg.verify(gradient, gradient)
