@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from symgrad.derivations import lawbook
-from symgrad.derivations.kinds import bare, is_masked, is_scale_and_shift, terms
+from symgrad.derivations.kinds import bare, terms
 from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import Math, Reference, Sentence, joined, said
+from symgrad.derivations.roles import role_of
 from symgrad.derivations.text import gradient_name, is_number, samples_of, show
 from symgrad.derivations.through_time import one_loop, through_time
 from symgrad.derivations.transcript import Stage
 from symgrad.formulas.notation.lexicon import name_of
-from symgrad.formulas.rendering import Said, parted, spelled
+from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import name as tree_name
-from symgrad.formulas.spelling.tree import walk
-from symgrad.formulas.words.products import geometry
 from symgrad.graphs import ops
 from symgrad.graphs.node import Node, topological
-from symgrad.graphs.pieces.boxes import LEAF, Box, passes_on, row_of
-from symgrad.graphs.pieces.images import is_convolution, is_pooled, is_transposed
-from symgrad.graphs.pieces.recurring import recurrence_of
-from symgrad.graphs.pieces.statistics import Means, role
-from symgrad.graphs.sizes import Size
+from symgrad.graphs.pieces.boxes import Box, passes_on, row_of
+from symgrad.graphs.pieces.images import is_convolution, is_transposed
+from symgrad.graphs.pieces.statistics import role
 from symgrad.graphs.weights import ONE
 
 MOST = 6  # references of one step
@@ -46,7 +43,7 @@ def reason(step: Stage, style: str) -> Sentence:
     if step.kind == "use":
         return "by way of ", name(step.consumers[0].leaf)
     if step.kind == "forward":
-        return (_forward(box, step.world.means),)
+        return (role_of(box, step.world),)
     users = step.consumers
     if (loop := one_loop(users)) is not None:
         return through_time(step, loop, style)
@@ -119,77 +116,6 @@ def _multiplied(user: Box, box: Box) -> Node | None:
         if n.op is ops.EINSUM and box.leaf in n.operands and len(n.operands) == 2:
             return next((o for o in n.operands if o is not box.leaf), None)
     return None
-
-
-def _forward(box: Box, means: Means) -> str:
-    if box.kind == "activation":
-        row = row_of(box)
-        return f"activation, {row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}" if row else "activation"
-    if box.kind == "output":
-        return "loss"
-    if _is_residual(box.local):
-        return "residual"
-    if box.kind == "affine":
-        if is_convolution(box.local):
-            return _convolution(box)
-        return "affine layer"
-    if box.local.op is ops.SOFTMAX:
-        return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
-    if (row := row_of(box)) is not None:
-        return f"{row.replace('_', ' ')}{'' if is_number(box) else ' entry by entry'}"
-    if is_pooled(box.local):
-        return "pooling: the largest of each window" if box.local.op is ops.MAX else "pooling: the mean of each window"
-    if recurrence_of(box.local) is not None:
-        return "recurrence, step by step"
-    if is_masked(box.local):
-        return "dropout, by a random mask"
-    if (groups := _groups(box)) is not None:
-        return f"in {groups} groups"
-    return _in_statistics(box, means) or ("scale and shift" if is_scale_and_shift(box.local) else "definition")
-
-
-def _convolution(box: Box) -> str:
-    """What kind of convolution a layer is, with what is not the default."""
-    tree, _ = parted(box.local, "sample", frozenset(), Said())
-    stars = [part for part in walk(tree) if part.head == "star"]
-    told = geometry(stars[0].args[2]) if len(stars) == 1 else []
-    return ", ".join(["transposed convolution" if is_transposed(box.local) else "convolution", *told])
-
-
-def _in_statistics(box: Box, means: Means) -> str:
-    """A mean, a variance, ...; with what it is taken over where that is the samples, too."""
-    found = role(box.local, means)
-    if found not in ("mean", "variance") or samples_of(box) or not any(map(samples_of, box.operands)):
-        return found
-    places = len(box.leaf.shape) + 1 < max(len(each.leaf.shape) for each in box.operands)
-    return f"{found} over all samples{' and places' * places}"
-
-
-def _groups(box: Box) -> Size | None:
-    """How many groups a reshape makes of the first axis of each sample, as group norm does of channels."""
-    local, axis = box.local, samples_of(box)
-    if local.op is not ops.RESHAPE or local.operands[0].op is not ops.INPUT:
-        return None
-    whole, parts = local.operands[0].shape, local.shape
-    split = len(parts) == len(whole) + 1 and (whole[:axis], whole[axis + 1:]) == (parts[:axis], parts[axis + 2:])
-    return parts[axis] if split and parts[axis] != 1 else None
-
-
-def _is_residual(local: Node) -> bool:
-    """What is computed less the data, or the other way round."""
-    if local.op is not ops.ADD or len(local.operands) < 2:
-        return False
-    signs = {given: {by.number > 0 for o, by in zip(local.operands, local.attrs[0], strict=True) if _is_data(o) is given}
-             for given in (True, False)}
-    return all(len(found) == 1 for found in signs.values()) and signs[True] != signs[False] and any(
-        o.op is ops.EINSUM for o in local.operands)
-
-
-def _is_data(node: Node) -> bool:
-    """Data of a user, repeated perhaps along an axis."""
-    while node.op is ops.VIEW and len(node.operands) == 1:
-        (node,) = node.operands
-    return node.op is ops.INPUT and node.attrs[0].kind == "data" and node.attrs[0].owner != LEAF
 
 
 def references(step: Stage) -> Sentence:

@@ -65,6 +65,30 @@ class World:
         """The letters that names and sizes have."""
         return {name.base for name in self.taken}
 
+    @cached_property
+    def order(self) -> Mapping[Box, int]:
+        """The boxes and their places, operands first."""
+        found: dict[Box, int] = {}
+        stack = [(self.root, iter(self.root.operands))]
+        while stack:
+            box, operands = stack[-1]
+            below = next((o for o in operands if o not in found), None)
+            if below is not None:
+                stack.append((below, iter(below.operands)))
+            else:
+                stack.pop()
+                found.setdefault(box, len(found))
+        return found
+
+    @cached_property
+    def users(self) -> Mapping[Box, list[Box]]:
+        """The boxes that use each."""
+        found: dict[Box, list[Box]] = {}
+        for box in self.order:
+            for operand in box.operands:
+                found.setdefault(operand, []).append(box)
+        return found
+
     @property
     def total(self) -> str:
         """The name of the loss of all samples."""
