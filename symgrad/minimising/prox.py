@@ -41,7 +41,7 @@ def prox(g: Any, x: Tensor, step: Any) -> Tensor:
     >>> import symgrad as sg
     >>> x, s = sg.parameter("x", 4), sg.data("s")
     >>> print(sg.prox(sg.sum(sg.abs(x)), x, s))
-    sign(x) ⊙ max(|x| - s 1, 0)
+    sign(x) ⊙ max(|x| - s, 0)
     >>> print(sg.prox(sg.norm(x), x, s))
     max(1 - s/‖x‖, 0) x
     """

@@ -234,7 +234,7 @@ def test_the_derivation_is_that_of_a_textbook_and_holds():
     loss, _, _, _ = network()
     derivation = sg.derive(loss)
     text = str(derivation)
-    assert "μ = 1/T ∑_t a¹_t" in text and "σ² = 1/T ∑_t (a¹_t - μ)^⊙2" in text and "x̂ = (a¹ - μ)/√(σ² + 1e-5)" in text
+    assert "μ = 1/T ∑_t a¹_t" in text and "σ² = 1/T ∑_t (a¹_t - μ)^⊙2" in text and "x̂_t = (a¹_t - μ)/√(σ² + 1e-5)" in text
     assert derivation.check()
     assert "running" not in text + str(loss) + sg.draw(derivation).alt
     x, layer = sg.data("x", 3, over=T), sg.nn.BatchNorm1d(3, affine=False)
@@ -325,3 +325,18 @@ def test_what_is_minimised_and_reported_is_the_network_outside_of_training(tmp_p
     model.fit({"x": X, "y": Y}, epochs=2, progress=False)
     page = model.report(tmp_path / "page.html").read_text()
     assert "running_mean_2" in page and ">mode<" not in page
+
+
+@pytest.mark.parametrize("layer, shape, sums", [
+    (sg.nn.BatchNorm2d, (3, 2, 2), "[1/(4 T) ∑_tjk x_tijk]_i"), (sg.nn.BatchNorm2d, (2, 1, 3), "[1/(3 T) ∑_tjk x_tijk]_i"),
+    (sg.nn.BatchNorm1d, (3, 5), "1/(5 T) ∑_t x_t 1"),
+])
+def test_means_and_variances_of_images_are_steps_of_a_derivation(layer, shape, sums):
+    """As Ioffe and Szegedy have them: of each channel, over all samples and places, and back through x-hat."""
+    x, y = sg.data("x", shape, over=T), sg.data("y", shape, over=T)
+    derivation = sg.derive(sg.empirical_risk(sg.losses.mse(sg.tanh(layer(shape[0])(x)), y)), [x])
+    steps = {step.name: step for step in derivation.steps}
+    assert str(steps["mu"]).endswith(f"μ = {sums}") and steps["mu"].rule == "mean over all samples and places"
+    assert {"mu", "sigma^2", "x_hat", "G_{x_hat}", "G_{sigma^2}", "G_{mu}"} <= steps.keys()
+    back = steps["G_{x}"].formula
+    assert back.startswith("G_{x,t} = ") and "x̂_t" in back and "∑_s" in back and derivation.check()

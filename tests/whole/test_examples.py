@@ -70,7 +70,8 @@ NETWORKS = {  # examples/networks
     "lstm": ["c_t = f_t ⊙ c_{t - 1}", "more than 94 % are read: True"],
     "vae": ["z = μ + ", "G_μ = G_z + μ ", "loss of images that it has not seen, below 26: True"],
     "gan": ["r = softplus(-", "nine of ten points lie on the ring: True; in all directions: True"],
-    "graph": ["H = onehot(t)ᵀ diag(w) a¹[s] ", "G_a¹ = onehot(s)ᵀ diag(w) G_H[t] ", "more than 29 are told right: True"],
+    "graph": ["H = onehot(t)ᵀ diag(w) a¹[s] ", "G_a¹ = onehot(s)ᵀ diag(w) G_H[t] ", "Â = onehot(t)ᵀ diag(w) onehot(s), ",
+              "H = Â X W₁ᵀ: True", "more than 29 are told right: True"],
     "diffusion": ["x^k = √ᾱ_k x⁰ + √(1 - ᾱ_k) ε ", "G_E = e_k G_v₁ᵀ ",
                   "of points made of noise, more than nine of ten lie near the moons: True"],
 }

@@ -69,7 +69,7 @@ def _is_turned(tree: Tree) -> bool:
 
 def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
            taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
-    """The terms of a sum; what is one number for a whole vector or matrix is a multiple of 1 or 1 1ᵀ.
+    """The terms of a sum; what is one number for a whole vector or matrix is a multiple of 1 or 1 1ᵀ, but beside functions.
 
     Literals are numbers, but alone and beside products of matrices.
     """
@@ -78,14 +78,33 @@ def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
     if any(is_image_map(tree) for tree, _ in terms):  # K ⋆ X + b
         terms = [(w.at(o.operands[0], (None,), taken), by) if is_shift(o) and w.inlines(o) else (tree, by)
                  for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
-    terms = [(product([tree], ones) if (ones := _spread(w, o, index)) else tree, by)
-             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+    spread = [_spread(w, o, index) for o, _ in pairs]
+    if any(spread) and not _all_entrywise(w, [o for (o, _), ones in zip(pairs, spread, strict=True) if not ones]):
+        terms = [(product([tree], ones) if ones else tree, by) for (tree, by), ones in zip(terms, spread, strict=True)]
     if opened(index) != 2 or not any(is_uniform(o) for o, _ in pairs):
         return terms
     if len(pairs) > 1 and not any(_algebraic(tree) for tree, _ in terms):
         return terms
     return [(product([tree], [ONES, transpose(ONES)]) if literal_value(o) is not None else tree, by)
             for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
+
+
+def _all_entrywise(w: Writer, others: Sequence[Node]) -> bool:
+    """Is what a number is added to taken entry by entry anyway, |x| - s and c² + x^⊙2, or is there a literal?"""
+    return bool(others) and (any(literal_value(o) is not None for o in others) or all(_entrywise(w, o) for o in others))
+
+
+def _entrywise(w: Writer, node: Node) -> bool:
+    """A function of entries, or a product of them, that is written out."""
+    if not w.inlines(node):
+        return False
+    if node.op is ops.VIEW and len(node.operands) == 1:
+        return _entrywise(w, node.operands[0])
+    if node.op is not ops.EINSUM:
+        return node.op is ops.ELEMENTWISE
+    inputs, out = node.attrs
+    whole = sum(set(names) == set(out) for names in inputs)
+    return set().union(*inputs) == set(out) and (whole > 1 or any(_entrywise(w, o) for o in node.operands))
 
 
 def _spread(w: Writer, node: Node, index: Index) -> list[Tree]:
