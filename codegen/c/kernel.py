@@ -156,8 +156,11 @@ static void block(const void *data, int64_t number) {
     for (int64_t i = 0; i < m; i += high) {
       const int64_t last = m - i < high ? m - i : high;
       if (q->symmetric && j0 > i0 + i + last - 1) continue;
-      if (last == 1 && wide == WIDE) /* a vector times a matrix, or a row that is left over */
-        tile(1, WIDE, k, a, at_a + i, below, right, beside, sum);
+      if (last <= 4 && wide == WIDE) switch (last) { /* a vector times a matrix, or rows that are left over */
+        case 1: tile(1, WIDE, k, a, at_a + i, below, right, beside, sum); break;
+        case 2: tile(2, WIDE, k, a, at_a + i, below, right, beside, sum); break;
+        default: tile(4, WIDE, k, a, at_a + i, below, right, beside, sum);
+      }
       else switch (wide) {
         case 1: tile(TALL, 1, k, a, at_a + i, below, right, beside, sum); break;
         case 2: tile(ROWS, 2, k, a, at_a + i, below, right, beside, sum); break;
