@@ -24,19 +24,21 @@ KEYWORDS = frozenset(
     "near far huge vector pixel".split())
 PREDEFINED = frozenset("linux unix i386 i486 i586 i686 arm mips sparc sun sgi vax hpux m68k pdp11 ppc ultrix MIPSEL MIPSEB "
                        "PPC WIN32 WIN64 WINNT".split())
-MACROS = re.compile(  # of math.h, stdint.h, stdlib.h, string.h, whichever standard is asked for
+MACROS = re.compile(  # of math, stdint, stdlib, string, pthread, sched, unistd, whichever standard is asked for
     "M_.*|HUGE.*|MAXFLOAT|NAN|INFINITY|SNAN.*|DEC_.*|FP_.*|MATH_.*|DOMAIN|SING|OVERFLOW|UNDERFLOW|[PT]LOSS|X_TLOSS|TRUE|FALSE"
     "|U?INT(_LEAST|_FAST)?\\d+_.*|U?INT(MAX|PTR)_.*|(PTRDIFF|SIG_ATOMIC|SIZE|RSIZE|WCHAR|WINT)_.*|NULL|EXIT_.*|RAND_.*|MB_.*"
     "|BYTE_ORDER|.*_ENDIAN|FD_.*|NFDBITS|W[A-Z]{4,}|BIT_.*|CHAR_BIT|EOF|math_errhandling|signgam|environ|errno|alloca|strn?dupa"
     "|fpclassify|signbit|is(canonical|eqsig|finite|greater|greaterequal|inf|less|lessequal|lessgreater|nan|normal|signaling"
-    "|subnormal|unordered|zero)|(be|le)\\d+toh|hto[bl]e\\d+")
+    "|subnormal|unordered|zero)|(be|le)\\d+toh|hto[bl]e\\d+"
+    "|(ADJ|CLOCKS?|CLONE|CLOSE|CPU|MOD|PTHREAD|SCHED|SEEK|STA|TIMER?)_[A-Z_]+|F_(OK|TEST|[TU]?LOCK)|L_(SET|INCR|XTND)|[RWX]_OK"
+    "|STD(IN|OUT|ERR)_FILENO|CSIGNAL|TEMP_FAILURE_RETRY|pthread_.*|sched_.*")
 # Counters, the variables of loops, types, functions that are called or defined.
 OWN = frozenset(
     "real int64_t uint8_t size_t i j k l p q r s at size first last best next total work given kind bind gemv gemv_ "
     "main solve determinant cholesky columns factored substituted pivot getrf_ getrs_ potrf_ bind_lapack CHECKED NEST "
     "malloc calloc free REAL DOUBLE WHOLE TRUTH memset memcpy memmove isinf maximum minimum sign square power ROOM LARGER "
     "LESSER hypotenuse VECTOR_LIBM failed pivots info side contract Axis BYTES WIDE LANES ROWS PANEL DEEP BLOCK "
-    "MOST WORTH PAUSE LOOKS by_rows SHARED CACHE".split()
+    "MOST WORTH PAUSE LOOKS by_rows SHARED LONG GET SWAP TALL FOR_ALL rearrange STRIP GROUP LARGE LANES".split()
 ) | frozenset(name + suffix for name in LIBM.values() for suffix in ("", "f")) | frozenset(RUNTIME)
 COUNTED = re.compile(r"at\d+|i([89]|[1-9]\d+)")  # indices, counters beyond the eighth axis
 

@@ -1,5 +1,6 @@
 """Names of symbols, sizes and parameters in C: whatever they are called, the program computes the same."""
 
+import re
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 
 import symgrad as sg
 from symgrad.codegen.c.names import KEYWORDS, OWN, PREDEFINED, CIdentifiers, c_identifier, taken_in_c
+from symgrad.codegen.c.prelude import prelude
 
 HOSTILE = sorted({
     "linux", "unix", "typeof", "asm", "_Bool", "_Complex", "M_PI", "M_E", "M_PIf64x", "SIZE_MAX", "INT32_MAX", "HUGE_VAL",
@@ -21,14 +23,22 @@ HOSTILE = sorted({
 @pytest.mark.parametrize("mode", ["gnu17", "c11", "gnu2x"])
 @pytest.mark.parametrize("more", [[], ["-D_GNU_SOURCE"]], ids=["plain", "gnu source"])
 def test_no_macro_of_the_headers_is_a_name(mode, more):
-    """All that this machine's compiler predefines, and all that the four headers define."""
-    headers = "".join(f"#include <{name}.h>\n" for name in ("math", "stdint", "stdlib", "string"))
+    """All that this machine's compiler predefines, and all that the headers of our texts define."""
+    names = ("math", "stdint", "stdlib", "string", "pthread", "sched", "unistd")
+    headers = "".join(f"#include <{name}.h>\n" for name in names)
     done = subprocess.run(["cc", f"-std={mode}", *more, "-dM", "-E", "-x", "c", "-"], input=headers, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     macros = {line.split()[1].partition("(")[0] for line in done.stdout.splitlines()}
     assert len(macros) > 300 and "HUGE_VAL" in macros
     assert sorted(name for name in macros if not taken_in_c(name)) == []
     assert macros.isdisjoint(map(c_identifier, macros))
+
+
+def test_no_macro_of_our_own_is_a_name():
+    text = prelude(True, ["contract", "rearrange", "rows", "lapack"])
+    macros = set(re.findall(r"#define (\w+)", text))
+    assert {"LARGE", "TALL", "GET", "LONG"} <= macros
+    assert sorted(name for name in macros if not taken_in_c(name)) == []
 
 
 def test_what_is_harmless_stays_as_it_is():
