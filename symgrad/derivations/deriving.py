@@ -57,6 +57,9 @@ def product_law(factors: tuple[Labels, ...], out: Labels, who: tuple[int, ...]) 
         (labels,) = factors
         return TOTAL if len(set(labels)) == len(labels) else TRACE if len(labels) == 2 else None
     known = {x for labels in factors for x in labels}
+    flat = [x for labels in factors for x in labels]
+    if len(factors) > 1 and any(flat.count(x) < 2 for x in known - set(out)):
+        return None  # summed in one factor alone
     if len(factors) > MOST or any(len(x) > 2 or len(set(x)) < len(x) for x in (*factors, out)) or not known >= set(out):
         return None
     if len(set(who)) == len(who):
@@ -67,8 +70,9 @@ def product_law(factors: tuple[Labels, ...], out: Labels, who: tuple[int, ...]) 
     title, why, names = found
     sizes = {label: dim(LETTERS[i]) for i, label in enumerate(dict.fromkeys(x for labels in factors for x in labels))}
     first = dict(zip(reversed(who), reversed(factors), strict=True))
-    for each, labels in zip(who, factors, strict=True):  # one value has one shape
-        sizes |= {b: sizes[a] for a, b in zip(first[each], labels, strict=True)}
+    for each, labels in 2 * list(zip(who, factors, strict=True)):  # one value has one shape
+        for a, b in zip(first[each], labels, strict=True):
+            sizes[b] = sizes[a] = min(sizes[a], sizes[b], key=str)
     symbols = [_symbol(name, tuple(sizes[x] for x in labels)) for name, labels in zip(names, factors, strict=True)]
     y = contract(symbols, factors, out, sizes)
     return law_of_formula(title, why, y, list(dict.fromkeys(symbols)), "C" if "A" in names and len(out) == 2 else "")

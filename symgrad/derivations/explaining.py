@@ -17,7 +17,7 @@ from symgrad.derivations.functions import sentences_of, slope_in_words
 from symgrad.derivations.kinds import is_masked
 from symgrad.derivations.laws import cited
 from symgrad.derivations.pieces import in_markdown
-from symgrad.derivations.reasons import rule
+from symgrad.derivations.reasons import is_shared, rule
 from symgrad.derivations.sentences import sentence, spoken, symbol_sentences, words, wrapped
 from symgrad.derivations.text import formula, gradient_name, of_one, show
 from symgrad.derivations.through_time import one_loop
@@ -307,7 +307,8 @@ def _reason(step: Step) -> tuple[str, str]:
     if is_masked(user.local):
         return f"mask of {w}", "What the mask has dropped gets nothing back, and the rest is scaled as on the way forward"
     if is_pooled(user.local):
-        return f"pool {w}", ("Every window passes what it gets back to its largest entry, and nothing to the others"
+        return f"pool {w}", ("Every window passes what it gets back to its largest entry; equal ones share it, the others "
+                             "get nothing"
                              if user.local.op is ops.MAX else "Every entry of a window has the same part in its mean")
     if is_convolution(user.local) and _order(step.box) == 1:
         return "places", f"{v} is added at every place, so what comes back from all places is added up"
@@ -317,6 +318,8 @@ def _reason(step: Step) -> tuple[str, str]:
     if is_convolution(user.local):
         return "flipped", (f"Every entry of {v} has been met by each entry of the kernel once: the errors go back "
                            "through the same entries: the kernel flipped, over errors that lie a stride apart")
+    if user.kind == "affine" and passes_on(user, step.box) and is_shared(step, user):
+        return "shared", f"{v} is added everywhere alike, so what comes back from all these places is added up"
     if user.kind == "affine" and passes_on(user, step.box):
         return "shift", "Adding a vector does not change the gradient: the Jacobian of a shift is the identity"
     entering = _input(user)

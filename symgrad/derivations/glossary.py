@@ -6,11 +6,13 @@ formulas use: `text.written` notes them as it writes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from symgrad.derivations.pieces import Math, Sentence
+from symgrad.formulas.notation.own_letters import unit
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import Tree, call, name, walk
 
@@ -41,9 +43,10 @@ SLIDES = "`K` slides over `x`: at each place, the sum of its entries times those
 GEOMETRY = "; `s` is the stride, `p` the padding, `d` the dilation, `g` the groups, where they are not 1, 0, 1 and 1"
 WINDOW = " of side `k`, with the stride `s` and the padding `p` where they are written"
 WORDS: Mapping[str, Word] = MappingProxyType({
-    "unit": Word(X, "1 at the place {}, 0 elsewhere; places are counted from 0"),
+    "unit": Word(unit(name("k")), "1 at the place {}, 0 elsewhere; places are counted from 0"),
     "δ": Word(X, "1 where both indices are equal, else 0"),
-    "onehot": Word(X, "a row for each entry of {}: 1 at the place that it says, 0 elsewhere; places are counted from 0"),
+    "onehot": Word(call("onehot", name("k")),
+                   "a row for each entry of {}: 1 at the place that it says, 0 elsewhere; places are counted from 0"),
     "hadamard": Word(Tree("hadamard", (U, V)), "the product entry by entry"),
     "power": Word(Tree("power", (X, name("k"), True)), "the power of each entry"),
     "star": Word(Tree("star", (K, X, ())), SLIDES + GEOMETRY),
@@ -94,12 +97,22 @@ WORDS: Mapping[str, Word] = MappingProxyType({
 })
 TITLE = "Words, for any values"
 CALLS = {word: word for word in WORDS if word not in ("unit", "δ", "split", "joined")} | {"split": "split"}
+IN_LAWS = {word: rf"(?<!\w){word}(_[kh])?[(\[]" for word in CALLS} | {
+    "unit": r"(?<!\w)e_k", "hadamard": "⊙", "ones": r"(?<=\w) 1(?!\w)|1ᵀ|1 bᵀ", "entries": r"\]_i",
+    "joined": r"concat\([XG]", "eye": r" I$", "axis": "axis=", "star": "K ⋆ x", "back": "Kᵀ ⋆", "by": "G_a ⋆ x",
+    "bracket": r"\[[ux] "}  # in Unicode
 Found = frozenset[tuple[str, Tree]]  # words, each as it stands
 
 
 def words_in(trees: Iterable[Tree]) -> Found:
     """The words of formulas."""
     return frozenset((word, part) for tree in trees for part in walk(tree) if (word := _word(part)) is not None)
+
+
+def words_in_laws(texts: Iterable[str]) -> Found:
+    """The words of general laws, whose letters nobody chose, in Unicode."""
+    whole = "\n".join(texts)
+    return frozenset((word, WORDS[word].sign) for word, sign in IN_LAWS.items() if re.search(sign, whole))
 
 
 def _word(part: Tree) -> str | None:

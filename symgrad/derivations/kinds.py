@@ -112,18 +112,22 @@ def is_enlarged(node: Node) -> bool:
         fresh == [len(out) - 3, len(out) - 1]) and len(node.shape) == len(labels)
 
 
-def picks(node: Node) -> tuple[int, int, bool]:
-    """Of entries picked by index: the axes of the body, those of the indices, and whether each row has an index of its own.
+def picks(node: Node) -> tuple[int, int, bool] | None:
+    """Of entries picked by one index: the axes of the body, those of the index, and whether each row has its own.
 
-    Axes are those of one sample.
+    Axes are those of one sample. None where several indices pick, or one along another axis than the first.
     """
     axes = sample_axes([node])
     body, *indices = node.operands
-    own = [i for i in indices if counts_along(i) is None]
-    paired = [i for i in indices if i not in own]
+    (places,) = node.attrs
+    own = [(index, place) for index, place in zip(indices, places, strict=True) if counts_along(index) is None]
+    paired = [place for index, place in zip(indices, places, strict=True) if counts_along(index) is not None]
     sampled = int(body in axes)
+    if len(own) != 1 or any(place > sampled for place in paired):
+        return None
+    ((index, place),) = own
+    by_row = sampled in paired
+    if place != sampled + by_row:
+        return None
     rank = len(body.shape) - sampled
-    width = max((len(i.shape) - (i in axes) for i in own), default=0)
-    if node in axes and len(paired) >= sampled:
-        width = max(width, len(node.shape) - 1 - (rank - len(indices) + sampled))
-    return rank, width, len(paired) > sampled
+    return rank, len(node.shape) - (node in axes) - (rank - 1 - by_row) - by_row, by_row

@@ -7,6 +7,7 @@ their numbers with the gradient. Laws that follow from an operation alone are de
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,13 @@ MAX_POOL = LawRow("Max pooling", "each goes where its window was largest",
                   (r"y = \operatorname{maxpool}_{k}(x)", r"G_{x} = \operatorname{unpool}_{k}(G_{y}, x = y)"),
                   ": to the largest entry of each window; equal ones share it equally (PyTorch: all to the first)")
 MEAN_POOL = LawRow("Average pooling", "each is spread evenly over its window",
-                   ("y = avgpool_k(x)", "G_x = 1/k² upsample_k(G_y)"),
-                   (r"y = \operatorname{avgpool}_{k}(x)", r"G_{x} = \frac{1}{k^{2}} \operatorname{upsample}_{k}(G_{y})"),
-                   ", for windows of `k` by `k` side by side; where windows overlap, their parts are added up")
+                   ("y = avgpool_k(x)", "G_x = 1/n upsample_k(G_y)"),
+                   (r"y = \operatorname{avgpool}_{k}(x)", r"G_{x} = \frac{1}{n} \operatorname{upsample}_{k}(G_{y})"),
+                   ", for windows of `n` entries side by side; where windows overlap, their parts are added up")
+SUM_POOL = LawRow("Sum pooling", "each goes to all of its window",
+                  ("y = sumpool_k(x)", "G_x = upsample_k(G_y)"),
+                  (r"y = \operatorname{sumpool}_{k}(x)", r"G_{x} = \operatorname{upsample}_{k}(G_{y})"),
+                  ", for windows side by side; where windows overlap, their parts are added up")
 ENLARGED = LawRow("Upsampling", "the gradients of all copies of an entry are added up",
                   ("y = upsample_k(x)", "G_x = sumpool_k(G_y)"),
                   (r"y = \operatorname{upsample}_{k}(x)", r"G_{x} = \operatorname{sumpool}_{k}(G_{y})"))
@@ -120,6 +125,13 @@ PADDED = LawRow("Padding", "what was put around gives nothing back",
 RESHAPED = LawRow("Reshape", "the entries keep their order",
                   ("Y = reshape(x, (m, n))", "G_x = reshape(G_Y, (m n,))"),
                   (r"Y = \operatorname{reshape}(x, (m, n))", r"G_{x} = \operatorname{reshape}(G_{Y}, (m n,))"))
+FLATTENED = LawRow("Flattening", "the entries keep their order",
+                   ("y = flatten(X)", "G_X = unflatten(G_y, s)"),
+                   (r"y = \operatorname{flatten}(X)", r"G_{X} = \operatorname{unflatten}(G_{y}, s)"),
+                   ", where `s` is the shape of `X`")
+UNFLATTENED = LawRow("Unflattening", "the entries keep their order",
+                     ("Y = unflatten(x, s)", "G_x = flatten(G_Y)"),
+                     (r"Y = \operatorname{unflatten}(x, s)", r"G_{x} = \operatorname{flatten}(G_{Y})"))
 HEADS = LawRow("Heads", "the heads are put side by side again",
                ("Y = split_h(X)", "G_X = concat(G_Y)"),
                (r"Y = \operatorname{split}_{h}(X)", r"G_{X} = \operatorname{concat}(G_{Y})"))
@@ -142,11 +154,19 @@ LOGSUMEXP_OF_ROWS = LawRow("Log-sum-exp of rows", "through the log-sum-exp of ea
                             r"G_{X} = \operatorname{diag}(G_{y}) \operatorname{softmax}(X)"))
 STOPPED = LawRow("Held constant", "what is held constant gives nothing back",
                  ("y = stop(x)", "y = x", "G_x = 0"), (r"y = \operatorname{stop}(x)", "y = x", "G_{x} = 0"))
-CONVOLUTION = LawRow("Convolution", "through the convolution: the kernel flipped",
-                     ("a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", "G_b = [∑_jk G_{a,ijk}]_i"),
-                     (r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x",
-                      r"G_{b} = \left[ \sum_{j k} G_{a,i j k} \right]_{i}"))
-TRANSPOSED = LawRow("Transposed convolution", "through the transposed convolution: back by the convolution",
-                    ("a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", "G_b = [∑_jk G_{a,ijk}]_i"),
-                    (r"a = K^{\top} \star x + b", r"G_{x} = K \star G_{a}", r"G_{K} = x \star G_{a}",
-                     r"G_{b} = \left[ \sum_{j k} G_{a,i j k} \right]_{i}"))
+
+
+@cache
+def convolution(sides: int, transposed: bool) -> LawRow:
+    """The law of a convolution over so many sides of an image."""
+    letters = "jklmn"[:sides]
+    bias = ("G_b = G_a 1", r"G_{b} = G_{a} \mathbf{1}") if sides == 1 else (
+        f"G_b = [∑_{letters} G_{{a,i{letters}}}]_i",
+        rf"G_{{b}} = \left[ \sum_{{{' '.join(letters)}}} G_{{a,{' '.join(f'i{letters}')}}} \right]_{{i}}")
+    if transposed:
+        return LawRow("Transposed convolution", "through the transposed convolution: back by the convolution",
+                      ("a = Kᵀ ⋆ x + b", "G_x = K ⋆ G_a", "G_K = x ⋆ G_a", bias[0]),
+                      (r"a = K^{\top} \star x + b", r"G_{x} = K \star G_{a}", r"G_{K} = x \star G_{a}", bias[1]))
+    return LawRow("Convolution", "through the convolution: the kernel flipped",
+                  ("a = K ⋆ x + b", "G_x = Kᵀ ⋆ G_a", "G_K = G_a ⋆ x", bias[0]),
+                  (r"a = K \star x + b", r"G_{x} = K^{\top} \star G_{a}", r"G_{K} = G_{a} \star x", bias[1]))

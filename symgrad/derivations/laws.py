@@ -60,6 +60,7 @@ class Law:
     operation: str
     formulas: tuple[str, ...]
     end: Sentence = ()
+    signs: tuple[str, ...] = ()  # what it says, in Unicode
 
 
 def laws(steps: Sequence[Stage], style: str) -> list[Law]:
@@ -72,7 +73,7 @@ def laws(steps: Sequence[Stage], style: str) -> list[Law]:
         operation, *formulas = row.texts(style)
         parts = row.end.split("`")
         found.append(Law(row.title, operation, tuple(formulas),
-                         tuple(Math(part) if i % 2 else part for i, part in enumerate(parts) if part)))
+                         tuple(Math(part) if i % 2 else part for i, part in enumerate(parts) if part), row.unicode))
     slopes = tuple(slope_of(node, style, steps[0].world.taken) for node in functions_of(steps))
     return [*found, *([Law(DERIVED, "", slopes)] if slopes else [])]
 
@@ -130,7 +131,7 @@ def _pieces(user: Box, leaf: Node, means: Means) -> Iterator[LawRow | None]:
             yield row
             return
     if is_pooled(local):
-        yield lawbook.MAX_POOL if local.op is ops.MAX else lawbook.MEAN_POOL
+        yield {ops.MAX: lawbook.MAX_POOL, ops.EINSUM: lawbook.SUM_POOL}.get(local.op, lawbook.MEAN_POOL)
         return
     live = _between(local, leaf)
     if local not in live:
@@ -186,15 +187,19 @@ def _law(node: Node, live: set[Node], told: set[Node], user: Box) -> LawRow | No
         return lawbook.HEADS if is_split(node) else lawbook.HEADS_JOINED if is_joined(node) else lawbook.ENLARGED
     if op is ops.GATHER:
         return _picked(node)
+    if op is ops.RESHAPE:
+        return lawbook.FLATTENED if _shape(node) == 1 else (
+            lawbook.UNFLATTENED if _shape(node.operands[0]) == 1 else lawbook.RESHAPED)
     if op in WINDOWED and is_convolution(user.local):
         return None
-    return {ops.CONCAT: lawbook.JOINED, ops.SLICE: lawbook.SLICED, ops.PAD: lawbook.PADDED, ops.RESHAPE: lawbook.RESHAPED,
+    return {ops.CONCAT: lawbook.JOINED, ops.SLICE: lawbook.SLICED, ops.PAD: lawbook.PADDED,
             ops.SCATTER: lawbook.ADDED_AT, ops.SOLVE: lawbook.SOLVED}.get(op)
 
 
 def _product(node: Node, told: set[Node], boxes: Sequence[Box] = ()) -> LawRow | None:
-    if any(map(is_tiles, node.operands)):
-        return lawbook.CONVOLUTION if len(node.operands) == 2 else None
+    tiles = [o for o in node.operands if is_tiles(o)]
+    if tiles:
+        return lawbook.convolution(_sides(tiles[0]), False) if len(tiles) == 1 and len(node.operands) == 2 else None
     if is_masked(node):
         return lawbook.DROPOUT
     if (inner := inside_sum(node)) is not None:
@@ -202,6 +207,11 @@ def _product(node: Node, told: set[Node], boxes: Sequence[Box] = ()) -> LawRow |
     if len(node.operands) == 2 and _weighs(node, boxes):
         return lawbook.ATTENTION
     return product_law(*labels_of(node))
+
+
+def _sides(tiles: Node) -> int:
+    """Over how many sides of an image windows are taken."""
+    return sum(n.op is ops.WINDOWS for n in topological([tiles])) or 2
 
 
 def _shape(node: Node) -> int:
@@ -258,12 +268,13 @@ def _functions(user: Box, box: Box, world: World) -> list[Node]:
 
 
 def _picked(node: Node) -> LawRow | None:
-    body, *indices = node.operands
-    if any(n.op is ops.ARGSORT for n in topological(indices)):
-        return lawbook.SORTED if len(indices) == 1 and len(body.shape) == 1 else None
-    rank, width, by_row = picks(node)
+    if (found := picks(node)) is None:
+        return None
+    rank, width, by_row = found
+    if any(n.op is ops.ARGSORT for n in topological(node.operands[1:])):
+        return lawbook.SORTED if (rank, width) == (1, 1) and not by_row else None
     if by_row:
-        return lawbook.PICKED_BY_ROW if rank == 2 else None
+        return lawbook.PICKED_BY_ROW if (rank, width) == (2, 0) else None
     return {(1, 0): lawbook.PICKED, (2, 0): lawbook.LOOKED_UP, (2, 1): lawbook.EMBEDDED,
             (1, 1): lawbook.PICKED_MANY}.get((rank, width))
 
@@ -272,7 +283,7 @@ def _layer(user: Box, leaf: Node) -> Iterator[LawRow | None]:
     """The law of a layer that is affine, in its own form, and those of what is done to its operands."""
     local = user.local
     if is_convolution(local):
-        yield lawbook.TRANSPOSED if is_transposed(local) else lawbook.CONVOLUTION
+        yield lawbook.convolution(_shape(local) - 1, is_transposed(local))
         return
     live = _between(local, leaf)
     shifts = [len(found.shape) for o in terms(local) if _is_weight(found := bare(o))]

@@ -16,7 +16,7 @@ from symgrad.derivations import text
 from symgrad.derivations.answers import Answers, answered
 from symgrad.derivations.batch import over_batch
 from symgrad.derivations.functions import functions, nodes_of
-from symgrad.derivations.glossary import Explained, terms
+from symgrad.derivations.glossary import Explained, terms, words_in_laws
 from symgrad.derivations.kinds import is_mask, mask_meaning
 from symgrad.derivations.laws import Law, general, laws
 from symgrad.derivations.pieces import Math, Sentence, joined
@@ -127,6 +127,7 @@ class Glossary:
     """The signs that the formulas of these steps use, and what they mean."""
 
     items: tuple[Item, ...]
+    laws: tuple[Law, ...]
 
     @cached_property
     def terms(self) -> tuple[Explained, ...]:
@@ -135,7 +136,10 @@ class Glossary:
                                              if is_mask(box.leaf)]
         for item in self.items:
             item.written()
-        found = {each for item in self.items[:1] for each in item.heard}
+        found = self.items[0].heard
+        known = {word for word, _ in found}  # a sign of a step says more than that of a law
+        general = words_in_laws(sign for law in self.laws for sign in law.signs)
+        found = found | {(word, sign) for word, sign in general if word not in known}
         drawn = [Explained(text.show(mask, style), mask_meaning(mask)) for mask in dict.fromkeys(masks)]
         return (*drawn, *terms(found, style))
 
@@ -199,12 +203,13 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
     blocks += [Remark(sentence) for sentence in [_checkpoints(d)] if sentence]
-    blocks.append(Laws((*laws(d.steps, style), *_functions(d, blocks, style))))
+    told_laws = (*laws(d.steps, style), *_functions(d, blocks, style))
+    blocks.append(Laws(told_laws))
     with d.steps[0].world.listening(set()) as heard:
         title, note, rows = over_batch(d, style)
     of_batch = dict(rows)
     items = tuple(Item(step, style, of_batch.get(step.number, ""), heard) for step in d.steps)
-    blocks.append(Glossary(items))
+    blocks.append(Glossary(items, told_laws))
     for kind, heading in TITLES.items():
         found = tuple(item for item in items if item.step.kind == kind)
         blocks += [Steps(heading, found)] if found else []

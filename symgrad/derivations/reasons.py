@@ -64,7 +64,7 @@ def reason(step: Stage, style: str) -> Sentence:
         if is_convolution(user.local) and (box.kind == "parameter" or not passes_on(user, box)):
             return (_of_convolution(box, user),)
         if passes_on(user, box):
-            return (SHARED if _is_shared(step, user) else SHIFT,)
+            return (SHARED if is_shared(step, user) else SHIFT,)
         x = _multiplied(user, box) if box.kind == "parameter" and len(box.node.shape) == 2 else None
         if x is None or x.op is not ops.INPUT or len(x.shape) != 1 + samples_of(user):
             return ("through the affine layer",)
@@ -78,7 +78,7 @@ def _by_laws(step: Stage, user: Box, style: str) -> Sentence:
     """Why a gradient goes back as it does through pieces that have their laws."""
     found, box = cited(user, step.box, step.world), step.box
     if lawbook.SCALE in found:
-        shared = _is_shared(step, user)
+        shared = is_shared(step, user)
         if any(bare(o) is box.leaf for o in terms(user.local)):
             return (SHARED if shared else SHIFT,)
         if box.kind == "parameter":
@@ -93,7 +93,7 @@ def _by_laws(step: Stage, user: Box, style: str) -> Sentence:
     return (*through, f": {', '.join(titles)}") if 0 < len(titles) <= MOST_LAWS else through
 
 
-def _is_shared(step: Stage, user: Box) -> bool:
+def is_shared(step: Stage, user: Box) -> bool:
     """Does a value stand for several entries, as a bias does for all rows?"""
     alone = step.world.samples is not None  # each sample has a gradient of its own
     return len(step.box.leaf.shape) < len(user.leaf.shape) - (samples_of(user) if alone else 0)

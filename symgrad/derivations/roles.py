@@ -36,6 +36,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType({
     ops.EIGVALS: "eigenvalues", ops.EIGVECS: "eigenvectors", ops.SVDVALS: "singular values",
     ops.SVD: "singular vectors", ops.QR: "a factor of QR", ops.STOP: "held constant for the derivative",
 })
+POOLED = MappingProxyType({ops.MAX: "largest", ops.EINSUM: "sum"})
 PAIRS = MappingProxyType({"maximum": "the larger of each pair", "minimum": "the smaller of each pair", "power": "power",
                           "where": "cases by a condition"})
 DEFINITION = "definition"
@@ -57,7 +58,7 @@ def role_of(box: Box, world: World) -> str:
     if local.op is ops.SOFTMAX:
         return "softmax of each row" if len(box.leaf.shape) > 1 + samples_of(box) else "softmax"
     if is_pooled(local):
-        return "pooling: the largest of each window" if local.op is ops.MAX else "pooling: the mean of each window"
+        return f"pooling: the {POOLED.get(local.op, 'mean')} of each window"
     if recurrence_of(local) is not None:
         return "recurrence, step by step"
     if is_masked(local):

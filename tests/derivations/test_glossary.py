@@ -8,7 +8,7 @@ import pytest
 
 import symgrad as sg
 from symgrad.derivations.glossary import TITLE, WORDS, words_in
-from symgrad.derivations.outline import Glossary, outline
+from symgrad.derivations.outline import Glossary, Laws, outline
 from symgrad.formulas.spelling.tree import Tree, call, name
 
 SIGNS = {"hadamard": "⊙", "star": r"⋆", "entries": r"\]_[a-z]", "unit": r"(?<!\w)e_", "joined": r"concat\(", "axis": "axis="}
@@ -18,7 +18,13 @@ def formulas(d):
     """What a derivation prints of its steps, one sample and the batch."""
     text = d.unicode(width=10_000)
     steps = text[re.search(r"^(Forward|Backward)$", text, re.MULTILINE).start():]
-    return "\n".join(re.split(r"  +(?=[a-z])", line)[0] for line in steps.splitlines())
+    laws = "\n".join(sign for law in laws_of(d) for sign in law.signs)
+    return laws + "\n" + "\n".join(re.split(r"  +(?=[a-z])", line)[0] for line in steps.splitlines())
+
+
+def laws_of(d):
+    (block,) = (each for each in outline(d, "unicode") if isinstance(each, Laws))
+    return block.laws
 
 
 def terms_of(d, style="unicode"):
@@ -35,7 +41,7 @@ def functions_of(d):
 def test_functions_are_explained_where_they_stand(model):
     d = derived.derivation(model)
     known = {re.match(r"\w+", word)[0] for word in WORDS} | {"concat"}
-    used = {f for f in re.findall(r"(?<!\w)([a-z]+)(?:_\d+)?\(", formulas(d)) if f in known}
+    used = {f for f in re.findall(r"(?<!\w)([a-z]+)(?:_\w+)?[(\[]", formulas(d)) if f in known}
     assert functions_of(d) == used, model
     assert ("⊙" in formulas(d).replace("^⊙", "")) == any(term.sign == "u ⊙ v" for term in terms_of(d))
 
