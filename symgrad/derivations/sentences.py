@@ -49,7 +49,7 @@ def spoken(node: Node, roles: Mapping[str, str] | None = None, over: Size | None
     kinds = {parse_name(name): role for name, role in (roles or {}).items()}
     counts = [each.shape[axis] for each, axis in writer.axes.items() if axis < len(each.shape)]
     speech = Speech(HEADS, orders, kinds, frozenset(writer.sample_letters), expression(counts[0]) if counts else None,
-                    tree_name(writer.recurrences.step) if writer.met else None)
+                    frozenset(map(tree_name, writer.recurrences.steps.values())))
     parts = [f"{unicode(left)} is {speech.read(right)}" for left, right in definitions]
     parts += ["further values are left out here"] * more
     text = speech.read(main)

@@ -46,7 +46,7 @@ def one_loop(users: Sequence[Box]) -> Loop | None:
 def through_time(step: Stage, loop: Loop, style: str) -> Sentence:
     """What a state acts on, where the way back is told first, and where the value itself acts."""
     before = known_before(step, "sample").recurrences
-    leaf, letters, t = step.box.leaf, before.loops[loop].carries, tree_name(before.step)
+    leaf, letters, t = step.box.leaf, before.loops[loop].carries, tree_name(before.step_of(frozenset(), loop.length))
 
     def at(place: Tree) -> Sentence:
         *some, last = (Math(spelled(tree_name(letter, [place]), [], False, style)) for letter in letters)

@@ -95,7 +95,7 @@ class OpenedLoops:
                 self.arrows.append(_arrow(end, key, leaf, text))
 
     def _draw(self, loop: Loop, value: Box) -> None:
-        told, t, body = self._told[loop], self._met.step, loop.body
+        told, t, body = self._told[loop], self._step_of(loop), loop.body
         self._drawn += 1
         key = f"cell {self._drawn}"
         first, last = (_size(loop.length), "1") if loop.reverse else ("1", _size(loop.length))
@@ -129,9 +129,13 @@ class OpenedLoops:
             letter = told.carries[body.after.index(what)] if what in body.after else told.repeated.get(what, letter)
             self._ends[loop, what] = ends.get(node) or where.get(node, ""), str(letter)
 
+    def _step_of(self, loop: Loop) -> str:
+        """The letter of the steps of a loop."""
+        return self._met.step_of(self._bases, loop.length)
+
     def _symbols(self, loop: Loop, told: Told) -> tuple[dict[Node, Node], dict[Node, Node]]:
         """The leaves that stand for the bound symbols of a step, and what slices and constants are outside."""
-        t, body = self._met.step, loop.body
+        t, body = self._step_of(loop), loop.body
         before = f"{t} {'+' if loop.reverse else '-'} 1"
         axes = body_axes(PRIMITIVES, loop, sample_axes(loop.operands)) or {}
         names: dict[Node, Node] = {}
@@ -157,7 +161,7 @@ class OpenedLoops:
             return Cluster(key, title)
         letters = set(gate_letters(loop.body).values())
         name = "LSTM" if letters == MEMORY else "GRU" if letters else "step"
-        told, t = self._told[loop], self._met.step
+        told, t = self._told[loop], self._step_of(loop)
         shown = [names[symbol] for symbol in (*loop.body.slices, *loop.body.carries)]
         texts = []
         for style in ("unicode", "latex"):
@@ -168,7 +172,7 @@ class OpenedLoops:
 
     def _step(self, loop: Loop, told: Told, names: dict[Node, Node]) -> tuple[list[Box], list[Node], dict[Node, Node]]:
         """The values of one step as boxes, the carries after it, and what else is read."""
-        t, body = self._met.step, loop.body
+        t, body = self._step_of(loop), loop.body
         whats = [what for what in self._reads[loop] if not isinstance(what, int)]
         for what in whats:
             if what not in (*body.after, *told.repeated, *told.others):
@@ -201,7 +205,7 @@ class OpenedLoops:
         own = {node: str(told.repeated.get(node, node.attrs[0]))
                for node in topological(loop.body.after) if node.op is ops.NAMED}
         gates = {node: letter for node, letter in gate_letters(loop.body).items() if node not in own}
-        taken = {*self._bases, *told.carries, self._met.step, _size(loop.length)}
+        taken = {*self._bases, *told.carries, self._step_of(loop), _size(loop.length)}
         found = {node: name for node, name in own.items() if node in told.repeated or name not in taken}
         return found if taken & {*gates.values()} else {**found, **gates}
 
@@ -230,7 +234,9 @@ class OpenedLoops:
             self._lead(self._read(seen), key, value, text)
             return
         if operand not in self._begun:
-            name = leaf.attrs[0].name.removesuffix(f"_{self._met.step}")
+            name = str(leaf.attrs[0].name)
+            for letter in self._met.steps.values():
+                name = name.removesuffix(f"_{letter}")
             self._begun[operand] = found = f"v {name} before {value.name}"
             local = self._read(operand)
             shown = _leaf(name, operand, sample_axes([operand]))

@@ -13,12 +13,11 @@ from symgrad.derivations.steps import Step
 from symgrad.derivations.text import gradient_name, lines
 from symgrad.drawing.outputs import sizes_text
 from symgrad.drawing.pictures.picture import Arrow, Cluster, DrawnBox
-from symgrad.formulas.notation.loop_names import is_way_back
+from symgrad.formulas.notation.loop_names import STEPS, is_way_back
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.glyphs import Name
 from symgrad.formulas.spelling.latex import latex
 from symgrad.formulas.spelling.tree import Tree, walk
-from symgrad.formulas.spelling.tree import name as tree_name
 from symgrad.formulas.spelling.unicode import unicode
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
@@ -36,7 +35,7 @@ class Returns:
     clusters: list[Cluster] = field(default_factory=list)
     _homes: dict[Loop, str] = field(default_factory=dict)
     _places: dict[Name, Tree] = field(default_factory=dict)  # the step at which a line has it, t or the one that follows
-    _step: str = ""
+    _steps: set[Tree] = field(default_factory=set)  # the letters of steps
     _keys: dict[Name, str] = field(default_factory=dict)  # of what is computed in each step, by its letter
 
     def opened(self, step: Step, key: str, tails: list[str]) -> tuple[str, str] | None:
@@ -48,13 +47,16 @@ class Returns:
         if not loops:
             return None
         main, rows = lines(step, "sample")
-        t = next((left for left, right in rows if right.head == "tuple"), tree_name(self._step or "t"))
-        self._step = unicode(t)
-        told = [row for row in rows if row[0].args[1] and t in walk(row[0].args[1][0])]
+        self._steps |= {left for left, right in rows if right.head == "tuple"}
+        self._steps |= {part for row in (*rows, (main, main)) for tree in row for part in walk(tree)
+                        if part.head == "name" and part.args[0].base in STEPS and not part.args[1]}
+        told = [row for row in rows if row[0].args[1] and self._step_in(row[0].args[1][0])]
         begins = {row[0].args[0]: row for row in rows if row not in told and row[0].args[1]}
         inside = _linked(told, {name for row in told for name in _names(row[1])}, set(self._keys))
         if inside:
-            self._draw(inside, begins, step, tails, self._home(loops[0], self._step), t)
+            t = self._step_in(inside[0][0].args[1][0])
+            assert t is not None
+            self._draw(inside, begins, step, tails, self._home(loops[0], unicode(t)))
         sources = dict.fromkeys(self._keys[name] for name in _names(main) if name in self._keys)
         self.arrows += [Arrow(tail, key, backward=True) for tail in sources or tails]
         rest = [row for row in told if row not in inside]
@@ -71,8 +73,7 @@ class Returns:
             self.clusters.append(Cluster(self._homes[loop], f"for {t} = {first}, …, {last}"))
         return self._homes[loop]
 
-    def _draw(self, rows: list[Line], begins: dict[Name, Line], step: Step, tails: list[str], cluster: str,
-              t: Tree) -> None:
+    def _draw(self, rows: list[Line], begins: dict[Name, Line], step: Step, tails: list[str], cluster: str) -> None:
         for left, right in rows:
             self._keys[left.args[0]] = key = f"{cluster} {unicode(left)}"
             self._places[left.args[0]] = left.args[1][0]
@@ -83,7 +84,7 @@ class Returns:
         found: dict[Arrow, None] = {}
         for left, right in rows:
             head = self._keys[left.args[0]]
-            for name, place in _reads(right, t):
+            for name, place in self._reads(right):
                 now = self._places.get(name) == place
                 if name in self._keys:
                     found[Arrow(self._keys[name], head, backward=True, returns=not now)] = None
@@ -98,6 +99,15 @@ class Returns:
         self.arrows += found
 
 
+    def _step_in(self, index: Tree) -> Tree | None:
+        """The letter of a step in an index."""
+        return next((part for part in walk(index) if part in self._steps), None)
+
+    def _reads(self, tree: Tree) -> list[tuple[Name, Tree]]:
+        """What a line reads at some step: its letter, and at which."""
+        return list(dict.fromkeys((part.args[0], part.args[1][0]) for part in walk(tree)
+                                  if part.head == "name" and part.args[1] and self._step_in(part.args[1][0])))
+
     def _comes_in(self, value: Tree) -> bool:
         """Is what a value begins with more than what the last step gives it by way of others?"""
         names = _names(value)
@@ -107,12 +117,6 @@ class Returns:
 
 def _names(tree: Tree) -> list[Name]:
     return [part.args[0] for part in walk(tree) if part.head == "name"]
-
-
-def _reads(tree: Tree, step: Tree) -> list[tuple[Name, Tree]]:
-    """What a line reads at some step: its letter, and at which."""
-    return list(dict.fromkeys((part.args[0], part.args[1][0]) for part in walk(tree)
-                              if part.head == "name" and part.args[1] and step in walk(part.args[1][0])))
 
 
 def _linked(rows: list[Line], used: set[Name], known: set[Name]) -> list[Line]:

@@ -202,3 +202,36 @@ def test_over_a_batch(layer, every):
             assert np.allclose(np.ravel(got), np.ravel(wanted)), step.batch_formula
         else:
             known[upper(parse_name(step.name if step.kind == "forward" else f"G_{{{step.box.name}}}"))] = got
+
+
+def test_a_letter_counts_to_one_number():
+    """Loops of other lengths, and loops within loops, have steps of their own."""
+    def outer(h, x_t):
+        inner, _ = sg.scan(lambda k, _: (sg.tanh(W @ k + h), None), U @ x_t, length=3)
+        return inner, None
+
+    assert str(sg.scan(outer, sg.zeros(K), x)[0]) == (
+        "h_4, where h_t = h¹_3; h_0 = 0; t = (1, …, 4); h¹_τ = tanh(W h¹_{τ - 1} + h_{t - 1}); h¹_0 = U x_t; τ = (1, …, 3)")
+    nested = str(sg.gradient(sg.sum(sg.scan(outer, sg.zeros(K), x)[0]), W))
+    assert not any(word in nested for word in ("carry", "known", "given", "slice"))
+    first, _ = sg.scan(elman, sg.zeros(K), x)
+    second, _ = sg.scan(lambda h, _: (sg.tanh(V @ h), None), first, length=7)
+    text, *_ = agrees(sg.sum(second), [W])
+    assert "t = (1, …, 4)" in text and "τ = (1, …, 7)" in text and "G_{h_4} = G_{h¹_0}" in text
+
+
+def test_of_samples_that_meet_lines_are_those_of_one():
+    T = sg.dim("T")
+    last, _ = sg.scan(elman, sg.zeros(K), sg.data("x", (N, D), over=T))
+    found = sg.derive(sg.log(sg.mean(sg.exp(sg.sum(last)), over=T)), [W])
+    assert "G_W = ∑_st δ_st h_{s,t - 1}ᵀ, where δ_t = G_{h_t} ⊙ (1 - h_t^⊙2); G_{h_{t - 1}} = Wᵀ δ_t; G_{h_4} = G_v₁" in str(
+        found.steps[-1]) and found.check()
+
+
+def test_letters_that_mean_something_else_are_left():
+    T, n = sg.dims("T n")
+    xs, labels = sg.data("x", (n, D), over=T), sg.labels("y", classes=2, over=T)
+    _, h = sg.nn.GRU(D, K)(xs)
+    text = str(sg.derive(sg.empirical_risk(sg.losses.cross_entropy(sg.nn.Linear(K, 2)(h[0]), labels))))
+    assert "h̃_t = tanh(a_t[4:] + r_t ⊙ u_t[4:])" in text and "belongs to the loss ℓ of one sample" in text
+    assert not any(f"{letter}_t" in text for letter in ("y", "n", "e"))

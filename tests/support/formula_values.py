@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from symgrad.formulas.spelling.glyphs import parse_name
-from symgrad.formulas.spelling.tree import Tree, walk
+from symgrad.formulas.spelling.tree import walk
 
 
 class Reader:
     """Values of formulas by the lines behind them, and by `symbols`, arrays by their names."""
 
-    def __init__(self, rows, symbols, step="t", samples=None):
-        self.rows, self.symbols, self.samples = [row for row in rows if row[0] != name(step)], symbols, samples
-        self.step, self.memo, self.steps = name(step), {}, next(int(right.args[2].args[0]) for left, right in rows
-                                                                if left == name(step))
+    def __init__(self, rows, symbols, samples=None):
+        self.rows, self.symbols, self.samples = [row for row in rows if row[1].head != "tuple"], symbols, samples
+        self.steps = {left: int(right.args[2].args[0]) for left, right in rows if right.head == "tuple"}
+        self.memo = {}
 
     def value(self, tree, at=None):
         """A tree at a step."""
@@ -26,8 +25,8 @@ class Reader:
 
     def place(self, tree, at):
         """An index as a whole number."""
-        if tree == self.step:
-            return at
+        if at is not None and tree == at[0]:
+            return at[1]
         if tree.head == "num":
             return int(tree.args[0])
         return sum(sign * self.place(part, at) for sign, part in tree.args)
@@ -53,10 +52,10 @@ class Reader:
                     self.place(each, None) for each in left.args[1]) == places:
                 return self.value(right)
         for left, right in self.rows:
-            if left.args[0] == base and any(part == self.step for each in left.args[1] for part in walk(each)):
-                at = places[0] - self.place(left.args[1][0], 0)
-                if 1 <= at <= self.steps:
-                    return self.value(right, at)
+            for step in {part for each in left.args[1] for part in walk(each)} & set(self.steps) if left.args[0] == base else ():
+                at = places[0] - self.place(left.args[1][0], (step, 0))
+                if 1 <= at <= self.steps[step]:
+                    return self.value(right, (step, at))
         raise AssertionError(f"no line says what {base} is at {places}")
 
     def num(self, _at, text):
@@ -118,12 +117,13 @@ class Reader:
         return self.place(tree, at)
 
     def big(self, _at, symbol, letters, body):
-        assert symbol == "sum" and letters == (self.step,)
-        return sum(self.value(body, at) for at in range(1, self.steps + 1))
+        (step,) = letters
+        assert symbol == "sum"
+        return sum(self.value(body, (step, at)) for at in range(1, self.steps[step] + 1))
 
     def entries(self, _at, body, letters):
-        assert letters == (self.step,)
-        return np.stack([self.value(body, at).ravel() for at in range(1, self.steps + 1)])
+        (step,) = letters
+        return np.stack([self.value(body, (step, at)).ravel() for at in range(1, self.steps[step] + 1)])
 
 
 def times(a, b):
@@ -138,8 +138,3 @@ def times(a, b):
 def column(array):
     """A vector as a column."""
     return array[:, None] if np.ndim(array) == 1 else array
-
-
-def name(text):
-    """A bare name."""
-    return Tree("name", (parse_name(text), (), False))

@@ -16,11 +16,12 @@ from symgrad.formulas.spelling.tree import Tree, walk
 from symgrad.graphs import ops
 from symgrad.graphs.algebra.recurrence import Loop, is_computed, loop_of
 from symgrad.graphs.node import Node, consumers, topological
+from symgrad.graphs.sizes import Size
 from symgrad.graphs.textbook.normal import textbook
 
 Letter = str | Name
 STATES, BACK, VALUES, SLOPES, BEFORE = "hczd", "g", "auykb", "δεζη", "pq"
-STEPS = "tτ"
+STEPS = "tτκ"
 ORDER = "aifgorzn"  # in which papers tell the values of a step
 ELSE = {"n": "h_tilde", "g": "c_tilde"}  # what other papers call a gate, where its letter means something else
 LONG = 10  # pieces of what is read once
@@ -36,6 +37,7 @@ class Told:
     others: dict[Node, Letter] = field(default_factory=dict)
     back: bool = False  # does it run back over another one?
     cotangents: dict[Node, Name] = field(default_factory=dict)  # on the way back: what is the cotangent of a named value
+    leaves: dict[Node, Node] = field(default_factory=dict)  # what stands for values where a line is brought to its form
     totals: dict[Node, Node] = field(default_factory=dict)  # of a carry, what it is a part of: all that a value receives
 
     def letter(self, what: Node) -> Letter | None:
@@ -58,15 +60,16 @@ class Recurrences:
 
     loops: dict[Loop, Told] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    step: str = ""
+    steps: dict[tuple[int, Size], str] = field(default_factory=dict)  # the letters of steps, by loops around and lengths
     letters: bool = False
     returned: dict[Loop, Loop] = field(default_factory=dict)  # over which one runs back: only one has the names
 
     def copy(self) -> Recurrences:
         """The same, to go on from."""
-        loops = {loop: Told([*told.carries], {**told.repeated}, {**told.others}, told.back, told.cotangents, told.totals)
+        loops = {loop: Told([*told.carries], {**told.repeated}, {**told.others}, told.back, told.cotangents, told.leaves,
+                            told.totals)
                  for loop, told in self.loops.items()}
-        return Recurrences(loops, {*self.used}, self.step, self.letters, {**self.returned})
+        return Recurrences(loops, {*self.used}, {**self.steps}, self.letters, {**self.returned})
 
     def fresh(self, bases: AbstractSet[str], letters: str) -> str:
         """A letter that means nothing yet."""
@@ -96,16 +99,21 @@ class Recurrences:
         self.used.update(found)
         return found
 
-    def step_of(self, bases: AbstractSet[str]) -> str:
-        """The letter of the steps."""
-        if not self.step:
-            self.step = next((x for x in STEPS if x not in bases), "τ")
-            self.used.add(self.step)
-        return self.step
+    @property
+    def step(self) -> str:
+        """The letter of the steps of the first loop; empty before one is met."""
+        return next(iter(self.steps.values()), "")
+
+    def step_of(self, bases: AbstractSet[str], length: Size, nest: int = 0) -> str:
+        """The letter of so many steps, within so many loops: one letter counts to one number."""
+        if (nest, length) not in self.steps:
+            free = (x for x in STEPS if x not in bases and x not in self.used)
+            self.steps[nest, length] = next(free, f"{STEPS[1]}^{len(self.steps) + 1}")
+            self.used.add(self.steps[nest, length])
+        return self.steps[nest, length]
 
     def told(self, bases: AbstractSet[str], loop: Loop) -> Told:
         """The names of a loop."""
-        self.step_of(bases)
         if loop not in self.loops:
             for node in topological(list(loop.operands)):  # what comes first has the plain letters
                 if node.op is ops.SCAN:

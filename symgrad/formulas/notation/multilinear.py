@@ -200,8 +200,8 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
         if label in scope.samples and w.mode == "sample":
             over[label] = w.sample_letter(taken)
             taken |= {over[label]}
-        elif label in scope.steps and step_letter(w) not in taken:
-            over[label] = step_letter(w)
+        elif label in scope.steps and (step := step_letter(w, scope.sizes[label])) not in taken:
+            over[label] = step
             taken |= {over[label]}
         elif label in scope.first:
             token[label] = num(0)

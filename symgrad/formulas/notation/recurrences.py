@@ -12,10 +12,10 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from symgrad.formulas.notation.loop_names import BEFORE, SLOPES, VALUES, WORTH, Letter, Told
-from symgrad.formulas.notation.steps import Lines, OneStep, at_step, in_order, letter_of, size_tree
+from symgrad.formulas.notation.steps import Lines, OneStep, at_step, in_order, letter_of, size_tree, step_letter
 from symgrad.formulas.notation.ways_back import back_lines
 from symgrad.formulas.spelling.glyphs import Name
-from symgrad.formulas.spelling.tree import DOTS, UNIT, Tree, name, num, sum_of
+from symgrad.formulas.spelling.tree import DOTS, HIDDEN, UNIT, Tree, name, num, sum_of
 from symgrad.graphs.algebra.recurrence import Loop, loop_of
 from symgrad.graphs.node import Node, topological
 
@@ -29,6 +29,7 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
     loop, what = loop_of(node), node.attrs[1]
     told = met.told(w.bases, loop)
     read = w.met.setdefault(loop, {})
+    w.homes.setdefault(loop, w)
     sampled = node in w.axes
     if isinstance(what, int):
         last = UNIT if loop.reverse else size_tree(loop.length)
@@ -49,7 +50,7 @@ def write_scan(w: Writer, node: Node, index: Index, taken: frozenset[Tree]) -> T
     else:
         if place is not None and not told.back and all(w.is_fixed(i) or i is None for i in index) and (
                 tree := _short(w, loop, told, what)) is not None:
-            return at_step(tree, name(met.step), place)
+            return at_step(tree, step_letter(w, loop.length), place)
         letters = BEFORE if what in carries else SLOPES if told.back else VALUES
         letter = told.others.get(what) or told.cotangent(what) or met.fresh(w.bases, letters)
         if letter not in (*told.repeated.values(), *told.carries):
@@ -80,6 +81,7 @@ def recurrence_lines(w: Writer, read: Mapping[Loop, AbstractSet[Node]]) -> Lines
     Of loops of which nothing is met that was not `read` before, it was told there.
     """
     found, done = w.lines, w.told
+    here, w.here = w.here, HIDDEN  # lines are those of one sample
     while True:
         loop = next((x for x, met in w.met.items()
                      if done.get(x) != len(met) and not (x in read and met.keys() <= read[x])), None)
@@ -87,7 +89,8 @@ def recurrence_lines(w: Writer, read: Mapping[Loop, AbstractSet[Node]]) -> Lines
             break
         done[loop] = len(w.met[loop])
         told = w.recurrences.loops[loop]
-        found[loop] = (back_lines if told.back else _lines)(w, loop, told)
+        found[loop] = (back_lines if told.back else _lines)(w.homes[loop], loop, told)
+    w.here = here
     rows = [row for each in found.values() for row in each]
     return [row for i, row in enumerate(rows) if row not in rows[i + 1:]]  # t = 1, ..., n once for all
 

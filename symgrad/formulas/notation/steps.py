@@ -37,7 +37,7 @@ class OneStep:
 
     def __init__(self, w: Writer, loop: Loop, told: Told) -> None:
         self.w, self.loop, self.told = w, loop, told
-        self.letter = name(w.recurrences.step)
+        self.letter = step_letter(w, loop.length)
         self.axes = dict(body_axes(PRIMITIVES, loop, w.axes, [*told.repeated, *told.others]) or {})
         self.bound: dict[Node, Tree] = {}
         for symbol, stack in loop.stacks.items():
@@ -107,19 +107,19 @@ def _runs_back(node: Node) -> bool:
     return node.op is ops.SCAN and isinstance(node.attrs[1], Node) and is_way_back(loop_of(node))
 
 
-def step_letter(w: Writer) -> Tree:
-    """The index of a step, of what is read outside of its loop."""
-    letter = name(w.recurrences.step_of(w.bases))
+def step_letter(w: Writer, length: Size) -> Tree:
+    """The index of one of so many steps."""
+    letter = name(w.recurrences.step_of(w.bases, length, w.nest))
     w.stacked.add(letter)
     return letter
 
 
 def of_step(w: Writer, node: Node, index: Index) -> Index:
     """An index that may be a step: of what counts entries, from 0, the one before."""
-    letter = name(w.recurrences.step) if w.recurrences.step else None
-    if letter is None or letter not in index or letter not in w.stacked or not counts_steps(node):
+    letters = {name(letter) for letter in w.recurrences.steps.values()}
+    if letters.isdisjoint(index) or not counts_steps(node):
         return index
-    return tuple(sum_of([(1, each), (-1, UNIT)]) if each == letter else each for each in index)
+    return tuple(sum_of([(1, each), (-1, UNIT)]) if each in letters else each for each in index)
 
 
 def counts_steps(stack: Node) -> bool:

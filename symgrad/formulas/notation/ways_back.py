@@ -95,7 +95,10 @@ class _Back(OneStep):
         known = {**self.alike, **self.values, **self.told_at}
         known = {n: tree for n, tree in known.items() if n is not node and n is not inside and (
             tree != self.values.get(node))}
-        leaves = {n: input_node(Symbol("bound", f"known{i}"), n.shape, n.dtype) for i, n in enumerate(known)}
+        for n in known:
+            leaf = Symbol("bound", f"known{len(self.told.leaves)}")
+            self.told.leaves.setdefault(n, input_node(leaf, n.shape, n.dtype))
+        leaves = {n: self.told.leaves[n] for n in known}
         start = {leaf: self.axes[n] for n, leaf in leaves.items() if n in self.axes}
         memo = {**leaves, **{c: zeros(c.shape) for c in gone}}
         written = textbook(transform([inside], rebuild, memo)[0])

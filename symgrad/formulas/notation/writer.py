@@ -62,6 +62,8 @@ class Writer:
         self.bases, self.used = words.bare | sizes, words.used  # which letters of recurrences are not; what mean something
         self.recurrences = words.recurrences
         self.met: dict[Loop, dict[Node, None]] = {}  # the loops that are written of, and what is read from them
+        self.homes: dict[Loop, Writer] = {}  # by which writer each was met first: of one within a step, that of the step
+        self.nest = 0  # loops around
         self.lines: dict[Loop, list[tuple[Tree, Tree]]] = {}  # what the letters of each stand for
         self.told: dict[Loop, int] = {}  # how much was read of it then
         self.bound: Mapping[Node, Tree] = {}  # within a step of a recurrence: what its symbols stand for
@@ -117,7 +119,7 @@ class Writer:
         inner = Writer(self.operators, (), Lexicon({}, axes, self._words.taken), self.mode, frozenset(), self.terms)
         inner._letters, inner._sample_letters = self._letters, self._sample_letters
         inner.bases, inner.used, inner.recurrences, inner.stacked = self.bases, self.used, self.recurrences, self.stacked
-        inner.met, inner.here, inner.recurs = self.met, self.here, True
+        inner.met, inner.here, inner.recurs, inner.nest, inner.homes = self.met, self.here, True, self.nest + 1, self.homes
         return inner
 
     @property
@@ -140,7 +142,7 @@ class Writer:
         if any(size == 1 and at is None for at, size in zip(index[first + 1:], node.shape[first + 1:], strict=True)):
             return None  # an axis of one entry shows in its index
         (letter,) = self.letters(1, self._around, [first == self.axes.get(node)])
-        letter = name(self.recurrences.step) if steps else letter
+        letter = name(self.recurrences.step_of(self.bases, node.shape[first], self.nest)) if steps else letter
         self.stacked.add(letter)
         try:
             inner = self._write(node, (*index[:first], letter, *index[first + 1:]), self._around | {letter})

@@ -23,7 +23,7 @@ def name(s: Speech, base: Name, subs: Sequence[Tree], symmetric: bool) -> Phrase
         return Phrase(f"the Kronecker delta of {s.listed([a, b])}")
     if base not in s.orders and base.base == "e" and len(subs) == 1:
         return Phrase(f"the unit vector with its 1 at {s.noun(subs[0])}")
-    if subs and s.step is not None and (base not in s.orders or any(part == s.step for i in subs for part in walk(i))):
+    if subs and s.steps and (base not in s.orders or any(part in s.steps for i in subs for part in walk(i))):
         return Phrase(unicode(Tree("name", (base, tuple(subs), False))), open=False)  # at a step of a recurrence: h_t
     if base in s.roles:
         text = f"{s.roles[base]} {text}"

@@ -30,7 +30,7 @@ class Speech:
     roles: Mapping[Name, str] = field(default_factory=dict)
     letters: AbstractSet[Tree] = frozenset()
     samples: Tree | None = None
-    step: Tree | None = None  # the index of a step, where recurrences are spoken of
+    steps: AbstractSet[Tree] = frozenset()  # the indices of steps, where recurrences are spoken of
 
     def read(self, tree: Tree) -> str:
         """A tree in words."""
