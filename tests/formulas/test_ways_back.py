@@ -235,3 +235,10 @@ def test_letters_that_mean_something_else_are_left():
     text = str(sg.derive(sg.empirical_risk(sg.losses.cross_entropy(sg.nn.Linear(K, 2)(h[0]), labels))))
     assert "h̃_t = tanh(a_t[4:] + r_t ⊙ u_t[4:])" in text and "belongs to the loss ℓ of one sample" in text
     assert not any(f"{letter}_t" in text for letter in ("y", "n", "e"))
+
+
+def test_a_state_begins_as_its_name_at_zero():
+    start, other = sg.parameter("h0", K), sg.parameter("c_0", K)
+    text, *_ = agrees(sg.sum((sg.scan(elman, start, x)[0] - y) ** 2), [start], [start])
+    assert text.endswith("h_t = tanh(W h_{t - 1} + U x_t + b); h_0 = h₀; t = (1, …, 4)")
+    assert "h¹_4 = " not in text and "h¹_0 = c₀" in str(sg.scan(elman, other, x)[0] + start)  # h₀ is another value

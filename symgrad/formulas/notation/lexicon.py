@@ -47,11 +47,12 @@ class Lexicon:
     @cached_property
     def bare(self) -> AbstractSet[str]:
         """The letters that mean something as they are or with an index, and names with a superscript: of both no letter
-        of a recurrence is one.
+        of a recurrence is one. A name at 0, such as h_0, is there with its index: a state may begin as it.
         """
         names = [each for each in (*self.names.values(), *self.taken) if not each.own]
         raised = {f"{each.base}^{each.sup}" for each in names if each.sup is not None}
-        return raised | {each.base for each in names if each.sup is None} | {
+        first = {f"{each.base}_0" for each in names if each.sup is None and each.sub == "0"}
+        return raised | first | {each.base for each in names if each.sup is None and each.sub != "0"} | {
             letter for each in names for letter in ALONE.findall(each.latex or "")}
 
     @cached_property

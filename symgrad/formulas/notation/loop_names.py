@@ -73,7 +73,7 @@ class Recurrences:
 
     def fresh(self, bases: AbstractSet[str], letters: str) -> str:
         """A letter that means nothing yet."""
-        taken = {*bases, *self.used}
+        taken = {*_with_first(bases), *self.used}
         found = next((x for x in letters if x not in taken), None)
         numbered = (f"{letters[0]}^{number}" for number in itertools.count(1))
         found = found or next(x for x in numbered if x not in taken)
@@ -126,7 +126,8 @@ class Recurrences:
         gates.sort(key=lambda node: ORDER.find(node.attrs[0]))
         count = len(loop.body.carries)
         many = [self.fresh(bases, STATES) for _ in loop.body.carries] if count > len(STATES) else []
-        letters = [*many, *self._together(bases, [*STATES[:count - len(many)], *(node.attrs[0] for node in gates)])]
+        around = _with_first(bases, [] if loop.reverse else loop.operands[:count])
+        letters = [*many, *self._together(around, [*STATES[:count - len(many)], *(node.attrs[0] for node in gates)])]
         told = Told(list(letters[:count]), dict(zip(gates, letters[count:], strict=True)))
         told.repeated.update((node, self.fresh(bases, VALUES)) for node in repeated(loop))
         return told
@@ -179,6 +180,13 @@ class Recurrences:
 def _apart_from(node: Node, roots: Sequence[Node]) -> list[Node]:
     """What is read otherwise than through a node."""
     return topological(roots, enter=lambda n: n is not node)
+
+
+def _with_first(bases: AbstractSet[str], begins: Sequence[Node] = ()) -> set[str]:
+    """Letters that mean something, also those of names at 0 but where a state begins as these: h_0 is h at 0."""
+    names = (parse_name(begin.attrs[0].name) for begin in begins if begin.op is ops.INPUT)
+    own = {f"{each.base}_0" for each in names if each.sub == "0"}
+    return {*bases, *(each.removesuffix("_0") for each in bases if each not in own)}
 
 
 def cotangent_of(letter: Letter) -> Name:
