@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from symgrad.graphs.errors import ShapeError
+from symgrad.graphs.sizes import product
 from symgrad.language.align import as_tensor, describe
 from symgrad.language.rearrange import reshape
 from symgrad.language.tensor import Tensor
@@ -50,7 +51,7 @@ class Flatten(Module):
         first, last = start % max(t.ndim, 1), self.end_dim % max(t.ndim, 1)
         if first > last:
             raise ShapeError(f"Flatten: of {describe(t)}, axis {first} lies behind axis {last}")
-        return reshape(t, (*t.shape[:first], -1, *t.shape[last + 1:]))
+        return reshape(t, (*t.shape[:first], product(t.shape[first:last + 1]), *t.shape[last + 1:]))
 
 
 class Sequential(Module):
