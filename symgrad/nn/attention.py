@@ -11,10 +11,9 @@ from symgrad.graphs.node import BOOLEAN, REAL
 from symgrad.graphs.sizes import Shape, Size
 from symgrad.language.align import as_int, as_tensor, describe
 from symgrad.language.attending import attended
-from symgrad.language.contraction import arange, zeros
+from symgrad.language.contraction import arange, full, zeros
 from symgrad.language.dropping import probability
-from symgrad.language.padding import pad
-from symgrad.language.pointwise import as_real, greater_equal, logical_and, logical_not, where
+from symgrad.language.pointwise import greater_equal, logical_and, logical_not, where
 from symgrad.language.rearrange import broadcast_to, concatenate, expand_dims, reshape, swapaxes
 from symgrad.language.reduction import mean
 from symgrad.language.symbols import owned_parameter
@@ -197,6 +196,6 @@ def _widened(mask: Tensor | None, queries: Size, keys: Size, is_causal: bool, mo
     if mask is None or mask.dtype == BOOLEAN:
         both = [t for t in (mask, seen) if t is not None]
         whole = both[0] if len(both) == 1 else logical_and(*both)
-        return pad(as_real(whole), [(0, 0)] * (whole.ndim - 1) + [(0, more)], 1.0) > 0
+        return concatenate([whole, full((*whole.shape[:-1], more), True)], -1)
     whole = mask if seen is None else where(seen, mask, -math.inf)
-    return pad(whole, [(0, 0)] * (whole.ndim - 1) + [(0, more)], 0.0)
+    return concatenate([whole, zeros((*whole.shape[:-1], more))], -1)
