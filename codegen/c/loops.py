@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import gcd, prod
 
 import sympy as sp
@@ -247,11 +248,13 @@ def _across(axes: Sequence[int], sizes: dict[int, Size], steps: Sequence[dict[in
     return None
 
 
+@lru_cache(4096)  # the same few sizes are asked for at every step
 def quotient(a: Size, b: Size) -> Size | None:
     """a / b, where that is a size."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b if b > 0 and a % b == 0 else None
-    ratio = sp.cancel(sp.sympify(a) / b)
+    ratio = sp.sympify(a) / b
+    ratio = sp.cancel(ratio) if ratio.has(sp.Add) else ratio
     return canonical(ratio) if ratio.is_integer and sp.denom(ratio) == 1 else None
 
 

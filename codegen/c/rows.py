@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import gcd, lcm
 from typing import Any
 
@@ -186,6 +187,7 @@ def _multiplied(e: Expr, axis: int) -> Below | None:
     return [(left, _behind(left, axis, rank)), (right, None if axis == rank - 2 else _behind(right, axis, rank))]
 
 
+@lru_cache(4096)
 def common(one: Size, two: Size) -> Size | None:
     """How many rows two arrays have in common: one of the sizes is a multiple of the other; None where neither is."""
     if equal(one, two):

@@ -48,6 +48,26 @@ def attending():
     return (x, C), net, sg.sum(y * C), y
 
 
+def forgetting():
+    """A batch of numbers, elementwise: the samples lie side by side."""
+    x, C, a = sg.data("x", (60, 90)), sg.data("C", (60, 90)), sg.parameter("a", 90)
+    _, h = sg.scan(lambda h, x: (after := sg.tanh(a * h + x), after), sg.zeros(90), x)
+    return h, x, C, a
+
+
+def test_entries_of_a_carry_are_shared_too():
+    h, x, C, a = forgetting()
+    outputs = [h, *sg.gradient(sg.sum(h * C), [x, a])]
+    found, wanted = (sg.function([x, C, a], outputs, backend=backend) for backend in ("c", "numpy"))
+    assert not re.search(r"for \(int64_t \w*_t = ", found.source.split("int f_0(")[1])
+    rng = np.random.default_rng(1)
+    given = [rng.standard_normal(t.shape) for t in (x, C, a)]
+    for threads in (1, 2, 3, 7):
+        found.module._c.use_threads(threads)
+        for have, want in zip(found(*given), wanted(*given), strict=True):
+            near(have, want, 1e-10)
+
+
 NETWORKS = {"rnn": recurrent(sg.nn.RNN), "lstm": recurrent(sg.nn.LSTM), "gru": recurrent(sg.nn.GRU),
             "convolutions": convolutional, "attention": attending}
 
@@ -62,6 +82,7 @@ def test_threads_change_no_bit(name, dtype, tolerance):
     inputs = [*data, *weights]
     found, wanted = (sg.function(inputs, outputs, backend=backend, dtype=dtype) for backend in ("c", "numpy"))
     assert len(re.findall(r"^  by_rows\(", found.source, re.MULTILINE)) >= 2
+    assert not re.search(r"for \(int64_t \w*_t = ", found.source.split("int f_0(")[1]), "steps of a recurrence for all samples"
     rng = np.random.default_rng(0)
     values = [rng.standard_normal(w.shape) / 2 for w in weights]
     for batch in BATCHES:
