@@ -173,7 +173,7 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
 
 def in_order(kept: Storage) -> None:
     """The order in which steps are done."""
-    smallest(kept, [scheduled(kept), scheduled(kept, shrinking(kept))], kept.roots, same_place)
+    smallest(kept, [lambda: scheduled(kept), lambda: scheduled(kept, shrinking(kept))], same_place)
 
 
 def steps_of(roots: Sequence[Expr], late: frozenset[Expr]) -> Storage:

@@ -13,17 +13,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.codegen.lowering import acts
-from symgrad.codegen.lowering.arrays import Expr
+from symgrad.codegen.lowering.arrays import Expr, order
 from symgrad.codegen.plan.flows import Arc, before_cut
 from symgrad.codegen.plan.indices import STEPS
-from symgrad.codegen.plan.storage import SCALAR, Storage, bytes_of, last_reads, reads
+from symgrad.codegen.plan.storage import LARGE, SCALAR, Storage, bytes_of, last_reads, reads
 from symgrad.graphs.weights import ONE
 
-LARGE = 2**20  # bytes at typical sizes, in double precision: smaller arrays are kept
 PASS = 8  # a pass over an array costs one part in so many of what keeping it costs
 FUNCTION = 2  # so many passes stand for a function
 MOST = 6  # passes for one array
 NEAR = 12  # steps: what is read again this soon is not computed again
+FEW = 3  # large arrays, below which nothing is gained
 LEAST = 0.04  # of all that is held, what has to be saved
 ARITHMETIC = frozenset({"maximum", "minimum", "where", "abs", "sign", "negative", "less", "less_equal", "greater",
                         "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"})
@@ -47,10 +47,9 @@ def computed_again(roots: Sequence[Expr], stored: Stepwise, functions: Collectio
     `stored` gives the steps below results in order, of which some are done as late as can be. `functions` are those
     that cost no more than a few passes over memory; with `loops`, what one loop reads is computed within it.
     """
-    kept = stored(roots, frozenset())
-    held = [bytes_of(e) for e in kept.stored if bytes_of(e) >= LARGE]
-    if len(held) < 3:
+    if sum(bytes_of(e) >= LARGE for e in order(roots)) < FEW:
         return None
+    kept = stored(roots, frozenset())
     when, most = fullest(kept)
     cut = _Cut(kept, when, functions, loops)
     again = cut.cheapest()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr
 from symgrad.codegen.plan.slots import slots
-from symgrad.codegen.plan.storage import Sharing, Storage, bytes_of, reads
+from symgrad.codegen.plan.storage import LARGE, Sharing, Storage, bytes_of, reads
+
+MARGIN = 0.02  # of the workspace, from which another order is worth it
 
 
 def workspace(kept: Storage, fixed: Collection[Expr], shares: Sharing) -> int:
@@ -44,16 +46,20 @@ def shrinking(kept: Storage) -> set[Expr]:
     return {e for e in kept.stored if 4 * bytes_of(e) < sum(bytes_of(b) for b in reads(e, kept))}
 
 
-def smallest(kept: Storage, orders: Sequence[list[Expr]], fixed: Collection[Expr], shares: Sharing,
-             margin: float = 0.02) -> list[Expr]:
-    """That of these orders whose workspace is smallest; the first one unless another saves more than the margin."""
-    best, least = kept.stored, None
-    for order in orders:
-        kept.stored = order
-        size = workspace(kept, fixed, shares)
-        if least is None or size < (1 - margin) * least:
-            best, least = order, size
+def smallest(kept: Storage, orders: Sequence[Callable[[], list[Expr]]], shares: Sharing) -> None:
+    """Puts the steps into that of these orders whose workspace is smallest: the first, unless another saves enough.
+
+    Where no array is large, it is the first.
+    """
+    given, (first, *others) = kept.stored, orders
+    kept.stored = best = first()
+    if max(map(bytes_of, best), default=0) < LARGE:
+        return
+    least = workspace(kept, kept.roots, shares)
+    for each in others:
+        kept.stored = given
+        kept.stored = each()
+        size = workspace(kept, kept.roots, shares)
+        if size < (1 - MARGIN) * least:
+            best, least = kept.stored, size
     kept.stored = best
-    return best
-
-

@@ -22,6 +22,7 @@ from symgrad.graphs.sizes import Shape, Size
 
 SCALAR = acts.SCALARS | acts.FILLS | {acts.BROADCAST}  # computed entry by entry
 TRIVIAL = acts.FILLS | {acts.NUMBER}
+LARGE = 2**20  # bytes of an array at typical sizes, in double precision, from which memory is thought of
 LONGEST = 24  # operations in one loop body
 
 

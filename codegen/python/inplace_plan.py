@@ -89,7 +89,7 @@ def _lies_in(e: Expr, kept: Storage) -> Expr:
 def in_order(kept: Storage) -> None:
     """The order in which steps are done."""
     kept.stored = by_memory(kept)
-    smallest(kept, [kept.stored, scheduled(kept), scheduled(kept, shrinking(kept))], kept.roots, first_only)
+    smallest(kept, [lambda: kept.stored, lambda: scheduled(kept), lambda: scheduled(kept, shrinking(kept))], first_only)
 
 
 def steps_of(roots: Sequence[Expr], late: frozenset[Expr]) -> Storage:
