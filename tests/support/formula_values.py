@@ -32,12 +32,12 @@ class Reader:
         return sum(sign * self.place(part, at) for sign, part in tree.args)
 
     def name(self, at, base, subs, _symmetric):
+        told = next((right for left, right in self.rows if left.args[:2] == (base, ())), None)
         if not subs:
-            told = next((right for left, right in self.rows if left.args[:2] == (base, ())), None)
             return column(self.symbols[base]) if told is None else self.value(told)
         places = tuple(self.place(each, at) for each in subs)
-        if base in self.symbols:
-            whole = self.symbols[base]
+        if told is not None or all(left.args[0] != base for left, _ in self.rows):  # a row of what is there for all steps
+            whole = self.symbols[base] if told is None else self.value(told)
             return column(whole[places[0] - 1] if whole.ndim < 3 else whole[:, places[0] - 1])
         if (base, places) not in self.memo:
             self.memo[base, places] = None  # a line that reads itself at the same step is no definition
@@ -62,7 +62,7 @@ class Reader:
         return float(text)
 
     def ones(self, _at):
-        return np.ones((self.samples, 1))
+        return np.ones((self.samples or next(iter(self.steps.values())), 1))
 
     def sum(self, at, *terms):
         return sum(sign * self.value(part, at) for sign, part in terms)
