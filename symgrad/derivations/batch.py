@@ -55,17 +55,18 @@ def over_batch(d: Transcript, style: str) -> tuple[str, Sentence, Rows]:
 
 def _of_step(step: Stage, style: str) -> tuple[str, str, Node]:
     """The formula of a step, whether it is that of the batch or of one sample, and the node that it writes."""
-    with step.world.listening(set()) as heard:  # words of what may not be printed
-        formula = text.formula(step, style, BATCH)
     if step.batch is not None:
-        step.world.hear(heard)
-        with step.world.listening(set()):
-            summed = not recurs(step.batch) and (
+        formula = text.formula(step, style, BATCH)
+        with step.world.listening(set()):  # what is tried is not printed
+            summed = not recurs(step.batch) and ("∑" in formula or r"\sum" in formula) and bool(
                 text.stacks(step.batch) or text.by_indices(text.written(step, step.batch, style, BATCH)))
         return formula, SAMPLE if summed else BATCH, step.batch
     matrix = step.box.leaf.attrs[0].over is not None and len(step.box.leaf.shape) > 2
-    matrices = bool(text.stacks(step.node)) and not recurs(step.node)
-    if matrix or matrices or text.by_indices(formula.partition(" = ")[2]):
+    if matrix or text.stacks(step.node) and not recurs(step.node):
+        return text.formula(step, style, SAMPLE), SAMPLE, step.node
+    with step.world.listening(set()) as heard:
+        formula = text.formula(step, style, BATCH)
+    if text.by_indices(formula.partition(" = ")[2]):
         return text.formula(step, style, SAMPLE), SAMPLE, step.node
     step.world.hear(heard)
     return formula, BATCH, step.node

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symgrad.derivations.pieces import Math, Sentence
-from symgrad.formulas.notation.own_letters import unit
+from symgrad.formulas.notation.own_letters import PLAIN_PI, unit
 from symgrad.formulas.rendering import spelled
 from symgrad.formulas.spelling.tree import Tree, call, name, walk
 
@@ -93,10 +93,10 @@ WORDS: Mapping[str, Word] = MappingProxyType({
     "bracket": Word(Tree("bracket", (name("c"),)), "1 where the condition holds, else 0"),
     "entries": Word(Tree("entries", (name("x", [name("i")]), (name("i"),))), "the array of these entries"),
     "ones": Word(Tree("ones"), "beside vectors and matrices, a vector of ones"),
-    "eye": Word(Tree("eye"), "the identity matrix"),
+    "eye": Word(Tree("eye"), "the identity matrix"), "pi": Word(PLAIN_PI, "the number 3.14159…"),
 })
 TITLE = "Words, for any values"
-CALLS = {word: word for word in WORDS if word not in ("unit", "δ", "split", "joined")} | {"split": "split"}
+CALLS = {word: word for word in WORDS if word not in ("unit", "δ", "split", "joined", "pi")} | {"split": "split"}
 IN_LAWS = {word: rf"(?<!\w){word}(_[kh])?[(\[]" for word in CALLS} | {
     "unit": r"(?<!\w)e_k", "hadamard": "⊙", "ones": r"(?<=\w) 1(?!\w)|1ᵀ|1 bᵀ", "entries": r"\]_i",
     "joined": r"concat\([XG]", "eye": r" I$", "axis": "axis=", "star": "K ⋆ x", "back": "Kᵀ ⋆", "by": "G_a ⋆ x",
@@ -122,7 +122,8 @@ def _word(part: Tree) -> str | None:
             return "joined" if len(args[1]) == 1 else None
         return CALLS.get(args[0])
     if head == "name":
-        return {"e": "unit", "δ": "δ"}.get(args[0].base) if args[0].own and args[1] else None
+        with_index = bool(args[1]) or part == PLAIN_PI
+        return {"e": "unit", "δ": "δ", "pi": "pi"}.get(args[0].base) if args[0].own and with_index else None
     if head == "star":
         kernel = args[0]
         return "back" if kernel.head == "transpose" else "by" if _is_gradient(kernel) else "star"

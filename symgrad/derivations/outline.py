@@ -202,7 +202,7 @@ def outline(d: Transcript, style: str) -> tuple[Block, ...]:
     blocks += [answers for answers in [answered(d, *subject(d, style), style)] if answers]
     blocks += [Written(formula) for formula in [_written(d, style)] if formula]
     blocks += [Remark(sentence) for sentence in [_constant(d, style)] if sentence]
-    blocks += [Remark(sentence) for sentence in [_checkpoints(d)] if sentence]
+    blocks += [Remark(sentence) for sentence in [_checkpoints(d), _meeting(d, style)] if sentence]
     told_laws = (*laws(d.steps, style), *_functions(d, blocks, style))
     blocks.append(Laws(told_laws))
     with d.steps[0].world.listening(set()) as heard:
@@ -257,6 +257,12 @@ def _constant(d: Transcript, style: str) -> Sentence:
     found = {d.graph[-1].node, *(s.box.node for s in d.outputs)}
     names = tuple(Math(text.show(named_leaf(x.node, d.names), style)) for x in d.wrt if x.node not in found)
     return ("It does not depend on ", *joined(names), ": that gradient is zero.") if names else ()
+
+
+def _meeting(d: Transcript, style: str) -> Sentence:
+    """What the index of the lines is where samples meet in a statistic."""
+    t = Math(text.letter(d.sample, style))
+    return ("Values with the index ", t, " are those of sample ", t, ".") if d.steps[0].world.meets else ()
 
 
 def _checkpoints(d: Transcript) -> Sentence:

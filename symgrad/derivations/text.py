@@ -101,12 +101,14 @@ def formula(step: Stage, style: str, mode: str) -> str:
     if mode != "batch" or step.batch is None:
         return f"{name_of(step, style, mode)} = {written(step, step.node, style, mode)}"
     total = f"{nabla(show(step.box.leaf, style), letter(step.world.total, style), style)} = "
+    if stacks(step.batch) and not recurs(step.batch):  # matrices of samples: the sum over samples says it better
+        return total + written(step, step.batch, style, "sample")
     with step.world.listening(set()) as heard:
         text = written(step, step.batch, style, mode)
-    if not by_indices(text) and (recurs(step.batch) or not stacks(step.batch)):
+    if not by_indices(text):
         step.world.hear(heard)
         return total + text
-    if not recurs(step.batch):  # matrices of samples: the sum over samples says it better
+    if not recurs(step.batch):
         return total + written(step, step.batch, style, "sample")
     inner = written(step, step.node, style, "sample")
     inner = f"({inner})" if step.node.op is ops.ADD and len(step.node.operands) > 1 else inner

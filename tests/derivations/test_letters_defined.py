@@ -1,6 +1,7 @@
 """Every letter of a derivation is defined before it is used; functions are common knowledge or have a line of their own."""
 
 import courses
+import numpy as np
 import pytest
 from letters_defined import read, undefined
 
@@ -60,3 +61,20 @@ def test_no_index_has_a_letter_of_the_user(names):
     z = sg.relu(sg.conv2d(x, sg.parameter("K", (1, 1, 3, 3))))
     derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(W @ sg.sigmoid(z.reshape(16)), y) + sg.mean(z**3)))
     assert undefined(derivation) == [] and derivation.check()
+
+
+def test_the_number_beside_a_parameter_of_its_name():
+    """2 π where π are the weights of a mixture is 2 pi, and the words say what that is."""
+    weights, z, m, s = sg.parameter("π", 3), sg.data("x", over=T), sg.parameter("μ", 3), sg.parameter("σ", 3)
+    parts = sg.log(sg.softmax(weights)) - (z - m) ** 2 / (2 * s**2) - sg.log(s) - np.log(2 * np.pi) / 2
+    derivation = sg.derive(-sg.empirical_risk(sg.logsumexp(parts - sg.gelu(weights))))
+    text = derivation.unicode()
+    assert "√(2 pi)" in text.replace("√2/√pi", "√(2 pi)") and "the number 3.14159…" in text
+    assert undefined(derivation) == [] and derivation.check()
+
+
+def test_where_samples_meet_the_index_of_a_sample_is_told():
+    x, y = sg.data("x", (2, 5, 5), over=T), sg.labels("y", classes=4, over=T)
+    net = sg.nn.Sequential(sg.nn.Conv2d(2, 3, 3), sg.nn.BatchNorm2d(3), sg.nn.Sigmoid(), sg.nn.Flatten(), sg.nn.Linear(27, 4))
+    derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(net(x), y)))
+    assert "Values with the index t are those of sample t." in derivation.unicode() and undefined(derivation) == []

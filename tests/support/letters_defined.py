@@ -33,15 +33,16 @@ def undefined(derivation):
         functions = functions | {name[0] for each in law.formulas if (name := re.match(r"[\w']+(?=\()", each))}
         functions |= {each.text for each in law.end if isinstance(each, Math)} if law.title == "Where" else set()
         functions |= {each for each in law.formulas if each.isalpha()}
-    t = derivation.sample
+    t, meets = derivation.sample, derivation.steps[0].world.meets
+    known |= {"pi"} if "π" in known else set()  # the number, which the words explain
     for block in blocks:
         if isinstance(block, Opening):
             known |= {"L", block.loss} if derivation.weight is not None else set()
         elif isinstance(block, Steps) and block.items[0].step.kind != "mean":
             for item in block.items:
                 left, _, right = item.short.partition(" = ")
-                found += [(use, item.short) for use in read(right, known, functions, set())]
-                known |= {left, *lefts(right)} | ({"t is a step"} if "t = (1, …" in right else set())
+                found += [(use, item.short) for use in read(right, known, functions, {t} if meets else set())]
+                known |= {plain(left, t) if meets else left, *lefts(right)} | ({"t is a step"} if "t = (1, …" in right else set())
         elif isinstance(block, Batch):
             note = said(block.note, str)
             known -= {left for left in known if is_of_sample(derivation, left)}
@@ -54,6 +55,11 @@ def undefined(derivation):
                 found += [(use, text) for use in read(right, known | apart, functions, set())]
                 known |= {left, *lefts(right)}
     return found
+
+
+def plain(left, t):
+    """The name of a value of each sample without the index of that: G_a for G_{a,t}."""
+    return re.sub(r"G_\{(.*)\}", r"G_\1", left.replace(f",{t}}}", "}")) if left.startswith("G_{") else left.removesuffix(f"_{t}")
 
 
 def display(name):

@@ -22,7 +22,7 @@ def _own(letter: str, *subs: Tree) -> Tree:
     return Tree("name", (Name(letter, own=True), subs, False))
 
 
-PI, EULER = _own("π"), _own("e")
+PI, EULER, PLAIN_PI = map(_own, ("π", "e", "pi"))
 
 
 def unit(place: Tree) -> Tree:
@@ -64,7 +64,7 @@ def cleared(tree: Tree, used: AbstractSet[str], raised: AbstractSet[str]) -> Tre
 
 def _otherwise(letter: Name, subs: tuple[Tree, ...]) -> Tree:
     if letter.base == "π":
-        return Tree("name", (Name("pi", own=True), (), False))
+        return PLAIN_PI
     if letter.base == "δ":
         return Tree("bracket", (Tree("relation", ("=", *subs)),))
     return call("onehot", *subs) if subs else call("exp", UNIT)
