@@ -122,9 +122,10 @@ def test_gates_read_as_in_the_papers():
     outputs, _ = sg.nn.LSTM(3, 4)(x)
     d = sg.derive(sg.mean(sg.sum(outputs[-1] ** 2), over=T))
     texts = [step.formula for step in d.steps]
-    assert texts[2] == "G_v₁ = 2 v₁" and texts[4:7] == ["G_b_ih = εᵀ 1", "G_W_hh = εᵀ p, where p_t = h_{t - 1}",
-                                                       "G_W_ih = εᵀ x"], "cotangents of the gates once, for all"
-    assert texts[3].startswith("G_b_hh = εᵀ 1, where δ_t = ") and "f_t ⊙ (1 - f_t) ⊙ c_{t - 1} ⊙ δ_t" in texts[3]
+    assert texts[2] == "G_v₁ = 2 v₁" and texts[4:7] == ["G_b_ih = ∑_t G_{a_t}", "G_W_hh = ∑_t G_{a_t} h_{t - 1}ᵀ",
+                                                       "G_W_ih = ∑_t G_{a_t} x_tᵀ"], "those of the gates once, for all"
+    assert texts[3].startswith("G_b_hh = ∑_t G_{a_t}, where G_{c_t} = o_t ⊙ G_{h_t} ⊙ ")
+    assert "f_t ⊙ (1 - f_t) ⊙ G_{c_t} ⊙ c_{t - 1}" in texts[3]
     assert [step.formula for step in reversed(d.steps)][::-1] == texts and d.check()
 
 
