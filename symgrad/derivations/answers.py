@@ -35,14 +35,15 @@ def answered(d: Transcript, loss: str, names: Sequence[str], style: str) -> Answ
     """The gradients, each as one formula, in the names of the steps where one is long; none that no line holds."""
     if len(d.graph) > BOXES:
         return None
-    taken = d.steps[0].world.taken
+    taken, mode = d.steps[0].world.taken, text.of_one(d.steps[0])
     names_of_steps: Mapping[Node, str] = {**_step_names(d), **d.names}
     pairs = list(zip(d.gradients, d.nameless, strict=True))
     if any(all(_loops(node, known) for node in pair for known in (d.names, names_of_steps)) for pair in pairs):
         return None  # says behind itself what a step of the loop is
 
     def rendered(node: Node, known: Mapping[Node, str], style: str) -> str:
-        return render(node, names={n: name for n, name in known.items() if n is not node}, style=style, taken=taken)
+        return render(node, names={n: name for n, name in known.items() if n is not node}, mode=mode, style=style,
+                      taken=taken)
 
     ways = [[(node, d.names, rendered(node, d.names, "unicode")) for node in pair] for pair in pairs]
     best = [min(found, key=lambda way: len(way[2])) for found in ways]
@@ -53,6 +54,11 @@ def answered(d: Transcript, loss: str, names: Sequence[str], style: str) -> Answ
         best = short if by_steps else best
     if any(", where " in shown or len(shown) > ANSWER for *_, shown in best):
         return None
+    if d.steps[0].world.meets:  # of which sample it is
+        leaves = {box.node: box.leaf for box in d.graph}
+        each = [text.shown(d.steps[0], leaves[x.node], style) if x.node in leaves else name
+                for x, name in zip(d.wrt, names, strict=True)]
+        names = [own if own == name or style == "latex" else f"{{{own}}}" for own, name in zip(each, names, strict=True)]
     formulas = [shown if style == "unicode" else for_tex(rendered(node, known, style)) for node, known, shown in best]
     return Answers(tuple(f"{text.nabla(name, loss, style)} = {each}" for name, each in zip(names, formulas, strict=True)),
                    by_steps)

@@ -27,7 +27,7 @@ REDUCED = frozenset("sum mean max min prod var std logsumexp".split())
 ALONG = frozenset("softmax log_softmax cumsum argmax argmin".split())
 STACKED = frozenset("trace det logdet inv cholesky tril triu".split())  # act on the last two axes
 SQUARE = frozenset("trace det logdet inv cholesky solve".split())
-OWN = frozenset("concat diag onehot cof adj len vec norm".split())
+OWN = frozenset("concat diag onehot cof adj len vec flatten unflatten norm".split())
 
 
 def callables(functions: words.Functions) -> frozenset[str]:
@@ -226,6 +226,13 @@ def vec(m: Meaning, piece: Piece, args: Any) -> Any:
     return Worth(made.shape, lambda: made)
 
 
+def flatten(m: Meaning, piece: Piece, args: Any) -> Any:
+    """The entries in their order, the last index fastest."""
+    tensor = m.whole(args[0]).tensor()
+    made = m.run(piece, "flatten", lambda: tensor.reshape((-1,)))
+    return Worth(made.shape, lambda: made)
+
+
 def reshape(m: Meaning, piece: Piece, args: Any) -> Any:
     """reshape(I, (n, n, n, n)): the new shape says how large I is."""
     if len(args) == 2 and args[1].head in ("tuple", "parens"):
@@ -258,7 +265,8 @@ def norm_of(m: Meaning, piece: Piece, args: Any) -> Any:
 
 
 SPECIAL = MappingProxyType({"diag": diag, "onehot": onehot, "cof": cofactors, "adj": cofactors, "len": length, "vec": vec,
-                            "norm": norm_of, "reshape": reshape, "concat": concat})
+                            "norm": norm_of, "reshape": reshape, "unflatten": reshape, "flatten": flatten,
+                            "concat": concat})
 
 
 def method(m: Meaning, piece: Piece) -> Any:

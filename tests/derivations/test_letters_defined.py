@@ -78,3 +78,10 @@ def test_where_samples_meet_the_index_of_a_sample_is_told():
     net = sg.nn.Sequential(sg.nn.Conv2d(2, 3, 3), sg.nn.BatchNorm2d(3), sg.nn.Sigmoid(), sg.nn.Flatten(), sg.nn.Linear(27, 4))
     derivation = sg.derive(sg.empirical_risk(sg.losses.cross_entropy(net(x), y)))
     assert "Values with the index t are those of sample t." in derivation.unicode() and undefined(derivation) == []
+
+
+def test_an_answer_by_data_whose_samples_meet_says_of_which_sample_it_is():
+    T = sg.dim("T")
+    x = sg.data("x", 3, over=T)
+    text = str(sg.derive(sg.mean(sg.sum((x - sg.mean(x, over=T)) ** 2), over=T), [x]))
+    assert "∇_{x_t} L = 2/T (x_t - 1/T ∑_s x_s)" in text and "G_{x,t} = 2/T (x_t - 1/T ∑_s x_s)" in text
