@@ -1,7 +1,7 @@
 """The laws of a lecture, written down: what an operation is called, what it makes of gradients, and why, in a few words.
 
-A row is data. Its formulas stand in Unicode and in LaTeX, and every one is proven: `test_laws.py` reads both and compares
-their numbers with the gradient. Laws that follow from an operation alone are derived, in `deriving.py`.
+A row is data. Its formulas stand in Unicode and in LaTeX, and every one is proven: `tests/derivations/test_laws.py` reads
+both and compares their numbers with the gradient. Laws that follow from an operation alone are derived, in `deriving.py`.
 """
 
 from __future__ import annotations
