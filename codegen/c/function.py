@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of, own_reads
-from symgrad.codegen.c.loops import Context, StepWriter
+from symgrad.codegen.c.loops import Context, StepWriter, truths_of
 from symgrad.codegen.c.nests import LoopBlock, broken, may_fail, share, wrapped
 from symgrad.codegen.c.products import in_place
 from symgrad.codegen.c.recurrences import LoopText, is_c
@@ -160,9 +160,10 @@ def layout(function: str, roots: Sequence[Expr], names: Mapping[Expr, str], size
     flush()
     for part in segments:
         part.regions.close()
+    truths = truths_of(context)
     for regions, number, block, write_block in waiting:
         region = regions.of.get(number)
-        own = context if region is None else replace(context, rows=region.rows, grains=region.grains)
+        own = context if region is None else replace(context, rows=region.rows, grains=region.grains, truths=truths)
         block.lines = write_block(own)
     assert not (wrong := clashes(turns, memory, roots)), wrong
     blocks = [block for segment in segments for block in segment.blocks]

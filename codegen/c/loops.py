@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import gcd, prod
 
 import sympy as sp
 
-from symgrad.codegen.c.sharing import LANES
+from symgrad.codegen.c.sharing import BYTES, LANES
 from symgrad.codegen.c.texts import LIBM, OWN, TYPES, Names, bare, factor_c, is_call, row_c, size_c, small, weight_c
 from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, is_reciprocal
@@ -26,8 +26,10 @@ from symgrad.graphs.sizes import Shape, Size, canonical
 from symgrad.graphs.weights import Weight, to_expr
 
 FEW = 4  # entries of last axes that are statements of their own
+CHOICES = ("?", "&&", "||")  # what reads some entries only under a condition
 TILE = 16  # rows of a square: a line of the cache of float32
 COUNTERS = "ijklpqrs"  # of the first axes; then i8, i9, ...
+WORD = re.compile(r"[^\W\d]\w*")
 NAMED = re.compile(r"[^\W\d]\w*(?=\[)|[^\W\d]\w*_\b")  # an array that is visited, a local variable
 
 
@@ -43,6 +45,7 @@ class Context:
     used: dict[str, None] = field(default_factory=dict)  # rows with functions of our own, or of libm
     by_itself: bool = False  # for a file that stands alone: no kernel, only loops
     rows: Size | None = None  # loops run over rows `first` .. `last` of these: `rows.py`
+    truths: Collection[str] = ()  # names of arrays of truths, where there are rows
     grains: list[int] = field(default_factory=list)  # where a loop along rows is one of vectors, how many they begin after
 
     def span(self, size: Size, cut: bool) -> tuple[str, str]:
@@ -51,10 +54,20 @@ class Context:
             return "0", size_c(size, self.sizes)
         return self.rows_c(size, "first"), self.rows_c(size, "last")
 
+    def lanes(self, statements: Sequence[str]) -> int:
+        """So many turns of a loop of these statements may be one of vectors."""
+        words = {word for text in statements for word in WORD.findall(text)}
+        return BYTES if any(word in self.truths or word.removesuffix("_") in self.truths for word in words) else LANES
+
     def rows_c(self, size: Size, count: str) -> str:
         """As many of `size` entries as belong to `count` rows."""
         each = factor_c(quotient(size, self.rows), self.sizes) if self.rows is not None else "1"
         return count if each == "1" else f"{count} * {each}"
+
+
+def truths_of(c: Context) -> frozenset[str]:
+    """The names of arrays of truths."""
+    return frozenset(name for e, name in c.arrays.items() if e.kind == BOOLEAN)
 
 
 @dataclass
@@ -172,7 +185,8 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
     """Loops over `extents` around `statements`; the first `fixed` counters are variables around it already.
 
     `tiled`: in any order. What is read along another axis than it is written is done in squares that stay in the cache;
-    of last axes of few entries each has its statement, and the loop of vectors runs along the axis before.
+    of last axes of few entries each has its statement, and the loop of vectors runs along the axis before. Choices have a
+    loop each: GCC 12 gives lanes of a vector to the wrong ones of several that are read side by side under conditions.
     `row`: the axis of the rows, where only some of these are visited.
     """
     row = row if context.rows is not None else None
@@ -200,35 +214,54 @@ def nest(context: Context, extents: Shape, places: Sequence[AffineForm], stateme
         texts = [index_c(form._replace(const=form.const + shift) if few else form, names, context.sizes)
                  for form, shift in zip(places, shifts, strict=True)]
         own = [placed(text, texts) for text in statements]
-        body += ["{", *(f"  {text}" for text in own), "}"] if few and len(own) > 1 else own
+        body += own
     if axes and axes[-1] == row:
-        each = quotient(sizes[row], context.rows)
-        context.grains.append(LANES // gcd(LANES, each) if isinstance(each, int) else LANES)
-    lines: list[str] = []
+        each, lanes = quotient(sizes[row], context.rows), context.lanes(statements)
+        context.grains.append(lanes // gcd(lanes, each) if isinstance(each, int) else lanes)
     across = _across(axes, sizes, steps) if tiled and simd else None
     if across is not None:
         axes = [*(a for a in axes if a not in (across, axes[-1])), across, axes[-1]]
-    for k, axis in enumerate(axes):
-        pad = "  " * (depth + k)
-        if simd and k == len(axes) - 1:
-            lines.append(f"{pad}#pragma omp simd{reduction}")
-        name, (start, end) = names[axis], context.span(sizes[axis], axis == row)
-        if across is not None and k == len(axes) - 2:
-            for each in axes[-2:]:
-                square, (begin, whole) = f"{names[each]}_", context.span(sizes[each], each == row)
-                lines.append(f"{pad}for (int64_t {square} = {begin}; {square} < {whole}; {square} += {TILE})")
-        if across is not None and k >= len(axes) - 2:
-            start, end = f"{name}_", f"LESSER({name}_ + {TILE}, {end})"
-        lines.append(f"{pad}for (int64_t {name} = {start}; {name} < {end}; {name}++)"
-                     + (" {" if k < len(axes) - 1 or len(body) > 1 else ""))
-    pad = "  " * (depth + len(axes))
-    braces = 0 if not axes else len(axes) if len(body) > 1 else len(axes) - 1
-    if not axes and len(body) > 1:
-        lines += ["  " * depth + "{", *(f"{pad}  {text}" for text in body), "  " * depth + "}"]
-        return lines
-    lines += [f"{pad}{text}" for text in body]
-    lines += ["  " * (depth + k) + "}" for k in reversed(range(braces))]
-    return lines
+    loop = LoopLines(context, axes, sizes, names, row, across, depth, f"#pragma omp simd{reduction}" if simd else "")
+    bodies = [[text] for text in body] if few and any(word in body[0] for word in CHOICES) else [body]
+    return [line for each in bodies for line in loop.around(each)]
+
+
+@dataclass(frozen=True)
+class LoopLines:
+    """Loops over axes, the last one of vectors: sizes, counters, the axis of rows, the one that is cut in squares."""
+
+    context: Context
+    axes: Sequence[int]
+    sizes: Mapping[int, Size]
+    names: Mapping[int, str]
+    row: int | None
+    across: int | None
+    depth: int
+    pragma: str
+
+    def around(self, body: Sequence[str]) -> list[str]:
+        """The lines of these loops around `body`."""
+        axes, sizes, names, depth = self.axes, self.sizes, self.names, self.depth
+        lines: list[str] = []
+        for k, axis in enumerate(axes):
+            pad = "  " * (depth + k)
+            if self.pragma and k == len(axes) - 1:
+                lines.append(f"{pad}{self.pragma}")
+            name, (start, end) = names[axis], self.context.span(sizes[axis], axis == self.row)
+            if self.across is not None and k == len(axes) - 2:
+                for each in axes[-2:]:
+                    square, (begin, whole) = f"{names[each]}_", self.context.span(sizes[each], each == self.row)
+                    lines.append(f"{pad}for (int64_t {square} = {begin}; {square} < {whole}; {square} += {TILE})")
+            if self.across is not None and k >= len(axes) - 2:
+                start, end = f"{name}_", f"LESSER({name}_ + {TILE}, {end})"
+            lines.append(f"{pad}for (int64_t {name} = {start}; {name} < {end}; {name}++)"
+                         + (" {" if k < len(axes) - 1 or len(body) > 1 else ""))
+        pad = "  " * (depth + len(axes))
+        braces = 0 if not axes else len(axes) if len(body) > 1 else len(axes) - 1
+        if not axes and len(body) > 1:
+            return ["  " * depth + "{", *(f"{pad}  {text}" for text in body), "  " * depth + "}"]
+        lines += [f"{pad}{text}" for text in body]
+        return lines + ["  " * (depth + k) + "}" for k in reversed(range(braces))]
 
 
 def _count(size: Size) -> int:

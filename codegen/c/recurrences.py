@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.codegen.c.grouping import copied_first, in_loops, joins_loop, loads_of
-from symgrad.codegen.c.loops import Context
+from symgrad.codegen.c.loops import Context, truths_of
 from symgrad.codegen.c.products import in_place
 from symgrad.codegen.c.rows import RowStep, common, step_of
 from symgrad.codegen.c.texts import TYPES, size_c
@@ -97,7 +97,7 @@ class LoopText:
         """The steps, where what is the same in all of them is done before; of some rows, where `c` has them."""
         if c.rows is None:
             return self.lines()
-        self.inner.rows, self.inner.grains, self.before = c.rows, c.grains, []
+        self.inner.rows, self.inner.grains, self.inner.truths, self.before = c.rows, c.grains, truths_of(self.inner), []
         self._steps(only=False)
         return self._block(self._begun(), True)
 

@@ -9,6 +9,7 @@ of single numbers differ in the last bit.
 from __future__ import annotations
 
 LANES = 16  # entries of the widest vectors
+BYTES = 64  # and of a loop that visits truths, which are bytes
 
 SHARING = """\
 /* Rows in parts, by all threads; parts begin at multiples of `grain`. `entries` are those that all loops visit. */

@@ -16,11 +16,13 @@ from symgrad.codegen.lowering import acts
 from symgrad.codegen.lowering.arrays import Expr, base_of
 from symgrad.codegen.plan.storage import Storage, same_place
 from symgrad.codegen.python.helpers import PARTS
+from symgrad.codegen.python.identifiers import identifier
 from symgrad.codegen.python.placing_lines import place_lines
 from symgrad.codegen.python.spell import Spelling, helpers_of, joined, loop_text
-from symgrad.codegen.python.texts import ATOM, Code, quotient
+from symgrad.codegen.python.texts import ATOM, Code, quotient, size_text
 from symgrad.graphs.node import REAL
 
+SIGNS = MappingProxyType({"**": "to", "*": "times", "+": "plus", "-": "less", "//": "by"})  # in the name of a size
 REDUCE = MappingProxyType({acts.SUM: acts.ADD, acts.MAX: "maximum", acts.MIN: "minimum", acts.PROD: "multiply"})
 
 
@@ -150,7 +152,10 @@ class InPlace:
 
     def one_name(self, size: object) -> str:
         """The vector of ones of a length."""
-        return f"ones_{self.spelling.sizes[size] if not isinstance(size, int) else size}"
+        text = size_text(size, self.spelling.sizes).text
+        for sign, word in SIGNS.items():
+            text = text.replace(sign, f"_{word}_")
+        return f"ones_{text if isinstance(size, int) else identifier(text)}"
 
     def _pairs(self, out: str, first: Code, steps: Sequence[tuple[str, Code]]) -> list[str]:
         lines, left = [], first.text

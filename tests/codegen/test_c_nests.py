@@ -181,3 +181,27 @@ def test_long_recurrences_share_nests_and_are_right():
     arrays = [rng.standard_normal(((2,) if w.over is not None else ()) + tuple(w.shape)) for w in [*wrt, *along]]
     for have, want in zip(f(*arrays), g(*arrays), strict=True):
         near(have, want, 1e-9)
+
+
+CHOICES = {"choice": lambda x, y: sg.where(x > 0, y, 0), "other": lambda x, y: sg.where(x > 0, sg.sin(y), x * y),
+           "and": lambda x, y: 1 * sg.logical_and(x > 0, y > 0), "slope": lambda x, y: sg.gradient(sg.sum(sg.relu(x) * y), x)}
+ORDERS = {"same": lambda y: y + 0 * y[:1], "from the end": lambda y: y[::-1], "one": lambda y: y[:1] + 0 * y,
+          "turned": lambda y: sg.roll(y, 1), "added up": lambda y: sg.cumsum(y[::-1])[::-1]}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc")
+@pytest.mark.parametrize("width", [2, 3, 4, 5])
+def test_few_choices_side_by_side_each_take_their_own(width):
+    """GCC 12 reads the entries of several choices under one mask, in their order in memory."""
+    T = sg.dim("T")
+    x, y = sg.data("x", width, over=T), sg.data("y", width, over=T)
+    outputs = [f(sg.tanh(x), sg.exp(order(y)) - 1) for f in CHOICES.values() for order in ORDERS.values()]
+    outputs += [f(x, order(y)) for f in CHOICES.values() for order in ORDERS.values()]
+    kept = sg.index_add(sg.zeros(4) + 0 * sg.sum(sg.cumsum(sg.relu(x))), 0, np.arange(width) % 3, sg.cumsum(sg.relu(x)))
+    outputs.append(sg.gradient(sg.mean(sg.sum(sg.sin(kept)), over=T), x))
+    found, wanted = (sg.function([x, y], outputs, backend=backend) for backend in ("c", "numpy"))
+    rng = np.random.default_rng(0)
+    for batch in (1, 3, 31, 100):
+        arrays = [rng.standard_normal((batch, width)) for _ in range(2)]
+        for have, want in zip(found(*arrays), wanted(*arrays), strict=True):
+            near(have, want, 1e-12)

@@ -95,3 +95,20 @@ def test_threads_change_no_bit(name, dtype, tolerance):
         for threads in (2, 3, 4, 7):
             found.module._c.use_threads(threads)
             assert all(np.array_equal(a, b) for a, b in zip(found(*given), one, strict=True)), (batch, threads)
+
+
+def test_truths_that_a_loop_reads_change_no_bit():
+    """As bytes they make the vectors of a loop four times as long: parts begin where these do."""
+    x, a = sg.data("x", 1, over=T), sg.data("a", (), over=T)
+    kept = a > 0
+    outputs = [kept, sg.where(kept, sg.sigmoid(x[0]), sg.exp(x[0] * a)), sg.where(kept, sg.tanh(a), 0)]
+    k = sg.data("k", (), over=T, dtype="boolean")
+    found = sg.function([x, a, k], [*outputs, sg.where(k, sg.sigmoid(a), sg.exp(a))], backend="c")
+    rng = np.random.default_rng(0)
+    for batch in (31, 32, 48, 64, 100, 257):
+        given = rng.standard_normal((batch, 1)), rng.standard_normal(batch), rng.random(batch) < 0.5
+        found.module._c.use_threads(1)
+        one = found(*given)
+        for threads in (2, 3, 7):
+            found.module._c.use_threads(threads)
+            assert all(np.array_equal(p, q) for p, q in zip(found(*given), one, strict=True)), (batch, threads)

@@ -177,3 +177,15 @@ def test_a_result_that_is_a_view_of_a_copy_stays_as_it_was_returned(always):
     (array,) = values([x])
     for a, b in zip(f(array), f.run(array), strict=True):
         near(a, b, 1e-12)
+
+
+def test_columns_are_added_up_whatever_their_length_is_called(always):
+    n, m = sg.dims("n m")
+    X, Y = sg.data("X", (n, 3)), sg.data("Y", (m, 3))
+    sums = [sg.sum(sg.exp(sg.concatenate(parts)), axis=0) for parts in ([X, X], [X, Y], [X[1:], Y], [X, X, Y], [X])]
+    f = sg.function([X, Y], sums)
+    rng = np.random.default_rng(0)
+    for sizes in ((2, 5), (4, 1), (2, 5)):
+        arrays = [rng.standard_normal((size, 3)) for size in sizes]
+        for a, b in zip(f(*arrays), f.run(*arrays), strict=True):
+            near(a, b, 1e-12)
