@@ -66,7 +66,7 @@ x = sg.data("x", (2, 5, 4))
     (lambda: sg.interpolate(x, scale_factor=0.1, mode="bilinear"), "interpolate: a side of 5 becomes 0; it must be at least 1"),
     (lambda: sg.interpolate(sg.data("x", (1, 0)), 3), "interpolate: a side of 0 has no entries to choose from"),
     (lambda: sg.interpolate(sg.data("s", (1, sg.dim("h"), 4)), 3, mode="bilinear"), "interpolate: a side of h to 3 needs numbers"),
-    (lambda: sg.pixel_shuffle(x, 2), "pixel_shuffle: the 2 channels of x of shape (2, 5, 4) do not divide by 2 2"),
+    (lambda: sg.pixel_shuffle(x, 2), "pixel_shuffle: the 2 channels of x of shape (2, 5, 4) do not divide by 2 x 2"),
     (lambda: sg.pixel_unshuffle(x, 2), "pixel_unshuffle: the sides 5 and 4 of x of shape (2, 5, 4) do not divide by 2"),
     (lambda: sg.meshgrid(x), "meshgrid: x of shape (2, 5, 4) must be a vector"),
     (lambda: sg.linspace(x, 1), "linspace: x of shape (2, 5, 4) must be a number"),
