@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad.formulas.notation.own_letters import GLYPHS
 from symgrad.formulas.spelling.glyphs import Name, parse_name
 from symgrad.formulas.spelling.tree import Tree
 
@@ -201,7 +202,8 @@ def _matrix(build: Callable[[Any], Any]) -> Callable[..., Any]:
 
 CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType({
     **{each: _entrywise(getattr(sp, each)) for each in "exp log sin cos tan sinh cosh tanh sign erf".split()},
-    "arctan": _entrywise(sp.atan), "sigmoid": _entrywise(lambda u: 1 / (1 + sp.exp(-u))),
+    "arctan": _entrywise(sp.atan),
+    **dict.fromkeys(("sigmoid", GLYPHS["sigmoid"]), _entrywise(lambda u: 1 / (1 + sp.exp(-u)))),
     "softplus": _entrywise(lambda u: sp.log(1 + sp.exp(u))), "relu": _entrywise(lambda u: sp.Max(u, 0)),
     "tr": _matrix(sp.Trace), "det": _matrix(sp.Determinant), "logdet": _matrix(lambda a: sp.log(sp.Abs(sp.Determinant(a)))),
     "diag": _matrix(sp.DiagMatrix), "softmax": _softmax, "sum": lambda f, inner: _over("sum", f, inner),

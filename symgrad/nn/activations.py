@@ -135,7 +135,7 @@ def LogSoftmax(dim: int = -1) -> Activation:
     """log softmax along the axis `dim`.
 
     >>> print(sg.nn.LogSoftmax()(sg.data("x", 3)))
-    x - logsumexp(x) 1
+    x - logsumexp(x)
     """
     return Activation("LogSoftmax", log_softmax, {"axis": dim})
 

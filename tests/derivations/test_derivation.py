@@ -229,7 +229,7 @@ def test_values_made_of_parameters_alone_have_a_gradient_for_each_sample():
 def test_laws_are_derived_by_the_engine():
     found = {name: derived_law(name).unicode for name in OPERATIONS}
     assert found == {
-        "softmax": ("y = softmax(x)", "G_x = y ⊙ (G_y - (G_yᵀ y) 1)"),
+        "softmax": ("y = softmax(x)", "G_x = y ⊙ (G_y - G_yᵀ y)"),
         "logsumexp": ("y = logsumexp(x)", "G_x = G_y softmax(x)"),
         "cumsum": ("y = cumsum(x)", "G_x = cumsum(G_y[::-1])[::-1]"),
         "inverse": ("Y = X⁻¹", "G_X = -Yᵀ G_Y Yᵀ"),

@@ -202,7 +202,7 @@ def test_products_have_laws_in_their_own_form(factors, order, width, same):
 @pytest.mark.parametrize("style", ["unicode", "latex"])
 @pytest.mark.parametrize("x, w, out, shown", [
     ((0,), (1, 0), (1,), "a = W x + b"), ((0,), (0, 1), (1,), "a = Wᵀ x + b"), ((0,), (0,), (), "a = wᵀ x + b"),
-    ((0, 1), (1,), (0,), "a = X w + b 1"), ((0, 1), (2, 1), (0, 2), "A = X Wᵀ + 1 bᵀ"), ((0, 1), (1, 2), (0, 2), "A = X W + 1 bᵀ"),
+    ((0, 1), (1,), (0,), "a = X w + b"), ((0, 1), (2, 1), (0, 2), "A = X Wᵀ + 1 bᵀ"), ((0, 1), (1, 2), (0, 2), "A = X W + 1 bᵀ"),
     ((0, 1), (2, 0), (2, 1), "A = W X + b 1ᵀ"), ((0, 1), (0, 2), (2, 1), "A = Wᵀ X + b 1ᵀ")])
 def test_layers_have_laws_in_their_own_form(x, w, out, shown, style):
     row = deriving.layer_law(x, w, out, int(any(each in w for each in out)))

@@ -278,7 +278,7 @@ def test_the_error_of_a_probability_is_what_a_textbook_writes():
     W, x, t = sg.parameter("W", (k, d)), sg.data("x", d, over=T), sg.labels("t", k, over=T)
     q = sg.softmax(W @ x).named("q")
     derivation = sg.derive(sg.mean(-sg.log(q)[t], over=T))
-    assert "G_a¹ = q ⊙ (G_q - (G_qᵀ q) 1) = q - e_t" in str(derivation) and derivation.check()
+    assert "G_a¹ = q ⊙ (G_q - G_qᵀ q) = q - e_t" in str(derivation) and derivation.check()
     assert "G_{a^{1}} = q \\odot" not in derivation.steps[4].latex() and "q - e_{t}" in derivation.latex()
 
 

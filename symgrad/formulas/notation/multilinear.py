@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -206,12 +207,15 @@ def contraction(w: Writer, choices: Sequence[Sequence[MadeFactor]], out: tuple[L
         elif label in scope.first:
             token[label] = num(0)
     token.update(over)
+    counts = Counter(x for _, labels in choices[0] for x in set(labels))
+    single = {x for x in summed if scope.sizes.get(x) == 1 and counts[x] == 1} if len(choices[0]) > 1 else set[Label]()
     full = [[*factors, *extra] for factors in choices]
     open_axes = tuple(left)
     for factors in full:
         if _readable(w, factors, open_axes, token, scope.sizes):
             return big(list(over.values()), _in_matrices(w, factors, open_axes, token, taken, scope.sizes))
-    return big(list(over.values()), _in_indices(w, full[0], open_axes, token, taken, scope))
+    alone = dict.fromkeys(single - set(token), HIDDEN)  # an axis of one factor alone, brought beside others that lack it
+    return big(list(over.values()), _in_indices(w, full[0], open_axes, {**token, **alone}, taken, scope))
 
 
 def _fixed(tree: Tree) -> Callable[[Index, frozenset[Tree]], Tree]:

@@ -69,16 +69,15 @@ def _is_turned(tree: Tree) -> bool:
 
 def _terms(w: Writer, pairs: Sequence[tuple[Node, Weight]], index: Index,
            taken: frozenset[Tree]) -> list[tuple[Tree, Weight]]:
-    """The terms of a sum; what is one number for a whole vector or matrix is a multiple of 1 or 1 1ᵀ, but beside functions.
-
-    Literals are numbers, but alone and beside products of matrices.
+    """The terms of a sum. What is one number for a whole matrix is a multiple of 1 1ᵀ, but beside functions; literals are
+    numbers, but alone and beside products of matrices. Beside a vector a number stands for each entry: x - μ, X w + b.
     """
     terms = [(UNIT, by) if literal_value(operand) is not None else _mean(w, operand, w.at(operand, index, taken), by)
              for operand, by in pairs]
     if any(is_image_map(tree) for tree, _ in terms):  # K ⋆ X + b
         terms = [(w.at(o.operands[0], (None,), taken), by) if is_shift(o) and w.inlines(o) else (tree, by)
                  for (o, _), (tree, by) in zip(pairs, terms, strict=True)]
-    spread = [_spread(w, o, index) for o, _ in pairs]
+    spread = [_spread(w, o, index) if opened(index) > 1 else [] for o, _ in pairs]
     if any(spread) and not _all_entrywise(w, [o for (o, _), ones in zip(pairs, spread, strict=True) if not ones]):
         terms = [(product([tree], ones) if ones else tree, by) for (tree, by), ones in zip(terms, spread, strict=True)]
     if opened(index) != 2 or not any(is_uniform(o) for o, _ in pairs):
