@@ -6,8 +6,9 @@ its left operand, windows of an image from that image. What else they read (weig
 turn are one region: its rows are computed in parts, each through all steps, by as many threads as there are, and nobody
 waits for anybody in between.
 
-An entry is computed as it would be without parts, so results do not depend on the number of threads. Two arrays that
-share memory are in one region only where their pieces lie at the same places.
+An entry is computed as it would be without parts, so results do not depend on the number of threads, but for one thing:
+where entries are read with gaps, compilers leave the last vector of a part to scalar code, whose `exp` and `tanh` may
+differ in the last bit. Two arrays that share memory are in one region only where their pieces lie at the same places.
 """
 
 from __future__ import annotations

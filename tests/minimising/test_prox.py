@@ -151,7 +151,7 @@ def test_the_step_is_the_minimum(name, seed):
     (sg.sum(sg.sqrt(x**2)), "sign(x) ⊙ max(|x| - s, 0)"),
     (sg.norm(x), "max(1 - s/‖x‖, 0) x"),
     (-sg.sum(sg.log(x)), "1/2 (x + √(x^⊙2 + 4 s))"),
-    (sg.sum(sg.relu(1 - x)), "max(x, min(x + s 1, 1))"),
+    (sg.sum(sg.relu(1 - x)), "max(x, min(x + s, 1))"),
     (sg.sum(sg.where(size <= 1, 0, INF)), "clip(x, -1, 1)"),
     (sg.sum((A @ x - b) ** 2), "(I + 2 s Aᵀ A)⁻¹ (x + 2 s Aᵀ b)"),
     (sg.sum(x**2), "x/(1 + 2 s)"),

@@ -150,7 +150,7 @@ def test_letters_of_sizes_are_numbers_to_be_found(here, law):
 
 
 @pytest.mark.parametrize("formula, names, said", [
-    ("sum((y - mt - c)^2)", "m c", "mt: names that touch, a product with data; read as ‖y - m t - c 1‖²"),
+    ("sum((y - mt - c)^2)", "m c", "mt: names that touch, a product with data; read as ‖y - m t - c‖²"),
     ("sum((y - at - bt^2)^2)", "a b", "at, bt: names that touch"), ("sum((y - m*t - c)^2)", "m c", ""),
     ("sum((y - rate*t - start)^2)", "rate start", ""),  # words of a program stay whole
     ("sum((y - a*exp(-t))^2)", "a", "")])
